@@ -1,0 +1,167 @@
+"""From an `Account` with references in it to what a client needs: looked up late, so that a rotated token is found.
+
+Secrets leave this module only as `SecretStr`. Nothing here puts a value into a message: only the name of the
+field, of the variable or of the file that could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from sync_model.definition import REFERENCE_PATTERN, Side, Sync, url_fault
+
+CLOUD_DOMAINS = (".atlassian.net", ".jira-dev.com", ".atlassian-us-gov-mod.net")
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+DEFAULTS = {
+    "baseUrl": "JIRA_BASE_URL",
+    "email": "JIRA_EMAIL",
+    "apiToken": "JIRA_API_TOKEN",
+    "authType": "JIRA_AUTH_TYPE",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a side's Jira is and how to sign in. `email` is None for a bearer token."""
+
+    base_url: str
+    site_url: str
+    token: SecretStr
+    email: str | None
+
+    def browse(self, key: str) -> str:
+        """Return the address at which a person sees the issue `key`."""
+        return f"{self.site_url}/browse/{key}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What stands in the way of connecting; `unset` when the value is only missing from this environment."""
+
+    field: str
+    message: str
+    unset: bool = False
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A side's connection, or the faults that leave it without one, and what is worth a warning either way."""
+
+    connection: Connection | None
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+
+
+def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> Resolved:
+    """Look up what `sync` says of `side`'s Jira in `environ` and in the secret files it names."""
+    account = sync.account(side)
+    block = f"{side}Jira" if sync.has_own_account(side) else "jira"
+    lookup = _Lookup(block, environ, fill_in=not sync.has_own_account(side))
+    token = account.api_token
+    base_url = lookup.url("baseUrl", account.base_url)
+    site_url = lookup.url("siteUrl", account.site_url) if account.site_url else base_url
+    email = lookup.optional("email", account.email)
+    secret = lookup.required("apiToken", token.get_secret_value() if token else None)
+    auth_type = (lookup.optional("authType", account.auth_type) or ("basic" if email else "pat")).lower()
+    if token is not None and not REFERENCE_PATTERN.fullmatch(token.get_secret_value()):
+        lookup.warn("apiToken", "is written in the file itself; ${NAME} or ${file:/run/secrets/name} keeps it out")
+    if not (base_url and site_url and secret) or lookup.faults:
+        return Resolved(None, tuple(lookup.faults), tuple(lookup.warnings))
+    basic = lookup.signs_in_with_email(base_url, auth_type, email)
+    connection = Connection(base_url, site_url, SecretStr(secret), email if basic else None)
+    return Resolved(None if lookup.faults else connection, tuple(lookup.faults), tuple(lookup.warnings))
+
+
+def site_of(base_url: str) -> str:
+    """Return the part of a site's address that tells it from other sites, in one spelling."""
+    url = urlsplit(base_url)
+    port = f":{url.port}" if url.port else ""
+    return f"{(url.hostname or '').lower()}{port}{url.path.rstrip('/')}"
+
+
+class _Lookup:
+    """Collects what is wrong while the fields of one block are looked up, so that all of it is said at once."""
+
+    def __init__(self, block: str, environ: Mapping[str, str], *, fill_in: bool) -> None:
+        self.block, self.environ, self.fill_in = block, environ, fill_in
+        self.faults: list[Fault] = []
+        self.warnings: list[Fault] = []
+
+    def fault(self, field: str, message: str, *, unset: bool = False) -> None:
+        self.faults.append(Fault(f"{self.block}.{field}", message, unset))
+
+    def warn(self, field: str, message: str) -> None:
+        self.warnings.append(Fault(f"{self.block}.{field}", message))
+
+    def optional(self, field: str, text: str | None) -> str | None:
+        if text is None:
+            return self._default(field)
+        reference = REFERENCE_PATTERN.fullmatch(text)
+        if reference is None:
+            return text
+        if path := reference["file"]:
+            return self._from_file(field, path)
+        value = self.environ.get(reference["variable"], "").strip()
+        if not value:
+            self.fault(field, f"environment variable {reference['variable']} is not set", unset=True)
+        return value or None
+
+    def required(self, field: str, text: str | None) -> str | None:
+        before = len(self.faults)
+        value = self.optional(field, text)
+        if value is None and len(self.faults) == before:
+            variable = f", or set {DEFAULTS[field]}" if self.fill_in else ""
+            self.fault(field, f"is missing; add it to the file{variable}")
+        return value
+
+    def url(self, field: str, text: str | None) -> str | None:
+        value = self.required(field, text)
+        if value is None:
+            return None
+        value = value.rstrip("/")
+        if fault := url_fault(value):
+            self.fault(field, fault)
+            return None
+        return value
+
+    def signs_in_with_email(self, base_url: str, auth_type: str, email: str | None) -> bool:
+        """Decide between e-mail and token (Basic) and a bearer token; Cloud's API tokens need the former."""
+        host = urlsplit(base_url).hostname or ""
+        if base_url.startswith("http:") and host not in LOOPBACK_HOSTS:
+            self.warn("baseUrl", "is http: the token travels unencrypted")
+        if auth_type not in ("basic", "pat"):
+            self.fault("authType", "must be basic or pat")
+        elif auth_type == "pat" and host.endswith(CLOUD_DOMAINS) and email:
+            self.warn("authType", "is pat, but Jira Cloud takes an API token only with its e-mail: basic is used")
+            return True
+        elif auth_type == "pat" and host.endswith(CLOUD_DOMAINS):
+            self.fault("email", "is missing; Jira Cloud takes an API token only together with its e-mail")
+        elif auth_type == "basic" and not email:
+            self.fault("email", "is missing; authType basic needs it")
+        return auth_type == "basic"
+
+    def _default(self, field: str) -> str | None:
+        if not self.fill_in or field not in DEFAULTS:
+            return None
+        value = self.environ.get(DEFAULTS[field], "").strip()
+        if not value and field == "apiToken" and (path := self.environ.get("JIRA_API_TOKEN_FILE", "").strip()):
+            return self._from_file(field, path)
+        return value or None
+
+    def _from_file(self, field: str, path: str) -> str | None:
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            self.fault(field, f"{path} is not a text file", unset=True)
+            return None
+        except OSError as error:
+            self.fault(field, f"{path} cannot be read: {error.strerror}", unset=True)
+            return None
+        if not value:
+            self.fault(field, f"{path} is empty", unset=True)
+        return value or None
