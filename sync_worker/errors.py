@@ -1,0 +1,49 @@
+"""What can go wrong outside, sorted by what the caller does next.
+
+    SyncError
+    ├── Unavailable   wait and try again: no answer, too many calls, an error on the other side
+    ├── Refused       a person must act: credentials, a missing project, a permission for the whole sync
+    └── Rejected      this one action is wrong: note it and go on with the others
+
+`Stopping` is no error: it unwinds a cycle that was asked to end.
+"""
+
+from __future__ import annotations
+
+
+class SyncError(Exception):
+    """Something outside did not do what it was asked to. The message is one sentence for an operator."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Unavailable(SyncError):
+    """Wait and try again, at the earliest after `retry_after` seconds.
+
+    `ambiguous` is True when the request may have been carried out although no answer says so.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float = 0.0, ambiguous: bool = False
+    ) -> None:
+        super().__init__(message, status=status)
+        self.retry_after = retry_after
+        self.ambiguous = ambiguous
+
+
+class Refused(SyncError):
+    """Nothing of this sync can work until a person has acted."""
+
+
+class Rejected(SyncError):
+    """This one action cannot be done as things stand; the others can."""
+
+
+class Undecided(Unavailable):
+    """Whether an earlier attempt was carried out cannot be told yet; until then there must be no second one."""
+
+
+class Stopping(Exception):
+    """The worker was asked to stop; raised between two requests."""

@@ -1,0 +1,294 @@
+"""What the cycle asks of Jira, said in Jira's own calls.
+
+Cloud and Data Center differ in a few places only: how to search, how to read in bulk, where the history and the
+files are. Search finds candidates, nothing more; what is acted on comes from a direct read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from sync_model.connection import Connection, site_of
+from sync_worker.edges import CreateScreen, IssueType
+from sync_worker.errors import Refused, Rejected, Unavailable
+from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Issue
+from sync_worker.jira import reading, transfer
+from sync_worker.jira.transport import Transport
+
+API = "/rest/api/2"
+CLOUD_LAG = timedelta(minutes=5)
+DATA_CENTER_LAG = timedelta(minutes=2)
+PAGE = 1000
+READ_AT_ONCE = 100
+RESCANS = 3
+SCREENS_KEPT_FOR = 3600.0
+"""Seconds for which issue types, create screens and the upload limit are believed."""
+
+
+class JiraClient:
+    """One site, seen by one account. Satisfies `sync_worker.edges.Jira`."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        pause: Callable[[float], None],
+        *,
+        search_lag: timedelta | None = None,
+    ) -> None:
+        self._transport = Transport(connect, pause)
+        self._search_lag = search_lag
+        self._projects: dict[str, str] = {}
+        self._kept: dict[str, tuple[float, Any]] = {}
+
+    # The site
+
+    @property
+    def calls(self) -> int:
+        return self._transport.calls
+
+    @cached_property
+    def is_cloud(self) -> bool:
+        return bool(self._transport.get(f"{API}/serverInfo").get("deploymentType") == "Cloud")
+
+    @property
+    def search_lag(self) -> timedelta:
+        return self._search_lag or (CLOUD_LAG if self.is_cloud else DATA_CENTER_LAG)
+
+    def now(self) -> datetime:
+        if self._transport.clock.now() is None:
+            _ = self.is_cloud  # any answer tells the time
+        # A site that sends no Date leaves us our own clock.
+        return self._transport.clock.now() or datetime.now(UTC)
+
+    def account(self) -> str:
+        account = reading.account(self._transport.get(f"{API}/myself"))
+        if account is None:
+            raise Refused("the site does not say who we are")
+        return account
+
+    def site(self) -> str:
+        return site_of(self._transport.connection.base_url)
+
+    def browse(self, key: str) -> str:
+        return self._transport.connection.browse(key)
+
+    def close(self) -> None:
+        self._transport.http.close()
+
+    # Projects
+
+    def project_id(self, key: str) -> str:
+        if key not in self._projects:
+            try:
+                self._projects[key] = str(self._transport.get(f"{API}/project/{quote(key)}")["id"])
+            except Rejected as error:
+                raise Refused(f"project {key} is not there, or our account may not see it ({error})") from error
+        return self._projects[key]
+
+    def issue_types(self, project_id: str) -> list[IssueType]:
+        path = f"{API}/issue/createmeta/{project_id}/issuetypes"
+        found = self._keep(path, lambda: list(self._offset_pages(path, ("issueTypes", "values"))))
+        return [IssueType(str(each["id"]), each["name"], bool(each.get("subtask"))) for each in found]
+
+    def create_screen(self, project_id: str, issue_type_id: str) -> CreateScreen:
+        path = f"{API}/issue/createmeta/{project_id}/issuetypes/{issue_type_id}"
+        found = self._keep(path, lambda: list(self._offset_pages(path, ("fields", "values"))))
+        fields = {each.get("fieldId") or each.get("key"): each for each in found}
+        priorities = fields.get("priority", {}).get("allowedValues") or ()
+        return CreateScreen(frozenset(fields), tuple(each["name"] for each in priorities))
+
+    def upload_limit(self) -> int | None:
+        meta = self._keep("upload limit", lambda: self._transport.get(f"{API}/attachment/meta"))
+        if not meta.get("enabled", True):
+            return 0
+        limit = meta.get("uploadLimit")
+        return int(limit) if limit else None
+
+    # Search
+
+    def changed_since(self, project_id: str, since: datetime | None) -> list[Candidate]:
+        # Unquoted, the number is milliseconds since 1970, absolute; quoted times are read in a profile's zone.
+        # There is no upper bound: an issue that keeps changing would always have just left the window.
+        bound = f" AND updated >= {int(since.timestamp() * 1000)}" if since else ""
+        jql = f"project = {project_id}{bound} ORDER BY key ASC"
+        return [reading.candidate(each) for each in self._search(jql, ["updated"])]
+
+    def find_created(self, draft: Draft, since: datetime) -> Created | None:
+        bound = int(since.timestamp() * 1000)
+        jql = f"project = {draft.project_id} AND creator = currentUser() AND created >= {bound} ORDER BY key ASC"
+        for found in self._search(jql, ["updated"]):
+            if self._marker("issue", found["id"]) == draft.marker:
+                data = self._transport.get(f"{API}/issue/{found['id']}", fields="updated")
+                return Created(str(data["id"]), data["key"])
+        return None
+
+    def _search(self, jql: str, fields: list[str]) -> list[dict[str, Any]]:
+        """Return what matches, each once."""
+        pages = self._cloud_pages(jql, fields) if self.is_cloud else self._data_center_search(jql, fields)
+        return list({str(each["id"]): each for each in pages}.values())
+
+    def _cloud_pages(self, jql: str, fields: list[str]) -> Iterator[dict[str, Any]]:
+        body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": PAGE}
+        seen: set[str] = set()
+        while True:
+            page = self._transport.post(f"{API}/search/jql", body, repeatable=True)
+            yield from page["issues"]
+            token = page.get("nextPageToken")
+            if page.get("isLast") or not token:
+                return
+            if token in seen:
+                raise Unavailable("search repeats a page; the answer cannot be trusted")
+            seen.add(token)
+            body["nextPageToken"] = token
+
+    def _data_center_search(self, jql: str, fields: list[str]) -> list[dict[str, Any]]:
+        """Page by offset, and start over when the pages have shifted under our hands."""
+        for _ in range(RESCANS):
+            found: dict[str, dict[str, Any]] = {}
+            start, total = 0, 1
+            while start < total:
+                page = self._transport.get(
+                    f"{API}/search", jql=jql, fields=",".join(fields), startAt=start, maxResults=PAGE
+                )
+                found |= {str(each["id"]): each for each in page["issues"]}
+                total = page["total"]
+                if not page["issues"]:
+                    break
+                start += len(page["issues"])
+            if len(found) >= total:
+                return list(found.values())
+        raise Unavailable("search keeps shifting between its pages; nothing is skipped, it is tried again")
+
+    # Issues
+
+    def read(self, ids: Collection[str]) -> list[Issue]:
+        wanted = sorted(ids, key=int)
+        read = self._bulk_fetch if self.is_cloud else self._bulk_search
+        chunks = (wanted[start : start + READ_AT_ONCE] for start in range(0, len(wanted), READ_AT_ONCE))
+        return [reading.issue(each) for chunk in chunks for each in read(chunk)]
+
+    def _bulk_fetch(self, ids: list[str]) -> list[dict[str, Any]]:
+        body = {"issueIdsOrKeys": ids, "fields": list(reading.FIELDS), "expand": ["changelog"]}
+        answer = self._transport.post(f"{API}/issue/bulkfetch", body, repeatable=True)
+        if errors := answer.get("issueErrors"):
+            raise Unavailable(f"{len(errors)} issues could not be read for the moment")
+        return list(answer["issues"])
+
+    def _bulk_search(self, ids: list[str]) -> list[dict[str, Any]]:
+        """Data Center has no bulk read: its search reads the issues themselves, and what it misses is asked for."""
+        page = self._transport.get(
+            f"{API}/search",
+            jql=f"id in ({', '.join(ids)}) ORDER BY key ASC",
+            fields=",".join(reading.FIELDS),
+            expand="changelog",
+            maxResults=len(ids),
+            validateQuery="false",  # one id that is gone must not take the others with it
+        )
+        found = {str(each["id"]): each for each in page["issues"]}
+        for missing in set(ids) - set(found):
+            if data := self._issue_data(missing, "changelog"):
+                found[missing] = data
+        return list(found.values())
+
+    def issue(self, issue_id: str) -> Issue | None:
+        data = self._issue_data(issue_id, "changelog,transitions")
+        return self.with_history(reading.issue(data)) if data else None
+
+    def _issue_data(self, issue_id: str, expand: str) -> dict[str, Any] | None:
+        try:
+            path = f"{API}/issue/{issue_id}"
+            data: dict[str, Any] = self._transport.get(path, fields=",".join(reading.FIELDS), expand=expand)
+        except Rejected as error:
+            if error.status != 404:  # noqa: PLR2004
+                raise
+            self.account()  # nobody in particular is told that nothing is there
+            return None
+        return data
+
+    def with_history(self, issue: Issue) -> Issue:
+        if issue.history_from is None:
+            return issue
+        entries = self._offset_pages(f"{API}/issue/{issue.id}/changelog", ("values",))
+        return replace(issue, changes=reading.status_changes(entries), history_from=None)
+
+    def is_marked(self, issue_id: str) -> bool:
+        return self._marker("issue", issue_id) is not None
+
+    def create(self, draft: Draft) -> Created:
+        fields = {"project": {"id": draft.project_id}, "issuetype": {"id": draft.issue_type}, **draft.fields}
+        body = {"fields": fields, "properties": [{"key": MARKER, "value": draft.marker}]}
+        try:
+            data = self._transport.post(f"{API}/issue", body)
+        except Rejected:
+            self._kept.clear()  # the project's types or screens may have changed since we looked
+            raise
+        return Created(str(data["id"]), data["key"])
+
+    def transition(self, issue_id: str, transition_id: str) -> None:
+        self._transport.post(f"{API}/issue/{issue_id}/transitions", {"transition": {"id": transition_id}})
+
+    # Comments, links, files
+
+    def comment(self, issue_id: str, body: str, marker: str) -> None:
+        properties = [{"key": MARKER, "value": {"cause": marker}}]
+        self._transport.post(f"{API}/issue/{issue_id}/comment", {"body": body, "properties": properties})
+
+    def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
+        own = self.account()
+        for each in self._offset_pages(f"{API}/issue/{issue_id}/comment", ("comments",), orderBy="-created"):
+            if reading.time_of(each["created"]) < since:
+                return False
+            if reading.account(each.get("author") or {}) != own:
+                continue
+            if self._marker("comment", each["id"]) == {"cause": marker}:
+                return True
+        return False
+
+    def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
+        body = {
+            "globalId": global_id,
+            "application": {"type": "jira-sync", "name": "jira-sync"},
+            "relationship": "is synchronised with",
+            "object": {"url": url, "title": title, "summary": summary},
+        }
+        self._transport.post(f"{API}/issue/{issue_id}/remotelink", body, repeatable=True)
+
+    def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
+        return transfer.download(self._transport, attachment, is_cloud=self.is_cloud)
+
+    def upload(self, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
+        return transfer.upload(self._transport, issue_id, attachment, content)
+
+    # Helpers
+
+    def _marker(self, kind: str, identity: str) -> Any:
+        try:
+            return self._transport.get(f"{API}/{kind}/{identity}/properties/{MARKER}")["value"]
+        except Rejected as error:
+            if error.status != 404:  # noqa: PLR2004
+                raise
+            return None
+
+    def _offset_pages(self, path: str, names: tuple[str, ...], **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Yield the entries of a paged list, which Cloud and Data Center may call by different names."""
+        start = 0
+        while True:
+            page = self._transport.get(path, startAt=start, maxResults=READ_AT_ONCE, **parameters)
+            entries: list[dict[str, Any]] = next((page[name] for name in names if name in page), [])
+            yield from entries
+            start += len(entries)
+            if not entries or start >= page.get("total", start):
+                return
+
+    def _keep(self, name: str, look_up: Callable[[], Any]) -> Any:
+        kept = self._kept.get(name)
+        if kept is None or time.monotonic() - kept[0] > SCREENS_KEPT_FOR:
+            kept = self._kept[name] = (time.monotonic(), look_up())
+        return kept[1]

@@ -1,0 +1,91 @@
+"""From Jira's JSON to our values. Nothing here asks for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sync_worker.issue import Attachment, Candidate, Issue, StatusChange, Transition
+
+FIELDS = (
+    "project", "issuetype", "summary", "description", "status", "priority", "labels",
+    "creator", "created", "updated", "attachment",
+)  # fmt: skip
+
+
+def candidate(data: dict[str, Any]) -> Candidate:
+    return Candidate(str(data["id"]), time_of(data["fields"]["updated"]))
+
+
+def issue(data: dict[str, Any]) -> Issue:
+    """Return the issue in `data`, read with FIELDS and, for its history, `expand=changelog`."""
+    fields = data["fields"]
+    changelog = data.get("changelog") or {}
+    entries = changelog.get("histories") or []
+    status = fields["status"]
+    return Issue(
+        id=str(data["id"]),
+        key=data["key"],
+        project_id=str(fields["project"]["id"]),
+        issue_type=fields["issuetype"]["name"],
+        summary=fields["summary"],
+        description=fields.get("description"),
+        status=status["name"],
+        is_done=status.get("statusCategory", {}).get("key") == "done",
+        priority=(fields.get("priority") or {}).get("name"),
+        labels=tuple(fields.get("labels") or ()),
+        creator=account(fields.get("creator") or {}),
+        created=time_of(fields["created"]),
+        updated=time_of(fields["updated"]),
+        attachments=tuple(attachment(each) for each in fields.get("attachment") or ()),
+        changes=status_changes(entries),
+        history_from=_history_from(changelog, entries),
+        transitions=tuple(transition(each) for each in data.get("transitions") or ()),
+    )
+
+
+def status_changes(entries: Iterable[dict[str, Any]]) -> tuple[StatusChange, ...]:
+    """Return the status changes among the entries of a changelog, oldest first."""
+    changes = [
+        StatusChange(
+            id=str(entry["id"]),
+            at=time_of(entry["created"]),
+            author=account(entry.get("author") or {}),
+            from_status=item.get("fromString") or "",
+            to_status=item.get("toString") or "",
+        )
+        for entry in entries
+        for item in entry.get("items", ())
+        if item.get("fieldId", item.get("field")) == "status"
+    ]
+    return tuple(sorted(changes, key=lambda change: (change.at, int(change.id) if change.id.isdigit() else 0)))
+
+
+def account(user: dict[str, Any]) -> str | None:
+    """Return what identifies a user: `accountId` on Cloud, `key` on Data Center."""
+    return user.get("accountId") or user.get("key") or user.get("name")
+
+
+def attachment(data: dict[str, Any]) -> Attachment:
+    # The id is a number in some answers and a string in others.
+    return Attachment(str(data["id"]), data["filename"], int(data["size"]), data.get("mimeType") or "")
+
+
+def transition(data: dict[str, Any]) -> Transition:
+    return Transition(str(data["id"]), data["name"], data["to"]["name"])
+
+
+def time_of(text: str) -> datetime:
+    """Return an aware datetime for `2024-11-29T10:44:51.887+0000`. Raises ValueError when there is no zone."""
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone says nothing")
+    return value
+
+
+def _history_from(changelog: dict[str, Any], entries: list[dict[str, Any]]) -> datetime | None:
+    """Return the time before which the history may have gaps: bulk reads hold the newest 40 entries."""
+    if len(entries) >= changelog.get("total", len(entries)):
+        return None
+    return min(time_of(entry["created"]) for entry in entries) if entries else None

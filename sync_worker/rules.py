@@ -1,0 +1,286 @@
+"""What a change calls for. Pure: an issue, what is remembered of it and the sync's rules go in; values come out.
+
+Two questions are answered here. `observe`: what of this issue is new, and is it a cause? `actions_for`: what
+does the first rule that fits a cause call for? Both mean the same in both directions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from sync_model.definition import PLACEHOLDERS, Fallback, Rule, Side, Sync, fold
+from sync_worker.issue import Attachment, Issue, StatusChange
+from sync_worker.memory import Cause, CauseKind, Memory, OwnMove
+
+SEEN_WINDOW = timedelta(hours=1)
+"""Ids of status changes are compared within this window, times beyond it. Nodes of one Jira hand out ids in
+blocks and their clocks differ, so that neither alone orders two changes that are close together."""
+
+DEFAULT_TEMPLATE = "${sourceKey} is now in status “${sourceStatus}”."
+DEFAULT_CREATE_TEMPLATE = "${targetKey} was created for ${sourceKey}."
+
+
+@dataclass(frozen=True)
+class Create:
+    """Create the counterpart, as `issue_type` where the sync says one."""
+
+    kind: ClassVar[str] = "create"
+    rule: str
+    issue_type: str | None
+
+
+@dataclass(frozen=True)
+class Move:
+    """Bring the counterpart into status `to`."""
+
+    kind: ClassVar[str] = "move"
+    rule: str
+    to: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """See that each of the two issues links to the other."""
+
+    kind: ClassVar[str] = "link"
+    rule: str
+
+
+@dataclass(frozen=True)
+class CopyAttachments:
+    """See that every file on the issue is on its counterpart too."""
+
+    kind: ClassVar[str] = "attachments"
+    rule: str
+
+
+@dataclass(frozen=True)
+class Comment:
+    """Post `template`, filled in, on `side`'s issue."""
+
+    kind: ClassVar[str] = "comment"
+    rule: str
+    side: Side
+    template: str
+
+
+Action = Create | Move | Link | CopyAttachments | Comment
+
+
+def observe(
+    sync: Sync,
+    side: Side,
+    issue: Issue,
+    memory: Memory | None,
+    *,
+    paired: bool,
+    account: str,
+    baseline: datetime | None,
+) -> Memory:
+    """Return what is to be remembered after a direct read of `issue`, with new causes at the end of `pending`.
+
+    `paired` says whether the issue has a counterpart, `account` is our own account on its site, and changes
+    before `baseline` are only noted.
+    """
+    if memory is None:
+        return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
+    unseen = [change for change in issue.changes if not _is_seen(memory, change)]
+    own_moves, theirs = _tell_apart(memory, unseen, account)
+    if sync.default_behavior.skip_intermediate_statuses:
+        theirs = [change for change in theirs[-1:] if change is unseen[-1]]
+    causes = [_status_cause(change, issue) for change in theirs if _is_answered(sync, side, change.to_status, issue)]
+    if not unseen and issue.updated > memory.updated:
+        causes += _update_causes(sync, side, issue, memory, paired=paired)
+    return replace(
+        _with_history(memory, issue),
+        key=issue.key,
+        status=issue.status,
+        updated=max(issue.updated, memory.updated),
+        own_moves=own_moves,
+        pending=_queued(memory.pending, causes),
+    )
+
+
+def needs_history_before(memory: Memory | None, issue: Issue) -> bool:
+    """Tell whether the part of the history that a bulk read leaves out may hold something new."""
+    if issue.history_from is None:
+        return False
+    if memory is None:
+        return not issue.changes
+    return issue.history_from > memory.seen_until - SEEN_WINDOW
+
+
+def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[Action]:
+    """Return what the first rule that fits `cause` calls for, in the order in which it is to be done.
+
+    `paired` says whether there is a counterpart now. One that this very cause created does not count against
+    the rule that had it created.
+    """
+    created_here = cause.begun(Create.kind) is not None
+    rule = _matching_rule(sync, side, cause, paired=paired and not created_here)
+    if rule is None:
+        return _without_rule(sync, side, cause, paired=paired)
+    creates = rule.actions.create_issue and (created_here or not paired)
+    if not paired and not creates:
+        return [each for each in _comments(rule, cause, creates=False) if each.side is side]
+    actions: list[Action] = []
+    if creates:
+        actions.append(Create(rule.label, sync.issue_type_for(rule)))
+    if rule.actions.sync_status and cause.may_move:
+        actions.append(Move(rule.label, rule.target_for(cause.to_status)))
+    if sync.adds_cross_link(rule):
+        actions.append(Link(rule.label))
+    if rule.actions.sync_attachments or _tops_up(sync, side):
+        actions.append(CopyAttachments(rule.label))
+    return actions + _comments(rule, cause, creates=creates)
+
+
+def creates_from(sync: Sync, side: Side) -> bool:
+    """Tell whether any rule creates counterparts of `side`'s issues."""
+    return any(_may_create(rule, side) for rule in sync.ordered_rules)
+
+
+def missing_attachments(issue: Issue, memory: Memory) -> list[Attachment]:
+    """Return the files on `issue` that are neither copied yet nor copies themselves."""
+    return [each for each in issue.attachments if each.id not in memory.copied and each.id not in memory.received]
+
+
+def fill_in(template: str, values: dict[str, str]) -> str:
+    """Replace the placeholders in `template`; all else in it, dollar signs included, stays as it is."""
+    return re.sub(rf"\$\{{({'|'.join(PLACEHOLDERS)})\}}", lambda match: values[match[1]], template)
+
+
+def plain_text(text: str) -> str:
+    """Return wiki markup that shows `text` as it is: a customer's summary must not become a macro or a mention."""
+    return re.sub(r"([\\{}\[\]|!])", r"\\\1", text)
+
+
+def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...]:
+    """Append `causes`; an update that is still waiting becomes the newer one instead of standing there twice."""
+    for cause in causes:
+        waiting = next((each for each in pending if each.kind is cause.kind is CauseKind.UPDATE), None)
+        if waiting:
+            newer = replace(cause, id=waiting.id, marks=waiting.marks, failure=waiting.failure)
+            pending = tuple(newer if each is waiting else each for each in pending)
+        else:
+            pending = (*pending, cause)
+    return pending
+
+
+def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline: datetime | None) -> Memory:
+    last = issue.changes[-1] if issue.changes else None
+    memory = Memory(side, issue.id, issue.key, issue.status, issue.updated, seen_until=issue.created)
+    memory = _with_history(memory, issue)
+    at = last.at if last else issue.created
+    answered = any(_may_create(rule, side) and rule.answers(issue.status) for rule in sync.ordered_rules)
+    if paired or not answered or (baseline is not None and at < baseline):
+        return memory
+    previous = last.from_status if last else None
+    cause = Cause(last.id if last else "first", CauseKind.FIRST, at, previous, issue.status, issue.is_done)
+    return replace(memory, pending=(cause,))
+
+
+def _is_seen(memory: Memory, change: StatusChange) -> bool:
+    return change.id in memory.seen or change.at < memory.seen_until - SEEN_WINDOW
+
+
+def _with_history(memory: Memory, issue: Issue) -> Memory:
+    seen_until = max([memory.seen_until, *(change.at for change in issue.changes)])
+    recent = tuple(change.id for change in issue.changes if change.at >= seen_until - SEEN_WINDOW)
+    return replace(memory, seen_until=seen_until, seen=recent)
+
+
+def _tell_apart(
+    memory: Memory, unseen: Sequence[StatusChange], account: str
+) -> tuple[tuple[OwnMove, ...], list[StatusChange]]:
+    """Split what is new into our own moves, marked as landed, and changes that others made."""
+    own_moves, theirs = list(memory.own_moves), []
+    for change in unseen:
+        match = next(
+            (
+                index
+                for index, move in enumerate(own_moves)
+                if not move.landed and change.author == account and fold(move.to_status) == fold(change.to_status)
+            ),
+            None,
+        )
+        if match is None:
+            theirs.append(change)
+        else:
+            own_moves[match] = replace(own_moves[match], landed=True)
+    return tuple(move for move in own_moves if not (move.landed and move.settled)), theirs
+
+
+def _status_cause(change: StatusChange, issue: Issue) -> Cause:
+    is_done = issue.is_done and fold(change.to_status) == fold(issue.status)
+    return Cause(change.id, CauseKind.STATUS, change.at, change.from_status, change.to_status, is_done)
+
+
+def _update_causes(sync: Sync, side: Side, issue: Issue, memory: Memory, *, paired: bool) -> list[Cause]:
+    """An update is a cause for rules that do not wait for a status change, and for files that are missing."""
+    asserted = any(
+        not sync.only_on_status_change(rule) and rule.sync_direction.leads_from(side) and rule.answers(issue.status)
+        for rule in sync.ordered_rules
+    )
+    top_up = paired and _tops_up(sync, side) and missing_attachments(issue, memory)
+    if not asserted and not top_up:
+        return []
+    identity = f"update-{int(issue.updated.timestamp() * 1000)}"
+    echo = memory.wrote_until is not None and issue.updated <= memory.wrote_until
+    return [
+        Cause(identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=not echo),
+    ]
+
+
+def _is_answered(sync: Sync, side: Side, status: str, issue: Issue) -> bool:
+    if any(rule.sync_direction.leads_from(side) and rule.answers(status) for rule in sync.ordered_rules):
+        return True
+    falls_back = side is Side.DEV and sync.default_behavior.fallback_behavior is not Fallback.IGNORE
+    return falls_back and issue.is_done and fold(status) == fold(issue.status)
+
+
+def _matching_rule(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> Rule | None:
+    return next((rule for rule in sync.ordered_rules if _fits(sync, rule, side, cause, paired=paired)), None)
+
+
+def _fits(sync: Sync, rule: Rule, side: Side, cause: Cause, *, paired: bool) -> bool:
+    if not (rule.sync_direction.leads_from(side) and rule.answers(cause.to_status)):
+        return False
+    if cause.kind is CauseKind.FIRST and not rule.actions.create_issue:
+        return False
+    if cause.kind is CauseKind.UPDATE and sync.only_on_status_change(rule):
+        return False
+    return paired or not rule.requires_mapping
+
+
+def _may_create(rule: Rule, side: Side) -> bool:
+    return rule.sync_direction.leads_from(side) and rule.actions.create_issue and not rule.requires_mapping
+
+
+def _comments(rule: Rule, cause: Cause, *, creates: bool) -> list[Comment]:
+    """A comment is posted once per status change; one of a rule that creates announces the creation."""
+    posted = creates if rule.actions.create_issue else cause.kind is CauseKind.STATUS
+    if not (rule.actions.add_comment and posted):
+        return []
+    default = DEFAULT_CREATE_TEMPLATE if creates else DEFAULT_TEMPLATE
+    return [Comment(rule.label, Side(rule.actions.comment_on), rule.actions.comment_template or default)]
+
+
+def _tops_up(sync: Sync, side: Side) -> bool:
+    """Files that customers add later follow; what developers add does not leave the dev project unasked."""
+    return side is Side.USER and sync.default_behavior.sync_attachments
+
+
+def _without_rule(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[Action]:
+    if not paired:
+        return []
+    target = sync.default_behavior.fallback_behavior.target_status
+    if side is Side.DEV and cause.kind is CauseKind.STATUS and cause.is_done and target:
+        return [Move(f"fallbackBehavior {sync.default_behavior.fallback_behavior}", target)]
+    if cause.kind is CauseKind.UPDATE and _tops_up(sync, side):
+        return [CopyAttachments("defaultBehavior.syncAttachments")]
+    return []
