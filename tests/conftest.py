@@ -63,7 +63,8 @@ class MongoServer:
     def __init__(self, binary: Path, folder: Path, port: int) -> None:
         self._command = [
             str(binary), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(folder),
-            "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--setParameter", "diagnosticDataCollectionEnabled=false",
+            "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket",
+            "--setParameter", "diagnosticDataCollectionEnabled=false",
             "--logpath", str(folder / "mongod.log"),
         ]  # fmt: skip
         self.url = f"mongodb://127.0.0.1:{port}"

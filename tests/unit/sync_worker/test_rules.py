@@ -1,0 +1,383 @@
+"""What is new about an issue, and what the rules call for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sync_model.definition import Side, Sync
+from sync_worker.issue import Attachment, Issue, StatusChange
+from sync_worker.memory import Cause, CauseKind, Mark, Memory, OwnMove
+from sync_worker.rules import (
+    Comment,
+    CopyAttachments,
+    Create,
+    Link,
+    Move,
+    actions_for,
+    fill_in,
+    missing_attachments,
+    needs_history_before,
+    observe,
+    plain_text,
+)
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+US = "account-of-ours"
+SOMEBODY = "somebody"
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def sync(*rules: dict[str, Any], **default_behavior: Any) -> Sync:
+    return Sync.model_validate(
+        {
+            "name": "sync-ab",
+            "userProjectKey": "U",
+            "devProjectKey": "D",
+            "defaultBehavior": default_behavior,
+            "rules": rules,
+        }
+    )
+
+
+def rule(status: str | list[str], direction: str = "user_to_dev", **rest: Any) -> dict[str, Any]:
+    conditions = rest.pop("conditions", {})
+    keys = ("id", "priority", "targetStatus", "enabled")
+    own = {key: rest.pop(key) for key in keys if key in rest}
+    return {"sourceStatus": status, "syncDirection": direction, "conditions": conditions, "actions": rest, **own}
+
+
+CREATES = rule("Will Do", createIssue=True, addCrossLink=True, addComment=True, commentTemplate="made ${targetKey}")
+FOLLOWS = rule("Reopened", syncStatus=True)
+
+
+def change(identity: int, minutes: float, before: str, after: str, author: str = SOMEBODY) -> StatusChange:
+    return StatusChange(str(identity), at(minutes), author, before, after)
+
+
+def issue(status: str, *changes: StatusChange, updated: float = 0, **rest: Any) -> Issue:
+    return Issue(
+        id="1",
+        key="U-1",
+        project_id="10",
+        issue_type="Bug",
+        summary="s",
+        description=None,
+        status=status,
+        is_done=rest.pop("is_done", False),
+        priority=None,
+        labels=(),
+        creator=SOMEBODY,
+        created=at(-1000),
+        updated=at(updated),
+        changes=changes,
+        **rest,
+    )
+
+
+def seen(definition: Sync, before: Issue, *, side: Side = Side.USER) -> Memory:
+    """Return what is remembered after `before` was seen for the first time, with nothing left to do."""
+    memory = look(definition, before, None, side=side)
+    return replace(memory, pending=())
+
+
+def look(definition: Sync, now: Issue, memory: Memory | None, *, side: Side = Side.USER, **options: Any) -> Memory:
+    options = {"paired": True, "account": US, "baseline": None, **options}
+    return observe(definition, side, now, memory, **options)
+
+
+def causes(memory: Memory) -> list[tuple[str, str, str]]:
+    return [(cause.kind.value, cause.id, cause.to_status) for cause in memory.pending]
+
+
+def cause(to_status: str, kind: CauseKind = CauseKind.STATUS, **rest: Any) -> Cause:
+    return Cause("7", kind, NOON, "Open", to_status, **rest)
+
+
+class TestWhatIsNew:
+    def test_a_status_change_is_a_cause(self):
+        definition = sync(FOLLOWS)
+        before = seen(definition, issue("Open", change(1, -10, "New", "Open")))
+        after = issue("Reopened", change(1, -10, "New", "Open"), change(2, 1, "Open", "Reopened"), updated=1)
+        assert causes(look(definition, after, before)) == [("status", "2", "Reopened")]
+
+    def test_the_same_change_is_a_cause_only_once(self):
+        definition = sync(FOLLOWS)
+        after = issue("Reopened", change(2, 1, "Open", "Reopened"), updated=1)
+        once = look(definition, after, seen(definition, issue("Open")))
+        edited = replace(after, updated=at(5), summary="other")
+        assert causes(look(definition, edited, once)) == causes(once)
+        assert causes(look(definition, edited, replace(once, pending=()))) == []
+
+    def test_an_edit_without_a_status_change_is_no_cause(self):
+        definition = sync(rule("Open", syncStatus=True))
+        assert causes(look(definition, issue("Open", updated=5), seen(definition, issue("Open")))) == []
+
+    def test_a_status_without_a_rule_is_no_cause(self):
+        definition = sync(FOLLOWS)
+        after = issue("In Review", change(2, 1, "Open", "In Review"), updated=1)
+        assert causes(look(definition, after, seen(definition, issue("Open")))) == []
+
+    def test_a_rule_of_the_other_direction_is_no_rule_here(self):
+        definition = sync(FOLLOWS)
+        after = issue("Reopened", change(2, 1, "Open", "Reopened"), updated=1)
+        assert causes(look(definition, after, seen(definition, issue("Open"), side=Side.DEV), side=Side.DEV)) == []
+
+    @pytest.mark.parametrize(
+        # skip      causes
+        ("skip", "expected"),
+        [
+            (True, [("status", "4", "Reopened")]),
+            (False, [("status", "2", "Reopened"), ("status", "4", "Reopened")]),
+        ],
+    )
+    def test_of_several_changes_only_the_last_counts_unless_all_are_asked_for(self, skip, expected):
+        definition = sync(FOLLOWS, skipIntermediateStatuses=skip)
+        after = issue(
+            "Reopened",
+            change(2, 1, "Open", "Reopened"),
+            change(3, 2, "Reopened", "Open"),
+            change(4, 3, "Open", "Reopened"),
+            updated=3,
+        )
+        assert causes(look(definition, after, seen(definition, issue("Open")))) == expected
+
+    def test_a_change_forth_and_back_between_two_looks_is_seen(self):
+        definition = sync(FOLLOWS)
+        before = issue("Reopened", change(1, -10, "Open", "Reopened"))
+        after = issue(
+            "Reopened", *before.changes, change(2, 1, "Reopened", "X"), change(3, 2, "X", "Reopened"), updated=2
+        )
+        assert causes(look(definition, after, seen(definition, before))) == [("status", "3", "Reopened")]
+
+    def test_a_late_entry_with_a_smaller_id_and_an_older_time_is_still_new(self):
+        """Nodes of one Jira hand out ids in blocks, and their clocks differ a little."""
+        definition = sync(FOLLOWS, skipIntermediateStatuses=False)
+        first = look(
+            definition, issue("Open", change(200, 5, "New", "Open"), updated=5), seen(definition, issue("New"))
+        )
+        after = issue("Reopened", change(100, 4.9, "Open", "Reopened"), change(200, 5, "New", "Open"), updated=5.1)
+        assert causes(look(definition, after, first)) == [("status", "100", "Reopened")]
+
+    def test_memory_of_changes_does_not_grow_without_end(self):
+        definition = sync(FOLLOWS)
+        many = [change(n, n * 10, "Open", "X") for n in range(500)]
+        assert len(look(definition, issue("X", *many, updated=5000), seen(definition, issue("Open"))).seen) <= 7
+
+
+class TestOurOwnWrites:
+    def test_a_status_that_we_set_is_no_cause_and_forgotten_once_it_has_shown_up(self):
+        definition = sync(rule("Reopened", "both", syncStatus=True))
+        before = replace(seen(definition, issue("Open")), own_moves=(OwnMove("c", "Reopened", settled=True),))
+        after = look(definition, issue("Reopened", change(2, 1, "Open", "Reopened", US), updated=1), before)
+        assert (causes(after), after.own_moves) == ([], ())
+
+    def test_a_move_whose_answer_was_lost_is_kept_as_landed(self):
+        definition = sync(FOLLOWS)
+        before = replace(seen(definition, issue("Open")), own_moves=(OwnMove("c", "Reopened"),))
+        after = look(definition, issue("Reopened", change(2, 1, "Open", "Reopened", US), updated=1), before)
+        assert (causes(after), after.own_moves) == ([], (OwnMove("c", "Reopened", landed=True),))
+
+    def test_a_person_who_uses_our_account_is_a_person(self):
+        definition = sync(FOLLOWS)
+        after = issue("Reopened", change(2, 1, "Open", "Reopened", US), updated=1)
+        assert causes(look(definition, after, seen(definition, issue("Open")))) == [("status", "2", "Reopened")]
+
+    def test_a_person_who_sets_the_same_status_as_we_do_is_a_person(self):
+        definition = sync(FOLLOWS)
+        before = replace(seen(definition, issue("Open")), own_moves=(OwnMove("c", "Reopened"),))
+        after = issue("Reopened", change(2, 1, "Open", "Reopened", SOMEBODY), updated=1)
+        assert causes(look(definition, after, before)) == [("status", "2", "Reopened")]
+
+    def test_what_a_person_does_after_our_move_is_a_cause(self):
+        definition = sync(FOLLOWS)
+        before = replace(seen(definition, issue("Open")), own_moves=(OwnMove("c", "Closed", settled=True),))
+        changes = change(2, 1, "Open", "Closed", US), change(3, 2, "Closed", "Reopened")
+        assert causes(look(definition, issue("Reopened", *changes, updated=2), before)) == [("status", "3", "Reopened")]
+
+    def test_what_we_set_after_a_person_s_change_makes_that_an_intermediate_one(self):
+        definition = sync(FOLLOWS)
+        before = replace(seen(definition, issue("Open")), own_moves=(OwnMove("c", "Closed", settled=True),))
+        changes = change(2, 1, "Open", "Reopened"), change(3, 2, "Reopened", "Closed", US)
+        assert causes(look(definition, issue("Closed", *changes, updated=2), before)) == []
+
+
+class TestFirstSight:
+    def test_it_is_a_cause_for_rules_that_create_alone(self):
+        assert causes(look(sync(CREATES), issue("Will Do"), None, paired=False)) == [("first", "first", "Will Do")]
+        assert causes(look(sync(rule("Will Do", syncStatus=True)), issue("Will Do"), None, paired=False)) == []
+
+    def test_the_change_that_led_there_is_its_identity(self):
+        now = issue("Will Do", change(5, -1, "Open", "Will Do"))
+        assert causes(look(sync(CREATES), now, None, paired=False)) == [("first", "5", "Will Do")]
+
+    @pytest.mark.parametrize(
+        # changed at      is a cause
+        ("minutes", "counts"),
+        [(-1, False), (0, True), (1, True)],
+    )
+    def test_what_was_there_before_the_baseline_is_only_noted(self, minutes, counts):
+        now = issue("Will Do", change(5, minutes, "Open", "Will Do"), updated=10)
+        assert bool(causes(look(sync(CREATES), now, None, paired=False, baseline=NOON))) is counts
+
+    def test_an_issue_that_has_a_counterpart_already_is_only_noted(self):
+        assert causes(look(sync(CREATES), issue("Will Do"), None, paired=True)) == []
+
+    def test_a_noted_issue_is_not_created_when_it_is_edited(self):
+        definition = sync(CREATES)
+        noted = look(definition, issue("Will Do"), None, paired=False, baseline=NOON)
+        assert causes(look(definition, issue("Will Do", updated=9), noted, paired=False, baseline=NOON)) == []
+
+
+class TestUpdates:
+    ASSERTS = rule("In Progress", syncStatus=True, syncAttachments=True, conditions={"onStatusChange": False})
+
+    def test_a_rule_that_does_not_wait_for_status_changes_answers_every_update(self):
+        definition = sync(self.ASSERTS)
+        after = look(definition, issue("In Progress", updated=5), seen(definition, issue("In Progress")))
+        (only,) = after.pending
+        assert actions_for(definition, Side.USER, only, paired=True) == [
+            Move("In Progress", "In Progress"),
+            CopyAttachments("In Progress"),
+        ]
+
+    def test_a_comment_is_still_posted_once_per_status_change(self):
+        definition = sync({**self.ASSERTS, "actions": {"addComment": True, "syncStatus": True}})
+        update = look(definition, issue("In Progress", updated=5), seen(definition, issue("In Progress"))).pending[0]
+        kinds = [type(each) for each in actions_for(definition, Side.USER, update, paired=True)]
+        assert kinds == [Move]
+        kinds = [type(each) for each in actions_for(definition, Side.USER, cause("In Progress"), paired=True)]
+        assert kinds == [Move, Comment]
+
+    def test_our_own_comment_does_not_move_the_counterpart_again(self):
+        definition = sync(self.ASSERTS)
+        before = replace(seen(definition, issue("In Progress")), wrote_until=at(5))
+        echo = look(definition, issue("In Progress", updated=5), before).pending[0]
+        assert [type(each) for each in actions_for(definition, Side.USER, echo, paired=True)] == [CopyAttachments]
+
+    def test_updates_that_wait_become_one_and_say_the_newest_status(self):
+        definition = sync({**self.ASSERTS, "sourceStatus": "*"})
+        once = look(definition, issue("A", updated=5), seen(definition, issue("A")))
+        failed = once.with_cause(once.pending[0].marked("attachments", Mark(NOON)))
+        (waiting,) = look(definition, issue("A", updated=6), failed).pending
+        assert (waiting.id, waiting.at, waiting.begun("attachments")) == (once.pending[0].id, at(6), Mark(NOON))
+
+    @pytest.mark.parametrize(
+        # side        syncAttachments   file known    is a cause
+        ("side", "top_up", "copied", "counts"),
+        [
+            (Side.USER, True, {}, True),
+            (Side.USER, True, {"9": "90"}, False),
+            (Side.USER, False, {}, False),
+            (Side.DEV, True, {}, False),
+        ],
+    )
+    def test_files_that_customers_add_later_are_a_cause_whatever_the_status(self, side, top_up, copied, counts):
+        definition = sync(FOLLOWS, syncAttachments=top_up)
+        before = replace(seen(definition, issue("Anything"), side=side), copied=copied)
+        now = issue("Anything", updated=5, attachments=(Attachment("9", "a.txt", 3, "text/plain"),))
+        assert bool(causes(look(definition, now, before, side=side))) is counts
+
+    def test_a_file_that_is_a_copy_itself_is_not_copied_back(self):
+        file = Attachment("9", "a.txt", 3, "text/plain")
+        memory = replace(seen(sync(FOLLOWS), issue("A")), received=("9",))
+        assert missing_attachments(issue("A", attachments=(file,)), memory) == []
+
+
+class TestActions:
+    def test_a_rule_that_creates(self):
+        assert actions_for(sync(CREATES), Side.USER, cause("Will Do"), paired=False) == [
+            Create("Will Do", None),
+            Link("Will Do"),
+            Comment("Will Do", Side.USER, "made ${targetKey}"),
+        ]
+
+    def test_a_rule_that_creates_creates_nothing_for_an_issue_that_has_a_counterpart(self):
+        """Nor does it post its comment, which announces the creation."""
+        assert actions_for(sync(CREATES), Side.USER, cause("Will Do"), paired=True) == [Link("Will Do")]
+
+    def test_after_a_crash_behind_the_creation_the_rest_still_follows(self):
+        begun = cause("Will Do", marks={"create": Mark(NOON, done=True)})
+        kinds = [each.kind for each in actions_for(sync(CREATES), Side.USER, begun, paired=True)]
+        assert kinds == ["create", "link", "comment"]
+
+    def test_both_directions_mean_the_same(self):
+        definition = sync({**CREATES, "syncDirection": "both"})
+        assert actions_for(definition, Side.USER, cause("Will Do"), paired=False) == actions_for(
+            definition, Side.DEV, cause("Will Do"), paired=False
+        )
+
+    def test_first_sight_goes_past_rules_that_do_not_create(self):
+        definition = sync(rule("Will Do", syncStatus=True, conditions={"requireMapping": False}), CREATES)
+        first = actions_for(definition, Side.USER, cause("Will Do", CauseKind.FIRST), paired=False)
+        assert [each.kind for each in first] == ["create", "link", "comment"]
+
+    def test_the_first_rule_that_fits_answers_alone(self):
+        definition = sync(
+            rule("*", syncStatus=True, targetStatus="Late", id="late", priority=9),
+            rule("Reopened", syncStatus=True, targetStatus="First", id="first", priority=1),
+        )
+        assert actions_for(definition, Side.USER, cause("Reopened"), paired=True) == [Move("first", "First")]
+
+    def test_a_rule_that_requires_a_counterpart_does_nothing_without_one(self):
+        assert actions_for(sync(FOLLOWS), Side.USER, cause("Reopened"), paired=False) == []
+
+    def test_without_a_counterpart_a_rule_that_needs_none_can_still_comment(self):
+        definition = sync(rule("Declined", syncStatus=True, addComment=True, conditions={"requireMapping": False}))
+        (comment,) = actions_for(definition, Side.USER, cause("Declined"), paired=False)
+        assert comment.kind == "comment"
+
+    def test_the_old_example_of_a_rule_for_done_fires(self):
+        definition = sync(rule("Done", "dev_to_user", syncStatus=True, targetStatus="Resolved"))
+        assert actions_for(definition, Side.DEV, cause("Done"), paired=True) == [Move("Done", "Resolved")]
+
+    @pytest.mark.parametrize(
+        # behaviour             side        is done   moves to
+        ("behavior", "side", "is_done", "target"),
+        [
+            ("ignore", Side.DEV, True, None),
+            ("default_to_closed", Side.DEV, True, "Closed"),
+            ("sync_to_resolved", Side.DEV, True, "Resolved"),
+            ("sync_to_resolved", Side.DEV, False, None),
+            ("sync_to_resolved", Side.USER, True, None),
+        ],
+    )
+    def test_a_done_dev_issue_without_a_rule(self, behavior, side, is_done, target):
+        definition = sync(FOLLOWS, fallbackBehavior=behavior)
+        actions = actions_for(definition, side, cause("Finished", is_done=is_done), paired=True)
+        assert [each.to for each in actions if isinstance(each, Move)] == ([target] if target else [])
+        after = issue("Finished", change(2, 1, "Open", "Finished"), updated=1, is_done=is_done)
+        noticed = causes(look(definition, after, seen(definition, issue("Open"), side=side), side=side))
+        assert bool(noticed) is (target is not None)
+
+
+def test_only_placeholders_are_filled_in():
+    values = dict.fromkeys(["sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary"], "x")
+    assert fill_in("${sourceKey} $sourceKey ${other} $5 $$ {code}", values) == "x $sourceKey ${other} $5 $$ {code}"
+
+
+def test_a_customer_s_summary_becomes_no_markup():
+    assert plain_text("a [~admin] {code} !x.png! b|c") == r"a \[~admin\] \{code\} \!x.png\! b\|c"
+
+
+@pytest.mark.parametrize(
+    # known   part begins at    changes in it    more is needed
+    ("known", "begins", "changes", "needed"),
+    [
+        (True, None, (), False),
+        (True, -2000, (), False),
+        (True, 5, (), True),
+        (False, 5, (), True),
+        (False, 5, (change(1, 6, "A", "B"),), False),
+    ],
+)
+def test_when_the_rest_of_a_long_history_is_needed(known, begins, changes, needed):
+    memory = seen(sync(FOLLOWS), issue("A")) if known else None
+    history_from = None if begins is None else at(begins)
+    assert needs_history_before(memory, issue("A", *changes, history_from=history_from)) is needed
