@@ -1,0 +1,71 @@
+# The commands that people type. Each says what it does in `make help`.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The first interpreter that is new enough; `make PYTHON=…` names another one.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := $(BIN)/python -m jira_simulator.demo
+
+.PHONY: help demo demo-status demo-apply up apply status down test check lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: $(VENV)/.host ## two pairs of projects on simulated Jira sites, kept in step before your eyes
+	@$(DEMO) start
+
+demo-status: ## what the demo's processes are doing
+	@$(DEMO) status
+
+demo-apply: ## make the demo follow an edit in configs/demo
+	@$(DEMO) apply
+
+up: $(VENV)/.host ## start the syncs in configs/ on this machine
+	@$(BIN)/python -m generator start
+
+apply: ## make the running syncs follow an edit in configs/
+	@$(BIN)/python -m generator apply
+
+status: ## what the processes are doing
+	@$(BIN)/supervisorctl -c $${RUN_DIR:-run}/supervisord.conf status
+
+down: ## stop everything that `make demo` and `make up` started
+	@test ! -x $(BIN)/python || { $(DEMO) stop; $(BIN)/python -m generator stop; }
+
+test: $(VENV)/.dev ## all tests
+	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+check: $(VENV)/.dev ## linter, formatter, type checker, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: $(VENV)/.dev ## choose the newest versions that pyproject.toml allows
+	@$(BIN)/pip install --quiet uv
+	@for set in "runtime:" "host:--extra embedded --extra simulator" "dev:--all-extras --group dev"; do \
+		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-header $${set#*:} pyproject.toml -o requirements/$${set%%:*}.lock; done
+
+clean: down ## stop everything and remove what was installed; run/ with its databases stays
+	@rm -rf $(VENV)
+
+$(VENV)/.host: requirements/host.lock pyproject.toml | $(BIN)/python
+	@$(call install,requirements/host.lock)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
+	@$(call install,requirements/dev.lock)
+	@touch $@ $(VENV)/.host
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "jira-sync needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian and Ubuntu: sudo apt-get install -y python3-venv" >&2; exit 1; }
+
+install = echo "Installing $(1) …" && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) \
+	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
