@@ -221,7 +221,7 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
 
 
 def _second_look(file: str, sync: Sync, environ: Mapping[str, str]) -> tuple[list[Problem], list[Problem]]:
-    """Find what no single field shows. A value that only this environment lacks is a warning: the worker waits for it."""
+    """Find what no single field shows. A value that this environment lacks is a warning: the worker waits."""
     problems: set[Problem] = set()
     warnings = {Problem(file, where, message) for where, message in _rule_warnings(sync)}
     for side in Side:
@@ -287,13 +287,11 @@ def _collisions(files: list[SyncFile], environ: Mapping[str, str]) -> Iterator[P
         user_site, dev_site = _sites(sync, environ)
         ends = sorted([f"{user_site} {sync.user_project_key.upper()}", f"{dev_site} {sync.dev_project_key.upper()}"])
         # MongoDB refuses two databases whose names differ only in case.
-        claims["name", sync.name.lower()].append((file, f"the name {sync.name} is that of another file"))
-        claims["databaseName", sync.database.lower()].append(
-            (file, f"the database {sync.database} is that of another file")
-        )
-        pair = f"the projects {sync.user_project_key} and {sync.dev_project_key} are a pair of another file"
+        claims["name", sync.name.lower()].append((file, f"the name {sync.name} is also used by"))
+        claims["databaseName", sync.database.lower()].append((file, f"the database {sync.database} is also used by"))
+        pair = f"the projects {sync.user_project_key} and {sync.dev_project_key} are also paired by"
         claims["userProjectKey", " ".join(ends)].append((file, pair))
     for (where, _), claimants in claims.items():
         for file, what in claimants if len(claimants) > 1 else ():
             others = " and ".join(other.path.name for other, _ in claimants if other is not file)
-            yield Problem(file.path.name, where, f"{what} too: {others}")
+            yield Problem(file.path.name, where, f"{what} {others}")

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     for warning in loaded.warnings:
         log.warning("configuration", where=warning.where, warning=warning.message)
     worker = Worker(file.sync.name, file.digest, interval, options.run_dir, log)
-    one_pass, close = _join(file, worker, store.MongoStore(client, file.sync.database), environ)
+    one_pass, close = join(file, worker, store.MongoStore(client, file.sync.database), environ)
     _stop_on_signals(worker)
     try:
         if options.once:
@@ -93,7 +93,7 @@ def _interval(sync: Sync, environ: Mapping[str, str]) -> float:
     return minutes * 60
 
 
-def _join(
+def join(
     file: SyncFile, worker: Worker, mongo: store.MongoStore, environ: Mapping[str, str]
 ) -> tuple[Callable[[Callable[[], bool]], Result], Callable[[], None]]:
     """Return what runs one cycle, and what closes its connections."""

@@ -242,7 +242,7 @@ class Actions:
             raise
         self._finish(work, Move.kind)
         settled = memory.with_own_move(OwnMove(work.cause.id, way.to_status, settled=True))
-        self._store.save([replace(settled, status=way.to_status, wrote_until=target.now() + CLOCK_GRAIN)])
+        self._store.save([replace(settled, status=way.to_status)])
         self.done["moved"] += 1
         self._report(work, action, "counterpart moved", status=way.to_status, previous=counterpart.status)
 
@@ -281,6 +281,7 @@ class Actions:
                     self._copy(work, action, attachment, counterpart)
                 except Rejected as error:
                     failures.append(error)
+            self._note_own_write(work, side, counterpart.id)
             if failures:
                 raise failures[0]
         self._finish(work, CopyAttachments.kind)
@@ -305,8 +306,7 @@ class Actions:
                 if not _may_have_happened(error):
                     self._remember(work, _without_upload(work.memory, attachment.id))
                 raise
-        wrote_until = target.now() + CLOCK_GRAIN
-        self._store.save([replace(memory, received=(*memory.received, twin.id), wrote_until=wrote_until)])
+        self._store.save([replace(memory, received=(*memory.received, twin.id))])
         copied = {**work.memory.copied, attachment.id: twin.id}
         self._remember(work, _without_upload(replace(work.memory, copied=copied), attachment.id))
         self.done["attached"] += 1
@@ -357,12 +357,17 @@ class Actions:
         }
 
     def _note_own_write(self, work: Work, side: Side, issue_id: str) -> None:
-        """Remember until when a new `updated` of this issue may be nothing but our own write."""
-        wrote_until = self._jiras[side].now() + CLOCK_GRAIN
-        if side is work.side:
-            self._remember(work, replace(work.memory, wrote_until=wrote_until))
-        elif memory := self._store.memory(side, issue_id):
-            self._store.save([replace(memory, wrote_until=wrote_until)])
+        """Remember up to which `updated` an update of this issue is the echo of what we just wrote.
+
+        Only rules that answer every update need to know, so only for them is it looked up.
+        """
+        if all(self._sync.only_on_status_change(rule) for rule in self._sync.ordered_rules):
+            return
+        written = self._jiras[side].issue(issue_id)
+        if written and side is work.side:
+            self._remember(work, replace(work.memory, wrote_until=written.updated))
+        elif written and (memory := self._store.memory(side, issue_id)):
+            self._store.save([replace(memory, wrote_until=written.updated)])
 
 
 def _may_have_happened(error: Exception) -> bool:

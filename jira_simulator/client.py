@@ -1,0 +1,123 @@
+"""For tests and the demo: a hand behind the curtain (`Control`), and people at their keyboards (`Person`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+
+class Control:
+    """Speaks to the simulator's control endpoint at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def add_site(self, **seed: Any) -> None:
+        self._ask("POST", "/control/sites", json=seed)
+
+    def fault(self, site: str, kind: str, **options: Any) -> int:
+        """Switch a fault on and return its id; options are those of `faults.Fault`, in camelCase."""
+        identity: int = self._ask("POST", f"/control/{site}/faults", json={"kind": kind, **options})["id"]
+        return identity
+
+    def heal(self, site: str, fault: int | None = None) -> None:
+        """Switch one fault off, or all of them."""
+        self._ask("DELETE", f"/control/{site}/faults" + (f"/{fault}" if fault is not None else ""))
+
+    def index(self, site: str, **options: Any) -> None:
+        self._ask("POST", f"/control/{site}/index", json=options)
+
+    def clock(self, site: str, offset: float) -> None:
+        self._ask("POST", f"/control/{site}/clock", json={"offset": offset})
+
+    def settings(self, site: str, **options: Any) -> None:
+        self._ask("POST", f"/control/{site}/settings", json=options)
+
+    def rotate_token(self, site: str, user: str, token: str) -> None:
+        self._ask("POST", f"/control/{site}/tokens", json={"user": user, "token": token})
+
+    def time_zone(self, site: str, user: str, zone: str) -> None:
+        self._ask("POST", f"/control/{site}/users/{user}", json={"timeZone": zone})
+
+    def move(self, site: str, key: str, project: str) -> str:
+        """Move an issue to another project; return its new key."""
+        new_key: str = self._ask("POST", f"/control/{site}/issues/{key}/move", json={"project": project})["key"]
+        return new_key
+
+    def delete(self, site: str, key: str) -> None:
+        self._ask("DELETE", f"/control/{site}/issues/{key}")
+
+    def issues(self, site: str, project: str | None = None) -> list[dict[str, Any]]:
+        """Return everything about all issues, or those of one project, oldest first."""
+        issues: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/issues")
+        return [each for each in issues if project in (None, each["project"])]
+
+    def issue(self, site: str, key: str) -> dict[str, Any]:
+        return next(each for each in self.issues(site) if each["key"] == key)
+
+    def calls(self, site: str, since: int = 0) -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/calls", params={"since": since})
+        return calls
+
+    def forget_calls(self, site: str) -> None:
+        self._ask("DELETE", f"/control/{site}/calls")
+
+    def person(self, site: str, login: str, token: str, *, bearer: bool = False) -> Person:
+        return Person(f"{self.url}/{site}", login, token, bearer=bearer)
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        response = self._http.request(method, path, **options)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+
+class Person:
+    """Somebody who uses one site as people do: through Jira's own API, with their own credentials."""
+
+    def __init__(self, base_url: str, login: str, token: str, *, bearer: bool = False) -> None:
+        auth = None if bearer else httpx.BasicAuth(login, token)
+        headers = {"Authorization": f"Bearer {token}"} if bearer else {}
+        url = f"{base_url}/rest/api/2"
+        self.http = httpx.Client(base_url=url, auth=auth, headers=headers, timeout=30.0, trust_env=False)
+
+    def __enter__(self) -> Person:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def create(self, project: str, summary: str, *, issue_type: str = "Task", **fields: Any) -> str:
+        """Create an issue and return its key."""
+        wanted = {"project": {"key": project}, "issuetype": {"name": issue_type}, "summary": summary, **fields}
+        key: str = self._ask("POST", "/issue", json={"fields": wanted})["key"]
+        return key
+
+    def move(self, key: str, status: str) -> None:
+        """Move an issue into `status`. Raises LookupError when the workflow has no way there."""
+        found = self._ask("GET", f"/issue/{key}/transitions")["transitions"]
+        way = next((each["id"] for each in found if each["to"]["name"] == status), None)
+        if way is None:
+            raise LookupError(f"{key} has no way to {status}; it has {[each['to']['name'] for each in found]}")
+        body = {"transition": {"id": way}, "fields": {"resolution": {"name": "Done"}}}
+        self._ask("POST", f"/issue/{key}/transitions", json=body)
+
+    def edit(self, key: str, **fields: Any) -> None:
+        self._ask("PUT", f"/issue/{key}", json={"fields": fields})
+
+    def comment(self, key: str, text: str) -> None:
+        self._ask("POST", f"/issue/{key}/comment", json={"body": text})
+
+    def attach(self, key: str, filename: str, content: bytes, mime_type: str = "application/octet-stream") -> None:
+        headers = {"X-Atlassian-Token": "no-check"}
+        files = {"file": (filename, content, mime_type)}
+        self._ask("POST", f"/issue/{key}/attachments", files=files, headers=headers)
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        response = self.http.request(method, path, **options)
+        response.raise_for_status()
+        return response.json() if response.content else None

@@ -1,0 +1,150 @@
+"""A site as it is hosted: its index, its faults, the log of calls, and what befalls one call."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from jira_simulator.faults import Fault, Faults
+from jira_simulator.index import Index
+from jira_simulator.representation import Representation
+from jira_simulator.state import Issue, JiraError, Project, Site, User
+
+CALLS_KEPT = 100_000
+
+
+@dataclass
+class CallRecord:
+    """One call that reached the site. `endpoint` is its path with names for what varies."""
+
+    n: int
+    method: str
+    endpoint: str
+    path: str
+    user: str | None
+    status: int
+
+
+@dataclass
+class Hosted:
+    """One site and everything around it. `latency` is in seconds and is added to every call."""
+
+    site: Site
+    index: Index = field(init=False)
+    faults: Faults = field(default_factory=Faults)
+    latency: float = 0.0
+    calls: deque[CallRecord] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
+    call_count: int = 0
+
+    def __post_init__(self) -> None:
+        self.index = Index(self.site)
+
+    def record(self, request: web.Request, user: User | None, status: int) -> None:
+        """Status 0 stands for a connection that was closed without an answer."""
+        self.call_count += 1
+        resource = request.match_info.route.resource
+        endpoint = (resource.canonical if resource else request.path).removeprefix("/{site}")
+        path = request.path.removeprefix(f"/{self.site.name}")
+        name = user.name if user else None
+        self.calls.append(CallRecord(self.call_count, request.method, endpoint, path, name, status))
+
+
+@dataclass
+class Call:
+    """One request to a site's API, by `user`, or by nobody when that is None."""
+
+    request: web.Request
+    hosted: Hosted
+    user: User | None
+    failed_login: bool = False
+    silent: bool = False
+    faults: list[tuple[int, Fault]] = field(default_factory=list)
+
+    @property
+    def site(self) -> Site:
+        return self.hosted.site
+
+    @property
+    def show(self) -> Representation:
+        return Representation(self.site, f"{self.request.url.origin()}/{self.site.name}", self.user)
+
+    def fault(self, kind: str) -> Fault | None:
+        return next((fault for _, fault in self.faults if fault.kind == kind), None)
+
+    def known_user(self) -> User:
+        if self.user is None:
+            raise JiraError(401, "You are not authenticated. Authentication required to perform this operation.")
+        return self.user
+
+    def issue(self) -> Issue:
+        """Return the issue that the path names; an anonymous visitor sees none."""
+        issue = self.site.issue(self.request.match_info["issue"])
+        if issue is None or self.user is None:
+            raise JiraError(404, "Issue does not exist or you do not have permission to see it.")
+        return issue
+
+    def project(self) -> Project:
+        key = self.request.match_info["project"]
+        project = self.site.project(key)
+        if project is None or self.user is None:
+            raise JiraError(404, f"No project could be found with key '{key}'.")
+        return project
+
+    async def json(self) -> dict[str, Any]:
+        if self.request.content_type != "application/json":
+            raise JiraError(415, "Unsupported Media Type")
+        try:
+            body = await self.request.json()
+        except ValueError:
+            raise JiraError(400, "The request body is not valid JSON.") from None
+        if not isinstance(body, dict):
+            raise JiraError(400, "The request body must be an object.")
+        return body
+
+    def number(self, name: str, default: int) -> int:
+        try:
+            return int(self.request.query.get(name, default))
+        except ValueError:
+            raise JiraError(400, f"The parameter '{name}' must be a number.") from None
+
+    def headers(self) -> dict[str, str]:
+        """Return what Jira tells about the caller, and the time on the site's own clock."""
+        headers = {"Date": f"{self.site.now():%a, %d %b %Y %H:%M:%S} GMT"}
+        if self.site.is_cloud and self.failed_login and not self.silent:
+            headers["x-seraph-loginreason"] = "AUTHENTICATED_FAILED"
+        if not self.site.is_cloud and not self.silent:
+            headers["X-AUSERNAME"] = self.user.name if self.user else "anonymous"
+        return headers
+
+
+CALL = web.RequestKey("call", Call)
+
+
+def who(site: Site, header: str | None) -> tuple[User | None, bool]:
+    """Return who calls, and whether credentials came that are wrong."""
+    if header is None:
+        return None, False
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer" and not site.is_cloud:
+        name = next((name for name, token in site.tokens.items() if token == value), None)
+    elif scheme.lower() == "basic":
+        name = _basic(site, value)
+    else:
+        name = None
+    return (site.users[name], False) if name else (None, True)
+
+
+def _basic(site: Site, value: str) -> str | None:
+    try:
+        login, _, token = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    for name, user in site.users.items():
+        if login.lower() == (user.email if site.is_cloud else user.name).lower() and site.tokens[name] == token:
+            return name
+    return None

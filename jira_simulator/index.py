@@ -1,0 +1,77 @@
+"""What search sees: a copy of the issues that may lag behind, and may lose sight of some for a while."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from jira_simulator.state import Issue, Site
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One issue as the index knows it."""
+
+    id: int
+    key: str
+    project: str
+    status: str
+    labels: tuple[str, ...]
+    priority: str | None
+    description: str | None
+    creator: str
+    created: datetime
+    updated: datetime
+
+
+class Index:
+    """The search index of one site. `lag` in seconds; `is_held` keeps everything out until it is released."""
+
+    def __init__(self, site: Site) -> None:
+        self.lag = 0.0
+        self.is_held = False
+        self.hidden: set[int] = set()
+        self._entries: dict[int, Entry] = {}
+        self._waiting: deque[tuple[float, int, Entry | None]] = deque()
+        site.on_change = self._note
+        for issue in site.issues.values():
+            self._entries[issue.id] = _entry(issue)
+
+    def entries(self) -> list[Entry]:
+        """Return what search can find now."""
+        self._catch_up()
+        if not self.hidden:
+            return list(self._entries.values())
+        return [entry for entry in self._entries.values() if entry.id not in self.hidden]
+
+    def entry(self, issue_id: int) -> Entry | None:
+        return self._entries.get(issue_id)
+
+    def _note(self, issue: Issue, gone: bool) -> None:  # noqa: FBT001 - the site calls it so
+        self._waiting.append((time.monotonic() + self.lag, issue.id, None if gone else _entry(issue)))
+
+    def _catch_up(self) -> None:
+        now = time.monotonic()
+        while self._waiting and not self.is_held and (self._waiting[0][0] <= now or self.lag == 0):
+            _, issue_id, entry = self._waiting.popleft()
+            if entry is None:
+                self._entries.pop(issue_id, None)
+            else:
+                self._entries[issue_id] = entry
+
+
+def _entry(issue: Issue) -> Entry:
+    return Entry(
+        id=issue.id,
+        key=issue.key,
+        project=issue.project.id,
+        status=issue.status.name,
+        labels=tuple(issue.labels),
+        priority=issue.priority,
+        description=issue.description,
+        creator=issue.creator.id,
+        created=issue.created,
+        updated=issue.updated,
+    )

@@ -1,0 +1,231 @@
+"""A part of JQL, parsed by a grammar. What is not understood is refused, as Jira refuses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from lark import Lark, Token, Transformer
+from lark.exceptions import LarkError, VisitError
+
+from jira_simulator.index import Entry
+from jira_simulator.state import JiraError, Site, User
+
+GRAMMAR = r"""
+    query: [expression] ["ORDER"i "BY"i ordering ("," ordering)*]
+    ordering: NAME [DIRECTION]
+
+    ?expression: conjunction ("OR"i conjunction)*   -> any_of
+    ?conjunction: negation ("AND"i negation)*       -> all_of
+    ?negation: "NOT"i negation                      -> negated
+             | "(" expression ")"
+             | clause
+    clause: NAME OPERATOR value                     -> compared
+          | NAME "NOT"i "IN"i "(" value ("," value)* ")" -> not_among
+          | NAME "IN"i "(" value ("," value)* ")"   -> among
+          | NAME "IS"i "NOT"i "EMPTY"i              -> filled
+          | NAME "IS"i "EMPTY"i                     -> empty
+    value: STRING | FUNCTION | WORD
+    DIRECTION.3: /ASC\b|DESC\b/i
+    OPERATOR: ">=" | "<=" | "!=" | "=" | ">" | "<"
+    FUNCTION.4: /[A-Za-z]+\(\)/
+    STRING: /"[^"]*"|'[^']*'/
+    NAME: /(?!(?:AND|OR|NOT|IN|IS|ORDER)\b)[A-Za-z][A-Za-z]*(?![\w-])/i
+    WORD: /(?!(?:AND|OR|NOT|IN|IS|ORDER)\b)-?\w[\w.-]*/i
+    %ignore /\s+/
+"""
+
+Match = Callable[[Entry], bool]
+Key = Callable[[Entry], Any]
+
+TIME_FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+MOST_ORDERINGS = 7
+
+
+@dataclass(frozen=True)
+class Query:
+    """A parsed query: what matches, and the order. `is_bounded` tells whether it restricts anything."""
+
+    matches: Match
+    order: tuple[tuple[Key, bool], ...]
+    is_bounded: bool
+
+    def run(self, entries: Sequence[Entry]) -> list[Entry]:
+        found = [entry for entry in entries if self.matches(entry)]
+        for key, descending in reversed(self.order):
+            found.sort(key=key, reverse=descending)
+        return found
+
+
+def parse(text: str, site: Site, user: User) -> Query:
+    """Raises JiraError 400 for anything that Jira would refuse, or that is not known here."""
+    try:
+        tree = _grammar().parse(text)
+    except LarkError as error:
+        raise JiraError(400, f"Error in the JQL Query: {str(error).splitlines()[0]}") from None
+    try:
+        query: Query = _Builder(site, user).transform(tree)
+    except VisitError as error:
+        if isinstance(error.orig_exc, JiraError):
+            raise error.orig_exc from None
+        raise
+    return query
+
+
+@lru_cache(1)
+def _grammar() -> Lark:
+    return Lark(GRAMMAR, start="query", parser="lalr")
+
+
+def _number(entry: Entry) -> tuple[str, int]:
+    project, _, number = entry.key.rpartition("-")
+    return project, int(number)
+
+
+FIELDS: dict[str, Key] = {
+    "project": lambda entry: entry.project,
+    "status": lambda entry: entry.status.lower(),
+    "id": lambda entry: entry.id,
+    "key": _number,
+    "issuekey": _number,
+    "labels": lambda entry: entry.labels,
+    "creator": lambda entry: entry.creator,
+    "reporter": lambda entry: entry.creator,
+    "updated": lambda entry: entry.updated,
+    "created": lambda entry: entry.created,
+    "priority": lambda entry: entry.priority,
+    "description": lambda entry: entry.description,
+}
+ORDERED = {"id", "key", "issuekey", "updated", "created"}
+
+
+class _Builder(Transformer[Token, Any]):
+    """Turns the tree into a Query, against the names that the site knows."""
+
+    def __init__(self, site: Site, user: User) -> None:
+        super().__init__()
+        self._site, self._user = site, user
+
+    def query(self, parts: list[Any]) -> Query:
+        expression, *order = parts
+        orderings = tuple(each for each in order if each is not None)
+        if len(orderings) > MOST_ORDERINGS:
+            raise JiraError(400, "Too many fields in ORDER BY.")
+        return Query(expression or (lambda _entry: True), orderings, expression is not None)
+
+    def ordering(self, parts: list[Any]) -> tuple[Key, bool]:
+        name, direction = parts
+        return self._field(name), direction is not None and direction.upper() == "DESC"
+
+    def any_of(self, parts: list[Match]) -> Match:
+        return lambda entry: any(part(entry) for part in parts)
+
+    def all_of(self, parts: list[Match]) -> Match:
+        return lambda entry: all(part(entry) for part in parts)
+
+    def negated(self, parts: list[Match]) -> Match:
+        return lambda entry: not parts[0](entry)
+
+    def value(self, parts: list[Token]) -> Token:
+        return parts[0]
+
+    def compared(self, parts: list[Token]) -> Match:
+        name, operator, value = parts
+        field = self._field(name)
+        if operator not in ("=", "!=") and name.lower() not in ORDERED:
+            raise JiraError(400, f"The operator '{operator}' is not supported by the '{name}' field.")
+        wanted = self._value(name, value)
+        compare: dict[str, Callable[[Any], bool]] = {
+            "=": lambda have: (
+                wanted in have if isinstance(have, tuple) and name.lower() == "labels" else have == wanted
+            ),
+            # As in Jira, an issue whose field is empty matches no negation.
+            "!=": lambda have: have not in (None, (), wanted),
+            ">=": lambda have: have >= wanted,
+            "<=": lambda have: have <= wanted,
+            ">": lambda have: have > wanted,
+            "<": lambda have: have < wanted,
+        }
+        holds = compare[str(operator)]
+        return lambda entry: holds(field(entry))
+
+    def among(self, parts: list[Token]) -> Match:
+        name, *values = parts
+        field, wanted = self._field(name), {self._value(name, each) for each in values}
+        if name.lower() == "labels":
+            return lambda entry: bool(wanted & set(field(entry)))
+        return lambda entry: field(entry) in wanted
+
+    def not_among(self, parts: list[Token]) -> Match:
+        among, field = self.among(parts), self._field(parts[0])
+        return lambda entry: field(entry) not in (None, ()) and not among(entry)
+
+    def filled(self, parts: list[Token]) -> Match:
+        field = self._field(parts[0])
+        return lambda entry: bool(field(entry))
+
+    def empty(self, parts: list[Token]) -> Match:
+        field = self._field(parts[0])
+        return lambda entry: not field(entry)
+
+    def _field(self, name: str) -> Key:
+        if name.lower() not in FIELDS:
+            raise JiraError(400, f"Field '{name}' does not exist or you do not have permission to view it.")
+        return FIELDS[name.lower()]
+
+    def _value(self, name: Token, token: Token) -> Any:
+        field, text, quoted = name.lower(), str(token), token[0] in "\"'"
+        text = text[1:-1] if quoted else text
+        if field in ("updated", "created"):
+            return self._time(name, text, quoted=quoted)
+        if field in ("creator", "reporter"):
+            if text == "currentUser()":
+                return self._user.id
+            return text
+        if field in ("key", "issuekey"):
+            return self._key(text)
+        if field == "id":
+            return self._id(text)
+        if field == "project":
+            return self._project(text)
+        if field == "status":
+            if text.lower() not in {each.lower() for each in self._site.statuses}:
+                raise JiraError(400, f"The value '{text}' does not exist for the field 'status'.")
+            return text.lower()
+        return text
+
+    def _project(self, text: str) -> str:
+        project = self._site.project(text)
+        if project is None:
+            raise JiraError(400, f"The value '{text}' does not exist for the field 'project'.")
+        return project.id
+
+    def _id(self, text: str) -> int:
+        if not text.isdigit():
+            raise JiraError(400, f"The value '{text}' is not a valid id.")
+        return int(text)
+
+    def _key(self, text: str) -> tuple[str, int]:
+        project, _, number = text.upper().rpartition("-")
+        if not number.isdigit() or self._site.issue(text) is None:
+            raise JiraError(400, f"An issue with key '{text}' does not exist for field 'key'.")
+        return project, int(number)
+
+    def _time(self, name: str, text: str, *, quoted: bool) -> datetime:
+        """Unquoted digits are milliseconds since 1970; quoted times are minutes in the profile's own zone."""
+        if not quoted and text.isdigit():
+            return datetime.fromtimestamp(int(text) / 1000, tz=self._site.now().tzinfo)
+        if relative := re.fullmatch(r"-(\d+)([mhdw])", text):
+            return self._site.now() - timedelta(**{UNITS[relative[2]]: int(relative[1])})
+        for each in TIME_FORMATS:
+            try:
+                return datetime.strptime(text, each).replace(tzinfo=ZoneInfo(self._user.time_zone))
+            except ValueError:
+                continue
+        raise JiraError(400, f"Date value '{text}' for field '{name}' is invalid.")

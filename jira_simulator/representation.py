@@ -1,0 +1,204 @@
+"""From the simulator's state to Jira's JSON."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jira_simulator.state import (
+    Attachment,
+    Comment,
+    History,
+    Issue,
+    IssueType,
+    Project,
+    RemoteLink,
+    Site,
+    Status,
+    Transition,
+    User,
+)
+
+CATEGORIES = {
+    "new": {"id": 2, "key": "new", "name": "To Do", "colorName": "blue-gray"},
+    "indeterminate": {"id": 4, "key": "indeterminate", "name": "In Progress", "colorName": "yellow"},
+    "done": {"id": 3, "key": "done", "name": "Done", "colorName": "green"},
+}
+
+
+class Representation:
+    """Shows one site's things to one user: links begin with `base`, times are in the user's zone."""
+
+    def __init__(self, site: Site, base: str, viewer: User | None) -> None:
+        self._site, self._base = site, base
+        self._api = f"{base}/rest/api/2"
+        self._zone = ZoneInfo(viewer.time_zone if viewer else "Etc/UTC")
+
+    def time(self, moment: datetime) -> str:
+        local = moment.astimezone(self._zone)
+        return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 1000:03d}{local:%z}"
+
+    def user(self, user: User) -> dict[str, Any]:
+        common = {
+            "displayName": user.display_name,
+            "emailAddress": user.email,
+            "active": True,
+            "timeZone": user.time_zone,
+        }
+        if self._site.is_cloud:
+            self_link = f"{self._api}/user?accountId={user.id}"
+            return {"self": self_link, "accountId": user.id, "accountType": "atlassian", **common}
+        return {"self": f"{self._api}/user?username={user.name}", "name": user.name, "key": user.id, **common}
+
+    def project(self, project: Project) -> dict[str, Any]:
+        return {
+            "self": f"{self._api}/project/{project.id}",
+            "id": project.id,
+            "key": project.key,
+            "name": project.name,
+            "projectTypeKey": "software",
+        }
+
+    def status(self, status: Status) -> dict[str, Any]:
+        category = {"self": f"{self._api}/statuscategory/{status.category}", **CATEGORIES[status.category]}
+        return {
+            "self": f"{self._api}/status/{status.id}",
+            "id": status.id,
+            "name": status.name,
+            "description": "",
+            "statusCategory": category,
+        }
+
+    def issue_type(self, issue_type: IssueType) -> dict[str, Any]:
+        return {
+            "self": f"{self._api}/issuetype/{issue_type.id}",
+            "id": issue_type.id,
+            "name": issue_type.name,
+            "description": "",
+            "subtask": issue_type.is_subtask,
+        }
+
+    def priority(self, name: str) -> dict[str, Any]:
+        identity = str(self._site.priorities.index(name) + 1)
+        return {"self": f"{self._api}/priority/{identity}", "id": identity, "name": name}
+
+    def issue(
+        self, issue: Issue, fields: list[str], expand: set[str], properties: list[str], *, changelog_limit: int | None
+    ) -> dict[str, Any]:
+        """Return the bean of an issue with the wanted `fields`; `changelog_limit` keeps the newest entries only."""
+        bean: dict[str, Any] = {
+            "id": str(issue.id),
+            "key": issue.key,
+            "self": f"{self._api}/issue/{issue.id}",
+            "fields": self._fields(issue, fields),
+        }
+        if "changelog" in expand:
+            bean["changelog"] = self.changelog(issue, changelog_limit)
+        if "transitions" in expand:
+            ways = issue.project.workflow.ways_from(issue.status)
+            bean["transitions"] = [self.transition(each) for each in ways]
+        if properties:
+            wanted = issue.properties if "*all" in properties else properties
+            bean["properties"] = {key: issue.properties[key] for key in wanted if key in issue.properties}
+        return bean
+
+    def _fields(self, issue: Issue, wanted: list[str]) -> dict[str, Any]:
+        everything: dict[str, Callable[[], Any]] = {
+            "summary": lambda: issue.summary,
+            "description": lambda: issue.description,
+            "labels": lambda: list(issue.labels),
+            "project": lambda: self.project(issue.project),
+            "issuetype": lambda: self.issue_type(issue.type),
+            "status": lambda: self.status(issue.status),
+            "priority": lambda: self.priority(issue.priority) if issue.priority else None,
+            "creator": lambda: self.user(issue.creator),
+            "reporter": lambda: self.user(issue.creator),
+            "created": lambda: self.time(issue.created),
+            "updated": lambda: self.time(issue.updated),
+            "attachment": lambda: [self.attachment(each) for each in issue.attachments],
+            "comment": lambda: self._comments(issue),
+        }
+        broad = "*all" in wanted or "*navigable" in wanted
+        return {name: make() for name, make in everything.items() if broad or name in wanted}
+
+    def _comments(self, issue: Issue) -> dict[str, Any]:
+        comments = [self.comment(issue, each) for each in issue.comments]
+        return {"comments": comments, "maxResults": len(comments), "total": len(comments), "startAt": 0}
+
+    def changelog(self, issue: Issue, limit: int | None) -> dict[str, Any]:
+        """Cloud shows the newest entries first, and only so many; Data Center all, oldest first."""
+        histories = list(reversed(issue.histories)) if self._site.is_cloud else issue.histories
+        shown = histories[:limit] if limit is not None else histories
+        total = len(histories)
+        entries = [self.history(each) for each in shown]
+        return {"startAt": 0, "maxResults": len(entries), "total": total, "histories": entries}
+
+    def history(self, history: History) -> dict[str, Any]:
+        items = [
+            {
+                "field": change.field,
+                "fieldtype": "jira",
+                "fieldId": change.field.lower(),
+                "from": change.before,
+                "fromString": change.before_text,
+                "to": change.after,
+                "toString": change.after_text,
+            }
+            for change in history.changes
+        ]
+        created = self.time(history.created)
+        return {"id": str(history.id), "author": self.user(history.author), "created": created, "items": items}
+
+    def transition(self, transition: Transition) -> dict[str, Any]:
+        return {
+            "id": transition.id,
+            "name": transition.name,
+            "to": self.status(transition.target),
+            "hasScreen": bool(transition.required_fields),
+            "isGlobal": transition.sources is None,
+            "isInitial": False,
+            "isConditional": False,
+            "isAvailable": True,
+        }
+
+    def comment(self, issue: Issue, comment: Comment, *, properties: bool = False) -> dict[str, Any]:
+        bean = {
+            "self": f"{self._api}/issue/{issue.id}/comment/{comment.id}",
+            "id": str(comment.id),
+            "author": self.user(comment.author),
+            "updateAuthor": self.user(comment.author),
+            "body": comment.body,
+            "created": self.time(comment.created),
+            "updated": self.time(comment.created),
+            "jsdPublic": True,
+        }
+        if properties:
+            bean["properties"] = [{"key": key, "value": value} for key, value in comment.properties.items()]
+        return bean
+
+    def attachment(self, attachment: Attachment) -> dict[str, Any]:
+        name = attachment.filename
+        content = (
+            f"{self._api}/attachment/content/{attachment.id}"
+            if self._site.is_cloud
+            else f"{self._base}/secure/attachment/{attachment.id}/{name}"
+        )
+        return {
+            "self": f"{self._api}/attachment/{attachment.id}",
+            "id": str(attachment.id),
+            "filename": name,
+            "author": self.user(attachment.author),
+            "created": self.time(attachment.created),
+            "size": len(attachment.content),
+            "mimeType": attachment.mime_type or mimetypes.guess_type(name)[0] or "application/octet-stream",
+            "content": content,
+        }
+
+    def remote_link(self, issue: Issue, link: RemoteLink) -> dict[str, Any]:
+        bean = {"id": link.id, "self": f"{self._api}/issue/{issue.id}/remotelink/{link.id}", **link.body}
+        if link.global_id:
+            bean["globalId"] = link.global_id
+        return {key: value for key, value in bean.items() if value is not None}

@@ -1,0 +1,244 @@
+"""The parts of the REST API that are about the site: who am I, projects, what can be created, search."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from aiohttp import web
+
+from jira_simulator import jql
+from jira_simulator.hosting import CALL, Call
+from jira_simulator.index import Entry
+from jira_simulator.state import JiraError
+
+routes = web.RouteTableDef()
+API = "/{site}/rest/api/2"
+PAGE = 50
+LIGHT_FIELDS = frozenset({"id", "key", "updated", "created", "status"})
+CLOUD_PAGE_LIMITS = (5000, 100)
+DATA_CENTER_PAGE_LIMIT = 1000
+SEARCH_CHANGELOG = 40
+REMOVED = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API."
+
+
+def call_of(request: web.Request) -> Call:
+    return request[CALL]
+
+
+def answer(body: Any, status: int = 200) -> web.Response:
+    return web.json_response(body, status=status)
+
+
+@routes.get(f"{API}/myself")
+async def myself(request: web.Request) -> web.Response:
+    call = call_of(request)
+    return answer(call.show.user(call.known_user()))
+
+
+@routes.get(f"{API}/serverInfo")
+async def server_info(request: web.Request) -> web.Response:
+    call = call_of(request)
+    version = [1001, 0, 0] if call.site.is_cloud else [10, 3, 19]
+    return answer(
+        {
+            "baseUrl": f"{request.url.origin()}/{call.site.name}",
+            "version": ".".join(str(part) for part in version),
+            "versionNumbers": version,
+            "deploymentType": "Cloud" if call.site.is_cloud else "Server",
+            "serverTime": call.show.time(call.site.now()),
+            "serverTitle": call.site.name.capitalize(),
+        }
+    )
+
+
+@routes.get(f"{API}/project")
+async def projects(request: web.Request) -> web.Response:
+    call = call_of(request)
+    return answer([call.show.project(each) for each in call.site.projects.values()] if call.user else [])
+
+
+@routes.get(f"{API}/project/search")
+async def project_search(request: web.Request) -> web.Response:
+    call = call_of(request)
+    found = [call.show.project(each) for each in call.site.projects.values()] if call.user else []
+    page = {"startAt": 0, "maxResults": PAGE, "total": len(found), "isLast": True}
+    return answer({**page, "values": found})
+
+
+@routes.get(API + "/project/{project}")
+async def project(request: web.Request) -> web.Response:
+    call = call_of(request)
+    return answer(call.show.project(call.project()))
+
+
+@routes.get(API + "/project/{project}/statuses")
+async def project_statuses(request: web.Request) -> web.Response:
+    call = call_of(request)
+    found = call.project()
+    used = {found.workflow.initial, *(each.target for each in found.workflow.transitions)}
+    statuses = [call.show.status(each) for each in sorted(used, key=lambda status: int(status.id))]
+    return answer([{**call.show.issue_type(each), "statuses": statuses} for each in found.types])
+
+
+@routes.get(f"{API}/status")
+async def statuses(request: web.Request) -> web.Response:
+    call = call_of(request)
+    return answer([call.show.status(each) for each in call.site.statuses.values()] if call.user else [])
+
+
+@routes.get(f"{API}/priority")
+async def priorities(request: web.Request) -> web.Response:
+    call = call_of(request)
+    call.known_user()
+    return answer([call.show.priority(each) for each in call.site.priorities])
+
+
+@routes.get(f"{API}/field")
+async def fields(request: web.Request) -> web.Response:
+    call_of(request).known_user()
+    names = ("summary", "description", "labels", "priority", "status", "issuetype", "project", "attachment", "comment")
+    return answer([{"id": each, "key": each, "name": each.capitalize(), "custom": False} for each in names])
+
+
+@routes.get(f"{API}/attachment/meta")
+async def attachment_meta(request: web.Request) -> web.Response:
+    return answer({"enabled": True, "uploadLimit": call_of(request).site.upload_limit})
+
+
+@routes.get(API + "/issue/createmeta/{project}/issuetypes")
+async def creatable_types(request: web.Request) -> web.Response:
+    call = call_of(request)
+    found = [call.show.issue_type(each) for each in call.project().types]
+    return answer(_page(call, found, "issueTypes"))
+
+
+@routes.get(API + "/issue/createmeta/{project}/issuetypes/{type}")
+async def create_screen(request: web.Request) -> web.Response:
+    call = call_of(request)
+    found = call.project()
+    if all(each.id != request.match_info["type"] for each in found.types):
+        raise JiraError(404, "Issue type not found.")
+    shown = ["project", "issuetype", "summary", *found.screen]
+    required = {"project", "issuetype", "summary", *found.required}
+    entries = [_field(call, name, is_required=name in required) for name in shown]
+    return answer(_page(call, entries, "fields"))
+
+
+def _field(call: Call, name: str, *, is_required: bool) -> dict[str, Any]:
+    kind = {"labels": "array", "priority": "priority", "project": "project", "issuetype": "issuetype"}.get(
+        name, "string"
+    )
+    entry: dict[str, Any] = {
+        "fieldId": name,
+        "key": name,
+        "name": name.capitalize(),
+        "required": is_required,
+        "hasDefaultValue": False,
+        "operations": ["set"],
+        "schema": {"type": kind, "system": name},
+    }
+    if name == "priority":
+        entry["allowedValues"] = [call.show.priority(each) for each in call.site.priorities]
+    return entry
+
+
+def _page(call: Call, entries: list[dict[str, Any]], cloud_name: str) -> dict[str, Any]:
+    start, most = call.number("startAt", 0), min(call.number("maxResults", PAGE), 200)
+    name = cloud_name if call.site.is_cloud else "values"
+    page = {"startAt": start, "maxResults": most, "total": len(entries), name: entries[start : start + most]}
+    return page if call.site.is_cloud else {**page, "isLast": start + most >= len(entries)}
+
+
+@routes.route("*", f"{API}/search/jql")
+async def cloud_search(request: web.Request) -> web.Response:
+    call = call_of(request)
+    if not call.site.is_cloud:
+        raise JiraError(404, "null for uri: search/jql")
+    wanted = await _search_parameters(call)
+    fields = wanted["fields"] or ["id"]
+    found = _find(call, wanted["jql"], must_be_bounded=True)
+    start = _offset(wanted["nextPageToken"], wanted["jql"])
+    limit = CLOUD_PAGE_LIMITS[0] if LIGHT_FIELDS.issuperset(fields) else CLOUD_PAGE_LIMITS[1]
+    most = min(wanted["maxResults"], limit)
+    page: dict[str, Any] = {
+        "issues": [_found(call, entry, fields, wanted["expand"]) for entry in found[start : start + most]],
+        "isLast": start + most >= len(found),
+    }
+    if not page["isLast"]:
+        page["nextPageToken"] = _token(start + most, wanted["jql"])
+    return answer(page)
+
+
+@routes.route("*", f"{API}/search")
+async def data_center_search(request: web.Request) -> web.Response:
+    call = call_of(request)
+    if call.site.is_cloud:
+        raise JiraError(410, REMOVED)
+    wanted = await _search_parameters(call)
+    found = _find(call, wanted["jql"], must_be_bounded=False)
+    start, most = wanted["startAt"], min(wanted["maxResults"], DATA_CENTER_PAGE_LIMIT)
+    fields = wanted["fields"] or ["*navigable"]
+    issues = [_found(call, entry, fields, wanted["expand"]) for entry in found[start : start + most]]
+    return answer({"startAt": start, "maxResults": most, "total": len(found), "issues": issues})
+
+
+async def _search_parameters(call: Call) -> dict[str, Any]:
+    if call.request.method == "POST":
+        given = await call.json()
+    elif call.request.method == "GET":
+        given = dict(call.request.query)
+    else:
+        raise JiraError(405, "Method Not Allowed")
+    expand = given.get("expand") or ""
+    names = given.get("fields") or []
+    try:
+        return {
+            "jql": given.get("jql") or "",
+            "fields": names.split(",") if isinstance(names, str) else list(names),
+            "expand": set(expand.split(",") if isinstance(expand, str) else expand),
+            "startAt": int(given.get("startAt", 0)),
+            "maxResults": int(given.get("maxResults", PAGE)),
+            "nextPageToken": given.get("nextPageToken"),
+        }
+    except ValueError:
+        raise JiraError(400, "startAt and maxResults must be numbers.") from None
+
+
+def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
+    """An anonymous visitor finds nothing, and is not told why."""
+    if call.user is None:
+        return []
+    query = jql.parse(text, call.site, call.user)
+    if must_be_bounded and not query.is_bounded:
+        raise JiraError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction.")
+    return query.run(call.hosted.index.entries())
+
+
+def _found(call: Call, entry: Entry, fields: list[str], expand: set[str]) -> dict[str, Any]:
+    """Show what search knows: times are the index's own, which may be behind the truth."""
+    issue = call.site.issues.get(entry.id)
+    if issue is None or fields == ["id"]:
+        return {"id": str(entry.id)}
+    limit = SEARCH_CHANGELOG if call.site.is_cloud else None
+    bean = call.show.issue(issue, fields, expand, [], changelog_limit=limit)
+    if "updated" in bean["fields"] and call.site.is_cloud:
+        bean["fields"]["updated"] = call.show.time(entry.updated)
+    return bean
+
+
+def _token(start: int, text: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([start, text]).encode()).decode()
+
+
+def _offset(token: str | None, text: str) -> int:
+    if token is None:
+        return 0
+    try:
+        start, query = json.loads(base64.urlsafe_b64decode(token))
+    except ValueError:
+        raise JiraError(400, "The nextPageToken is invalid.") from None
+    if query != text:
+        raise JiraError(400, "The nextPageToken belongs to another query.")
+    return int(start)

@@ -1,0 +1,203 @@
+"""Sites from a JSON file. A seed may be tiny: what it leaves out has a sensible default.
+
+{"sites": [{"name": "acme", "flavor": "cloud",
+            "users": [{"name": "sync", "displayName": "Sync", "email": "sync@acme.example", "token": "t"}],
+            "projects": [{"key": "SUP", "workflow": "customer",
+                          "issues": [{"summary": "It is broken", "status": "Will Do"}]}]}]}
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from jira_simulator.state import CLOUD, Issue, IssueType, Project, Site, Status, Transition, User, Workflow
+
+CATEGORIES = {
+    "Open": "new", "To Do": "new", "Will Do": "new", "Reopened": "new",
+    "In Progress": "indeterminate", "In Review": "indeterminate",
+    "Resolved": "done", "Closed": "done", "Done": "done", "Cancelled": "done",
+}  # fmt: skip
+
+# name, from, to: the names differ from the statuses on purpose, as they do on most sites.
+WORKFLOWS: dict[str, list[tuple[str, list[str] | None, str]]] = {
+    "customer": [
+        ("Accept", ["Open", "Reopened"], "Will Do"),
+        ("Start progress", ["Open", "Will Do", "Reopened", "Resolved"], "In Progress"),
+        ("Resolve this issue", ["Open", "Will Do", "In Progress", "Reopened"], "Resolved"),
+        ("Close", ["Resolved", "Cancelled"], "Closed"),
+        ("Reopen", ["Resolved", "Closed", "Cancelled", "In Progress"], "Reopened"),
+        ("Withdraw", ["Open", "Will Do", "In Progress", "Reopened"], "Cancelled"),
+    ],
+    "development": [
+        ("Start work", ["To Do", "Reopened"], "In Progress"),
+        ("Ask for a review", ["In Progress"], "In Review"),
+        ("Back to work", ["In Review"], "In Progress"),
+        ("Finish", ["In Progress", "In Review"], "Done"),
+        ("Close it", ["To Do", "In Progress", "In Review", "Done", "Reopened"], "Closed"),
+        ("Drop it", ["To Do", "In Progress", "Reopened"], "Cancelled"),
+        ("Open again", ["Done", "Closed", "Cancelled", "In Progress", "In Review"], "Reopened"),
+    ],
+}
+
+
+class _Seed(BaseModel):
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+
+class UserSeed(_Seed):
+    name: str
+    display_name: str = ""
+    email: str = ""
+    token: str
+    time_zone: str = "Etc/UTC"
+
+
+class TransitionSeed(_Seed):
+    name: str
+    sources: list[str] | None = None
+    target: str
+    required_fields: list[str] = Field(default_factory=list)
+
+
+class WorkflowSeed(_Seed):
+    initial: str
+    transitions: list[TransitionSeed]
+
+
+class AttachmentSeed(_Seed):
+    filename: str
+    mime_type: str = "text/plain"
+    text: str = ""
+    base64: str = ""
+
+
+class IssueSeed(_Seed):
+    summary: str
+    description: str | None = None
+    type: str = "Task"
+    labels: list[str] = Field(default_factory=list)
+    priority: str = "Medium"
+    status: str | None = None
+    reporter: str | None = None
+    comments: list[str] = Field(default_factory=list)
+    attachments: list[AttachmentSeed] = Field(default_factory=list)
+
+
+class ProjectSeed(_Seed):
+    key: str
+    name: str = ""
+    types: list[str] = Field(default_factory=lambda: ["Task", "Bug", "Story", "Sub-task"])
+    workflow: str | WorkflowSeed = "customer"
+    screen: list[str] = Field(default_factory=lambda: ["description", "labels", "priority"])
+    required: list[str] = Field(default_factory=list)
+    issues: list[IssueSeed] = Field(default_factory=list)
+
+
+class SiteSeed(_Seed):
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    flavor: str = Field(default=CLOUD, pattern=r"^(cloud|data_center)$")
+    users: list[UserSeed] = Field(min_length=1)
+    projects: list[ProjectSeed] = Field(default_factory=list)
+    upload_limit: int = 10 * 1024 * 1024
+    first_id: int = 10_000
+
+
+class Seed(_Seed):
+    sites: list[SiteSeed]
+
+
+def load(path: Path) -> Seed:
+    """Raises OSError, or pydantic's ValidationError."""
+    return Seed.model_validate_json(path.read_bytes())
+
+
+def build(seed: SiteSeed) -> Site:
+    """Return the site that `seed` describes, with its issues brought into their statuses one step at a time."""
+    site = Site(seed.name, seed.flavor, seed.first_id)
+    site.upload_limit = seed.upload_limit
+    for number, each in enumerate(seed.users, 1):
+        identity = f"70121:{seed.name}-{each.name}" if site.is_cloud else f"JIRAUSER{10_000 + number}"
+        site.users[each.name] = User(identity, each.name, each.display_name or each.name, each.email, each.time_zone)
+        site.tokens[each.name] = each.token
+    for project in seed.projects:
+        _add_project(site, project)
+    return site
+
+
+def _add_project(site: Site, seed: ProjectSeed) -> None:
+    workflow = _workflow(site, seed.workflow)
+    types = tuple(IssueType(str(site.new_id()), name, name.lower() == "sub-task") for name in seed.types)
+    name, screen = seed.name or seed.key, tuple(seed.screen)
+    site.projects[seed.key] = Project(str(site.new_id()), seed.key, name, types, workflow, screen, tuple(seed.required))
+    for issue in seed.issues:
+        _add_issue(site, site.projects[seed.key], issue)
+
+
+def _workflow(site: Site, seed: str | WorkflowSeed) -> Workflow:
+    if isinstance(seed, str):
+        rows: Iterable[tuple[str, list[str] | None, str, tuple[str, ...]]]
+        rows = [(name, sources, target, ()) for name, sources, target in WORKFLOWS[seed]]
+        initial = {"customer": "Open", "development": "To Do"}[seed]
+    else:
+        rows = [(each.name, each.sources, each.target, tuple(each.required_fields)) for each in seed.transitions]
+        initial = seed.initial
+    start = _status(site, initial)
+    transitions = tuple(
+        Transition(
+            str(number * 10 + 1), name, None if sources is None else frozenset(sources), _status(site, to), needed
+        )
+        for number, (name, sources, to, needed) in enumerate(rows, 1)
+    )
+    for _, sources, _, _ in rows:
+        for source in sources or ():
+            _status(site, source)
+    return Workflow(start, transitions)
+
+
+def _status(site: Site, name: str) -> Status:
+    if name not in site.statuses:
+        site.statuses[name] = Status(str(site.new_id()), name, CATEGORIES.get(name, "indeterminate"))
+    return site.statuses[name]
+
+
+def _add_issue(site: Site, project: Project, seed: IssueSeed) -> None:
+    reporter = site.users[seed.reporter] if seed.reporter else next(iter(site.users.values()))
+    fields: dict[str, Any] = {"project": {"id": project.id}, "issuetype": {"name": seed.type}, "summary": seed.summary}
+    given: dict[str, Any] = {
+        "description": seed.description,
+        "labels": seed.labels,
+        "priority": {"name": seed.priority},
+    }
+    fields |= {name: value for name, value in given.items() if name in project.screen}
+    issue = site.create(reporter, fields)
+    for each in seed.attachments:
+        content = base64.b64decode(each.base64) if each.base64 else each.text.encode()
+        site.attach(reporter, issue, each.filename, each.mime_type, content)
+    for text in seed.comments:
+        site.comment(reporter, issue, text)
+    if seed.status and seed.status != issue.status.name:
+        _walk(site, reporter, issue, seed.status)
+
+
+def _walk(site: Site, user: User, issue: Issue, target: str) -> None:
+    """Bring the issue into `target` by the shortest way that the workflow has."""
+    paths: list[list[Transition]] = [[]]
+    seen = {issue.status.name}
+    while paths:
+        path = paths.pop(0)
+        here = path[-1].target if path else issue.status
+        for way in issue.project.workflow.ways_from(here):
+            if way.target.name == target:
+                for step in [*path, way]:
+                    site.transition(user, issue, step.id, dict.fromkeys(step.required_fields, "given"))
+                return
+            if way.target.name not in seen:
+                seen.add(way.target.name)
+                paths.append([*path, way])
+    raise ValueError(f"no way leads {issue.key} from {issue.status.name} to {target}")

@@ -1,0 +1,175 @@
+"""The simulator's HTTP server: who calls, what befalls the call, and how an answer leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
+
+from aiohttp import web
+
+from jira_simulator import control, pages, rest_issues, rest_site
+from jira_simulator.client import Control
+from jira_simulator.control import HOSTED
+from jira_simulator.faults import Fault
+from jira_simulator.hosting import CALL, Call, Hosted, who
+from jira_simulator.seed import Seed, build
+from jira_simulator.state import JiraError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LOGIN_PAGE = "<!doctype html><title>Log in</title><form><input name=os_username></form>"
+HANG_LOOK = 0.02
+LARGEST_BODY = 1024**3
+SECONDS_TO_CLOSE = 0.5
+
+
+class Dropped(Exception):
+    """The connection is to be closed without an answer."""
+
+
+def application(seed: Seed) -> web.Application:
+    """Return the application that serves the sites of `seed`."""
+    app = web.Application(middlewares=[answer_errors, serve_site], client_max_size=LARGEST_BODY)
+    app[HOSTED] = {site.name: Hosted(build(site)) for site in seed.sites}
+    for routes in (control.routes, pages.routes, rest_site.routes, rest_issues.routes):
+        app.add_routes(routes)
+    return app
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer errors as Jira does, and close the connection where that is what was asked for."""
+    try:
+        return await handler(request)
+    except JiraError as error:
+        return _error(error)
+    except (Dropped, ConnectionAbortedError):
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()  # into a connection that is closed already
+    except web.HTTPException as error:
+        if error.status < 400 or "/rest/" not in request.path:  # noqa: PLR2004
+            raise
+        return _error(JiraError(error.status, error.reason))
+
+
+def _error(error: JiraError) -> web.Response:
+    body = {"errorMessages": list(error.messages), "errors": error.errors}
+    return web.json_response(body, status=error.status)
+
+
+@web.middleware
+async def serve_site(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find out who calls which site, let happen what is to befall the call, and keep a record of it."""
+    hosts: dict[str, Hosted] = request.app[HOSTED]
+    hosted = hosts.get(request.path.split("/")[1])
+    if hosted is None or "/browse/" in request.path:
+        return await handler(request)
+    user, is_wrong = who(hosted.site, request.headers.get("Authorization"))
+    path = request.path.removeprefix(f"/{hosted.site.name}")
+    befallen = hosted.faults.take(request.method, path, user.name if user else None)
+    call = request[CALL] = Call(request, hosted, user, failed_login=is_wrong, faults=befallen)
+    status = 0
+    try:
+        response = await _serve(call, handler)
+        status = response.status
+    except JiraError as error:
+        response = _error(error)
+        status = response.status
+    finally:
+        hosted.record(request, user, status)
+    if not response.prepared:
+        response.headers.update(call.headers())
+    return response
+
+
+async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
+    await _wait(call)
+    if call.fault("drop_before"):
+        raise Dropped
+    if call.fault("html_login"):
+        return web.Response(text=LOGIN_PAGE, content_type="text/html")
+    if fault := call.fault("status"):
+        return _fault_answer(fault)
+    if call.fault("unauthorized"):
+        call.user, call.failed_login = None, True
+    elif fault := call.fault("anonymous"):
+        call.user, call.failed_login, call.silent = None, True, fault.silent
+        return await handler(call.request)
+    if call.failed_login:
+        raise JiraError(401, "Client must be authenticated to access this resource.")
+    response = await handler(call.request)
+    if call.fault("drop_after"):
+        raise Dropped
+    if fault := call.fault("status_after"):
+        return _fault_answer(fault)
+    return response
+
+
+async def _wait(call: Call) -> None:
+    if call.hosted.latency:
+        await asyncio.sleep(call.hosted.latency)
+    for identity, fault in call.faults:
+        if fault.kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        while fault.kind == "hang" and call.hosted.faults.is_on(identity):  # noqa: ASYNC110 - a test's own switch
+            await asyncio.sleep(HANG_LOOK)
+
+
+def _fault_answer(fault: Fault) -> web.Response:
+    response = _error(JiraError(fault.status, fault.message))
+    if fault.retry_after is not None:
+        response.headers["Retry-After"] = fault.retry_after
+    if fault.reason is not None:
+        response.headers["RateLimit-Reason"] = fault.reason
+    return response
+
+
+async def serve(seed: Seed, host: str, port: int, *, latency: float = 0.0) -> tuple[web.AppRunner, int]:
+    """Start serving; return the runner, to be cleaned up, and the port. Raises OSError when the port is taken."""
+    app = application(seed)
+    hosts: Iterable[Hosted] = app[HOSTED].values()
+    for hosted in hosts:
+        hosted.latency = latency
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SECONDS_TO_CLOSE, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return runner, runner.addresses[0][1]
+
+
+class RunningSimulator:
+    """Serves `seed` from a thread of this process while the context lasts, on a port of its own."""
+
+    def __init__(self, seed: Seed, *, latency: float = 0.0) -> None:
+        self._seed, self._latency = seed, latency
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jira-simulator", daemon=True)
+        self.url = ""
+
+    def __enter__(self) -> RunningSimulator:
+        self._thread.start()
+        self._started.wait()
+        self.control = Control(self.url)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.control.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        runner, port = self._loop.run_until_complete(serve(self._seed, "127.0.0.1", 0, latency=self._latency))
+        self.url = f"http://127.0.0.1:{port}"
+        self._started.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()

@@ -1,0 +1,208 @@
+"""A bench for the worker: simulated sites over HTTP, a real MongoDB, and the worker's own parts in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from jira_simulator.client import Person
+from jira_simulator.seed import Seed
+from jira_simulator.server import RunningSimulator
+from sync_model.heartbeat import CycleSummary
+from sync_model.loading import load_file
+from sync_worker import logs, store
+from sync_worker.__main__ import join
+from sync_worker.worker import Worker
+
+TOKEN = "s3cr3t-sync-token"
+USERS = [
+    {"name": "sync", "email": "sync@example.com", "token": TOKEN, "displayName": "Sync"},
+    {"name": "ann", "email": "ann@example.com", "token": "ann-token", "displayName": "Ann"},
+]
+TAKE_ON = {
+    "id": "take-on",
+    "sourceStatus": "Will Do",
+    "syncDirection": "user_to_dev",
+    "actions": {
+        "createIssue": True,
+        "syncAttachments": True,
+        "addCrossLink": True,
+        "addComment": True,
+        "commentTemplate": "followed as ${targetKey}",
+    },
+}
+REOPEN = {
+    "id": "reopen",
+    "sourceStatus": "Reopened",
+    "syncDirection": "user_to_dev",
+    "actions": {"syncStatus": True, "addComment": True, "commentTemplate": "reopened ${sourceKey}", "commentOn": "dev"},
+}
+START = {"id": "start", "sourceStatus": "In Progress", "syncDirection": "dev_to_user", "actions": {"syncStatus": True}}
+FINISH = {
+    "id": "finish",
+    "sourceStatus": ["Done", "Closed"],
+    "syncDirection": "dev_to_user",
+    "actions": {
+        "syncStatus": True,
+        "targetStatus": "Resolved",
+        "addComment": True,
+        "commentTemplate": "finished ${sourceKey}",
+    },
+}
+
+
+def _seed(user_flavor: str, dev_flavor: str) -> Seed:
+    customers = {"key": "SUP", "workflow": "customer"}
+    developers = {"key": "DEV", "workflow": "development"}
+    sites = [
+        {"name": "one", "flavor": user_flavor, "projects": [customers, developers, {"key": "OTHER"}], "users": USERS},
+        # Issues here get the same numbers as those of the other site, as they may on two real ones.
+        {"name": "two", "flavor": dev_flavor, "projects": [developers], "users": USERS, "firstId": 10_013},
+    ]
+    return Seed.model_validate({"sites": sites})
+
+
+class Bench:
+    """One pair of projects, people on both sides, and a worker whose cycles a test runs one by one."""
+
+    def __init__(self, simulator: RunningSimulator, mongo_url: str, database: str, folder: Path, flavors: str) -> None:
+        self.control, self.url, self.folder = simulator.control, simulator.url, folder
+        self.mongo_url, self.database_name = mongo_url, database
+        user_flavor, dev_flavor = flavors.split("-")
+        self.dev_site = "two"
+        self.log = io.StringIO()
+        self.environ: dict[str, str] = {}
+        self.definition: dict[str, Any] = {
+            "name": "sync-ab",
+            "databaseName": database,
+            "jira": self._account("one", user_flavor),
+            "devJira": self._account("two", dev_flavor),
+            "userProjectKey": "SUP",
+            "devProjectKey": "DEV",
+            # The simulator's search does not lag unless a test says so.
+            "searchLagMinutes": 0.05,
+            "rules": [TAKE_ON, REOPEN, START, FINISH],
+        }
+        self.user = self._person("one", user_flavor)
+        self.dev = self._person("two", dev_flavor)
+        self._client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, tz_aware=True)
+        self.database = self._client[database]
+        self.worker: Worker | None = None
+        self._close: Callable[[], None] = lambda: None
+
+    def _account(self, site: str, flavor: str) -> dict[str, Any]:
+        if flavor == "dc":
+            return {"baseUrl": f"{self.url}/{site}", "apiToken": TOKEN, "authType": "pat"}
+        return {"baseUrl": f"{self.url}/{site}", "email": "sync@example.com", "apiToken": TOKEN}
+
+    def _person(self, site: str, flavor: str) -> Person:
+        return self.control.person(site, "ann" if flavor == "dc" else "ann@example.com", "ann-token")
+
+    def on_one_site(self) -> None:
+        """Make both projects those of one site, with one account."""
+        del self.definition["devJira"]
+        self.dev.http.close()
+        self.dev, self.dev_site = self.user, "one"
+
+    def start(self, **changes: Any) -> None:
+        """Start the worker anew, with a changed definition if asked for."""
+        self.stop()
+        self.definition.update(changes)
+        path = self.folder / "sync-ab.json"
+        path.write_text(json.dumps(self.definition))
+        loaded = load_file(path, self.environ)
+        assert loaded.problems == ()
+        file = loaded.files[0]
+        log = logs.configure("sync-ab", "debug", self.log)
+        self.worker = Worker("sync-ab", file.digest, 60.0, self.folder, log)
+        client = store.connect(self.mongo_url, "test")
+        self._one_pass, close = join(file, self.worker, store.MongoStore(client, file.sync.database), self.environ)
+
+        def close_all() -> None:
+            close()
+            client.close()
+
+        self._close = close_all
+
+    def stop(self) -> None:
+        self._close()
+        self._close = lambda: None
+        self.worker = None
+
+    def close(self) -> None:
+        self.stop()
+        for person in {self.user, self.dev}:
+            person.http.close()
+        self._client.drop_database(self.database_name)
+        self._client.close()
+
+    def try_cycle(self) -> Exception | None:
+        """Run one cycle; return the error that ended it, or None."""
+        if self.worker is None:
+            self.start()
+        assert self.worker is not None
+        return self.worker.run_once(self._one_pass)
+
+    def cycle(self) -> CycleSummary:
+        """Run one cycle that must go through."""
+        error = self.try_cycle()
+        assert error is None, error
+        assert self.worker is not None
+        assert self.worker._last_cycle is not None
+        return self.worker._last_cycle
+
+    def users(self) -> list[dict[str, Any]]:
+        return self.control.issues("one", "SUP")
+
+    def devs(self) -> list[dict[str, Any]]:
+        return self.control.issues(self.dev_site, "DEV")
+
+    def issue(self, key: str) -> dict[str, Any]:
+        return self.control.issue("one" if key.startswith("SUP") else self.dev_site, key)
+
+    def status(self, key: str) -> str:
+        status: str = self.issue(key)["status"]
+        return status
+
+    def comments(self, key: str) -> list[str]:
+        return [each["body"] for each in self.issue(key)["comments"]]
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        lines = (json.loads(line) for line in self.log.getvalue().splitlines())
+        return [line for line in lines if line["event"] == event]
+
+    def failures(self) -> list[str]:
+        """Return the errors of what is waiting to be tried again."""
+        waiting = self.database["issues"].find({"pending": {"$ne": []}})
+        return [each["failure"]["error"] for issue in waiting for each in issue["pending"] if each["failure"]]
+
+    def taken_on(self, summary: str = "It is broken", **fields: Any) -> str:
+        """Have a customer report something that will be done, and return its key."""
+        key = self.user.create("SUP", summary, **fields)
+        self.user.move(key, "Will Do")
+        return key
+
+    def pair(self) -> tuple[str, str]:
+        """Return the keys of an issue and its counterpart, which a cycle has just made."""
+        key = self.taken_on()
+        before = {each["key"] for each in self.devs()}
+        self.cycle()
+        (counterpart,) = {each["key"] for each in self.devs()} - before
+        return key, counterpart
+
+
+@pytest.fixture(params=["cloud-cloud"])
+def bench(request: pytest.FixtureRequest, mongo_server, database_name: str, tmp_path: Path) -> Iterator[Bench]:
+    """Two Cloud sites, unless a test asks for other flavours."""
+    flavors = {"cloud": "cloud", "dc": "data_center"}
+    user, dev = request.param.split("-")
+    with RunningSimulator(_seed(flavors[user], flavors[dev])) as simulator:
+        bench = Bench(simulator, mongo_server.url, database_name, tmp_path, request.param)
+        yield bench
+        bench.close()
