@@ -39,11 +39,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class SyncFile:
-    """A file that says a valid sync. `digest` changes exactly when what the file says changes."""
+    """A file that says a valid sync, as it was read. `digest` changes exactly when what the file says changes."""
 
     path: Path
     sync: Sync
     digest: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def digest_of(data: Any) -> str:
 def _read_into(findings: _Findings, path: Path, environ: Mapping[str, str]) -> SyncFile | None:
     name = path.name
     try:
-        data = _parse(path, findings)
+        content = _content_of(path)
+        data = _parse(path, content, findings)
     except _Unreadable as error:
         findings.problems.append(Problem(name, error.where, error.message))
         return None
@@ -122,7 +124,7 @@ def _read_into(findings: _Findings, path: Path, environ: Mapping[str, str]) -> S
     problems, warnings = _second_look(name, sync, environ)
     findings.problems += problems
     findings.warnings += warnings
-    return None if problems else SyncFile(path, sync, digest_of(data))
+    return None if problems else SyncFile(path, sync, digest_of(data), content)
 
 
 class _Unreadable(Exception):
@@ -131,23 +133,23 @@ class _Unreadable(Exception):
         self.message, self.where = message, where
 
 
-def _text_of(path: Path) -> str:
+def _content_of(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
-        text = raw.decode("utf-8-sig")
+        content = path.read_bytes()
     except OSError as error:
         raise _Unreadable(f"cannot be read: {error.strerror}") from None
+    if len(content) > MAXIMUM_FILE_SIZE:
+        raise _Unreadable(f"is larger than {MAXIMUM_FILE_SIZE:,} bytes; this is no sync")
+    return content
+
+
+def _parse(path: Path, content: bytes, findings: _Findings) -> Any:
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _Unreadable("is not UTF-8 text; save it as UTF-8") from None
-    if len(raw) > MAXIMUM_FILE_SIZE:
-        raise _Unreadable(f"is larger than {MAXIMUM_FILE_SIZE:,} bytes; this is no sync")
     if not text.strip():
         raise _Unreadable("is empty; start from sync.example.json")
-    return text
-
-
-def _parse(path: Path, findings: _Findings) -> Any:
-    text = _text_of(path)
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
@@ -279,19 +281,29 @@ def _sites(sync: Sync, environ: Mapping[str, str]) -> tuple[str, str]:
     return site(Side.USER), site(Side.DEV)
 
 
+def claims_of(sync: Sync, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a sync wants for itself alone, by the field that says so."""
+    user_site, dev_site = _sites(sync, environ)
+    ends = sorted([f"{user_site} {sync.user_project_key.upper()}", f"{dev_site} {sync.dev_project_key.upper()}"])
+    # MongoDB refuses two databases whose names differ only in case.
+    return {"name": sync.name.lower(), "databaseName": sync.database.lower(), "userProjectKey": " ".join(ends)}
+
+
 def _collisions(files: list[SyncFile], environ: Mapping[str, str]) -> Iterator[Problem]:
     """Find files that claim the same name, database or pair of projects; it is a problem of each of them."""
-    claims: dict[tuple[str, str], list[tuple[SyncFile, str]]] = defaultdict(list)
+    claimants: dict[tuple[str, str], list[SyncFile]] = defaultdict(list)
     for file in files:
-        sync = file.sync
-        user_site, dev_site = _sites(sync, environ)
-        ends = sorted([f"{user_site} {sync.user_project_key.upper()}", f"{dev_site} {sync.dev_project_key.upper()}"])
-        # MongoDB refuses two databases whose names differ only in case.
-        claims["name", sync.name.lower()].append((file, f"the name {sync.name} is also used by"))
-        claims["databaseName", sync.database.lower()].append((file, f"the database {sync.database} is also used by"))
-        pair = f"the projects {sync.user_project_key} and {sync.dev_project_key} are also paired by"
-        claims["userProjectKey", " ".join(ends)].append((file, pair))
-    for (where, _), claimants in claims.items():
-        for file, what in claimants if len(claimants) > 1 else ():
-            others = " and ".join(other.path.name for other, _ in claimants if other is not file)
-            yield Problem(file.path.name, where, f"{what} {others}")
+        for claim in claims_of(file.sync, environ).items():
+            claimants[claim].append(file)
+    for (where, _), rivals in claimants.items():
+        for file in rivals if len(rivals) > 1 else ():
+            others = " and ".join(other.path.name for other in rivals if other is not file)
+            yield Problem(file.path.name, where, f"{_claim(file.sync, where)} also by {others}")
+
+
+def _claim(sync: Sync, where: str) -> str:
+    return {
+        "name": f"the name {sync.name} is used",
+        "databaseName": f"the database {sync.database} is used",
+        "userProjectKey": f"the projects {sync.user_project_key} and {sync.dev_project_key} are paired",
+    }[where]

@@ -1,0 +1,1 @@
+"""From a folder of configurations to a running process group: definitions, plan, text, disk, supervisord."""

@@ -1,0 +1,232 @@
+"""What the commands do: how far each walks down from definitions to a running group."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from generator import files, mongod, processes
+from generator.programs import DATABASE, SIMULATOR, STOP_SECONDS, Known, Plan, plan_for
+from generator.render import render, verify
+from generator.settings import Settings, Unusable
+from generator.supervisor_rpc import DOWN, Changes, State, Supervisor
+from sync_model.loading import Loaded, Problem, claims_of, load_folder
+
+SETTLED = frozenset({"RUNNING", "STOPPED", "FATAL", "EXITED", "BACKOFF"})
+SECONDS_TO_START = 20.0
+SECONDS_TO_STOP = STOP_SECONDS + 10.0
+SECONDS_TO_END = 70.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with the text of its conf, both checked."""
+
+    settings: Settings
+    loaded: Loaded
+    claims: Mapping[str, Mapping[str, str]]
+    manifest: Mapping[str, Known]
+    plan: Plan
+    text: str
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return (*self.loaded.problems, *self.plan.problems)
+
+
+def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:
+    """Raises Unusable when there is no such folder."""
+    try:
+        return load_folder(settings.config_dir, environ)
+    except OSError as error:
+        raise Unusable(f"CONFIG_DIR: {error}") from None
+
+
+def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
+    """Load, plan, render and verify. Raises Unusable."""
+    loaded = load(settings, environ)
+    claims = {file.sync.name: claims_of(file.sync, environ) for file in loaded.files}
+    manifest = files.read_manifest(settings)
+    server = mongod.find() if settings.embedded else None
+    plan = plan_for(loaded, claims, settings, manifest, server)
+    text = render(plan, settings)
+    verify(text, plan, settings)
+    return Prepared(settings, loaded, claims, manifest, plan, text)
+
+
+def install(prepared: Prepared) -> bool:
+    """Put the conf, and what the syncs are to run, where supervisord finds it; tell whether the conf changed."""
+    files.prepare(prepared.settings)
+    files.write_snapshots(prepared.plan, prepared.claims, prepared.settings)
+    return files.write_if_changed(prepared.settings.conf, prepared.text)
+
+
+def difference(prepared: Prepared) -> str:
+    """Return what would change in the conf, as a unified diff."""
+    conf = prepared.settings.conf
+    before = conf.read_text(encoding="utf-8") if conf.exists() else ""
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), prepared.text.splitlines(keepends=True), str(conf), f"{conf} (new)"
+    )
+    return "".join(lines)
+
+
+# Apply
+
+
+def apply(prepared: Prepared) -> tuple[list[str], bool]:
+    """Make the running group follow; return a line per sync that noticed, and whether all of them run."""
+    supervisor = Supervisor(prepared.settings.socket)
+    before = supervisor.states()
+    install(prepared)
+    changes = supervisor.reread()
+    supervisor.apply(changes, SECONDS_TO_STOP)
+    files.drop_snapshots(prepared.plan, prepared.settings)
+    touched = {*changes.added, *changes.changed}
+    after = supervisor.wait(touched, lambda state: state.state in SETTLED, SECONDS_TO_START)
+    lines = [*_told(prepared, changes, before, after), *_kept(prepared)]
+    unchanged = len(prepared.plan.syncs) - len(touched) - len(set(prepared.plan.kept) - touched)
+    if unchanged > 0:
+        lines.append(f"= {unchanged} unchanged")
+    return lines, all(state.state == "RUNNING" for state in after.values())
+
+
+def _told(
+    prepared: Prepared, changes: Changes, before: Mapping[str, State], after: Mapping[str, State]
+) -> Iterable[str]:
+    for name in sorted(changes.added):
+        yield f"+ {name} {_now(after.get(name), 'started')}"
+    for name in sorted(changes.changed):
+        known, fresh = prepared.manifest.get(name), prepared.plan.fresh.get(name)
+        is_edit = known is None or fresh is None or known.digest != fresh.digest
+        reason = "config changed" if is_edit else "its program changed"
+        was = before[name].state if name in before else "RUNNING"
+        aside = f"; it was {was.lower()}" if was in DOWN else ""
+        yield f"~ {name} {_now(after.get(name), 'restarted')} ({reason}{aside})"
+    disabled = {file.sync.name for file in prepared.loaded.files if not file.sync.enabled}
+    for name in sorted(changes.removed):
+        reason = "disabled" if name in disabled else "file removed"
+        yield f"- {name} stopped ({reason}; its database is untouched)"
+
+
+def _now(state: State | None, good: str) -> str:
+    if state is None or state.state == "RUNNING":
+        return good
+    return f"{good}, but is {state.state}: {state.description}"
+
+
+def _kept(prepared: Prepared) -> Iterable[str]:
+    for name, known in sorted(prepared.plan.kept.items()):
+        count = sum(problem.file == known.file for problem in prepared.loaded.problems)
+        yield f"! {name} keeps running as it was: {known.file} has {count} problem{'s' * (count != 1)}"
+
+
+# Start and stop
+
+
+def check_free(settings: Settings) -> None:
+    """Raises Unusable when a group is there already, or a port that we need is taken."""
+    if Supervisor(settings.socket).is_running():
+        raise Unusable(f"the group in {settings.run_dir} runs already; `apply` makes it follow an edit, `stop` ends it")
+    if orphans := processes.members(settings.run_dir):
+        pids = ", ".join(map(str, orphans))
+        raise Unusable(f"processes of an earlier group in {settings.run_dir} are left ({pids}); `stop` ends them")
+    wanted = [("MONGODB_PORT", settings.mongodb_port)] if settings.embedded else []
+    if settings.simulator_port:
+        wanted.append(("JIRA_SIMULATOR_PORT", settings.simulator_port))
+    taken = [(name, port) for name, port in wanted if not processes.port_is_free(port)]
+    if taken:
+        raise Unusable(
+            *(f"port {port} is taken{processes.holder(port)}; set {name} to a free one" for name, port in taken)
+        )
+
+
+def become_supervisord(prepared: Prepared, environ: Mapping[str, str]) -> None:
+    """Turn this very process into supervisord, in the foreground, so that it gets the container's signals."""
+    command = [*_supervisord(prepared.settings), "--nodaemon"]
+    os.execve(command[0], command, _environment(prepared.settings, environ))  # noqa: S606 - it is to replace us
+
+
+def start(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, State]:
+    """Start supervisord in the background; return how its programs are once they run or have failed."""
+    settings = prepared.settings
+    files.write_if_changed(settings.record, settings.recorded())
+    command = _supervisord(settings)
+    started = subprocess.run(
+        command,
+        env=_environment(settings, environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if started.returncode:
+        said = (started.stderr or started.stdout).strip().splitlines()[-1:]
+        raise Unusable(f"supervisord does not start: {' '.join(said) or 'it says nothing'}")
+    supervisor = Supervisor(settings.socket)
+    deadline = time.monotonic() + SECONDS_TO_START
+    while not supervisor.is_running():
+        if time.monotonic() > deadline:
+            raise Unusable(f"supervisord does not answer; its log is in {settings.log_dir}")
+        time.sleep(0.05)
+    names = {program.name for program in prepared.plan.programs}
+    return supervisor.wait(names, lambda state: state.state in SETTLED - {"STOPPED"}, SECONDS_TO_START)
+
+
+def stop(settings: Settings) -> list[str]:
+    """End the group and whatever is left of it; return what there is to say. Its data stays."""
+    supervisor = Supervisor(settings.socket)
+    said = []
+    if supervisor.is_running():
+        names = set(supervisor.states())
+        supervisor.stop_all(names - {DATABASE, SIMULATOR}, SECONDS_TO_STOP)
+        supervisor.shutdown()
+        said.append(f"stopped {len(names)} programs")
+    elif orphans := processes.members(settings.run_dir):
+        said.append(f"supervisord was gone; ended {len(orphans)} processes that it had left behind")
+        _signal(settings, signal.SIGTERM, but=DATABASE)
+    else:
+        return ["nothing was running"]
+    if not _all_gone(settings, SECONDS_TO_END, keep=DATABASE if "gone" in said[0] else None):
+        said.append("some did not end by themselves and were killed")
+    _signal(settings, signal.SIGTERM)
+    if not _all_gone(settings, SECONDS_TO_END):
+        _signal(settings, signal.SIGKILL)
+        _all_gone(settings, SECONDS_TO_END)
+    for path in (settings.socket, settings.run_dir / "supervisord.pid", settings.record):
+        path.unlink(missing_ok=True)
+    return said
+
+
+def _signal(settings: Settings, number: signal.Signals, but: str | None = None) -> None:
+    for pid in processes.members(settings.run_dir):
+        if but == DATABASE and "mongod" in processes.command(pid).split(" ")[0]:
+            continue
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def _all_gone(settings: Settings, patience: float, keep: str | None = None) -> bool:
+    deadline = time.monotonic() + patience
+    while left := processes.members(settings.run_dir):
+        if keep and all("mongod" in processes.command(pid).split(" ")[0] for pid in left):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _supervisord(settings: Settings) -> list[str]:
+    return [settings.python, "-m", "supervisor.supervisord", "-c", str(settings.conf)]
+
+
+def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    return {**environ, processes.GROUP_VARIABLE: str(settings.run_dir), "RUN_DIR": str(settings.run_dir)}

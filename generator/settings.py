@@ -1,0 +1,145 @@
+"""What the environment says about a group as a whole; what is wrong with it is said all at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LONGEST_SOCKET_PATH = 95
+"""Bytes: 107 is what the kernel takes, and supervisord appends its pid while it makes the socket."""
+# What the ini format gives a meaning of its own. Rather refused than escaped: these are paths, not prose.
+UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
+
+
+class Unusable(Exception):
+    """A person must act; `problems` are whole sentences."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One group. Paths are absolute; `log_dir` is None when all goes to standard output."""
+
+    config_dir: Path
+    run_dir: Path
+    log_dir: Path | None
+    project_dir: Path
+    python: str
+    embedded: bool
+    mongodb_port: int
+    simulator_port: int | None
+
+    @property
+    def conf(self) -> Path:
+        return self.run_dir / "supervisord.conf"
+
+    @property
+    def socket(self) -> Path:
+        return self.run_dir / "supervisor.sock"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.run_dir / "syncs"
+
+    @property
+    def manifest(self) -> Path:
+        return self.snapshots / ".manifest.json"
+
+    @property
+    def record(self) -> Path:
+        return self.run_dir / "settings.json"
+
+    def recorded(self) -> str:
+        """Return what later commands need to know of this group. None of it is a secret."""
+        return json.dumps(asdict(self), default=str, indent=2) + "\n"
+
+
+def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> Settings:
+    """Read the settings. Raises Unusable with everything that is wrong."""
+    problems: list[str] = []
+    run_dir = _path(environ, "RUN_DIR", "run", problems)
+    log_dir = (
+        _path(environ, "LOG_DIR", str(run_dir / "logs"), problems) if log_to_files or environ.get("LOG_DIR") else None
+    )
+    if len(str(run_dir / "supervisor.sock").encode()) > LONGEST_SOCKET_PATH:
+        problems.append(f"RUN_DIR is too long a path for a socket: {run_dir}; choose a shorter one")
+    if (level := environ.get("LOG_LEVEL") or "info").lower() not in LOG_LEVELS:
+        problems.append(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LOG_LEVELS)}")
+    _check_interval(environ, problems)
+    settings = Settings(
+        config_dir=_path(environ, "CONFIG_DIR", "configs", problems),
+        run_dir=run_dir,
+        log_dir=log_dir,
+        project_dir=Path.cwd(),
+        python=sys.executable,
+        embedded=not environ.get("DATABASE_URL"),
+        mongodb_port=_port(environ, "MONGODB_PORT", problems) or 27017,
+        simulator_port=_port(environ, "JIRA_SIMULATOR_PORT", problems),
+    )
+    if problems:
+        raise Unusable(*problems)
+    return settings
+
+
+def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Return the settings that the group in `settings.run_dir` was started with.
+
+    What `apply` renders must not depend on the shell it is typed in: one that lacks DATABASE_URL must not bring
+    an embedded server in, and another CONFIG_DIR must not take every sync away. Raises Unusable for the latter.
+    """
+    try:
+        kept: dict[str, Any] = json.loads(settings.record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return settings
+    running = Settings(
+        config_dir=Path(kept["config_dir"]),
+        run_dir=settings.run_dir,
+        log_dir=Path(kept["log_dir"]) if kept["log_dir"] else None,
+        project_dir=Path(kept["project_dir"]),
+        python=kept["python"],
+        embedded=kept["embedded"],
+        mongodb_port=kept["mongodb_port"],
+        simulator_port=kept["simulator_port"],
+    )
+    if environ.get("CONFIG_DIR") and settings.config_dir != running.config_dir:
+        raise Unusable(
+            f"CONFIG_DIR is {settings.config_dir}, but the group in {settings.run_dir} runs {running.config_dir}: "
+            "unset CONFIG_DIR, or set RUN_DIR to the group that you mean"
+        )
+    return replace(running, run_dir=settings.run_dir)
+
+
+def _path(environ: Mapping[str, str], name: str, default: str, problems: list[str]) -> Path:
+    path = Path(environ.get(name) or default).absolute()
+    if UNSAFE_IN_PATHS & set(str(path)) or not str(path).isprintable():
+        unsafe = " ".join(sorted(UNSAFE_IN_PATHS))
+        problems.append(f"{name} is {str(path)!r}; a path here may not contain any of {unsafe}")
+    return path
+
+
+def _port(environ: Mapping[str, str], name: str, problems: list[str]) -> int | None:
+    text = environ.get(name) or ""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:  # noqa: PLR2004
+        problems.append(f"{name} is {text!r}; it must be a port number, 1 to 65535")
+        return None
+    return int(text)
+
+
+def _check_interval(environ: Mapping[str, str], problems: list[str]) -> None:
+    text = environ.get("SYNC_INTERVAL_MINUTES") or "5"
+    try:
+        is_usable = float(text) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        problems.append(f"SYNC_INTERVAL_MINUTES is {text!r}; it must be a number of minutes greater than 0")
