@@ -1,6 +1,6 @@
 """`python -m generator check | render | apply | start | stop`: says what is wrong, and decides how it ends.
 
-0: done; 1: a person must act, and plain sentences on standard error say how.
+0: done; 1: a person must act, and plain sentences on standard error say how; 130: interrupted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None, environ: Environ = os.environ) -> in
         for problem in error.problems:
             _complain(problem)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return code
 
 

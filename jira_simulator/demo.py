@@ -1,0 +1,183 @@
+"""`python -m jira_simulator.demo start | status | apply | stop`: the whole group, on simulated sites.
+
+The demo is an ordinary group with a run directory of its own. Each start begins afresh, because the simulated
+sites do too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+CONFIG_DIR = Path("configs/demo")
+PORTS = {"JIRA_SIMULATOR_PORT": "8090", "MONGODB_PORT": "27090"}
+SITES = ("acme", "globex", "initech")
+PATIENCE = 90.0
+LOOK_EVERY = 0.2
+FOREIGN = ("DATABASE_URL", "LOG_DIR", "CONFIG_DIR", "RUN_DIR", "STRICT", "SYNC_INTERVAL_MINUTES")
+
+
+@dataclass
+class Story:
+    """What one sync has done so far, by its own log."""
+
+    name: str
+    created: list[dict[str, Any]] = field(default_factory=list)
+    details: dict[str, list[str]] = field(default_factory=dict)
+    cycles: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self.created) and self.cycles > 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m jira_simulator.demo", description="The demo.")
+    parser.add_argument("command", choices=["start", "status", "apply", "stop"])
+    command = parser.parse_args(argv).command
+    environ = _environ()
+    try:
+        if command == "start":
+            return _start(environ)
+        if command == "status":
+            return _supervisorctl(environ)
+        return _generator(command, environ)
+    except KeyboardInterrupt:
+        if command == "start":
+            print("\ninterrupted; stopping what was started")
+            _generator("stop", environ)
+        return 130
+
+
+def _environ() -> dict[str, str]:
+    """Return the demo's own environment: nothing that is set for a real group reaches it."""
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("JIRA_")
+    }
+    ports = {name: os.environ.get(name) or default for name, default in PORTS.items()}
+    url = f"http://127.0.0.1:{ports['JIRA_SIMULATOR_PORT']}"
+    environ = {
+        **inherited,
+        **ports,
+        "CONFIG_DIR": str(CONFIG_DIR),
+        "RUN_DIR": os.environ.get("DEMO_RUN_DIR") or "run/demo",
+    }
+    for site in SITES:
+        environ[f"DEMO_{site.upper()}_URL"] = f"{url}/{site}"
+        environ[f"DEMO_{site.upper()}_TOKEN"] = f"demo-token-{site}"
+    return environ
+
+
+def _start(environ: Mapping[str, str]) -> int:
+    run_dir = Path(environ["RUN_DIR"])
+    if run_dir.exists():
+        _generator("stop", environ, quiet=True)
+        shutil.rmtree(run_dir)
+    print("Starting three simulated Jira sites, MongoDB and two syncs …", flush=True)
+    if code := _generator("start", environ, quiet=True):
+        _generator("stop", environ, quiet=True)
+        return code
+    names = sorted(path.stem for path in (run_dir / "syncs").glob("[!.]*.json"))
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        stories = [_story(run_dir, name) for name in names]
+        if all(story.is_complete for story in stories):
+            break
+        if time.monotonic() > deadline:
+            print(
+                f"the syncs did not finish a cycle in {PATIENCE:.0f} s; their logs are in {run_dir}/logs",
+                file=sys.stderr,
+            )
+            return 1
+        time.sleep(LOOK_EVERY)
+    _tell(environ, stories)
+    return 0
+
+
+def _story(run_dir: Path, name: str) -> Story:
+    story = Story(name)
+    for line in _lines(run_dir / "logs" / f"{name}.log"):
+        issue = line.get("issue", "")
+        match line.get("event"):
+            case "counterpart created":
+                story.created.append(line)
+            case "attachment copied":
+                story.details.setdefault(issue, []).append(f"{line['file']} copied")
+            case "comment posted":
+                story.details.setdefault(issue, []).append("customer told")
+            case "cycle completed":
+                story.cycles += 1
+    return story
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue  # half a line, still being written
+        if isinstance(line, dict):
+            yield line
+
+
+def _tell(environ: Mapping[str, str], stories: list[Story]) -> None:
+    url = f"http://127.0.0.1:{environ['JIRA_SIMULATOR_PORT']}"
+    summaries = _summaries(url)
+    print("\nTwo pairs of projects are kept in step now, each by a process of its own, over one MongoDB:\n")
+    for story in stories:
+        definition = json.loads((CONFIG_DIR / f"{story.name}.json").read_text(encoding="utf-8"))
+        print(f"  {story.name}: {definition['description']}")
+        for line in story.created:
+            key, counterpart = line["issue"], line["counterpart"]
+            details = ", ".join(["linked", *story.details.get(key, [])])
+            print(f"    {key:<7} → {counterpart:<7} {summaries.get(key, '')} ({details})")
+    print("\nThe processes:\n", flush=True)
+    _supervisorctl(environ)
+    run_dir, seconds = environ["RUN_DIR"], 6
+    print(
+        f"""
+Look around   {url}/ shows the sites. Open SUP-3, press "Accept",
+              and within {seconds} seconds it has a counterpart in DEV.
+Watch         tail -f {run_dir}/logs/sup-dev.log
+              make demo-status
+Edit          configs/demo/sup-dev.json, then: make demo-apply
+              (only sup-dev restarts)
+Stop          make down"""
+    )
+
+
+def _summaries(url: str) -> dict[str, str]:
+    """Ask the simulator what the issues are about."""
+    with httpx.Client(trust_env=False) as http:
+        answers = [http.get(f"{url}/control/{site}/issues").raise_for_status().json() for site in SITES]
+    return {issue["key"]: issue["summary"] for issues in answers for issue in issues}
+
+
+def _generator(command: str, environ: Mapping[str, str], *, quiet: bool = False) -> int:
+    output = subprocess.DEVNULL if quiet else None
+    return subprocess.run(
+        [sys.executable, "-m", "generator", command], env=environ, stdout=output, check=False
+    ).returncode
+
+
+def _supervisorctl(environ: Mapping[str, str]) -> int:
+    conf = f"{environ['RUN_DIR']}/supervisord.conf"
+    command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", conf, "status"]
+    return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
