@@ -80,7 +80,6 @@ def apply(options: argparse.Namespace, environ: Environ) -> int:
 def start(options: argparse.Namespace, environ: Environ) -> int:
     """Start the group."""
     settings = from_environ(environ, log_to_files=not options.foreground)
-    files.prepare(settings)
     with _locked(settings):
         group.check_free(settings)
         prepared = group.prepare(settings, environ)

@@ -50,6 +50,7 @@ def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:
 def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     """Load, plan, render and verify. Raises Unusable."""
     loaded = load(settings, environ)
+    files.prepare(settings)
     claims = {file.sync.name: claims_of(file.sync, environ) for file in loaded.files}
     manifest = files.read_manifest(settings)
     server = mongod.find() if settings.embedded else None
@@ -61,7 +62,6 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
 
 def install(prepared: Prepared) -> bool:
     """Put the conf, and what the syncs are to run, where supervisord finds it; tell whether the conf changed."""
-    files.prepare(prepared.settings)
     files.write_snapshots(prepared.plan, prepared.claims, prepared.settings)
     return files.write_if_changed(prepared.settings.conf, prepared.text)
 

@@ -49,7 +49,7 @@ class Supervisor:
     """The supervisord behind one control socket. Every method raises NotRunning when nobody answers there."""
 
     def __init__(self, socket: Path) -> None:
-        self._proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, f"unix://{socket}"))
+        self._address = f"unix://{socket}"
 
     def is_running(self) -> bool:
         try:
@@ -121,7 +121,9 @@ class Supervisor:
         return [each.get("faultCode", 0) if isinstance(each, dict) else 0 for each in results]
 
     def _call(self, method: str, *arguments: Any) -> Any:
+        transport = SupervisorTransport(None, None, self._address)
         try:
-            return getattr(self._proxy, method)(*arguments)
+            with xmlrpc.client.ServerProxy("http://127.0.0.1", transport) as proxy:
+                return getattr(proxy, method)(*arguments)
         except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
             raise NotRunning(str(error)) from None

@@ -30,7 +30,7 @@ from sync_worker.memory import Memory, Pair, Progress
 
 FORMAT = 1
 PROGRESS = "sync"
-SECONDS_TO_FIND_A_SERVER = 5
+SECONDS_TO_FIND_A_SERVER = 3
 SECONDS_TO_ANSWER = 20
 
 _memory = TypeAdapter(Memory)

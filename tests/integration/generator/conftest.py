@@ -1,0 +1,105 @@
+"""A group of its own for each test: a folder of configurations, a run directory, and the real commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.processes import members
+from generator.supervisor_rpc import State, Supervisor
+
+REPO = Path(__file__).parents[3]
+TOKEN = "s3cr3t-literal-token"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Group:
+    """Speaks to one group as an operator does: by the commands, in an environment of its own."""
+
+    def __init__(self, folder: Path, port: int, database_url: str, wait_until: Callable[..., Any]) -> None:
+        self.configs, self.run_dir = folder / "configs", folder / "run"
+        self.configs.mkdir()
+        self.wait_until = wait_until
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.environ = {
+            **keep,
+            "CONFIG_DIR": str(self.configs),
+            "RUN_DIR": str(self.run_dir),
+            "MONGODB_PORT": str(port),
+            "DATABASE_URL": database_url,
+        }
+
+    def write(self, file: str, **changes: Any) -> None:
+        name = file.removesuffix(".json")
+        # Nobody answers there: a worker waits, visibly, and stays.
+        jira = {"baseUrl": "http://127.0.0.1:1", "apiToken": TOKEN}
+        rule = {"sourceStatus": "A", "syncDirection": "both"}
+        key = name.replace("-", "").upper()
+        definition = {
+            "name": name,
+            "jira": jira,
+            "userProjectKey": f"U{key}",
+            "devProjectKey": f"D{key}",
+            "rules": [rule],
+        }
+        (self.configs / file).write_text(json.dumps({**definition, **changes}))
+
+    def run(self, *arguments: str, **environ: str | None) -> Ran:
+        """Run `python -m generator …`; None takes a variable away."""
+        changed = {**self.environ, **environ}
+        env = {name: value for name, value in changed.items() if value is not None}
+        done = subprocess.run(
+            [sys.executable, "-m", "generator", *arguments],
+            env=env, cwd=REPO, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert TOKEN not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def start(self) -> None:
+        ran = self.run("start")
+        assert ran.code == 0, ran
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return Supervisor(self.run_dir / "supervisor.sock")
+
+    def states(self) -> dict[str, State]:
+        return self.supervisor.states()
+
+    def pids(self) -> dict[str, int]:
+        return {name: state.pid for name, state in self.states().items()}
+
+    def digests(self) -> dict[str, str]:
+        """Return what each worker itself says it runs."""
+        beats = (json.loads(path.read_text()) for path in (self.run_dir / "heartbeats").glob("[!.]*.json"))
+        return {each["name"]: each["digest"] for each in beats}
+
+    def members(self) -> list[int]:
+        return members(self.run_dir)
+
+
+@pytest.fixture
+def group(
+    tmp_path: Path, free_port: Callable[[], int], mongo_server, wait_until: Callable[..., Any]
+) -> Iterator[Group]:
+    group = Group(tmp_path, free_port(), mongo_server.url, wait_until)
+    yield group
+    group.run("stop")
+    assert group.members() == []
