@@ -17,7 +17,8 @@ class Fault(BaseModel):
     drop_before          close the connection without an answer; the call is not carried out
     drop_after           carry the call out, then close the connection without an answer
     delay                wait `seconds` first
-    hang                 give no answer until the fault is taken away
+    hang                 give no answer until the fault is taken away; the call is carried out then
+    hang_after           carry the call out, then give no answer until the fault is taken away
     anonymous            treat the caller as an anonymous visitor; `silent` without the headers that tell
     unauthorized         answer 401, as for a wrong or expired token
     html_login           answer 200 with a login page
@@ -28,7 +29,8 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     kind: Literal[
-        "status", "status_after", "drop_before", "drop_after", "delay", "hang", "anonymous", "unauthorized",
+        "status", "status_after", "drop_before", "drop_after", "delay", "hang", "hang_after",
+        "anonymous", "unauthorized",
         "html_login", "redirect_attachment", "truncate_attachment",
     ]  # fmt: skip
     method: str | None = None
@@ -90,6 +92,6 @@ class Faults:
             if fault.times is not None:
                 self._left[key] -= 1
                 # One that hangs stays until it is taken away, or nobody could wait for it.
-                if self._left[key] <= 0 and fault.kind != "hang":
+                if self._left[key] <= 0 and not fault.kind.startswith("hang"):
                     self.remove(key)
         return befallen

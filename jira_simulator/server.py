@@ -100,6 +100,7 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
     if call.failed_login:
         raise JiraError(401, "Client must be authenticated to access this resource.")
     response = await handler(call.request)
+    await _hang(call, "hang_after")
     if call.fault("drop_after"):
         raise Dropped
     if fault := call.fault("status_after"):
@@ -110,10 +111,14 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
 async def _wait(call: Call) -> None:
     if call.hosted.latency:
         await asyncio.sleep(call.hosted.latency)
+    if fault := call.fault("delay"):
+        await asyncio.sleep(fault.seconds)
+    await _hang(call, "hang")
+
+
+async def _hang(call: Call, kind: str) -> None:
     for identity, fault in call.faults:
-        if fault.kind == "delay":
-            await asyncio.sleep(fault.seconds)
-        while fault.kind == "hang" and call.hosted.faults.is_on(identity):  # noqa: ASYNC110 - a test's own switch
+        while fault.kind == kind and call.hosted.faults.is_on(identity):  # noqa: ASYNC110 - a test's own switch
             await asyncio.sleep(HANG_LOOK)
 
 

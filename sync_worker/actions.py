@@ -149,10 +149,7 @@ class Actions:
         found = target.find_created(draft, begun.at - CLOCK_GRAIN)
         wait = begun.at + REQUEST_LIFETIME + target.search_lag - target.now()
         if found is None and wait > timedelta():
-            raise Undecided(
-                "whether the counterpart was created is not certain yet; search may still lag behind",
-                retry_after=wait.total_seconds(),
-            )
+            raise Undecided("whether the counterpart was created is not certain yet; search may still lag behind")
         return found
 
     def _create_now(self, work: Work, draft: Draft) -> Created:

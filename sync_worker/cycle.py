@@ -19,7 +19,7 @@ from typing import TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition import Side, Sync
-from sync_worker.actions import Actions, Work
+from sync_worker.actions import CLOCK_GRAIN, Actions, Work
 from sync_worker.edges import Jira, Store
 from sync_worker.errors import Refused, Rejected, Stopping, SyncError, Unavailable, Undecided
 from sync_worker.issue import Candidate, Issue
@@ -196,7 +196,7 @@ class Cycle:
         memory = self._store.memory(side, issue_id)
         while memory and memory.pending:
             cause = memory.pending[0]
-            if cause.failure and cause.failure.next_try > self._jiras[side].now():
+            if cause.failure and cause.failure.next_try > self._jiras[side].now() + CLOCK_GRAIN:
                 return None
             work = None
             try:

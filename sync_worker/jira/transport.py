@@ -44,13 +44,16 @@ class Clock:
     _read_at: float = 0.0
 
     def set(self, date_header: str | None) -> None:
+        """Take note of an answer's Date; it names the second, so a time within that second is not corrected."""
         if date_header is None:
             return
         try:
-            self._site_time = parsedate_to_datetime(date_header).astimezone(UTC)
+            second = parsedate_to_datetime(date_header).astimezone(UTC)
         except ValueError:
             return
-        self._read_at = self.monotonic()
+        now = self.now()
+        if now is None or not second <= now < second + timedelta(seconds=1):
+            self._site_time, self._read_at = second, self.monotonic()
 
     def now(self) -> datetime | None:
         """Return the site's time, or None before its first answer."""

@@ -68,6 +68,15 @@ def _seed(user_flavor: str, dev_flavor: str) -> Seed:
     return Seed.model_validate({"sites": sites})
 
 
+class HurriedWorker(Worker):
+    """A worker that takes note of how long it would wait, and does not."""
+
+    def pause(self, seconds: float) -> None:
+        if seconds > 0:
+            self.__dict__.setdefault("pauses", []).append(seconds)
+        super().pause(0)
+
+
 class Bench:
     """One pair of projects, people on both sides, and a worker whose cycles a test runs one by one."""
 
@@ -77,6 +86,7 @@ class Bench:
         user_flavor, dev_flavor = flavors.split("-")
         self.dev_site = "two"
         self.log = io.StringIO()
+        self._ahead = 0.0
         self.environ: dict[str, str] = {}
         self.definition: dict[str, Any] = {
             "name": "sync-ab",
@@ -120,7 +130,7 @@ class Bench:
         assert loaded.problems == ()
         file = loaded.files[0]
         log = logs.configure("sync-ab", "debug", self.log)
-        self.worker = Worker("sync-ab", file.digest, 60.0, self.folder, log)
+        self.worker = HurriedWorker("sync-ab", file.digest, 60.0, self.folder, log)
         client = store.connect(self.mongo_url, "test")
         self._one_pass, close = join(file, self.worker, store.MongoStore(client, file.sync.database), self.environ)
 
@@ -156,6 +166,17 @@ class Bench:
         assert self.worker is not None
         assert self.worker._last_cycle is not None
         return self.worker._last_cycle
+
+    def pauses(self) -> list[float]:
+        """Return how long the worker would have waited, each time it did."""
+        pauses: list[float] = vars(self.worker).get("pauses", [])
+        return pauses
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the clocks of both sites run ahead."""
+        self._ahead += seconds
+        for site in ("one", "two"):
+            self.control.clock(site, self._ahead)
 
     def users(self) -> list[dict[str, Any]]:
         return self.control.issues("one", "SUP")
