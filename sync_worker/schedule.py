@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-LONGEST_OFFSET = 30.0
+LONGEST_OFFSET = 10.0
 OFFSET_SHARE = 0.1
 
 
@@ -12,7 +12,7 @@ def first_delay(name: str, interval: float) -> float:
     """Return the seconds to wait before the first cycle.
 
     Stable per name, so that the syncs of one site do not fire together, now or later: every further cycle
-    keeps the offset. At most a tenth of the interval, and never more than half a minute.
+    keeps the offset. At most a tenth of the interval, and never more than ten seconds.
     """
     fraction = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) / 2**32
     return fraction * min(interval * OFFSET_SHARE, LONGEST_OFFSET)
