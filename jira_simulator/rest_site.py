@@ -79,7 +79,10 @@ async def project_statuses(request: web.Request) -> web.Response:
     found = call.project()
     used = {found.workflow.initial, *(each.target for each in found.workflow.transitions)}
     statuses = [call.show.status(each) for each in sorted(used, key=lambda status: int(status.id))]
-    return answer([{**call.show.issue_type(each), "statuses": statuses} for each in found.types])
+    types = (call.show.issue_type(each) for each in found.types)
+    return answer(
+        [{key: each[key] for key in ("self", "id", "name", "subtask")} | {"statuses": statuses} for each in types]
+    )
 
 
 @routes.get(f"{API}/status")
