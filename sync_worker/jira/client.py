@@ -135,36 +135,38 @@ class JiraClient:
         return list({str(each["id"]): each for each in pages}.values())
 
     def _cloud_pages(self, jql: str, fields: list[str]) -> Iterator[dict[str, Any]]:
-        body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": PAGE}
-        seen: set[str] = set()
-        while True:
-            page = self._transport.post(f"{API}/search/jql", body, repeatable=True)
-            yield from page["issues"]
-            token = page.get("nextPageToken")
-            if page.get("isLast") or not token:
-                return
-            if token in seen:
-                raise Unavailable("search repeats a page; the answer cannot be trusted")
-            seen.add(token)
-            body["nextPageToken"] = token
+        def ask(body: dict[str, Any]) -> dict[str, Any]:
+            page: dict[str, Any] = self._transport.post(f"{API}/search/jql", body, repeatable=True)
+            return page
+
+        return all_pages(ask, {"jql": jql, "fields": fields, "maxResults": PAGE})
 
     def _data_center_search(self, jql: str, fields: list[str]) -> list[dict[str, Any]]:
         """Page by offset, and start over when the pages have shifted under our hands."""
         for _ in range(RESCANS):
-            found: dict[str, dict[str, Any]] = {}
-            start, total = 0, 1
-            while start < total:
-                page = self._transport.get(
-                    f"{API}/search", jql=jql, fields=",".join(fields), startAt=start, maxResults=PAGE
-                )
-                found |= {str(each["id"]): each for each in page["issues"]}
-                total = page["total"]
-                if not page["issues"]:
-                    break
-                start += len(page["issues"])
-            if len(found) >= total:
-                return list(found.values())
+            found = self._offset_scan(jql, fields)
+            if found is not None:
+                return found
         raise Unavailable("search keeps shifting between its pages; nothing is skipped, it is tried again")
+
+    def _offset_scan(self, jql: str, fields: list[str]) -> list[dict[str, Any]] | None:
+        """Return all pages, or None when they shifted.
+
+        Each page begins with the last issue of the one before. The order is by key, which only what leaves the
+        result can shift, so finding that issue in its place shows that nothing before it has left.
+        """
+        found: list[dict[str, Any]] = []
+        while True:
+            start = max(len(found) - 1, 0)
+            page = self._transport.get(
+                f"{API}/search", jql=jql, fields=",".join(fields), startAt=start, maxResults=PAGE
+            )
+            issues = page["issues"]
+            if found and (not issues or issues[0]["id"] != found[-1]["id"]):
+                return None
+            found += issues[1:] if found else issues
+            if len(found) >= page["total"] or len(issues) < 2:  # noqa: PLR2004 - one is the overlap
+                return found
 
     # Issues
 
@@ -292,3 +294,18 @@ class JiraClient:
         if kept is None or time.monotonic() - kept[0] > SCREENS_KEPT_FOR:
             kept = self._kept[name] = (time.monotonic(), look_up())
         return kept[1]
+
+
+def all_pages(ask: Callable[[dict[str, Any]], dict[str, Any]], body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the issues of all pages of a Cloud search, from `body` on. Raises Unavailable when a page comes again."""
+    seen: set[str] = set()
+    while True:
+        page = ask(body)
+        yield from page["issues"]
+        token = page.get("nextPageToken")
+        if page.get("isLast") or not token:
+            return
+        if token in seen:
+            raise Unavailable("search repeats a page; the answer cannot be trusted")
+        seen.add(token)
+        body = {**body, "nextPageToken": token}

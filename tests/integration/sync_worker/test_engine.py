@@ -83,6 +83,17 @@ def test_an_edit_of_an_issue_with_a_counterpart_repeats_nothing(bench):
     assert bench.comments(key) == [f"followed as {counterpart}", "any news?"]
 
 
+def test_descriptions_are_never_written(bench):
+    key = bench.user.create("SUP", "x", description="as the customer wrote it")
+    bench.user.move(key, "Will Do")
+    bench.cycle()
+    (dev,) = bench.devs()
+    bench.dev.move(dev["key"], "Closed")
+    bench.cycle()
+    assert (bench.issue(key)["description"], bench.devs()[0]["description"]) == ("as the customer wrote it",) * 2
+    assert not [each for each in bench.issue(key)["history"] if each["field"] == "description"]
+
+
 def test_files_that_customers_add_later_follow_once(bench):
     bench.start(defaultBehavior={"syncAttachments": True})
     key, _ = bench.pair()

@@ -1,0 +1,91 @@
+"""The documents fail here when they lie."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync_model.definition import Sync
+
+REPO = Path(__file__).parents[2]
+REFERENCE = (REPO / "configs" / "README.md").read_text()
+DOCUMENTS = [*REPO.glob("*.md"), *REPO.glob("docs/*.md"), *REPO.glob("configs/*.md")]
+
+
+def fields_of_the_model() -> Iterator[str]:
+    schema = Sync.model_json_schema(by_alias=True)
+    for model in [schema, *schema["$defs"].values()]:
+        yield from model.get("properties", {})
+
+
+@pytest.mark.parametrize("field", sorted(set(fields_of_the_model())))
+def test_the_field_reference_names_every_field(field):
+    assert re.search(rf"`(?:\w+\.)?{re.escape(field)}`", REFERENCE)
+
+
+def test_the_field_reference_names_no_field_that_is_not_there():
+    rows = re.findall(
+        r"^\| ((?:`[^`]+`(?:, )?)+) \|", REFERENCE.partition("## From the service before")[0], re.MULTILINE
+    )
+    named = {name.rpartition(".")[2] for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    assert named <= set(fields_of_the_model())
+
+
+def functions(path: Path) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_test_that_the_table_of_defects_names_exists_and_all_25_are_there():
+    text = (REPO / "docs" / "defects.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", text)
+    missing = [f"{file}::{name}" for file, name in named if name not in functions(REPO / "tests" / file)]
+    assert missing == []
+    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == [str(number) for number in range(1, 26)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_a_document_links_to_exists(document):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_make_target_that_a_document_names_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (REPO / "Makefile").read_text(), re.MULTILINE))
+    texts = [document.read_text() for document in DOCUMENTS]
+    named = {name for text in texts for name in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)}
+    assert named <= targets
+
+
+def test_every_dependency_is_justified():
+    project: dict[str, Any] = tomllib.loads((REPO / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"].values()
+    groups = project["dependency-groups"].values()
+    wanted = [*project["project"]["dependencies"], *(each for part in [*extras, *groups] for each in part)]
+    table = (REPO / "CONTRIBUTING.md").read_text().partition("## Dependencies")[2]
+    assert [each for each in wanted if re.match(r"[\w-]+", each)[0] not in table] == []
+
+
+def test_the_locks_name_no_registry_and_pin_everything():
+    for lock in (REPO / "requirements").glob("*.lock"):
+        text = lock.read_text()
+        assert "://" not in text
+        assert "index-url" not in text
+        pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+        assert all(re.match(r"[\w.-]+==[^ ]+ (;.+)?\\$", line) for line in pins)
+        assert "--hash=sha256:" in text
+
+
+def test_the_example_promises_no_secret_in_the_file():
+    example = json.loads((REPO / "configs" / "sync.example.json").read_text())
+    assert example["jira"]["apiToken"].startswith("${")
+
+
+def test_the_version_is_in_the_changelog_or_unreleased():
+    assert "## Unreleased" in (REPO / "CHANGELOG.md").read_text()
