@@ -100,10 +100,12 @@ class Person:
     def move(self, key: str, status: str) -> None:
         """Move an issue into `status`. Raises LookupError when the workflow has no way there."""
         found = self._ask("GET", f"/issue/{key}/transitions")["transitions"]
-        way = next((each["id"] for each in found if each["to"]["name"] == status), None)
+        way = next((each for each in found if each["to"]["name"] == status), None)
         if way is None:
             raise LookupError(f"{key} has no way to {status}; it has {[each['to']['name'] for each in found]}")
-        body = {"transition": {"id": way}, "fields": {"resolution": {"name": "Done"}}}
+        body: dict[str, Any] = {"transition": {"id": way["id"]}}
+        if way["hasScreen"]:
+            body["fields"] = {"resolution": {"name": "Done"}}
         self._ask("POST", f"/issue/{key}/transitions", json=body)
 
     def edit(self, key: str, **fields: Any) -> None:

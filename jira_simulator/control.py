@@ -156,7 +156,10 @@ async def set_settings(request: web.Request) -> web.Response:
 @routes.post("/control/{site}/tokens")
 async def set_token(request: web.Request) -> web.Response:
     wanted: Mapping[str, str] = await request.json()
-    hosted_of(request).site.tokens[wanted["user"]] = wanted["token"]
+    tokens = hosted_of(request).site.tokens
+    if wanted.get("user") not in tokens or not wanted.get("token"):
+        raise JiraError(400, f"Name a user, one of {', '.join(tokens)}, and a token.")
+    tokens[wanted["user"]] = wanted["token"]
     return web.Response(status=204)
 
 

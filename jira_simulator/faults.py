@@ -24,6 +24,9 @@ class Fault(BaseModel):
     html_login           answer 200 with a login page
     redirect_attachment  answer an attachment's download with 303 to `location`
     truncate_attachment  send half of an attachment and close the connection
+    truncate_changelog   let `expand=changelog` hold no more than the newest `keep` entries
+    burst                429 when a token bucket of `size`, refilled with `rate` tokens a second, is empty; one
+                         bucket per endpoint and method on Cloud, one per user on Data Center
     """
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
@@ -31,7 +34,7 @@ class Fault(BaseModel):
     kind: Literal[
         "status", "status_after", "drop_before", "drop_after", "delay", "hang", "hang_after",
         "anonymous", "unauthorized",
-        "html_login", "redirect_attachment", "truncate_attachment",
+        "html_login", "redirect_attachment", "truncate_attachment", "truncate_changelog", "burst",
     ]  # fmt: skip
     method: str | None = None
     path: str | None = None
@@ -44,12 +47,18 @@ class Fault(BaseModel):
     seconds: float = 0.0
     silent: bool = False
     location: str = "https://media.invalid/file"
+    keep: int = Field(default=1, ge=1)
+    rate: float = Field(default=100.0, gt=0)
+    size: int = Field(default=100, ge=1)
 
     @field_validator("path")
     @classmethod
     def _is_a_pattern(cls, path: str | None) -> str | None:
         if path is not None:
-            re.compile(path)
+            try:
+                re.compile(path)
+            except re.error as error:
+                raise ValueError(f"is not a regular expression: {error}") from None
         return path
 
     def matches(self, method: str, path: str, user: str | None) -> bool:
@@ -87,11 +96,15 @@ class Faults:
 
     def take(self, method: str, path: str, user: str | None) -> list[tuple[int, Fault]]:
         """Return the faults that befall this call, and count it for those that end after so many."""
-        befallen = [(key, fault) for key, fault in self._faults.items() if fault.matches(method, path, user)]
+        befallen = [
+            (key, fault)
+            for key, fault in self._faults.items()
+            if self._left.get(key, 1) > 0 and fault.matches(method, path, user)
+        ]
         for key, fault in befallen:
             if fault.times is not None:
                 self._left[key] -= 1
-                # One that hangs stays until it is taken away, or nobody could wait for it.
+                # One that hangs is kept until it is taken away, for those that it holds, but takes no more.
                 if self._left[key] <= 0 and not fault.kind.startswith("hang"):
                     self.remove(key)
         return befallen

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from jira_simulator.faults import Fault, Faults
 from jira_simulator.index import Index
+from jira_simulator.rate_limit import Buckets
 from jira_simulator.representation import Representation
 from jira_simulator.state import Issue, JiraError, Project, Site, User
 
@@ -28,6 +29,8 @@ class CallRecord:
     path: str
     user: str | None
     status: int
+    at: str
+    bytes: int
 
 
 @dataclass
@@ -38,20 +41,22 @@ class Hosted:
     index: Index = field(init=False)
     faults: Faults = field(default_factory=Faults)
     latency: float = 0.0
+    buckets: Buckets = field(default_factory=Buckets)
     calls: deque[CallRecord] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
     call_count: int = 0
 
     def __post_init__(self) -> None:
         self.index = Index(self.site)
 
-    def record(self, request: web.Request, user: User | None, status: int) -> None:
-        """Status 0 stands for a connection that was closed without an answer."""
+    def record(self, request: web.Request, user: User | None, status: int, size: int) -> None:
+        """Status 0 stands for a connection that was closed without an answer; `size` is the answer's, in bytes."""
         self.call_count += 1
         resource = request.match_info.route.resource
         endpoint = (resource.canonical if resource else request.path).removeprefix("/{site}")
         path = request.path.removeprefix(f"/{self.site.name}")
         name = user.name if user else None
-        self.calls.append(CallRecord(self.call_count, request.method, endpoint, path, name, status))
+        at = self.site.now().isoformat(timespec="milliseconds")
+        self.calls.append(CallRecord(self.call_count, request.method, endpoint, path, name, status, at, size))
 
 
 @dataclass
@@ -64,6 +69,7 @@ class Call:
     failed_login: bool = False
     silent: bool = False
     faults: list[tuple[int, Fault]] = field(default_factory=list)
+    rate_headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def site(self) -> Site:
@@ -106,6 +112,12 @@ class Call:
             raise JiraError(400, "The request body must be an object.")
         return body
 
+    def changelog_limit(self, on_cloud: int) -> int | None:
+        """Return how many of the newest entries are embedded; None for all."""
+        limit = on_cloud if self.site.is_cloud else None
+        fault = self.fault("truncate_changelog")
+        return fault.keep if fault else limit
+
     def number(self, name: str, default: int) -> int:
         try:
             return int(self.request.query.get(name, default))
@@ -114,7 +126,7 @@ class Call:
 
     def headers(self) -> dict[str, str]:
         """Return what Jira tells about the caller, and the time on the site's own clock."""
-        headers = {"Date": f"{self.site.now():%a, %d %b %Y %H:%M:%S} GMT"}
+        headers = {"Date": f"{self.site.now():%a, %d %b %Y %H:%M:%S} GMT", **self.rate_headers}
         if self.site.is_cloud and self.failed_login and not self.silent:
             headers["x-seraph-loginreason"] = "AUTHENTICATED_FAILED"
         if not self.site.is_cloud and not self.silent:

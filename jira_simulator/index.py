@@ -34,32 +34,43 @@ class Index:
         self.is_held = False
         self.hidden: set[int] = set()
         self._entries: dict[int, Entry] = {}
+        self._by_project: dict[str, dict[int, Entry]] = {}
         self._waiting: deque[tuple[float, int, Entry | None]] = deque()
         site.on_change = self._note
         for issue in site.issues.values():
-            self._entries[issue.id] = _entry(issue)
+            self._put(issue.id, _entry(issue))
 
-    def entries(self) -> list[Entry]:
-        """Return what search can find now."""
+    def entries(self, projects: frozenset[str] | None = None) -> list[Entry]:
+        """Return what search can find now, in these projects (ids) only if any are named."""
         self._catch_up()
-        if not self.hidden:
-            return list(self._entries.values())
-        return [entry for entry in self._entries.values() if entry.id not in self.hidden]
+        if projects is None:
+            entries = self._entries.values()
+            return [entry for entry in entries if entry.id not in self.hidden]
+        found = (self._by_project.get(each, {}) for each in projects)
+        return [entry for entries in found for entry in entries.values() if entry.id not in self.hidden]
 
     def entry(self, issue_id: int) -> Entry | None:
         return self._entries.get(issue_id)
 
     def _note(self, issue: Issue, gone: bool) -> None:  # noqa: FBT001 - the site calls it so
         self._waiting.append((time.monotonic() + self.lag, issue.id, None if gone else _entry(issue)))
+        # At once, so that a lag or a hold set later is not one for what came before.
+        self._catch_up()
 
     def _catch_up(self) -> None:
         now = time.monotonic()
         while self._waiting and not self.is_held and (self._waiting[0][0] <= now or self.lag == 0):
             _, issue_id, entry = self._waiting.popleft()
-            if entry is None:
-                self._entries.pop(issue_id, None)
-            else:
-                self._entries[issue_id] = entry
+            self._put(issue_id, entry)
+
+    def _put(self, issue_id: int, entry: Entry | None) -> None:
+        if before := self._entries.get(issue_id):
+            del self._by_project[before.project][issue_id]
+        if entry is None:
+            self._entries.pop(issue_id, None)
+        else:
+            self._entries[issue_id] = entry
+            self._by_project.setdefault(entry.project, {})[issue_id] = entry
 
 
 def _entry(issue: Issue) -> Entry:

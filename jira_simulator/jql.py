@@ -41,11 +41,25 @@ GRAMMAR = r"""
 """
 
 Match = Callable[[Entry], bool]
+
+OPPOSITES = {"=": "!=", "!=": "=", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
 Key = Callable[[Entry], Any]
 
 TIME_FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 MOST_ORDERINGS = 7
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What matches, and what matches its negation: an issue whose field is empty matches neither, as in Jira.
+
+    `projects` are those (ids) outside of which nothing matches; None when any may do.
+    """
+
+    holds: Match
+    fails: Match
+    projects: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,7 @@ class Query:
     matches: Match
     order: tuple[tuple[Key, bool], ...]
     is_bounded: bool
+    projects: frozenset[str] | None = None
 
     def run(self, entries: Sequence[Entry]) -> list[Entry]:
         found = [entry for entry in entries if self.matches(entry)]
@@ -117,25 +132,37 @@ class _Builder(Transformer[Token, Any]):
         orderings = tuple(each for each in order if each is not None)
         if len(orderings) > MOST_ORDERINGS:
             raise JiraError(400, "Too many fields in ORDER BY.")
-        return Query(expression or (lambda _entry: True), orderings, expression is not None)
+        if expression is None:
+            return Query(lambda _entry: True, orderings, is_bounded=False)
+        return Query(expression.holds, orderings, is_bounded=True, projects=expression.projects)
 
     def ordering(self, parts: list[Any]) -> tuple[Key, bool]:
         name, direction = parts
         return self._field(name), direction is not None and direction.upper() == "DESC"
 
-    def any_of(self, parts: list[Match]) -> Match:
-        return lambda entry: any(part(entry) for part in parts)
+    def any_of(self, parts: list[Condition]) -> Condition:
+        known = [part.projects for part in parts if part.projects is not None]
+        return Condition(
+            lambda entry: any(part.holds(entry) for part in parts),
+            lambda entry: all(part.fails(entry) for part in parts),
+            frozenset.union(*known) if len(known) == len(parts) else None,
+        )
 
-    def all_of(self, parts: list[Match]) -> Match:
-        return lambda entry: all(part(entry) for part in parts)
+    def all_of(self, parts: list[Condition]) -> Condition:
+        known = [part.projects for part in parts if part.projects is not None]
+        return Condition(
+            lambda entry: all(part.holds(entry) for part in parts),
+            lambda entry: any(part.fails(entry) for part in parts),
+            frozenset.intersection(*known) if known else None,
+        )
 
-    def negated(self, parts: list[Match]) -> Match:
-        return lambda entry: not parts[0](entry)
+    def negated(self, parts: list[Condition]) -> Condition:
+        return Condition(parts[0].fails, parts[0].holds)
 
     def value(self, parts: list[Token]) -> Token:
         return parts[0]
 
-    def compared(self, parts: list[Token]) -> Match:
+    def compared(self, parts: list[Token]) -> Condition:
         name, operator, value = parts
         field = self._field(name)
         if operator not in ("=", "!=") and name.lower() not in ORDERED:
@@ -146,33 +173,43 @@ class _Builder(Transformer[Token, Any]):
                 wanted in have if isinstance(have, tuple) and name.lower() == "labels" else have == wanted
             ),
             # As in Jira, an issue whose field is empty matches no negation.
-            "!=": lambda have: have not in (None, (), wanted),
+            "!=": lambda have: (
+                wanted not in have
+                if isinstance(have, tuple) and have and name.lower() == "labels"
+                else have not in (None, (), wanted)
+            ),
             ">=": lambda have: have >= wanted,
             "<=": lambda have: have <= wanted,
             ">": lambda have: have > wanted,
             "<": lambda have: have < wanted,
         }
-        holds = compare[str(operator)]
-        return lambda entry: holds(field(entry))
+        holds, fails = compare[str(operator)], compare[OPPOSITES[str(operator)]]
+        is_project = name.lower() == "project" and operator == "="
+        projects = frozenset({wanted}) if is_project else None
+        return Condition(lambda entry: holds(field(entry)), lambda entry: fails(field(entry)), projects)
 
-    def among(self, parts: list[Token]) -> Match:
+    def among(self, parts: list[Token]) -> Condition:
         name, *values = parts
-        field, wanted = self._field(name), {self._value(name, each) for each in values}
-        if name.lower() == "labels":
-            return lambda entry: bool(wanted & set(field(entry)))
-        return lambda entry: field(entry) in wanted
+        field, wanted = self._field(name), frozenset(self._value(name, each) for each in values)
+        has_several = name.lower() == "labels"
 
-    def not_among(self, parts: list[Token]) -> Match:
-        among, field = self.among(parts), self._field(parts[0])
-        return lambda entry: field(entry) not in (None, ()) and not among(entry)
+        def is_among(entry: Entry) -> bool:
+            return not wanted.isdisjoint(field(entry)) if has_several else field(entry) in wanted
 
-    def filled(self, parts: list[Token]) -> Match:
+        def is_outside(entry: Entry) -> bool:
+            return field(entry) not in (None, ()) and not is_among(entry)
+
+        return Condition(is_among, is_outside, wanted if name.lower() == "project" else None)
+
+    def not_among(self, parts: list[Token]) -> Condition:
+        return self.negated([self.among(parts)])
+
+    def filled(self, parts: list[Token]) -> Condition:
+        return self.negated([self.empty(parts)])
+
+    def empty(self, parts: list[Token]) -> Condition:
         field = self._field(parts[0])
-        return lambda entry: bool(field(entry))
-
-    def empty(self, parts: list[Token]) -> Match:
-        field = self._field(parts[0])
-        return lambda entry: not field(entry)
+        return Condition(lambda entry: not field(entry), lambda entry: bool(field(entry)))
 
     def _field(self, name: str) -> Key:
         if name.lower() not in FIELDS:
@@ -198,7 +235,15 @@ class _Builder(Transformer[Token, Any]):
             if text.lower() not in {each.lower() for each in self._site.statuses}:
                 raise JiraError(400, f"The value '{text}' does not exist for the field 'status'.")
             return text.lower()
+        if field == "priority":
+            return self._priority(text)
         return text
+
+    def _priority(self, text: str) -> str:
+        known = {each.lower(): each for each in self._site.priorities}
+        if text.lower() not in known:
+            raise JiraError(400, f"The value '{text}' does not exist for the field 'priority'.")
+        return known[text.lower()]
 
     def _project(self, text: str) -> str:
         project = self._site.project(text)

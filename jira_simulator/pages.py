@@ -55,7 +55,10 @@ async def move(request: web.Request) -> web.Response:
     site = hosted_of(request).site
     issue = _found(site, request.match_info["issue"])
     form = await request.post()
-    site.transition(issue.creator, issue, str(form.get("transition", "")), {"resolution": {"name": "Done"}})
+    wanted = str(form.get("transition", ""))
+    ways = (way for way in issue.project.workflow.ways_from(issue.status) if way.id == wanted)
+    needed = next((way.required_fields for way in ways), ())
+    site.transition(issue.creator, issue, wanted, {name: {"name": "Done"} for name in needed})
     raise web.HTTPSeeOther(str(request.rel_url))
 
 

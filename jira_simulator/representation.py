@@ -6,6 +6,7 @@ import mimetypes
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from jira_simulator.state import (
@@ -130,9 +131,9 @@ class Representation:
 
     def changelog(self, issue: Issue, limit: int | None) -> dict[str, Any]:
         """Cloud shows the newest entries first, and only so many; Data Center all, oldest first."""
-        histories = list(reversed(issue.histories)) if self._site.is_cloud else issue.histories
-        shown = histories[:limit] if limit is not None else histories
-        total = len(histories)
+        newest = issue.histories[::-1][:limit]
+        shown = newest if self._site.is_cloud else newest[::-1]
+        total = len(issue.histories)
         entries = [self.history(each) for each in shown]
         return {"startAt": 0, "maxResults": len(entries), "total": total, "histories": entries}
 
@@ -175,6 +176,8 @@ class Representation:
             "updated": self.time(comment.created),
             "jsdPublic": True,
         }
+        if comment.visibility:
+            bean["visibility"] = comment.visibility
         if properties:
             bean["properties"] = [{"key": key, "value": value} for key, value in comment.properties.items()]
         return bean
@@ -184,7 +187,7 @@ class Representation:
         content = (
             f"{self._api}/attachment/content/{attachment.id}"
             if self._site.is_cloud
-            else f"{self._base}/secure/attachment/{attachment.id}/{name}"
+            else f"{self._base}/secure/attachment/{attachment.id}/{quote(name, safe='')}"
         )
         return {
             "self": f"{self._api}/attachment/{attachment.id}",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from aiohttp import BodyPartReader, web
 
 from jira_simulator.hosting import Call
 from jira_simulator.rest_site import API, answer, call_of
-from jira_simulator.state import Attachment, Comment, Issue, JiraError
+from jira_simulator.state import Attachment, Comment, Issue, JiraError, RemoteLink
 
 routes = web.RouteTableDef()
 BULK_READ = 100
+BULK_READ_KEYS = frozenset({"issueIdsOrKeys", "fields", "expand", "properties", "fieldsByKeys"})
 BULK_CREATE = 50
+COMMENTS_READ = 1000
 BULK_CHANGELOG = 40
 CLOUD_CHANGELOG = 100
 LONGEST_KEY = 255
@@ -65,13 +68,17 @@ async def bulk_fetch(request: web.Request) -> web.Response:
         raise JiraError(404, "null for uri: issue/bulkfetch")
     body = await call.json()
     wanted = body.get("issueIdsOrKeys") or []
-    if len(wanted) > BULK_READ:
-        raise JiraError(400, f"At most {BULK_READ} issues can be fetched at once.")
+    if set(body) - BULK_READ_KEYS or not isinstance(body.get("expand", []), list):
+        raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    if not 0 < len(wanted) <= BULK_READ:
+        raise JiraError(400, f"Between 1 and {BULK_READ} issues can be fetched at once.")
     found = {issue.id: issue for each in wanted if (issue := call.site.issue(str(each)))} if call.user else {}
     fields, expand = body.get("fields") or ["*navigable"], set(body.get("expand") or ())
     properties = body.get("properties") or []
     issues = [
-        call.show.issue(found[identity], fields, expand, properties, changelog_limit=BULK_CHANGELOG)
+        call.show.issue(
+            found[identity], fields, expand, properties, changelog_limit=call.changelog_limit(BULK_CHANGELOG)
+        )
         for identity in sorted(found)
     ]
     return answer({"issues": issues, "issueErrors": []})
@@ -84,7 +91,7 @@ async def read(request: web.Request) -> web.Response:
     fields = query.get("fields", "*all").split(",")
     expand = set(query.get("expand", "").split(","))
     properties = query["properties"].split(",") if query.get("properties") else []
-    limit = CLOUD_CHANGELOG if call.site.is_cloud else None
+    limit = call.changelog_limit(CLOUD_CHANGELOG)
     return answer(call.show.issue(call.issue(), fields, expand, properties, changelog_limit=limit))
 
 
@@ -152,10 +159,16 @@ async def set_property(request: web.Request) -> web.Response:
     call = call_of(request)
     call.known_user()
     issue, key = call.issue(), request.match_info["key"]
-    if len(await request.text()) > LONGEST_PROPERTY:
-        raise JiraError(400, "The property value is too long.")
+    if request.content_type != "application/json":
+        raise JiraError(415, "Unsupported Media Type")
+    text = await request.text()
+    if len(text) > LONGEST_PROPERTY or len(key) > LONGEST_KEY:
+        raise JiraError(400, "The property's key or value is too long.")
     is_new = key not in issue.properties
-    issue.properties[key] = await request.json()
+    try:
+        issue.properties[key] = json.loads(text)
+    except ValueError:
+        raise JiraError(400, "The property value is not valid JSON.") from None
     return web.Response(status=201 if is_new else 200)
 
 
@@ -194,8 +207,34 @@ async def comment(request: web.Request) -> web.Response:
     call = call_of(request)
     body = await call.json()
     issue = call.issue()
-    posted = call.site.comment(call.known_user(), issue, str(body.get("body") or ""), _properties(body))
+    text, visibility = body.get("body"), body.get("visibility")
+    posted = call.site.comment(call.known_user(), issue, text, _properties(body), visibility)
     return answer(call.show.comment(issue, posted), 201)
+
+
+@routes.post(f"{API}/comment/list")
+async def comments_by_ids(request: web.Request) -> web.Response:
+    call = call_of(request)
+    if not call.site.is_cloud:
+        raise JiraError(404, "null for uri: comment/list")
+    wanted = {str(each) for each in (await call.json()).get("ids") or ()}
+    if not 0 < len(wanted) <= COMMENTS_READ:
+        raise JiraError(400, f"Between 1 and {COMMENTS_READ} comments can be asked for at once.")
+    with_properties = "properties" in request.query.get("expand", "").split(",")
+    values = [
+        call.show.comment(issue, each, properties=with_properties)
+        for issue in (call.site.issues.values() if call.user else ())
+        for each in issue.comments
+        if str(each.id) in wanted
+    ]
+    page = {"startAt": 0, "maxResults": COMMENTS_READ, "total": len(values), "isLast": True}
+    return answer({**page, "values": values})
+
+
+@routes.get(API + "/comment/{comment}/properties")
+async def comment_property_keys(request: web.Request) -> web.Response:
+    found = _comment(call_of(request))
+    return answer({"keys": [{"self": "", "key": key} for key in found.properties]})
 
 
 @routes.get(API + "/comment/{comment}/properties/{key}")
@@ -261,8 +300,19 @@ async def cloud_content(request: web.Request) -> web.StreamResponse:
     if fault := call.fault("redirect_attachment"):
         return web.Response(status=303, headers={"Location": fault.location})
     if request.query.get("redirect") != "false":
-        place = f"{request.url.origin()}/{call.site.name}/secure/attachment/{found.id}/{found.filename}"
+        # What stands in for Atlassian's media host knows no accounts, only the token in the address.
+        place = f"{request.url.origin()}/{call.site.name}/secure/media/{found.id}?token={call.site.media_token}"
         return web.Response(status=303, headers={"Location": place})
+    return await _send(call, found)
+
+
+@routes.get("/{site}/secure/media/{attachment}")
+async def media(request: web.Request) -> web.StreamResponse:
+    call = call_of(request)
+    identity = request.match_info["attachment"]
+    found = call.site.attachments.get(int(identity)) if identity.isdigit() else None
+    if found is None or request.query.get("token") != call.site.media_token:
+        raise JiraError(404, "There is no such file.")
     return await _send(call, found)
 
 
@@ -326,6 +376,29 @@ async def add_remote_link(request: web.Request) -> web.Response:
         raise JiraError(400, globalId="'globalId' is too long.")
     link, is_new = call.site.link(call.issue(), body)
     return answer({"id": link.id, "self": call.show.remote_link(call.issue(), link)["self"]}, 201 if is_new else 200)
+
+
+@routes.get(API + "/issue/{issue}/remotelink/{link}")
+async def remote_link(request: web.Request) -> web.Response:
+    call = call_of(request)
+    issue = call.issue()
+    return answer(call.show.remote_link(issue, _link(issue, request.match_info["link"])))
+
+
+@routes.delete(API + "/issue/{issue}/remotelink/{link}")
+async def delete_remote_link_by_id(request: web.Request) -> web.Response:
+    call = call_of(request)
+    call.known_user()
+    issue = call.issue()
+    issue.links.remove(_link(issue, request.match_info["link"]))
+    return web.Response(status=204)
+
+
+def _link(issue: Issue, identity: str) -> RemoteLink:
+    for each in issue.links:
+        if str(each.id) == identity:
+            return each
+    raise JiraError(404, "The remote issue link does not exist.")
 
 
 @routes.delete(API + "/issue/{issue}/remotelink")

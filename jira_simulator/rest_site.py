@@ -62,6 +62,8 @@ async def projects(request: web.Request) -> web.Response:
 @routes.get(f"{API}/project/search")
 async def project_search(request: web.Request) -> web.Response:
     call = call_of(request)
+    if not call.site.is_cloud:
+        raise JiraError(404, "No project could be found with key 'search'.")
     found = [call.show.project(each) for each in call.site.projects.values()] if call.user else []
     page = {"startAt": 0, "maxResults": PAGE, "total": len(found), "isLast": True}
     return answer({**page, "values": found})
@@ -196,16 +198,19 @@ async def _search_parameters(call: Call) -> dict[str, Any]:
         raise JiraError(405, "Method Not Allowed")
     expand = given.get("expand") or ""
     names = given.get("fields") or []
+    if call.request.method == "POST" and call.site.is_cloud and not isinstance(expand, str):
+        raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
     try:
         return {
             "jql": given.get("jql") or "",
             "fields": names.split(",") if isinstance(names, str) else list(names),
             "expand": set(expand.split(",") if isinstance(expand, str) else expand),
-            "startAt": int(given.get("startAt", 0)),
-            "maxResults": int(given.get("maxResults", PAGE)),
+            "startAt": max(0, int(given.get("startAt", 0))),
+            # A page of none would have a next page for ever.
+            "maxResults": max(1 if call.site.is_cloud else 0, int(given.get("maxResults", PAGE))),
             "nextPageToken": given.get("nextPageToken"),
         }
-    except ValueError:
+    except (TypeError, ValueError):
         raise JiraError(400, "startAt and maxResults must be numbers.") from None
 
 
@@ -216,15 +221,18 @@ def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
     query = jql.parse(text, call.site, call.user)
     if must_be_bounded and not query.is_bounded:
         raise JiraError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction.")
-    return query.run(call.hosted.index.entries())
+    return query.run(call.hosted.index.entries(query.projects))
 
 
 def _found(call: Call, entry: Entry, fields: list[str], expand: set[str]) -> dict[str, Any]:
     """Show what search knows: times are the index's own, which may be behind the truth."""
     issue = call.site.issues.get(entry.id)
-    if issue is None or fields == ["id"]:
+    if fields == ["id"]:
         return {"id": str(entry.id)}
-    limit = SEARCH_CHANGELOG if call.site.is_cloud else None
+    if issue is None:  # deleted, but the index does not know yet
+        known = {"updated": call.show.time(entry.updated), "created": call.show.time(entry.created)}
+        return {"id": str(entry.id), "key": entry.key, "fields": {each: known.get(each) for each in fields}}
+    limit = call.changelog_limit(SEARCH_CHANGELOG)
     bean = call.show.issue(issue, fields, expand, [], changelog_limit=limit)
     if "updated" in bean["fields"] and call.site.is_cloud:
         bean["fields"]["updated"] = call.show.time(entry.updated)

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from aiohttp import web
 
-from jira_simulator import control, pages, rest_issues, rest_site
+from jira_simulator import control, pages, rate_limit, rest_issues, rest_site
 from jira_simulator.client import Control
 from jira_simulator.control import HOSTED
 from jira_simulator.faults import Fault
@@ -48,10 +48,6 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if request.transport is not None:
             request.transport.abort()
         return web.Response()  # into a connection that is closed already
-    except web.HTTPException as error:
-        if error.status < 400 or "/rest/" not in request.path:  # noqa: PLR2004
-            raise
-        return _error(JiraError(error.status, error.reason))
 
 
 def _error(error: JiraError) -> web.Response:
@@ -70,18 +66,26 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
     path = request.path.removeprefix(f"/{hosted.site.name}")
     befallen = hosted.faults.take(request.method, path, user.name if user else None)
     call = request[CALL] = Call(request, hosted, user, failed_login=is_wrong, faults=befallen)
-    status = 0
+    status, size = 0, 0
     try:
-        response = await _serve(call, handler)
-        status = response.status
-    except JiraError as error:
-        response = _error(error)
-        status = response.status
+        response = await _answered(call, handler)
+        status, size = response.status, response.content_length or 0
     finally:
-        hosted.record(request, user, status)
+        hosted.record(request, user, status, size)
     if not response.prepared:
         response.headers.update(call.headers())
     return response
+
+
+async def _answered(call: Call, handler: Handler) -> web.StreamResponse:
+    try:
+        return await _serve(call, handler)
+    except JiraError as error:
+        return _error(error)
+    except web.HTTPException as error:
+        if error.status < 400 or "/rest/" not in call.request.path:  # noqa: PLR2004
+            raise
+        return _error(JiraError(error.status, error.reason))
 
 
 async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
@@ -97,6 +101,7 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
     elif fault := call.fault("anonymous"):
         call.user, call.failed_login, call.silent = None, True, fault.silent
         return await handler(call.request)
+    _count(call)
     if call.failed_login:
         raise JiraError(401, "Client must be authenticated to access this resource.")
     response = await handler(call.request)
@@ -106,6 +111,19 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
     if fault := call.fault("status_after"):
         return _fault_answer(fault)
     return response
+
+
+def _count(call: Call) -> None:
+    """Take a token out of the bucket that the call falls into, if there is one."""
+    for identity, fault in call.faults:
+        if fault.kind == "burst":
+            resource = call.request.match_info.route.resource
+            endpoint = (call.request.method, resource.canonical if resource else "")
+            key = endpoint if call.site.is_cloud else (call.user.name if call.user else None,)
+            left = call.hosted.buckets.take(fault, (identity, *key))
+            call.rate_headers = rate_limit.headers(fault, left, is_cloud=call.site.is_cloud, now=call.site.now())
+            if left < 0:
+                raise JiraError(429, "Rate limit exceeded.")
 
 
 async def _wait(call: Call) -> None:

@@ -7,6 +7,7 @@ index, as Jira does.
 from __future__ import annotations
 
 import itertools
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import Any
 CLOUD = "cloud"
 DATA_CENTER = "data_center"
 LONGEST_SUMMARY = 255
+LONGEST_TEXT = 32_767
+NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class Comment:
     body: str
     created: datetime
     properties: dict[str, Any]
+    visibility: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,7 @@ class Site:
         self.upload_limit = 10 * 1024 * 1024
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
+        self.media_token = secrets.token_urlsafe(16)
         self.on_change: Callable[[Issue, bool], None] = lambda _issue, _gone: None
         self._ids = itertools.count(first_id)
 
@@ -197,6 +202,7 @@ class Site:
 
     def create(self, user: User, fields: dict[str, Any], properties: Iterable[dict[str, Any]] = ()) -> Issue:
         """Create an issue from Jira's own `fields`. Raises JiraError, with all that is wrong with them."""
+        _check_objects(fields)
         reference = fields.get("project") or {}
         project = self.project(str(reference.get("id") or reference.get("key") or ""))
         if project is None:
@@ -226,6 +232,7 @@ class Site:
 
     def edit(self, user: User, issue: Issue, fields: dict[str, Any], update: dict[str, Any]) -> None:
         """Change fields, and labels by `add`, `remove` and `set`."""
+        _check_objects(fields)
         wanted = dict(fields)
         labels = list(wanted.get("labels", issue.labels))
         for operation in update.get("labels", ()):
@@ -242,7 +249,7 @@ class Site:
                 before, after = getattr(issue, name), wanted[name]
                 setattr(issue, name, after)
                 changes.append(Change(name, None, _text(before), None, _text(after)))
-        if "priority" in wanted:
+        if "priority" in wanted and self._priority(wanted) != issue.priority:
             before, issue.priority = issue.priority, self._priority(wanted)
             changes.append(Change("priority", None, before, None, issue.priority))
         self._changed(user, issue, changes)
@@ -252,16 +259,27 @@ class Site:
         way = next((each for each in ways if each.id == transition_id), None)
         if way is None:
             raise JiraError(400, "It seems that you have tried to perform an illegal workflow operation.")
+        if strange := [name for name in fields if name not in way.required_fields]:
+            raise JiraError(400, **{name: NOT_ON_SCREEN.format(name) for name in strange})
         if missing := [name for name in way.required_fields if not fields.get(name)]:
             raise JiraError(400, **{name: f"{name.capitalize()} is required." for name in missing})
         before, issue.status = issue.status, way.target
         self._changed(user, issue, [Change("status", before.id, before.name, way.target.id, way.target.name)])
 
-    def comment(self, user: User, issue: Issue, body: str, properties: Iterable[dict[str, Any]] = ()) -> Comment:
-        if not body.strip():
+    def comment(
+        self,
+        user: User,
+        issue: Issue,
+        body: str | None,
+        properties: Iterable[dict[str, Any]] = (),
+        visibility: dict[str, Any] | None = None,
+    ) -> Comment:
+        if fault := _text_fault(body):
+            raise JiraError(400, comment=fault)
+        if body is None or not body.strip():
             raise JiraError(400, comment="Comment body can not be empty!")
         values = {each["key"]: each["value"] for each in properties}
-        comment = Comment(self.new_id(), user, body, self.now(), values)
+        comment = Comment(self.new_id(), user, body, self.now(), values, visibility)
         issue.comments.append(comment)
         self.comments[comment.id] = comment
         self.touch(issue)
@@ -332,16 +350,39 @@ class Site:
             errors["parent"] = "Issue type is a sub-task but parent issue key or id not specified."
         for name in fields:
             if name not in ("project", "issuetype", "summary", "parent", *project.screen):
-                errors[name] = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
+                errors[name] = NOT_ON_SCREEN.format(name)
         for name in project.required:
             if not fields.get(name):
                 errors[name] = f"{name} is required."
-        if any(" " in label for label in fields.get("labels") or ()):
-            errors["labels"] = "The label contains spaces which is invalid."
+        faults = {"labels": _labels_fault(fields.get("labels")), "description": _text_fault(fields.get("description"))}
+        errors |= {name: fault for name, fault in faults.items() if fault}
         if fields.get("priority") and self._priority(fields) not in self.priorities:
             errors["priority"] = "The priority selected is invalid."
         if errors:
             raise JiraError(400, **errors)
+
+
+def _check_objects(fields: dict[str, Any]) -> None:
+    names = ("project", "issuetype", "priority")
+    if wrong := [name for name in names if not isinstance(fields.get(name, {}), dict | None)]:
+        raise JiraError(400, **dict.fromkeys(wrong, "data was not an object"))
+
+
+def _labels_fault(labels: Any) -> str | None:
+    if labels is None:
+        return None
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        return "data was not an array of strings"
+    has_space = any(not label or any(letter.isspace() for letter in label) for label in labels)
+    return "The label contains spaces which is invalid." if has_space else None
+
+
+def _text_fault(text: Any) -> str | None:
+    if text is not None and not isinstance(text, str):
+        return "Operation value must be a string"  # a document of version 3 is no text of version 2
+    if text is not None and len(text) > LONGEST_TEXT:
+        return f"The entered text is too long. It exceeds the allowed limit of {LONGEST_TEXT:,} characters."
+    return None
 
 
 def _summary_fault(summary: Any) -> str | None:

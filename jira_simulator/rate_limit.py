@@ -1,0 +1,52 @@
+"""Token buckets, and what the two flavours say of them in their headers."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from jira_simulator.faults import Fault
+
+
+@dataclass
+class _Bucket:
+    tokens: float
+    filled_at: float
+
+
+@dataclass
+class Buckets:
+    """The buckets of one site, each full when it is first asked for. A key begins with the fault's id."""
+
+    _buckets: dict[tuple[object, ...], _Bucket] = field(default_factory=dict)
+
+    def take(self, burst: Fault, key: tuple[object, ...], now: float | None = None) -> float:
+        """Take a token and return how many are left; how many are missing, below 0, when there was none."""
+        now = time.monotonic() if now is None else now
+        bucket = self._buckets.setdefault(key, _Bucket(burst.size, now))
+        bucket.tokens = min(burst.size, bucket.tokens + (now - bucket.filled_at) * burst.rate)
+        bucket.filled_at = now
+        if bucket.tokens < 1:
+            return bucket.tokens - 1
+        bucket.tokens -= 1
+        return bucket.tokens
+
+
+def headers(burst: Fault, left: float, *, is_cloud: bool, now: datetime) -> dict[str, str]:
+    """Return what an answer says of its bucket: Data Center always the whole of it, Cloud more when it is empty."""
+    wait = 0 if left >= 0 else max(1, math.ceil(-left / burst.rate))
+    known = {"X-RateLimit-Limit": str(burst.size), "X-RateLimit-Remaining": str(max(0, math.floor(left)))}
+    if not is_cloud:
+        fill = {"X-RateLimit-Interval-Seconds": "1", "X-RateLimit-FillRate": f"{burst.rate:g}"}
+        return {**known, **fill, "Retry-After": str(wait)}
+    if not wait:
+        return known
+    reset = (now + timedelta(seconds=wait)).isoformat(timespec="seconds")
+    return {
+        **known,
+        "Retry-After": str(wait),
+        "RateLimit-Reason": "jira-burst-based",
+        "X-RateLimit-Reset": reset,
+    }
