@@ -31,6 +31,7 @@ apply: ## make the running syncs follow an edit in configs/
 	@$(BIN)/python -m generator apply
 
 status: ## what the processes are doing
+	@test -S $${RUN_DIR:-run}/supervisor.sock || { echo "no group runs in $${RUN_DIR:-run}; start one: make up" >&2; exit 1; }
 	@$(BIN)/supervisorctl -c $${RUN_DIR:-run}/supervisord.conf status
 
 down: ## stop everything that `make demo` and `make up` started

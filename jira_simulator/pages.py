@@ -37,7 +37,7 @@ async def overview(request: web.Request) -> web.Response:
     hosts: dict[str, Hosted] = request.app[HOSTED]
     sites = "".join(_site(hosted.site) for hosted in hosts.values())
     intro = "<p class=quiet>Simulated sites. Open an issue to read it, and to move it as a person would.</p>"
-    return _page("Simulated Jira", f"<h1>Simulated Jira</h1>{intro}{sites}")
+    return _page("Simulated Jira", f"<h1>Simulated Jira</h1>{intro}{sites}", refresh=True)
 
 
 @routes.get("/{site}/browse/{issue}")
@@ -69,8 +69,9 @@ def _found(site: Site, key: str) -> Issue:
     return issue
 
 
-def _page(title: str, body: str) -> web.Response:
+def _page(title: str, body: str, *, refresh: bool = False) -> web.Response:
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
+    head += "<meta http-equiv=refresh content=3>" if refresh else ""
     text = f"<!doctype html><html lang=en><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>"
     # Nothing on these pages runs, or comes from elsewhere, whatever an issue's text says.
     policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
@@ -137,7 +138,7 @@ def _issue(issue: Issue) -> str:
     return (
         f"<p><a href='/'>All sites</a></p><h1>{issue.key} {escape(issue.summary)}</h1>"
         f"<p>{_status(issue)} <span class=quiet>{escape(issue.type.name)}, {escape(issue.priority or '')}, reported by "
-        f"{escape(issue.creator.display_name)} {escape(' '.join(issue.labels))}</span></p>"
+        f"{escape(issue.creator.display_name)}{escape(', '.join(['', *issue.labels]))}</span></p>"
         f"<form method=post>{buttons}</form><pre>{escape(issue.description or 'No description.')}</pre>"
         f"<h2>Links</h2><p>{' '.join(_link(each) for each in issue.links) or 'none'}</p>"
         f"<h2>Files</h2><p>{files or 'none'}</p><h2>Comments</h2>{comments or '<p>none</p>'}"

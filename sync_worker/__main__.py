@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     for warning in loaded.warnings:
         log.warning("configuration", where=warning.where, warning=warning.message)
     worker = Worker(file.sync.name, file.digest, interval, options.run_dir, log)
-    one_pass, close = join(file, worker, store.MongoStore(client, file.sync.database), environ)
+    one_pass, close = join(file, worker, store.MongoStore(client, file.sync.database, file.sync.name), environ)
     _stop_on_signals(worker)
     try:
         if options.once:

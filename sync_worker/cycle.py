@@ -11,6 +11,7 @@ No input or output of its own: Jira and the store are handed in.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -23,7 +24,7 @@ from sync_worker.actions import CLOCK_GRAIN, Actions, Work
 from sync_worker.edges import Jira, Store
 from sync_worker.errors import Refused, Rejected, Stopping, SyncError, Unavailable, Undecided
 from sync_worker.issue import Candidate, Issue
-from sync_worker.memory import Cause, Memory, Progress
+from sync_worker.memory import Cause, Memory, Pair, Progress
 from sync_worker.retry import after_failure
 from sync_worker.rules import creates_from, needs_history_before, observe
 
@@ -93,11 +94,30 @@ class Cycle:
     def _begin(self) -> Progress:
         """Fix the moment from which on changes count, before anything else, where the start only takes note."""
         progress = self._store.progress()
+        if not progress.cursors:
+            self._take_over()
         if self._sync.initial_sync_enabled or progress.cursors or progress.baselines:
             return progress
         progress = replace(progress, baselines={side: self._jiras[side].now() for side in Side})
         self._store.save_progress(progress)
         return progress
+
+    def _take_over(self) -> None:
+        """Keep the pairs that the replaced service made, so that none of its issues gets a second counterpart."""
+        former, taken = self._store.former_pairs(), 0
+        for batch in _batches(former):
+            self._go_on()
+            user_ids = self._jiras[Side.USER].ids_of([user_key for user_key, _ in batch])
+            dev_ids = self._jiras[Side.DEV].ids_of([dev_key for _, dev_key in batch])
+            for user_key, dev_key in batch:
+                if user_key not in user_ids or dev_key not in dev_ids:
+                    continue
+                now = self._jiras[Side.USER].now()
+                with suppress(Rejected):  # one of the two has another counterpart already
+                    self._store.save_pair(Pair(user_ids[user_key], dev_ids[dev_key], user_key, dev_key, created=now))
+                    taken += 1
+        if former:
+            self._log.info("pairs of the replaced service taken over", taken=taken, left_out=len(former) - taken)
 
     def _candidates(self, side: Side, progress: Progress, now: datetime) -> list[Candidate]:
         self._go_on()

@@ -58,6 +58,9 @@ class Jira(Protocol):
     def read(self, ids: Collection[str]) -> list[Issue]:
         """Read issues directly, in bulk. Those that are gone or not visible are left out."""
 
+    def ids_of(self, keys: Collection[str]) -> dict[str, str]:
+        """Return the ids of the issues that have, or once had, these keys, as far as they are there."""
+
     def with_history(self, issue: Issue) -> Issue:
         """Return `issue` with all of its status changes."""
 
@@ -129,6 +132,9 @@ class Store(Protocol):
 
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
         """Return those among `ids` that have a counterpart."""
+
+    def former_pairs(self) -> list[tuple[str, str]]:
+        """Return the pairs, as keys (user, dev), that the replaced service had made for this sync."""
 
     def save_pair(self, pair: Pair) -> None:
         """Remember the pair. Raises Rejected when one of the two already has another counterpart."""

@@ -9,6 +9,8 @@
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique too:
                the fields of `memory.Pair`
 
+What the replaced service left in `jira_mapping`, here or in a database named exactly as the sync is, is read once.
+
 Issues are named by their immutable ids. Every write replaces one whole document and is safe to repeat. A write
 has reached the journal when it returns: what we are about to do in Jira must not be forgotten by a crash.
 """
@@ -74,8 +76,9 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
 class MongoStore:
     """Satisfies `sync_worker.edges.Store`."""
 
-    def __init__(self, client: MongoClient[dict[str, Any]], database: str) -> None:
+    def __init__(self, client: MongoClient[dict[str, Any]], database: str, former_database: str) -> None:
         durable = WriteConcern(w="majority", j=True)
+        self._former = [client[name]["jira_mapping"] for name in {database, former_database}]
         self._database = client.get_database(database, write_concern=durable)
         self._issues = self._database["issues"]
         self._pairs = self._database["pairs"]
@@ -133,6 +136,12 @@ class MongoStore:
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
         field = f"{side}_id"
         return {each[field] for each in self._pairs.find({field: {"$in": list(ids)}}, {field: True})}
+
+    @_answered
+    def former_pairs(self) -> list[tuple[str, str]]:
+        documents = [document for collection in self._former for document in collection.find()]
+        pairs = [(each.get("user_issue_key"), each.get("dev_issue_key")) for each in documents]
+        return [(str(user_key), str(dev_key)) for user_key, dev_key in pairs if user_key and dev_key]
 
     @_answered
     def save_pair(self, pair: Pair) -> None:

@@ -199,6 +199,11 @@ class JiraClient:
                 found[missing] = data
         return list(found.values())
 
+    def ids_of(self, keys: Collection[str]) -> dict[str, str]:
+        # One by one, because only this way does a key that an issue had before it was moved find it.
+        found = {key: self._issue_data(key, "") for key in keys}
+        return {key: str(data["id"]) for key, data in found.items() if data}
+
     def issue(self, issue_id: str) -> Issue | None:
         data = self._issue_data(issue_id, "changelog,transitions")
         return self.with_history(reading.issue(data)) if data else None

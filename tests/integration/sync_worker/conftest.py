@@ -103,6 +103,8 @@ class Bench:
         self.dev = self._person("two", dev_flavor)
         self._client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, tz_aware=True)
         self.database = self._client[database]
+        # As the replaced service named its databases.
+        self.former_database = self._client[f"former-{database}"]
         self.worker: Worker | None = None
         self._close: Callable[[], None] = lambda: None
 
@@ -132,7 +134,8 @@ class Bench:
         log = logs.configure("sync-ab", "debug", self.log)
         self.worker = HurriedWorker("sync-ab", file.digest, 60.0, self.folder, log)
         client = store.connect(self.mongo_url, "test")
-        self._one_pass, close = join(file, self.worker, store.MongoStore(client, file.sync.database), self.environ)
+        mongo = store.MongoStore(client, file.sync.database, file.sync.name)
+        self._one_pass, close = join(file, self.worker, mongo, self.environ)
 
         def close_all() -> None:
             close()
@@ -150,6 +153,7 @@ class Bench:
         for person in {self.user, self.dev}:
             person.http.close()
         self._client.drop_database(self.database_name)
+        self._client.drop_database(self.former_database)
         self._client.close()
 
     def try_cycle(self) -> Exception | None:

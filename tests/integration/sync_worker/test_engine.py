@@ -202,6 +202,24 @@ def test_the_first_cycle_only_takes_note_when_told_so(bench):
     assert [each["summary"] for each in bench.devs()] == ["new"]
 
 
+@EVERY_FLAVOR
+def test_issues_that_the_replaced_service_had_paired_get_no_second_counterpart(bench):
+    old = bench.taken_on("paired before")
+    counterpart = bench.dev.create("DEV", "paired before", issue_type="Bug")
+    gone = {"user_issue_key": "SUP-999", "dev_issue_key": "DEV-999"}
+    bench.former_database["jira_mapping"].insert_many([{"user_issue_key": old, "dev_issue_key": counterpart}, gone])
+    bench.start(name=bench.former_database.name)
+    new = bench.taken_on("new")
+    bench.cycle()
+    assert sorted(each["summary"] for each in bench.devs()) == ["new", "paired before"]
+    assert (bench.comments(old), len(bench.comments(new))) == ([], 1)
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    assert bench.status(old) == "Resolved"
+    (line,) = bench.logged("pairs of the replaced service taken over")
+    assert (line["taken"], line["left_out"]) == (1, 1)
+
+
 def test_the_first_cycle_carries_over_what_is_there_however_old(bench):
     bench.control.clock("one", -40 * 24 * 3600)
     bench.taken_on("from last month")
