@@ -69,11 +69,14 @@ def _seed(user_flavor: str, dev_flavor: str) -> Seed:
 
 
 class HurriedWorker(Worker):
-    """A worker that takes note of how long it would wait, and does not."""
+    """A worker that takes note of how long it would wait, and does not; a test may act before any of its requests."""
+
+    bench: Bench
 
     def pause(self, seconds: float) -> None:
         if seconds > 0:
-            self.__dict__.setdefault("pauses", []).append(seconds)
+            self.bench.pauses.append(seconds)
+        self.bench.before_request()
         super().pause(0)
 
 
@@ -87,6 +90,8 @@ class Bench:
         self.dev_site = "two"
         self.log = io.StringIO()
         self._ahead = 0.0
+        self.pauses: list[float] = []
+        self.before_request: Callable[[], None] = lambda: None
         self.environ: dict[str, str] = {}
         self.definition: dict[str, Any] = {
             "name": "sync-ab",
@@ -133,6 +138,7 @@ class Bench:
         file = loaded.files[0]
         log = logs.configure("sync-ab", "debug", self.log)
         self.worker = HurriedWorker("sync-ab", file.digest, 60.0, self.folder, log)
+        self.worker.bench = self
         client = store.connect(self.mongo_url, "test")
         mongo = store.MongoStore(client, file.sync.database, file.sync.name)
         self._one_pass, close = join(file, self.worker, mongo, self.environ)
@@ -170,11 +176,6 @@ class Bench:
         assert self.worker is not None
         assert self.worker._last_cycle is not None
         return self.worker._last_cycle
-
-    def pauses(self) -> list[float]:
-        """Return how long the worker would have waited, each time it did."""
-        pauses: list[float] = vars(self.worker).get("pauses", [])
-        return pauses
 
     def pass_time(self, seconds: float) -> None:
         """Let the clocks of both sites run ahead."""
