@@ -21,7 +21,8 @@ COPY sync_worker sync_worker
 COPY templates templates
 # Bytecode that is made now is not made again by every worker; supervisorctl finds its conf without being told.
 RUN python -m compileall -q sync_model generator sync_worker \
- && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent jira-sync \
+ && groupadd --gid 10001 jira-sync \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jira-sync \
  && install -d -o jira-sync -g jira-sync -m 0700 /run/jira-sync \
  && ln -s /run/jira-sync/supervisord.conf /etc/supervisord.conf
 

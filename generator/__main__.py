@@ -10,10 +10,11 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
-from generator import files, group
-from generator.settings import Settings, Unusable, from_environ, of_running_group
-from generator.supervisor_rpc import NotRunning, State
+from generator import files, group, processes
+from generator.settings import Unusable, from_environ, of_running_group, run_dir_of, without_effect
+from generator.supervisor_rpc import NoAnswer, NotRunning, State, Supervisor
 from sync_model.connection import resolve, site_of
 from sync_model.definition import Side, Sync
 from sync_model.loading import Loaded, Problem
@@ -28,6 +29,16 @@ def main(argv: Sequence[str] | None = None, environ: Environ = os.environ) -> in
     except Unusable as error:
         for problem in error.problems:
             _complain(problem)
+        return 1
+    except NoAnswer as error:
+        _complain(str(error))
+        return 1
+    except NotRunning:
+        _complain("supervisord ended meanwhile; its log says why")
+        return 1
+    except OSError as error:
+        # A folder that cannot be made, a full disk, somebody else's file: nothing that a traceback explains better.
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
     except KeyboardInterrupt:
         return 130
@@ -44,13 +55,18 @@ def check(_options: argparse.Namespace, environ: Environ) -> int:
 def render(options: argparse.Namespace, environ: Environ) -> int:
     """Write the conf, or show it, or show what would change in it."""
     settings = from_environ(environ, log_to_files=not options.to_stdout)
-    prepared = group.prepare(of_running_group(settings, environ), environ)
+    seen_by_workers = processes.environment_of_group(settings.run_dir)
+    prepared = group.prepare(of_running_group(settings, environ), seen_by_workers or environ)
     if options.stdout:
         print(prepared.text, end="")
     elif options.diff:
         print(group.difference(prepared), end="")
     else:
-        with _locked(prepared.settings):
+        with _locked(settings.run_dir):
+            if Supervisor(settings.socket).is_running() and group.difference(prepared):
+                raise Unusable(
+                    f"a group runs by {settings.conf}; `render --diff` shows what would change, `apply` changes it"
+                )
             changed = group.install(prepared)
         print(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
     return _report(prepared.problems, prepared.loaded.warnings)
@@ -62,11 +78,21 @@ def apply(options: argparse.Namespace, environ: Environ) -> int:
     not_running = f"no group runs in {settings.run_dir}; start one: python -m generator start"
     if not settings.run_dir.is_dir():
         raise Unusable(not_running)
-    with _locked(settings):
-        prepared = group.prepare(settings, environ)
+    with _locked(settings.run_dir):
+        started_with = processes.environment_of_group(settings.run_dir)
+        if started_with is None:
+            raise Unusable(not_running)
+        for name in without_effect(environ, started_with):
+            print(f"warning: {name} here has no effect on a group that runs; `stop` and `start` it", file=sys.stderr)
+        prepared = group.prepare(settings, started_with)
         if options.strict and prepared.problems:
             _report(prepared.problems, ())
             raise Unusable("nothing was changed, because of --strict")
+        if group.is_emptied(prepared) and not options.allow_empty:
+            raise Unusable(
+                f"{settings.config_dir} holds no sync, but {len(prepared.manifest)} run; nothing was changed. "
+                "If they shall all stop: apply --allow-empty"
+            )
         try:
             lines, all_run = group.apply(prepared)
         except NotRunning:
@@ -80,7 +106,7 @@ def apply(options: argparse.Namespace, environ: Environ) -> int:
 def start(options: argparse.Namespace, environ: Environ) -> int:
     """Start the group."""
     settings = from_environ(environ, log_to_files=not options.foreground)
-    with _locked(settings):
+    with _locked(settings.run_dir):
         group.check_free(settings)
         prepared = group.prepare(settings, environ)
         code = _report(prepared.problems, prepared.loaded.warnings)
@@ -90,22 +116,24 @@ def start(options: argparse.Namespace, environ: Environ) -> int:
             _complain(f"no sync to run in {settings.config_dir}; add a file there, then: python -m generator apply")
         group.install(prepared)
         if options.foreground:
-            files.write_if_changed(settings.record, settings.recorded())
+            files.write_if_changed(settings.record, prepared.settings.recorded())
             sys.stdout.flush()
             group.become_supervisord(prepared, environ)
         states = group.start(prepared, environ)
     _print_states(states.values())
+    for line in group.kept(prepared):
+        print(line)
     return code or int(any(state.state != "RUNNING" for state in states.values()))
 
 
 def stop(_options: argparse.Namespace, environ: Environ) -> int:
     """Stop the group."""
-    settings = from_environ(environ)
-    if not settings.run_dir.is_dir():
+    run_dir = run_dir_of(environ)
+    if not run_dir.is_dir():
         print("nothing was running")
         return 0
-    with _locked(settings):
-        for line in group.stop(settings):
+    with _locked(run_dir):
+        for line in group.stop(run_dir):
             print(line)
     return 0
 
@@ -126,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--to-stdout", action="store_true", help="have programs log to standard output, not to files")
     command = add("apply", apply, "make the running group follow the files; only what an edit touched restarts")
     command.add_argument("--strict", action="store_true", help="change nothing if any file has a problem")
+    command.add_argument("--allow-empty", action="store_true", help="stop all syncs when the folder holds none")
     command = add("start", start, "start the group")
     command.add_argument("--foreground", action="store_true", help="become supervisord; log to standard output")
     command.add_argument("--strict", action="store_true", help="start nothing if any file has a problem (STRICT=1)")
@@ -133,9 +162,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _locked(settings: Settings) -> AbstractContextManager[None]:
-    settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return files.lock(settings)
+def _locked(run_dir: Path) -> AbstractContextManager[None]:
+    run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return files.lock(run_dir)
 
 
 def _report(problems: Iterable[Problem], warnings: Iterable[Problem]) -> int:

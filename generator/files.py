@@ -76,9 +76,9 @@ def drop_snapshots(plan: Plan, settings: Settings) -> None:
 
 
 @contextmanager
-def lock(settings: Settings) -> Iterator[None]:
+def lock(run_dir: Path) -> Iterator[None]:
     """Keep a second command on the same group waiting, and say so there."""
-    with (settings.run_dir / ".lock").open("w") as file:
+    with (run_dir / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

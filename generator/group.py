@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import fcntl
 import os
 import signal
+import stat
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from generator import files, mongod, processes
 from generator.programs import DATABASE, SIMULATOR, STOP_SECONDS, Known, Plan, plan_for
 from generator.render import render, verify
 from generator.settings import Settings, Unusable
-from generator.supervisor_rpc import DOWN, Changes, State, Supervisor
+from generator.supervisor_rpc import DOWN, Changes, NoAnswer, NotRunning, State, Supervisor
 from sync_model.loading import Loaded, Problem, claims_of, load_folder
 
 SETTLED = frozenset({"RUNNING", "STOPPED", "FATAL", "EXITED", "BACKOFF"})
@@ -53,7 +57,9 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     files.prepare(settings)
     claims = {file.sync.name: claims_of(file.sync, environ) for file in loaded.files}
     manifest = files.read_manifest(settings)
-    server = mongod.find() if settings.embedded else None
+    if settings.embedded and settings.mongod is None:
+        settings = replace(settings, mongod=str(mongod.find()))
+    server = Path(settings.mongod) if settings.mongod else None
     plan = plan_for(loaded, claims, settings, manifest, server)
     text = render(plan, settings)
     verify(text, plan, settings)
@@ -85,15 +91,34 @@ def apply(prepared: Prepared) -> tuple[list[str], bool]:
     before = supervisor.states()
     install(prepared)
     changes = supervisor.reread()
-    supervisor.apply(changes, SECONDS_TO_STOP)
+    supervisor.apply(changes, SECONDS_TO_STOP, _may_start(prepared))
     files.drop_snapshots(prepared.plan, prepared.settings)
     touched = {*changes.added, *changes.changed}
     after = supervisor.wait(touched, lambda state: state.state in SETTLED, SECONDS_TO_START)
-    lines = [*_told(prepared, changes, before, after), *_kept(prepared)]
+    lines = [*_told(prepared, changes, before, after), *kept(prepared, but=touched)]
     unchanged = len(prepared.plan.syncs) - len(touched) - len(set(prepared.plan.kept) - touched)
     if unchanged > 0:
         lines.append(f"= {unchanged} unchanged")
     return lines, all(state.state == "RUNNING" for state in after.values())
+
+
+def is_emptied(prepared: Prepared) -> bool:
+    """Tell whether the folder holds nothing at all any more, which is more often a volume that is not mounted than
+    the wish to stop several syncs.
+    """
+    return len(prepared.manifest) > 1 and not (prepared.loaded.files or prepared.problems)
+
+
+def _may_start(prepared: Prepared) -> Callable[[str, Collection[str]], bool]:
+    """A sync waits for those that still hold its database or its projects."""
+
+    def may_start(name: str, leaving: Collection[str]) -> bool:
+        known = prepared.manifest
+        held = {claim for other in leaving if other in known for claim in known[other].claims.items()}
+        wanted = prepared.plan.kept[name].claims if name in prepared.plan.kept else prepared.claims.get(name, {})
+        return held.isdisjoint(wanted.items())
+
+    return may_start
 
 
 def _told(
@@ -108,10 +133,16 @@ def _told(
         was = before[name].state if name in before else "RUNNING"
         aside = f"; it was {was.lower()}" if was in DOWN else ""
         yield f"~ {name} {_now(after.get(name), 'restarted')} ({reason}{aside})"
-    disabled = {file.sync.name for file in prepared.loaded.files if not file.sync.enabled}
     for name in sorted(changes.removed):
-        reason = "disabled" if name in disabled else "file removed"
-        yield f"- {name} stopped ({reason}; its database is untouched)"
+        yield f"- {name} stopped ({_why_gone(name, prepared)}; its database is untouched)"
+
+
+def _why_gone(name: str, prepared: Prepared) -> str:
+    if any(file.sync.name == name for file in prepared.loaded.files):
+        return "disabled"
+    known = prepared.manifest.get(name)
+    now = [file.sync.name for file in prepared.loaded.files if known and file.path.name == known.file]
+    return f"{known.file} says {now[0]} now" if known and now else "file removed"
 
 
 def _now(state: State | None, good: str) -> str:
@@ -120,10 +151,12 @@ def _now(state: State | None, good: str) -> str:
     return f"{good}, but is {state.state}: {state.description}"
 
 
-def _kept(prepared: Prepared) -> Iterable[str]:
+def kept(prepared: Prepared, but: Collection[str] = ()) -> Iterable[str]:
+    """Say of each sync whose file is broken that it runs as it was, `but` for those that did change."""
     for name, known in sorted(prepared.plan.kept.items()):
-        count = sum(problem.file == known.file for problem in prepared.loaded.problems)
-        yield f"! {name} keeps running as it was: {known.file} has {count} problem{'s' * (count != 1)}"
+        if name not in but:
+            count = sum(problem.file == known.file for problem in prepared.loaded.problems)
+            yield f"! {name} keeps running as it was: {known.file} has {count} problem{'s' * (count != 1)}"
 
 
 # Start and stop
@@ -148,8 +181,22 @@ def check_free(settings: Settings) -> None:
 
 def become_supervisord(prepared: Prepared, environ: Mapping[str, str]) -> None:
     """Turn this very process into supervisord, in the foreground, so that it gets the container's signals."""
+    if prepared.settings.log_dir is None:
+        _prepare_standard_output()
     command = [*_supervisord(prepared.settings), "--nodaemon"]
     os.execve(command[0], command, _environment(prepared.settings, environ))  # noqa: S606 - it is to replace us
+
+
+def _prepare_standard_output() -> None:
+    """Each program opens standard output for itself. Not every kind can be opened, and in a file that is not
+    appended to, supervisord and its programs write over each other.
+    """
+    try:
+        Path("/dev/fd/1").open("ab").close()
+    except OSError as error:
+        raise Unusable(f"standard output cannot be shared by all programs ({error.strerror}); set LOG_DIR") from None
+    if stat.S_ISREG(os.fstat(1).st_mode):
+        fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
 
 
 def start(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, State]:
@@ -178,46 +225,52 @@ def start(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, State]:
     return supervisor.wait(names, lambda state: state.state in SETTLED - {"STOPPED"}, SECONDS_TO_START)
 
 
-def stop(settings: Settings) -> list[str]:
+def stop(run_dir: Path) -> list[str]:
     """End the group and whatever is left of it; return what there is to say. Its data stays."""
-    supervisor = Supervisor(settings.socket)
+    supervisor = Supervisor(run_dir / "supervisor.sock")
     said = []
-    if supervisor.is_running():
+    try:
         names = set(supervisor.states())
         supervisor.stop_all(names - {DATABASE, SIMULATOR}, SECONDS_TO_STOP)
         supervisor.shutdown()
         said.append(f"stopped {len(names)} programs")
-    elif orphans := processes.members(settings.run_dir):
-        said.append(f"supervisord was gone; ended {len(orphans)} processes that it had left behind")
-        _signal(settings, signal.SIGTERM, but=DATABASE)
-    else:
-        return ["nothing was running"]
-    if not _all_gone(settings, SECONDS_TO_END, keep=DATABASE if "gone" in said[0] else None):
-        said.append("some did not end by themselves and were killed")
-    _signal(settings, signal.SIGTERM)
-    if not _all_gone(settings, SECONDS_TO_END):
-        _signal(settings, signal.SIGKILL)
-        _all_gone(settings, SECONDS_TO_END)
-    for path in (settings.socket, settings.run_dir / "supervisord.pid", settings.record):
-        path.unlink(missing_ok=True)
-    return said
+        _wait_for_end(run_dir, SECONDS_TO_END)
+    except NotRunning:
+        if orphans := processes.members(run_dir):
+            said.append(f"supervisord was gone; ended {len(orphans)} processes that it had left behind")
+    except NoAnswer:
+        said.append("supervisord did not answer; ended it and all that it had started")
+    _end_all(run_dir)
+    for name in ("supervisor.sock", "supervisord.pid", "settings.json"):
+        (run_dir / name).unlink(missing_ok=True)
+    return said or ["nothing was running"]
 
 
-def _signal(settings: Settings, number: signal.Signals, but: str | None = None) -> None:
-    for pid in processes.members(settings.run_dir):
-        if but == DATABASE and "mongod" in processes.command(pid).split(" ")[0]:
-            continue
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
+def _end_all(run_dir: Path) -> None:
+    """End what did not end by supervisord's word: the workers, then the database that they stand on."""
+    _signal(run_dir, signal.SIGTERM, but=processes.is_mongod)
+    _wait_for_end(run_dir, SECONDS_TO_STOP, but=lambda pid: processes.is_mongod(pid) or processes.is_supervisord(pid))
+    _signal(run_dir, signal.SIGTERM)
+    _wait_for_end(run_dir, SECONDS_TO_END, but=processes.is_supervisord)
+    _signal(run_dir, signal.SIGKILL)
+    if not _wait_for_end(run_dir, SECONDS_TO_STOP):
+        raise Unusable(f"these cannot be ended: {', '.join(map(str, processes.members(run_dir)))}")
 
 
-def _all_gone(settings: Settings, patience: float, keep: str | None = None) -> bool:
+def _nobody(_pid: int) -> bool:
+    return False
+
+
+def _signal(run_dir: Path, number: signal.Signals, but: Callable[[int], bool] = _nobody) -> None:
+    for pid in processes.members(run_dir):
+        if not but(pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _wait_for_end(run_dir: Path, patience: float, but: Callable[[int], bool] = _nobody) -> bool:
     deadline = time.monotonic() + patience
-    while left := processes.members(settings.run_dir):
-        if keep and all("mongod" in processes.command(pid).split(" ")[0] for pid in left):
-            return True
+    while any(not but(pid) for pid in processes.members(run_dir)):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)

@@ -18,6 +18,23 @@ def members(run_dir: Path) -> list[int]:
     return [pid for pid in _pids() if pid != os.getpid() and mark in _environment(pid) and not _is_dead(pid)]
 
 
+def environment_of_group(run_dir: Path) -> dict[str, str] | None:
+    """Return what supervisord was started with, and so what every worker sees; None when it does not run."""
+    for pid in members(run_dir):
+        if is_supervisord(pid):
+            pairs = (os.fsdecode(pair).partition("=") for pair in _environment(pid) if pair)
+            return {name: value for name, _, value in pairs}
+    return None
+
+
+def is_supervisord(pid: int) -> bool:
+    return " supervisor.supervisord " in command(pid)
+
+
+def is_mongod(pid: int) -> bool:
+    return Path(command(pid).partition(" ")[0]).name == "mongod"
+
+
 def command(pid: int) -> str:
     """Return the command line of a process, or an empty string when it is gone."""
     try:

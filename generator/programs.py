@@ -23,7 +23,7 @@ class Program:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     priority: int = 100
-    start_seconds: int = 1
+    start_seconds: int = 3
     start_retries: int = 10
     stop_seconds: int = STOP_SECONDS
     source: str | None = None

@@ -127,4 +127,6 @@ def environment_line(variables: Mapping[str, str]) -> str:
 
 def comment(text: str) -> str:
     """Return `text` as it can stand behind a `;`, whatever a file may be called."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    # supervisord reads the file in the locale's encoding, whichever that is.
+    return printable.encode("ascii", "backslashreplace").decode()

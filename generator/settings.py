@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +15,11 @@ LONGEST_SOCKET_PATH = 95
 """Bytes: 107 is what the kernel takes, and supervisord appends its pid while it makes the socket."""
 # What the ini format gives a meaning of its own. Rather refused than escaped: these are paths, not prose.
 UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
+
+
+FIXED_AT_START = (
+    "DATABASE_URL", "MONGODB_PORT", "LOG_DIR", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "JIRA_SIMULATOR_PORT",
+)  # fmt: skip
 
 
 class Unusable(Exception):
@@ -36,6 +42,8 @@ class Settings:
     embedded: bool
     mongodb_port: int
     simulator_port: int | None
+    mongod: str | None = None
+    """The embedded server that was chosen; another shell's PATH may hold another one."""
 
     @property
     def conf(self) -> Path:
@@ -65,15 +73,17 @@ class Settings:
 def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> Settings:
     """Read the settings. Raises Unusable with everything that is wrong."""
     problems: list[str] = []
-    run_dir = _path(environ, "RUN_DIR", "run", problems)
+    run_dir = _run_dir(environ, problems)
     log_dir = (
         _path(environ, "LOG_DIR", str(run_dir / "logs"), problems) if log_to_files or environ.get("LOG_DIR") else None
     )
-    if len(str(run_dir / "supervisor.sock").encode()) > LONGEST_SOCKET_PATH:
-        problems.append(f"RUN_DIR is too long a path for a socket: {run_dir}; choose a shorter one")
+    if unsafe := _unsafe(Path.cwd()):
+        problems.append(f"the working directory is {str(Path.cwd())!r}; {unsafe}")
     if (level := environ.get("LOG_LEVEL") or "info").lower() not in LOG_LEVELS:
         problems.append(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LOG_LEVELS)}")
     _check_interval(environ, problems)
+    if (url := environ.get("DATABASE_URL")) and not url.startswith(("mongodb://", "mongodb+srv://")):
+        problems.append("DATABASE_URL is not a MongoDB address; it begins with mongodb:// or mongodb+srv://")
     settings = Settings(
         config_dir=_path(environ, "CONFIG_DIR", "configs", problems),
         run_dir=run_dir,
@@ -87,6 +97,22 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> S
     if problems:
         raise Unusable(*problems)
     return settings
+
+
+def run_dir_of(environ: Mapping[str, str]) -> Path:
+    """Return where the group is at home, whatever else is wrong with `environ`. Raises Unusable."""
+    problems: list[str] = []
+    run_dir = _run_dir(environ, problems)
+    if problems:
+        raise Unusable(*problems)
+    return run_dir
+
+
+def without_effect(environ: Mapping[str, str], started_with: Mapping[str, str]) -> list[str]:
+    """Return the variables of `environ` that ask for what the running group does not have. It keeps what it was
+    started with, and nobody should have to find that out.
+    """
+    return [name for name in FIXED_AT_START if environ.get(name) and environ[name] != started_with.get(name)]
 
 
 def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings:
@@ -108,6 +134,7 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
         embedded=kept["embedded"],
         mongodb_port=kept["mongodb_port"],
         simulator_port=kept["simulator_port"],
+        mongod=kept.get("mongod"),
     )
     if environ.get("CONFIG_DIR") and settings.config_dir != running.config_dir:
         raise Unusable(
@@ -118,11 +145,24 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
 
 
 def _path(environ: Mapping[str, str], name: str, default: str, problems: list[str]) -> Path:
-    path = Path(environ.get(name) or default).absolute()
-    if UNSAFE_IN_PATHS & set(str(path)) or not str(path).isprintable():
-        unsafe = " ".join(sorted(UNSAFE_IN_PATHS))
-        problems.append(f"{name} is {str(path)!r}; a path here may not contain any of {unsafe}")
+    # Not resolve(): a symbolic link stays what people know it by. Not absolute(): it leaves `..` standing.
+    path = Path(os.path.abspath(environ.get(name) or default))  # noqa: PTH100
+    if unsafe := _unsafe(path):
+        problems.append(f"{name} is {str(path)!r}; {unsafe}")
     return path
+
+
+def _unsafe(path: Path) -> str | None:
+    if UNSAFE_IN_PATHS & set(str(path)) or not str(path).isprintable():
+        return f"a path here may not contain any of {' '.join(sorted(UNSAFE_IN_PATHS))}"
+    return None
+
+
+def _run_dir(environ: Mapping[str, str], problems: list[str]) -> Path:
+    run_dir = _path(environ, "RUN_DIR", "run", problems)
+    if len(os.fsencode(run_dir / "supervisor.sock")) > LONGEST_SOCKET_PATH:
+        problems.append(f"RUN_DIR is too long a path for a socket: {run_dir}; choose a shorter one")
+    return run_dir
 
 
 def _port(environ: Mapping[str, str], name: str, problems: list[str]) -> int | None:

@@ -6,11 +6,12 @@ stopped at once, and each is replaced as soon as it is gone.
 
 from __future__ import annotations
 
+import socket
 import time
 import xmlrpc.client
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,18 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 from generator.settings import Unusable
 
 POLL_SECONDS = 0.05
+SECONDS_TO_ANSWER = 10.0
 DOWN = frozenset({"STOPPED", "EXITED", "FATAL"})
 
 
 class NotRunning(Exception):
-    """No supervisord answers on the socket."""
+    """Nobody listens on the socket."""
+
+
+class NoAnswer(Exception):
+    """Somebody listens, but does not answer or does not let us in. A supervisord whose output nobody takes is like
+    that: it waits in `write`, and deaf to signals too.
+    """
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,10 @@ class State:
 
 
 class Supervisor:
-    """The supervisord behind one control socket. Every method raises NotRunning when nobody answers there."""
+    """The supervisord behind one control socket. Every method raises NotRunning or NoAnswer."""
 
-    def __init__(self, socket: Path) -> None:
-        self._address = f"unix://{socket}"
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     def is_running(self) -> bool:
         try:
@@ -74,25 +82,28 @@ class Supervisor:
             raise
         return Changes(tuple(added), tuple(changed), tuple(removed))
 
-    def apply(self, changes: Changes, patience: float) -> None:
+    def apply(self, changes: Changes, patience: float, may_start: Callable[[str, Collection[str]], bool]) -> None:
         """Take away what was removed, replace what changed, add what is new, all side by side.
 
-        Raises Unusable when a program does not end within `patience` seconds, which is more than supervisord
-        itself allows it.
+        `may_start` tells whether a program may run while those others are still leaving: two syncs must never be at
+        work on one database. Raises Unusable when a program does not end within `patience` seconds, which is more
+        than supervisord itself allows it.
         """
         leaving = [*changes.removed, *changes.changed]
-        self._each("supervisor.stopProcessGroup", [(name, False) for name in leaving])
-        self._each("supervisor.addProcessGroup", [(name,) for name in changes.added])
+        coming = [*changes.added, *changes.changed]
+        self._ask_to_stop(leaving)
         deadline = time.monotonic() + patience
-        while leaving:
+        while True:
             results = self._each("supervisor.removeProcessGroup", [(name,) for name in leaving])
-            gone = [name for name, fault in zip(leaving, results, strict=True) if fault != Faults.STILL_RUNNING]
-            self._each("supervisor.addProcessGroup", [(name,) for name in gone if name in changes.changed])
-            leaving = [name for name in leaving if name not in gone]
-            if leaving and time.monotonic() > deadline:
-                raise Unusable(f"these do not end: {', '.join(leaving)}")
-            if leaving:
-                time.sleep(POLL_SECONDS)
+            leaving = [name for name, fault in zip(leaving, results, strict=True) if fault == Faults.STILL_RUNNING]
+            free = [name for name in coming if name not in leaving and may_start(name, leaving)]
+            self._each("supervisor.addProcessGroup", [(name,) for name in free])
+            coming = [name for name in coming if name not in free]
+            if not leaving:
+                return
+            if time.monotonic() > deadline:
+                raise Unusable(f"these do not end: {', '.join(leaving)}; once they have, run `apply` again")
+            time.sleep(POLL_SECONDS)
 
     def wait(self, names: Collection[str], is_settled: Callable[[State], bool], patience: float) -> dict[str, State]:
         """Wait until all of `names` are settled, but no longer than `patience` seconds; return how they are."""
@@ -106,11 +117,17 @@ class Supervisor:
     def stop_all(self, names: Iterable[str], patience: float) -> None:
         """Stop programs side by side; supervisord's own shutdown stops one after the other."""
         wanted = list(names)
-        self._each("supervisor.stopProcessGroup", [(name, False) for name in wanted])
+        self._ask_to_stop(wanted)
         self.wait(wanted, lambda state: state.state in DOWN, patience)
 
     def shutdown(self) -> None:
         self._call("supervisor.shutdown")
+
+    def _ask_to_stop(self, names: Iterable[str]) -> None:
+        """Each program is a group of its own, with one process of the same name. That process is what is stopped:
+        for a group supervisord answers once per turn of its loop, so that fifty in one request take it fifty seconds.
+        """
+        self._each("supervisor.stopProcess", [(name, False) for name in names])
 
     def _each(self, method: str, arguments: list[tuple[Any, ...]]) -> list[int]:
         """Call `method` once per tuple of arguments; return each call's fault code, 0 where there was none."""
@@ -121,9 +138,35 @@ class Supervisor:
         return [each.get("faultCode", 0) if isinstance(each, dict) else 0 for each in results]
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        transport = SupervisorTransport(None, None, self._address)
         try:
-            with xmlrpc.client.ServerProxy("http://127.0.0.1", transport) as proxy:
+            with xmlrpc.client.ServerProxy("http://127.0.0.1", _Transport(self._path)) as proxy:
                 return getattr(proxy, method)(*arguments)
-        except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
+        except (FileNotFoundError, ConnectionRefusedError) as error:
             raise NotRunning(str(error)) from None
+        except PermissionError:
+            raise NoAnswer("supervisord was started by another user; act as that one") from None
+        except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
+            raise NoAnswer(f"supervisord does not answer ({error}); `stop` ends it and all that it started") from None
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                raise NoAnswer("supervisord is shutting down; try again when it has ended") from None
+            raise
+
+
+class _Connection(HTTPConnection):
+    """supervisor's own connection waits for ever."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=SECONDS_TO_ANSWER)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    def __init__(self, path: Path) -> None:
+        super().__init__(None, None, f"unix://{path}")
+        self._get_connection = lambda: _Connection(path)

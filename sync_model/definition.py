@@ -27,8 +27,8 @@ from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 PROJECT_KEY_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# `all` is supervisorctl's word for every program; the others are programs of the group itself.
-RESERVED_NAMES = frozenset({"all", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
+# `all` is supervisorctl's word for every program; the others are programs of the group itself, and name its logs.
+RESERVED_NAMES = frozenset({"all", "supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
 # MongoDB's own databases, and the one that all syncs share.
 RESERVED_DATABASES = frozenset({"admin", "config", "local", "jira_sync"})
 REFERENCE_PATTERN = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<variable>[A-Za-z_][A-Za-z0-9_]*))\}")

@@ -296,3 +296,101 @@ def test_the_manifest_that_cannot_be_read_costs_nothing_but_what_it_knew(group):
     ran = group.run("apply")
     assert (ran.code, ran.out) == (0, "= 1 unchanged\n")
     assert json.loads((group.run_dir / "syncs/.manifest.json").read_text())["sync-a"]["file"] == "sync-a.json"
+
+
+def test_a_sync_that_takes_over_a_database_starts_only_when_the_one_before_has_ended(group):
+    group.write("sync-a.json")
+    group.start()
+    group.write("sync-a.json", name="sync-n", databaseName="sync_a")
+    ran = group.run("apply")
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        ["+ sync-n started", "- sync-a stopped (sync-a.json says sync-n now; its database is untouched)"],
+    )
+    log = (group.run_dir / "logs/supervisord.log").read_text()
+    assert log.index("stopped: sync-a") < log.index("spawned: 'sync-n'")
+
+
+def test_render_leaves_a_running_group_alone(group):
+    group.write("sync-a.json")
+    group.start()
+    snapshot = group.run_dir / "syncs/sync-a.json"
+    before = snapshot.read_bytes()
+    group.write("sync-a.json", syncIntervalMinutes=9)
+    ran = group.run("render")
+    assert ran.code == 1
+    assert "`apply` changes it" in ran.err
+    assert snapshot.read_bytes() == before
+    assert "+" in group.run("render", "--diff").out
+
+
+def test_an_emptied_folder_is_asked_about_before_everything_stops(group):
+    for name in ("sync-a", "sync-b"):
+        group.write(f"{name}.json")
+    group.start()
+    before = group.pids()
+    for path in group.configs.iterdir():
+        path.unlink()
+    ran = group.run("apply")
+    assert (ran.code, ran.out, group.pids()) == (1, "", before)
+    assert "holds no sync, but 2 run; nothing was changed" in ran.err
+    assert group.run("apply", "--allow-empty").code == 0
+    assert group.pids() == {}
+
+
+def test_files_are_judged_by_the_environment_that_the_workers_have(group):
+    started_with = {"JIRA_BASE_URL": "http://127.0.0.1:1", "JIRA_API_TOKEN": TOKEN}
+    group.write("sync-a.json", jira={})
+    assert group.run("start", **started_with).code == 0
+    before = group.pids()
+    ran = group.run("apply")
+    assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
+
+
+def test_another_mongod_on_the_path_does_not_replace_the_one_that_runs(group, tmp_path):
+    group.write("sync-a.json")
+    assert group.run("start", DATABASE_URL=None).code == 0
+    before = group.pids()
+    other = tmp_path / "bin" / "mongod"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\nexit 0\n")
+    other.chmod(0o755)
+    ran = group.run("apply", DATABASE_URL=None, PATH=f"{other.parent}:{os.environ['PATH']}")
+    assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
+
+
+def test_a_variable_that_has_no_effect_on_what_runs_is_said(group):
+    group.write("sync-a.json")
+    group.start()
+    assert "warning: LOG_LEVEL here has no effect on a group that runs" in group.run("apply", LOG_LEVEL="debug").err
+
+
+def test_a_supervisord_that_does_not_answer_is_said_and_can_be_ended(group):
+    group.write("sync-a.json")
+    group.start()
+    (supervisord,) = set(group.members()) - {group.pids()["sync-a"]}
+    os.kill(supervisord, signal.SIGSTOP)
+    ran = group.run("apply")
+    assert ran.code == 1
+    assert "supervisord does not answer" in ran.err
+    assert group.run("stop").code == 0
+    assert group.members() == []
+
+
+def test_a_run_directory_that_cannot_be_made_is_said(group, tmp_path):
+    (tmp_path / "file").write_text("")
+    ran = group.run("start", RUN_DIR=str(tmp_path / "file" / "run"))
+    assert ran.code == 1
+    assert ran.err.startswith("error: ")
+
+
+def test_lines_of_workers_survive_in_a_file_that_standard_output_leads_to(group, tmp_path):
+    group.write("sync-a.json")
+    with (tmp_path / "out").open("w") as out:
+        command = [sys.executable, "-m", "generator", "start", "--foreground"]
+        process = subprocess.Popen(command, env=group.environ, stdout=out, stderr=subprocess.DEVNULL)
+        group.wait_until(lambda: "worker started" in (tmp_path / "out").read_text(), "the worker's first line")
+        group.wait_until(lambda: "entered RUNNING state" in (tmp_path / "out").read_text(), "supervisord's line")
+        assert "worker started" in (tmp_path / "out").read_text()
+        process.terminate()
+        assert process.wait(30) == 0

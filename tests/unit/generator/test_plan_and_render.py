@@ -148,7 +148,7 @@ def test_supervisord_reads_what_was_meant(tmp_path, to_files):
         ("stopasgroup=true", "stopasgroup=false"),
         ("SYNC_DIGEST=", "SYNC_DIGESTS="),
         ("--config", "--confg"),
-        ("startsecs=1", "startsecs=x"),
+        ("startsecs=3", "startsecs=x"),
         ("stdout_logfile=/dev/fd/1", "stdout_logfile=/dev/fd/2"),
     ],
 )
@@ -217,6 +217,7 @@ def test_a_comment_stays_on_its_line():
         ({"MONGODB_PORT": "70000", "LOG_LEVEL": "loud"}, ["LOG_LEVEL is 'loud'", "MONGODB_PORT is '70000'"]),
         ({"SYNC_INTERVAL_MINUTES": "-1"}, ["SYNC_INTERVAL_MINUTES is '-1'"]),
         ({"SYNC_INTERVAL_MINUTES": "five"}, ["SYNC_INTERVAL_MINUTES is 'five'"]),
+        ({"DATABASE_URL": "http://s3cr3t@x"}, ["DATABASE_URL is not a MongoDB address; it begins with"]),
         ({"RUN_DIR": "/run/100%"}, ["RUN_DIR is '/run/100%'"]),
         ({"RUN_DIR": "/run/a;b"}, ["RUN_DIR is '/run/a;b'"]),
         ({"RUN_DIR": "/" + "x" * 100}, ["RUN_DIR is too long"]),

@@ -166,7 +166,7 @@ def test_an_impossible_interval_is_refused(minutes):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a b", "a/b", "a:b", "-a", "all", "mongodb", "ALL", "x" * 64, "süd", "a;b", "a\nb", "%"]
+    "name", ["", "a b", "a/b", "a:b", "-a", "all", "mongodb", "supervisord", "ALL", "x" * 64, "süd", "a;b", "a\nb", "%"]
 )
 def test_a_name_that_supervisor_or_mongodb_could_misread_is_refused(name):
     with pytest.raises(ValidationError):
