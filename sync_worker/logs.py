@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from typing import Any, TextIO
 
@@ -33,7 +34,7 @@ def configure(sync: str, level: str, stream: TextIO = sys.stdout) -> FilteringBo
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             *(
-                [structlog.dev.ConsoleRenderer()]
+                [structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))]
                 if stream.isatty()
                 else [structlog.processors.format_exc_info, to_line]
             ),

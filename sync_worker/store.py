@@ -68,7 +68,7 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
             socketTimeoutMS=SECONDS_TO_ANSWER * 1000,
             maxPoolSize=2,
         )
-    except PyMongoError as error:
+    except (PyMongoError, ValueError) as error:
         # The message of a malformed URL may quote the URL, and with it a password.
         raise ValueError(f"DATABASE_URL is not a MongoDB address ({type(error).__name__})") from None
 
