@@ -72,18 +72,22 @@ class Actions:
     def carry_out(self, work: Work) -> None:
         """Do everything that the cause in hand calls for and is not done yet.
 
-        One action that is rejected does not hold up the others, except those that rest on it: nothing goes
-        without the counterpart, and a comment waits until what it tells of has happened. Raises the first
-        error once all the others are done.
+        Only what rests on a failed action waits for it: everything on the counterpart, and a comment on the
+        counterpart and on the move that it tells of. A file or a link that fails holds up nothing else. Raises
+        the first error once all the others are done.
         """
         failures: list[SyncError] = []
+        can_tell = True
         for action in actions_for(self._sync, work.side, work.cause, paired=work.pair is not None):
-            if work.cause.has_done(action.kind) or (failures and isinstance(action, Comment)):
+            if work.cause.has_done(action.kind) or (isinstance(action, Comment) and not can_tell):
                 continue
             try:
                 self._do(work, action)
-            except Rejected as error:
+            except (Rejected, Unavailable) as error:
+                if isinstance(error, Unavailable) and not isinstance(action, Link | CopyAttachments):
+                    raise
                 failures.append(error)
+                can_tell = can_tell and not isinstance(action, Create | Move)
                 if isinstance(action, Create):
                     break
         if failures:

@@ -352,7 +352,7 @@ class TestAttachments:
             each for each in bench.control.calls("two") if each["endpoint"].endswith("/myself") and each["n"] > 99
         ]
         assert "which is not followed" in bench.failures()[0]
-        assert len(bench.comments(key)) == 0
+        assert len(bench.comments(key)) == 1
 
     def test_a_file_that_is_too_large_is_said_before_it_is_sent_and_the_others_go(self, bench):
         bench.control.settings("two", uploadLimit=1000)
@@ -364,6 +364,17 @@ class TestAttachments:
         assert bench.failures() == ["large.bin has 1001 bytes; the target takes at most 1000"]
         assert [each["filename"] for each in bench.devs()[0]["attachments"]] == ["small.bin"]
         assert len(calls(bench, "two", ATTACH)) == 1
+        assert len(bench.comments(key)) == 1
+
+    def test_a_file_that_cannot_be_read_keeps_no_customer_from_being_told(self, bench):
+        key = prepared(bench)
+        bench.control.fault("one", "status", status=500, path="/attachment/content")
+        for _ in range(2):
+            assert bench.cycle().failed == 1
+        assert len(bench.comments(key)) == 1
+        bench.control.heal("one")
+        bench.cycle()
+        assert_done_once(bench, key)
 
     def test_half_a_file_is_not_uploaded(self, bench):
         key = prepared(bench)
