@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from supervisor.options import ServerOptions
 
@@ -187,6 +188,7 @@ def test_a_changed_file_changes_its_own_program_alone(tmp_path):
 ARGUMENT = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1)
 
 
+@hypothesis_settings(deadline=None)  # a loaded machine is no failure
 @given(st.lists(ARGUMENT, min_size=1, max_size=5))
 def test_any_command_survives_the_ini_format(arguments):
     text = f"[supervisord]\n[program:x]\ncommand={command_line(('run', *arguments))}\n"
