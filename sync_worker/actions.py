@@ -169,12 +169,14 @@ class Actions:
         now = self._jiras[work.side.other].now()
         own, other = (work.issue.id, work.issue.key), (created.id, created.key)
         (user_id, user_key), (dev_id, dev_key) = (own, other) if work.side is Side.USER else (other, own)
+        # Its beginning is no change of anybody's; what people do to it from there on is. One that was created by
+        # an earlier attempt may have been noted meanwhile as a stranger, with changes that count after all.
+        origin = datetime.fromtimestamp(0, now.tzinfo)
+        memory = Memory(work.side.other, created.id, created.key, "", origin, seen_until=origin)
+        counterpart = self._jiras[work.side.other].issue(created.id) if found else None
+        self._store.save([self._observe(work.side.other, counterpart, memory) if counterpart else memory])
         work.pair = Pair(user_id, dev_id, user_key, dev_key, created=now)
         self._store.save_pair(work.pair)
-        if self._store.memory(work.side.other, created.id) is None:
-            # Its beginning is no change of anybody's; what people do to it from here on is.
-            origin = datetime.fromtimestamp(0, now.tzinfo)
-            self._store.save([Memory(work.side.other, created.id, created.key, "", origin, seen_until=origin)])
         self.done["created"] += 1
         self._report(work, action, "counterpart found again" if found else "counterpart created")
 
@@ -202,17 +204,12 @@ class Actions:
 
     def _observed(self, side: Side, issue: Issue) -> Memory:
         """Take note of what others did to `issue`, before we change it ourselves."""
-        memory = observe(
-            self._sync,
-            side,
-            issue,
-            self._store.memory(side, issue.id),
-            paired=True,
-            account=self._accounts[side],
-            baseline=None,
-        )
+        memory = self._observe(side, issue, self._store.memory(side, issue.id))
         self._store.save([memory])
         return memory
+
+    def _observe(self, side: Side, issue: Issue, memory: Memory | None) -> Memory:
+        return observe(self._sync, side, issue, memory, paired=True, account=self._accounts[side], baseline=None)
 
     def _is_superseded(self, work: Work, counterpart: Memory) -> bool:
         """Tell whether the counterpart's own, later change is about to move our issue: the later change wins."""

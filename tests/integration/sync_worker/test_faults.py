@@ -100,6 +100,24 @@ class TestLostAnswers:
         bench.cycle()
         assert_done_once(bench, key)
 
+    @EVERY_FLAVOR
+    @pytest.mark.parametrize("seen_first", [True, False])
+    def test_what_people_did_to_a_counterpart_before_we_knew_of_it_counts(self, bench, seen_first):
+        key = bench.taken_on()
+        bench.control.fault("two", "drop_after", times=1, **CREATE)
+        bench.cycle()
+        (dev,) = bench.devs()
+        if seen_first:
+            bench.control.fault("two", "status", status=500, times=20, path="/properties/")
+            bench.dev.edit(dev["key"], summary="read by a developer")
+            bench.try_cycle()
+            bench.control.heal("two")
+        bench.dev.move(dev["key"], "Closed")
+        for _ in range(3):
+            bench.cycle()
+        assert bench.status(key) == "Resolved"
+        assert bench.comments(key) == [f"followed as {dev['key']}", f"finished {dev['key']}"]
+
     def test_a_counterpart_that_is_not_adopted_yet_is_nobody_s_new_issue(self, bench):
         """With rules that create in both directions, a lost answer must not start a chain of creations."""
         back = {"sourceStatus": "To Do", "syncDirection": "dev_to_user", "actions": {"createIssue": True}}
