@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
             f"CONFIG_DIR is {settings.config_dir}, but the group in {settings.run_dir} runs {running.config_dir}: "
             "unset CONFIG_DIR, or set RUN_DIR to the group that you mean"
         )
-    return replace(running, run_dir=settings.run_dir)
+    return running
 
 
 def _path(environ: Mapping[str, str], name: str, default: str, problems: list[str]) -> Path:
