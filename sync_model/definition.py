@@ -35,6 +35,8 @@ REFERENCE_PATTERN = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<variable>[A-Za-
 PLACEHOLDERS = ("sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary")
 ANY_STATUS = "*"
 MINUTES_PER_WEEK = 7 * 24 * 60
+HOURS_PER_YEAR = 365 * 24
+MOST_SIDE_BY_SIDE = 64
 
 
 class Side(StrEnum):
@@ -98,6 +100,7 @@ Url = Annotated[Text, AfterValidator(_checked_url)]
 ProjectKey = Annotated[Text, AfterValidator(_checked_project_key)]
 Statuses = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1)]
 Minutes = Annotated[float, Field(gt=0, le=MINUTES_PER_WEEK, allow_inf_nan=False)]
+Hours = Annotated[float, Field(gt=0, le=HOURS_PER_YEAR, allow_inf_nan=False)]
 
 
 class Model(BaseModel):
@@ -126,6 +129,7 @@ class Account(Model):
     email: Text | None = None
     api_token: SecretStr | None = None
     auth_type: Literal["basic", "pat"] | None = None
+    calls_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @field_validator("auth_type", mode="before")
     @classmethod
@@ -225,6 +229,14 @@ class DefaultBehavior(Model):
     fallback_behavior: Fallback = Fallback.IGNORE
 
 
+class OnDelete(StrEnum):
+    """What becomes of an issue whose counterpart was deleted."""
+
+    KEEP = "keep"
+    COMMENT = "comment"
+    TRANSITION = "transition"
+
+
 class Sync(Model):
     """One pair of Jira projects kept in step."""
 
@@ -240,6 +252,14 @@ class Sync(Model):
     dev_project_key: ProjectKey
     sync_interval_minutes: Minutes | None = None
     search_lag_minutes: Minutes | None = None
+    sweep_interval_minutes: Minutes = 60.0
+    sweep_look_back_hours: Hours = 24.0
+    census_interval_hours: Hours = 24.0
+    retry_for_hours: Hours = 24.0
+    side_by_side: int = Field(default=8, ge=1, le=MOST_SIDE_BY_SIDE)
+    on_delete: OnDelete = OnDelete.KEEP
+    on_delete_status: Text | None = None
+    on_delete_comment: Text | None = None
     initial_sync_enabled: bool = True
     issue_type: Text | None = None
     default_behavior: DefaultBehavior = DefaultBehavior()
@@ -268,6 +288,12 @@ class Sync(Model):
         if self.database.lower() in RESERVED_DATABASES:
             message = "the database {name} is not for syncs; set databaseName to another name"
             raise PydanticCustomError("database", message, {"name": self.database})
+        return self
+
+    @model_validator(mode="after")
+    def _deletion_is_complete(self) -> Sync:
+        if self.on_delete is OnDelete.TRANSITION and self.on_delete_status is None:
+            raise PydanticCustomError("on_delete", "onDelete is transition: onDeleteStatus must say to which status")
         return self
 
     @property

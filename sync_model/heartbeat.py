@@ -25,6 +25,7 @@ class Phase(StrEnum):
     CYCLE = "cycle"
     WAITING = "waiting"
     BACKING_OFF = "backing off"  # Jira or MongoDB does not answer; it is tried again soon
+    STANDBY = "standby"  # another worker runs this sync; this one takes over when that one ends
     REFUSED = "refused"  # Jira does not let this account in; a person must act; tried again slowly
     STOPPING = "stopping"
 
@@ -49,7 +50,10 @@ class CycleSummary(_Record):
 
 
 class Heartbeat(_Record):
-    """One worker at one moment. `reason` says in a sentence why it is backing off or refused."""
+    """One worker at one moment. `reason` says in a sentence why it is backing off, refused or standing by.
+
+    `queued` counts the issues with changes that wait to be carried out, `dead_letters` the changes that were given up.
+    """
 
     name: str
     pid: int
@@ -60,6 +64,8 @@ class Heartbeat(_Record):
     reason: str | None = None
     last_cycle: CycleSummary | None = None
     last_success: AwareDatetime | None = None
+    queued: int = 0
+    dead_letters: int = 0
     next_cycle: AwareDatetime | None = None
 
 

@@ -1,20 +1,22 @@
 """What the working part of a worker needs from the outside: one Jira per side and a store. No more than this.
 
 `sync_worker.jira` and `sync_worker.store` satisfy these without importing them; `__main__` joins the two.
-All methods may raise `Unavailable` or `Refused`; those that write may raise `Rejected`.
+All methods may raise `Unavailable` or `Refused`, and `Displaced` when another worker acts for this sync now; those
+that write may raise `Rejected`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync_model.definition import Side
-from sync_worker.issue import Attachment, Candidate, Created, Draft, Issue
-from sync_worker.memory import Memory, Pair, Progress
+from sync_worker.errors import Rejected
+from sync_worker.issue import Attachment, Candidate, Created, Draft, Issue, Transition
+from sync_worker.memory import Memory, Pair, Progress, Request
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,30 @@ class CreateScreen:
     priorities: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """An issue with changes to carry out: how often the first of them failed, and since when it waits."""
+
+    side: Side
+    id: str
+    attempts: int
+    since: datetime
+
+    @property
+    def key(self) -> tuple[Side, str]:
+        return self.side, self.id
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a bulk read gave: the issues, and those (id: why) that are there but cannot be understood."""
+
+    issues: list[Issue]
+    unfit: dict[str, str]
+
+
 class Jira(Protocol):
-    """One Jira site, seen by our account."""
+    """One Jira site, seen by our account. Safe to use from several threads."""
 
     @property
     def calls(self) -> int:
@@ -52,10 +76,16 @@ class Jira(Protocol):
     def project_id(self, key: str) -> str:
         """Return the immutable id of the project. Raises Refused when it is not there or not visible."""
 
+    def check_project(self, key: str) -> None:
+        """Ask again whether the project is there and visible. Raises Refused when it is not."""
+
     def changed_since(self, project_id: str, since: datetime | None) -> list[Candidate]:
         """Search for the issues updated at or after `since`; for all of them when it is None."""
 
-    def read(self, ids: Collection[str]) -> list[Issue]:
+    def ids_in(self, project_id: str) -> set[str]:
+        """Search for the ids of all issues in the project."""
+
+    def read(self, ids: Collection[str]) -> Read:
         """Read issues directly, in bulk. Those that are gone or not visible are left out."""
 
     def ids_of(self, keys: Collection[str]) -> dict[str, str]:
@@ -65,7 +95,13 @@ class Jira(Protocol):
         """Return `issue` with all of its status changes."""
 
     def issue(self, issue_id: str) -> Issue | None:
-        """Read one issue with its attachments, transitions and history; None when it is gone or not visible."""
+        """Read one issue with its attachments and history; None when it is gone or not visible."""
+
+    def way(self, issue: Issue, status: str, *, anew: bool = False) -> Transition | None:
+        """Return how our account gets `issue` into `status`; asked anew when what is remembered may be stale."""
+
+    def ways(self, issue: Issue) -> list[str]:
+        """Return the statuses that our account can bring `issue` into, asked anew."""
 
     def is_marked(self, issue_id: str) -> bool:
         """Tell whether the issue was created by a sync."""
@@ -79,11 +115,14 @@ class Jira(Protocol):
     def create(self, draft: Draft) -> Created:
         """Create an issue, once: this is never repeated on its own."""
 
-    def find_created(self, draft: Draft, since: datetime) -> Created | None:
-        """Search for an issue that an earlier `create` of the same marker made at or after `since`."""
+    def create_many(self, drafts: Sequence[Draft]) -> list[Created | Rejected]:
+        """Create issues of one project in one request, once; return what became of each, in the same order."""
 
-    def transition(self, issue_id: str, transition_id: str) -> None:
-        """Carry the transition out."""
+    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | None]:
+        """Search for what earlier attempts with the same markers, in one project, created at or after `since`."""
+
+    def transition(self, issue: Issue, transition: Transition) -> None:
+        """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
 
     def comment(self, issue_id: str, body: str, marker: str) -> None:
         """Post a comment that carries `marker`."""
@@ -111,30 +150,63 @@ class Jira(Protocol):
 
 
 class Store(Protocol):
-    """What one sync remembers, in its own database. Every write is safe to repeat."""
+    """What one sync remembers, in its own database. Every write is safe to repeat. Safe to use from several threads."""
 
     def progress(self) -> Progress: ...
 
     def save_progress(self, progress: Progress) -> None: ...
 
-    def memory(self, side: Side, issue_id: str) -> Memory | None: ...
+    def memory(self, side: Side, issue_id: str) -> Memory | None:
+        """Return what is remembered. Raises Rejected when it does not fit."""
 
-    def memories(self, side: Side, ids: Collection[str]) -> dict[str, Memory]:
-        """Return what is remembered of those among `ids` that were seen before."""
+    def memories(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Memory], dict[str, str]]:
+        """Return what is remembered of those among `ids` that were seen before, and (id: why) what does not fit."""
 
     def save(self, memories: Iterable[Memory]) -> None:
         """Remember; on disk when this returns."""
 
-    def waiting(self) -> list[tuple[Side, str]]:
-        """Return the issues with pending causes: those that failed least often first, then the longest waiting."""
+    def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
+        """Return issues whose first cause may be tried now: those that failed least often first."""
 
-    def pair_of(self, side: Side, issue_id: str) -> Pair | None: ...
+    def count_due(self, side: Side, now: datetime) -> int: ...
+
+    def next_try(self, side: Side) -> datetime | None:
+        """Return when the next issue may be tried; None when nothing waits."""
+
+    def backlog(self) -> tuple[int, int]:
+        """Return how many issues have pending causes, and how many causes were given up."""
+
+    def failing(self) -> list[Memory]:
+        """Return the issues of which a change failed or was given up."""
+
+    def pair_of(self, side: Side, issue_id: str) -> Pair | None:
+        """Return the pair. Raises Rejected when its document does not fit."""
+
+    def pairs_of(self, side: Side, ids: Collection[str]) -> dict[str, Pair]:
+        """Return the pairs of those among `ids` that have a counterpart."""
 
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
         """Return those among `ids` that have a counterpart."""
+
+    def living(self, side: Side) -> set[str]:
+        """Return the ids of all issues of `side` that have a counterpart and were not deleted as far as we know."""
+
+    def away(self) -> list[Pair]:
+        """Return the pairs of which an issue was moved out of its project."""
+
+    def missing(self) -> list[Pair]:
+        """Return the pairs of which a direct read did not find an issue, once."""
 
     def former_pairs(self) -> list[tuple[str, str]]:
         """Return the pairs, as keys (user, dev), that the replaced service had made for this sync."""
 
     def save_pair(self, pair: Pair) -> None:
         """Remember the pair. Raises Rejected when one of the two already has another counterpart."""
+
+    def save_pairs(self, pairs: Sequence[Pair]) -> None: ...
+
+    def requests(self) -> list[Request]:
+        """Return what operators asked for, oldest first."""
+
+    def answer(self, request: Request) -> None:
+        """Take note that the request is carried out."""

@@ -1,11 +1,13 @@
 """What can go wrong outside, sorted by what the caller does next.
 
     SyncError
-    ├── Unavailable   wait and try again: no answer, too many calls, an error on the other side
-    ├── Refused       a person must act: credentials, a missing project, a permission for the whole sync
-    └── Rejected      this one action is wrong: note it and go on with the others
+    ├── Unavailable       wait and try again: no answer, too many calls, an error on the other side
+    │   ├── Undecided     wait: whether an earlier attempt was carried out cannot be told yet
+    │   └── SiteIsClosed  wait, and all other calls to this site with it
+    ├── Refused           a person must act: credentials, a missing project, a permission for the whole sync
+    └── Rejected          this one action is wrong: note it and go on with the others
 
-`Stopping` is no error: it unwinds a cycle that was asked to end.
+`Stopping` and `Displaced` are no errors: they unwind a cycle that was asked to end, or that is another worker's now.
 """
 
 from __future__ import annotations
@@ -33,17 +35,29 @@ class Unavailable(SyncError):
         self.ambiguous = ambiguous
 
 
+class Undecided(Unavailable):
+    """Whether an earlier attempt was carried out cannot be told yet; until then there must be no second one."""
+
+
+class SiteIsClosed(Unavailable):
+    """The site as a whole asked for a pause that is too long to wait for in place."""
+
+
 class Refused(SyncError):
     """Nothing of this sync can work until a person has acted."""
 
 
 class Rejected(SyncError):
-    """This one action cannot be done as things stand; the others can."""
+    """This one action cannot be done as things stand; the others can. `final`: no waiting mends it."""
 
-
-class Undecided(Unavailable):
-    """Whether an earlier attempt was carried out cannot be told yet; until then there must be no second one."""
+    def __init__(self, message: str, *, status: int | None = None, final: bool = False) -> None:
+        super().__init__(message, status=status)
+        self.final = final
 
 
 class Stopping(Exception):
     """The worker was asked to stop; raised between two requests."""
+
+
+class Displaced(Exception):
+    """This sync is another worker's, or may be by now: nothing more is written. The message says whose."""

@@ -33,12 +33,13 @@ class StatusChange:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file on an issue; `size` in bytes."""
+    """A file on an issue; `size` in bytes, `author` an account id, as `myself` gives it."""
 
     id: str
     filename: str
     size: int
     mime_type: str
+    author: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,6 @@ class Issue:
     attachments: tuple[Attachment, ...] = ()
     changes: tuple[StatusChange, ...] = ()
     history_from: datetime | None = None
-    transitions: tuple[Transition, ...] = ()
 
 
 @dataclass(frozen=True)

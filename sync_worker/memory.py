@@ -7,7 +7,7 @@ what is done stands in its marks: an action is carried out at most once per caus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +19,11 @@ class CauseKind(StrEnum):
     STATUS = "status"  # the status changed
     FIRST = "first"  # seen for the first time
     UPDATE = "update"  # anything else changed
+    MOVED = "moved"  # it has another key than before
+    GONE = "gone"  # it was deleted
+
+
+STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST})
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Failure:
     error: str
     attempts: int
     first_at: datetime
+    last_at: datetime
     next_try: datetime
 
 
@@ -43,7 +49,8 @@ class Failure:
 class Cause:
     """One change to answer. `id` is Jira's own id of the status change where there is one.
 
-    `may_move` is False when the update may be nothing but the echo of our own writes.
+    `may_move` is False when it must not move the counterpart: the update may be nothing but the echo of our own
+    writes, or the issue's status has been set anew since by a later change on the other side.
     """
 
     id: str
@@ -55,6 +62,10 @@ class Cause:
     may_move: bool = True
     marks: Mapping[str, Mark] = field(default_factory=dict)
     failure: Failure | None = None
+
+    def due_at_once(self) -> Cause:
+        failure = self.failure and replace(self.failure, next_try=self.failure.last_at)
+        return replace(self, failure=failure)
 
     def begun(self, action: str) -> Mark | None:
         return self.marks.get(action)
@@ -89,7 +100,8 @@ class Memory:
     `updated` is the newest `updated` that a direct read gave. `seen` holds the ids of the status changes no
     older than an hour before `seen_until`; older ones count as seen by their time. `copied` maps attachments
     to their copies on the counterpart, `received` lists the ones that are copies themselves, `uploads` those
-    whose upload was begun.
+    whose upload was begun. `pending` holds the causes that are not carried out yet, in the order in which they
+    will be; `dead` those that were given up, until a person has them tried again.
     """
 
     side: Side
@@ -105,6 +117,7 @@ class Memory:
     received: tuple[str, ...] = ()
     uploads: Mapping[str, datetime] = field(default_factory=dict)
     pending: tuple[Cause, ...] = ()
+    dead: tuple[Cause, ...] = ()
 
     def with_cause(self, cause: Cause) -> Memory:
         """Return this memory with `cause` in the place of the pending one of the same id."""
@@ -112,6 +125,34 @@ class Memory:
 
     def without_cause(self, cause_id: str) -> Memory:
         return replace(self, pending=tuple(each for each in self.pending if each.id != cause_id))
+
+    def buried(self, cause: Cause) -> Memory:
+        """Return this memory with `cause` given up: the later ones go on."""
+        others = tuple(each for each in self.dead if each.id != cause.id)
+        return replace(self.without_cause(cause.id), dead=(*others, cause))
+
+    def revived(self) -> Memory:
+        """Return this memory with all that failed or was given up due at once, as if it had never been tried."""
+        waiting = {each.id: each for each in (*self.dead, *self.pending)}
+        causes = sorted(waiting.values(), key=lambda cause: cause.at)
+        return replace(self, pending=tuple(replace(each, failure=None) for each in causes), dead=())
+
+    def dismissed(self) -> Memory:
+        """Return this memory without what was given up."""
+        return replace(self, dead=())
+
+    def hurried(self) -> Memory:
+        """Return this memory with all that waits for its next try due at once."""
+        return replace(self, pending=tuple(each.due_at_once() for each in self.pending))
+
+    def overruled(self) -> Memory:
+        """Return this memory with no status change that is still here moving the counterpart any more."""
+        return replace(self, pending=_without_moves(self.pending), dead=_without_moves(self.dead))
+
+    def outdated(self, at: datetime) -> Memory:
+        """Return this memory with no status change up to `at` that was given up moving the counterpart any more."""
+        older, newer = [each for each in self.dead if each.at <= at], [each for each in self.dead if each.at > at]
+        return replace(self, dead=(*_without_moves(older), *newer))
 
     def own_move(self, cause: str) -> OwnMove | None:
         return next((each for each in self.own_moves if each.cause == cause), None)
@@ -124,11 +165,17 @@ class Memory:
         return replace(self, own_moves=tuple(each for each in self.own_moves if each.cause != cause))
 
 
+def _without_moves(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+    return tuple(replace(each, may_move=False) if each.kind in STATUS_CAUSES else each for each in causes)
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two issues that are each other's counterpart, by immutable ids; unique on both sides.
 
-    `linked` maps a side to the key of its counterpart that the remote link there was given.
+    `linked` maps a side to the key of its counterpart that the remote link there was given. `away` names the sides
+    whose issue was moved out of its project. `missing` maps a side to when a direct read first did not find its
+    issue, `gone` to when a later one confirmed it: that issue was deleted.
     """
 
     user_id: str
@@ -137,6 +184,9 @@ class Pair:
     dev_key: str
     created: datetime
     linked: Mapping[str, str] = field(default_factory=dict)
+    away: tuple[str, ...] = ()
+    missing: Mapping[str, datetime] = field(default_factory=dict)
+    gone: Mapping[str, datetime] = field(default_factory=dict)
 
     def id(self, side: Side) -> str:
         return self.user_id if side is Side.USER else self.dev_id
@@ -144,14 +194,37 @@ class Pair:
     def key(self, side: Side) -> str:
         return self.user_key if side is Side.USER else self.dev_key
 
+    def found(self, side: Side, key: str, *, in_project: bool) -> Pair:
+        """Return this pair after a direct read of `side`'s issue, which may have moved since."""
+        keys = {"user_key": key} if side is Side.USER else {"dev_key": key}
+        away = tuple(each for each in self.away if each != side) + (() if in_project else (str(side),))
+        missing = {each: at for each, at in self.missing.items() if each != side}
+        return replace(self, away=away, missing=missing, **keys)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class Progress:
     """How far the sync as a whole has come.
 
-    `cursors` maps a side to the time, on its Jira's clock, up to which every change is remembered. `baseline`
-    is set when the first look only took note of what was there: changes before it are no cause.
+    `cursors` maps a side to the time, on its Jira's clock, up to which every change is remembered. `baselines`
+    is set when the first look only took note of what was there: changes before it are no cause. `swept` and
+    `counted` say when, on the user side's clock, the last sweep and the last census were. `definition` is the
+    digest of the sync's file as the last cycle knew it. `unfit` maps a side to the ids of issues that could not be
+    handled, because their document or Jira's answer could not be understood: they are looked at in every cycle.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
     baselines: Mapping[str, datetime] = field(default_factory=dict)
+    swept: datetime | None = None
+    counted: datetime | None = None
+    definition: str | None = None
+    unfit: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an operator asked for: `retry` or `dismiss`, for `issues` (keys or ids), or for all when there are none."""
+
+    id: str
+    kind: str
+    issues: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sync_model.definition import PLACEHOLDERS, Fallback, Rule, Side, Sync, fold
+from sync_model.definition import PLACEHOLDERS, Fallback, OnDelete, Rule, Side, Sync, fold
 from sync_worker.issue import Attachment, Issue, StatusChange
 from sync_worker.memory import Cause, CauseKind, Memory, OwnMove
 
@@ -21,6 +21,7 @@ SEEN_WINDOW = timedelta(hours=1)
 blocks and their clocks differ, so that neither alone orders two changes that are close together."""
 
 DEFAULT_TEMPLATE = "${sourceKey} is now in status “${sourceStatus}”."
+DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, was deleted."
 DEFAULT_CREATE_TEMPLATE = "${targetKey} was created for ${sourceKey}."
 
 
@@ -89,12 +90,21 @@ def observe(
     if memory is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
     unseen = [change for change in issue.changes if not _is_seen(memory, change)]
-    own_moves, theirs = _tell_apart(memory, unseen, account)
+    own_moves, theirs, followed = _tell_apart(memory, unseen, account)
+    if len(theirs) < len(unseen):
+        # A move of ours overrules what came before it on this issue, which then moves the counterpart no more.
+        memory = memory.overruled()
     if sync.default_behavior.skip_intermediate_statuses:
         theirs = [change for change in theirs[-1:] if change is unseen[-1]]
-    causes = [_status_cause(change, issue) for change in theirs if _is_answered(sync, side, change.to_status, issue)]
-    if not unseen and issue.updated > memory.updated:
-        causes += _update_causes(sync, side, issue, memory, paired=paired)
+    causes = [
+        _status_cause(change, issue, may_move=change not in followed)
+        for change in theirs
+        if _is_answered(sync, side, change.to_status, issue)
+    ]
+    if not causes and issue.updated > memory.updated:
+        causes += _update_causes(sync, side, issue, memory, paired=paired, status_stands=not unseen)
+    if paired and issue.key != memory.key:
+        causes.append(Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status))
     return replace(
         _with_history(memory, issue),
         key=issue.key,
@@ -120,6 +130,10 @@ def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[A
     `paired` says whether there is a counterpart now. One that this very cause created does not count against
     the rule that had it created.
     """
+    if cause.kind is CauseKind.MOVED:
+        return [Link("moved")] if paired else []
+    if cause.kind is CauseKind.GONE:
+        return _after_deletion(sync, side) if paired else []
     created_here = cause.begun(Create.kind) is not None
     rule = _matching_rule(sync, side, cause, paired=paired and not created_here)
     if rule is None:
@@ -137,6 +151,16 @@ def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[A
     if rule.actions.sync_attachments or _tops_up(sync, side):
         actions.append(CopyAttachments(rule.label))
     return actions + _comments(rule, cause, creates=creates)
+
+
+def _after_deletion(sync: Sync, side: Side) -> list[Action]:
+    """Return what becomes of the counterpart of an issue of `side` that was deleted."""
+    rule = f"onDelete {sync.on_delete}"
+    if sync.on_delete is OnDelete.COMMENT:
+        return [Comment(rule, side.other, sync.on_delete_comment or DEFAULT_DELETE_TEMPLATE)]
+    if sync.on_delete is OnDelete.TRANSITION and sync.on_delete_status:
+        return [Move(rule, sync.on_delete_status)]
+    return []
 
 
 def creates_from(sync: Sync, side: Side) -> bool:
@@ -196,9 +220,12 @@ def _with_history(memory: Memory, issue: Issue) -> Memory:
 
 def _tell_apart(
     memory: Memory, unseen: Sequence[StatusChange], account: str
-) -> tuple[tuple[OwnMove, ...], list[StatusChange]]:
-    """Split what is new into our own moves, marked as landed, and changes that others made."""
-    own_moves, theirs = list(memory.own_moves), []
+) -> tuple[tuple[OwnMove, ...], list[StatusChange], list[StatusChange]]:
+    """Split what is new into our own moves, marked as landed, and changes that others made.
+
+    The third part is those of the others that a move of ours followed.
+    """
+    own_moves, theirs, followed = list(memory.own_moves), [], []
     for change in unseen:
         match = next(
             (
@@ -212,17 +239,20 @@ def _tell_apart(
             theirs.append(change)
         else:
             own_moves[match] = replace(own_moves[match], landed=True)
-    return tuple(move for move in own_moves if not (move.landed and move.settled)), theirs
+            followed = list(theirs)
+    return tuple(move for move in own_moves if not (move.landed and move.settled)), theirs, followed
 
 
-def _status_cause(change: StatusChange, issue: Issue) -> Cause:
+def _status_cause(change: StatusChange, issue: Issue, *, may_move: bool) -> Cause:
     is_done = issue.is_done and fold(change.to_status) == fold(issue.status)
-    return Cause(change.id, CauseKind.STATUS, change.at, change.from_status, change.to_status, is_done)
+    return Cause(change.id, CauseKind.STATUS, change.at, change.from_status, change.to_status, is_done, may_move)
 
 
-def _update_causes(sync: Sync, side: Side, issue: Issue, memory: Memory, *, paired: bool) -> list[Cause]:
+def _update_causes(
+    sync: Sync, side: Side, issue: Issue, memory: Memory, *, paired: bool, status_stands: bool
+) -> list[Cause]:
     """An update is a cause for rules that do not wait for a status change, and for files that are missing."""
-    asserted = any(
+    asserted = status_stands and any(
         not sync.only_on_status_change(rule) and rule.sync_direction.leads_from(side) and rule.answers(issue.status)
         for rule in sync.ordered_rules
     )
@@ -232,7 +262,9 @@ def _update_causes(sync: Sync, side: Side, issue: Issue, memory: Memory, *, pair
     identity = f"update-{int(issue.updated.timestamp() * 1000)}"
     echo = memory.wrote_until is not None and issue.updated <= memory.wrote_until
     return [
-        Cause(identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=not echo),
+        Cause(
+            identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=asserted and not echo
+        ),
     ]
 
 
@@ -279,7 +311,7 @@ def _without_rule(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list
     if not paired:
         return []
     target = sync.default_behavior.fallback_behavior.target_status
-    if side is Side.DEV and cause.kind is CauseKind.STATUS and cause.is_done and target:
+    if side is Side.DEV and cause.kind is CauseKind.STATUS and cause.is_done and cause.may_move and target:
         return [Move(f"fallbackBehavior {sync.default_behavior.fallback_behavior}", target)]
     if cause.kind is CauseKind.UPDATE and _tops_up(sync, side):
         return [CopyAttachments("defaultBehavior.syncAttachments")]

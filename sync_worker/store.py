@@ -5,35 +5,49 @@
                baselines {user, dev}   changes before this were only noted (initialSyncEnabled: false)
                format                  the version of this layout
     issues     one document per issue seen, `_id: "user:10001"`: the fields of `memory.Memory`; its causes that
-               are not carried out yet are in `pending`, each with the marks of what was begun and what is done
+               are not carried out yet are in `pending`, each with the marks of what was begun and what is done, and
+               with its failure, if the last attempt failed; those that were given up are in `dead`
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique too:
                the fields of `memory.Pair`
+    requests   what operators ask the writer for: kind ("retry", "dismiss"), issues (keys or ids; none means all)
+    lease      who the writer is; see `sync_worker.lease`
 
 What the replaced service left in `jira_mapping`, here or in a database named exactly as the sync is, is read once.
 
-Issues are named by their immutable ids. Every write replaces one whole document and is safe to repeat. A write
-has reached the journal when it returns: what we are about to do in Jira must not be forgotten by a crash.
+Issues are named by their immutable ids. Every write replaces one whole document, is safe to repeat, and is refused
+when a later writer has written the document. A write has reached the journal when it returns: what we are about to
+do in Jira must not be forgotten by a crash. A document that does not fit is a problem of its issue, not of others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from bson import ObjectId
 from pydantic import TypeAdapter, ValidationError
 from pymongo import ASCENDING, MongoClient, ReplaceOne
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from sync_model.definition import Side
-from sync_worker.errors import Rejected, Unavailable
-from sync_worker.memory import Memory, Pair, Progress
+from sync_worker.edges import Waiting
+from sync_worker.errors import Refused, Rejected
+from sync_worker.lease import Lease, unavailable
+from sync_worker.memory import Memory, Pair, Progress, Request
 
 FORMAT = 1
 PROGRESS = "sync"
 SECONDS_TO_FIND_A_SERVER = 3
 SECONDS_TO_ANSWER = 20
+CONNECTIONS = 3
+DUPLICATE_KEY = 11000
+ID_OF = {Side.USER: "_id", Side.DEV: "dev_id"}
+"""Where a side's issue is named in a pair: both are indexed."""
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _memory = TypeAdapter(Memory)
 _pair = TypeAdapter(Pair)
@@ -51,7 +65,7 @@ def _answered(method: Callable[Concatenate[MongoStore, P], R]) -> Callable[Conca
         try:
             return method(self, *args, **kwargs)
         except PyMongoError as error:
-            raise Unavailable(f"MongoDB: {_first_sentence(error)}", ambiguous=True) from error
+            raise unavailable(error) from error
 
     return wrapper
 
@@ -66,7 +80,7 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
             serverSelectionTimeoutMS=SECONDS_TO_FIND_A_SERVER * 1000,
             connectTimeoutMS=SECONDS_TO_FIND_A_SERVER * 1000,
             socketTimeoutMS=SECONDS_TO_ANSWER * 1000,
-            maxPoolSize=2,
+            maxPoolSize=CONNECTIONS,
         )
     except (PyMongoError, ValueError) as error:
         # The message of a malformed URL may quote the URL, and with it a password.
@@ -74,36 +88,50 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
 
 
 class MongoStore:
-    """Satisfies `sync_worker.edges.Store`."""
+    """Satisfies `sync_worker.edges.Store`, for the writer who holds `lease`."""
 
-    def __init__(self, client: MongoClient[dict[str, Any]], database: str, former_database: str) -> None:
+    def __init__(self, client: MongoClient[dict[str, Any]], database: str, former_database: str, lease: Lease) -> None:
         durable = WriteConcern(w="majority", j=True)
         self._former = [client[name]["jira_mapping"] for name in {database, former_database}]
         self._database = client.get_database(database, write_concern=durable)
+        self._lease = lease
         self._issues = self._database["issues"]
         self._pairs = self._database["pairs"]
+        self._requests = self._database["requests"]
 
     @_answered
     def prepare(self) -> None:
         """Create the indexes. Raises Rejected when the database was written by a newer version."""
         document = self._database["progress"].find_one({"_id": PROGRESS}, {"format": True}) or {}
         if document.get("format", FORMAT) > FORMAT:
-            raise Rejected("the database was written by a newer version of jira-sync")
+            raise Refused("the database was written by a newer version of jira-sync")
         self._pairs.create_index([("dev_id", ASCENDING)], unique=True)
-        self._issues.create_index(
-            [("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)],
-            partialFilterExpression={"waiting": {"$exists": True}},
-        )
+        for name in ("away", "missing"):
+            self._pairs.create_index([(f"is_{name}", ASCENDING)], sparse=True)
+        order = [("side", ASCENDING), ("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)]
+        self._issues.create_index(order, partialFilterExpression={"waiting": {"$exists": True}})
+        tries = [("side", ASCENDING), ("waiting.next_try", ASCENDING)]
+        self._issues.create_index(tries, partialFilterExpression={"waiting": {"$exists": True}})
+        self._issues.create_index([("dead_letters", ASCENDING)], sparse=True)
 
     @_answered
     def progress(self) -> Progress:
-        document = self._database["progress"].find_one({"_id": PROGRESS}, {"_id": False, "format": False})
-        return _progress.validate_python(document or {})
+        document = self._database["progress"].find_one({"_id": PROGRESS}) or {}
+        try:
+            return _progress.validate_python(_without(document, "_id", "format", "writer"))
+        except ValidationError as error:
+            raise Refused(f"the document {PROGRESS} in `progress` does not fit: {_what(error)}; mend it") from None
 
     @_answered
     def save_progress(self, progress: Progress) -> None:
-        document = {**_progress.dump_python(progress), "format": FORMAT}
-        self._database["progress"].replace_one({"_id": PROGRESS}, document, upsert=True)
+        self._lease.check()
+        document = {**_progress.dump_python(progress), "format": FORMAT, "writer": self._lease.token}
+        try:
+            self._database["progress"].replace_one(self._ours(PROGRESS), document, upsert=True)
+        except DuplicateKeyError:
+            raise self._lease.lost() from None
+
+    # Issues
 
     @_answered
     def memory(self, side: Side, issue_id: str) -> Memory | None:
@@ -111,31 +139,98 @@ class MongoStore:
         return _to_memory(document) if document else None
 
     @_answered
-    def memories(self, side: Side, ids: Collection[str]) -> dict[str, Memory]:
-        documents = self._issues.find({"_id": {"$in": [f"{side}:{issue_id}" for issue_id in ids]}})
-        return {memory.id: memory for memory in map(_to_memory, documents)}
+    def memories(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Memory], dict[str, str]]:
+        found: dict[str, Memory] = {}
+        unfit: dict[str, str] = {}
+        for document in self._issues.find({"_id": {"$in": [f"{side}:{issue_id}" for issue_id in ids]}}):
+            issue_id = document["_id"].partition(":")[2]
+            try:
+                found[issue_id] = _to_memory(document)
+            except Rejected as error:
+                unfit[issue_id] = str(error)
+        return found, unfit
 
     @_answered
     def save(self, memories: Iterable[Memory]) -> None:
-        writes = [ReplaceOne({"_id": f"{each.side}:{each.id}"}, _from_memory(each), upsert=True) for each in memories]
-        if writes:
-            self._issues.bulk_write(writes, ordered=False)
+        writes = [
+            ReplaceOne(self._ours(f"{each.side}:{each.id}"), self._from_memory(each), upsert=True) for each in memories
+        ]
+        self._lease.check()
+        try:
+            if writes:
+                self._issues.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            if any(each.get("code") == DUPLICATE_KEY for each in (error.details or {}).get("writeErrors", ())):
+                raise self._lease.lost() from None
+            raise
 
     @_answered
-    def waiting(self) -> list[tuple[Side, str]]:
-        documents = self._issues.find({"waiting": {"$exists": True}}, {"side": True, "id": True})
-        found = documents.sort([("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)])
-        return [(Side(each["side"]), each["id"]) for each in found]
+    def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
+        documents = self._issues.find(_due(side, now), {"id": True, "waiting": True})
+        found = documents.sort([("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)]).limit(limit)
+        return [
+            Waiting(side, each["_id"].partition(":")[2], each["waiting"]["attempts"], each["waiting"]["since"])
+            for each in found
+        ]
+
+    @_answered
+    def count_due(self, side: Side, now: datetime) -> int:
+        return self._issues.count_documents(_due(side, now))
+
+    @_answered
+    def next_try(self, side: Side) -> datetime | None:
+        waiting = {"side": side, "waiting.next_try": {"$exists": True}}
+        document = self._issues.find_one(waiting, {"waiting": True}, sort=[("waiting.next_try", ASCENDING)])
+        return document["waiting"]["next_try"] if document else None
+
+    @_answered
+    def backlog(self) -> tuple[int, int]:
+        queued = self._issues.count_documents({"waiting": {"$exists": True}})
+        dead = self._issues.find({"dead_letters": {"$exists": True}}, {"dead_letters": True})
+        return queued, sum(each["dead_letters"] for each in dead)
+
+    @_answered
+    def failing(self) -> list[Memory]:
+        found = []
+        failing = [{"dead_letters": {"$exists": True}}, {"waiting.attempts": {"$gt": 0}}]
+        for document in self._issues.find({"$or": failing}):
+            with suppress(Rejected):  # one that does not fit is said where it is needed
+                found.append(_to_memory(document))
+        return found
+
+    # Pairs
 
     @_answered
     def pair_of(self, side: Side, issue_id: str) -> Pair | None:
-        document = self._pairs.find_one({f"{side}_id": issue_id}, {"_id": False})
-        return _pair.validate_python(document) if document else None
+        document = self._pairs.find_one({ID_OF[side]: issue_id})
+        return _to_pair(document) if document else None
+
+    @_answered
+    def pairs_of(self, side: Side, ids: Collection[str]) -> dict[str, Pair]:
+        return {pair.id(side): pair for pair in self._pairs_where({ID_OF[side]: {"$in": list(ids)}})}
 
     @_answered
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
-        field = f"{side}_id"
+        field = ID_OF[side]
         return {each[field] for each in self._pairs.find({field: {"$in": list(ids)}}, {field: True})}
+
+    @_answered
+    def living(self, side: Side) -> set[str]:
+        there = {f"gone.{side}": {"$exists": False}}
+        return {each[ID_OF[side]] for each in self._pairs.find(there, {ID_OF[side]: True})}
+
+    @_answered
+    def away(self) -> list[Pair]:
+        return list(self._pairs_where({"is_away": True}))
+
+    @_answered
+    def missing(self) -> list[Pair]:
+        return list(self._pairs_where({"is_missing": True}))
+
+    def _pairs_where(self, condition: dict[str, Any]) -> Iterator[Pair]:
+        for document in self._pairs.find(condition):
+            with suppress(Rejected):  # said where the pair is needed
+                yield _to_pair(document)
 
     @_answered
     def former_pairs(self) -> list[tuple[str, str]]:
@@ -146,33 +241,99 @@ class MongoStore:
     @_answered
     def save_pair(self, pair: Pair) -> None:
         # The filter names both ids, so that a pair with another partner is not replaced but refused as a duplicate.
-        wanted = {"_id": pair.user_id, "dev_id": pair.dev_id}
+        self._lease.check()
+        wanted = {**self._ours(pair.user_id), "dev_id": pair.dev_id}
         try:
-            self._pairs.replace_one(wanted, _pair.dump_python(pair), upsert=True)
+            self._pairs.replace_one(wanted, self._from_pair(pair), upsert=True)
         except DuplicateKeyError:
+            if self._pairs.find_one({"_id": pair.user_id, "writer": {"$gt": self._lease.token}}):
+                raise self._lease.lost() from None
             message = f"{pair.user_key} or {pair.dev_key} already has another counterpart"
-            raise Rejected(message) from None
+            raise Rejected(message, final=True) from None
+
+    def save_pairs(self, pairs: Sequence[Pair]) -> None:
+        """Remember the pairs. Raises Rejected like `save_pair`, with all but the one in question remembered."""
+        self._lease.check()
+        writes = [
+            ReplaceOne({**self._ours(pair.user_id), "dev_id": pair.dev_id}, self._from_pair(pair), upsert=True)
+            for pair in pairs
+        ]
+        try:
+            if writes:
+                self._pairs.bulk_write(writes, ordered=False)
+        except BulkWriteError:
+            for pair in pairs:
+                self.save_pair(pair)
+        except PyMongoError as error:
+            raise unavailable(error) from error
+
+    # What operators ask for
+
+    @_answered
+    def requests(self) -> list[Request]:
+        return [
+            Request(str(each["_id"]), str(each.get("kind")), tuple(each.get("issues") or ()))
+            for each in self._requests.find().sort("_id", ASCENDING)
+        ]
+
+    @_answered
+    def ask(self, kind: str, issues: Collection[str]) -> str:
+        """Leave a request for the writer; return its id."""
+        return str(self._requests.insert_one({"kind": kind, "issues": list(issues)}).inserted_id)
+
+    @_answered
+    def is_answered(self, request_id: str) -> bool:
+        return self._requests.find_one({"_id": ObjectId(request_id)}) is None
+
+    @_answered
+    def answer(self, request: Request) -> None:
+        self._lease.check()
+        self._requests.delete_one({"_id": ObjectId(request.id)})
+
+    def _ours(self, identity: str) -> dict[str, Any]:
+        """Match a document unless a later writer has written it; an upsert then fails, because it is there."""
+        return {"_id": identity, "writer": {"$not": {"$gt": self._lease.token}}}
+
+    def _from_pair(self, pair: Pair) -> dict[str, Any]:
+        """Return the document, with what the indexes look for."""
+        states = {"is_away": bool(pair.away), "is_missing": bool(set(pair.missing) - set(pair.gone))}
+        marks = {name: True for name, holds in states.items() if holds}
+        return {**_pair.dump_python(pair), **marks, "writer": self._lease.token}
+
+    def _from_memory(self, memory: Memory) -> dict[str, Any]:
+        """Return the document; `waiting` is there, for the index, exactly while causes are pending."""
+        document: dict[str, Any] = {**_memory.dump_python(memory), "writer": self._lease.token}
+        if memory.pending:
+            first = memory.pending[0]
+            attempts, next_try = (first.failure.attempts, first.failure.next_try) if first.failure else (0, LONG_AGO)
+            document["waiting"] = {"attempts": attempts, "since": first.at, "next_try": next_try}
+        if memory.dead:
+            document["dead_letters"] = len(memory.dead)
+        return document
+
+
+def _due(side: Side, now: datetime) -> dict[str, Any]:
+    return {"side": side, "waiting.next_try": {"$lte": now}}
 
 
 def _to_memory(document: dict[str, Any]) -> Memory:
-    fields = {key: value for key, value in document.items() if key not in ("_id", "waiting")}
     try:
-        return _memory.validate_python(fields)
+        return _memory.validate_python(_without(document, "_id", "waiting", "writer", "dead_letters"))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Rejected(f"the document {document['_id']} in `issues` does not fit: {where}: {first['msg']}") from None
+        raise Rejected(f"the document {document['_id']} in `issues` does not fit: {_what(error)}") from None
 
 
-def _from_memory(memory: Memory) -> dict[str, Any]:
-    """Return the document for `memory`; `waiting` is there, for the index, exactly while causes are pending."""
-    document: dict[str, Any] = _memory.dump_python(memory)
-    if memory.pending:
-        first = memory.pending[0]
-        document["waiting"] = {"attempts": first.failure.attempts if first.failure else 0, "since": first.at}
-    return document
+def _to_pair(document: dict[str, Any]) -> Pair:
+    try:
+        return _pair.validate_python(_without(document, "_id", "writer", "is_away", "is_missing"))
+    except ValidationError as error:
+        raise Rejected(f"the document {document['_id']} in `pairs` does not fit: {_what(error)}") from None
 
 
-def _first_sentence(error: PyMongoError) -> str:
-    """Return what is wrong without the driver's long account of every server it knows."""
-    return str(error).split(", Timeout:")[0].split(" (configured timeouts")[0][:200]
+def _without(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in names}
+
+
+def _what(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -12,17 +12,21 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
+from threading import RLock
 
 from structlog.typing import FilteringBoundLogger
 
 from sync_model.heartbeat import INTERVAL_SECONDS, CycleSummary, Heartbeat, Phase, write_heartbeat
+from sync_worker.bell import Bell
 from sync_worker.cycle import Result
-from sync_worker.errors import Refused, Rejected, Stopping, SyncError
+from sync_worker.errors import Displaced, Refused, Rejected, Stopping, SyncError
 from sync_worker.retry import wait_after
 from sync_worker.schedule import first_delay, next_start
 
 BEAT_EVERY = INTERVAL_SECONDS / 2
+LOOK_EVERY = 3.0
+"""Seconds between two looks of a worker that stands by."""
+SHORTEST_RETRY = 1.0
 
 
 Pass = Callable[[Callable[[], bool]], Result]
@@ -31,21 +35,27 @@ Pass = Callable[[Callable[[], bool]], Result]
 
 @dataclass
 class Worker:
-    """One sync's loop. `interval` in seconds; `calls` tells how many requests were sent to Jira so far."""
+    """One sync's loop. `interval` in seconds; `calls` tells how many requests were sent to Jira so far.
+
+    `is_beside_writer` tells whether another worker, which is the writer, sends its heartbeats to the same file.
+    """
 
     name: str
     digest: str
     interval: float
     run_dir: Path
     log: FilteringBoundLogger
-    stop: Event = field(default_factory=Event)
+    bell: Bell = field(default_factory=Bell)
     calls: Callable[[], int] = lambda: 0
+    is_beside_writer: Callable[[], bool] = lambda: False
     _phase: Phase = Phase.STARTING
     _since: datetime = field(default_factory=lambda: datetime.now(UTC))
     _reason: str | None = None
     _next_cycle: datetime | None = None
     _last_cycle: CycleSummary | None = None
     _last_success: datetime | None = None
+    _result: Result = field(default_factory=Result)
+    _lock: RLock = field(default_factory=RLock)
     _beat_at: float = float("-inf")
     _beat_failed: bool = False
 
@@ -58,26 +68,41 @@ class Worker:
         while self._wait_until(due):
             started = time.monotonic()
             error = self.run_once(one_pass)
+            now = time.monotonic()
             if error is None:
                 attempts = 0
-                due = next_start(started, self.interval, time.monotonic())
+                due = self._next(started, now)
                 self._enter(Phase.WAITING, due)
+            elif isinstance(error, Displaced):
+                due = now + LOOK_EVERY
+                self._enter(Phase.STANDBY, due, str(error))
             else:
                 attempts += 1
-                due = time.monotonic() + wait_after(error, attempts)
+                due = now + wait_after(error, attempts)
                 waits_for_person = isinstance(error, Refused | Rejected)
                 self._enter(Phase.REFUSED if waits_for_person else Phase.BACKING_OFF, due, str(error))
         self._enter(Phase.STOPPING)
         self.log.info("worker stopped")
 
+    def _next(self, started: float, now: float) -> float:
+        """Return when the next cycle is due: earlier than usual when something may be tried again before."""
+        due = next_start(started, self.interval, now)
+        retry_in = self._result.retry_in
+        return due if retry_in is None else min(due, now + max(retry_in, SHORTEST_RETRY))
+
     def run_once(self, one_pass: Pass) -> Exception | None:
         """Run one cycle and report it; return the error that ended it, or None. Stopping is no error."""
-        self._enter(Phase.CYCLE)
+        if self._phase is not Phase.STANDBY:
+            self._enter(Phase.CYCLE)
         started, began, calls = datetime.now(UTC), time.monotonic(), self.calls()
         try:
             result = one_pass(lambda: time.monotonic() - began > self.interval)
         except Stopping:
             return None
+        except Displaced as error:
+            if self._phase is not Phase.STANDBY:
+                self.log.warning("standing by", reason=str(error))
+            return error
         except Exception as error:
             # A fault of our own is reported with its traceback, and tried again like any other.
             expected = isinstance(error, SyncError)
@@ -85,30 +110,36 @@ class Worker:
                 "cycle failed", error=str(error), exc_info=None if expected else error
             )
             return error
-        duration = round(time.monotonic() - began, 3)
-        counts = {name: count for name, count in asdict(result).items() if name != "left"}
-        self._last_cycle = CycleSummary(started=started, duration=duration, calls=self.calls() - calls, **counts)
-        self._last_success = datetime.now(UTC)
-        self.log.info("cycle completed", duration=duration, calls=self.calls() - calls, **asdict(result))
+        self._report(result, started, round(time.monotonic() - began, 3), self.calls() - calls)
         return None
+
+    def _report(self, result: Result, started: datetime, duration: float, calls: int) -> None:
+        counts = asdict(result)
+        summary = {name: counts[name] for name in CycleSummary.model_fields if name in counts}
+        self._last_cycle = CycleSummary(started=started, duration=duration, calls=calls, **summary)
+        self._last_success, self._result = datetime.now(UTC), result
+        counts.pop("retry_in")
+        self.log.info("cycle completed", duration=duration, calls=calls, **counts)
 
     def pause(self, seconds: float) -> None:
         """Wait, sending heartbeats. Raises Stopping as soon as the worker is asked to stop, however long the wait."""
         until = time.monotonic() + seconds
         self._beat_if_due()
-        while not self.stop.is_set() and (left := until - time.monotonic()) > 0:
-            self.stop.wait(min(left, BEAT_EVERY))
+        while not self.bell.stop and (left := until - time.monotonic()) > 0:
+            self.bell.wait(min(left, BEAT_EVERY))
             self._beat_if_due()
-        if self.stop.is_set():
+        if self.bell.stop:
             raise Stopping
 
     def _wait_until(self, due: float) -> bool:
-        """Wait until `due` on the monotonic clock; return False when asked to stop instead."""
-        try:
-            self.pause(due - time.monotonic())
-        except Stopping:
-            return False
-        return True
+        """Wait until `due` on the monotonic clock, or until somebody asks for a look at once; return False when asked
+        to stop instead."""
+        self._beat_if_due()
+        while not (self.bell.stop or self.bell.look) and (left := due - time.monotonic()) > 0:
+            self.bell.wait(min(left, BEAT_EVERY))
+            self._beat_if_due()
+        self.bell.look = False
+        return not self.bell.stop
 
     def _enter(self, phase: Phase, due: float | None = None, reason: str | None = None) -> None:
         now = datetime.now(UTC)
@@ -119,12 +150,15 @@ class Worker:
         self._beat()
 
     def _beat_if_due(self) -> None:
-        if time.monotonic() - self._beat_at >= BEAT_EVERY:
-            self._beat()
+        with self._lock:
+            if time.monotonic() - self._beat_at >= BEAT_EVERY:
+                self._beat()
 
     def _beat(self) -> None:
         """Replace the heartbeat file. A disk that cannot be written does not stop the sync."""
         self._beat_at = time.monotonic()
+        if self._phase is Phase.STANDBY and self.is_beside_writer():
+            return
         heartbeat = Heartbeat(
             name=self.name,
             pid=os.getpid(),
@@ -135,6 +169,8 @@ class Worker:
             reason=self._reason,
             last_cycle=self._last_cycle,
             last_success=self._last_success,
+            queued=self._result.queued,
+            dead_letters=self._result.dead,
             next_cycle=self._next_cycle,
         )
         try:

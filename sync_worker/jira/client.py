@@ -7,8 +7,8 @@ files are. Search finds candidates, nothing more; what is acted on comes from a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -16,20 +16,30 @@ from typing import Any
 from urllib.parse import quote
 
 from sync_model.connection import Connection, site_of
-from sync_worker.edges import CreateScreen, IssueType
+from sync_model.definition import fold
+from sync_worker.edges import CreateScreen, IssueType, Read
 from sync_worker.errors import Refused, Rejected, Unavailable
-from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Issue
+from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Issue, Transition
 from sync_worker.jira import reading, transfer
-from sync_worker.jira.transport import Transport
+from sync_worker.jira.transport import Limits, NoLimits, Transport
 
 API = "/rest/api/2"
 CLOUD_LAG = timedelta(minutes=5)
 DATA_CENTER_LAG = timedelta(minutes=2)
 PAGE = 1000
+ID_PAGE = 5000
+FORBIDDEN = 403
 READ_AT_ONCE = 100
 RESCANS = 3
 SCREENS_KEPT_FOR = 3600.0
-"""Seconds for which issue types, create screens and the upload limit are believed."""
+"""Seconds for which issue types, create screens, transitions and the upload limit are believed."""
+PERMISSIONS = {
+    "CREATE_ISSUES": "create issues",
+    "TRANSITION_ISSUES": "move issues",
+    "ADD_COMMENTS": "comment",
+    "LINK_ISSUES": "link issues",
+    "CREATE_ATTACHMENTS": "attach files",
+}
 
 
 class JiraClient:
@@ -41,8 +51,10 @@ class JiraClient:
         pause: Callable[[float], None],
         *,
         search_lag: timedelta | None = None,
+        check: Callable[[], None] = lambda: None,
+        limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits(),
     ) -> None:
-        self._transport = Transport(connect, pause)
+        self._transport = Transport(connect, pause, check, limits_of)
         self._search_lag = search_lag
         self._projects: dict[str, str] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
@@ -92,6 +104,10 @@ class JiraClient:
                 raise Refused(f"project {key} is not there, or our account may not see it ({error})") from error
         return self._projects[key]
 
+    def check_project(self, key: str) -> None:
+        self._projects.pop(key, None)
+        self.project_id(key)
+
     def issue_types(self, project_id: str) -> list[IssueType]:
         path = f"{API}/issue/createmeta/{project_id}/issuetypes"
         found = self._keep(path, lambda: list(self._offset_pages(path, ("issueTypes", "values"))))
@@ -118,28 +134,48 @@ class JiraClient:
         # There is no upper bound: an issue that keeps changing would always have just left the window.
         bound = f" AND updated >= {int(since.timestamp() * 1000)}" if since else ""
         jql = f"project = {project_id}{bound} ORDER BY key ASC"
-        return [reading.candidate(each) for each in self._search(jql, ["updated"])]
+        try:
+            return [reading.candidate(each) for each in self._search(jql, ["updated"])]
+        except Rejected:
+            # Search knows no project that is gone or that our account may not see any more.
+            for key in [key for key, known in self._projects.items() if known == project_id]:
+                self.check_project(key)
+            raise
 
-    def find_created(self, draft: Draft, since: datetime) -> Created | None:
+    def ids_in(self, project_id: str) -> set[str]:
+        found = self._search(f"project = {project_id} ORDER BY key ASC", ["id"], page=ID_PAGE)
+        return {str(each["id"]) for each in found}
+
+    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | None]:
         bound = int(since.timestamp() * 1000)
-        jql = f"project = {draft.project_id} AND creator = currentUser() AND created >= {bound} ORDER BY key ASC"
-        for found in self._search(jql, ["updated"]):
-            if self._marker("issue", found["id"]) == draft.marker:
-                data = self._transport.get(f"{API}/issue/{found['id']}", fields="updated")
-                return Created(str(data["id"]), data["key"])
-        return None
+        jql = f"project = {drafts[0].project_id} AND creator = currentUser() AND created >= {bound} ORDER BY key ASC"
+        wanted = [draft.marker for draft in drafts]
+        found: list[Created | None] = [None] * len(drafts)
+        for each in self._search(jql, ["updated"], MARKER):
+            marker = self._marker_of(each)
+            if marker in wanted and found[wanted.index(marker)] is None:
+                data = self._transport.get(f"{API}/issue/{each['id']}", fields="updated")
+                found[wanted.index(marker)] = Created(str(data["id"]), data["key"])
+        return found
 
-    def _search(self, jql: str, fields: list[str]) -> list[dict[str, Any]]:
-        """Return what matches, each once."""
-        pages = self._cloud_pages(jql, fields) if self.is_cloud else self._data_center_search(jql, fields)
+    def _marker_of(self, found: dict[str, Any]) -> Any:
+        """Return the marker of an issue that search found, and shows where the site's search can show properties."""
+        if MARKER in (shown := found.get("properties") or {}):
+            return shown[MARKER]
+        return self._marker("issue", found["id"])
+
+    def _search(self, jql: str, fields: list[str], shown: str = "", page: int = PAGE) -> list[dict[str, Any]]:
+        """Return what matches, each once, with the property `shown` where the site can show it."""
+        pages = self._cloud_pages(jql, fields, shown, page) if self.is_cloud else self._data_center_search(jql, fields)
         return list({str(each["id"]): each for each in pages}.values())
 
-    def _cloud_pages(self, jql: str, fields: list[str]) -> Iterator[dict[str, Any]]:
+    def _cloud_pages(self, jql: str, fields: list[str], shown: str, page: int) -> Iterator[dict[str, Any]]:
         def ask(body: dict[str, Any]) -> dict[str, Any]:
             page: dict[str, Any] = self._transport.post(f"{API}/search/jql", body, repeatable=True)
             return page
 
-        return all_pages(ask, {"jql": jql, "fields": fields, "maxResults": PAGE})
+        properties = {"properties": [shown]} if shown else {}
+        return all_pages(ask, {"jql": jql, "fields": fields, "maxResults": page, **properties})
 
     def _data_center_search(self, jql: str, fields: list[str]) -> list[dict[str, Any]]:
         """Page by offset, and start over when the pages have shifted under our hands."""
@@ -170,11 +206,11 @@ class JiraClient:
 
     # Issues
 
-    def read(self, ids: Collection[str]) -> list[Issue]:
+    def read(self, ids: Collection[str]) -> Read:
         wanted = sorted(ids, key=int)
         read = self._bulk_fetch if self.is_cloud else self._bulk_search
         chunks = (wanted[start : start + READ_AT_ONCE] for start in range(0, len(wanted), READ_AT_ONCE))
-        return [reading.issue(each) for chunk in chunks for each in read(chunk)]
+        return reading.issues(each for chunk in chunks for each in read(chunk))
 
     def _bulk_fetch(self, ids: list[str]) -> list[dict[str, Any]]:
         body = {"issueIdsOrKeys": ids, "fields": list(reading.FIELDS), "expand": ["changelog"]}
@@ -205,8 +241,27 @@ class JiraClient:
         return {key: str(data["id"]) for key, data in found.items() if data}
 
     def issue(self, issue_id: str) -> Issue | None:
-        data = self._issue_data(issue_id, "changelog,transitions")
+        data = self._issue_data(issue_id, "changelog")
         return self.with_history(reading.issue(data)) if data else None
+
+    def way(self, issue: Issue, status: str, *, anew: bool = False) -> Transition | None:
+        found = None if anew else self._way(self._ways(issue), status)
+        return found or self._way(self._ways(issue, anew=True), status)
+
+    def ways(self, issue: Issue) -> list[str]:
+        return sorted({each.to_status for each in self._ways(issue, anew=True)})
+
+    def _ways(self, issue: Issue, *, anew: bool = False) -> list[Transition]:
+        """Return the transitions from where `issue` is; they are the same for all issues of its workflow."""
+        workflow = f"transitions {issue.project_id} {issue.issue_type} {fold(issue.status)}"
+        if anew:
+            self._kept.pop(workflow, None)
+        found = self._keep(workflow, lambda: self._transport.get(f"{API}/issue/{issue.id}/transitions"))
+        return [reading.transition(each) for each in found.get("transitions") or ()]
+
+    @staticmethod
+    def _way(ways: Iterable[Transition], status: str) -> Transition | None:
+        return next((each for each in ways if fold(each.to_status) == fold(status)), None)
 
     def _issue_data(self, issue_id: str, expand: str) -> dict[str, Any] | None:
         try:
@@ -229,23 +284,40 @@ class JiraClient:
         return self._marker("issue", issue_id) is not None
 
     def create(self, draft: Draft) -> Created:
-        fields = {"project": {"id": draft.project_id}, "issuetype": {"id": draft.issue_type}, **draft.fields}
-        body = {"fields": fields, "properties": [{"key": MARKER, "value": draft.marker}]}
         try:
-            data = self._transport.post(f"{API}/issue", body)
+            with self._permitted("CREATE_ISSUES", project_id=draft.project_id):
+                data = self._transport.post(f"{API}/issue", _creation(draft))
         except Rejected:
             self._kept.clear()  # the project's types or screens may have changed since we looked
             raise
         return Created(str(data["id"]), data["key"])
 
-    def transition(self, issue_id: str, transition_id: str) -> None:
-        self._transport.post(f"{API}/issue/{issue_id}/transitions", {"transition": {"id": transition_id}})
+    def create_many(self, drafts: Sequence[Draft]) -> list[Created | Rejected]:
+        body = {"issueUpdates": [_creation(draft) for draft in drafts]}
+        with self._permitted("CREATE_ISSUES", project_id=drafts[0].project_id):
+            # 400 says that none was created, and why, each for itself.
+            answer = self._transport.post(f"{API}/issue/bulk", body, and_status=400)
+        outcome = reading.creations(answer, len(drafts))
+        if any(isinstance(each, Rejected) for each in outcome):
+            self._kept.clear()
+        return outcome
+
+    def transition(self, issue: Issue, transition: Transition) -> None:
+        def is_unchanged() -> None:
+            data = self._transport.get(f"{API}/issue/{issue.id}", fields="updated")
+            if reading.time_of(data["fields"]["updated"]) != issue.updated:
+                raise Unavailable(f"{issue.key} was changed while its move waited for its turn; it is looked at again")
+
+        path, body = f"{API}/issue/{issue.id}/transitions", {"transition": {"id": transition.id}}
+        with self._permitted("TRANSITION_ISSUES", issue_id=issue.id):
+            self._transport.post(path, body, confirm=is_unchanged)
 
     # Comments, links, files
 
     def comment(self, issue_id: str, body: str, marker: str) -> None:
         properties = [{"key": MARKER, "value": {"cause": marker}}]
-        self._transport.post(f"{API}/issue/{issue_id}/comment", {"body": body, "properties": properties})
+        with self._permitted("ADD_COMMENTS", issue_id=issue_id):
+            self._transport.post(f"{API}/issue/{issue_id}/comment", {"body": body, "properties": properties})
 
     def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
         own = self.account()
@@ -265,15 +337,43 @@ class JiraClient:
             "relationship": "is synchronised with",
             "object": {"url": url, "title": title, "summary": summary},
         }
-        self._transport.post(f"{API}/issue/{issue_id}/remotelink", body, repeatable=True)
+        with self._permitted("LINK_ISSUES", issue_id=issue_id):
+            self._transport.post(f"{API}/issue/{issue_id}/remotelink", body, repeatable=True)
 
     def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
         return transfer.download(self._transport, attachment, is_cloud=self.is_cloud)
 
     def upload(self, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
-        return transfer.upload(self._transport, issue_id, attachment, content)
+        with self._permitted("CREATE_ATTACHMENTS", issue_id=issue_id):
+            return transfer.upload(self._transport, issue_id, attachment, content)
 
     # Helpers
+
+    @contextmanager
+    def _permitted(self, permission: str, *, issue_id: str = "", project_id: str = "") -> Iterator[None]:
+        """Tell a permission that our account lacks in the whole project, which stops the sync, from any other refusal.
+
+        Raises Refused for the former.
+        """
+        try:
+            yield
+        except Rejected as error:
+            project = self._project_of(issue_id, project_id) if error.status == FORBIDDEN else ""
+            if not project or self._has_permission(permission, project):
+                raise
+            key = next((key for key, known in self._projects.items() if known == project), project)
+            message = f"our account may not {PERMISSIONS[permission]} in project {key}: grant it {permission}"
+            raise Refused(message, status=FORBIDDEN) from error
+
+    def _project_of(self, issue_id: str, project_id: str) -> str:
+        if project_id:
+            return project_id
+        data = self._issue_data(issue_id, "")
+        return str(data["fields"]["project"]["id"]) if data else ""
+
+    def _has_permission(self, permission: str, project_id: str) -> bool:
+        answer = self._transport.get(f"{API}/mypermissions", projectId=project_id, permissions=permission)
+        return bool(answer["permissions"].get(permission, {}).get("havePermission", True))
 
     def _marker(self, kind: str, identity: str) -> Any:
         try:
@@ -299,6 +399,11 @@ class JiraClient:
         if kept is None or time.monotonic() - kept[0] > SCREENS_KEPT_FOR:
             kept = self._kept[name] = (time.monotonic(), look_up())
         return kept[1]
+
+
+def _creation(draft: Draft) -> dict[str, Any]:
+    fields = {"project": {"id": draft.project_id}, "issuetype": {"id": draft.issue_type}, **draft.fields}
+    return {"fields": fields, "properties": [{"key": MARKER, "value": draft.marker}]}
 
 
 def all_pages(ask: Callable[[dict[str, Any]], dict[str, Any]], body: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sync_worker.issue import Attachment, Candidate, Issue, StatusChange, Transition
+from sync_worker.edges import Read
+from sync_worker.errors import Rejected, Unavailable
+from sync_worker.issue import Attachment, Candidate, Created, Issue, StatusChange, Transition
 
 FIELDS = (
     "project", "issuetype", "summary", "description", "status", "priority", "labels",
@@ -41,8 +43,47 @@ def issue(data: dict[str, Any]) -> Issue:
         attachments=tuple(attachment(each) for each in fields.get("attachment") or ()),
         changes=status_changes(entries),
         history_from=_history_from(changelog, entries),
-        transitions=tuple(transition(each) for each in data.get("transitions") or ()),
     )
+
+
+def issues(found: Iterable[dict[str, Any]]) -> Read:
+    """Return the issues in an answer; one that cannot be understood does not take the others with it."""
+    read = Read([], {})
+    for data in found:
+        try:
+            read.issues.append(issue(data))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            why = f"Jira's answer for {data.get('key')} cannot be understood: {type(error).__name__} {error}"
+            read.unfit[str(data["id"])] = why
+    return read
+
+
+def creations(answer: dict[str, Any], count: int) -> list[Created | Rejected]:
+    """Return what became of each of `count` issues that were to be created in bulk.
+
+    The list of those that were is compacted; the errors say which ones are missing from it. Raises Unavailable,
+    ambiguous, when the two do not add up.
+    """
+    outcome: list[Created | Rejected | None] = [None] * count
+    for error in answer.get("errors") or ():
+        number, status = error.get("failedElementNumber"), error.get("status") or 400
+        if not isinstance(number, int) or not 0 <= number < count:
+            raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
+        why = explanation(error.get("elementErrors") or {}) or "no reason is given"
+        outcome[number] = Rejected(f"POST /rest/api/2/issue/bulk: {status} {why}", status=status, final=True)
+    created = [Created(str(each["id"]), each["key"]) for each in answer.get("issues") or ()]
+    if len(created) != outcome.count(None):
+        raise Unavailable("the answer to a bulk creation does not add up", ambiguous=True)
+    rest = iter(created)
+    return [each or next(rest) for each in outcome]
+
+
+def explanation(body: dict[str, Any]) -> str:
+    """Return what an error of Jira's says is wrong, in one line."""
+    errors = body.get("errors") or {}
+    fields = [f"{name}: {text}" for name, text in errors.items()] if isinstance(errors, dict) else []
+    parts = [*(body.get("errorMessages") or []), *fields, body.get("message") or ""]
+    return " ".join("; ".join(str(part) for part in parts if part).split())
 
 
 def status_changes(entries: Iterable[dict[str, Any]]) -> tuple[StatusChange, ...]:
@@ -69,7 +110,8 @@ def account(user: dict[str, Any]) -> str | None:
 
 def attachment(data: dict[str, Any]) -> Attachment:
     # The id is a number in some answers and a string in others.
-    return Attachment(str(data["id"]), data["filename"], int(data["size"]), data.get("mimeType") or "")
+    author = account(data.get("author") or {})
+    return Attachment(str(data["id"]), data["filename"], int(data["size"]), data.get("mimeType") or "", author)
 
 
 def transition(data: dict[str, Any]) -> Transition:

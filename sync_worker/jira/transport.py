@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from threading import Lock
+from typing import Any, Protocol
 
 import httpx
 
 from sync_model.connection import Connection
-from sync_worker.errors import Refused, Rejected, Unavailable
+from sync_worker.errors import Refused, Rejected, SiteIsClosed, Unavailable
+from sync_worker.jira.reading import explanation
+from sync_worker.limits import Call, Pause, call_of
 from sync_worker.retry import clamp_retry_after
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
@@ -26,13 +29,55 @@ TRIES = 4
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE_IN_PLACE = 30.0
 """Seconds. A request that has to wait longer than this gives its place to others."""
+SECONDS_TO_BE_STALE = 1.0
+LONGEST_TURN_IN_PLACE = 300.0
+"""Seconds that a request waits for its turn, where calls are spaced but none is refused."""
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 ERROR_LENGTH = 300
 JSON = "application/json"
 HEADERS = {"Accept": JSON, "Accept-Language": "en", "X-Force-Accept-Language": "true"}
 
+# Whatever else is wrong with such a request, no waiting mends it.
+_FINAL = frozenset({400, 403, 404, 405, 410, 411, 413, 414, 415, 422, 431, 501})
 # What never reached the other side, or never got as far as being carried out.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class Limits(Protocol):
+    """What is known of the site's limits, by this worker and the others."""
+
+    def before(self, call: Call) -> Pause: ...
+
+    def closed(self, call: Call) -> Pause | None: ...
+
+    def give_back(self, call: Call) -> None: ...
+
+    def answered(self, call: Call, status: int, headers: Mapping[str, str]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is special about a request; see `Transport.post`."""
+
+    and_status: int | None = None
+    confirm: Callable[[], None] | None = None
+
+
+NO_OPTIONS = Options()
+
+
+class NoLimits:
+    """Nobody to ask and nobody to tell."""
+
+    def before(self, _call: Call) -> Pause:
+        return Pause(is_turn=True)
+
+    def closed(self, _call: Call) -> Pause | None:
+        return None
+
+    def give_back(self, _call: Call) -> None: ...
+
+    def answered(self, _call: Call, _status: int, _headers: Mapping[str, str]) -> None: ...
 
 
 @dataclass
@@ -40,8 +85,7 @@ class Clock:
     """The site's own clock, as the last answer gave it. What lies in between is measured, not read off our clock."""
 
     monotonic: Callable[[], float] = time.monotonic
-    _site_time: datetime | None = None
-    _read_at: float = 0.0
+    _reading: tuple[datetime, float] | None = None
 
     def set(self, date_header: str | None) -> None:
         """Take note of an answer's Date; it names the second, so a time within that second is not corrected."""
@@ -53,13 +97,15 @@ class Clock:
             return
         now = self.now()
         if now is None or not second <= now < second + timedelta(seconds=1):
-            self._site_time, self._read_at = second, self.monotonic()
+            self._reading = second, self.monotonic()
 
     def now(self) -> datetime | None:
         """Return the site's time, or None before its first answer."""
-        if self._site_time is None:
+        reading = self._reading
+        if reading is None:
             return None
-        return self._site_time + timedelta(seconds=self.monotonic() - self._read_at)
+        site_time, read_at = reading
+        return site_time + timedelta(seconds=self.monotonic() - read_at)
 
 
 def new_http_client() -> httpx.Client:
@@ -69,7 +115,9 @@ def new_http_client() -> httpx.Client:
     may count requests against another limit.
     """
     jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    limits = httpx.Limits(max_connections=8, max_keepalive_connections=2)
+    # How many requests there are at once is decided above; a file on its way holds one for each of its ends, and
+    # would wait for ever for the second if there were a bound here.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
     return httpx.Client(
         timeout=TIMEOUT, limits=limits, cookies=jar, follow_redirects=False, headers={"User-Agent": "jira-sync"}
     )
@@ -77,18 +125,23 @@ def new_http_client() -> httpx.Client:
 
 @dataclass
 class Transport:
-    """Sends requests to one site.
+    """Sends requests to one site, from any thread.
 
     `connect` looks the connection up anew. `pause` waits so many seconds, and raises Stopping when the worker is
-    to stop; it is asked before every request.
+    to stop; it is asked before every request. `check` raises Displaced when this worker must send nothing more; it
+    is asked when the connection stands, right before the request leaves.
     """
 
     connect: Callable[[], Connection]
     pause: Callable[[float], None]
+    check: Callable[[], None] = lambda: None
+    limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits()
     http: httpx.Client = field(default_factory=new_http_client)
     clock: Clock = field(default_factory=Clock)
     calls: int = 0
     _connection: Connection | None = None
+    _limits: Limits | None = None
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def connection(self) -> Connection:
@@ -97,12 +150,31 @@ class Transport:
             self._connection = self.connect()
         return self._connection
 
+    @property
+    def limits(self) -> Limits:
+        if self._limits is None:
+            self._limits = self.limits_of(self.connection)
+        return self._limits
+
     def get(self, path: str, **parameters: Any) -> Any:
         return self.request("GET", path, params=parameters)
 
-    def post(self, path: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Any:
-        """Send `body`. Only what changes nothing, or the same way each time, is `repeatable`."""
-        return self.request("POST", path, json=body, repeatable=repeatable)
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        repeatable: bool = False,
+        and_status: int | None = None,
+        confirm: Callable[[], None] | None = None,
+    ) -> Any:
+        """Send `body`. Only what changes nothing, or the same way each time, is `repeatable`.
+
+        An answer with `and_status` is returned as if it were a success. `confirm` is called, and may raise, when
+        the request had to wait so long for its turn that what it rests on may not hold any more.
+        """
+        options = Options(and_status, confirm)
+        return self.request("POST", path, json=body, repeatable=repeatable, options=options)
 
     def request(
         self,
@@ -114,6 +186,7 @@ class Transport:
         content: Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
+        options: Options = NO_OPTIONS,
     ) -> Any:
         """Send one request and return its JSON, or None when there is none.
 
@@ -123,49 +196,64 @@ class Transport:
         repeatable = repeatable or method in SAFE_METHODS
         for attempt in range(1, TRIES + 1):
             try:
-                with self.stream(method, path, params=params, json=json, content=content, headers=headers) as response:
+                with self.stream(
+                    method, path, options, params=params, json=json, content=content, headers=headers
+                ) as response:
                     response.read()
                     return _json(response)
+            except SiteIsClosed:
+                raise
             except Unavailable as error:
                 pause = max(error.retry_after, FIRST_PAUSE * 2 ** (attempt - 1))
                 may_repeat = content is None and (repeatable or not error.ambiguous)
                 if attempt == TRIES or not may_repeat or pause > LONGEST_PAUSE_IN_PLACE:
                     raise
-                self.pause(pause)
+                # How long too many calls have to wait is known to the limits, which are asked before the next try.
+                self.pause(pause if error.status != 429 else 0)  # noqa: PLR2004
         raise AssertionError("the last attempt either returns or raises")
 
     @contextmanager
-    def stream(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
+    def stream(self, method: str, path: str, options: Options = NO_OPTIONS, **request: Any) -> Iterator[httpx.Response]:
         """Send one request, once, and give its answer before its body is read.
 
         A refusal is met with a second look at the credentials: a rotated secret is picked up here.
         """
         with ExitStack() as stack:
             try:
-                response = stack.enter_context(self._send(method, path, **options))
+                response = stack.enter_context(self._send(method, path, options, **request))
             except Refused:
-                if options.get("content") is not None or not self._has_new_credentials():
+                if request.get("content") is not None or not self._has_new_credentials():
                     raise
-                response = stack.enter_context(self._send(method, path, **options))
+                response = stack.enter_context(self._send(method, path, options, **request))
             yield response
 
     @contextmanager
-    def _send(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
-        self.pause(0)
+    def _send(self, method: str, path: str, options: Options, **request: Any) -> Iterator[httpx.Response]:
+        what, call = f"{method} {path}", call_of(method, path)
+        began = time.monotonic()
+        self._await_turn(what, call)
+        if options.confirm and time.monotonic() > began + SECONDS_TO_BE_STALE:
+            options.confirm()
         connection = self.connection
-        self.calls += 1
-        headers = {**HEADERS, **(options.pop("headers", None) or {})}
+        headers = {**HEADERS, **(request.pop("headers", None) or {})}
         token = connection.token.get_secret_value()
         auth = httpx.BasicAuth(connection.email, token) if connection.email is not None else None
         if auth is None:
             headers["Authorization"] = f"Bearer {token}"
-        what = f"{method} {path}"
+        with self._lock:
+            self.calls += 1
         try:
             with self.http.stream(
-                method, connection.base_url + path, headers=headers, auth=auth, **options
+                method,
+                connection.base_url + path,
+                headers=headers,
+                auth=auth,
+                extensions={"trace": self._last_look},
+                **request,
             ) as response:
                 self.clock.set(response.headers.get("Date"))
-                _raise_for(response, what)
+                self.limits.answered(call, response.status_code, response.headers)
+                _raise_for(response, what, options.and_status)
                 yield response
         except httpx.HTTPError as error:
             sent = not isinstance(error, _NOT_SENT)
@@ -173,17 +261,38 @@ class Transport:
             reason = str(error) or type(error).__name__
             raise Unavailable(f"{what}: no answer: {reason}", ambiguous=ambiguous) from error
 
+    def _last_look(self, event: str, _details: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.check()
+
+    def _await_turn(self, what: str, call: Call) -> None:
+        """Wait until the site's limits let `call` through. Raises Unavailable when that would take too long."""
+        while True:
+            self.pause(0)
+            wait = self.limits.before(call)
+            longest = LONGEST_TURN_IN_PLACE if wait.is_turn else LONGEST_PAUSE_IN_PLACE
+            if wait.seconds > longest:
+                if wait.is_turn:
+                    self.limits.give_back(call)
+                kind = SiteIsClosed if wait.whole_site else Unavailable
+                message = f"{what}: not before {wait.seconds:.0f} s have passed: {wait.why}"
+                raise kind(message, retry_after=wait.seconds)
+            if wait.seconds > 0:
+                self.pause(wait.seconds)
+            if wait.is_turn and (wait.seconds == 0 or not self.limits.closed(call)):
+                return
+
     def _has_new_credentials(self) -> bool:
         before, self._connection = self._connection, self.connect()
         return before != self._connection
 
 
-def _raise_for(response: httpx.Response, what: str) -> None:
+def _raise_for(response: httpx.Response, what: str, and_status: int | None = None) -> None:
     """Turn an answer that is none into the error that says what to do about it."""
     status = response.status_code
     if reason := _anonymous(response):
         raise Refused(f"{what}: the site does not accept our credentials any more ({reason})", status=status)
-    if status < 300:  # noqa: PLR2004
+    if status < 300 or status == and_status:  # noqa: PLR2004
         return
     response.read()
     message = f"{what}: {status} {_explanation(response)}".strip()
@@ -203,7 +312,7 @@ def _raise_for(response: httpx.Response, what: str) -> None:
             host = httpx.URL(response.headers.get("Location", "")).host
             raise Rejected(f"{message}: it redirects to {host or 'nowhere'}, which is not followed", status=status)
         case _:
-            raise Rejected(message, status=status)
+            raise Rejected(message, status=status, final=status in _FINAL)
 
 
 def _is_write(response: httpx.Response) -> bool:
@@ -238,10 +347,7 @@ def _explanation(response: httpx.Response) -> str:
         return response.reason_phrase
     if not isinstance(body, dict):
         return response.reason_phrase
-    errors = body.get("errors") or {}
-    fields = [f"{name}: {text}" for name, text in errors.items()] if isinstance(errors, dict) else []
-    parts = [*(body.get("errorMessages") or []), *fields, body.get("message") or ""]
-    return " ".join("; ".join(str(part) for part in parts if part).split())[:ERROR_LENGTH]
+    return explanation(body)[:ERROR_LENGTH]
 
 
 def _json(response: httpx.Response) -> Any:

@@ -69,7 +69,7 @@ def _seed(user_flavor: str, dev_flavor: str) -> Seed:
 
 
 class HurriedWorker(Worker):
-    """A worker that takes note of how long it would wait, and does not; a test may act before any of its requests."""
+    """A worker that takes note of how long it would wait, and hardly does; a test may act before its requests."""
 
     bench: Bench
 
@@ -77,7 +77,7 @@ class HurriedWorker(Worker):
         if seconds > 0:
             self.bench.pauses.append(seconds)
         self.bench.before_request()
-        super().pause(0)
+        super().pause(min(seconds, 0.02))
 
 
 class Bench:
@@ -102,6 +102,8 @@ class Bench:
             "devProjectKey": "DEV",
             # The simulator's search does not lag unless a test says so.
             "searchLagMinutes": 0.05,
+            # One after the other, so that a test knows what comes next.
+            "sideBySide": 1,
             "rules": [TAKE_ON, REOPEN, START, FINISH],
         }
         self.user = self._person("one", user_flavor)
@@ -140,11 +142,11 @@ class Bench:
         self.worker = HurriedWorker("sync-ab", file.digest, 60.0, self.folder, log)
         self.worker.bench = self
         client = store.connect(self.mongo_url, "test")
-        mongo = store.MongoStore(client, file.sync.database, file.sync.name)
-        self._one_pass, close = join(file, self.worker, mongo, self.environ)
+        parts = join(file, self.worker, client, self.environ)
+        self._one_pass, self.store = parts.one_pass, parts.store
 
         def close_all() -> None:
-            close()
+            parts.close()
             client.close()
 
         self._close = close_all
@@ -160,13 +162,20 @@ class Bench:
             person.http.close()
         self._client.drop_database(self.database_name)
         self._client.drop_database(self.former_database)
+        # The next simulator may be given the same port.
+        self._client["jira_sync"]["limits"].delete_many({})
         self._client.close()
 
     def try_cycle(self) -> Exception | None:
-        """Run one cycle; return the error that ended it, or None."""
+        """Run one cycle; return the error that ended it, or None.
+
+        Where something waits for its next try, that time has come: the worker would have waited for it.
+        """
         if self.worker is None:
             self.start()
         assert self.worker is not None
+        if (retry_in := self.worker._result.retry_in) is not None:
+            self.pass_time(retry_in)
         return self.worker.run_once(self._one_pass)
 
     def cycle(self) -> CycleSummary:
@@ -205,8 +214,15 @@ class Bench:
 
     def failures(self) -> list[str]:
         """Return the errors of what is waiting to be tried again."""
-        waiting = self.database["issues"].find({"pending": {"$ne": []}})
-        return [each["failure"]["error"] for issue in waiting for each in issue["pending"] if each["failure"]]
+        return self._errors("pending")
+
+    def dead_letters(self) -> list[str]:
+        """Return the errors of what was given up."""
+        return self._errors("dead")
+
+    def _errors(self, where: str) -> list[str]:
+        issues = self.database["issues"].find({where: {"$ne": []}})
+        return [each["failure"]["error"] for issue in issues for each in issue[where] if each["failure"]]
 
     def taken_on(self, summary: str = "It is broken", **fields: Any) -> str:
         """Have a customer report something that will be done, and return its key."""

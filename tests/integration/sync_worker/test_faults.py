@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from sync_worker.errors import Refused, Unavailable
 
 REPO = Path(__file__).parents[3]
 EVERY_FLAVOR = pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)
-CREATE = {"method": "POST", "path": "/issue$"}
+CREATE = {"method": "POST", "path": "/issue(/bulk)?$"}
 COMMENT = {"method": "POST", "path": "/comment$"}
 TRANSITION = {"method": "POST", "path": "/transitions$"}
 ATTACH = {"method": "POST", "path": "/attachments$"}
@@ -92,7 +93,7 @@ class TestLostAnswers:
         bench.start(searchLagMinutes=5)
         bench.control.index("two", hold=True)
         bench.control.fault("two", "drop_after", times=1, **CREATE)
-        for seconds in (0, 100, 100, 100):
+        for seconds in (0, 50, 50, 50):
             bench.pass_time(seconds)
             bench.cycle()
         assert len(bench.devs()) == 1
@@ -258,7 +259,8 @@ class TestLimits:
         for call in (CREATE, {"path": "/search"}):
             bench.control.fault("two", "status", status=429, retryAfter="3", reason="jira-burst-based", times=2, **call)
         bench.pair()
-        assert [pause for pause in bench.pauses if pause == 3.0] == [3.0] * 4
+        assert [call["status"] for call in calls(bench, "two", CREATE)] == [429, 429, 201]
+        assert 2.5 < max(bench.pauses) <= 3.0
 
     @pytest.mark.parametrize("asked", ["9223372036854775807", "-1", "soon"])
     def test_an_absurd_wait_is_not_believed(self, bench, asked):
@@ -318,8 +320,8 @@ class TestOneBadIssue:
     def test_when_nothing_works_the_cycle_ends_and_the_next_one_goes_on(self, bench):
         keys = [bench.taken_on(f"issue {number}") for number in range(8)]
         bench.control.fault("two", "status", status=503, **CREATE)
-        assert isinstance(bench.try_cycle(), Unavailable)
-        assert len(calls(bench, "two", CREATE)) == 3
+        assert bench.cycle().failed == 8
+        assert len(calls(bench, "two", CREATE)) == 1
         bench.control.heal("two")
         bench.pass_time(LONG_ENOUGH)
         bench.cycle()
@@ -357,7 +359,7 @@ class TestOneBadIssue:
         bench.start(devJira={**bench.definition["devJira"], "baseUrl": f"{bench.url}/strict"})
         bench.taken_on()
         assert bench.cycle().failed == 1
-        assert "description: description is required." in bench.failures()[0]
+        assert "description: description is required." in bench.dead_letters()[0]
 
 
 class TestAttachments:
@@ -379,7 +381,7 @@ class TestAttachments:
         bench.user.attach(key, "small.bin", b"x" * 1000)
         bench.user.move(key, "Will Do")
         assert bench.cycle().failed == 1
-        assert bench.failures() == ["large.bin has 1001 bytes; the target takes at most 1000"]
+        assert bench.dead_letters() == ["large.bin has 1001 bytes; the target takes at most 1000"]
         assert [each["filename"] for each in bench.devs()[0]["attachments"]] == ["small.bin"]
         assert len(calls(bench, "two", ATTACH)) == 1
         assert len(bench.comments(key)) == 1
@@ -485,11 +487,12 @@ class TestDatabase:
 
 def calls(bench, site: str, call: dict[str, str]) -> list[dict]:
     """Return the calls of the sync account that `call` matches."""
-    ending = call["path"].removesuffix("$")
     return [
         each
         for each in bench.control.calls(site)
-        if each["user"] == "sync" and each["method"] == call.get("method", "POST") and each["path"].endswith(ending)
+        if each["user"] == "sync"
+        and each["method"] == call.get("method", "POST")
+        and re.search(call["path"], each["path"])
     ]
 
 
@@ -505,7 +508,7 @@ def worker_process(bench) -> subprocess.Popen:
 def is_hanging(bench, site: str, call: dict[str, str], key: str, kind: str) -> bool:
     """Tell whether the request in question has arrived, and has been carried out if that comes before it hangs."""
     begun = json.dumps(list(bench.database["issues"].find({"_id": f"user:{bench.issue(key)['id']}"})), default=str)
-    ending = call["path"].removesuffix("$")
+    ending = call["path"].removesuffix("$").removesuffix("(/bulk)?")
     if kind == "hang":
         mark = {
             "/issue": '"create"',

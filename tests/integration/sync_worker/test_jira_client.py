@@ -130,7 +130,7 @@ def test_the_whole_of_a_long_history_is_read_where_it_is_needed(simulator):
             person.edit(key, summary=f"edit {number}")
     jira = connected(simulator.url)
     identity = simulator.control.issue("site", key)["id"]
-    (issue,) = jira.read([identity])
+    (issue,) = jira.read([identity]).issues
     assert issue.changes == ()
     assert issue.history_from is not None
     assert [change.to_status for change in jira.with_history(issue).changes] == ["Will Do"]

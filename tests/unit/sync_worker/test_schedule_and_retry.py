@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync_worker.errors import Refused, Rejected, Unavailable
+from sync_worker.memory import Failure
 from sync_worker.retry import after_failure, wait_after
 from sync_worker.schedule import first_delay, next_start
 
@@ -58,13 +59,55 @@ def test_how_long_a_failed_cycle_is_waited_after(error, attempts, seconds):
     assert wait_after(error, attempts) == seconds
 
 
+def fail(error: Exception, previous: Failure | None = None, at: datetime = NOW, chance: float = 0.5):
+    return after_failure(error, previous, at, patience=timedelta(hours=24), chance=chance)
+
+
 def test_a_failure_counts_its_attempts_and_remembers_the_first():
-    first = after_failure(Rejected("no way there"), None, NOW)
-    second = after_failure(Unavailable("later", retry_after=60), first, NOW + timedelta(hours=1))
-    assert (first.attempts, first.error, first.next_try) == (1, "no way there", NOW)
-    assert (second.attempts, second.first_at) == (2, NOW)
+    first, _ = fail(Rejected("no way there"))
+    second, _ = fail(Unavailable("later", retry_after=60), first, NOW + timedelta(hours=1))
+    assert (first.attempts, first.error, first.next_try) == (1, "no way there", NOW + timedelta(seconds=5))
+    assert (second.attempts, second.first_at, second.last_at) == (2, NOW, NOW + timedelta(hours=1))
     assert second.next_try == NOW + timedelta(hours=1, seconds=60)
 
 
+@pytest.mark.parametrize(
+    # attempts before   chance   seconds
+    ("attempts", "chance", "seconds"),
+    [
+        (0, 0.5, 5),
+        (1, 0.5, 10),
+        (5, 0.5, 160),
+        (0, 0.0, 3.5),
+        (0, 1.0, 6.5),
+        (40, 0.5, 3600),
+        (40, 1.0, 3600),  # an hour is the longest, however chance has it
+    ],
+)
+def test_the_waits_between_attempts_double_up_to_an_hour_and_are_spread(attempts, chance, seconds):
+    previous = Failure("x", attempts, NOW, NOW, NOW) if attempts else None
+    failure, _ = fail(Rejected("x"), previous, chance=chance)
+    assert (failure.next_try - NOW).total_seconds() == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    # error                                  hours after the first   give up
+    ("error", "hours", "give_up"),
+    [
+        (Rejected("x"), 0, False),
+        (Rejected("x", final=True), 0, True),
+        (Rejected("x"), 23.9, False),
+        (Rejected("x"), 24, True),
+        (Unavailable("x"), 23.9, False),
+        (Unavailable("x"), 24, True),
+        (KeyError("x"), 0, False),
+    ],
+)
+def test_what_no_waiting_mends_and_what_has_failed_for_long_is_given_up(error, hours, give_up):
+    previous = Failure("x", 1, NOW, NOW, NOW) if hours else None
+    assert fail(error, previous, NOW + timedelta(hours=hours))[1] is give_up
+
+
 def test_a_fault_of_our_own_says_what_it_was():
-    assert after_failure(KeyError("x"), None, NOW).error == "unexpected KeyError: 'x'"
+    failure, _ = fail(KeyError("x"))
+    assert failure.error == "unexpected KeyError: 'x'"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import structlog
 
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
+from sync_worker.bell import Bell
 from sync_worker.cycle import Result
-from sync_worker.errors import Refused, Stopping, Unavailable
+from sync_worker.errors import Displaced, Refused, Stopping, Unavailable
 from sync_worker.worker import Worker
 
 
@@ -43,6 +45,19 @@ def test_a_cycle_that_hangs_sends_no_heartbeat(worker):
     assert threading.active_count() == 1
 
 
+class SeenWaiting(Bell):
+    """Stops the worker at its first wait after a cycle, and keeps what its heartbeat said then."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self.worker, self.seen = worker, []
+
+    def wait(self, _seconds: float) -> None:
+        if self.worker._phase is not Phase.WAITING or self.worker._result.fetched or self.worker._reason:
+            self.seen.append(heartbeat(self.worker))
+            self.ring_to_stop()
+
+
 @pytest.mark.parametrize(
     # error                       phase
     ("error", "phase"),
@@ -50,39 +65,70 @@ def test_a_cycle_that_hangs_sends_no_heartbeat(worker):
         (None, Phase.WAITING),
         (Unavailable("no answer"), Phase.BACKING_OFF),
         (Refused("wrong token"), Phase.REFUSED),
+        (Displaced("another one runs it"), Phase.STANDBY),
         (KeyError("ours"), Phase.BACKING_OFF),
     ],
 )
 def test_the_heartbeat_says_how_the_last_cycle_ended_and_when_the_next_one_starts(worker, error, phase):
     worker.interval = 3600.0
-    seen = []
+    worker.bell = SeenWaiting(worker)
+    worker.bell.look = True  # the first cycle at once
 
     def one_pass(_time_is_up) -> Result:
-        worker.stop.wait = lambda _timeout: seen.append(heartbeat(worker)) or worker.stop.set()
         if error:
             raise error
-        return Result(created=2)
+        return Result(fetched=3, created=2, queued=4, dead=1)
 
-    worker.interval = 0.01
-    worker.run(one_pass) if error else _run_one(worker, one_pass, seen)
-    assert seen[0].phase is phase
-    assert seen[0].reason == (str(error) if error else None)
-    assert seen[0].next_cycle > seen[0].since
+    worker.run(one_pass)
+    (seen,) = worker.bell.seen
+    assert seen.phase is phase
+    assert seen.reason == (str(error) if error else None)
+    assert seen.next_cycle > seen.since
     assert heartbeat(worker).phase is Phase.STOPPING
+    if error is None:
+        assert (seen.last_cycle.created, seen.queued, seen.dead_letters) == (2, 4, 1)
+        assert seen.last_success is not None
 
 
-def _run_one(worker: Worker, one_pass, seen) -> None:
-    def first(time_is_up) -> Result:
-        worker.interval = 3600.0
-        return one_pass(time_is_up)
+@pytest.mark.parametrize(
+    # retry_in   expected
+    ("retry_in", "seconds"),
+    [
+        (None, 3600.0),
+        (20.0, 20.0),
+        (0.0, 1.0),  # a moment's rest, whatever is due
+        (7200.0, 3600.0),
+    ],
+)
+def test_what_may_be_tried_again_before_the_next_cycle_brings_it_forward(worker, retry_in, seconds):
+    worker.interval = 3600.0
+    worker._result = Result(retry_in=retry_in)
+    assert worker._next(started=1000.0, now=1000.0) == 1000.0 + seconds
 
-    worker.run(first)
-    assert seen[0].last_cycle.created == 2
-    assert seen[0].last_success is not None
+
+def test_a_worker_that_stands_by_beside_the_writer_leaves_its_heartbeat_alone(worker):
+    worker._enter(Phase.WAITING)
+    before = heartbeat(worker)
+    worker.is_beside_writer = lambda: True
+    worker._enter(Phase.STANDBY)
+    assert heartbeat(worker) == before
+
+
+def test_a_wait_between_cycles_ends_when_somebody_asks_for_a_look(worker):
+    threading.Timer(0.01, worker.bell.ring_to_look).start()
+    assert worker._wait_until(float("inf"))
+
+
+def test_a_look_that_is_asked_for_during_a_cycle_cuts_no_pause_short(worker):
+    worker.bell.ring_to_look()
+    began = time.monotonic()
+    worker.pause(0.05)
+    assert time.monotonic() >= began + 0.05
+    assert worker.bell.look
 
 
 def test_a_wait_ends_at_once_when_asked_to_stop(worker):
-    threading.Timer(0.01, worker.stop.set).start()
+    threading.Timer(0.01, worker.bell.ring_to_stop).start()
     with pytest.raises(Stopping):
         worker.pause(3600)
 

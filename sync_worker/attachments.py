@@ -1,0 +1,140 @@
+"""Copying files to the counterpart: each once, several at a time, never whole in memory.
+
+Which file is the copy of which is remembered on both issues: first on the counterpart that this file is a copy
+(`received`), then on the issue that it has one (`copied`). A file that stands for no other yet is taken for the copy
+by its name and size if we put it there, and by its content if somebody else did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from threading import BoundedSemaphore
+
+from sync_model.definition import Side
+from sync_worker.errors import Displaced, Rejected, SyncError, Unavailable, Undecided
+from sync_worker.issue import Attachment, Issue
+from sync_worker.ledger import REQUEST_LIFETIME, Ledger, Work, may_have_happened
+from sync_worker.memory import Memory
+from sync_worker.rules import CopyAttachments, missing_attachments
+from sync_worker.side_by_side import side_by_side
+
+FILES_AT_ONCE = 4
+
+
+class Attachments:
+    """Copies files. `sync.side_by_side` bounds how many are on their way at once, over all issues."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._room = BoundedSemaphore(ledger.sync.side_by_side)
+
+    def copy(self, work: Work, action: CopyAttachments) -> None:
+        """See that every file on the issue is on its counterpart too.
+
+        One that does not fit does not hold up the others: the first error is raised when all have had their turn.
+        """
+        missing = missing_attachments(work.issue, work.memory)
+        if missing:
+            counterpart = self._ledger.read_counterpart(work)
+            failures = self._claim(work, action, missing, counterpart)
+            todo = [each for each in missing if each.id not in work.memory.copied and each.id not in failures]
+            failures |= self._send(work, action, todo, counterpart)
+            self._ledger.note_own_write(work, work.side.other, counterpart.id)
+            if failures:
+                raise _worst(failures.values())
+        self._ledger.finish(work, CopyAttachments.kind)
+
+    def _claim(
+        self, work: Work, action: CopyAttachments, missing: Iterable[Attachment], counterpart: Issue
+    ) -> dict[str, SyncError]:
+        """Find what is there already, and remember what is about to be sent. Returns why some cannot be."""
+        side = work.side.other
+        target, failures, begun = self._ledger.jiras[side], dict[str, SyncError](), dict[str, datetime]()
+        limit = target.upload_limit()
+        for each in missing:
+            try:
+                twin = self._twin(work, each, counterpart)
+            except (Rejected, Unavailable) as error:  # its content could not be compared
+                failures[each.id] = error
+                continue
+            if twin:
+                self._copied(work, action, each, twin)
+            elif (at := work.memory.uploads.get(each.id)) and target.now() < at + REQUEST_LIFETIME:
+                failures[each.id] = Undecided(f"whether {each.filename} was uploaded is not certain yet")
+            elif limit is not None and each.size > limit:
+                message = f"{each.filename} has {each.size} bytes; the target takes at most {limit}"
+                failures[each.id] = Rejected(message, final=True)
+            else:
+                begun[each.id] = target.now()
+        if begun:
+            self._ledger.remember(work, replace(work.memory, uploads={**work.memory.uploads, **begun}))
+        return failures
+
+    def _send(
+        self, work: Work, action: CopyAttachments, todo: list[Attachment], counterpart: Issue
+    ) -> dict[str, SyncError]:
+        failures: dict[str, SyncError] = {}
+        unwinding: Exception | None = None
+
+        def send(attachment: Attachment) -> tuple[Attachment, Attachment | Exception]:
+            try:
+                with self._room, self._ledger.jiras[work.side].download(attachment) as content:
+                    return attachment, self._ledger.jiras[work.side.other].upload(counterpart.id, attachment, content)
+            except Exception as error:  # noqa: BLE001 - sorted below, where there is one thread
+                return attachment, error
+
+        for attachment, outcome in side_by_side(send, todo, FILES_AT_ONCE):
+            if isinstance(outcome, Attachment):
+                self._copied(work, action, attachment, outcome)
+                continue
+            if not may_have_happened(outcome) and not isinstance(outcome, Displaced):
+                self._ledger.remember(work, _without_upload(work.memory, attachment.id))
+            if isinstance(outcome, Rejected | Unavailable):
+                failures[attachment.id] = outcome
+            else:
+                unwinding = unwinding or outcome
+        if unwinding:
+            raise unwinding
+        return failures
+
+    def _copied(self, work: Work, action: CopyAttachments, attachment: Attachment, twin: Attachment) -> None:
+        side = work.side.other
+        memory = self._ledger.store.memory(side, work.counterpart.id(side))
+        if memory and twin.id not in memory.received:
+            self._ledger.store.save([replace(memory, received=(*memory.received, twin.id))])
+        copied = {**work.memory.copied, attachment.id: twin.id}
+        self._ledger.remember(work, _without_upload(replace(work.memory, copied=copied), attachment.id))
+        self._ledger.count("attached")
+        self._ledger.report(work, action, "attachment copied", file=attachment.filename, size=attachment.size)
+
+    def _twin(self, work: Work, attachment: Attachment, counterpart: Issue) -> Attachment | None:
+        """Find the same file on the counterpart, unless it already stands for another one or was copied from there."""
+        side = work.side.other
+        memory = self._ledger.store.memory(side, counterpart.id) or self._ledger.observed(side, counterpart)
+        taken = {*work.memory.copied.values(), *memory.copied}
+        for each in counterpart.attachments:
+            if each.id in taken or (each.filename, each.size) != (attachment.filename, attachment.size):
+                continue
+            is_ours = each.author == self._ledger.accounts[side]
+            if is_ours or self._digest(work.side, attachment) == self._digest(side, each):
+                return each
+        return None
+
+    def _digest(self, side: Side, attachment: Attachment) -> bytes:
+        digest = hashlib.sha256()
+        with self._ledger.jiras[side].download(attachment) as content:
+            for chunk in content:
+                digest.update(chunk)
+        return digest.digest()
+
+
+def _without_upload(memory: Memory, attachment_id: str) -> Memory:
+    return replace(memory, uploads={key: at for key, at in memory.uploads.items() if key != attachment_id})
+
+
+def _worst(errors: Iterable[SyncError]) -> SyncError:
+    """Return the error to go by: one that waiting may mend, where there is one, so that it is tried again."""
+    return min(errors, key=lambda error: isinstance(error, Rejected) and error.final)

@@ -1,0 +1,248 @@
+"""Carrying out what is remembered: issues side by side, the changes of one pair in their order.
+
+What fails goes back into the queue with its error and the time of its next try, and holds up only the later
+changes of its own issue. What no waiting mends, and what has failed for too long, is given up: it is kept as a
+dead letter, and the later changes go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sync_model.definition import Side
+from sync_worker.actions import Actions
+from sync_worker.edges import Waiting
+from sync_worker.errors import (
+    Displaced,
+    Refused,
+    Rejected,
+    SiteIsClosed,
+    Stopping,
+    SyncError,
+    Unavailable,
+    Undecided,
+)
+from sync_worker.issue import Issue
+from sync_worker.ledger import CLOCK_GRAIN, Ledger, Work
+from sync_worker.memory import Cause, CauseKind, Memory
+from sync_worker.retry import after_failure
+from sync_worker.side_by_side import side_by_side
+
+BATCH = 100
+SITE_FAILURES = 3
+"""After so many issues in a row that Jira did not answer for, it is the site that has a problem, not the issues."""
+NOT_ABOUT_ONE_ISSUE = (Stopping, Displaced, Refused, SiteIsClosed)
+
+Key = tuple[Side, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Which issues failed, and for how many there was no time."""
+
+    failing: frozenset[Key]
+    left: int = 0
+
+
+class Carrying:
+    """One cycle's carrying out. `read` reads issues of one side directly, as far as they are ours to look at."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        read: Callable[[Side, Collection[str]], Mapping[str, Issue]],
+        *,
+        go_on: Callable[[], None],
+        time_is_up: Callable[[], bool],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._ledger, self._store, self._jiras = ledger, ledger.store, ledger.jiras
+        self._actions = Actions(ledger)
+        self._read, self._go_on, self._time_is_up, self._chance = read, go_on, time_is_up, chance
+        self._patience = timedelta(hours=ledger.sync.retry_for_hours)
+        self._failing: set[Key] = set()
+        self._handled = self._in_a_row = 0
+
+    def run(self) -> Outcome:
+        """Carry out what is due. Raises an error that is not about one issue."""
+        while (batch := self._next_batch()) and not (self._handled and self._time_is_up()):
+            self._go_on()
+            self._carry_out_batch(batch)
+        left = sum(self._store.count_due(side, self._now(side)) for side in Side) if batch else 0
+        return Outcome(frozenset(self._failing), left)
+
+    def _next_batch(self) -> list[Waiting]:
+        """Return the next issues, those that failed least often first; none that failed in this cycle."""
+        limit = BATCH + len(self._failing)
+        found = [each for side in Side for each in self._store.due(side, self._now(side), limit)]
+        found = [each for each in found if each.key not in self._failing]
+        return sorted(found, key=lambda each: (each.attempts, each.since))[:BATCH]
+
+    def _now(self, side: Side) -> datetime:
+        # Jira's clock reaches us in whole seconds: what is due within the present ones is due.
+        return self._jiras[side].now() + CLOCK_GRAIN
+
+    # A batch
+
+    def _carry_out_batch(self, waiting: Sequence[Waiting]) -> None:
+        """Give counterparts first: an issue that becomes one thereby must not be taken for a stranger meanwhile."""
+        works, _ = self._prepare(waiting)
+        creating = [key for key, work in works.items() if self._actions.creation.is_called_for(work)]
+        self._actions.creation.create_many([works[key] for key in creating], self._failed_to_create)
+        self._carry_out_groups([[(key, works[key])] for key in creating])
+        if rest := [each for each in waiting if each.key not in creating]:
+            works, groups = self._prepare(rest)
+            self._carry_out_groups([[(key, works.get(key)) for key in group] for group in groups])
+
+    def _carry_out_groups(self, groups: Sequence[Sequence[tuple[Key, Work | None]]]) -> None:
+        tasks = [[each for each in group if each[0] not in self._failing] for group in groups]
+        for error in side_by_side(self._carry_out_group, tasks, self._ledger.sync.side_by_side):
+            self._tally(error)
+
+    def _prepare(self, waiting: Sequence[Waiting]) -> tuple[dict[Key, Work], list[list[Key]]]:
+        """Read what a batch is about; return the first cause of each issue, and the issues grouped by their pairs.
+
+        The two issues of one pair write to each other's memory, so that they have to wait for each other.
+        """
+        works: dict[Key, Work] = {}
+        groups: dict[Key, list[Key]] = {}
+        for side in Side:
+            ids = [each.id for each in waiting if each.side is side]
+            issues = self._read(side, ids) if ids else {}
+            memories, unfit = self._store.memories(side, ids)
+            pairs = self._store.pairs_of(side, ids)
+            for issue_id, why in unfit.items():
+                self._failing.add((side, issue_id))
+                self._ledger.log.error("issue left alone", issue=issue_id, side=side, error=why)
+            for issue_id in ids:
+                pair = pairs.get(issue_id)
+                groups.setdefault((Side.USER, pair.user_id) if pair else (side, issue_id), []).append((side, issue_id))
+                memory, issue = memories.get(issue_id), issues.get(issue_id)
+                if issue and memory and memory.pending and memory.pending[0].kind is not CauseKind.GONE:
+                    works[side, issue_id] = Work(issue, memory, memory.pending[0], pair)
+        return works, list(groups.values())
+
+    def _failed_to_create(self, works: Sequence[Work], error: Exception) -> None:
+        for work in works:
+            self._note_failure(work.memory, work.cause, error)
+            self._failing.add((work.side, work.issue.id))
+        self._tally(error)
+
+    def _tally(self, error: Exception | None) -> None:
+        self._handled += 1
+        is_the_site = isinstance(error, Unavailable) and not isinstance(error, Undecided)
+        self._in_a_row = self._in_a_row + 1 if is_the_site else 0
+        if error is not None and self._in_a_row == SITE_FAILURES:
+            raise error
+
+    # A pair
+
+    def _carry_out_group(self, group: Sequence[tuple[Key, Work | None]]) -> Exception | None:
+        """Carry out what both issues of a pair, or one without a counterpart, have waiting; return the first error."""
+        first: Exception | None = None
+        for number, (key, prepared) in enumerate(group):
+            if self._handled and self._time_is_up():
+                break
+            # What is remembered of the second may have been changed by the first.
+            error = self._carry_out(key, prepared if number == 0 else self._anew(prepared))
+            if error is not None:
+                self._failing.add(key)
+            first = first or error
+        return first
+
+    def _anew(self, work: Work | None) -> Work | None:
+        memory = self._store.memory(work.side, work.issue.id) if work else None
+        return Work(work.issue, memory, memory.pending[0], work.pair) if work and memory and memory.pending else None
+
+    def _carry_out(self, key: Key, work: Work | None) -> Exception | None:
+        """Carry out an issue's causes in their order; one that fails holds up the later ones, unless it is given up.
+
+        Returns the error of the last one that failed.
+        """
+        memory, issue = (work.memory, work.issue) if work else (self._store.memory(*key), None)
+        last_error: Exception | None = None
+        while memory and memory.pending and not self._has_to_wait(memory):
+            cause = memory.pending[0]
+            try:
+                work = work or self._work(memory, cause, issue)
+                self._carry_out_cause(work)
+            except NOT_ABOUT_ONE_ISSUE:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one issue must not stop the others
+                last_error = error
+                memory = self._note_failure(work.memory if work else memory, work.cause if work else cause, error)
+            else:
+                memory = work.memory.without_cause(cause.id)
+                self._store.save([memory])
+            work = None
+        return last_error
+
+    def _has_to_wait(self, memory: Memory) -> bool:
+        failure = memory.pending[0].failure
+        return failure is not None and failure.next_try > self._now(memory.side)
+
+    def _work(self, memory: Memory, cause: Cause, issue: Issue | None) -> Work:
+        if cause.kind is CauseKind.GONE:
+            issue = tombstone(memory)
+        if issue is None:
+            raise Rejected(f"{memory.key} is gone, or was moved out of the project, or our account may not see it")
+        return Work(issue, memory, cause, self._store.pair_of(memory.side, memory.id))
+
+    def _carry_out_cause(self, work: Work) -> None:
+        side = work.side
+        if work.pair and work.cause.kind is not CauseKind.GONE:
+            project = self._jiras[side].project_id(self._ledger.sync.project_key(side))
+            found = work.pair.found(side, work.issue.key, in_project=work.issue.project_id == project)
+            if found != work.pair:
+                self._store.save_pair(found)
+                work.pair = found
+        if work.pair and side.other in work.pair.gone:
+            self._ledger.log.info(
+                "nothing done: the counterpart was deleted", issue=work.issue.key, counterpart=work.pair.key(side.other)
+            )
+            return
+        self._actions.carry_out(work)
+
+    # Failures
+
+    def _note_failure(self, memory: Memory, cause: Cause, error: Exception) -> Memory:
+        """Put the cause back into the queue, or give it up; return what is remembered now."""
+        now = self._jiras[memory.side].now()
+        failure, give_up = after_failure(error, cause.failure, now, patience=self._patience, chance=self._chance())
+        failed = replace(cause, failure=failure)
+        memory = memory.buried(failed) if give_up else memory.with_cause(failed)
+        self._store.save([memory])
+        self._ledger.log.log(
+            logging.ERROR if give_up else logging.WARNING,
+            "change given up" if give_up else "issue failed",
+            issue=memory.key,
+            cause=f"{cause.kind}: {cause.to_status}",
+            error=failure.error,
+            attempts=failure.attempts,
+            next_try=None if give_up else failure.next_try.isoformat(timespec="seconds"),
+            exc_info=None if isinstance(error, SyncError) else error,
+        )
+        return memory
+
+
+def tombstone(memory: Memory) -> Issue:
+    """Return what is left of an issue that was deleted."""
+    return Issue(
+        id=memory.id,
+        key=memory.key,
+        project_id="",
+        issue_type="",
+        summary="",
+        description=None,
+        status=memory.status,
+        is_done=False,
+        priority=None,
+        labels=(),
+        creator=None,
+        created=memory.updated,
+        updated=memory.updated,
+    )

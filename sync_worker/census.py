@@ -1,0 +1,110 @@
+"""Once a day: which issues that have a counterpart are not in their project any more, and what became of them.
+
+Search never tells that an issue was moved away or deleted; it only does not show it. So absence is a question, not
+an answer: a direct read says whether the issue is somewhere else. One that is nowhere is deleted only when a second
+direct read, in a later cycle, does not find it either, while the site knows us and shows us the project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from structlog.typing import FilteringBoundLogger
+
+from sync_model.definition import Side, Sync
+from sync_worker.detection import batches
+from sync_worker.edges import Jira, Store
+from sync_worker.issue import Issue
+from sync_worker.memory import Cause, CauseKind, Mark, Memory, Pair, Progress
+from sync_worker.rules import Comment
+
+CONFIRM_AFTER = timedelta(minutes=1)
+"""Between the two direct reads that have to miss an issue before it counts as deleted."""
+
+
+@dataclass
+class Census:
+    """Follows what search does not show. `go_on` is called between any two steps."""
+
+    sync: Sync
+    jiras: Mapping[Side, Jira]
+    store: Store
+    log: FilteringBoundLogger
+    go_on: Callable[[], None]
+
+    def run(self, progress: Progress) -> Progress:
+        """Confirm what was missing, and count when it is time; return the progress with the time of the count."""
+        for pair in self.store.missing():
+            for side in Side:
+                if side in pair.missing and side not in pair.gone:
+                    self.go_on()
+                    self._confirm(pair, side)
+        now = self.jiras[Side.USER].now()
+        if progress.counted is None:
+            return replace(progress, counted=now)
+        if now < progress.counted + timedelta(hours=self.sync.census_interval_hours):
+            return progress
+        for side in Side:
+            self._count(side)
+        return replace(progress, counted=now)
+
+    def _count(self, side: Side) -> None:
+        jira = self.jiras[side]
+        self.go_on()
+        there = jira.ids_in(self._project(side))
+        jira.account()  # nobody in particular is shown an empty project
+        absent = sorted(self.store.living(side) - there, key=int)
+        for batch in batches(absent):
+            self.go_on()
+            found = {issue.id: issue for issue in jira.read(batch).issues}
+            for issue_id in batch:
+                # Absent from a bulk read may mean that it could not be read for the moment.
+                issue = found.get(issue_id) or jira.issue(issue_id)
+                if pair := self.store.pair_of(side, issue_id):
+                    self._take_note(pair, side, issue)
+        self.log.info("census", side=side, there=len(there), absent=len(absent))
+
+    def _take_note(self, pair: Pair, side: Side, issue: Issue | None) -> None:
+        if issue is None:
+            since = pair.missing.get(side) or self.jiras[side].now()
+            self.store.save_pair(replace(pair, missing={**pair.missing, side: since}))
+            return
+        found = pair.found(side, issue.key, in_project=issue.project_id == self._project(side))
+        if found != pair:
+            # Its new key is no news to the pair until the issue itself has been looked at.
+            self.store.save_pair(replace(found, user_key=pair.user_key, dev_key=pair.dev_key))
+
+    def _confirm(self, pair: Pair, side: Side) -> None:
+        jira, since = self.jiras[side], pair.missing[side]
+        if jira.now() < since + CONFIRM_AFTER:
+            return
+        issue = jira.issue(pair.id(side))
+        if issue is not None:
+            self._take_note(pair, side, issue)
+            return
+        jira.check_project(self.sync.project_key(side))
+        self._bury(pair, side)
+
+    def _bury(self, pair: Pair, side: Side) -> None:
+        """Let the deletion be a cause, the last one of its issue.
+
+        The comment that it may call for counts as begun: it is looked for before it is posted, so that it makes no
+        difference if we are interrupted here and come by again.
+        """
+        now, since = self.jiras[side].now(), pair.missing[side]
+        known = self.store.memory(side, pair.id(side))
+        memory = known or Memory(side, pair.id(side), pair.key(side), "", now, seen_until=now)
+        cause = Cause("gone", CauseKind.GONE, now, memory.status, "", marks={Comment.kind: Mark(since)})
+        self.store.save([replace(memory, pending=(cause,))])
+        self.store.save_pair(replace(pair, gone={**pair.gone, side: now}))
+        self.log.warning(
+            "issue was deleted",
+            issue=pair.key(side),
+            counterpart=pair.key(side.other),
+            on_delete=self.sync.on_delete,
+        )
+
+    def _project(self, side: Side) -> str:
+        return self.jiras[side].project_id(self.sync.project_key(side))

@@ -1,0 +1,189 @@
+"""Creating counterparts: one by one or many in one request, and finding again what an earlier attempt created."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from sync_model.definition import Side
+from sync_worker.drafting import choose_type, fields_for
+from sync_worker.edges import Jira
+from sync_worker.errors import Rejected, SiteIsClosed, Unavailable, Undecided
+from sync_worker.issue import Created, Draft
+from sync_worker.ledger import CLOCK_GRAIN, REQUEST_LIFETIME, Ledger, Work, unless_it_happened
+from sync_worker.memory import Mark, Memory, Pair
+from sync_worker.rules import Create, actions_for
+
+AT_ONCE = 50
+"""The most issues that Jira creates in one request."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A counterpart for the issue in `work` that is to be created as `draft` says; `begun` if that was tried before."""
+
+    work: Work
+    action: Create
+    draft: Draft
+
+    @property
+    def begun(self) -> Mark | None:
+        return self.work.cause.begun(Create.kind)
+
+
+class Creation:
+    """Gives issues counterparts, one each."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def create(self, work: Work, action: Create) -> None:
+        """See that the issue has a counterpart."""
+        if work.pair is None:
+            planned = Planned(work, action, self._draft(work, action))
+            created = self._look_for(planned)
+            found = created is not None
+            if created is None:
+                with self._ledger.attempt(work, Create.kind, work.side.other):
+                    created = self._target(work).create(planned.draft)
+            self._adopt([(planned, created)], found=found)
+        self._ledger.finish(work, Create.kind)
+
+    def create_many(self, works: Iterable[Work], failed: Callable[[Sequence[Work], Exception], None]) -> None:
+        """Create in bulk what is to be created, and look in bulk for what may have been created already.
+
+        What does not come about here is left to `create`, which says for each issue why. `failed` is told of those
+        for which the site did not answer; what may have been carried out all the same stays begun.
+        """
+        planned = [each for work in works if (each := self._plan(work))]
+        for side in Side:
+            here = [each for each in planned if each.work.side is side]
+            begun = [each for each in here if each.begun]
+            if len(begun) > 1:
+                self._find_many(begun)
+            for chunk in _chunks(each for each in here if not each.begun):
+                if len(chunk) > 1:
+                    self._create_chunk_or(chunk, failed)
+
+    def _create_chunk_or(self, chunk: Sequence[Planned], failed: Callable[[Sequence[Work], Exception], None]) -> None:
+        try:
+            self._create_chunk(chunk)
+        except SiteIsClosed:
+            raise
+        except Unavailable as error:
+            failed([each.work for each in chunk], error)
+
+    def is_called_for(self, work: Work) -> bool:
+        """Tell whether the cause in hand calls for a counterpart that is not there."""
+        return self._action(work) is not None
+
+    def _action(self, work: Work) -> Create | None:
+        if work.pair is not None:
+            return None
+        actions = actions_for(self._ledger.sync, work.side, work.cause, paired=False)
+        return next((action for action in actions if isinstance(action, Create)), None)
+
+    def _plan(self, work: Work) -> Planned | None:
+        action = self._action(work)
+        if action is None:
+            return None
+        try:
+            return Planned(work, action, self._draft(work, action))
+        except Rejected:
+            return None
+
+    def _create_chunk(self, chunk: Sequence[Planned]) -> None:
+        target = self._target(chunk[0].work)
+        mark = Mark(target.now())
+        for each in chunk:
+            self._ledger.mark(each.work, Create.kind, mark)
+        self._ledger.store.save(each.work.memory for each in chunk)
+        with unless_it_happened(lambda: self._forget(chunk)):
+            outcome = _bulk(target, [each.draft for each in chunk])
+        done = [(each, created) for each, created in zip(chunk, outcome, strict=True) if created]
+        self._adopt(done, found=False)
+        self._forget([each for each, created in zip(chunk, outcome, strict=True) if created is None])
+
+    def _forget(self, planned: Iterable[Planned]) -> None:
+        """Take back that these were begun: they certainly were not created."""
+        forgotten = [each.work for each in planned]
+        for work in forgotten:
+            self._ledger.mark(work, Create.kind, None)
+        self._ledger.store.save(work.memory for work in forgotten)
+
+    # What an earlier attempt created
+
+    def _look_for(self, planned: Planned) -> Created | None:
+        """Find what an earlier attempt created. Raises Undecided until search must have caught up with it."""
+        if planned.begun is None:
+            return None
+        target = self._target(planned.work)
+        (found,) = target.find_created([planned.draft], planned.begun.at - CLOCK_GRAIN)
+        wait = planned.begun.at + REQUEST_LIFETIME + target.search_lag - target.now()
+        if found is None and wait > timedelta():
+            raise Undecided("whether the counterpart was created is not certain yet; search may still lag behind")
+        return found
+
+    def _find_many(self, planned: Sequence[Planned]) -> None:
+        """Find in one search what earlier attempts created; what it does not find is looked for again one by one."""
+        since = min(each.begun.at for each in planned if each.begun) - CLOCK_GRAIN
+        outcome = self._target(planned[0].work).find_created([each.draft for each in planned], since)
+        self._adopt([(each, found) for each, found in zip(planned, outcome, strict=True) if found], found=True)
+
+    # What all have in common
+
+    def _target(self, work: Work) -> Jira:
+        return self._ledger.jiras[work.side.other]
+
+    def _draft(self, work: Work, action: Create) -> Draft:
+        ledger, target = self._ledger, self._target(work)
+        project = target.project_id(ledger.sync.project_key(work.side.other))
+        chosen = choose_type(target.issue_types(project), action.issue_type, work.issue.issue_type)
+        fields = fields_for(work.issue, target.create_screen(project, chosen.id))
+        marker = {"site": ledger.jiras[work.side].site(), "issue": work.issue.id, "sync": ledger.sync.name}
+        return Draft(project, chosen.id, fields, marker)
+
+    def _adopt(self, created: Sequence[tuple[Planned, Created]], *, found: bool) -> None:
+        """Make each the counterpart of its issue.
+
+        Its beginning is no change of anybody's; what people do to it from there on is. One that was created by
+        an earlier attempt may have been noted meanwhile as a stranger, with changes that count after all.
+        """
+        ledger = self._ledger
+        ledger.store.save([self._first_memory(planned.work, each, found=found) for planned, each in created])
+        pairs = [_pair(planned.work, each, self._target(planned.work).now()) for planned, each in created]
+        ledger.store.save_pairs(pairs)
+        for (planned, _), pair in zip(created, pairs, strict=True):
+            planned.work.pair = pair
+            ledger.count("created")
+            ledger.report(planned.work, planned.action, "counterpart found again" if found else "counterpart created")
+
+    def _first_memory(self, work: Work, created: Created, *, found: bool) -> Memory:
+        side, target = work.side.other, self._target(work)
+        origin = datetime.fromtimestamp(0, target.now().tzinfo)
+        memory = Memory(side, created.id, created.key, "", origin, seen_until=origin)
+        counterpart = target.issue(created.id) if found else None
+        return self._ledger.observe(side, counterpart, memory) if counterpart else memory
+
+
+def _bulk(target: Jira, drafts: Sequence[Draft]) -> list[Created | None]:
+    """Create in one request; None stands for what was certainly not created."""
+    try:
+        outcome = target.create_many(drafts)
+    except Rejected:
+        return [None] * len(drafts)
+    return [each if isinstance(each, Created) else None for each in outcome]
+
+
+def _pair(work: Work, created: Created, now: datetime) -> Pair:
+    own, other = (work.issue.id, work.issue.key), (created.id, created.key)
+    (user_id, user_key), (dev_id, dev_key) = (own, other) if work.side is Side.USER else (other, own)
+    return Pair(user_id, dev_id, user_key, dev_key, created=now)
+
+
+def _chunks(planned: Iterable[Planned]) -> Iterator[list[Planned]]:
+    iterator = iter(planned)
+    while chunk := list(islice(iterator, AT_ONCE)):
+        yield chunk

@@ -1,0 +1,205 @@
+"""Finding out what changed on both sides, and remembering it, before any cursor moves.
+
+Search gives candidates; then our identity is checked, because an account that has just expired sees an empty
+project; then the candidates are read directly, and what is new about them is remembered. A cycle looks back as far
+as search may lag; a sweep, now and then, much further. What search cannot be asked for is looked at directly every
+time: issues that were moved out of their project, and those that could not be understood the last time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from structlog.typing import FilteringBoundLogger
+
+from sync_model.definition import Side, Sync
+from sync_worker.edges import Jira, Store
+from sync_worker.errors import Rejected
+from sync_worker.issue import Candidate, Issue
+from sync_worker.memory import Memory, Pair, Progress
+from sync_worker.rules import creates_from, needs_history_before, observe
+
+T = TypeVar("T")
+
+BATCH = 100
+"""The most issues that one bulk read of Jira Cloud returns with all their fields."""
+KEPT_ISSUES = 2 * BATCH
+
+
+@dataclass(frozen=True)
+class Detected:
+    """What a look at both sides gave: how many issues were read and which of them cannot be handled, who we are on
+    each side, and what may be said of the progress now that all of it is remembered."""
+
+    fetched: int
+    unfit: frozenset[tuple[Side, str]]
+    accounts: Mapping[Side, str]
+    progress: Progress
+
+
+@dataclass
+class Detection:
+    """One cycle's look. `go_on` is called between any two steps."""
+
+    sync: Sync
+    jiras: Mapping[Side, Jira]
+    store: Store
+    log: FilteringBoundLogger
+    go_on: Callable[[], None]
+    _just_read: dict[tuple[Side, str], Issue] = field(default_factory=dict)
+    _away: dict[Side, set[str]] = field(default_factory=dict)
+    _fetched: int = 0
+    _unfit: dict[tuple[Side, str], str] = field(default_factory=dict)
+
+    def run(self, progress: Progress) -> Detected:
+        """Remember everything that is new on both sides."""
+        progress = self._begin(progress)
+        started: dict[str, datetime] = {side: self.jiras[side].now() for side in Side}
+        is_sweep = self._is_time_to_sweep(progress)
+        candidates = {side: self._candidates(side, progress, started[side], is_sweep=is_sweep) for side in Side}
+        accounts = self._identify()
+        for side in Side:
+            self._note(side, candidates[side], accounts[side], progress)
+        swept = started[Side.USER] if is_sweep or progress.swept is None else progress.swept
+        unfit = {str(side): tuple(issue_id for each, issue_id in self._unfit if each is side) for side in Side}
+        progress = replace(progress, cursors=started, swept=swept, unfit=unfit)
+        return Detected(self._fetched, frozenset(self._unfit), accounts, progress)
+
+    def read(self, side: Side, ids: Collection[str]) -> dict[str, Issue]:
+        """Return the issues among `ids` that are ours to look at; one that was just read is not read again."""
+        missing = [issue_id for issue_id in ids if (side, issue_id) not in self._just_read]
+        found = {issue_id: self._just_read[side, issue_id] for issue_id in ids if (side, issue_id) in self._just_read}
+        for batch in batches(missing):
+            self.go_on()
+            found |= {issue.id: issue for issue in self._read(side, batch)}
+        return found
+
+    # What may have changed
+
+    def _begin(self, progress: Progress) -> Progress:
+        """Fix the moment from which on changes count, before anything else, where the start only takes note."""
+        if not progress.cursors:
+            self._take_over()
+        if self.sync.initial_sync_enabled or progress.cursors or progress.baselines:
+            return progress
+        progress = replace(progress, baselines={side: self.jiras[side].now() for side in Side})
+        self.store.save_progress(progress)
+        return progress
+
+    def _take_over(self) -> None:
+        """Keep the pairs that the replaced service made, so that none of its issues gets a second counterpart."""
+        former, taken = self.store.former_pairs(), 0
+        for batch in batches(former):
+            self.go_on()
+            user_ids = self.jiras[Side.USER].ids_of([user_key for user_key, _ in batch])
+            dev_ids = self.jiras[Side.DEV].ids_of([dev_key for _, dev_key in batch])
+            for user_key, dev_key in batch:
+                if user_key not in user_ids or dev_key not in dev_ids:
+                    continue
+                now = self.jiras[Side.USER].now()
+                with suppress(Rejected):  # one of the two has another counterpart already
+                    self.store.save_pair(Pair(user_ids[user_key], dev_ids[dev_key], user_key, dev_key, created=now))
+                    taken += 1
+        if former:
+            self.log.info("pairs of the replaced service taken over", taken=taken, left_out=len(former) - taken)
+
+    def _is_time_to_sweep(self, progress: Progress) -> bool:
+        every = timedelta(minutes=self.sync.sweep_interval_minutes)
+        return progress.swept is not None and self.jiras[Side.USER].now() >= progress.swept + every
+
+    def _candidates(self, side: Side, progress: Progress, now: datetime, *, is_sweep: bool) -> list[Candidate]:
+        self.go_on()
+        jira = self.jiras[side]
+        return jira.changed_since(self.project(side), self._since(side, progress, now, is_sweep=is_sweep))
+
+    def _since(self, side: Side, progress: Progress, now: datetime, *, is_sweep: bool) -> datetime | None:
+        """Return the lower bound of the search: everything, at a first look that carries over what is there."""
+        cursor = progress.cursors.get(side)
+        first_look_counts = self.sync.initial_sync_enabled and creates_from(self.sync, side)
+        if cursor is None and first_look_counts:
+            return None
+        since = min(cursor or now, now) - self.jiras[side].search_lag
+        return min(since, now - timedelta(hours=self.sync.sweep_look_back_hours)) if is_sweep else since
+
+    def project(self, side: Side) -> str:
+        return self.jiras[side].project_id(self.sync.project_key(side))
+
+    def _identify(self) -> dict[Side, str]:
+        """Ask each site who we are: only a known account's empty answer means that nothing changed."""
+        self.go_on()
+        accounts = {jira: jira.account() for jira in set(self.jiras.values())}
+        return {side: accounts[self.jiras[side]] for side in Side}
+
+    # What did change
+
+    def _note(self, side: Side, candidates: Iterable[Candidate], account: str, progress: Progress) -> None:
+        """Read what may have changed, and remember what is new."""
+        self._away[side] = {pair.id(side) for pair in self.store.away() if side in pair.away}
+        updated = {each.id: each.updated for each in candidates}
+        watched = {*self._away[side], *progress.unfit.get(side, ())}
+        for batch in batches({*updated, *watched}):
+            self.go_on()
+            memories, unfit = self.store.memories(side, batch)
+            for issue_id, why in unfit.items():
+                self._leave_alone(side, issue_id, why)
+            wanted = [
+                each
+                for each in batch
+                if each not in unfit and (each in watched or _is_news(updated[each], memories.get(each)))
+            ]
+            issues = self._read(side, wanted) if wanted else []
+            paired = self.store.paired(side, [issue.id for issue in issues])
+            observed = [
+                self._observed(side, issue, memories.get(issue.id), account, progress, paired=issue.id in paired)
+                for issue in issues
+            ]
+            self.store.save(each for each in observed if each != memories.get(each.id))
+            self._fetched += len(issues)
+
+    def _read(self, side: Side, ids: Collection[str]) -> list[Issue]:
+        """Read issues that are ours to look at. What is missing is believed only while we are known."""
+        jira, project = self.jiras[side], self.project(side)
+        read = jira.read(ids)
+        for issue_id, why in read.unfit.items():
+            self._leave_alone(side, issue_id, why)
+        if len(read.issues) + len(read.unfit) < len(ids):
+            jira.account()
+        paired = self.store.paired(side, [issue.id for issue in read.issues if issue.project_id != project])
+        ours = [issue for issue in read.issues if issue.project_id == project or issue.id in paired]
+        for issue in ours:
+            self._just_read[side, issue.id] = issue
+        while len(self._just_read) > KEPT_ISSUES:
+            del self._just_read[next(iter(self._just_read))]
+        return ours
+
+    def _leave_alone(self, side: Side, issue_id: str, why: str) -> None:
+        """Say that an issue cannot be handled. It is looked at again in every cycle, whatever search says."""
+        if (side, issue_id) not in self._unfit:
+            self.log.error("issue left alone", side=side, issue=issue_id, error=why)
+        self._unfit[side, issue_id] = why
+
+    def _observed(
+        self, side: Side, issue: Issue, memory: Memory | None, account: str, progress: Progress, *, paired: bool
+    ) -> Memory:
+        jira = self.jiras[side]
+        if needs_history_before(memory, issue):
+            issue = jira.with_history(issue)
+        baseline = progress.baselines.get(side)
+        observed = observe(self.sync, side, issue, memory, paired=paired, account=account, baseline=baseline)
+        is_ours = memory is None and observed.pending and issue.creator == account and jira.is_marked(issue.id)
+        return replace(observed, pending=()) if is_ours else observed
+
+
+def _is_news(updated: datetime, memory: Memory | None) -> bool:
+    return memory is None or updated > memory.updated
+
+
+def batches(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch

@@ -1,0 +1,152 @@
+"""What is remembered while a cause is carried out: what is about to happen, and what has.
+
+Every action that Jira itself does not make safe to repeat follows one pattern. What is about to happen is
+remembered first (`begin`), it carries a mark that can be found again, and where a first attempt may have been
+carried out unseen, that mark is looked for before there is a second one. That it is done may be written later,
+together with whatever is written next: to look for a mark once too often does no harm.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from threading import Lock
+
+from structlog.typing import FilteringBoundLogger
+
+from sync_model.definition import Side, Sync
+from sync_worker.edges import Jira, Store
+from sync_worker.errors import Displaced, Rejected, Stopping, SyncError, Unavailable
+from sync_worker.issue import Issue
+from sync_worker.memory import Cause, Mark, Memory, Pair
+from sync_worker.rules import Action, observe
+
+REQUEST_LIFETIME = timedelta(seconds=30)
+"""For how long a request that we have given up on may still be at work on the other side."""
+CLOCK_GRAIN = timedelta(seconds=2)
+"""Jira's clock reaches us in whole seconds, rounded down."""
+
+
+@dataclass
+class Work:
+    """One cause in hand: the issue as just read, what is remembered of it, and its counterpart if it has one."""
+
+    issue: Issue
+    memory: Memory
+    cause: Cause
+    pair: Pair | None
+
+    @property
+    def side(self) -> Side:
+        return self.memory.side
+
+    @property
+    def counterpart(self) -> Pair:
+        """The pair that the issue belongs to. Raises Rejected when it has no counterpart."""
+        if self.pair is None:
+            raise Rejected(f"{self.issue.key} has no counterpart")
+        return self.pair
+
+
+@dataclass
+class Ledger:
+    """One cycle's hand on the store and on both sites. `accounts` maps a side to our own account's id there."""
+
+    sync: Sync
+    jiras: Mapping[Side, Jira]
+    store: Store
+    accounts: Mapping[Side, str]
+    log: FilteringBoundLogger
+    done: Counter[str] = field(default_factory=Counter)
+    _lock: Lock = field(default_factory=Lock)
+
+    def count(self, what: str, number: int = 1) -> None:
+        with self._lock:
+            self.done[what] += number
+
+    def remember(self, work: Work, memory: Memory) -> None:
+        work.memory = memory
+        self.store.save([memory])
+
+    def begin(self, work: Work, kind: str, side: Side) -> None:
+        """Remember, before it happens, that `kind` is about to happen on `side`."""
+        self.mark(work, kind, Mark(self.jiras[side].now()))
+        self.store.save([work.memory])
+
+    def finish(self, work: Work, kind: str) -> None:
+        """Take note that `kind` is done; it is written with what is written next."""
+        self.mark(work, kind, Mark(self.jiras[work.side].now(), done=True))
+
+    def mark(self, work: Work, kind: str, mark: Mark | None) -> None:
+        work.cause = work.cause.marked(kind, mark)
+        work.memory = work.memory.with_cause(work.cause)
+
+    @contextmanager
+    def attempt(self, work: Work, kind: str, side: Side) -> Iterator[None]:
+        """Surround the request that is `kind`; when it certainly was not carried out, nothing has begun."""
+
+        def take_back() -> None:
+            self.mark(work, kind, None)
+            self.store.save([work.memory])
+
+        self.begin(work, kind, side)
+        with unless_it_happened(take_back):
+            yield
+
+    def observed(self, side: Side, issue: Issue) -> Memory:
+        """Take note of what others did to `issue`, before we change it ourselves."""
+        before = self.store.memory(side, issue.id)
+        memory = self.observe(side, issue, before)
+        if memory != before:
+            self.store.save([memory])
+        return memory
+
+    def observe(self, side: Side, issue: Issue, memory: Memory | None) -> Memory:
+        return observe(self.sync, side, issue, memory, paired=True, account=self.accounts[side], baseline=None)
+
+    def read_counterpart(self, work: Work) -> Issue:
+        """Read the counterpart directly. Raises Rejected when it is gone."""
+        pair, side = work.counterpart, work.side.other
+        issue = self.jiras[side].issue(pair.id(side))
+        if issue is None:
+            raise Rejected(f"{pair.key(side)} is gone, or our account may not see it")
+        return issue
+
+    def note_own_write(self, work: Work, side: Side, issue_id: str) -> None:
+        """Remember up to which `updated` an update of this issue is the echo of what we just wrote.
+
+        Only rules that answer every update need to know, so only for them is it looked up.
+        """
+        if all(self.sync.only_on_status_change(rule) for rule in self.sync.ordered_rules):
+            return
+        written = self.jiras[side].issue(issue_id)
+        if written and side is work.side:
+            work.memory = replace(work.memory, wrote_until=written.updated)
+        elif written and (memory := self.store.memory(side, issue_id)):
+            self.store.save([replace(memory, wrote_until=written.updated)])
+
+    def report(self, work: Work, action: Action, event: str, **fields: object) -> None:
+        counterpart = work.pair.key(work.side.other) if work.pair else None
+        self.log.info(event, issue=work.issue.key, counterpart=counterpart, rule=action.rule, **fields)
+
+
+@contextmanager
+def unless_it_happened(take_back: Callable[[], None]) -> Iterator[None]:
+    """Surround a request: `take_back` what was remembered of it when it certainly was not carried out."""
+    try:
+        yield
+    except Displaced:
+        raise
+    except Exception as error:
+        if not may_have_happened(error):
+            take_back()
+        raise
+
+
+def may_have_happened(error: Exception) -> bool:
+    if isinstance(error, SyncError | Stopping):
+        return isinstance(error, Unavailable) and error.ambiguous
+    return True  # a fault of our own, which may have come up after the answer
