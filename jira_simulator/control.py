@@ -28,7 +28,7 @@ from pydantic import ValidationError
 from jira_simulator import seed
 from jira_simulator.faults import Fault
 from jira_simulator.hosting import Hosted
-from jira_simulator.state import Issue, JiraError
+from jira_simulator.model import Issue, JiraError
 
 routes = web.RouteTableDef()
 HOSTED = web.AppKey("hosted", dict)

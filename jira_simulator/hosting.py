@@ -12,9 +12,10 @@ from aiohttp import web
 
 from jira_simulator.faults import Fault, Faults
 from jira_simulator.index import Index
+from jira_simulator.model import Issue, JiraError, Project, User
 from jira_simulator.rate_limit import Buckets
 from jira_simulator.representation import Representation
-from jira_simulator.state import Issue, JiraError, Project, Site, User
+from jira_simulator.state import Site
 
 CALLS_KEPT = 100_000
 

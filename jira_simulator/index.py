@@ -7,7 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from jira_simulator.state import Issue, Site
+from jira_simulator.model import Issue
+from jira_simulator.state import Site
 
 
 @dataclass(frozen=True)

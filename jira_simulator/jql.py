@@ -14,7 +14,8 @@ from lark import Lark, Token, Transformer
 from lark.exceptions import LarkError, VisitError
 
 from jira_simulator.index import Entry
-from jira_simulator.state import JiraError, Site, User
+from jira_simulator.model import JiraError, User
+from jira_simulator.state import Site
 
 GRAMMAR = r"""
     query: [expression] ["ORDER"i "BY"i ordering ("," ordering)*]

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from jira_simulator.state import (
+from jira_simulator.model import (
     Attachment,
     Comment,
     History,
@@ -17,11 +17,11 @@ from jira_simulator.state import (
     IssueType,
     Project,
     RemoteLink,
-    Site,
     Status,
     Transition,
     User,
 )
+from jira_simulator.state import Site
 
 CATEGORIES = {
     "new": {"id": 2, "key": "new", "name": "To Do", "colorName": "blue-gray"},

@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import BodyPartReader, web
 
 from jira_simulator.hosting import Call
+from jira_simulator.model import Attachment, Comment, Issue, JiraError, RemoteLink
 from jira_simulator.rest_issues import LONGEST_KEY, properties_in, property_answer
 from jira_simulator.rest_site import API, answer, call_of
-from jira_simulator.state import Attachment, Comment, Issue, JiraError, RemoteLink
 
 routes = web.RouteTableDef()
 COMMENTS_READ = 1000

@@ -8,8 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from jira_simulator.hosting import Call
+from jira_simulator.model import Issue, JiraError
 from jira_simulator.rest_site import API, answer, call_of
-from jira_simulator.state import Issue, JiraError
 
 routes = web.RouteTableDef()
 BULK_READ = 100

@@ -11,7 +11,7 @@ from aiohttp import web
 from jira_simulator import jql
 from jira_simulator.hosting import CALL, Call
 from jira_simulator.index import Entry
-from jira_simulator.state import JiraError
+from jira_simulator.model import JiraError
 
 routes = web.RouteTableDef()
 API = "/{site}/rest/api/2"

@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from jira_simulator.state import CLOUD, Issue, IssueType, Project, Site, Status, Transition, User, Workflow
+from jira_simulator.model import Issue, IssueType, Project, Status, Transition, User, Workflow
+from jira_simulator.state import CLOUD, Site
 
 CATEGORIES = {
     "Open": "new", "To Do": "new", "Will Do": "new", "Reopened": "new",

@@ -14,8 +14,8 @@ from jira_simulator.client import Control
 from jira_simulator.control import HOSTED
 from jira_simulator.faults import Fault
 from jira_simulator.hosting import CALL, Call, Hosted, who
+from jira_simulator.model import JiraError
 from jira_simulator.seed import Seed, build
-from jira_simulator.state import JiraError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOGIN_PAGE = "<!doctype html><title>Log in</title><form><input name=os_username></form>"

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from jira_simulator.index import Index
-from jira_simulator.state import Issue, Site
+from jira_simulator.model import Issue
+from jira_simulator.state import Site
 
 
 @pytest.fixture

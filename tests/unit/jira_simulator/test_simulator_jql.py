@@ -9,8 +9,9 @@ import pytest
 
 from jira_simulator import jql
 from jira_simulator.index import Index
+from jira_simulator.model import JiraError
 from jira_simulator.seed import SiteSeed, build
-from jira_simulator.state import JiraError, Site
+from jira_simulator.state import Site
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

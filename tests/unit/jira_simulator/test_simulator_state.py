@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from jira_simulator.__main__ import DEMO_SEED
+from jira_simulator.model import Issue, JiraError
 from jira_simulator.seed import Seed, build, load
-from jira_simulator.state import Issue, JiraError, Site
+from jira_simulator.state import Site
 
 NewSite = Callable[..., Site]
 
