@@ -9,7 +9,7 @@ from types import TracebackType
 
 from aiohttp import web
 
-from jira_simulator import control, pages, rate_limit, rest_content, rest_issues, rest_site
+from jira_simulator import control, control_issues, pages, rate_limit, rest_content, rest_issues, rest_search, rest_site
 from jira_simulator.client import Control
 from jira_simulator.control import HOSTED
 from jira_simulator.faults import Fault
@@ -32,8 +32,8 @@ def application(seed: Seed) -> web.Application:
     """Return the application that serves the sites of `seed`."""
     app = web.Application(middlewares=[answer_errors, serve_site], client_max_size=LARGEST_BODY)
     app[HOSTED] = {site.name: Hosted(build(site)) for site in seed.sites}
-    for routes in (control.routes, pages.routes, rest_site.routes, rest_issues.routes, rest_content.routes):
-        app.add_routes(routes)
+    for room in (control, control_issues, pages, rest_site, rest_search, rest_issues, rest_content):
+        app.add_routes(room.routes)
     return app
 
 

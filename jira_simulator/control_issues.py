@@ -1,0 +1,94 @@
+"""Behind the curtain, the part about issues and calls; `control` says what there is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from jira_simulator.control import hosted_of
+from jira_simulator.hosting import Hosted
+from jira_simulator.model import Issue, JiraError
+
+routes = web.RouteTableDef()
+
+
+def _issue(request: web.Request) -> tuple[Hosted, Issue]:
+    hosted = hosted_of(request)
+    issue = hosted.site.issue(request.match_info["issue"])
+    if issue is None:
+        raise JiraError(404, "There is no such issue.")
+    return hosted, issue
+
+
+@routes.get("/control/{site}/issues")
+async def dump(request: web.Request) -> web.Response:
+    return web.json_response([_everything(issue) for issue in hosted_of(request).site.issues.values()])
+
+
+def _everything(issue: Issue) -> dict[str, Any]:
+    return {
+        "id": str(issue.id),
+        "key": issue.key,
+        "project": issue.project.key,
+        "type": issue.type.name,
+        "summary": issue.summary,
+        "description": issue.description,
+        "labels": issue.labels,
+        "priority": issue.priority,
+        "status": issue.status.name,
+        "creator": issue.creator.name,
+        "updated": issue.updated.isoformat(),
+        "properties": issue.properties,
+        "comments": [
+            {"id": str(each.id), "author": each.author.name, "body": each.body, "properties": each.properties}
+            for each in issue.comments
+        ],
+        "attachments": [
+            {
+                "id": str(each.id),
+                "filename": each.filename,
+                "author": each.author.name,
+                "size": len(each.content),
+                "sha256": hashlib.sha256(each.content).hexdigest(),
+            }
+            for each in issue.attachments
+        ],
+        "links": [{"globalId": each.global_id, **each.body} for each in issue.links],
+        "history": [
+            {"id": str(each.id), "author": each.author.name, "field": change.field, "to": change.after_text}
+            for each in issue.histories
+            for change in each.changes
+        ],
+    }
+
+
+@routes.post("/control/{site}/issues/{issue}/move")
+async def move(request: web.Request) -> web.Response:
+    hosted, issue = _issue(request)
+    project = hosted.site.project((await request.json())["project"])
+    if project is None:
+        raise JiraError(404, "There is no such project.")
+    hosted.site.move(issue.creator, issue, project)
+    return web.json_response({"key": issue.key})
+
+
+@routes.delete("/control/{site}/issues/{issue}")
+async def delete(request: web.Request) -> web.Response:
+    hosted, issue = _issue(request)
+    hosted.site.delete(issue)
+    return web.Response(status=204)
+
+
+@routes.get("/control/{site}/calls")
+async def calls(request: web.Request) -> web.Response:
+    since = int(request.query.get("since", 0))
+    return web.json_response([asdict(each) for each in hosted_of(request).calls if each.n > since])
+
+
+@routes.delete("/control/{site}/calls")
+async def forget_calls(request: web.Request) -> web.Response:
+    hosted_of(request).calls.clear()
+    return web.Response(status=204)
