@@ -102,9 +102,12 @@ class Representation:
             ways = issue.project.workflow.ways_from(issue.status)
             bean["transitions"] = [self.transition(each) for each in ways]
         if properties:
-            wanted = issue.properties if "*all" in properties else properties
-            bean["properties"] = {key: issue.properties[key] for key in wanted if key in issue.properties}
+            bean["properties"] = self.properties(issue, properties)
         return bean
+
+    def properties(self, issue: Issue, names: list[str]) -> dict[str, Any]:
+        wanted = issue.properties if "*all" in names else names
+        return {key: issue.properties[key] for key in wanted if key in issue.properties}
 
     def _fields(self, issue: Issue, wanted: list[str]) -> dict[str, Any]:
         everything: dict[str, Callable[[], Any]] = {

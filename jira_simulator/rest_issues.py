@@ -9,7 +9,7 @@ from aiohttp import web
 
 from jira_simulator.hosting import Call
 from jira_simulator.model import Issue, JiraError
-from jira_simulator.rest_site import API, answer, call_of
+from jira_simulator.rest_site import API, INVALID, answer, call_of
 
 routes = web.RouteTableDef()
 BULK_READ = 100
@@ -67,7 +67,7 @@ async def bulk_fetch(request: web.Request) -> web.Response:
     body = await call.json()
     wanted = body.get("issueIdsOrKeys") or []
     if set(body) - BULK_READ_KEYS or not isinstance(body.get("expand", []), list):
-        raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+        raise JiraError(400, INVALID)
     if not 0 < len(wanted) <= BULK_READ:
         raise JiraError(400, f"Between 1 and {BULK_READ} issues can be fetched at once.")
     found = {issue.id: issue for each in wanted if (issue := call.site.issue(str(each)))} if call.user else {}

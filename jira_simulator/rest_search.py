@@ -12,13 +12,14 @@ from jira_simulator import jql
 from jira_simulator.hosting import Call
 from jira_simulator.index import Entry
 from jira_simulator.model import JiraError
-from jira_simulator.rest_site import API, PAGE, answer, call_of
+from jira_simulator.rest_site import API, INVALID, PAGE, answer, call_of
 
 routes = web.RouteTableDef()
 LIGHT_FIELDS = frozenset({"id", "key", "updated", "created", "status"})
 CLOUD_PAGE_LIMITS = (5000, 100)
 DATA_CENTER_PAGE_LIMIT = 1000
 SEARCH_CHANGELOG = 40
+MOST_PROPERTIES = 5
 REMOVED = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API."
 
 
@@ -34,7 +35,7 @@ async def cloud_search(request: web.Request) -> web.Response:
     limit = CLOUD_PAGE_LIMITS[0] if LIGHT_FIELDS.issuperset(fields) else CLOUD_PAGE_LIMITS[1]
     most = min(wanted["maxResults"], limit)
     page: dict[str, Any] = {
-        "issues": [_found(call, entry, fields, wanted["expand"]) for entry in found[start : start + most]],
+        "issues": [_found(call, entry, fields, wanted) for entry in found[start : start + most]],
         "isLast": start + most >= len(found),
     }
     if not page["isLast"]:
@@ -51,7 +52,7 @@ async def data_center_search(request: web.Request) -> web.Response:
     found = _find(call, wanted["jql"], must_be_bounded=False)
     start, most = wanted["startAt"], min(wanted["maxResults"], DATA_CENTER_PAGE_LIMIT)
     fields = wanted["fields"] or ["*navigable"]
-    issues = [_found(call, entry, fields, wanted["expand"]) for entry in found[start : start + most]]
+    issues = [_found(call, entry, fields, wanted) for entry in found[start : start + most]]
     return answer({"startAt": start, "maxResults": most, "total": len(found), "issues": issues})
 
 
@@ -62,15 +63,19 @@ async def _search_parameters(call: Call) -> dict[str, Any]:
         given = dict(call.request.query)
     else:
         raise JiraError(405, "Method Not Allowed")
-    expand = given.get("expand") or ""
-    names = given.get("fields") or []
-    if call.request.method == "POST" and call.site.is_cloud and not isinstance(expand, str):
-        raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    expand, properties = given.get("expand") or "", given.get("properties") or []
+    # Here alone, what is to be expanded is text; whatever else there are several of is a list.
+    has_the_types = isinstance(expand, str) and isinstance(properties, list)
+    if call.request.method == "POST" and call.site.is_cloud and not has_the_types:
+        raise JiraError(400, INVALID)
+    if len(_names(properties)) > MOST_PROPERTIES:
+        raise JiraError(400, f"At most {MOST_PROPERTIES} properties can be asked for.")
     try:
         return {
             "jql": given.get("jql") or "",
-            "fields": names.split(",") if isinstance(names, str) else list(names),
-            "expand": set(expand.split(",") if isinstance(expand, str) else expand),
+            "fields": _names(given.get("fields") or []),
+            "expand": set(_names(expand)),
+            "properties": _names(properties),
             "startAt": max(0, int(given.get("startAt", 0))),
             # A page of none would have a next page for ever.
             "maxResults": max(1 if call.site.is_cloud else 0, int(given.get("maxResults", PAGE))),
@@ -78,6 +83,10 @@ async def _search_parameters(call: Call) -> dict[str, Any]:
         }
     except (TypeError, ValueError):
         raise JiraError(400, "startAt and maxResults must be numbers.") from None
+
+
+def _names(given: str | list[str]) -> list[str]:
+    return given.split(",") if isinstance(given, str) else list(given)
 
 
 def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
@@ -90,19 +99,27 @@ def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
     return query.run(call.hosted.index.entries(query.projects))
 
 
-def _found(call: Call, entry: Entry, fields: list[str], expand: set[str]) -> dict[str, Any]:
+def _found(call: Call, entry: Entry, fields: list[str], wanted: dict[str, Any]) -> dict[str, Any]:
     """Show what search knows: times are the index's own, which may be behind the truth."""
-    issue = call.site.issues.get(entry.id)
-    if fields == ["id"]:
-        return {"id": str(entry.id)}
+    issue, properties = call.site.issues.get(entry.id), wanted["properties"]
     if issue is None:  # deleted, but the index does not know yet
-        known = {"updated": call.show.time(entry.updated), "created": call.show.time(entry.created)}
-        return {"id": str(entry.id), "key": entry.key, "fields": {each: known.get(each) for each in fields}}
+        bean = _forgotten(call, entry, fields)
+        return {**bean, "properties": {}} if properties else bean
+    if fields == ["id"]:
+        bean = {"id": str(entry.id)}
+        return {**bean, "properties": call.show.properties(issue, properties)} if properties else bean
     limit = call.changelog_limit(SEARCH_CHANGELOG)
-    bean = call.show.issue(issue, fields, expand, [], changelog_limit=limit)
+    bean = call.show.issue(issue, fields, wanted["expand"], properties, changelog_limit=limit)
     if "updated" in bean["fields"] and call.site.is_cloud:
         bean["fields"]["updated"] = call.show.time(entry.updated)
     return bean
+
+
+def _forgotten(call: Call, entry: Entry, fields: list[str]) -> dict[str, Any]:
+    if fields == ["id"]:
+        return {"id": str(entry.id)}
+    known = {"updated": call.show.time(entry.updated), "created": call.show.time(entry.created)}
+    return {"id": str(entry.id), "key": entry.key, "fields": {each: known.get(each) for each in fields}}
 
 
 def _token(start: int, text: str) -> str:

@@ -12,6 +12,7 @@ from jira_simulator.model import JiraError
 routes = web.RouteTableDef()
 API = "/{site}/rest/api/2"
 PAGE = 50
+INVALID = "Invalid request payload. Refer to the REST API documentation and try again."
 
 
 def call_of(request: web.Request) -> Call:

@@ -33,6 +33,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int]] = [
     ("GET", "/issue/createmeta/SUP/issuetypes/{type}", None, 200),
     ("GET", "/search/jql?jql=project+%3D+SUP&fields=*all&expand=changelog", None, 200),
     ("POST", "/search/jql", {"jql": "project = SUP", "fields": ["updated"], "maxResults": 1}, 200),
+    ("POST", "/search/jql", {"jql": "project = SUP", "fields": ["updated"], "properties": ["p"]}, 200),
     ("POST", "/search/jql", {"jql": "ORDER BY key"}, 400),
     ("POST", "/issue/bulkfetch", {"issueIdsOrKeys": ["SUP-1"], "fields": ["*all"], "expand": ["changelog"]}, 200),
     ("POST", "/issue", {"fields": {"project": {"key": "SUP"}, "issuetype": {"name": "Bug"}, "summary": "x"}}, 201),
