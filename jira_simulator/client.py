@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -40,6 +41,13 @@ class Control:
 
     def rotate_token(self, site: str, user: str, token: str) -> None:
         self._ask("POST", f"/control/{site}/tokens", json={"user": user, "token": token})
+
+    def permissions(
+        self, site: str, user: str, project: str, revoke: Sequence[str] = (), grant: Sequence[str] = ()
+    ) -> None:
+        """Take permissions away from a user in a project, or give them back; everybody has all to begin with."""
+        body = {"user": user, "project": project, "revoke": list(revoke), "grant": list(grant)}
+        self._ask("POST", f"/control/{site}/permissions", json=body)
 
     def time_zone(self, site: str, user: str, zone: str) -> None:
         self._ask("POST", f"/control/{site}/users/{user}", json={"timeZone": zone})

@@ -8,6 +8,7 @@ POST   /control/{site}/index                {"lag": seconds, "hold": true|false,
 POST   /control/{site}/clock                {"offset": seconds}
 POST   /control/{site}/settings             {"latency": seconds, "uploadLimit": bytes, "linksCountAsUpdates": …}
 POST   /control/{site}/tokens               {"user": name, "token": text}
+POST   /control/{site}/permissions          {"user": name, "project": key, "revoke": [names], "grant": [names]}
 POST   /control/{site}/users/{user}         {"timeZone": name}
 POST   /control/{site}/issues/{key}/move    {"project": key}
 DELETE /control/{site}/issues/{key}         delete an issue
@@ -23,7 +24,7 @@ from datetime import timedelta
 from aiohttp import web
 from pydantic import ValidationError
 
-from jira_simulator import seed
+from jira_simulator import permissions, seed
 from jira_simulator.faults import Fault
 from jira_simulator.hosting import Hosted
 from jira_simulator.model import JiraError
@@ -108,6 +109,18 @@ async def set_token(request: web.Request) -> web.Response:
     if wanted.get("user") not in tokens or not wanted.get("token"):
         raise JiraError(400, f"Name a user, one of {', '.join(tokens)}, and a token.")
     tokens[wanted["user"]] = wanted["token"]
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/permissions")
+async def set_permissions(request: web.Request) -> web.Response:
+    site, wanted = hosted_of(request).site, await request.json()
+    user, project = site.users.get(wanted.get("user")), site.project(str(wanted.get("project")))
+    revoke, grant = wanted.get("revoke", ()), wanted.get("grant", ())
+    if user is None or project is None or not set(permissions.IDS).issuperset([*revoke, *grant]):
+        known = ", ".join([*site.users, *site.projects, *permissions.IDS])
+        raise JiraError(400, f"Name a user, a project, and permissions to revoke or grant, out of {known}.")
+    site.permissions.change(user, project, revoke=revoke, grant=grant)
     return web.Response(status=204)
 
 

@@ -14,7 +14,8 @@ from lark import Lark, Token, Transformer
 from lark.exceptions import LarkError, VisitError
 
 from jira_simulator.index import Entry
-from jira_simulator.model import JiraError, User
+from jira_simulator.model import JiraError, Project, User
+from jira_simulator.permissions import BROWSE_PROJECTS
 from jira_simulator.state import Site
 
 GRAMMAR = r"""
@@ -248,9 +249,12 @@ class _Builder(Transformer[Token, Any]):
 
     def _project(self, text: str) -> str:
         project = self._site.project(text)
-        if project is None:
+        if project is None or not self._sees(project):
             raise JiraError(400, f"The value '{text}' does not exist for the field 'project'.")
         return project.id
+
+    def _sees(self, project: Project) -> bool:
+        return self._site.permissions.allow(self._user, BROWSE_PROJECTS, project)
 
     def _id(self, text: str) -> int:
         if not text.isdigit():
@@ -259,7 +263,8 @@ class _Builder(Transformer[Token, Any]):
 
     def _key(self, text: str) -> tuple[str, int]:
         project, _, number = text.upper().rpartition("-")
-        if not number.isdigit() or self._site.issue(text) is None:
+        issue = self._site.issue(text)
+        if not number.isdigit() or issue is None or not self._sees(issue.project):
             raise JiraError(400, f"An issue with key '{text}' does not exist for field 'key'.")
         return project, int(number)
 

@@ -86,6 +86,7 @@ class History:
 @dataclass
 class Comment:
     id: int
+    issue_id: int
     author: User
     body: str
     created: datetime
@@ -96,6 +97,7 @@ class Comment:
 @dataclass(frozen=True)
 class Attachment:
     id: int
+    issue_id: int
     filename: str
     mime_type: str
     content: bytes

@@ -21,6 +21,7 @@ from jira_simulator.model import (
     Transition,
     User,
 )
+from jira_simulator.permissions import TRANSITION_ISSUES
 from jira_simulator.state import Site
 
 CATEGORIES = {
@@ -34,7 +35,7 @@ class Representation:
     """Shows one site's things to one user: links begin with `base`, times are in the user's zone."""
 
     def __init__(self, site: Site, base: str, viewer: User | None) -> None:
-        self._site, self._base = site, base
+        self._site, self._base, self._viewer = site, base, viewer
         self._api = f"{base}/rest/api/2"
         self._zone = ZoneInfo(viewer.time_zone if viewer else "Etc/UTC")
 
@@ -99,8 +100,7 @@ class Representation:
         if "changelog" in expand:
             bean["changelog"] = self.changelog(issue, changelog_limit)
         if "transitions" in expand:
-            ways = issue.project.workflow.ways_from(issue.status)
-            bean["transitions"] = [self.transition(each) for each in ways]
+            bean["transitions"] = self.transitions(issue)
         if properties:
             bean["properties"] = self.properties(issue, properties)
         return bean
@@ -155,6 +155,12 @@ class Representation:
         ]
         created = self.time(history.created)
         return {"id": str(history.id), "author": self.user(history.author), "created": created, "items": items}
+
+    def transitions(self, issue: Issue) -> list[dict[str, Any]]:
+        """Return the ways that are open now to whoever looks."""
+        if not self._site.permissions.allow(self._viewer, TRANSITION_ISSUES, issue.project):
+            return []
+        return [self.transition(each) for each in issue.project.workflow.ways_from(issue.status)]
 
     def transition(self, transition: Transition) -> dict[str, Any]:
         return {

@@ -96,7 +96,14 @@ def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
     query = jql.parse(text, call.site, call.user)
     if must_be_bounded and not query.is_bounded:
         raise JiraError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction.")
-    return query.run(call.hosted.index.entries(query.projects))
+    found, hidden = query.run(call.hosted.index.entries(query.projects)), call.site.permissions.hidden_from(call.user)
+    return [entry for entry in found if not _is_hidden(call, entry, hidden)] if hidden else found
+
+
+def _is_hidden(call: Call, entry: Entry, projects: frozenset[str]) -> bool:
+    """Where the issue is in truth, and where the index believes it, must both be seen."""
+    issue = call.site.issues.get(entry.id)
+    return entry.project in projects or (issue is not None and issue.project.id in projects)
 
 
 def _found(call: Call, entry: Entry, fields: list[str], wanted: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from jira_simulator import permissions
 from jira_simulator.hosting import CALL, Call
-from jira_simulator.model import JiraError
+from jira_simulator.model import JiraError, Project
 
 routes = web.RouteTableDef()
 API = "/{site}/rest/api/2"
@@ -48,7 +49,7 @@ async def server_info(request: web.Request) -> web.Response:
 @routes.get(f"{API}/project")
 async def projects(request: web.Request) -> web.Response:
     call = call_of(request)
-    return answer([call.show.project(each) for each in call.site.projects.values()] if call.user else [])
+    return answer([call.show.project(each) for each in call.projects()])
 
 
 @routes.get(f"{API}/project/search")
@@ -56,9 +57,42 @@ async def project_search(request: web.Request) -> web.Response:
     call = call_of(request)
     if not call.site.is_cloud:
         raise JiraError(404, "No project could be found with key 'search'.")
-    found = [call.show.project(each) for each in call.site.projects.values()] if call.user else []
+    found = [call.show.project(each) for each in call.projects()]
     page = {"startAt": 0, "maxResults": PAGE, "total": len(found), "isLast": True}
     return answer({**page, "values": found})
+
+
+@routes.get(f"{API}/mypermissions")
+async def my_permissions(request: web.Request) -> web.Response:
+    call = call_of(request)
+    projects, known = _permission_context(call), permissions.IDS
+    names = [name for name in request.query.get("permissions", "").split(",") if name]
+    if not names and call.site.is_cloud:
+        raise JiraError(400, "The 'permissions' query parameter is required.")
+    if unknown := [name for name in names if name not in known]:
+        raise JiraError(400, f"Unrecognized permission: {', '.join(unknown)}")
+    return answer({"permissions": {name: _permission(call, name, projects) for name in names or known}})
+
+
+def _permission_context(call: Call) -> list[Project]:
+    """Return the projects of which one is enough; all of them unless the caller names one, or an issue."""
+    query, projects = call.request.query, list(call.site.projects.values())
+    if reference := query.get("projectId") or query.get("projectKey"):
+        projects = [call.project_named(reference)]
+    elif reference := query.get("issueId") or query.get("issueKey"):
+        projects = [call.issue_named(reference).project]
+    return projects
+
+
+def _permission(call: Call, name: str, projects: list[Project]) -> dict[str, Any]:
+    return {
+        "id": permissions.IDS[name],
+        "key": name,
+        "name": name.replace("_", " ").title(),
+        "type": "PROJECT",
+        "description": "",
+        "havePermission": any(call.may(name, each) for each in projects),
+    }
 
 
 @routes.get(API + "/project/{project}")

@@ -26,6 +26,7 @@ from jira_simulator.model import (
     Status,
     User,
 )
+from jira_simulator.permissions import Permissions
 
 CLOUD = "cloud"
 DATA_CENTER = "data_center"
@@ -46,6 +47,7 @@ class Site:
         self.comments: dict[int, Comment] = {}
         self.attachments: dict[int, Attachment] = {}
         self.upload_limit = 10 * 1024 * 1024
+        self.permissions = Permissions()
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
         self.media_token = secrets.token_urlsafe(16)
@@ -76,15 +78,20 @@ class Site:
             return self.issues.get(int(key_or_id))
         return self.keys.get(key_or_id.upper())
 
-    # What people and programs do
-
-    def create(self, user: User, fields: dict[str, Any], properties: Iterable[dict[str, Any]] = ()) -> Issue:
-        """Create an issue from Jira's own `fields`. Raises JiraError, with all that is wrong with them."""
+    def project_in(self, fields: dict[str, Any]) -> Project:
+        """Return the project in which an issue with these `fields` is to be created. Raises JiraError."""
         screens.check_objects(fields)
         reference = fields.get("project") or {}
         project = self.project(str(reference.get("id") or reference.get("key") or ""))
         if project is None:
             raise JiraError(400, project="Specify a valid project ID or key")
+        return project
+
+    # What people and programs do
+
+    def create(self, user: User, fields: dict[str, Any], properties: Iterable[dict[str, Any]] = ()) -> Issue:
+        """Create an issue from Jira's own `fields`. Raises JiraError, with all that is wrong with them."""
+        project = self.project_in(fields)
         issue_type = screens.type_named(project, fields.get("issuetype") or {})
         screens.check_fields(project, fields, issue_type)
         project.last_number += 1
@@ -157,14 +164,14 @@ class Site:
         if body is None or not body.strip():
             raise JiraError(400, comment="Comment body can not be empty!")
         values = {each["key"]: each["value"] for each in properties}
-        comment = Comment(self.new_id(), user, body, self.now(), values, visibility)
+        comment = Comment(self.new_id(), issue.id, user, body, self.now(), values, visibility)
         issue.comments.append(comment)
         self.comments[comment.id] = comment
         self.touch(issue)
         return comment
 
     def attach(self, user: User, issue: Issue, filename: str, mime_type: str, content: bytes) -> Attachment:
-        attachment = Attachment(self.new_id(), filename, mime_type, content, user, self.now())
+        attachment = Attachment(self.new_id(), issue.id, filename, mime_type, content, user, self.now())
         issue.attachments.append(attachment)
         self.attachments[attachment.id] = attachment
         self._changed(user, issue, [Change("Attachment", None, None, str(attachment.id), filename)])

@@ -26,6 +26,8 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int]] = [
     ("GET", "/project/NOPE", None, 404),
     ("GET", "/project/SUP/statuses", None, 200),
     ("GET", "/status", None, 200),
+    ("GET", "/mypermissions?projectKey=SUP&permissions=EDIT_ISSUES", None, 200),
+    ("GET", "/mypermissions", None, 400),
     ("GET", "/priority", None, 200),
     ("GET", "/field", None, 200),
     ("GET", "/attachment/meta", None, 200),
