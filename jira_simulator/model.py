@@ -41,6 +41,11 @@ class Workflow:
     initial: Status
     transitions: tuple[Transition, ...]
 
+    def has(self, status: Status) -> bool:
+        named = (each.sources for each in self.transitions if each.sources)
+        targets = (each.target for each in self.transitions)
+        return status in (self.initial, *targets) or any(status.name in names for names in named)
+
     def ways_from(self, status: Status) -> list[Transition]:
         return [each for each in self.transitions if each.sources is None or status.name in each.sources]
 

@@ -148,8 +148,7 @@ class Site:
             raise JiraError(400, **{name: screens.NOT_ON_SCREEN.format(name) for name in strange})
         if missing := [name for name in way.required_fields if not fields.get(name)]:
             raise JiraError(400, **{name: f"{name.capitalize()} is required." for name in missing})
-        before, issue.status = issue.status, way.target
-        self._changed(user, issue, [Change("status", before.id, before.name, way.target.id, way.target.name)])
+        self._changed(user, issue, [_enter(issue, way.target)])
 
     def comment(
         self,
@@ -190,11 +189,17 @@ class Site:
         return link, known is None
 
     def move(self, user: User, issue: Issue, project: Project) -> None:
-        """Move an issue to another project: it keeps its id and gets a new key; the old key still finds it."""
+        """Move an issue to another project: it keeps its id and gets a new key; the old key still finds it.
+
+        A status that the other workflow does not have becomes that workflow's first.
+        """
         project.last_number += 1
         before, issue.key, issue.project = issue.key, f"{project.key}-{project.last_number}", project
         self.keys[issue.key] = issue
-        self._changed(user, issue, [Change("Key", None, before, None, issue.key)])
+        changes = [Change("Key", None, before, None, issue.key)]
+        if not project.workflow.has(issue.status):
+            changes.append(_enter(issue, project.workflow.initial))
+        self._changed(user, issue, changes)
 
     def delete(self, issue: Issue) -> None:
         del self.issues[issue.id]
@@ -215,6 +220,11 @@ class Site:
             return
         self.touch(issue)
         issue.histories.append(History(self.new_id(), user, issue.updated, tuple(changes)))
+
+
+def _enter(issue: Issue, status: Status) -> Change:
+    before, issue.status = issue.status, status
+    return Change("status", before.id, before.name, status.id, status.name)
 
 
 def _text(value: Any) -> str | None:
