@@ -68,6 +68,11 @@ class Control:
     def issue(self, site: str, key: str) -> dict[str, Any]:
         return next(each for each in self.issues(site) if each["key"] == key)
 
+    def deleted(self, site: str) -> list[dict[str, Any]]:
+        """Return id, key, project and properties of the issues that were deleted, in that order."""
+        gone: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/deleted")
+        return gone
+
     def calls(self, site: str, since: int = 0) -> list[dict[str, Any]]:
         calls: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/calls", params={"since": since})
         return calls

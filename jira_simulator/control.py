@@ -12,6 +12,7 @@ POST   /control/{site}/permissions          {"user": name, "project": key, "revo
 POST   /control/{site}/users/{user}         {"timeZone": name}
 POST   /control/{site}/issues/{key}/move    {"project": key}
 DELETE /control/{site}/issues/{key}         delete an issue
+GET    /control/{site}/deleted              id, key, project and properties of every issue that was deleted
 GET    /control/{site}/calls?since=n        the calls that reached the site; DELETE forgets them
 """
 

@@ -40,10 +40,17 @@ def _everything(issue: Issue) -> dict[str, Any]:
         "priority": issue.priority,
         "status": issue.status.name,
         "creator": issue.creator.name,
+        "created": issue.created.isoformat(),
         "updated": issue.updated.isoformat(),
         "properties": issue.properties,
         "comments": [
-            {"id": str(each.id), "author": each.author.name, "body": each.body, "properties": each.properties}
+            {
+                "id": str(each.id),
+                "author": each.author.name,
+                "created": each.created.isoformat(),
+                "body": each.body,
+                "properties": each.properties,
+            }
             for each in issue.comments
         ],
         "attachments": [
@@ -58,7 +65,14 @@ def _everything(issue: Issue) -> dict[str, Any]:
         ],
         "links": [{"globalId": each.global_id, **each.body} for each in issue.links],
         "history": [
-            {"id": str(each.id), "author": each.author.name, "field": change.field, "to": change.after_text}
+            {
+                "id": str(each.id),
+                "author": each.author.name,
+                "created": each.created.isoformat(),
+                "field": change.field,
+                "from": change.before_text,
+                "to": change.after_text,
+            }
             for each in issue.histories
             for change in each.changes
         ],
@@ -80,6 +94,12 @@ async def delete(request: web.Request) -> web.Response:
     hosted, issue = _issue(request)
     hosted.site.delete(issue)
     return web.Response(status=204)
+
+
+@routes.get("/control/{site}/deleted")
+async def deleted(request: web.Request) -> web.Response:
+    gone = hosted_of(request).site.deleted
+    return web.json_response([{**asdict(each), "id": str(each.id)} for each in gone])
 
 
 @routes.get("/control/{site}/calls")

@@ -136,6 +136,17 @@ class Issue:
     attachments: list[Attachment] = field(default_factory=list)
     links: list[RemoteLink] = field(default_factory=list)
     histories: list[History] = field(default_factory=list)
+    former_keys: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DeletedIssue:
+    """What is remembered of an issue that is gone."""
+
+    id: int
+    key: str
+    project: str
+    properties: dict[str, Any]
 
 
 class JiraError(Exception):

@@ -18,6 +18,7 @@ from jira_simulator.model import (
     Attachment,
     Change,
     Comment,
+    DeletedIssue,
     History,
     Issue,
     JiraError,
@@ -44,6 +45,7 @@ class Site:
         self.projects: dict[str, Project] = {}
         self.issues: dict[int, Issue] = {}
         self.keys: dict[str, Issue] = {}
+        self.deleted: list[DeletedIssue] = []
         self.comments: dict[int, Comment] = {}
         self.attachments: dict[int, Attachment] = {}
         self.upload_limit = 10 * 1024 * 1024
@@ -195,6 +197,7 @@ class Site:
         """
         project.last_number += 1
         before, issue.key, issue.project = issue.key, f"{project.key}-{project.last_number}", project
+        issue.former_keys.append(before)
         self.keys[issue.key] = issue
         changes = [Change("Key", None, before, None, issue.key)]
         if not project.workflow.has(issue.status):
@@ -207,7 +210,9 @@ class Site:
             del self.comments[comment.id]
         for attachment in issue.attachments:
             del self.attachments[attachment.id]
-        self.keys = {key: each for key, each in self.keys.items() if each is not issue}
+        for key in (issue.key, *issue.former_keys):
+            del self.keys[key]
+        self.deleted.append(DeletedIssue(issue.id, issue.key, issue.project.key, issue.properties))
         self.on_change(issue, True)
 
     def touch(self, issue: Issue) -> None:

@@ -1,0 +1,47 @@
+"""Behind the curtain: what tests and benchmarks are told, and what they can arrange."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Jira
+
+
+def test_a_change_is_told_with_its_time_and_what_was_before(jira: Jira) -> None:
+    key = jira.create()
+    jira.move(key, "Will Do")
+    issue = jira.control.issue(jira.name, key)
+    [entry] = issue["history"]
+    assert (entry["field"], entry["from"], entry["to"]) == ("status", "Open", "Will Do")
+    created, changed = datetime.fromisoformat(issue["created"]), datetime.fromisoformat(entry["created"])
+    assert created < changed == datetime.fromisoformat(issue["updated"])
+
+
+def test_a_comment_is_told_with_its_time(jira: Jira) -> None:
+    key = jira.create()
+    jira.http.post(f"/issue/{key}/comment", json={"body": "text"}).raise_for_status()
+    issue = jira.control.issue(jira.name, key)
+    [comment] = issue["comments"]
+    created = datetime.fromisoformat(comment["created"])
+    assert datetime.fromisoformat(issue["created"]) <= created <= datetime.fromisoformat(issue["updated"])
+
+
+def test_what_was_deleted_is_remembered(jira: Jira) -> None:
+    first, second = jira.create(), jira.create(project="DEV")
+    jira.http.put(f"/issue/{first}/properties/mark", json={"of": 1}).raise_for_status()
+    identity = jira.read(first)["id"]
+    assert jira.control.deleted(jira.name) == []
+    jira.control.delete(jira.name, first)
+    jira.http.delete(f"/issue/{second}").raise_for_status()
+    gone, other = jira.control.deleted(jira.name)
+    assert gone == {"id": identity, "key": first, "project": "SUP", "properties": {"mark": {"of": 1}}}
+    assert other["key"] == second
+
+
+def test_an_issue_that_had_several_keys_is_gone_by_all_of_them(jira: Jira) -> None:
+    first = jira.create()
+    second = jira.control.move(jira.name, first, "DEV")
+    jira.control.delete(jira.name, second)
+    assert [jira.http.get(f"/issue/{key}").status_code for key in (first, second)] == [404, 404]
