@@ -68,6 +68,15 @@ class Control:
     def issue(self, site: str, key: str) -> dict[str, Any]:
         return next(each for each in self.issues(site) if each["key"] == key)
 
+    def delete_project(self, site: str, key: str) -> None:
+        """Delete a project with all its issues."""
+        self._ask("DELETE", f"/control/{site}/projects/{key}")
+
+    def counts(self, site: str) -> dict[str, int]:
+        """Return how many issues each project has, by its key; cheap, for waiting."""
+        counts: dict[str, int] = self._ask("GET", f"/control/{site}/counts")
+        return counts
+
     def deleted(self, site: str) -> list[dict[str, Any]]:
         """Return id, key, project and properties of the issues that were deleted, in that order."""
         gone: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/deleted")

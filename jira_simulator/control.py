@@ -12,6 +12,8 @@ POST   /control/{site}/permissions          {"user": name, "project": key, "revo
 POST   /control/{site}/users/{user}         {"timeZone": name}
 POST   /control/{site}/issues/{key}/move    {"project": key}
 DELETE /control/{site}/issues/{key}         delete an issue
+DELETE /control/{site}/projects/{key}       delete a project with all its issues
+GET    /control/{site}/counts               {project key: how many issues are in it}; cheap
 GET    /control/{site}/deleted              id, key, project and properties of every issue that was deleted
 GET    /control/{site}/calls?since=n        the calls that reached the site; DELETE forgets them
 """

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from jira_simulator.control import hosted_of
 from jira_simulator.hosting import Hosted
-from jira_simulator.model import Issue, JiraError
+from jira_simulator.model import Issue, JiraError, Project
+from jira_simulator.state import Site
 
 routes = web.RouteTableDef()
 
@@ -21,6 +22,13 @@ def _issue(request: web.Request) -> tuple[Hosted, Issue]:
     if issue is None:
         raise JiraError(404, "There is no such issue.")
     return hosted, issue
+
+
+def _project(site: Site, key: str) -> Project:
+    project = site.project(key)
+    if project is None:
+        raise JiraError(404, "There is no such project.")
+    return project
 
 
 @routes.get("/control/{site}/issues")
@@ -82,9 +90,7 @@ def _everything(issue: Issue) -> dict[str, Any]:
 @routes.post("/control/{site}/issues/{issue}/move")
 async def move(request: web.Request) -> web.Response:
     hosted, issue = _issue(request)
-    project = hosted.site.project((await request.json())["project"])
-    if project is None:
-        raise JiraError(404, "There is no such project.")
+    project = _project(hosted.site, (await request.json())["project"])
     hosted.site.move(issue.creator, issue, project)
     return web.json_response({"key": issue.key})
 
@@ -94,6 +100,19 @@ async def delete(request: web.Request) -> web.Response:
     hosted, issue = _issue(request)
     hosted.site.delete(issue)
     return web.Response(status=204)
+
+
+@routes.delete("/control/{site}/projects/{project}")
+async def delete_project(request: web.Request) -> web.Response:
+    site = hosted_of(request).site
+    site.delete_project(_project(site, request.match_info["project"]))
+    return web.Response(status=204)
+
+
+@routes.get("/control/{site}/counts")
+async def counts(request: web.Request) -> web.Response:
+    projects = hosted_of(request).site.projects.values()
+    return web.json_response({each.key: each.issue_count for each in projects})
 
 
 @routes.get("/control/{site}/deleted")

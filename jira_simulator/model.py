@@ -67,6 +67,7 @@ class Project:
     screen: tuple[str, ...]
     required: tuple[str, ...] = ()
     last_number: int = 0
+    issue_count: int = 0
 
 
 @dataclass(frozen=True)

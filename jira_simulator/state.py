@@ -97,6 +97,7 @@ class Site:
         issue_type = screens.type_named(project, fields.get("issuetype") or {})
         screens.check_fields(project, fields, issue_type)
         project.last_number += 1
+        project.issue_count += 1
         now = self.now()
         issue = Issue(
             id=self.new_id(),
@@ -195,6 +196,8 @@ class Site:
 
         A status that the other workflow does not have becomes that workflow's first.
         """
+        issue.project.issue_count -= 1
+        project.issue_count += 1
         project.last_number += 1
         before, issue.key, issue.project = issue.key, f"{project.key}-{project.last_number}", project
         issue.former_keys.append(before)
@@ -206,6 +209,7 @@ class Site:
 
     def delete(self, issue: Issue) -> None:
         del self.issues[issue.id]
+        issue.project.issue_count -= 1
         for comment in issue.comments:
             del self.comments[comment.id]
         for attachment in issue.attachments:
@@ -214,6 +218,12 @@ class Site:
             del self.keys[key]
         self.deleted.append(DeletedIssue(issue.id, issue.key, issue.project.key, issue.properties))
         self.on_change(issue, True)
+
+    def delete_project(self, project: Project) -> None:
+        """Delete a project with all its issues."""
+        for issue in [each for each in self.issues.values() if each.project is project]:
+            self.delete(issue)
+        del self.projects[project.key]
 
     def touch(self, issue: Issue) -> None:
         # Two changes within a millisecond are two changes.

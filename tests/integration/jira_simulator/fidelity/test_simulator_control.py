@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import httpx
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Jira
 
@@ -38,6 +41,40 @@ def test_what_was_deleted_is_remembered(jira: Jira) -> None:
     gone, other = jira.control.deleted(jira.name)
     assert gone == {"id": identity, "key": first, "project": "SUP", "properties": {"mark": {"of": 1}}}
     assert other["key"] == second
+
+
+def test_a_deleted_project_is_gone_with_all_its_issues(jira: Jira) -> None:
+    key, other = jira.create(), jira.create(project="DEV")
+    jira.control.delete_project(jira.name, "SUP")
+    paths = ["/project/SUP", f"/issue/{key}", f"/issue/{other}"]
+    assert [jira.http.get(path).status_code for path in paths] == [404, 404, 200]
+    assert jira.search("project = SUP").status_code == 400
+    assert jira.found("created >= -1d") == [other]
+    assert [each["key"] for each in jira.control.deleted(jira.name)] == [key]
+
+
+def test_search_forgets_a_deleted_project_no_sooner_than_the_index(jira: Jira) -> None:
+    key = jira.create()
+    jira.control.index(jira.name, hold=True)
+    jira.control.delete_project(jira.name, "SUP")
+    assert jira.found("created >= -1d") == [key]
+    jira.control.index(jira.name, hold=False)
+    assert jira.found("created >= -1d") == []
+
+
+def test_a_project_that_does_not_exist_cannot_be_deleted(jira: Jira) -> None:
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
+        jira.control.delete_project(jira.name, "NOPE")
+
+
+def test_issues_are_counted_by_project(jira: Jira) -> None:
+    first, second, _ = (jira.create() for _ in range(3))
+    assert jira.control.counts(jira.name) == {"SUP": 3, "DEV": 0, "RES": 0}
+    jira.control.move(jira.name, first, "DEV")
+    jira.control.delete(jira.name, second)
+    assert jira.control.counts(jira.name) == {"SUP": 1, "DEV": 1, "RES": 0}
+    jira.control.delete_project(jira.name, "DEV")
+    assert jira.control.counts(jira.name) == {"SUP": 1, "RES": 0}
 
 
 def test_an_issue_that_had_several_keys_is_gone_by_all_of_them(jira: Jira) -> None:
