@@ -68,6 +68,12 @@ class Control:
     def issue(self, site: str, key: str) -> dict[str, Any]:
         return next(each for each in self.issues(site) if each["key"] == key)
 
+    def create_many(self, site: str, project: str, count: int, **options: str) -> list[str]:
+        """Create `count` issues and return their keys; options are `status`, `summary` with {} for a number, `user`."""
+        body = {"project": project, "count": count, **options}
+        keys: list[str] = self._ask("POST", f"/control/{site}/issues/many", json=body, timeout=None)
+        return keys
+
     def delete_project(self, site: str, key: str) -> None:
         """Delete a project with all its issues."""
         self._ask("DELETE", f"/control/{site}/projects/{key}")
@@ -85,6 +91,11 @@ class Control:
     def calls(self, site: str, since: int = 0) -> list[dict[str, Any]]:
         calls: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/calls", params={"since": since})
         return calls
+
+    def call_summary(self, site: str) -> dict[str, Any]:
+        """Return how many calls there were since they were last forgotten, and how they ended, by endpoint."""
+        summary: dict[str, Any] = self._ask("GET", f"/control/{site}/calls/summary")
+        return summary
 
     def forget_calls(self, site: str) -> None:
         self._ask("DELETE", f"/control/{site}/calls")

@@ -10,12 +10,16 @@ POST   /control/{site}/settings             {"latency": seconds, "uploadLimit": 
 POST   /control/{site}/tokens               {"user": name, "token": text}
 POST   /control/{site}/permissions          {"user": name, "project": key, "revoke": [names], "grant": [names]}
 POST   /control/{site}/users/{user}         {"timeZone": name}
+POST   /control/{site}/issues/many          {"project": key, "count": n, "status": name, "summary": "issue {}",
+                                            "user": name}: create many issues; answers their keys
 POST   /control/{site}/issues/{key}/move    {"project": key}
 DELETE /control/{site}/issues/{key}         delete an issue
 DELETE /control/{site}/projects/{key}       delete a project with all its issues
 GET    /control/{site}/counts               {project key: how many issues are in it}; cheap
 GET    /control/{site}/deleted              id, key, project and properties of every issue that was deleted
-GET    /control/{site}/calls?since=n        the calls that reached the site; DELETE forgets them
+GET    /control/{site}/calls?since=n        the latest calls that reached the site; DELETE forgets them
+GET    /control/{site}/calls/summary        {"calls": n, "byEndpoint": {"POST /issue": {"201": n}}}: every call since
+                                            they were last forgotten; status 0 is a connection closed without an answer
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,7 @@ from jira_simulator.model import Issue, JiraError, Project
 from jira_simulator.state import Site
 
 routes = web.RouteTableDef()
+BATCH = 100
 
 
 def _issue(request: web.Request) -> tuple[Hosted, Issue]:
@@ -87,6 +89,22 @@ def _everything(issue: Issue) -> dict[str, Any]:
     }
 
 
+@routes.post("/control/{site}/issues/many")
+async def create_many(request: web.Request) -> web.Response:
+    site, wanted = hosted_of(request).site, await request.json()
+    project, name = _project(site, wanted["project"]), wanted.get("user") or next(iter(site.users))
+    if name not in site.users:
+        raise JiraError(400, f"There is no user {name}; there are {', '.join(site.users)}.")
+    summary, status = wanted.get("summary") or "issue {}", wanted.get("status") or project.workflow.initial.name
+    keys: list[str] = []
+    for number in range(1, int(wanted["count"]) + 1):
+        issue = site.create_in(site.users[name], project, summary.replace("{}", str(number)), status)
+        keys.append(issue.key)
+        if number % BATCH == 0:
+            await asyncio.sleep(0)  # others are served meanwhile
+    return web.json_response(keys, status=201)
+
+
 @routes.post("/control/{site}/issues/{issue}/move")
 async def move(request: web.Request) -> web.Response:
     hosted, issue = _issue(request)
@@ -123,8 +141,12 @@ async def deleted(request: web.Request) -> web.Response:
 
 @routes.get("/control/{site}/calls")
 async def calls(request: web.Request) -> web.Response:
-    since = int(request.query.get("since", 0))
-    return web.json_response([asdict(each) for each in hosted_of(request).calls if each.n > since])
+    return web.json_response(hosted_of(request).calls.since(int(request.query.get("since", 0))))
+
+
+@routes.get("/control/{site}/calls/summary")
+async def call_summary(request: web.Request) -> web.Response:
+    return web.json_response(hosted_of(request).calls.summary())
 
 
 @routes.delete("/control/{site}/calls")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
+from jira_simulator.call_log import CallLog
 from jira_simulator.faults import Fault, Faults
 from jira_simulator.index import Index
 from jira_simulator.model import Issue, JiraError, Project, User
@@ -17,22 +17,6 @@ from jira_simulator.permissions import BROWSE_PROJECTS, REFUSALS
 from jira_simulator.rate_limit import Buckets
 from jira_simulator.representation import Representation
 from jira_simulator.state import Site
-
-CALLS_KEPT = 100_000
-
-
-@dataclass
-class CallRecord:
-    """One call that reached the site. `endpoint` is its path with names for what varies."""
-
-    n: int
-    method: str
-    endpoint: str
-    path: str
-    user: str | None
-    status: int
-    at: str
-    bytes: int
 
 
 @dataclass
@@ -44,21 +28,17 @@ class Hosted:
     faults: Faults = field(default_factory=Faults)
     latency: float = 0.0
     buckets: Buckets = field(default_factory=Buckets)
-    calls: deque[CallRecord] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
-    call_count: int = 0
+    calls: CallLog = field(default_factory=CallLog)
 
     def __post_init__(self) -> None:
         self.index = Index(self.site)
 
     def record(self, request: web.Request, user: User | None, status: int, size: int) -> None:
-        """Status 0 stands for a connection that was closed without an answer; `size` is the answer's, in bytes."""
-        self.call_count += 1
         resource = request.match_info.route.resource
         endpoint = (resource.canonical if resource else request.path).removeprefix("/{site}")
         path = request.path.removeprefix(f"/{self.site.name}")
         name = user.name if user else None
-        at = self.site.now().isoformat(timespec="milliseconds")
-        self.calls.append(CallRecord(self.call_count, request.method, endpoint, path, name, status, at, size))
+        self.calls.add(request.method, endpoint, path, user=name, status=status, at=self.site.now(), size=size)
 
 
 @dataclass

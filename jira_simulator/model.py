@@ -49,6 +49,19 @@ class Workflow:
     def ways_from(self, status: Status) -> list[Transition]:
         return [each for each in self.transitions if each.sources is None or status.name in each.sources]
 
+    def shortest_way(self, start: Status, target: str) -> tuple[Transition, ...]:
+        """Return the steps into the status called `target`. Raises LookupError when no way leads there."""
+        ways: list[tuple[Transition, ...]] = [()]
+        seen = {start.name}
+        for way in ways:
+            here = way[-1].target if way else start
+            if here.name == target:
+                return way
+            onward = [each for each in self.ways_from(here) if each.target.name not in seen]
+            seen |= {each.target.name for each in onward}
+            ways += [(*way, each) for each in onward]
+        raise LookupError(f"no way leads from {start.name} to {target}")
+
 
 @dataclass(frozen=True)
 class IssueType:

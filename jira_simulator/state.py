@@ -31,6 +31,7 @@ from jira_simulator.permissions import Permissions
 
 CLOUD = "cloud"
 DATA_CENTER = "data_center"
+GIVEN: dict[str, Any] = {"labels": ["given"], "priority": {"name": "Medium"}}
 
 
 class Site:
@@ -118,6 +119,15 @@ class Site:
         self.on_change(issue, False)
         return issue
 
+    def create_in(self, user: User, project: Project, summary: str, status: str) -> Issue:
+        """Create an issue with as little as the project asks for, and bring it into `status`. Raises JiraError."""
+        first = next((each for each in project.types if not each.is_subtask), project.types[0])
+        required = {name: GIVEN.get(name, "given") for name in project.required}
+        fields = {"project": {"id": project.id}, "issuetype": {"id": first.id}, "summary": summary, **required}
+        issue = self.create(user, fields)
+        self.walk(user, issue, status)
+        return issue
+
     def edit(self, user: User, issue: Issue, fields: dict[str, Any], update: dict[str, Any]) -> None:
         """Change fields, and labels by `add`, `remove` and `set`."""
         screens.check_objects(fields)
@@ -152,6 +162,15 @@ class Site:
         if missing := [name for name in way.required_fields if not fields.get(name)]:
             raise JiraError(400, **{name: f"{name.capitalize()} is required." for name in missing})
         self._changed(user, issue, [_enter(issue, way.target)])
+
+    def walk(self, user: User, issue: Issue, status: str) -> None:
+        """Bring an issue into `status` by the shortest way that the workflow has."""
+        try:
+            way = issue.project.workflow.shortest_way(issue.status, status)
+        except LookupError as error:
+            raise JiraError(400, f"{issue.key}: {error}") from None
+        for step in way:
+            self.transition(user, issue, step.id, dict.fromkeys(step.required_fields, "given"))
 
     def comment(
         self,

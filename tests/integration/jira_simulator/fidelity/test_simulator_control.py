@@ -77,6 +77,40 @@ def test_issues_are_counted_by_project(jira: Jira) -> None:
     assert jira.control.counts(jira.name) == {"SUP": 1, "RES": 0}
 
 
+def test_many_issues_are_created_at_once_and_walk_into_their_status(jira: Jira) -> None:
+    keys = jira.control.create_many(jira.name, "DEV", 3, status="In Review", summary="number {}", user="yuki")
+    assert keys == ["DEV-1", "DEV-2", "DEV-3"]
+    issues = jira.control.issues(jira.name, "DEV")
+    assert [each["summary"] for each in issues] == ["number 1", "number 2", "number 3"]
+    assert {(each["creator"], each["status"]) for each in issues} == {("yuki", "In Review")}
+    assert [each["to"] for each in issues[2]["history"]] == ["In Progress", "In Review"]
+    assert jira.found("status = 'In Review' ORDER BY key") == keys
+
+
+def test_many_issues_are_what_the_project_s_first_user_and_status_make_of_them(jira: Jira) -> None:
+    jira.control.create_many(jira.name, "SUP", 1)
+    [issue] = jira.control.issues(jira.name)
+    assert (issue["creator"], issue["status"], issue["summary"]) == ("sync", "Open", "issue 1")
+
+
+@pytest.mark.parametrize("options", [{"status": "In Review"}, {"status": "Nope"}, {"user": "nobody"}])
+def test_many_issues_that_cannot_be_are_refused(jira: Jira, options: dict[str, str]) -> None:
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        jira.control.create_many(jira.name, "SUP", 2, **options)
+
+
+def test_calls_are_summed_up_by_endpoint_and_answer(jira: Jira) -> None:
+    key = jira.create()
+    jira.control.forget_calls(jira.name)
+    jira.read(key)
+    jira.http.get("/issue/SUP-99")
+    jira.http.get("/myself")
+    assert jira.control.call_summary(jira.name) == {
+        "calls": 3,
+        "byEndpoint": {"GET /issue/{issue}": {"200": 1, "404": 1}, "GET /myself": {"200": 1}},
+    }
+
+
 def test_an_issue_that_had_several_keys_is_gone_by_all_of_them(jira: Jira) -> None:
     first = jira.create()
     second = jira.control.move(jira.name, first, "DEV")
