@@ -4,7 +4,8 @@ POST   /control/sites                       add a site (a SiteSeed)
 GET    /control/{site}/issues               everything the site knows about its issues
 POST   /control/{site}/faults               switch a Fault on; answers its id
 DELETE /control/{site}/faults[/{id}]        switch one, or all, off
-POST   /control/{site}/index                {"lag": seconds, "hold": true|false, "hide": [keys], "show": [keys]}
+POST   /control/{site}/index                {"lag": seconds, "hold": true|false, "hide": [keys], "show": [keys],
+                                            "hideFor": {key: seconds, after which the issue is found again}}
 POST   /control/{site}/clock                {"offset": seconds}
 POST   /control/{site}/settings             {"latency": seconds, "uploadLimit": bytes, "linksCountAsUpdates": …}
 POST   /control/{site}/tokens               {"user": name, "token": text}
@@ -85,8 +86,10 @@ async def set_index(request: web.Request) -> web.Response:
     index = hosted.index
     index.lag = float(wanted.get("lag", index.lag))
     index.is_held = bool(wanted.get("hold", index.is_held))
-    index.hidden |= _ids(hosted, wanted.get("hide", ()))
-    index.hidden -= _ids(hosted, wanted.get("show", ()))
+    index.hide(_ids(hosted, wanted.get("hide", ())))
+    for key, seconds in wanted.get("hideFor", {}).items():
+        index.hide(_ids(hosted, [key]), float(seconds))
+    index.show(_ids(hosted, wanted.get("show", ())))
     return web.Response(status=204)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lark import Lark, Token, Transformer
+from lark import Lark, Token, Transformer, Tree
 from lark.exceptions import LarkError, VisitError
 
 from jira_simulator.index import Entry
@@ -66,12 +67,16 @@ class Condition:
 
 @dataclass(frozen=True)
 class Query:
-    """A parsed query: what matches, and the order. `is_bounded` tells whether it restricts anything."""
+    """A parsed query: what matches, and the order. `is_bounded` tells whether it restricts anything.
+
+    What a query finds that `is_steady` depends on the index alone, not on when it is asked.
+    """
 
     matches: Match
     order: tuple[tuple[Key, bool], ...]
     is_bounded: bool
     projects: frozenset[str] | None = None
+    is_steady: bool = True
 
     def run(self, entries: Sequence[Entry]) -> list[Entry]:
         found = [entry for entry in entries if self.matches(entry)]
@@ -83,7 +88,7 @@ class Query:
 def parse(text: str, site: Site, user: User) -> Query:
     """Raises JiraError 400 for anything that Jira would refuse, or that is not known here."""
     try:
-        tree = _grammar().parse(text)
+        tree = _tree(text)
     except LarkError as error:
         raise JiraError(400, f"Error in the JQL Query: {str(error).splitlines()[0]}") from None
     try:
@@ -95,29 +100,29 @@ def parse(text: str, site: Site, user: User) -> Query:
     return query
 
 
+@lru_cache(1000)
+def _tree(text: str) -> Tree[Token]:
+    return _grammar().parse(text)
+
+
 @lru_cache(1)
 def _grammar() -> Lark:
     return Lark(GRAMMAR, start="query", parser="lalr")
 
 
-def _number(entry: Entry) -> tuple[str, int]:
-    project, _, number = entry.key.rpartition("-")
-    return project, int(number)
-
-
 FIELDS: dict[str, Key] = {
-    "project": lambda entry: entry.project,
-    "status": lambda entry: entry.status.lower(),
-    "id": lambda entry: entry.id,
-    "key": _number,
-    "issuekey": _number,
-    "labels": lambda entry: entry.labels,
-    "creator": lambda entry: entry.creator,
-    "reporter": lambda entry: entry.creator,
-    "updated": lambda entry: entry.updated,
-    "created": lambda entry: entry.created,
-    "priority": lambda entry: entry.priority,
-    "description": lambda entry: entry.description,
+    "project": attrgetter("project"),
+    "status": attrgetter("status"),
+    "id": attrgetter("id"),
+    "key": attrgetter("number"),
+    "issuekey": attrgetter("number"),
+    "labels": attrgetter("labels"),
+    "creator": attrgetter("creator"),
+    "reporter": attrgetter("creator"),
+    "updated": attrgetter("updated"),
+    "created": attrgetter("created"),
+    "priority": attrgetter("priority"),
+    "description": attrgetter("description"),
 }
 ORDERED = {"id", "key", "issuekey", "updated", "created"}
 
@@ -127,7 +132,7 @@ class _Builder(Transformer[Token, Any]):
 
     def __init__(self, site: Site, user: User) -> None:
         super().__init__()
-        self._site, self._user = site, user
+        self._site, self._user, self._is_steady = site, user, True
 
     def query(self, parts: list[Any]) -> Query:
         expression, *order = parts
@@ -136,13 +141,16 @@ class _Builder(Transformer[Token, Any]):
             raise JiraError(400, "Too many fields in ORDER BY.")
         if expression is None:
             return Query(lambda _entry: True, orderings, is_bounded=False)
-        return Query(expression.holds, orderings, is_bounded=True, projects=expression.projects)
+        steady = self._is_steady
+        return Query(expression.holds, orderings, is_bounded=True, projects=expression.projects, is_steady=steady)
 
     def ordering(self, parts: list[Any]) -> tuple[Key, bool]:
         name, direction = parts
         return self._field(name), direction is not None and direction.upper() == "DESC"
 
     def any_of(self, parts: list[Condition]) -> Condition:
+        if len(parts) == 1:
+            return parts[0]
         known = [part.projects for part in parts if part.projects is not None]
         return Condition(
             lambda entry: any(part.holds(entry) for part in parts),
@@ -151,6 +159,8 @@ class _Builder(Transformer[Token, Any]):
         )
 
     def all_of(self, parts: list[Condition]) -> Condition:
+        if len(parts) == 1:
+            return parts[0]
         known = [part.projects for part in parts if part.projects is not None]
         return Condition(
             lambda entry: all(part.holds(entry) for part in parts),
@@ -273,6 +283,7 @@ class _Builder(Transformer[Token, Any]):
         if not quoted and text.isdigit():
             return datetime.fromtimestamp(int(text) / 1000, tz=self._site.now().tzinfo)
         if relative := re.fullmatch(r"-(\d+)([mhdw])", text):
+            self._is_steady = False
             return self._site.now() - timedelta(**{UNITS[relative[2]]: int(relative[1])})
         for each in TIME_FORMATS:
             try:

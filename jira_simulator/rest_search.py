@@ -11,7 +11,7 @@ from aiohttp import web
 from jira_simulator import jql
 from jira_simulator.hosting import Call
 from jira_simulator.index import Entry
-from jira_simulator.model import JiraError
+from jira_simulator.model import JiraError, User
 from jira_simulator.rest_site import API, INVALID, PAGE, answer, call_of
 
 routes = web.RouteTableDef()
@@ -96,8 +96,16 @@ def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
     query = jql.parse(text, call.site, call.user)
     if must_be_bounded and not query.is_bounded:
         raise JiraError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction.")
-    found, hidden = query.run(call.hosted.index.entries(query.projects)), call.site.permissions.hidden_from(call.user)
+    found, hidden = _run(call, query, text, call.user), call.site.permissions.hidden_from(call.user)
     return [entry for entry in found if not _is_hidden(call, entry, hidden)] if hidden else found
+
+
+def _run(call: Call, query: jql.Query, text: str, user: User) -> list[Entry]:
+    def find() -> list[Entry]:
+        return query.run(call.hosted.index.entries(query.projects))
+
+    # The next page of the same query is not searched for again.
+    return call.hosted.index.remembered((text, user), find) if query.is_steady else find()
 
 
 def _is_hidden(call: Call, entry: Entry, projects: frozenset[str]) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Jira
 
 
@@ -196,6 +198,13 @@ def test_the_last_page_comes_however_small_the_pages(cloud: Jira, size: int) -> 
 
 def test_cloud_wants_what_to_expand_as_text(cloud: Jira) -> None:
     assert cloud.search("project = SUP", expand=["changelog"]).status_code == 400
+
+
+def test_an_issue_can_vanish_from_search_for_so_long(jira: Jira, wait_until: Callable[..., Any]) -> None:
+    first, second = jira.create(), jira.create()
+    jira.control.index(jira.name, hideFor={first: 3600, second: 0.05})
+    assert first not in jira.found("project = SUP")
+    wait_until(lambda: jira.found("project = SUP") == [second], "the second issue")
 
 
 def test_an_issue_can_vanish_from_search_for_a_while(jira: Jira) -> None:
