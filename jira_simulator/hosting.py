@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from aiohttp import web
@@ -57,8 +58,9 @@ class Call:
     def site(self) -> Site:
         return self.hosted.site
 
-    @property
+    @cached_property
     def show(self) -> Representation:
+        """Things as the caller is shown them; to be asked for when it is settled who the caller is."""
         return Representation(self.site, f"{self.request.url.origin()}/{self.site.name}", self.user)
 
     def fault(self, kind: str) -> Fault | None:

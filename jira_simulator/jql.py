@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,7 @@ GRAMMAR = r"""
 Match = Callable[[Entry], bool]
 
 OPPOSITES = {"=": "!=", "!=": "=", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
+ORDERINGS = {">": operator.gt, "<=": operator.le, "<": operator.lt, ">=": operator.ge}
 Key = Callable[[Entry], Any]
 
 TIME_FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
@@ -111,20 +112,44 @@ def _grammar() -> Lark:
 
 
 FIELDS: dict[str, Key] = {
-    "project": attrgetter("project"),
-    "status": attrgetter("status"),
-    "id": attrgetter("id"),
-    "key": attrgetter("number"),
-    "issuekey": attrgetter("number"),
-    "labels": attrgetter("labels"),
-    "creator": attrgetter("creator"),
-    "reporter": attrgetter("creator"),
-    "updated": attrgetter("updated"),
-    "created": attrgetter("created"),
-    "priority": attrgetter("priority"),
-    "description": attrgetter("description"),
+    "project": operator.attrgetter("project"),
+    "status": operator.attrgetter("status"),
+    "id": operator.attrgetter("id"),
+    "key": operator.attrgetter("number"),
+    "issuekey": operator.attrgetter("number"),
+    "labels": operator.attrgetter("labels"),
+    "creator": operator.attrgetter("creator"),
+    "reporter": operator.attrgetter("creator"),
+    "updated": operator.attrgetter("updated"),
+    "created": operator.attrgetter("created"),
+    "priority": operator.attrgetter("priority"),
+    "description": operator.attrgetter("description"),
 }
 ORDERED = {"id", "key", "issuekey", "updated", "created"}
+
+
+def _single(sign: str, field: Key, wanted: Any) -> Match:
+    """Compare a field with one value, or with none. As in Jira, an empty field matches no negation."""
+    if sign in ORDERINGS:
+        compare = ORDERINGS[sign]
+        return lambda entry: compare(field(entry), wanted)
+    if sign == "=":
+        return lambda entry: bool(field(entry) == wanted)
+    return lambda entry: field(entry) not in (None, (), wanted)
+
+
+def _several(sign: str, field: Key, wanted: Any) -> Match:
+    """Look for a value in a field with several."""
+    if sign == "=":
+        return lambda entry: wanted in field(entry)
+    return lambda entry: bool(field(entry)) and wanted not in field(entry)
+
+
+def _every(tests: list[Match]) -> Match:
+    if len(tests) == 2:  # noqa: PLR2004 - most queries have two, and this is quicker
+        first, second = tests
+        return lambda entry: first(entry) and second(entry)
+    return lambda entry: all(test(entry) for test in tests)
 
 
 class _Builder(Transformer[Token, Any]):
@@ -154,7 +179,7 @@ class _Builder(Transformer[Token, Any]):
         known = [part.projects for part in parts if part.projects is not None]
         return Condition(
             lambda entry: any(part.holds(entry) for part in parts),
-            lambda entry: all(part.fails(entry) for part in parts),
+            _every([part.fails for part in parts]),
             frozenset.union(*known) if len(known) == len(parts) else None,
         )
 
@@ -163,7 +188,7 @@ class _Builder(Transformer[Token, Any]):
             return parts[0]
         known = [part.projects for part in parts if part.projects is not None]
         return Condition(
-            lambda entry: all(part.holds(entry) for part in parts),
+            _every([part.holds for part in parts]),
             lambda entry: any(part.fails(entry) for part in parts),
             frozenset.intersection(*known) if known else None,
         )
@@ -175,30 +200,15 @@ class _Builder(Transformer[Token, Any]):
         return parts[0]
 
     def compared(self, parts: list[Token]) -> Condition:
-        name, operator, value = parts
+        name, sign, value = parts
         field = self._field(name)
-        if operator not in ("=", "!=") and name.lower() not in ORDERED:
-            raise JiraError(400, f"The operator '{operator}' is not supported by the '{name}' field.")
+        if sign not in ("=", "!=") and name.lower() not in ORDERED:
+            raise JiraError(400, f"The operator '{sign}' is not supported by the '{name}' field.")
         wanted = self._value(name, value)
-        compare: dict[str, Callable[[Any], bool]] = {
-            "=": lambda have: (
-                wanted in have if isinstance(have, tuple) and name.lower() == "labels" else have == wanted
-            ),
-            # As in Jira, an issue whose field is empty matches no negation.
-            "!=": lambda have: (
-                wanted not in have
-                if isinstance(have, tuple) and have and name.lower() == "labels"
-                else have not in (None, (), wanted)
-            ),
-            ">=": lambda have: have >= wanted,
-            "<=": lambda have: have <= wanted,
-            ">": lambda have: have > wanted,
-            "<": lambda have: have < wanted,
-        }
-        holds, fails = compare[str(operator)], compare[OPPOSITES[str(operator)]]
-        is_project = name.lower() == "project" and operator == "="
+        compare = _several if name.lower() == "labels" else _single
+        is_project = name.lower() == "project" and sign == "="
         projects = frozenset({wanted}) if is_project else None
-        return Condition(lambda entry: holds(field(entry)), lambda entry: fails(field(entry)), projects)
+        return Condition(compare(sign, field, wanted), compare(OPPOSITES[sign], field, wanted), projects)
 
     def among(self, parts: list[Token]) -> Condition:
         name, *values = parts
