@@ -15,7 +15,7 @@ from jira_simulator.faults import Fault, Faults
 from jira_simulator.index import Index
 from jira_simulator.model import Issue, JiraError, Project, User
 from jira_simulator.permissions import BROWSE_PROJECTS, REFUSALS
-from jira_simulator.rate_limit import Buckets
+from jira_simulator.rate_limit import Buckets, Writes
 from jira_simulator.representation import Representation
 from jira_simulator.state import Site
 
@@ -29,6 +29,7 @@ class Hosted:
     faults: Faults = field(default_factory=Faults)
     latency: float = 0.0
     buckets: Buckets = field(default_factory=Buckets)
+    writes: Writes = field(default_factory=Writes)
     calls: CallLog = field(default_factory=CallLog)
 
     def __post_init__(self) -> None:
