@@ -159,6 +159,22 @@ def test_an_issue_that_is_deleted_but_indexed_has_no_properties(jira: Jira, fiel
 # The index
 
 
+def test_a_period_is_counted_back_from_now_each_time(jira: Jira) -> None:
+    key = jira.create()
+    assert jira.found("created >= -5m") == [key]
+    jira.control.clock(jira.name, 3600)
+    assert jira.found("created >= -5m") == []
+
+
+def test_the_pages_of_a_query_follow_what_happens_meanwhile(cloud: Jira) -> None:
+    keys = [cloud.create() for _ in range(3)]
+    first = cloud.search("project = SUP ORDER BY key", fields=["key"], maxResults=2).json()
+    cloud.control.delete("cloud", keys[2])
+    query = {"fields": ["key"], "maxResults": 2, "nextPageToken": first["nextPageToken"]}
+    last = cloud.search("project = SUP ORDER BY key", **query).json()
+    assert (last["issues"], last["isLast"]) == ([], True)
+
+
 def test_while_the_index_lags_search_misses_what_a_direct_read_shows(jira: Jira) -> None:
     jira.control.index(jira.name, lag=3600)
     key = jira.create()
