@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -41,6 +42,13 @@ class Control:
     def rotate_token(self, site: str, user: str, token: str) -> None:
         self._ask("POST", f"/control/{site}/tokens", json={"user": user, "token": token})
 
+    def permissions(
+        self, site: str, user: str, project: str, revoke: Sequence[str] = (), grant: Sequence[str] = ()
+    ) -> None:
+        """Take permissions away from a user in a project, or give them back; everybody has all to begin with."""
+        body = {"user": user, "project": project, "revoke": list(revoke), "grant": list(grant)}
+        self._ask("POST", f"/control/{site}/permissions", json=body)
+
     def time_zone(self, site: str, user: str, zone: str) -> None:
         self._ask("POST", f"/control/{site}/users/{user}", json={"timeZone": zone})
 
@@ -60,9 +68,34 @@ class Control:
     def issue(self, site: str, key: str) -> dict[str, Any]:
         return next(each for each in self.issues(site) if each["key"] == key)
 
+    def create_many(self, site: str, project: str, count: int, **options: str) -> list[str]:
+        """Create `count` issues and return their keys; options are `status`, `summary` with {} for a number, `user`."""
+        body = {"project": project, "count": count, **options}
+        keys: list[str] = self._ask("POST", f"/control/{site}/issues/many", json=body, timeout=None)
+        return keys
+
+    def delete_project(self, site: str, key: str) -> None:
+        """Delete a project with all its issues."""
+        self._ask("DELETE", f"/control/{site}/projects/{key}")
+
+    def counts(self, site: str) -> dict[str, int]:
+        """Return how many issues each project has, by its key; cheap, for waiting."""
+        counts: dict[str, int] = self._ask("GET", f"/control/{site}/counts")
+        return counts
+
+    def deleted(self, site: str) -> list[dict[str, Any]]:
+        """Return id, key, project and properties of the issues that were deleted, in that order."""
+        gone: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/deleted")
+        return gone
+
     def calls(self, site: str, since: int = 0) -> list[dict[str, Any]]:
         calls: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/calls", params={"since": since})
         return calls
+
+    def call_summary(self, site: str) -> dict[str, Any]:
+        """Return how many calls there were since they were last forgotten, and how they ended, by endpoint."""
+        summary: dict[str, Any] = self._ask("GET", f"/control/{site}/calls/summary")
+        return summary
 
     def forget_calls(self, site: str) -> None:
         self._ask("DELETE", f"/control/{site}/calls")

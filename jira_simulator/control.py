@@ -4,31 +4,39 @@ POST   /control/sites                       add a site (a SiteSeed)
 GET    /control/{site}/issues               everything the site knows about its issues
 POST   /control/{site}/faults               switch a Fault on; answers its id
 DELETE /control/{site}/faults[/{id}]        switch one, or all, off
-POST   /control/{site}/index                {"lag": seconds, "hold": true|false, "hide": [keys], "show": [keys]}
+POST   /control/{site}/index                {"lag": seconds, "hold": true|false, "hide": [keys], "show": [keys],
+                                            "hideFor": {key: seconds, after which the issue is found again}}
 POST   /control/{site}/clock                {"offset": seconds}
-POST   /control/{site}/settings             {"latency": seconds, "uploadLimit": bytes, "linksCountAsUpdates": …}
+POST   /control/{site}/settings             {"latency": seconds, "uploadLimit": bytes, "linksCountAsUpdates": …,
+                                            "seed": number: what is left to chance is repeatable from here}
 POST   /control/{site}/tokens               {"user": name, "token": text}
+POST   /control/{site}/permissions          {"user": name, "project": key, "revoke": [names], "grant": [names]}
 POST   /control/{site}/users/{user}         {"timeZone": name}
+POST   /control/{site}/issues/many          {"project": key, "count": n, "status": name, "summary": "issue {}",
+                                            "user": name}: create many issues; answers their keys
 POST   /control/{site}/issues/{key}/move    {"project": key}
 DELETE /control/{site}/issues/{key}         delete an issue
-GET    /control/{site}/calls?since=n        the calls that reached the site; DELETE forgets them
+DELETE /control/{site}/projects/{key}       delete a project with all its issues
+GET    /control/{site}/counts               {project key: how many issues are in it}; cheap
+GET    /control/{site}/deleted              id, key, project and properties of every issue that was deleted
+GET    /control/{site}/calls?since=n        the latest calls that reached the site; DELETE forgets them
+GET    /control/{site}/calls/summary        {"calls": n, "byEndpoint": {"POST /issue": {"201": n}}}: every call since
+                                            they were last forgotten; status 0 is a connection closed without an answer
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from jira_simulator import seed
+from jira_simulator import permissions, seed
 from jira_simulator.faults import Fault
 from jira_simulator.hosting import Hosted
-from jira_simulator.state import Issue, JiraError
+from jira_simulator.model import JiraError
 
 routes = web.RouteTableDef()
 HOSTED = web.AppKey("hosted", dict)
@@ -42,14 +50,6 @@ def hosted_of(request: web.Request) -> Hosted:
     return hosts[name]
 
 
-def _issue(request: web.Request) -> tuple[Hosted, Issue]:
-    hosted = hosted_of(request)
-    issue = hosted.site.issue(request.match_info["issue"])
-    if issue is None:
-        raise JiraError(404, "There is no such issue.")
-    return hosted, issue
-
-
 @routes.post("/control/sites")
 async def add_site(request: web.Request) -> web.Response:
     try:
@@ -58,48 +58,6 @@ async def add_site(request: web.Request) -> web.Response:
         raise JiraError(400, str(error)) from None
     request.app[HOSTED][wanted.name] = Hosted(seed.build(wanted))
     return web.json_response({"name": wanted.name}, status=201)
-
-
-@routes.get("/control/{site}/issues")
-async def dump(request: web.Request) -> web.Response:
-    return web.json_response([_everything(issue) for issue in hosted_of(request).site.issues.values()])
-
-
-def _everything(issue: Issue) -> dict[str, Any]:
-    return {
-        "id": str(issue.id),
-        "key": issue.key,
-        "project": issue.project.key,
-        "type": issue.type.name,
-        "summary": issue.summary,
-        "description": issue.description,
-        "labels": issue.labels,
-        "priority": issue.priority,
-        "status": issue.status.name,
-        "creator": issue.creator.name,
-        "updated": issue.updated.isoformat(),
-        "properties": issue.properties,
-        "comments": [
-            {"id": str(each.id), "author": each.author.name, "body": each.body, "properties": each.properties}
-            for each in issue.comments
-        ],
-        "attachments": [
-            {
-                "id": str(each.id),
-                "filename": each.filename,
-                "author": each.author.name,
-                "size": len(each.content),
-                "sha256": hashlib.sha256(each.content).hexdigest(),
-            }
-            for each in issue.attachments
-        ],
-        "links": [{"globalId": each.global_id, **each.body} for each in issue.links],
-        "history": [
-            {"id": str(each.id), "author": each.author.name, "field": change.field, "to": change.after_text}
-            for each in issue.histories
-            for change in each.changes
-        ],
-    }
 
 
 @routes.post("/control/{site}/faults")
@@ -129,8 +87,10 @@ async def set_index(request: web.Request) -> web.Response:
     index = hosted.index
     index.lag = float(wanted.get("lag", index.lag))
     index.is_held = bool(wanted.get("hold", index.is_held))
-    index.hidden |= _ids(hosted, wanted.get("hide", ()))
-    index.hidden -= _ids(hosted, wanted.get("show", ()))
+    index.hide(_ids(hosted, wanted.get("hide", ())))
+    for key, seconds in wanted.get("hideFor", {}).items():
+        index.hide(_ids(hosted, [key]), float(seconds))
+    index.show(_ids(hosted, wanted.get("show", ())))
     return web.Response(status=204)
 
 
@@ -148,6 +108,8 @@ async def set_clock(request: web.Request) -> web.Response:
 async def set_settings(request: web.Request) -> web.Response:
     hosted, wanted = hosted_of(request), await request.json()
     hosted.latency = float(wanted.get("latency", hosted.latency))
+    if "seed" in wanted:
+        hosted.faults.seed(int(wanted["seed"]))
     hosted.site.upload_limit = int(wanted.get("uploadLimit", hosted.site.upload_limit))
     hosted.site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", hosted.site.links_count_as_updates))
     return web.Response(status=204)
@@ -163,38 +125,21 @@ async def set_token(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+@routes.post("/control/{site}/permissions")
+async def set_permissions(request: web.Request) -> web.Response:
+    site, wanted = hosted_of(request).site, await request.json()
+    user, project = site.users.get(wanted.get("user")), site.project(str(wanted.get("project")))
+    revoke, grant = wanted.get("revoke", ()), wanted.get("grant", ())
+    if user is None or project is None or not set(permissions.IDS).issuperset([*revoke, *grant]):
+        known = ", ".join([*site.users, *site.projects, *permissions.IDS])
+        raise JiraError(400, f"Name a user, a project, and permissions to revoke or grant, out of {known}.")
+    site.permissions.change(user, project, revoke=revoke, grant=grant)
+    return web.Response(status=204)
+
+
 @routes.post("/control/{site}/users/{user}")
 async def set_user(request: web.Request) -> web.Response:
     users = hosted_of(request).site.users
     name = request.match_info["user"]
     users[name] = replace(users[name], time_zone=(await request.json())["timeZone"])
-    return web.Response(status=204)
-
-
-@routes.post("/control/{site}/issues/{issue}/move")
-async def move(request: web.Request) -> web.Response:
-    hosted, issue = _issue(request)
-    project = hosted.site.project((await request.json())["project"])
-    if project is None:
-        raise JiraError(404, "There is no such project.")
-    hosted.site.move(issue.creator, issue, project)
-    return web.json_response({"key": issue.key})
-
-
-@routes.delete("/control/{site}/issues/{issue}")
-async def delete(request: web.Request) -> web.Response:
-    hosted, issue = _issue(request)
-    hosted.site.delete(issue)
-    return web.Response(status=204)
-
-
-@routes.get("/control/{site}/calls")
-async def calls(request: web.Request) -> web.Response:
-    since = int(request.query.get("since", 0))
-    return web.json_response([asdict(each) for each in hosted_of(request).calls if each.n > since])
-
-
-@routes.delete("/control/{site}/calls")
-async def forget_calls(request: web.Request) -> web.Response:
-    hosted_of(request).calls.clear()
     return web.Response(status=204)

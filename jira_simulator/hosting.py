@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import deque
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from aiohttp import web
 
+from jira_simulator.call_log import CallLog
 from jira_simulator.faults import Fault, Faults
 from jira_simulator.index import Index
-from jira_simulator.rate_limit import Buckets
+from jira_simulator.model import Issue, JiraError, Project, User
+from jira_simulator.permissions import BROWSE_PROJECTS, REFUSALS
+from jira_simulator.rate_limit import Buckets, Writes
 from jira_simulator.representation import Representation
-from jira_simulator.state import Issue, JiraError, Project, Site, User
-
-CALLS_KEPT = 100_000
-
-
-@dataclass
-class CallRecord:
-    """One call that reached the site. `endpoint` is its path with names for what varies."""
-
-    n: int
-    method: str
-    endpoint: str
-    path: str
-    user: str | None
-    status: int
-    at: str
-    bytes: int
+from jira_simulator.state import Site
 
 
 @dataclass
@@ -42,21 +29,18 @@ class Hosted:
     faults: Faults = field(default_factory=Faults)
     latency: float = 0.0
     buckets: Buckets = field(default_factory=Buckets)
-    calls: deque[CallRecord] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
-    call_count: int = 0
+    writes: Writes = field(default_factory=Writes)
+    calls: CallLog = field(default_factory=CallLog)
 
     def __post_init__(self) -> None:
         self.index = Index(self.site)
 
     def record(self, request: web.Request, user: User | None, status: int, size: int) -> None:
-        """Status 0 stands for a connection that was closed without an answer; `size` is the answer's, in bytes."""
-        self.call_count += 1
         resource = request.match_info.route.resource
         endpoint = (resource.canonical if resource else request.path).removeprefix("/{site}")
         path = request.path.removeprefix(f"/{self.site.name}")
         name = user.name if user else None
-        at = self.site.now().isoformat(timespec="milliseconds")
-        self.calls.append(CallRecord(self.call_count, request.method, endpoint, path, name, status, at, size))
+        self.calls.add(request.method, endpoint, path, user=name, status=status, at=self.site.now(), size=size)
 
 
 @dataclass
@@ -75,8 +59,9 @@ class Call:
     def site(self) -> Site:
         return self.hosted.site
 
-    @property
+    @cached_property
     def show(self) -> Representation:
+        """Things as the caller is shown them; to be asked for when it is settled who the caller is."""
         return Representation(self.site, f"{self.request.url.origin()}/{self.site.name}", self.user)
 
     def fault(self, kind: str) -> Fault | None:
@@ -87,19 +72,47 @@ class Call:
             raise JiraError(401, "You are not authenticated. Authentication required to perform this operation.")
         return self.user
 
+    def may(self, permission: str, project: Project) -> bool:
+        return self.site.permissions.allow(self.user, permission, project)
+
+    def sees(self, issue: Issue) -> bool:
+        return self.may(BROWSE_PROJECTS, issue.project)
+
+    def permitted(self, permission: str, project: Project) -> User:
+        """Return the caller. Raises JiraError 401 for an anonymous one, 403 for one without the permission."""
+        user = self.known_user()
+        if not self.may(permission, project):
+            raise JiraError(403, REFUSALS[permission])
+        return user
+
+    def issue_to(self, permission: str) -> tuple[User, Issue]:
+        """Return the caller and the issue that the path names, on which the caller needs `permission`."""
+        self.known_user()
+        issue = self.issue()
+        return self.permitted(permission, issue.project), issue
+
     def issue(self) -> Issue:
         """Return the issue that the path names; an anonymous visitor sees none."""
-        issue = self.site.issue(self.request.match_info["issue"])
-        if issue is None or self.user is None:
+        return self.issue_named(self.request.match_info["issue"])
+
+    def issue_named(self, key_or_id: str) -> Issue:
+        issue = self.site.issue(key_or_id)
+        if issue is None or not self.sees(issue):
             raise JiraError(404, "Issue does not exist or you do not have permission to see it.")
         return issue
 
     def project(self) -> Project:
-        key = self.request.match_info["project"]
-        project = self.site.project(key)
-        if project is None or self.user is None:
-            raise JiraError(404, f"No project could be found with key '{key}'.")
+        return self.project_named(self.request.match_info["project"])
+
+    def project_named(self, key_or_id: str) -> Project:
+        project = self.site.project(key_or_id)
+        if project is None or not self.may(BROWSE_PROJECTS, project):
+            raise JiraError(404, f"No project could be found with key '{key_or_id}'.")
         return project
+
+    def projects(self) -> list[Project]:
+        """Return the projects that the caller may see."""
+        return [each for each in self.site.projects.values() if self.may(BROWSE_PROJECTS, each)]
 
     async def json(self) -> dict[str, Any]:
         if self.request.content_type != "application/json":

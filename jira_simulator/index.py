@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 from datetime import datetime
+from typing import NamedTuple
 
-from jira_simulator.state import Issue, Site
+from jira_simulator.model import Issue
+from jira_simulator.state import Site
+
+ANSWERS_KEPT = 50
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One issue as the index knows it."""
+class Entry(NamedTuple):
+    """One issue as the index knows it. `number` is the key as it is ordered, and `status` is in lower case."""
 
     id: int
     key: str
+    number: tuple[str, int]
     project: str
     status: str
     labels: tuple[str, ...]
@@ -26,45 +31,89 @@ class Entry:
     updated: datetime
 
 
-class Index:
-    """The search index of one site. `lag` in seconds; `is_held` keeps everything out until it is released."""
+class _Waiting(NamedTuple):
+    """One state of an issue that is to become visible `due`; None when the issue is gone."""
 
-    def __init__(self, site: Site) -> None:
-        self.lag = 0.0
+    due: float
+    noted: float
+    issue_id: int
+    entry: Entry | None
+
+
+class Index:
+    """The search index of one site. `is_held` keeps everything out until it is released."""
+
+    def __init__(self, site: Site, clock: Callable[[], float] = time.monotonic) -> None:
         self.is_held = False
-        self.hidden: set[int] = set()
+        self._clock = clock
+        self._lag = 0.0
+        self._hidden: dict[int, float] = {}
         self._entries: dict[int, Entry] = {}
         self._by_project: dict[str, dict[int, Entry]] = {}
-        self._waiting: deque[tuple[float, int, Entry | None]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._answers: dict[Hashable, list[Entry]] = {}
         site.on_change = self._note
         for issue in site.issues.values():
             self._put(issue.id, _entry(issue))
+
+    @property
+    def lag(self) -> float:
+        """In seconds. A longer one holds for what happens from now on, a shorter one for what waits already."""
+        return self._lag
+
+    @lag.setter
+    def lag(self, seconds: float) -> None:
+        # So an earlier state is never due after a later one, of whatever issue, however the lag changes.
+        self._lag = seconds
+        self._waiting = deque(each._replace(due=min(each.due, each.noted + seconds)) for each in self._waiting)
+
+    def hide(self, issue_ids: set[int], seconds: float = math.inf) -> None:
+        """Lose sight of these issues, for so long or until they are shown."""
+        self._hidden |= dict.fromkeys(issue_ids, self._clock() + seconds)
+        self._answers.clear()
+
+    def show(self, issue_ids: set[int]) -> None:
+        self._hidden = {each: until for each, until in self._hidden.items() if each not in issue_ids}
+        self._answers.clear()
 
     def entries(self, projects: frozenset[str] | None = None) -> list[Entry]:
         """Return what search can find now, in these projects (ids) only if any are named."""
         self._catch_up()
         if projects is None:
-            entries = self._entries.values()
-            return [entry for entry in entries if entry.id not in self.hidden]
-        found = (self._by_project.get(each, {}) for each in projects)
-        return [entry for entries in found for entry in entries.values() if entry.id not in self.hidden]
+            found = list(self._entries.values())
+        else:
+            found = [entry for each in projects for entry in self._by_project.get(each, {}).values()]
+        return [entry for entry in found if entry.id not in self._hidden] if self._hidden else found
 
-    def entry(self, issue_id: int) -> Entry | None:
-        return self._entries.get(issue_id)
+    def remembered(self, query: Hashable, find: Callable[[], list[Entry]]) -> list[Entry]:
+        """Return what `find` finds, or what it found for the same query before, if nothing has changed since."""
+        self._catch_up()
+        if query not in self._answers:
+            if len(self._answers) >= ANSWERS_KEPT:
+                self._answers.clear()
+            self._answers[query] = find()
+        return self._answers[query]
 
     def _note(self, issue: Issue, gone: bool) -> None:  # noqa: FBT001 - the site calls it so
-        self._waiting.append((time.monotonic() + self.lag, issue.id, None if gone else _entry(issue)))
+        now = self._clock()
+        self._waiting.append(_Waiting(now + self._lag, now, issue.id, None if gone else _entry(issue)))
         # At once, so that a lag or a hold set later is not one for what came before.
         self._catch_up()
 
     def _catch_up(self) -> None:
-        now = time.monotonic()
-        while self._waiting and not self.is_held and (self._waiting[0][0] <= now or self.lag == 0):
-            _, issue_id, entry = self._waiting.popleft()
-            self._put(issue_id, entry)
+        if not self._waiting and not self._hidden:
+            return
+        now = self._clock()
+        while self._waiting and not self.is_held and self._waiting[0].due <= now:
+            waited = self._waiting.popleft()
+            self._put(waited.issue_id, waited.entry)
+        if over := {each for each, until in self._hidden.items() if until <= now}:
+            self.show(over)
 
     def _put(self, issue_id: int, entry: Entry | None) -> None:
-        if before := self._entries.get(issue_id):
+        self._answers.clear()
+        before = self._entries.get(issue_id)
+        if before and (entry is None or before.project != entry.project):
             del self._by_project[before.project][issue_id]
         if entry is None:
             self._entries.pop(issue_id, None)
@@ -74,11 +123,13 @@ class Index:
 
 
 def _entry(issue: Issue) -> Entry:
+    project, _, number = issue.key.rpartition("-")
     return Entry(
         id=issue.id,
         key=issue.key,
+        number=(project, int(number)),
         project=issue.project.id,
-        status=issue.status.name,
+        status=issue.status.name.lower(),
         labels=tuple(issue.labels),
         priority=issue.priority,
         description=issue.description,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lark import Lark, Token, Transformer
+from lark import Lark, Token, Transformer, Tree
 from lark.exceptions import LarkError, VisitError
 
 from jira_simulator.index import Entry
-from jira_simulator.state import JiraError, Site, User
+from jira_simulator.model import JiraError, Project, User
+from jira_simulator.permissions import BROWSE_PROJECTS
+from jira_simulator.state import Site
 
 GRAMMAR = r"""
     query: [expression] ["ORDER"i "BY"i ordering ("," ordering)*]
@@ -43,6 +46,7 @@ GRAMMAR = r"""
 Match = Callable[[Entry], bool]
 
 OPPOSITES = {"=": "!=", "!=": "=", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
+ORDERINGS = {">": operator.gt, "<=": operator.le, "<": operator.lt, ">=": operator.ge}
 Key = Callable[[Entry], Any]
 
 TIME_FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
@@ -64,12 +68,16 @@ class Condition:
 
 @dataclass(frozen=True)
 class Query:
-    """A parsed query: what matches, and the order. `is_bounded` tells whether it restricts anything."""
+    """A parsed query: what matches, and the order. `is_bounded` tells whether it restricts anything.
+
+    What a query finds that `is_steady` depends on the index alone, not on when it is asked.
+    """
 
     matches: Match
     order: tuple[tuple[Key, bool], ...]
     is_bounded: bool
     projects: frozenset[str] | None = None
+    is_steady: bool = True
 
     def run(self, entries: Sequence[Entry]) -> list[Entry]:
         found = [entry for entry in entries if self.matches(entry)]
@@ -81,7 +89,7 @@ class Query:
 def parse(text: str, site: Site, user: User) -> Query:
     """Raises JiraError 400 for anything that Jira would refuse, or that is not known here."""
     try:
-        tree = _grammar().parse(text)
+        tree = _tree(text)
     except LarkError as error:
         raise JiraError(400, f"Error in the JQL Query: {str(error).splitlines()[0]}") from None
     try:
@@ -93,31 +101,55 @@ def parse(text: str, site: Site, user: User) -> Query:
     return query
 
 
+@lru_cache(1000)
+def _tree(text: str) -> Tree[Token]:
+    return _grammar().parse(text)
+
+
 @lru_cache(1)
 def _grammar() -> Lark:
     return Lark(GRAMMAR, start="query", parser="lalr")
 
 
-def _number(entry: Entry) -> tuple[str, int]:
-    project, _, number = entry.key.rpartition("-")
-    return project, int(number)
-
-
 FIELDS: dict[str, Key] = {
-    "project": lambda entry: entry.project,
-    "status": lambda entry: entry.status.lower(),
-    "id": lambda entry: entry.id,
-    "key": _number,
-    "issuekey": _number,
-    "labels": lambda entry: entry.labels,
-    "creator": lambda entry: entry.creator,
-    "reporter": lambda entry: entry.creator,
-    "updated": lambda entry: entry.updated,
-    "created": lambda entry: entry.created,
-    "priority": lambda entry: entry.priority,
-    "description": lambda entry: entry.description,
+    "project": operator.attrgetter("project"),
+    "status": operator.attrgetter("status"),
+    "id": operator.attrgetter("id"),
+    "key": operator.attrgetter("number"),
+    "issuekey": operator.attrgetter("number"),
+    "labels": operator.attrgetter("labels"),
+    "creator": operator.attrgetter("creator"),
+    "reporter": operator.attrgetter("creator"),
+    "updated": operator.attrgetter("updated"),
+    "created": operator.attrgetter("created"),
+    "priority": operator.attrgetter("priority"),
+    "description": operator.attrgetter("description"),
 }
 ORDERED = {"id", "key", "issuekey", "updated", "created"}
+
+
+def _single(sign: str, field: Key, wanted: Any) -> Match:
+    """Compare a field with one value, or with none. As in Jira, an empty field matches no negation."""
+    if sign in ORDERINGS:
+        compare = ORDERINGS[sign]
+        return lambda entry: compare(field(entry), wanted)
+    if sign == "=":
+        return lambda entry: bool(field(entry) == wanted)
+    return lambda entry: field(entry) not in (None, (), wanted)
+
+
+def _several(sign: str, field: Key, wanted: Any) -> Match:
+    """Look for a value in a field with several."""
+    if sign == "=":
+        return lambda entry: wanted in field(entry)
+    return lambda entry: bool(field(entry)) and wanted not in field(entry)
+
+
+def _every(tests: list[Match]) -> Match:
+    if len(tests) == 2:  # noqa: PLR2004 - most queries have two, and this is quicker
+        first, second = tests
+        return lambda entry: first(entry) and second(entry)
+    return lambda entry: all(test(entry) for test in tests)
 
 
 class _Builder(Transformer[Token, Any]):
@@ -125,7 +157,7 @@ class _Builder(Transformer[Token, Any]):
 
     def __init__(self, site: Site, user: User) -> None:
         super().__init__()
-        self._site, self._user = site, user
+        self._site, self._user, self._is_steady = site, user, True
 
     def query(self, parts: list[Any]) -> Query:
         expression, *order = parts
@@ -134,24 +166,29 @@ class _Builder(Transformer[Token, Any]):
             raise JiraError(400, "Too many fields in ORDER BY.")
         if expression is None:
             return Query(lambda _entry: True, orderings, is_bounded=False)
-        return Query(expression.holds, orderings, is_bounded=True, projects=expression.projects)
+        steady = self._is_steady
+        return Query(expression.holds, orderings, is_bounded=True, projects=expression.projects, is_steady=steady)
 
     def ordering(self, parts: list[Any]) -> tuple[Key, bool]:
         name, direction = parts
         return self._field(name), direction is not None and direction.upper() == "DESC"
 
     def any_of(self, parts: list[Condition]) -> Condition:
+        if len(parts) == 1:
+            return parts[0]
         known = [part.projects for part in parts if part.projects is not None]
         return Condition(
             lambda entry: any(part.holds(entry) for part in parts),
-            lambda entry: all(part.fails(entry) for part in parts),
+            _every([part.fails for part in parts]),
             frozenset.union(*known) if len(known) == len(parts) else None,
         )
 
     def all_of(self, parts: list[Condition]) -> Condition:
+        if len(parts) == 1:
+            return parts[0]
         known = [part.projects for part in parts if part.projects is not None]
         return Condition(
-            lambda entry: all(part.holds(entry) for part in parts),
+            _every([part.holds for part in parts]),
             lambda entry: any(part.fails(entry) for part in parts),
             frozenset.intersection(*known) if known else None,
         )
@@ -163,30 +200,15 @@ class _Builder(Transformer[Token, Any]):
         return parts[0]
 
     def compared(self, parts: list[Token]) -> Condition:
-        name, operator, value = parts
+        name, sign, value = parts
         field = self._field(name)
-        if operator not in ("=", "!=") and name.lower() not in ORDERED:
-            raise JiraError(400, f"The operator '{operator}' is not supported by the '{name}' field.")
+        if sign not in ("=", "!=") and name.lower() not in ORDERED:
+            raise JiraError(400, f"The operator '{sign}' is not supported by the '{name}' field.")
         wanted = self._value(name, value)
-        compare: dict[str, Callable[[Any], bool]] = {
-            "=": lambda have: (
-                wanted in have if isinstance(have, tuple) and name.lower() == "labels" else have == wanted
-            ),
-            # As in Jira, an issue whose field is empty matches no negation.
-            "!=": lambda have: (
-                wanted not in have
-                if isinstance(have, tuple) and have and name.lower() == "labels"
-                else have not in (None, (), wanted)
-            ),
-            ">=": lambda have: have >= wanted,
-            "<=": lambda have: have <= wanted,
-            ">": lambda have: have > wanted,
-            "<": lambda have: have < wanted,
-        }
-        holds, fails = compare[str(operator)], compare[OPPOSITES[str(operator)]]
-        is_project = name.lower() == "project" and operator == "="
+        compare = _several if name.lower() == "labels" else _single
+        is_project = name.lower() == "project" and sign == "="
         projects = frozenset({wanted}) if is_project else None
-        return Condition(lambda entry: holds(field(entry)), lambda entry: fails(field(entry)), projects)
+        return Condition(compare(sign, field, wanted), compare(OPPOSITES[sign], field, wanted), projects)
 
     def among(self, parts: list[Token]) -> Condition:
         name, *values = parts
@@ -247,9 +269,12 @@ class _Builder(Transformer[Token, Any]):
 
     def _project(self, text: str) -> str:
         project = self._site.project(text)
-        if project is None:
+        if project is None or not self._sees(project):
             raise JiraError(400, f"The value '{text}' does not exist for the field 'project'.")
         return project.id
+
+    def _sees(self, project: Project) -> bool:
+        return self._site.permissions.allow(self._user, BROWSE_PROJECTS, project)
 
     def _id(self, text: str) -> int:
         if not text.isdigit():
@@ -258,7 +283,8 @@ class _Builder(Transformer[Token, Any]):
 
     def _key(self, text: str) -> tuple[str, int]:
         project, _, number = text.upper().rpartition("-")
-        if not number.isdigit() or self._site.issue(text) is None:
+        issue = self._site.issue(text)
+        if not number.isdigit() or issue is None or not self._sees(issue.project):
             raise JiraError(400, f"An issue with key '{text}' does not exist for field 'key'.")
         return project, int(number)
 
@@ -267,6 +293,7 @@ class _Builder(Transformer[Token, Any]):
         if not quoted and text.isdigit():
             return datetime.fromtimestamp(int(text) / 1000, tz=self._site.now().tzinfo)
         if relative := re.fullmatch(r"-(\d+)([mhdw])", text):
+            self._is_steady = False
             return self._site.now() - timedelta(**{UNITS[relative[2]]: int(relative[1])})
         for each in TIME_FORMATS:
             try:

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from jira_simulator.control import HOSTED, hosted_of
 from jira_simulator.hosting import Hosted
-from jira_simulator.state import Issue, JiraError, Project, RemoteLink, Site
+from jira_simulator.model import Issue, JiraError, Project, RemoteLink
+from jira_simulator.state import Site
 
 routes = web.RouteTableDef()
 

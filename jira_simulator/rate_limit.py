@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,6 +33,24 @@ class Buckets:
             return bucket.tokens - 1
         bucket.tokens -= 1
         return bucket.tokens
+
+
+@dataclass
+class Writes:
+    """When the issues of one site were last written to. A key is a fault's id and an issue's."""
+
+    _times: dict[tuple[int, int], deque[float]] = field(default_factory=dict)
+
+    def wait(self, burst: Fault, key: tuple[int, int], now: float | None = None) -> int:
+        """Count a write, unless there were too many: then return after how many whole seconds to come back."""
+        now = time.monotonic() if now is None else now
+        times = self._times.setdefault(key, deque())
+        while times and times[0] <= now - burst.seconds:
+            times.popleft()
+        if len(times) >= burst.size:
+            return max(1, math.ceil(times[0] + burst.seconds - now))
+        times.append(now)
+        return 0
 
 
 def headers(burst: Fault, left: float, *, is_cloud: bool, now: datetime) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from jira_simulator.state import (
+from jira_simulator.model import (
     Attachment,
     Comment,
     History,
@@ -17,11 +17,12 @@ from jira_simulator.state import (
     IssueType,
     Project,
     RemoteLink,
-    Site,
     Status,
     Transition,
     User,
 )
+from jira_simulator.permissions import TRANSITION_ISSUES
+from jira_simulator.state import Site
 
 CATEGORIES = {
     "new": {"id": 2, "key": "new", "name": "To Do", "colorName": "blue-gray"},
@@ -34,13 +35,14 @@ class Representation:
     """Shows one site's things to one user: links begin with `base`, times are in the user's zone."""
 
     def __init__(self, site: Site, base: str, viewer: User | None) -> None:
-        self._site, self._base = site, base
+        self._site, self._base, self._viewer = site, base, viewer
         self._api = f"{base}/rest/api/2"
+        self._statuses: dict[str, dict[str, Any]] = {}
         self._zone = ZoneInfo(viewer.time_zone if viewer else "Etc/UTC")
 
     def time(self, moment: datetime) -> str:
-        local = moment.astimezone(self._zone)
-        return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 1000:03d}{local:%z}"
+        text = moment.astimezone(self._zone).isoformat(timespec="milliseconds")
+        return f"{text[:-3]}{text[-2:]}"  # Jira puts no colon into the offset
 
     def user(self, user: User) -> dict[str, Any]:
         common = {
@@ -64,6 +66,12 @@ class Representation:
         }
 
     def status(self, status: Status) -> dict[str, Any]:
+        """Return the bean of a status, the same one for all issues that are in it."""
+        if status.id not in self._statuses:
+            self._statuses[status.id] = self._status(status)
+        return self._statuses[status.id]
+
+    def _status(self, status: Status) -> dict[str, Any]:
         category = {"self": f"{self._api}/statuscategory/{status.category}", **CATEGORIES[status.category]}
         return {
             "self": f"{self._api}/status/{status.id}",
@@ -99,33 +107,20 @@ class Representation:
         if "changelog" in expand:
             bean["changelog"] = self.changelog(issue, changelog_limit)
         if "transitions" in expand:
-            ways = issue.project.workflow.ways_from(issue.status)
-            bean["transitions"] = [self.transition(each) for each in ways]
+            bean["transitions"] = self.transitions(issue)
         if properties:
-            wanted = issue.properties if "*all" in properties else properties
-            bean["properties"] = {key: issue.properties[key] for key in wanted if key in issue.properties}
+            bean["properties"] = self.properties(issue, properties)
         return bean
 
-    def _fields(self, issue: Issue, wanted: list[str]) -> dict[str, Any]:
-        everything: dict[str, Callable[[], Any]] = {
-            "summary": lambda: issue.summary,
-            "description": lambda: issue.description,
-            "labels": lambda: list(issue.labels),
-            "project": lambda: self.project(issue.project),
-            "issuetype": lambda: self.issue_type(issue.type),
-            "status": lambda: self.status(issue.status),
-            "priority": lambda: self.priority(issue.priority) if issue.priority else None,
-            "creator": lambda: self.user(issue.creator),
-            "reporter": lambda: self.user(issue.creator),
-            "created": lambda: self.time(issue.created),
-            "updated": lambda: self.time(issue.updated),
-            "attachment": lambda: [self.attachment(each) for each in issue.attachments],
-            "comment": lambda: self._comments(issue),
-        }
-        broad = "*all" in wanted or "*navigable" in wanted
-        return {name: make() for name, make in everything.items() if broad or name in wanted}
+    def properties(self, issue: Issue, names: list[str]) -> dict[str, Any]:
+        wanted = issue.properties if "*all" in names else names
+        return {key: issue.properties[key] for key in wanted if key in issue.properties}
 
-    def _comments(self, issue: Issue) -> dict[str, Any]:
+    def _fields(self, issue: Issue, wanted: list[str]) -> dict[str, Any]:
+        names = FIELDS if "*all" in wanted or "*navigable" in wanted else FIELDS.keys() & wanted
+        return {name: FIELDS[name](self, issue) for name in names}
+
+    def comments(self, issue: Issue) -> dict[str, Any]:
         comments = [self.comment(issue, each) for each in issue.comments]
         return {"comments": comments, "maxResults": len(comments), "total": len(comments), "startAt": 0}
 
@@ -152,6 +147,12 @@ class Representation:
         ]
         created = self.time(history.created)
         return {"id": str(history.id), "author": self.user(history.author), "created": created, "items": items}
+
+    def transitions(self, issue: Issue) -> list[dict[str, Any]]:
+        """Return the ways that are open now to whoever looks."""
+        if not self._site.permissions.allow(self._viewer, TRANSITION_ISSUES, issue.project):
+            return []
+        return [self.transition(each) for each in issue.project.workflow.ways_from(issue.status)]
 
     def transition(self, transition: Transition) -> dict[str, Any]:
         return {
@@ -205,3 +206,20 @@ class Representation:
         if link.global_id:
             bean["globalId"] = link.global_id
         return {key: value for key, value in bean.items() if value is not None}
+
+
+FIELDS: dict[str, Callable[[Representation, Issue], Any]] = {
+    "summary": lambda _, issue: issue.summary,
+    "description": lambda _, issue: issue.description,
+    "labels": lambda _, issue: list(issue.labels),
+    "project": lambda show, issue: show.project(issue.project),
+    "issuetype": lambda show, issue: show.issue_type(issue.type),
+    "status": lambda show, issue: show.status(issue.status),
+    "priority": lambda show, issue: show.priority(issue.priority) if issue.priority else None,
+    "creator": lambda show, issue: show.user(issue.creator),
+    "reporter": lambda show, issue: show.user(issue.creator),
+    "created": lambda show, issue: show.time(issue.created),
+    "updated": lambda show, issue: show.time(issue.updated),
+    "attachment": lambda show, issue: [show.attachment(each) for each in issue.attachments],
+    "comment": lambda show, issue: show.comments(issue),
+}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aiohttp import BodyPartReader, web
 
 from jira_simulator.hosting import Call
+from jira_simulator.model import Attachment, Comment, Issue, JiraError, RemoteLink
+from jira_simulator.permissions import ADD_COMMENTS, CREATE_ATTACHMENTS, LINK_ISSUES
 from jira_simulator.rest_issues import LONGEST_KEY, properties_in, property_answer
 from jira_simulator.rest_site import API, answer, call_of
-from jira_simulator.state import Attachment, Comment, Issue, JiraError, RemoteLink
 
 routes = web.RouteTableDef()
 COMMENTS_READ = 1000
@@ -34,9 +35,9 @@ async def comments(request: web.Request) -> web.Response:
 async def comment(request: web.Request) -> web.Response:
     call = call_of(request)
     body = await call.json()
-    issue = call.issue()
+    user, issue = call.issue_to(ADD_COMMENTS)
     text, visibility = body.get("body"), body.get("visibility")
-    posted = call.site.comment(call.known_user(), issue, text, properties_in(body), visibility)
+    posted = call.site.comment(user, issue, text, properties_in(body), visibility)
     return answer(call.show.comment(issue, posted), 201)
 
 
@@ -45,16 +46,12 @@ async def comments_by_ids(request: web.Request) -> web.Response:
     call = call_of(request)
     if not call.site.is_cloud:
         raise JiraError(404, "null for uri: comment/list")
-    wanted = {str(each) for each in (await call.json()).get("ids") or ()}
+    wanted = {int(each) for each in (await call.json()).get("ids") or () if str(each).isdigit()}
     if not 0 < len(wanted) <= COMMENTS_READ:
         raise JiraError(400, f"Between 1 and {COMMENTS_READ} comments can be asked for at once.")
     with_properties = "properties" in request.query.get("expand", "").split(",")
-    values = [
-        call.show.comment(issue, each, properties=with_properties)
-        for issue in (call.site.issues.values() if call.user else ())
-        for each in issue.comments
-        if str(each.id) in wanted
-    ]
+    found = [each for identity in sorted(wanted) if (each := _seen_comment(call, identity))]
+    values = [call.show.comment(call.site.issues[each.issue_id], each, properties=with_properties) for each in found]
     page = {"startAt": 0, "maxResults": COMMENTS_READ, "total": len(values), "isLast": True}
     return answer({**page, "values": values})
 
@@ -73,10 +70,15 @@ async def comment_property(request: web.Request) -> web.Response:
 
 def _comment(call: Call) -> Comment:
     identity = call.request.match_info["comment"]
-    found = call.site.comments.get(int(identity)) if identity.isdigit() else None
-    if found is None or call.user is None:
+    found = _seen_comment(call, int(identity)) if identity.isdigit() else None
+    if found is None:
         raise JiraError(404, f"Can not find a comment for the id: {identity}.")
     return found
+
+
+def _seen_comment(call: Call, identity: int) -> Comment | None:
+    found = call.site.comments.get(identity)
+    return found if found and call.sees(call.site.issues[found.issue_id]) else None
 
 
 # Attachments
@@ -87,7 +89,7 @@ async def attach(request: web.Request) -> web.Response:
     call = call_of(request)
     if request.headers.get("X-Atlassian-Token") != "no-check":
         raise JiraError(403, "XSRF check failed")
-    user, issue = call.known_user(), call.issue()
+    user, issue = call.issue_to(CREATE_ATTACHMENTS)
     if request.content_type != "multipart/form-data":
         raise JiraError(415, "Unsupported Media Type")
     received = []
@@ -156,7 +158,7 @@ async def content(request: web.Request) -> web.StreamResponse:
 def _attachment(call: Call) -> Attachment:
     identity = call.request.match_info["attachment"]
     found = call.site.attachments.get(int(identity)) if identity.isdigit() else None
-    if found is None or call.user is None:
+    if found is None or not call.sees(call.site.issues[found.issue_id]):
         raise JiraError(404, f"The attachment with id '{identity}' does not exist")
     return found
 
@@ -195,15 +197,15 @@ async def remote_links(request: web.Request) -> web.Response:
 @routes.post(API + "/issue/{issue}/remotelink")
 async def add_remote_link(request: web.Request) -> web.Response:
     call = call_of(request)
-    call.known_user()
     body = await call.json()
+    _, issue = call.issue_to(LINK_ISSUES)
     target = body.get("object") or {}
     if not target.get("url") or not target.get("title"):
         raise JiraError(400, title="'title' and 'url' are required.")
     if len(body.get("globalId") or "") > LONGEST_KEY:
         raise JiraError(400, globalId="'globalId' is too long.")
-    link, is_new = call.site.link(call.issue(), body)
-    return answer({"id": link.id, "self": call.show.remote_link(call.issue(), link)["self"]}, 201 if is_new else 200)
+    link, is_new = call.site.link(issue, body)
+    return answer({"id": link.id, "self": call.show.remote_link(issue, link)["self"]}, 201 if is_new else 200)
 
 
 @routes.get(API + "/issue/{issue}/remotelink/{link}")
@@ -215,9 +217,7 @@ async def remote_link(request: web.Request) -> web.Response:
 
 @routes.delete(API + "/issue/{issue}/remotelink/{link}")
 async def delete_remote_link_by_id(request: web.Request) -> web.Response:
-    call = call_of(request)
-    call.known_user()
-    issue = call.issue()
+    _, issue = call_of(request).issue_to(LINK_ISSUES)
     issue.links.remove(_link(issue, request.match_info["link"]))
     return web.Response(status=204)
 
@@ -231,9 +231,7 @@ def _link(issue: Issue, identity: str) -> RemoteLink:
 
 @routes.delete(API + "/issue/{issue}/remotelink")
 async def delete_remote_link(request: web.Request) -> web.Response:
-    call = call_of(request)
-    call.known_user()
-    issue = call.issue()
+    _, issue = call_of(request).issue_to(LINK_ISSUES)
     wanted = request.query.get("globalId")
     issue.links = [each for each in issue.links if each.global_id != wanted]
     return web.Response(status=204)

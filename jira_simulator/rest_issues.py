@@ -8,8 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from jira_simulator.hosting import Call
-from jira_simulator.rest_site import API, answer, call_of
-from jira_simulator.state import Issue, JiraError
+from jira_simulator.model import JiraError
+from jira_simulator.permissions import CREATE_ISSUES, EDIT_ISSUES, TRANSITION_ISSUES
+from jira_simulator.rest_site import API, INVALID, answer, call_of
 
 routes = web.RouteTableDef()
 BULK_READ = 100
@@ -25,8 +26,7 @@ LONGEST_PROPERTY = 32768
 async def create(request: web.Request) -> web.Response:
     call = call_of(request)
     body = await call.json()
-    issue = call.site.create(call.known_user(), body.get("fields") or {}, properties_in(body))
-    return answer(_created(call, issue), 201)
+    return answer(_create(call, body), 201)
 
 
 @routes.post(f"{API}/issue/bulk")
@@ -39,15 +39,18 @@ async def create_many(request: web.Request) -> web.Response:
     issues, errors = [], []
     for number, draft in enumerate(drafts):
         try:
-            issue = call.site.create(call.known_user(), draft.get("fields") or {}, properties_in(draft))
-            issues.append(_created(call, issue))
+            issues.append(_create(call, draft))
         except JiraError as error:
             details = {"errorMessages": list(error.messages), "errors": error.errors}
             errors.append({"status": error.status, "elementErrors": details, "failedElementNumber": number})
     return answer({"issues": issues, "errors": errors}, 201 if issues else 400)
 
 
-def _created(call: Call, issue: Issue) -> dict[str, str]:
+def _create(call: Call, draft: dict[str, Any]) -> dict[str, str]:
+    call.known_user()
+    fields = draft.get("fields") or {}
+    user = call.permitted(CREATE_ISSUES, call.site.project_in(fields))
+    issue = call.site.create(user, fields, properties_in(draft))
     self_link = f"{call.request.url.origin()}/{call.site.name}/rest/api/2/issue/{issue.id}"
     return {"id": str(issue.id), "key": issue.key, "self": self_link}
 
@@ -67,10 +70,10 @@ async def bulk_fetch(request: web.Request) -> web.Response:
     body = await call.json()
     wanted = body.get("issueIdsOrKeys") or []
     if set(body) - BULK_READ_KEYS or not isinstance(body.get("expand", []), list):
-        raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+        raise JiraError(400, INVALID)
     if not 0 < len(wanted) <= BULK_READ:
         raise JiraError(400, f"Between 1 and {BULK_READ} issues can be fetched at once.")
-    found = {issue.id: issue for each in wanted if (issue := call.site.issue(str(each)))} if call.user else {}
+    found = {issue.id: issue for each in wanted if (issue := call.site.issue(str(each))) and call.sees(issue)}
     fields, expand = body.get("fields") or ["*navigable"], set(body.get("expand") or ())
     properties = body.get("properties") or []
     issues = [
@@ -97,7 +100,7 @@ async def read(request: web.Request) -> web.Response:
 async def edit(request: web.Request) -> web.Response:
     call = call_of(request)
     body = await call.json()
-    call.site.edit(call.known_user(), call.issue(), body.get("fields") or {}, body.get("update") or {})
+    call.site.edit(*call.issue_to(EDIT_ISSUES), body.get("fields") or {}, body.get("update") or {})
     return web.Response(status=204)
 
 
@@ -124,9 +127,7 @@ async def changelog(request: web.Request) -> web.Response:
 @routes.get(API + "/issue/{issue}/transitions")
 async def transitions(request: web.Request) -> web.Response:
     call = call_of(request)
-    issue = call.issue()
-    ways = issue.project.workflow.ways_from(issue.status)
-    return answer({"expand": "transitions", "transitions": [call.show.transition(each) for each in ways]})
+    return answer({"expand": "transitions", "transitions": call.show.transitions(call.issue())})
 
 
 @routes.post(API + "/issue/{issue}/transitions")
@@ -134,7 +135,7 @@ async def transition(request: web.Request) -> web.Response:
     call = call_of(request)
     body = await call.json()
     identity = str((body.get("transition") or {}).get("id", ""))
-    call.site.transition(call.known_user(), call.issue(), identity, body.get("fields") or {})
+    call.site.transition(*call.issue_to(TRANSITION_ISSUES), identity, body.get("fields") or {})
     return web.Response(status=204)
 
 
@@ -155,8 +156,7 @@ async def read_property(request: web.Request) -> web.Response:
 @routes.put(API + "/issue/{issue}/properties/{key}")
 async def set_property(request: web.Request) -> web.Response:
     call = call_of(request)
-    call.known_user()
-    issue, key = call.issue(), request.match_info["key"]
+    (_, issue), key = call.issue_to(EDIT_ISSUES), request.match_info["key"]
     if request.content_type != "application/json":
         raise JiraError(415, "Unsupported Media Type")
     text = await request.text()
@@ -173,8 +173,8 @@ async def set_property(request: web.Request) -> web.Response:
 @routes.delete(API + "/issue/{issue}/properties/{key}")
 async def delete_property(request: web.Request) -> web.Response:
     call = call_of(request)
-    call.known_user()
-    call.issue().properties.pop(request.match_info["key"], None)
+    _, issue = call.issue_to(EDIT_ISSUES)
+    issue.properties.pop(request.match_info["key"], None)
     return web.Response(status=204)
 
 

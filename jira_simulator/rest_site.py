@@ -1,26 +1,19 @@
-"""The parts of the REST API that are about the site: who am I, projects, what can be created, search."""
+"""The parts of the REST API that are about the site: who am I, projects, what can be created."""
 
 from __future__ import annotations
 
-import base64
-import json
 from typing import Any
 
 from aiohttp import web
 
-from jira_simulator import jql
+from jira_simulator import permissions
 from jira_simulator.hosting import CALL, Call
-from jira_simulator.index import Entry
-from jira_simulator.state import JiraError
+from jira_simulator.model import JiraError, Project
 
 routes = web.RouteTableDef()
 API = "/{site}/rest/api/2"
 PAGE = 50
-LIGHT_FIELDS = frozenset({"id", "key", "updated", "created", "status"})
-CLOUD_PAGE_LIMITS = (5000, 100)
-DATA_CENTER_PAGE_LIMIT = 1000
-SEARCH_CHANGELOG = 40
-REMOVED = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API."
+INVALID = "Invalid request payload. Refer to the REST API documentation and try again."
 
 
 def call_of(request: web.Request) -> Call:
@@ -56,7 +49,7 @@ async def server_info(request: web.Request) -> web.Response:
 @routes.get(f"{API}/project")
 async def projects(request: web.Request) -> web.Response:
     call = call_of(request)
-    return answer([call.show.project(each) for each in call.site.projects.values()] if call.user else [])
+    return answer([call.show.project(each) for each in call.projects()])
 
 
 @routes.get(f"{API}/project/search")
@@ -64,9 +57,42 @@ async def project_search(request: web.Request) -> web.Response:
     call = call_of(request)
     if not call.site.is_cloud:
         raise JiraError(404, "No project could be found with key 'search'.")
-    found = [call.show.project(each) for each in call.site.projects.values()] if call.user else []
+    found = [call.show.project(each) for each in call.projects()]
     page = {"startAt": 0, "maxResults": PAGE, "total": len(found), "isLast": True}
     return answer({**page, "values": found})
+
+
+@routes.get(f"{API}/mypermissions")
+async def my_permissions(request: web.Request) -> web.Response:
+    call = call_of(request)
+    projects, known = _permission_context(call), permissions.IDS
+    names = [name for name in request.query.get("permissions", "").split(",") if name]
+    if not names and call.site.is_cloud:
+        raise JiraError(400, "The 'permissions' query parameter is required.")
+    if unknown := [name for name in names if name not in known]:
+        raise JiraError(400, f"Unrecognized permission: {', '.join(unknown)}")
+    return answer({"permissions": {name: _permission(call, name, projects) for name in names or known}})
+
+
+def _permission_context(call: Call) -> list[Project]:
+    """Return the projects of which one is enough; all of them unless the caller names one, or an issue."""
+    query, projects = call.request.query, list(call.site.projects.values())
+    if reference := query.get("projectId") or query.get("projectKey"):
+        projects = [call.project_named(reference)]
+    elif reference := query.get("issueId") or query.get("issueKey"):
+        projects = [call.issue_named(reference).project]
+    return projects
+
+
+def _permission(call: Call, name: str, projects: list[Project]) -> dict[str, Any]:
+    return {
+        "id": permissions.IDS[name],
+        "key": name,
+        "name": name.replace("_", " ").title(),
+        "type": "PROJECT",
+        "description": "",
+        "havePermission": any(call.may(name, each) for each in projects),
+    }
 
 
 @routes.get(API + "/project/{project}")
@@ -154,102 +180,3 @@ def _page(call: Call, entries: list[dict[str, Any]], cloud_name: str) -> dict[st
     name = cloud_name if call.site.is_cloud else "values"
     page = {"startAt": start, "maxResults": most, "total": len(entries), name: entries[start : start + most]}
     return page if call.site.is_cloud else {**page, "isLast": start + most >= len(entries)}
-
-
-@routes.route("*", f"{API}/search/jql")
-async def cloud_search(request: web.Request) -> web.Response:
-    call = call_of(request)
-    if not call.site.is_cloud:
-        raise JiraError(404, "null for uri: search/jql")
-    wanted = await _search_parameters(call)
-    fields = wanted["fields"] or ["id"]
-    found = _find(call, wanted["jql"], must_be_bounded=True)
-    start = _offset(wanted["nextPageToken"], wanted["jql"])
-    limit = CLOUD_PAGE_LIMITS[0] if LIGHT_FIELDS.issuperset(fields) else CLOUD_PAGE_LIMITS[1]
-    most = min(wanted["maxResults"], limit)
-    page: dict[str, Any] = {
-        "issues": [_found(call, entry, fields, wanted["expand"]) for entry in found[start : start + most]],
-        "isLast": start + most >= len(found),
-    }
-    if not page["isLast"]:
-        page["nextPageToken"] = _token(start + most, wanted["jql"])
-    return answer(page)
-
-
-@routes.route("*", f"{API}/search")
-async def data_center_search(request: web.Request) -> web.Response:
-    call = call_of(request)
-    if call.site.is_cloud:
-        raise JiraError(410, REMOVED)
-    wanted = await _search_parameters(call)
-    found = _find(call, wanted["jql"], must_be_bounded=False)
-    start, most = wanted["startAt"], min(wanted["maxResults"], DATA_CENTER_PAGE_LIMIT)
-    fields = wanted["fields"] or ["*navigable"]
-    issues = [_found(call, entry, fields, wanted["expand"]) for entry in found[start : start + most]]
-    return answer({"startAt": start, "maxResults": most, "total": len(found), "issues": issues})
-
-
-async def _search_parameters(call: Call) -> dict[str, Any]:
-    if call.request.method == "POST":
-        given = await call.json()
-    elif call.request.method == "GET":
-        given = dict(call.request.query)
-    else:
-        raise JiraError(405, "Method Not Allowed")
-    expand = given.get("expand") or ""
-    names = given.get("fields") or []
-    if call.request.method == "POST" and call.site.is_cloud and not isinstance(expand, str):
-        raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
-    try:
-        return {
-            "jql": given.get("jql") or "",
-            "fields": names.split(",") if isinstance(names, str) else list(names),
-            "expand": set(expand.split(",") if isinstance(expand, str) else expand),
-            "startAt": max(0, int(given.get("startAt", 0))),
-            # A page of none would have a next page for ever.
-            "maxResults": max(1 if call.site.is_cloud else 0, int(given.get("maxResults", PAGE))),
-            "nextPageToken": given.get("nextPageToken"),
-        }
-    except (TypeError, ValueError):
-        raise JiraError(400, "startAt and maxResults must be numbers.") from None
-
-
-def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
-    """An anonymous visitor finds nothing, and is not told why."""
-    if call.user is None:
-        return []
-    query = jql.parse(text, call.site, call.user)
-    if must_be_bounded and not query.is_bounded:
-        raise JiraError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction.")
-    return query.run(call.hosted.index.entries(query.projects))
-
-
-def _found(call: Call, entry: Entry, fields: list[str], expand: set[str]) -> dict[str, Any]:
-    """Show what search knows: times are the index's own, which may be behind the truth."""
-    issue = call.site.issues.get(entry.id)
-    if fields == ["id"]:
-        return {"id": str(entry.id)}
-    if issue is None:  # deleted, but the index does not know yet
-        known = {"updated": call.show.time(entry.updated), "created": call.show.time(entry.created)}
-        return {"id": str(entry.id), "key": entry.key, "fields": {each: known.get(each) for each in fields}}
-    limit = call.changelog_limit(SEARCH_CHANGELOG)
-    bean = call.show.issue(issue, fields, expand, [], changelog_limit=limit)
-    if "updated" in bean["fields"] and call.site.is_cloud:
-        bean["fields"]["updated"] = call.show.time(entry.updated)
-    return bean
-
-
-def _token(start: int, text: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([start, text]).encode()).decode()
-
-
-def _offset(token: str | None, text: str) -> int:
-    if token is None:
-        return 0
-    try:
-        start, query = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError:
-        raise JiraError(400, "The nextPageToken is invalid.") from None
-    if query != text:
-        raise JiraError(400, "The nextPageToken belongs to another query.")
-    return int(start)

@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from jira_simulator.state import CLOUD, Issue, IssueType, Project, Site, Status, Transition, User, Workflow
+from jira_simulator.model import IssueType, Project, Status, Transition, User, Workflow
+from jira_simulator.state import CLOUD, Site
 
 CATEGORIES = {
     "Open": "new", "To Do": "new", "Will Do": "new", "Reopened": "new",
@@ -181,23 +182,5 @@ def _add_issue(site: Site, project: Project, seed: IssueSeed) -> None:
         site.attach(reporter, issue, each.filename, each.mime_type, content)
     for text in seed.comments:
         site.comment(reporter, issue, text)
-    if seed.status and seed.status != issue.status.name:
-        _walk(site, reporter, issue, seed.status)
-
-
-def _walk(site: Site, user: User, issue: Issue, target: str) -> None:
-    """Bring the issue into `target` by the shortest way that the workflow has."""
-    paths: list[list[Transition]] = [[]]
-    seen = {issue.status.name}
-    while paths:
-        path = paths.pop(0)
-        here = path[-1].target if path else issue.status
-        for way in issue.project.workflow.ways_from(here):
-            if way.target.name == target:
-                for step in [*path, way]:
-                    site.transition(user, issue, step.id, dict.fromkeys(step.required_fields, "given"))
-                return
-            if way.target.name not in seen:
-                seen.add(way.target.name)
-                paths.append([*path, way])
-    raise ValueError(f"no way leads {issue.key} from {issue.status.name} to {target}")
+    if seed.status:
+        site.walk(reporter, issue, seed.status)

@@ -9,16 +9,18 @@ from types import TracebackType
 
 from aiohttp import web
 
-from jira_simulator import control, pages, rate_limit, rest_content, rest_issues, rest_site
+from jira_simulator import control, control_issues, pages, rate_limit, rest_content, rest_issues, rest_search, rest_site
 from jira_simulator.client import Control
 from jira_simulator.control import HOSTED
 from jira_simulator.faults import Fault
 from jira_simulator.hosting import CALL, Call, Hosted, who
+from jira_simulator.model import JiraError
 from jira_simulator.seed import Seed, build
-from jira_simulator.state import JiraError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOGIN_PAGE = "<!doctype html><title>Log in</title><form><input name=os_username></form>"
+WRITES = ("POST", "PUT", "DELETE")
+TOO_MANY = "Rate limit exceeded."
 HANG_LOOK = 0.02
 LARGEST_BODY = 1024**3
 SECONDS_TO_CLOSE = 0.5
@@ -32,8 +34,8 @@ def application(seed: Seed) -> web.Application:
     """Return the application that serves the sites of `seed`."""
     app = web.Application(middlewares=[answer_errors, serve_site], client_max_size=LARGEST_BODY)
     app[HOSTED] = {site.name: Hosted(build(site)) for site in seed.sites}
-    for routes in (control.routes, pages.routes, rest_site.routes, rest_issues.routes, rest_content.routes):
-        app.add_routes(routes)
+    for room in (control, control_issues, pages, rest_site, rest_search, rest_issues, rest_content):
+        app.add_routes(room.routes)
     return app
 
 
@@ -95,7 +97,7 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
     if call.fault("html_login"):
         return web.Response(text=LOGIN_PAGE, content_type="text/html")
     if fault := call.fault("status"):
-        return _fault_answer(fault)
+        return _fault_answer(call, fault)
     if call.fault("unauthorized"):
         call.user, call.failed_login = None, True
     elif fault := call.fault("anonymous"):
@@ -109,21 +111,36 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
     if call.fault("drop_after"):
         raise Dropped
     if fault := call.fault("status_after"):
-        return _fault_answer(fault)
+        return _fault_answer(call, fault)
     return response
 
 
 def _count(call: Call) -> None:
-    """Take a token out of the bucket that the call falls into, if there is one."""
+    """Count the call where there is a limit to calls. Raises JiraError 429 for one too many."""
     for identity, fault in call.faults:
         if fault.kind == "burst":
-            resource = call.request.match_info.route.resource
-            endpoint = (call.request.method, resource.canonical if resource else "")
-            key = endpoint if call.site.is_cloud else (call.user.name if call.user else None,)
-            left = call.hosted.buckets.take(fault, (identity, *key))
-            call.rate_headers = rate_limit.headers(fault, left, is_cloud=call.site.is_cloud, now=call.site.now())
-            if left < 0:
-                raise JiraError(429, "Rate limit exceeded.")
+            _take_token(call, identity, fault)
+        elif fault.kind == "per_issue_burst":
+            _count_write(call, identity, fault)
+
+
+def _take_token(call: Call, identity: int, fault: Fault) -> None:
+    resource = call.request.match_info.route.resource
+    endpoint = (call.request.method, resource.canonical if resource else "")
+    key = endpoint if call.site.is_cloud else (call.user.name if call.user else None,)
+    left = call.hosted.buckets.take(fault, (identity, *key))
+    call.rate_headers |= rate_limit.headers(fault, left, is_cloud=call.site.is_cloud, now=call.site.now())
+    if left < 0:
+        raise JiraError(429, TOO_MANY)
+
+
+def _count_write(call: Call, identity: int, fault: Fault) -> None:
+    issue = call.site.issue(call.request.match_info.get("issue", ""))
+    if issue is None or call.request.method not in WRITES:
+        return
+    if wait := call.hosted.writes.wait(fault, (identity, issue.id)):
+        call.rate_headers |= {"Retry-After": str(wait), "RateLimit-Reason": "jira-per-issue-on-write"}
+        raise JiraError(429, TOO_MANY)
 
 
 async def _wait(call: Call) -> None:
@@ -140,8 +157,8 @@ async def _hang(call: Call, kind: str) -> None:
             await asyncio.sleep(HANG_LOOK)
 
 
-def _fault_answer(fault: Fault) -> web.Response:
-    response = _error(JiraError(fault.status, fault.message))
+def _fault_answer(call: Call, fault: Fault) -> web.Response:
+    response = _error(JiraError(call.hosted.faults.status_of(fault), fault.message))
     if fault.retry_after is not None:
         response.headers["Retry-After"] = fault.retry_after
     if fault.reason is not None:

@@ -10,147 +10,28 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jira_simulator import screens
+from jira_simulator.model import (
+    Attachment,
+    Change,
+    Comment,
+    DeletedIssue,
+    History,
+    Issue,
+    JiraError,
+    Project,
+    RemoteLink,
+    Status,
+    User,
+)
+from jira_simulator.permissions import Permissions
+
 CLOUD = "cloud"
 DATA_CENTER = "data_center"
-LONGEST_SUMMARY = 255
-LONGEST_TEXT = 32_767
-NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
-
-
-@dataclass(frozen=True)
-class User:
-    """An account. `id` is the accountId on Cloud and the key on Data Center."""
-
-    id: str
-    name: str
-    display_name: str
-    email: str
-    time_zone: str = "Etc/UTC"
-
-
-@dataclass(frozen=True)
-class Status:
-    id: str
-    name: str
-    category: str  # new, indeterminate or done
-
-
-@dataclass(frozen=True)
-class Transition:
-    """A way from one of `sources` to `target`; None as sources means from anywhere."""
-
-    id: str
-    name: str
-    sources: frozenset[str] | None
-    target: Status
-    required_fields: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Workflow:
-    initial: Status
-    transitions: tuple[Transition, ...]
-
-    def ways_from(self, status: Status) -> list[Transition]:
-        return [each for each in self.transitions if each.sources is None or status.name in each.sources]
-
-
-@dataclass(frozen=True)
-class IssueType:
-    id: str
-    name: str
-    is_subtask: bool = False
-
-
-@dataclass
-class Project:
-    id: str
-    key: str
-    name: str
-    types: tuple[IssueType, ...]
-    workflow: Workflow
-    screen: tuple[str, ...]
-    required: tuple[str, ...] = ()
-    last_number: int = 0
-
-
-@dataclass(frozen=True)
-class Change:
-    """One item of a history entry."""
-
-    field: str
-    before: str | None
-    before_text: str | None
-    after: str | None
-    after_text: str | None
-
-
-@dataclass(frozen=True)
-class History:
-    id: int
-    author: User
-    created: datetime
-    changes: tuple[Change, ...]
-
-
-@dataclass
-class Comment:
-    id: int
-    author: User
-    body: str
-    created: datetime
-    properties: dict[str, Any]
-    visibility: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Attachment:
-    id: int
-    filename: str
-    mime_type: str
-    content: bytes
-    author: User
-    created: datetime
-
-
-@dataclass
-class RemoteLink:
-    id: int
-    global_id: str | None
-    body: dict[str, Any]
-
-
-@dataclass
-class Issue:
-    id: int
-    key: str
-    project: Project
-    type: IssueType
-    summary: str
-    description: str | None
-    labels: list[str]
-    priority: str | None
-    status: Status
-    creator: User
-    created: datetime
-    updated: datetime
-    properties: dict[str, Any] = field(default_factory=dict)
-    comments: list[Comment] = field(default_factory=list)
-    attachments: list[Attachment] = field(default_factory=list)
-    links: list[RemoteLink] = field(default_factory=list)
-    histories: list[History] = field(default_factory=list)
-
-
-class JiraError(Exception):
-    """What Jira answers instead: a status, messages, and messages per field."""
-
-    def __init__(self, status: int, *messages: str, **errors: str) -> None:
-        super().__init__(status, messages, errors)
-        self.status, self.messages, self.errors = status, messages, errors
+GIVEN: dict[str, Any] = {"labels": ["given"], "priority": {"name": "Medium"}}
 
 
 class Site:
@@ -161,13 +42,15 @@ class Site:
         self.users: dict[str, User] = {}
         self.tokens: dict[str, str] = {}
         self.statuses: dict[str, Status] = {}
-        self.priorities = ("Highest", "High", "Medium", "Low", "Lowest")
+        self.priorities = screens.PRIORITIES
         self.projects: dict[str, Project] = {}
         self.issues: dict[int, Issue] = {}
         self.keys: dict[str, Issue] = {}
+        self.deleted: list[DeletedIssue] = []
         self.comments: dict[int, Comment] = {}
         self.attachments: dict[int, Attachment] = {}
         self.upload_limit = 10 * 1024 * 1024
+        self.permissions = Permissions()
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
         self.media_token = secrets.token_urlsafe(16)
@@ -198,18 +81,24 @@ class Site:
             return self.issues.get(int(key_or_id))
         return self.keys.get(key_or_id.upper())
 
-    # What people and programs do
-
-    def create(self, user: User, fields: dict[str, Any], properties: Iterable[dict[str, Any]] = ()) -> Issue:
-        """Create an issue from Jira's own `fields`. Raises JiraError, with all that is wrong with them."""
-        _check_objects(fields)
+    def project_in(self, fields: dict[str, Any]) -> Project:
+        """Return the project in which an issue with these `fields` is to be created. Raises JiraError."""
+        screens.check_objects(fields)
         reference = fields.get("project") or {}
         project = self.project(str(reference.get("id") or reference.get("key") or ""))
         if project is None:
             raise JiraError(400, project="Specify a valid project ID or key")
-        issue_type = self._type(project, fields.get("issuetype") or {})
-        self._check_fields(project, fields, issue_type)
+        return project
+
+    # What people and programs do
+
+    def create(self, user: User, fields: dict[str, Any], properties: Iterable[dict[str, Any]] = ()) -> Issue:
+        """Create an issue from Jira's own `fields`. Raises JiraError, with all that is wrong with them."""
+        project = self.project_in(fields)
+        issue_type = screens.type_named(project, fields.get("issuetype") or {})
+        screens.check_fields(project, fields, issue_type)
         project.last_number += 1
+        project.issue_count += 1
         now = self.now()
         issue = Issue(
             id=self.new_id(),
@@ -219,7 +108,7 @@ class Site:
             summary=fields["summary"],
             description=fields.get("description"),
             labels=list(fields.get("labels") or ()),
-            priority=self._priority(fields) or "Medium",
+            priority=screens.priority_named(fields) or "Medium",
             status=project.workflow.initial,
             creator=user,
             created=now,
@@ -230,9 +119,18 @@ class Site:
         self.on_change(issue, False)
         return issue
 
+    def create_in(self, user: User, project: Project, summary: str, status: str) -> Issue:
+        """Create an issue with as little as the project asks for, and bring it into `status`. Raises JiraError."""
+        first = next((each for each in project.types if not each.is_subtask), project.types[0])
+        required = {name: GIVEN.get(name, "given") for name in project.required}
+        fields = {"project": {"id": project.id}, "issuetype": {"id": first.id}, "summary": summary, **required}
+        issue = self.create(user, fields)
+        self.walk(user, issue, status)
+        return issue
+
     def edit(self, user: User, issue: Issue, fields: dict[str, Any], update: dict[str, Any]) -> None:
         """Change fields, and labels by `add`, `remove` and `set`."""
-        _check_objects(fields)
+        screens.check_objects(fields)
         wanted = dict(fields)
         labels = list(wanted.get("labels", issue.labels))
         for operation in update.get("labels", ()):
@@ -242,15 +140,15 @@ class Site:
                 ]
         if labels != issue.labels:
             wanted["labels"] = labels
-        self._check_fields(issue.project, {"summary": issue.summary, **wanted}, issue.type)
+        screens.check_fields(issue.project, {"summary": issue.summary, **wanted}, issue.type)
         changes = []
         for name in ("summary", "description", "labels"):
             if name in wanted and wanted[name] != getattr(issue, name):
                 before, after = getattr(issue, name), wanted[name]
                 setattr(issue, name, after)
                 changes.append(Change(name, None, _text(before), None, _text(after)))
-        if "priority" in wanted and self._priority(wanted) != issue.priority:
-            before, issue.priority = issue.priority, self._priority(wanted)
+        if "priority" in wanted and screens.priority_named(wanted) != issue.priority:
+            before, issue.priority = issue.priority, screens.priority_named(wanted)
             changes.append(Change("priority", None, before, None, issue.priority))
         self._changed(user, issue, changes)
 
@@ -260,11 +158,19 @@ class Site:
         if way is None:
             raise JiraError(400, "It seems that you have tried to perform an illegal workflow operation.")
         if strange := [name for name in fields if name not in way.required_fields]:
-            raise JiraError(400, **{name: NOT_ON_SCREEN.format(name) for name in strange})
+            raise JiraError(400, **{name: screens.NOT_ON_SCREEN.format(name) for name in strange})
         if missing := [name for name in way.required_fields if not fields.get(name)]:
             raise JiraError(400, **{name: f"{name.capitalize()} is required." for name in missing})
-        before, issue.status = issue.status, way.target
-        self._changed(user, issue, [Change("status", before.id, before.name, way.target.id, way.target.name)])
+        self._changed(user, issue, [_enter(issue, way.target)])
+
+    def walk(self, user: User, issue: Issue, status: str) -> None:
+        """Bring an issue into `status` by the shortest way that the workflow has."""
+        try:
+            way = issue.project.workflow.shortest_way(issue.status, status)
+        except LookupError as error:
+            raise JiraError(400, f"{issue.key}: {error}") from None
+        for step in way:
+            self.transition(user, issue, step.id, dict.fromkeys(step.required_fields, "given"))
 
     def comment(
         self,
@@ -274,19 +180,19 @@ class Site:
         properties: Iterable[dict[str, Any]] = (),
         visibility: dict[str, Any] | None = None,
     ) -> Comment:
-        if fault := _text_fault(body):
+        if fault := screens.text_fault(body):
             raise JiraError(400, comment=fault)
         if body is None or not body.strip():
             raise JiraError(400, comment="Comment body can not be empty!")
         values = {each["key"]: each["value"] for each in properties}
-        comment = Comment(self.new_id(), user, body, self.now(), values, visibility)
+        comment = Comment(self.new_id(), issue.id, user, body, self.now(), values, visibility)
         issue.comments.append(comment)
         self.comments[comment.id] = comment
         self.touch(issue)
         return comment
 
     def attach(self, user: User, issue: Issue, filename: str, mime_type: str, content: bytes) -> Attachment:
-        attachment = Attachment(self.new_id(), filename, mime_type, content, user, self.now())
+        attachment = Attachment(self.new_id(), issue.id, filename, mime_type, content, user, self.now())
         issue.attachments.append(attachment)
         self.attachments[attachment.id] = attachment
         self._changed(user, issue, [Change("Attachment", None, None, str(attachment.id), filename)])
@@ -305,20 +211,38 @@ class Site:
         return link, known is None
 
     def move(self, user: User, issue: Issue, project: Project) -> None:
-        """Move an issue to another project: it keeps its id and gets a new key; the old key still finds it."""
+        """Move an issue to another project: it keeps its id and gets a new key; the old key still finds it.
+
+        A status that the other workflow does not have becomes that workflow's first.
+        """
+        issue.project.issue_count -= 1
+        project.issue_count += 1
         project.last_number += 1
         before, issue.key, issue.project = issue.key, f"{project.key}-{project.last_number}", project
+        issue.former_keys.append(before)
         self.keys[issue.key] = issue
-        self._changed(user, issue, [Change("Key", None, before, None, issue.key)])
+        changes = [Change("Key", None, before, None, issue.key)]
+        if not project.workflow.has(issue.status):
+            changes.append(_enter(issue, project.workflow.initial))
+        self._changed(user, issue, changes)
 
     def delete(self, issue: Issue) -> None:
         del self.issues[issue.id]
+        issue.project.issue_count -= 1
         for comment in issue.comments:
             del self.comments[comment.id]
         for attachment in issue.attachments:
             del self.attachments[attachment.id]
-        self.keys = {key: each for key, each in self.keys.items() if each is not issue}
+        for key in (issue.key, *issue.former_keys):
+            del self.keys[key]
+        self.deleted.append(DeletedIssue(issue.id, issue.key, issue.project.key, issue.properties))
         self.on_change(issue, True)
+
+    def delete_project(self, project: Project) -> None:
+        """Delete a project with all its issues."""
+        for issue in [each for each in self.issues.values() if each.project is project]:
+            self.delete(issue)
+        del self.projects[project.key]
 
     def touch(self, issue: Issue) -> None:
         # Two changes within a millisecond are two changes.
@@ -331,66 +255,10 @@ class Site:
         self.touch(issue)
         issue.histories.append(History(self.new_id(), user, issue.updated, tuple(changes)))
 
-    # What may be set
 
-    def _type(self, project: Project, reference: dict[str, Any]) -> IssueType | None:
-        wanted = (str(reference.get("id")), str(reference.get("name", "")).lower())
-        return next((each for each in project.types if each.id == wanted[0] or each.name.lower() == wanted[1]), None)
-
-    def _priority(self, fields: dict[str, Any]) -> str | None:
-        reference = fields.get("priority") or {}
-        ids = {str(index + 1): name for index, name in enumerate(self.priorities)}
-        return reference.get("name") or ids.get(str(reference.get("id")))
-
-    def _check_fields(self, project: Project, fields: dict[str, Any], issue_type: IssueType | None) -> None:
-        errors = {"summary": fault} if (fault := _summary_fault(fields.get("summary"))) else {}
-        if issue_type is None:
-            errors["issuetype"] = "The issue type selected is invalid."
-        elif issue_type.is_subtask and not fields.get("parent"):
-            errors["parent"] = "Issue type is a sub-task but parent issue key or id not specified."
-        for name in fields:
-            if name not in ("project", "issuetype", "summary", "parent", *project.screen):
-                errors[name] = NOT_ON_SCREEN.format(name)
-        for name in project.required:
-            if not fields.get(name):
-                errors[name] = f"{name} is required."
-        faults = {"labels": _labels_fault(fields.get("labels")), "description": _text_fault(fields.get("description"))}
-        errors |= {name: fault for name, fault in faults.items() if fault}
-        if fields.get("priority") and self._priority(fields) not in self.priorities:
-            errors["priority"] = "The priority selected is invalid."
-        if errors:
-            raise JiraError(400, **errors)
-
-
-def _check_objects(fields: dict[str, Any]) -> None:
-    names = ("project", "issuetype", "priority")
-    if wrong := [name for name in names if not isinstance(fields.get(name, {}), dict | None)]:
-        raise JiraError(400, **dict.fromkeys(wrong, "data was not an object"))
-
-
-def _labels_fault(labels: Any) -> str | None:
-    if labels is None:
-        return None
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        return "data was not an array of strings"
-    has_space = any(not label or any(letter.isspace() for letter in label) for label in labels)
-    return "The label contains spaces which is invalid." if has_space else None
-
-
-def _text_fault(text: Any) -> str | None:
-    if text is not None and not isinstance(text, str):
-        return "Operation value must be a string"  # a document of version 3 is no text of version 2
-    if text is not None and len(text) > LONGEST_TEXT:
-        return f"The entered text is too long. It exceeds the allowed limit of {LONGEST_TEXT:,} characters."
-    return None
-
-
-def _summary_fault(summary: Any) -> str | None:
-    if not isinstance(summary, str) or not summary.strip():
-        return "You must specify a summary of the issue."
-    if "\n" in summary:
-        return "The summary is invalid because it contains newline characters."
-    return "Summary can't exceed 255 characters." if len(summary) > LONGEST_SUMMARY else None
+def _enter(issue: Issue, status: Status) -> Change:
+    before, issue.status = issue.status, status
+    return Change("status", before.id, before.name, status.id, status.name)
 
 
 def _text(value: Any) -> str | None:

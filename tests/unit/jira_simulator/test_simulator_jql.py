@@ -9,8 +9,9 @@ import pytest
 
 from jira_simulator import jql
 from jira_simulator.index import Index
+from jira_simulator.model import JiraError
 from jira_simulator.seed import SiteSeed, build
-from jira_simulator.state import JiraError, Site
+from jira_simulator.state import Site
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -193,6 +194,20 @@ def test_a_search_looks_no_further_than_the_projects_it_names(
 @pytest.mark.parametrize(("text", "is_bounded"), [("", False), ("ORDER BY key", False), ("project = SUP", True)])
 def test_a_query_without_a_restriction_is_unbounded(site: Site, text: str, is_bounded: bool) -> None:
     assert jql.parse(text, site, site.users["sync"]).is_bounded is is_bounded
+
+
+@pytest.mark.parametrize(
+    ("text", "is_steady"),
+    [("updated >= -5m", False), ("project = SUP AND NOT created < -1d", False), ("updated >= 0", True), ("", True)],
+)
+def test_a_query_that_counts_back_from_now_is_not_steady(site: Site, text: str, is_steady: bool) -> None:
+    assert jql.parse(text, site, site.users["sync"]).is_steady is is_steady
+
+
+def test_every_condition_counts_however_many_there_are(site: Site) -> None:
+    conditions = ["project = SUP", "labels = billing", "status = Open", "priority = High"]
+    found = [keys(site, " AND ".join(conditions[: count + 1])) for count in range(4)]
+    assert found == [["SUP-1", "SUP-2", "SUP-3"], ["SUP-1", "SUP-2"], ["SUP-2"], ["SUP-2"]]
 
 
 def test_a_project_whose_key_begins_like_a_keyword_is_a_project() -> None:

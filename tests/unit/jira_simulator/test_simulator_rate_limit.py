@@ -41,3 +41,18 @@ def test_data_center_tells_of_the_bucket_always(left: float, wait: str) -> None:
         "X-RateLimit-FillRate": "0.5",
         "Retry-After": wait,
     }
+
+
+def waits(writes: rate_limit.Writes, *moments: float, issue: int = 1) -> list[int]:
+    burst = Fault(kind="per_issue_burst", size=2, seconds=10)
+    return [writes.wait(burst, (1, issue), now) for now in moments]
+
+
+def test_an_issue_takes_so_many_writes_within_so_many_seconds() -> None:
+    assert waits(rate_limit.Writes(), 0, 5, 6, 9.5, 10, 11) == [0, 0, 4, 1, 0, 4]
+
+
+def test_every_issue_has_a_limit_of_its_own() -> None:
+    writes = rate_limit.Writes()
+    assert waits(writes, 0, 0, 0) == [0, 0, 10]
+    assert waits(writes, 0, issue=2) == [0]

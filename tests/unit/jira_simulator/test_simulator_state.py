@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from jira_simulator.__main__ import DEMO_SEED
+from jira_simulator.model import Issue, JiraError
 from jira_simulator.seed import Seed, build, load
-from jira_simulator.state import Issue, JiraError, Site
+from jira_simulator.state import Site
 
 NewSite = Callable[..., Site]
 
@@ -169,6 +170,43 @@ def test_an_old_key_still_finds_a_moved_issue(new_site: NewSite) -> None:
     site.move(site.users["sync"], issue, site.projects["DEV"])
     assert issue.key == "DEV-1"
     assert site.issue("SUP-1") is site.issue("DEV-1") is issue
+
+
+def moved(site: Site, status: str) -> Issue:
+    issue = issue_in(site, "SUP")
+    go(site, issue, status)
+    site.move(site.users["yuki"], issue, site.projects["DEV"])
+    return issue
+
+
+def test_a_moved_issue_keeps_a_status_that_the_other_workflow_has_too(new_site: NewSite) -> None:
+    issue = moved(new_site(), "In Progress")
+    assert issue.status.name == "In Progress"
+    assert [change.field for change in issue.histories[-1].changes] == ["Key"]
+
+
+def test_a_moved_issue_begins_anew_where_its_status_is_not_known(new_site: NewSite) -> None:
+    site = new_site()
+    issue = moved(site, "Will Do")
+    assert issue.status is site.projects["DEV"].workflow.initial
+    assert issue.project.workflow.ways_from(issue.status)
+
+
+def test_a_move_with_a_new_status_is_one_entry_of_the_history(new_site: NewSite) -> None:
+    site = new_site()
+    issue = moved(site, "Will Do")
+    [_, entry] = issue.histories
+    key, status = entry.changes
+    assert (key.field, key.before_text, key.after_text) == ("Key", "SUP-1", "DEV-1")
+    assert (status.field, status.before_text, status.after_text) == ("status", "Will Do", "To Do")
+    assert (status.before, status.after) == (site.statuses["Will Do"].id, site.statuses["To Do"].id)
+    assert entry.author.name == "yuki"
+
+
+def test_a_status_that_an_issue_can_only_leave_is_one_of_the_workflow(new_site: NewSite) -> None:
+    workflow = {"initial": "Open", "transitions": [{"name": "Go", "sources": ["Will Do"], "target": "Done"}]}
+    site = new_site(projects=[{"key": "SUP", "workflow": "customer"}, {"key": "DEV", "workflow": workflow}])
+    assert moved(site, "Will Do").status.name == "Will Do"
 
 
 def test_a_deleted_issue_is_found_by_neither_key_nor_id(new_site: NewSite) -> None:

@@ -166,6 +166,65 @@ def test_what_a_burst_refuses_is_not_carried_out(jira: Jira) -> None:
     assert len(jira.control.issues(jira.name)) == 1
 
 
+PER_ISSUE = {"size": 2, "seconds": 3600}
+
+
+def test_too_many_writes_to_one_issue_are_refused_and_not_carried_out(jira: Jira) -> None:
+    key = jira.create()
+    identity = jira.read(key)["id"]
+    jira.control.fault(jira.name, "per_issue_burst", **PER_ISSUE)
+    paths = [f"/issue/{key}/comment", f"/issue/{identity}/comment", f"/issue/{key}/comment"]
+    answers = [jira.http.post(path, json={"body": "text"}) for path in paths]
+    assert [each.status_code for each in answers] == [201, 201, 429]
+    assert answers[2].headers["RateLimit-Reason"] == "jira-per-issue-on-write"
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 3600
+    assert "Retry-After" not in answers[1].headers
+    assert len(jira.control.issue(jira.name, key)["comments"]) == 2
+
+
+def test_a_limit_to_the_writes_to_one_issue_spares_reads_and_others(jira: Jira) -> None:
+    key, other = jira.create(), jira.create()
+    jira.control.fault(jira.name, "per_issue_burst", **PER_ISSUE)
+    for _ in range(3):
+        jira.http.put(f"/issue/{key}", json={"fields": {"summary": "other"}})
+    assert [jira.http.get(f"/issue/{key}").status_code for _ in range(3)] == [200] * 3
+    assert jira.http.put(f"/issue/{other}", json={"fields": {"summary": "other"}}).status_code == 204
+    assert [jira.http.post("/issue", json=BODY).status_code for _ in range(3)] == [201] * 3
+
+
+def test_writes_to_one_issue_are_counted_together_whatever_they_write(jira: Jira) -> None:
+    key = jira.create()
+    jira.control.fault(jira.name, "per_issue_burst", **PER_ISSUE)
+    assert jira.http.put(f"/issue/{key}/properties/p", json=1).status_code == 201
+    assert jira.http.delete(f"/issue/{key}/properties/p").status_code == 204
+    assert jira.attach(key, "a.txt", b"1").status_code == 429
+
+
+def test_chance_can_be_repeated(jira: Jira) -> None:
+    jira.control.fault(jira.name, "status", path="/myself", probability=0.5, statuses=[500, 502, 503])
+    courses = []
+    for seed in (1, 1, 2):
+        jira.control.settings(jira.name, seed=seed)
+        courses.append([jira.http.get("/myself").status_code for _ in range(30)])
+    assert courses[0] == courses[1] != courses[2]
+    assert set(courses[0]) == {200, 500, 502, 503}
+
+
+def test_a_status_after_the_fact_may_be_any_of_several(jira: Jira) -> None:
+    jira.control.fault(jira.name, "status_after", statuses=[502, 504], **CREATING)
+    assert {jira.http.post("/issue", json=BODY).status_code for _ in range(20)} == {502, 504}
+    assert len(jira.control.issues(jira.name)) == 20
+
+
+@pytest.mark.parametrize("kind", ["anonymous", "unauthorized"])
+def test_a_token_may_be_refused_for_so_long(jira: Jira, kind: str, wait_until: Callable[..., Any]) -> None:
+    jira.control.fault(jira.name, kind, user="sync", forSeconds=3600)
+    assert jira.http.get("/myself").status_code == 401
+    jira.control.heal(jira.name)
+    jira.control.fault(jira.name, kind, user="sync", forSeconds=0.05)
+    wait_until(lambda: jira.http.get("/myself").status_code == 200, "the token to be taken again")
+
+
 def test_a_hanging_request_is_answered_when_the_fault_is_cleared(jira: Jira, wait_until: Callable[..., Any]) -> None:
     fault = jira.control.fault(jira.name, "hang", path="/myself")
     statuses: list[int] = []

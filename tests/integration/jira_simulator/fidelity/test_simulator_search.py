@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Jira
 
 
@@ -104,7 +106,73 @@ def test_a_wrong_query_is_400_with_messages(jira: Jira, jql: str) -> None:
     assert response.json()["errorMessages"]
 
 
+# Properties
+
+
+def with_properties(jira: Jira, **properties: Any) -> str:
+    key = jira.create()
+    for name, value in properties.items():
+        jira.http.put(f"/issue/{key}/properties/{name}", json=value).raise_for_status()
+    return key
+
+
+@pytest.mark.parametrize("fields", ["id", "key,updated", "*all"])
+def test_search_shows_the_properties_that_are_asked_for_and_that_are_there(jira: Jira, fields: str) -> None:
+    with_properties(jira, mark={"of": 1}, other=2)
+    with_properties(jira)
+    path = "/search/jql" if jira.is_cloud else "/search"
+    parameters = {"jql": "project = SUP ORDER BY key", "fields": fields, "properties": "mark,missing"}
+    page = jira.http.get(path, params=parameters).json()
+    assert [each["properties"] for each in page["issues"]] == [{"mark": {"of": 1}}, {}]
+
+
+def test_a_query_by_post_names_properties_in_a_list(jira: Jira) -> None:
+    with_properties(jira, mark=1)
+    [issue] = jira.search("project = SUP", properties=["mark"]).json()["issues"]
+    assert issue["properties"] == {"mark": 1}
+
+
+def test_cloud_wants_properties_as_a_list(cloud: Jira) -> None:
+    assert cloud.search("project = SUP", properties="mark").status_code == 400
+
+
+def test_search_shows_no_properties_unless_asked_for(jira: Jira) -> None:
+    with_properties(jira, mark=1)
+    [issue] = jira.search("project = SUP", fields=["key"]).json()["issues"]
+    assert "properties" not in issue
+
+
+@pytest.mark.parametrize(("count", "status"), [(5, 200), (6, 400)])
+def test_search_shows_five_properties_at_most(jira: Jira, count: int, status: int) -> None:
+    assert jira.search("project = SUP", properties=list("abcdef")[:count]).status_code == status
+
+
+@pytest.mark.parametrize("fields", [["id"], ["updated"]])
+def test_an_issue_that_is_deleted_but_indexed_has_no_properties(jira: Jira, fields: list[str]) -> None:
+    key = with_properties(jira, mark=1)
+    jira.control.index(jira.name, hold=True)
+    jira.control.delete(jira.name, key)
+    [found] = jira.search("project = SUP", fields=fields, properties=["mark"]).json()["issues"]
+    assert found["properties"] == {}
+
+
 # The index
+
+
+def test_a_period_is_counted_back_from_now_each_time(jira: Jira) -> None:
+    key = jira.create()
+    assert jira.found("created >= -5m") == [key]
+    jira.control.clock(jira.name, 3600)
+    assert jira.found("created >= -5m") == []
+
+
+def test_the_pages_of_a_query_follow_what_happens_meanwhile(cloud: Jira) -> None:
+    keys = [cloud.create() for _ in range(3)]
+    first = cloud.search("project = SUP ORDER BY key", fields=["key"], maxResults=2).json()
+    cloud.control.delete("cloud", keys[2])
+    query = {"fields": ["key"], "maxResults": 2, "nextPageToken": first["nextPageToken"]}
+    last = cloud.search("project = SUP ORDER BY key", **query).json()
+    assert (last["issues"], last["isLast"]) == ([], True)
 
 
 def test_while_the_index_lags_search_misses_what_a_direct_read_shows(jira: Jira) -> None:
@@ -146,6 +214,13 @@ def test_the_last_page_comes_however_small_the_pages(cloud: Jira, size: int) -> 
 
 def test_cloud_wants_what_to_expand_as_text(cloud: Jira) -> None:
     assert cloud.search("project = SUP", expand=["changelog"]).status_code == 400
+
+
+def test_an_issue_can_vanish_from_search_for_so_long(jira: Jira, wait_until: Callable[..., Any]) -> None:
+    first, second = jira.create(), jira.create()
+    jira.control.index(jira.name, hideFor={first: 3600, second: 0.05})
+    assert first not in jira.found("project = SUP")
+    wait_until(lambda: jira.found("project = SUP") == [second], "the second issue")
 
 
 def test_an_issue_can_vanish_from_search_for_a_while(jira: Jira) -> None:

@@ -1,0 +1,51 @@
+"""The record of calls: the latest one by one, all of them in numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from jira_simulator import call_log
+from jira_simulator.call_log import CallLog
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def logged(count: int, log: CallLog) -> CallLog:
+    for _ in range(count):
+        log.add("GET", "/rest/api/2/myself", "/rest/api/2/myself", user="sync", status=200, at=NOON, size=1)
+    return log
+
+
+def numbers(log: CallLog, since: int) -> list[int]:
+    return [each["n"] for each in log.since(since)]
+
+
+@pytest.mark.parametrize(("since", "found"), [(0, [1, 2, 3]), (1, [2, 3]), (3, []), (9, [])])
+def test_the_calls_after_a_number_are_told(since: int, found: list[int]) -> None:
+    assert numbers(logged(3, CallLog()), since) == found
+
+
+def test_numbers_go_on_after_the_calls_were_forgotten() -> None:
+    log = logged(2, CallLog())
+    log.clear()
+    assert (numbers(log, 0), numbers(logged(1, log), 0), numbers(log, 2)) == ([], [3], [3])
+
+
+def test_the_sum_counts_calls_that_are_not_kept_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_log, "CALLS_KEPT", 2)
+    log = logged(5, CallLog())
+    assert numbers(log, 0) == [4, 5]
+    assert log.summary() == {"calls": 5, "byEndpoint": {"GET /myself": {"200": 5}}}
+
+
+def test_the_sum_begins_anew_when_the_calls_are_forgotten() -> None:
+    log = logged(5, CallLog())
+    log.clear()
+    assert log.summary() == {"calls": 0, "byEndpoint": {}}
+
+
+def test_the_time_of_a_call_is_told_to_the_millisecond() -> None:
+    [call] = logged(1, CallLog()).since(0)
+    assert call["at"] == "2026-03-01T12:00:00.000+00:00"
