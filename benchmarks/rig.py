@@ -82,6 +82,8 @@ class Rig:
         self.control.close()
         self._simulator.terminate()
         self._simulator.wait()
+        if self._simulator.stdout:
+            self._simulator.stdout.close()
         self.mongod.stop()
 
     @property
