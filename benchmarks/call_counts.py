@@ -12,18 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rig import ANN, SYNC, Rig, rig
-
-RULE = {
-    "sourceStatus": "Will Do",
-    "syncDirection": "user_to_dev",
-    "actions": {"createIssue": True, "addCrossLink": True, "addComment": True, "commentTemplate": "as ${targetKey}"},
-}
-SITE = {
-    "name": "site",
-    "users": [SYNC, ANN],
-    "projects": [{"key": "SUP"}, {"key": "DEV", "workflow": "development"}],
-}
+from benchmarks import backlog
+from benchmarks.rig import ANN, Rig, rig
 
 
 def main() -> None:
@@ -31,7 +21,7 @@ def main() -> None:
     parser.add_argument("--issues", type=int, default=50)
     parser.add_argument("--latency", type=float, default=0.05, metavar="SECONDS", help="of each call to Jira")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), [SITE]) as made:
+    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), [backlog.site("site", ("SUP", "DEV"))]) as made:
         run(made, options.issues, options.latency)
 
 
@@ -45,14 +35,14 @@ def run(made: Rig, issues: int, latency: float) -> None:
         devProjectKey="DEV",
         searchLagMinutes=0.01,
         syncIntervalMinutes=60,
-        rules=[RULE],
+        rules=[backlog.RULE],
     )
     rows = [_cycle(made, definition, "first cycle, empty projects")]
     rows.append(_cycle(made, definition, "idle cycle of a new process"))
     control.settings("site", latency=0)
     with control.person("site", ANN["email"], ANN["token"]) as person:
         for number in range(issues):
-            person.move(person.create("SUP", f"issue {number}"), "Will Do")
+            person.move(person.create("SUP", f"issue {number}"), backlog.STATUS)
     control.settings("site", latency=latency)
     rows.append(_cycle(made, definition, f"{issues} counterparts", issues))
     rows.append(_cycle(made, definition, "their echo"))

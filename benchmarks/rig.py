@@ -45,6 +45,13 @@ class Mongod:
         with MongoClient[dict[str, Any]](self.url, serverSelectionTimeoutMS=int(SECONDS_TO_START * 1000)) as client:
             client.admin.command("ping")
 
+    @property
+    def pid(self) -> int:
+        """Raises RuntimeError while it does not run."""
+        if self.process is None:
+            raise RuntimeError("mongod is not running")
+        return self.process.pid
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None:
             self.process.send_signal(how)
@@ -75,7 +82,13 @@ class Rig:
         self.control.close()
         self._simulator.terminate()
         self._simulator.wait()
+        if self._simulator.stdout:
+            self._simulator.stdout.close()
         self.mongod.stop()
+
+    @property
+    def simulator_pid(self) -> int:
+        return self._simulator.pid
 
     def define(self, name: str, **definition: Any) -> Path:
         """Write the sync `name` and return its file."""

@@ -1,0 +1,259 @@
+"""Many syncs on one site with a rate limit: how many calls it refuses, and how long the syncs take.
+
+    .venv/bin/python -m benchmarks.shared_limits [--workers N] [--issues N] [--flavor cloud|data_center] [--report FILE]
+
+Every sync has its own pair of projects, its own worker process and a backlog of issues that wait for a counterpart with
+one comment and cross-links each; all of them share one account on one simulated site. On Cloud the limit is one token
+bucket per endpoint and method, on Data Center one per user. Calls are counted from the first one to the last that a
+backlog needed. The ideal time is what the limit alone costs for the issues, comments and links that were written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks import backlog
+from benchmarks.measure import machine, publish, table
+from benchmarks.rig import Rig, rig
+from jira_simulator.state import CLOUD, DATA_CENTER
+from sync_model.heartbeat import Phase, read_heartbeat
+
+SITE = "site"
+WRITES = ("/rest/api/2/issue", "/rest/api/2/issue/{issue}/comment", "/rest/api/2/issue/{issue}/remotelink")
+TOO_MANY = 429
+SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_BETWEEN_COUNTS = 1.0
+SECONDS_TO_STOP = 30.0
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`rate` and `size` are those of a token bucket; `latency`, `interval` and `deadline` are in seconds."""
+
+    workers: int = 20
+    issues: int = 15
+    flavor: str = CLOUD
+    rate: float = 20.0
+    size: int = 40
+    latency: float = 0.05
+    interval: float = 60.0
+    deadline: float = 600.0
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return [(f"SUP{number}", f"DEV{number}") for number in range(self.workers)]
+
+    @property
+    def names(self) -> list[str]:
+        return [f"sync-{number}" for number in range(self.workers)]
+
+    @property
+    def cool_down(self) -> timedelta:
+        """For how long the site asks a caller to wait who finds a bucket empty."""
+        return timedelta(seconds=max(1, math.ceil(1 / self.rate)))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of a scenario. `limited` counts answers 429; `later…` what began after the first cool-down.
+
+    The first cool-down lasts from the first 429 until its Retry-After has passed. `refused` and `backed_off` name the
+    syncs that were ever seen in that phase, `unfinished` says what was missing at the deadline.
+    """
+
+    flavor: str
+    calls: int
+    limited: int
+    later_calls: int
+    later_limited: int
+    refused: tuple[str, ...]
+    backed_off: tuple[str, ...]
+    unfinished: tuple[str, ...]
+    seconds: float
+    ideal_seconds: float
+
+    @property
+    def later_share(self) -> float:
+        """The share of 429 among the calls that began after the first cool-down."""
+        return self.later_limited / self.later_calls if self.later_calls else 0.0
+
+    def row(self) -> list[str]:
+        return [
+            self.flavor,
+            f"{self.calls:,}",
+            f"{self.limited:,}",
+            f"{self.later_limited:,} of {self.later_calls:,}",
+            f"{self.later_share:.1%}",
+            f"{len(self.refused)}",
+            f"{len(self.backed_off)}",
+            f"{self.seconds:.0f} s",
+            f"{self.ideal_seconds:.0f} s",
+            f"{self.seconds / self.ideal_seconds:.2f}" if self.ideal_seconds else "–",
+            "yes" if not self.unfinished else f"no, {len(self.unfinished)} shortfalls",
+        ]
+
+
+TITLES = [
+    "site", "calls", "429", "429 after the first cool-down", "share", "syncs refused", "syncs backing off",
+    "time", "ideal", "ratio", "done",
+]  # fmt: skip
+
+
+def main() -> None:
+    options = _options()
+    flavors = [options.flavor] if options.flavor else [CLOUD, DATA_CENTER]
+    wanted = {each.name: getattr(options, each.name) for each in fields(Scenario) if each.name != "flavor"}
+    found = []
+    for flavor in flavors:
+        with tempfile.TemporaryDirectory() as folder:
+            found.append(run(Path(folder), flavor=flavor, **wanted))
+    publish(_report(Scenario(**wanted), found, options.flavor), options.report)
+    if any(each.unfinished for each in found):
+        raise SystemExit("not every backlog was done, and done right, before the deadline")
+
+
+def _options() -> argparse.Namespace:
+    lines = (__doc__ or "").splitlines()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.shared_limits", description=lines[0])
+    default = Scenario()
+    parser.add_argument("--workers", type=int, default=default.workers)
+    parser.add_argument("--issues", type=int, default=default.issues, help="in each backlog")
+    parser.add_argument("--flavor", choices=[CLOUD, DATA_CENTER], help="one of the two only")
+    parser.add_argument("--rate", type=float, default=default.rate, help="tokens that a bucket gets in a second")
+    parser.add_argument("--size", type=int, default=default.size, help="tokens that a bucket holds")
+    parser.add_argument("--latency", type=float, default=default.latency, metavar="SECONDS", help="of each call")
+    parser.add_argument("--interval", type=float, default=default.interval, metavar="SECONDS", help="of each sync")
+    parser.add_argument("--deadline", type=float, default=default.deadline, metavar="SECONDS", help="of each site")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
+    return parser.parse_args()
+
+
+def run(folder: Path, **options: Any) -> Figures:
+    """Play one scenario in `folder`; `options` are those of `Scenario`."""
+    scenario = Scenario(**options)
+    with rig(folder, [backlog.site(SITE, *scenario.pairs, flavor=scenario.flavor)]) as made:
+        for user, _ in scenario.pairs:
+            made.control.create_many(SITE, user, scenario.issues, status=backlog.STATUS)
+        made.control.settings(SITE, latency=scenario.latency)
+        made.control.fault(SITE, "burst", rate=scenario.rate, size=scenario.size)
+        made.control.forget_calls(SITE)
+        with _workers(made, scenario):
+            seen, unfinished = _watch(made, scenario)
+        return _figures(made.control.calls(SITE), scenario, seen, unfinished)
+
+
+@contextmanager
+def _workers(made: Rig, scenario: Scenario) -> Iterator[None]:
+    """Run one worker for each sync while the context lasts."""
+    account = made.account(SITE, bearer=scenario.flavor == DATA_CENTER)
+    minutes, log = scenario.interval / 60, made.folder / "workers.log"
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for name, (user, dev) in zip(scenario.names, scenario.pairs, strict=True):
+            keys = {"userProjectKey": user, "devProjectKey": dev}
+            rules = [backlog.RULE]
+            definition = made.define(name, jira=account, **keys, syncIntervalMinutes=minutes, rules=rules)
+            processes.append(made.worker(definition, log=log))
+        yield
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
+            process.wait(SECONDS_TO_STOP)
+
+
+def _watch(made: Rig, scenario: Scenario) -> tuple[dict[Phase, set[str]], list[str]]:
+    """Look on until all backlogs are done, or the deadline: return who was in which phase, and what is missing."""
+    seen: dict[Phase, set[str]] = defaultdict(set)
+    deadline = time.monotonic() + scenario.deadline
+    unfinished, count_at = ["nothing was counted"], 0.0
+    while unfinished and (now := time.monotonic()) < deadline:
+        for name in scenario.names:
+            if heartbeat := read_heartbeat(made.folder, name):
+                seen[heartbeat.phase].add(name)
+        if now >= count_at:
+            unfinished, count_at = _shortfalls(made, scenario), now + SECONDS_BETWEEN_COUNTS
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return seen, unfinished
+
+
+def _shortfalls(made: Rig, scenario: Scenario) -> list[str]:
+    counts = made.control.counts(SITE)
+    behind = [dev for _, dev in scenario.pairs if counts.get(dev, 0) < scenario.issues]
+    if behind:  # looking at every issue would be work for the simulator, on which the workers wait
+        return [f"{counts.get(dev, 0)} counterparts in {dev} instead of {scenario.issues}" for dev in behind]
+    issues = made.control.issues(SITE)
+    return [each for user, dev in scenario.pairs for each in backlog.shortfalls(issues, user, dev, scenario.issues)]
+
+
+def _figures(
+    records: Sequence[dict[str, Any]], scenario: Scenario, seen: dict[Phase, set[str]], unfinished: Iterable[str]
+) -> Figures:
+    """Count what the simulator wrote down; what came after the last write was no part of the work."""
+    last = max((number for number, each in enumerate(records) if _is_write(each)), default=len(records) - 1)
+    calls = records[: last + 1]
+    limited = [each for each in calls if each["status"] == TOO_MANY]
+    # A record is written when its call is answered.
+    latency = timedelta(seconds=scenario.latency)
+    cool_at = min((_at(each) for each in limited), default=_at(calls[-1])) + scenario.cool_down
+    later = [each for each in calls if _at(each) - latency > cool_at]
+    return Figures(
+        flavor=scenario.flavor,
+        calls=len(calls),
+        limited=len(limited),
+        later_calls=len(later),
+        later_limited=sum(each["status"] == TOO_MANY for each in later),
+        refused=tuple(sorted(seen[Phase.REFUSED])),
+        backed_off=tuple(sorted(seen[Phase.BACKING_OFF])),
+        unfinished=tuple(unfinished),
+        seconds=(_at(calls[-1]) - _at(calls[0])).total_seconds(),
+        ideal_seconds=_ideal(calls, scenario),
+    )
+
+
+def _ideal(calls: Iterable[dict[str, Any]], scenario: Scenario) -> float:
+    """Return how long the fullest bucket needs for what was written; looking and waiting cost nothing here."""
+    names = ("method", "endpoint") if scenario.flavor == CLOUD else ("user",)
+    buckets = Counter(tuple(each[name] for name in names) for each in calls if _is_write(each))
+    return max(0.0, (max(buckets.values(), default=0) - scenario.size) / scenario.rate)
+
+
+def _is_write(call: dict[str, Any]) -> bool:
+    return call["method"] == "POST" and call["endpoint"] in WRITES and call["status"] < 300
+
+
+def _at(call: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(call["at"])
+
+
+def _report(scenario: Scenario, found: Sequence[Figures], flavor: str | None) -> str:
+    values = {each.name: getattr(scenario, each.name) for each in fields(Scenario) if each.name != "flavor"}
+    flags = " ".join(f"--{name} {value:g}" for name, value in values.items())
+    command = f"python -m benchmarks.shared_limits {flags}" + (f" --flavor {flavor}" if flavor else "")
+    lines = [
+        f"`{command}` on {machine()}",
+        "",
+        table(TITLES, [each.row() for each in found]),
+        "",
+        "The first cool-down lasts from the first 429 until its Retry-After has passed; the share is that of 429 among",
+        "the calls that began after it. Ideal is what the fullest bucket takes for all issues, comments and links.",
+    ]
+    for each in found:
+        lines += [f"- {each.flavor}: {shortfall}" for shortfall in each.unfinished]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

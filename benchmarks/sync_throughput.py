@@ -1,0 +1,238 @@
+"""Issues per second, calls per issue and peak memory of one worker, against its backlog and the latency of Jira.
+
+    .venv/bin/python -m benchmarks.sync_throughput [--sizes 200,2000] [--latencies 0,50] [--all] [--report FILE]
+
+N issues of a simulated Cloud site wait for a counterpart with one comment and cross-links each. One real worker process
+carries them out, from its start to its end, with a database and a site that are new each time; what it did is checked.
+The yardstick, in the same run and with the same simulator, is a plain loop over the same calls on one connection, which
+remembers nothing and looks for nothing: half of it before the worker and half after it.
+
+Without options it takes minutes; `--all` takes hours, most of them waiting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks import backlog
+from benchmarks.measure import MEGABYTE, Life, cpu_seconds, machine, publish, table, watch
+from benchmarks.rig import SYNC, Rig, rig
+from jira_simulator.client import Control
+
+ALL_SIZES, ALL_LATENCIES = "200,2000,20000", "0,50,200"
+API = "/rest/api/2"
+USER, DEV = "SUP", "DEV"
+YARDSTICK_SECONDS = 5.0
+YARDSTICK_LEAST, YARDSTICK_MOST = 10, 1000
+BUSY = 0.8
+LAST_LINES = 5
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One cell. The shares are of one core, while the worker ran."""
+
+    backlog: int
+    latency: int
+    calls: int
+    life: Life
+    yardstick: float
+    simulator_share: float
+    mongod_share: float
+
+    @property
+    def speed(self) -> float:
+        return self.backlog / self.life.seconds
+
+    @property
+    def worker_share(self) -> float:
+        return self.life.cpu_seconds / self.life.seconds
+
+    @property
+    def is_bound(self) -> bool:
+        """Tell whether the simulator or the machine had no time to spare, so that the worker is not all that counts."""
+        shares = (self.worker_share, self.simulator_share, self.mongod_share)
+        return self.simulator_share > BUSY or sum(shares) > BUSY * (os.cpu_count() or 1)
+
+    def row(self) -> list[str]:
+        return [
+            f"{self.backlog:,}",
+            f"{self.latency} ms",
+            f"{self.speed:.1f}",
+            f"{self.yardstick:.1f}",
+            f"{self.speed / self.yardstick:.2f}",
+            f"{self.calls / self.backlog:.2f}",
+            f"{self.life.peak_rss / MEGABYTE:.0f}",
+            f"{self.worker_share:.0%}",
+            f"{self.simulator_share:.0%}",
+            f"{self.mongod_share:.0%}",
+        ]
+
+
+TITLES = [
+    "backlog", "latency", "issues/s", "yardstick issues/s", "ratio", "calls per issue", "peak RSS, MB",
+    "CPU worker", "CPU simulator", "CPU mongod",
+]  # fmt: skip
+
+
+def main() -> None:
+    options = _options()
+    cells = []
+    for size in options.sizes:
+        for latency in options.latencies:
+            with tempfile.TemporaryDirectory() as folder:
+                cells.append(measure(Path(folder), size, latency))
+            print(table(TITLES, [cells[-1].row()]).splitlines()[-1], file=sys.stderr, flush=True)
+    publish(_report(options, cells), options.report)
+
+
+def _options() -> argparse.Namespace:
+    lines = (__doc__ or "").splitlines()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sync_throughput", description=lines[0])
+    parser.add_argument("--sizes", default="200,2000", metavar="N,…", help="backlogs, in issues")
+    parser.add_argument("--latencies", default="0,50", metavar="MS,…", help="of each call to Jira, in milliseconds")
+    parser.add_argument("--all", action="store_true", help=f"--sizes {ALL_SIZES} --latencies {ALL_LATENCIES}")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
+    options = parser.parse_args()
+    if options.all:
+        options.sizes, options.latencies = ALL_SIZES, ALL_LATENCIES
+    options.command = f"python -m benchmarks.sync_throughput --sizes {options.sizes} --latencies {options.latencies}"
+    options.sizes, options.latencies = _numbers(options.sizes), _numbers(options.latencies)
+    return options
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(each) for each in text.split(",")]
+
+
+def measure(folder: Path, size: int, latency: int) -> Figures:
+    """Return the figures of one cell, made in `folder`. Raises SystemExit when the worker did not do its work."""
+    seeds = [backlog.site(name, (USER, DEV)) for name in ("site", "yardstick")]
+    with rig(folder, seeds) as made, Yardstick(made.control) as yardstick:
+        made.control.create_many("site", USER, size, status=backlog.STATUS)
+        yardstick.prepare(min(size, 2 * YARDSTICK_MOST))
+        for each in ("site", "yardstick"):
+            made.control.settings(each, latency=latency / 1000)
+        yardstick.run(size / 2)
+        life, calls, shares = _work(made)
+        yardstick.run(size / 2)
+        if wrong := backlog.shortfalls(made.control.issues("site"), USER, DEV, size):
+            raise SystemExit(f"{size} issues at {latency} ms: " + "; ".join(wrong))
+        return Figures(size, latency, calls, life, yardstick.speed, *shares)
+
+
+def _work(made: Rig) -> tuple[Life, int, list[float]]:
+    """Let one worker carry out the whole backlog; return how it lived, its calls, and what the servers used for it."""
+    account = {"jira": made.account("site"), "userProjectKey": USER, "devProjectKey": DEV}
+    # A pass ends early when its interval is over; this one is to go through.
+    definition = made.define("sync-ab", **account, syncIntervalMinutes=600, rules=[backlog.RULE])
+    servers = [made.simulator_pid, made.mongod.pid]
+    log = made.folder / "worker.log"
+    calls, used = made.control.call_summary("site")["calls"], [cpu_seconds(pid) for pid in servers]
+    began = time.perf_counter()
+    process = made.worker(definition, "--once", log=log)
+    life = watch(process, began)
+    shares = [(cpu_seconds(pid) - before) / life.seconds for pid, before in zip(servers, used, strict=True)]
+    if process.returncode:
+        raise SystemExit("\n".join(["the worker failed", *log.read_text().splitlines()[-LAST_LINES:]]))
+    return life, made.control.call_summary("site")["calls"] - calls, shares
+
+
+class Yardstick:
+    """For every issue the calls that the worker makes for it, one after the other, on one connection."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._http = httpx.Client(
+            base_url=f"{control.url}/yardstick{API}",
+            auth=httpx.BasicAuth(SYNC["email"], SYNC["token"]),
+            limits=httpx.Limits(max_connections=1),
+            timeout=30.0,
+            trust_env=False,
+        )
+        self._issues: Iterator[dict[str, Any]] = iter(())
+        self._type: dict[str, Any] = {}
+        self._done = 0
+        self._seconds = 0.0
+
+    def __enter__(self) -> Yardstick:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    @property
+    def speed(self) -> float:
+        """Issues per second."""
+        return self._done / self._seconds
+
+    def prepare(self, count: int) -> None:
+        self._control.create_many("yardstick", USER, count, status=backlog.STATUS)
+        self._issues = iter(self._control.issues("yardstick", USER))
+        project = self._ask("GET", f"/project/{DEV}")["id"]
+        types = self._ask("GET", f"/issue/createmeta/{project}/issuetypes")["issueTypes"]
+        self._type = {"project": {"id": project}, "issuetype": {"id": types[0]["id"]}}
+
+    def run(self, most: float) -> None:
+        """Carry out issues for some seconds, but no less than a few and no more than `most` of them."""
+        began, done = time.perf_counter(), 0
+        while done < min(most, YARDSTICK_MOST):
+            self._carry_out(next(self._issues))
+            done += 1
+            if done >= YARDSTICK_LEAST and time.perf_counter() - began > YARDSTICK_SECONDS:
+                break
+        self._done += done
+        self._seconds += time.perf_counter() - began
+
+    def _carry_out(self, issue: dict[str, Any]) -> None:
+        mark = [{"key": "yardstick", "value": {"issue": issue["id"]}}]
+        fields = {**self._type, "summary": issue["summary"], "priority": {"name": issue["priority"]}}
+        made = self._ask("POST", "/issue", json={"fields": fields, "properties": mark})
+        self._ask("POST", f"/issue/{issue['id']}/comment", json={"body": f"as {made['key']}", "properties": mark})
+        for here, there in ((issue, made), (made, issue)):
+            self._link(here, there, issue["summary"])
+
+    def _link(self, here: dict[str, Any], there: dict[str, Any], summary: str) -> None:
+        url = f"{self._control.url}/yardstick/browse/{there['key']}"
+        body = {
+            "globalId": f"yardstick:{there['id']}",
+            "application": {"type": "yardstick", "name": "yardstick"},
+            "relationship": "is synchronised with",
+            "object": {"url": url, "title": there["key"], "summary": summary},
+        }
+        self._ask("POST", f"/issue/{here['id']}/remotelink", json=body)
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        response = self._http.request(method, path, **options)
+        response.raise_for_status()
+        return response.json()
+
+
+def _report(options: argparse.Namespace, cells: list[Figures]) -> str:
+    lines = [
+        f"`{options.command}` on {machine()}",
+        "",
+        table(TITLES, [each.row() for each in cells]),
+        "",
+        "Every issue got one counterpart, one comment and two links; this was checked. The time is that of a whole",
+        "worker process, its start included. The yardstick is a plain loop over the same calls on one connection,",
+        "measured before and after. Peak RSS is the kernel's high-water mark of the worker's resident memory. CPU is",
+        "the share of one core while the worker ran.",
+    ]
+    if bound := [f"{each.backlog:,} at {each.latency} ms" for each in cells if each.is_bound]:
+        lines += ["", f"Here the simulator or the machine was busy, and limits what is shown: {'; '.join(bound)}."]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
