@@ -1,0 +1,107 @@
+"""After the trouble: wait until the syncs have nothing left to do, with the sites' clocks running ahead.
+
+What the worker waits for on Jira's clock (a search that may lag, a retry, a daily look around) passes quickly
+this way. A sync is at rest when nothing is pending in its database and further cycles write nothing to Jira.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import MongoClient
+
+from benchmarks.evidence import Gone
+from benchmarks.pairings import SIDES, Pairing
+from benchmarks.rig import SYNC, Rig
+from benchmarks.workers import Workers
+
+STEPS = (0.0, 200.0, 200.0, 4000.0, 4000.0, 90_000.0, 4000.0)
+"""Seconds by which the clocks are moved on, before each look: search lag, hourly and daily work, twice each."""
+LONGEST_STEP = 4000.0
+CYCLES_AFTER_A_STEP = 2
+QUIET_CYCLES = 2
+DEADLINE = 240.0
+LOOK_EVERY = 0.05
+NO_WAY = "cannot get from"
+READING = ("/search/jql", "/issue/bulkfetch", "/comment/list", "/changelog/bulkfetch")
+
+
+class NotAtRest(Exception):
+    """A sync still had something to do after a long time."""
+
+
+@dataclass
+class Healing:
+    """`gone` is what people took away: what is pending about that may stay so."""
+
+    rig: Rig
+    workers: Workers
+    pairings: Sequence[Pairing]
+    gone: Gone
+    _ahead: float = 0.0
+
+    def wait(self) -> list[str]:
+        """Wait until all is at rest. Returns what is still pending because a workflow has no way.
+
+        Raises NotAtRest.
+        """
+        deadline = time.monotonic() + DEADLINE
+        for step in STEPS:
+            self._pass_time(step)
+            self._let_work(CYCLES_AFTER_A_STEP, deadline)
+        while True:
+            before = self._writes()
+            self._let_work(QUIET_CYCLES, deadline)
+            pending = list(self._pending())
+            if before == self._writes() and all(NO_WAY in each for each in pending):
+                return pending
+            if time.monotonic() > deadline:
+                raise NotAtRest("; ".join(pending[:10]) or "the workers keep writing")
+            self._pass_time(LONGEST_STEP)
+
+    def _pass_time(self, seconds: float) -> None:
+        self._ahead += seconds
+        for site in self._sites:
+            self.rig.control.clock(site, self._ahead)
+
+    @property
+    def _sites(self) -> set[str]:
+        return {site for each in self.pairings for site in each.sites.values()}
+
+    def _let_work(self, cycles: int, deadline: float) -> None:
+        """Wait until each sync has completed so many cycles more, the one under way not counted."""
+        goals = {name: self.workers.cycles(name) + cycles + 1 for name in self.workers.names}
+        while late := [name for name, goal in goals.items() if self.workers.cycles(name) < goal]:
+            if time.monotonic() > deadline:
+                raise NotAtRest(f"no cycle comes to its end: {', '.join(late)}")
+            self.workers.tend()
+            time.sleep(LOOK_EVERY)
+
+    def _writes(self) -> dict[str, int]:
+        """Return how often the syncs' account has written to each site so far."""
+        return {site: sum(map(_is_write, self.rig.control.calls(site))) for site in self._sites}
+
+    def _pending(self) -> Iterator[str]:
+        with MongoClient[dict[str, Any]](self.rig.mongod.url) as client:
+            for pair in self.pairings:
+                excluded = self._excluded(pair, client)
+                for found in client[pair.database]["issues"].find({"pending": {"$ne": []}}):
+                    if found["_id"] not in excluded:
+                        failure = found["pending"][0].get("failure") or {}
+                        yield f"{pair.name}: {found['key']}: {failure.get('error', 'not tried yet')}"
+
+    def _excluded(self, pair: Pairing, client: MongoClient[dict[str, Any]]) -> Collection[str]:
+        """Return the issues that are gone, and those whose counterpart is."""
+        pairs = [{side: each[f"{side}_id"] for side in SIDES} for each in client[pair.database]["pairs"].find()]
+        deleted = {
+            (side, identity) for side in SIDES for site, identity in self.gone.deleted if site == pair.sites[side]
+        }
+        bereft = {each for pair_ids in pairs for each in pair_ids.items() if deleted & set(pair_ids.items())}
+        return {f"{side}:{identity}" for side, identity in deleted | bereft}
+
+
+def _is_write(call: dict[str, Any]) -> bool:
+    return call["user"] == SYNC["name"] and call["method"] != "GET" and not call["endpoint"].endswith(READING)
