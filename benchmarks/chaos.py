@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import heapq
 import itertools
+import json
 import sys
 import tempfile
 import threading
@@ -79,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         "--without", type=_switches, default=(), metavar="WHAT,…", help=f"leave out some of {', '.join(SWITCHES)}"
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table as a page")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and database there")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave logs, database and the sites' end there")
     return parser
 
 
@@ -115,6 +116,7 @@ def run(folder: Path, seed: int, edits: int, kills: int, syncs: int = 4, without
         except NotAtRest as error:
             outcome.restless = str(error)
         dumps = {site["name"]: place.control.issues(site["name"]) for site in sites(made)}
+        (folder / "dumps.json").write_text(json.dumps(dumps, indent=1))
         for each in made:
             outcome.verdict.add(judge(each, dumps, people.gone))
     outcome.edits, outcome.refused, outcome.troubles = people.done, people.refused, trouble.done + workers.done

@@ -181,14 +181,17 @@ class People:
         return is_accepted and self._at(issue.pair, "user").linked(issue.key) is None
 
     def _clash(self, dice: Random, issue: Known) -> None:
-        """Two people change both sides, or the same one twice, at almost the same time."""
+        """Both sides are changed, or the same one twice, at almost the same time."""
         counterpart = self._at(issue.pair, "user").linked(issue.key)
         sides = {"user": issue.key, "dev": counterpart or issue.key}
         for number in range(2):
             side = dice.choice(SIDES) if counterpart else "user"
             if number:
                 self.wait(dice.choice(MOMENTS))
-            self._move(dice, issue, side, sides[side])
+            if dice.random() < 0.2:
+                self._write("attach", dice, issue, side, sides[side])
+            else:
+                self._move(dice, issue, side, sides[side])
 
     def _write(self, kind: str, dice: Random, issue: Known, side: str, key: str) -> None:
         person = self._at(issue.pair, side)
