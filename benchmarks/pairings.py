@@ -18,6 +18,7 @@ from jira_simulator.seed import WORKFLOWS
 OTHER = {"user": "dev", "dev": "user"}
 SIDES = ("user", "dev")
 FLAVORS = {"cloud": "cloud", "dc": "data_center"}
+"""How a site's name begins, and what it is."""
 EXAMPLE_FILE = Path(__file__).parents[1] / "configs" / "sync.example.json"
 SEARCH_LAG_MINUTES = 2
 INTERVAL_MINUTES = 0.02
@@ -129,20 +130,29 @@ def pairing(number: int, kind: str, user_site: str, dev_site: str) -> Pairing:
 def sites(made: Iterable[Pairing]) -> list[dict[str, Any]]:
     """Return the seeds of the sites that these syncs need."""
     all_pairings = list(made)
+    names = sorted({site for each in all_pairings for site in each.sites.values()})
     return [
         {
             "name": name,
-            "flavor": flavor,
+            "flavor": _flavor(name),
             "users": [SYNC, ANN],
             # Issues of different sites have different numbers, so that a mix-up shows.
-            "firstId": 10_000 if name == "cloud" else 50_000_000,
-            "projects": [each for pair in all_pairings for each in project_seeds(pair, name)],
+            "firstId": 10_000 if is_cloud(name) else 50_000_000,
+            "projects": [each for pair in all_pairings for each in _projects(pair, name)],
         }
-        for name, flavor in FLAVORS.items()
+        for name in names
     ]
 
 
-def project_seeds(pair: Pairing, site: str) -> list[dict[str, Any]]:
+def is_cloud(site: str) -> bool:
+    return _flavor(site) == "cloud"
+
+
+def _flavor(site: str) -> str:
+    return FLAVORS[site.split("-", maxsplit=1)[0]]
+
+
+def _projects(pair: Pairing, site: str) -> list[dict[str, Any]]:
     return [
         {"key": key, "workflow": _workflow(pair.demands, side)}
         for side in SIDES
@@ -160,7 +170,7 @@ def _workflow(demands: Demands, side: str) -> str | dict[str, Any]:
 
 def write(made: Rig, pair: Pairing, **changes: Any) -> Path:
     """Write the sync's file, with the accounts of the running sites, and return its path."""
-    accounts = {side: made.account(site, bearer=site == "dc") for side, site in pair.sites.items()}
+    accounts = {side: made.account(site, bearer=not is_cloud(site)) for side, site in pair.sites.items()}
     jira = {"jira": accounts["user"]}
     if pair.sites["user"] != pair.sites["dev"]:
         jira = {"userJira": accounts["user"], "devJira": accounts["dev"]}

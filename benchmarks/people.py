@@ -10,7 +10,7 @@ from random import Random
 import httpx
 
 from benchmarks.evidence import MARKER, Gone
-from benchmarks.pairings import SIDES, Pairing
+from benchmarks.pairings import SIDES, Pairing, is_cloud
 from benchmarks.rig import ANN
 from benchmarks.timeline import Event
 from jira_simulator.client import Control, Person
@@ -88,9 +88,7 @@ class People:
     def __post_init__(self) -> None:
         self._known = {each.name: [] for each in self.pairings}
         self._colleagues = {
-            site: Colleague(
-                f"{self.control.url}/{site}", ANN["email"] if site == "cloud" else ANN["name"], ANN["token"]
-            )
+            site: Colleague(f"{self.control.url}/{site}", ANN["email" if is_cloud(site) else "name"], ANN["token"])
             for site in {site for each in self.pairings for site in each.sites.values()}
         }
 
