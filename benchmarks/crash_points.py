@@ -1,9 +1,10 @@
 """A crash at every point: `.venv/bin/python -m benchmarks.crash_points [--flavors cloud-cloud,cloud-dc] [--jobs N]`.
 
 An issue is taken on, with a file, a comment and cross-links; its counterpart is finished, which moves it and posts a
-comment; then a file comes late. The calls to Jira and the writes to MongoDB that this takes are counted. Then, for each
-of them, on sites and a database of its own: everything up to there, a worker that kills itself just before or just
-after it, and another worker that finds what was left and finishes it. The verdict must be clean every time.
+comment; nothing happens for a while; then a file comes late. The calls to Jira and the writes to MongoDB that this
+takes are counted. Then, for each gap between two of them, on sites and a database of its own: everything up to there, a
+worker that kills itself in the gap, and another one that finds what was left and finishes it. The verdict must be clean
+every time. A crash after one call is a crash before the next: nothing that lasts happens in between.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ class Scene:
         self.pair: Pairing = replace(shipped, name=f"crash-{number}")
         for seed in sites([self.pair]):
             control.add_site(**seed)
-        self._file = write(stage, self.pair, initialSyncEnabled=True)
+        self._file = write(stage, self.pair, initialSyncEnabled=True, syncIntervalMinutes=60)
         self._steps = stage.folder / f"steps-{number}.json"
         self._key = ""
-        self.acts: Sequence[Callable[[], None]] = (self._report, self._finish, self._add_file)
+        self.acts: Sequence[Callable[[], object]] = (self._report, self._finish, self._wait, self._add_file)
 
     def cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
         """Have a worker run one cycle; return its exit code and the steps that it took, if it was watched."""
@@ -79,10 +80,6 @@ class Scene:
         process.start()
         process.join()
         return process.exitcode, json.loads(self._steps.read_text())
-
-    def cycles(self, count: int) -> None:
-        for _ in range(count):
-            self.cycle()
 
     def pass_time(self) -> None:
         for site in self.pair.sites.values():
@@ -122,6 +119,9 @@ class Scene:
             for status in ("In Progress", "Done"):
                 ann.move(f"{self.pair.projects['dev']}-1", status)
 
+    def _wait(self) -> None:
+        """Nobody does anything: the worker sees what it has written itself."""
+
     def _add_file(self) -> None:
         with self._person("user") as ann:
             ann.attach(self._key, "log.txt", b"more" * 1000)
@@ -140,8 +140,7 @@ class Stage:
             for act, play in enumerate(scene.acts):
                 play()
                 _, steps = scene.cycle(die_at=0)
-                scene.cycle()
-                points += [Point(flavors, act, number) for number in range(1, len(steps) + 1)]
+                points += [Point(flavors, act, number) for number in _gaps(steps)]
             if wrong := scene.wrong():
                 raise RuntimeError(f"it goes wrong even undisturbed: {wrong}")
         return points
@@ -151,15 +150,14 @@ class Stage:
         with self._scene(point.flavors) as scene:
             for play in scene.acts[: point.act]:
                 play()
-                scene.cycles(2)
+                scene.cycle()
             scene.acts[point.act]()
             code, steps = scene.cycle(die_at=point.number)
             scene.cycle()
             scene.pass_time()
-            scene.cycles(2)
-            if rest := scene.acts[point.act + 1 :]:
-                for play in rest:
-                    play()
+            scene.cycle()
+            for play in scene.acts[point.act + 1 :]:
+                play()
                 scene.cycle()
             return Result(point, steps[-1] if code == KILLED else None, scene.wrong())
 
@@ -167,6 +165,11 @@ class Stage:
     def _scene(self, flavors: str) -> Iterator[Scene]:
         with contextlib.closing(Control(self._rig.control.url)) as control:
             yield Scene(self._rig, control, flavors, next(self._numbers))
+
+
+def _gaps(steps: Sequence[str]) -> list[int]:
+    """Return the steps, counted from 1, that stand for a gap each: the beginning of every call, and the very end."""
+    return [*(number for number, step in enumerate(steps, 1) if step.startswith("before")), len(steps)]
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from sync_worker.__main__ import main
 from sync_worker.jira.transport import Transport
 
 WRITES = frozenset({"insert", "update", "delete", "findAndModify", "createIndexes", "bulkWrite"})
-NUMBERS = re.compile(r"/[0-9]+(?=/|$)")
+NAMES = re.compile(r"/(?:[A-Z]+)?[0-9]+(?=/|$)")
 
 
 @dataclass
@@ -69,6 +69,8 @@ def work(config: Path, folder: Path, database_url: str, steps_file: Path, die_at
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
+    # All is plain HTTP here; reading the machine's certificates would take a third of the time.
+    os.environ["SSL_CERT_DIR"] = os.devnull
     steps = Steps(steps_file, die_at or 0)
     if die_at is not None:
         pymongo.monitoring.register(Listener(steps))
@@ -84,7 +86,7 @@ def _watch_calls(steps: Steps) -> None:
 
     @contextmanager
     def watched(self: Transport, method: str, path: str, **options: Any) -> Iterator[Any]:
-        what = f"{method} {NUMBERS.sub('/…', path.removeprefix('/rest/api/2'))}"
+        what = f"{method} {NAMES.sub('/…', path.removeprefix('/rest/api/2'))}"
         steps.take(f"before {what}")
         with send(self, method, path, **options) as response:
             steps.take(f"after {what}")
