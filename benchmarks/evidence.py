@@ -26,7 +26,7 @@ class Gone:
 
     deleted  (site, id) of issues that were deleted
     bereft   (site, id) of user issues whose counterpart was deleted
-    watched  (site, id) of user issues that the sync had noticed before anybody moved them
+    watched  (site, id) of user issues that the sync had noticed before their status was changed
     """
 
     deleted: frozenset[tuple[str, str]] = frozenset()

@@ -19,11 +19,12 @@ from benchmarks.rig import SYNC, Rig
 from benchmarks.workers import Workers
 
 STEPS = (0.0, 200.0, 200.0, 4000.0, 4000.0, 90_000.0, 4000.0)
-"""Seconds by which the clocks are moved on, before each look: search lag, hourly and daily work, twice each."""
+"""Seconds by which the clocks are moved on, one after the other: search lag, hourly and daily work, what follows."""
 LONGEST_STEP = 4000.0
-CYCLES_AFTER_A_STEP = 2
+CYCLES_AFTER_A_STEP = 1
 QUIET_CYCLES = 2
 DEADLINE = 240.0
+CYCLES_DEADLINE = 60.0
 LOOK_EVERY = 0.05
 NO_WAY = "cannot get from"
 READING = ("/search/jql", "/issue/bulkfetch", "/comment/list", "/changelog/bulkfetch")
@@ -44,22 +45,22 @@ class Healing:
     _ahead: float = 0.0
 
     def wait(self) -> list[str]:
-        """Wait until all is at rest. Returns what is still pending because a workflow has no way.
+        """Wait until all is at rest. Returns what was given up, or is pending because a workflow has no way.
 
         Raises NotAtRest.
         """
         deadline = time.monotonic() + DEADLINE
         for step in STEPS:
             self._pass_time(step)
-            self._let_work(CYCLES_AFTER_A_STEP, deadline)
+            self._let_work(CYCLES_AFTER_A_STEP)
         while True:
             before = self._writes()
-            self._let_work(QUIET_CYCLES, deadline)
+            self._let_work(QUIET_CYCLES)
             pending = list(self._pending())
             if before == self._writes() and all(NO_WAY in each for each in pending):
-                return pending
+                return [*pending, *self._given_up()]
             if time.monotonic() > deadline:
-                raise NotAtRest("; ".join(pending[:10]) or "the workers keep writing")
+                raise NotAtRest("pending: " + "; ".join(pending[:10]) if pending else "the workers keep writing")
             self._pass_time(LONGEST_STEP)
 
     def _pass_time(self, seconds: float) -> None:
@@ -71,8 +72,9 @@ class Healing:
     def _sites(self) -> set[str]:
         return {site for each in self.pairings for site in each.sites.values()}
 
-    def _let_work(self, cycles: int, deadline: float) -> None:
+    def _let_work(self, cycles: int) -> None:
         """Wait until each sync has completed so many cycles more, the one under way not counted."""
+        deadline = time.monotonic() + CYCLES_DEADLINE
         goals = {name: self.workers.cycles(name) + cycles + 1 for name in self.workers.names}
         while late := [name for name, goal in goals.items() if self.workers.cycles(name) < goal]:
             if time.monotonic() > deadline:
@@ -85,13 +87,22 @@ class Healing:
         return {site: sum(map(_is_write, self.rig.control.calls(site))) for site in self._sites}
 
     def _pending(self) -> Iterator[str]:
+        for pair, found in self._documents("pending"):
+            yield f"{pair.name}: {found['key']}: {_error(found['pending'][0])}"
+
+    def _given_up(self) -> Iterator[str]:
+        for pair, found in self._documents("dead"):
+            for cause in found["dead"]:
+                yield f"{pair.name}: {found['key']}: given up: {_error(cause)}"
+
+    def _documents(self, field: str) -> Iterator[tuple[Pairing, dict[str, Any]]]:
+        """Return what the syncs remember of issues that have something in `field`, and are still there."""
         with MongoClient[dict[str, Any]](self.rig.mongod.url) as client:
             for pair in self.pairings:
                 excluded = self._excluded(pair, client)
-                for found in client[pair.database]["issues"].find({"pending": {"$ne": []}}):
+                for found in client[pair.database]["issues"].find({f"{field}.0": {"$exists": True}}):
                     if found["_id"] not in excluded:
-                        failure = found["pending"][0].get("failure") or {}
-                        yield f"{pair.name}: {found['key']}: {failure.get('error', 'not tried yet')}"
+                        yield pair, found
 
     def _excluded(self, pair: Pairing, client: MongoClient[dict[str, Any]]) -> Collection[str]:
         """Return the issues that are gone, and those whose counterpart is."""
@@ -105,3 +116,7 @@ class Healing:
 
 def _is_write(call: dict[str, Any]) -> bool:
     return call["user"] == SYNC["name"] and call["method"] != "GET" and not call["endpoint"].endswith(READING)
+
+
+def _error(cause: dict[str, Any]) -> str:
+    return str((cause.get("failure") or {}).get("error", "not tried yet"))

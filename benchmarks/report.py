@@ -21,11 +21,11 @@ def text(outcome: Outcome, command: str) -> str:
     verdict = outcome.verdict
     lines = [command, ""]
     for title, rows in _tables(outcome):
-        lines += [title, *(f"  {name:<42} {value:>10}" for name, value in rows), ""]
+        lines += [title, *(f"  {name:<52} {value:>10}" for name, value in rows), ""]
     for title, found in (
         ("Violations", [str(each) for each in verdict.violations]),
         ("Overtaken", verdict.overtaken),
-        ("Pending, because a workflow has no way", outcome.unreachable),
+        ("Given up, or pending because a workflow has no way", outcome.unreachable),
         ("Not at rest", [outcome.restless] if outcome.restless else []),
     ):
         if found:
@@ -65,7 +65,7 @@ def _tables(outcome: Outcome) -> list[tuple[str, list[tuple[str, str]]]]:
     kinds = Counter(each.kind for each in verdict.violations)
     last = {
         "overtaken": len(verdict.overtaken),
-        "pending, because a workflow has no way": len(outcome.unreachable),
+        "given up, or pending because a workflow has no way": len(outcome.unreachable),
         "not at rest": int(bool(outcome.restless)),
     }
     seconds = {"trouble": outcome.trouble_seconds, "in all": outcome.seconds}

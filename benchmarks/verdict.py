@@ -28,6 +28,7 @@ from benchmarks.evidence import (
     is_excluded,
     is_marked,
     issues_of,
+    keys_of,
     other,
     summaries_of,
     told,
@@ -78,7 +79,8 @@ def judge(pair: Pairing, dumps: Dumps, gone: Gone | None = None) -> Verdict:
     for issue, fault in _issue_faults(pair, dumps, gone):
         verdict.violations.append(Violation(pair.name, fault[0], issue["key"], fault[1]))
     for couple in couples(pair, dumps, gone):
-        is_watched = (pair.sites["user"], couple.issues["user"]["id"]) in gone.watched
+        user = couple.issues["user"]
+        is_watched = (pair.sites["user"], user["id"]) in gone.watched and keys_of(user) == {user["key"]}
         faults = [*_link_faults(couple), *_file_faults(couple), *_summary_faults(couple)]
         faults += comment_faults(couple, is_watched=is_watched)
         if wrong := _status_fault(couple):

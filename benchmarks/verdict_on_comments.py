@@ -26,7 +26,7 @@ Posted = Mapping[str, list[Told]]
 
 
 def comment_faults(couple: Couple, *, is_watched: bool) -> Iterator[Fault]:
-    """`is_watched`: the sync had noticed the user issue before anybody moved it, so that it missed nothing."""
+    """`is_watched`: the sync had noticed the user issue before its first change, so that it missed none."""
     posted = {side: told(couple.issues[side]) for side in SIDES}
     announced = _announced(couple, posted["user"])
     if announced is None:
