@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from benchmarks.pairings import OTHER, SIDES, Pairing
+from benchmarks.pairings import SIDES, Pairing
 
 MARKER = "jira-sync"
 ACCOUNT = "sync"
@@ -165,7 +165,3 @@ def _counted(attachments: Iterable[Dump]) -> Counter[File]:
 
 def cross_links(issue: Dump) -> list[Dump]:
     return [each["object"] for each in issue["links"] if str(each["globalId"] or "").startswith(f"{MARKER}:")]
-
-
-def other(side: str) -> str:
-    return OTHER[side]

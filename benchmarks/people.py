@@ -146,8 +146,8 @@ class People:
 
     def _create(self, dice: Random, pair: Pairing) -> None:
         reporter = self._at(pair, "user")
-        fields = {"description": f"It fails {dice.randint(2, 99)} times a day.", "labels": ["chaos"]}
-        key = reporter.create(pair.projects["user"], f"Broken {dice.random():.6f}", **fields)
+        description = f"It fails {dice.randint(2, 99)} times a day."
+        key = reporter.create(pair.projects["user"], f"Broken {dice.random():.6f}", description=description)
         issue = Known(pair, reporter.place(key)[0], key)
         self._known[pair.name].append(issue)
         self.done["create"] += 1

@@ -127,7 +127,10 @@ class Trouble:
         site = dice.choice(free)
         self._searches_badly.add(site)
         hidden = self._some_keys(dice, site)
-        choices = [("search lags behind", {"lag": dice.uniform(5.0, 90.0)}), ("search stands still", {"hold": True})]
+        choices: list[tuple[str, dict[str, Any]]] = [
+            ("search lags behind", {"lag": dice.uniform(5.0, 90.0)}),
+            ("search stands still", {"hold": True}),
+        ]
         if lasts <= LONGEST_HIDDEN:
             choices.append(("search loses sight of issues", {"hide": hidden}))
         name, options = dice.choice(choices)

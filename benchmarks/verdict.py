@@ -29,11 +29,10 @@ from benchmarks.evidence import (
     is_marked,
     issues_of,
     keys_of,
-    other,
     summaries_of,
     told,
 )
-from benchmarks.pairings import SIDES, Pairing
+from benchmarks.pairings import OTHER, SIDES, Pairing
 from benchmarks.verdict_on_comments import comment_faults
 
 KINDS = (
@@ -144,7 +143,7 @@ def _may_have_counterpart(pair: Pairing, issue: Dump) -> bool:
 
 def _link_faults(couple: Couple) -> Iterator[Fault]:
     for side in SIDES:
-        own, wanted = couple.issues[side]["key"], couple.issues[other(side)]["key"]
+        own, wanted = couple.issues[side]["key"], couple.issues[OTHER[side]]["key"]
         links = cross_links(couple.issues[side])
         if not links:
             yield "missing link", f"{own} does not link to {wanted}"
@@ -194,7 +193,7 @@ def _status_fault(couple: Couple) -> str | None:
     if any(_fits(couple, each) for each in people if each.side != last.side and last.at - each.at <= TIE):
         return None
     target = couple.pair.demands.moves[last.side].get(last.to)
-    if target is None or not couple.leads(other(last.side), target):
+    if target is None or not couple.leads(OTHER[last.side], target):
         return None
     statuses = " and ".join(couple.issues[side]["status"] for side in SIDES)
     return f"they are in {statuses}; the last change, on the {last.side} side, was to {last.to}"
@@ -203,7 +202,7 @@ def _status_fault(couple: Couple) -> str | None:
 def _fits(couple: Couple, change: Change) -> bool:
     """Tell whether the two statuses are what `change` calls for."""
     target = couple.pair.demands.moves[change.side].get(change.to)
-    own, counterpart = couple.issues[change.side]["status"], couple.issues[other(change.side)]["status"]
+    own, counterpart = couple.issues[change.side]["status"], couple.issues[OTHER[change.side]]["status"]
     return own == change.to and (counterpart == target if target else True)
 
 
@@ -211,5 +210,5 @@ def _is_overtaken(couple: Couple) -> bool:
     """Tell whether our own move landed a moment after the last change, and the two follow the other side's change."""
     last = couple.by_people[-1]
     landed = [each for each in couple.changes(last.side, own=True) if last.at <= each.at <= last.at + MOMENT]
-    rivals = couple.changes(other(last.side))
+    rivals = couple.changes(OTHER[last.side])
     return bool(landed and rivals) and _fits(couple, rivals[-1])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from benchmarks.evidence import Change, Couple, Fault, Told, all_changes, keys_of, told
-from benchmarks.pairings import SIDES
+from benchmarks.pairings import OTHER, SIDES
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _is_last_word(couple: Couple, change: Change) -> bool:
     """Tell whether nothing followed this change that could stand for it, and the move that it tells of was possible."""
     last = all_changes(change.side, couple.issues[change.side])[-1]
     target = couple.pair.demands.moves[change.side][change.to]
-    return change == last and couple.leads("dev" if change.side == "user" else "user", target)
+    return change == last and couple.leads(OTHER[change.side], target)
 
 
 def _marker(couple: Couple, change: Change) -> str:
