@@ -1,0 +1,207 @@
+"""A crash at every point: `.venv/bin/python -m benchmarks.crash_points [--flavors cloud-cloud,cloud-dc] [--jobs N]`.
+
+An issue is taken on, with a file, a comment and cross-links; its counterpart is finished, which moves it and posts a
+comment; nothing happens for a while; then a file comes late. The calls to Jira and the writes to MongoDB that this
+takes are counted. Then, for each gap between two of them, on sites and a database of its own: everything up to there, a
+worker that kills itself in the gap, and another one that finds what was left and finishes it. The verdict must be clean
+every time. A crash after one call is a crash before the next: nothing that lasts happens in between.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from benchmarks import dying
+from benchmarks.pairings import Pairing, is_cloud, pairing, sites, write
+from benchmarks.rig import ANN, Rig, rig
+from benchmarks.verdict import judge
+from jira_simulator.client import Control, Person
+
+FLAVORS = ("cloud-cloud", "cloud-dc")
+LONG_ENOUGH = 400.0
+"""Seconds on Jira's clock after which no request is under way any more and search has caught up."""
+KILLED = -9
+
+context = multiprocessing.get_context("forkserver")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A crash at step `number` of the worker that follows act `act`; both count from 0 and 1."""
+
+    flavors: str
+    act: int
+    number: int
+
+
+@dataclass
+class Result:
+    """What came of a crash: `step` is where the worker died, None if it never came that far."""
+
+    point: Point
+    step: str | None
+    wrong: list[str] = field(default_factory=list)
+
+
+class Scene:
+    """Two sites, a sync and its database, all fresh, and the people who act there."""
+
+    def __init__(self, stage: Rig, control: Control, flavors: str, number: int) -> None:
+        self._stage, self._control, self._number = stage, control, number
+        user, dev = (f"{flavor}-{side}{number}" for flavor, side in zip(flavors.split("-"), "ud", strict=True))
+        shipped = pairing(number, "shipped", user, dev)
+        self.pair: Pairing = replace(shipped, name=f"crash-{number}")
+        for seed in sites([self.pair]):
+            control.add_site(**seed)
+        self._file = write(stage, self.pair, initialSyncEnabled=True, syncIntervalMinutes=60)
+        self._steps = stage.folder / f"steps-{number}.json"
+        self._key = ""
+        self.acts: Sequence[Callable[[], object]] = (self._report, self._finish, self._wait, self._add_file)
+
+    def cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
+        """Have a worker run one cycle; return its exit code and the steps that it took, if it was watched."""
+        arguments = (self._file, self._stage.folder, self._stage.mongod.url, self._steps, die_at)
+        process = context.Process(target=dying.work, args=arguments)
+        process.start()
+        process.join()
+        return process.exitcode, json.loads(self._steps.read_text())
+
+    def pass_time(self) -> None:
+        for site in self.pair.sites.values():
+            self._control.clock(site, LONG_ENOUGH)
+
+    def wrong(self) -> list[str]:
+        """Say what is not as it must be in the end."""
+        dumps = {site: self._control.issues(site) for site in self.pair.sites.values()}
+        verdict = judge(self.pair, dumps)
+        found = [str(each) for each in verdict.violations]
+        expected = {"pairs": 1, "comments by the syncs": 2, "copies by the syncs": 2}
+        found += [
+            f"{verdict.counts[name]} {name}, not {count}"
+            for name, count in expected.items()
+            if verdict.counts[name] != count
+        ]
+        with MongoClient[dict[str, Any]](self._stage.mongod.url) as client:
+            database = client[self.pair.database]
+            found += [f"{each['key']} is still pending" for each in database["issues"].find({"pending": {"$ne": []}})]
+            client.drop_database(self.pair.database)
+        return found
+
+    @contextlib.contextmanager
+    def _person(self, side: str) -> Iterator[Person]:
+        site = self.pair.sites[side]
+        with self._control.person(site, ANN["email" if is_cloud(site) else "name"], ANN["token"]) as person:
+            yield person
+
+    def _report(self) -> None:
+        with self._person("user") as ann:
+            self._key = ann.create(self.pair.projects["user"], "It is broken", description="Since yesterday.")
+            ann.attach(self._key, "log.txt", b"log" * 1000)
+            ann.move(self._key, "Will Do")
+
+    def _finish(self) -> None:
+        with self._person("dev") as ann:
+            for status in ("In Progress", "Done"):
+                ann.move(f"{self.pair.projects['dev']}-1", status)
+
+    def _wait(self) -> None:
+        """Nobody does anything: the worker sees what it has written itself."""
+
+    def _add_file(self) -> None:
+        with self._person("user") as ann:
+            ann.attach(self._key, "log.txt", b"more" * 1000)
+
+
+class Stage:
+    """Where scenes are played. Each thread speaks to the simulator for itself."""
+
+    def __init__(self, made: Rig) -> None:
+        self._rig, self._numbers = made, itertools.count(1)
+
+    def count(self, flavors: str) -> list[Point]:
+        """Play it all undisturbed; return every point at which it could have been disturbed."""
+        with self._scene(flavors) as scene:
+            points = []
+            for act, play in enumerate(scene.acts):
+                play()
+                _, steps = scene.cycle(die_at=0)
+                points += [Point(flavors, act, number) for number in _gaps(steps)]
+            if wrong := scene.wrong():
+                raise RuntimeError(f"it goes wrong even undisturbed: {wrong}")
+        return points
+
+    def crash(self, point: Point) -> Result:
+        """Play it up to `point`, crash there, and let the next workers finish it."""
+        with self._scene(point.flavors) as scene:
+            for play in scene.acts[: point.act]:
+                play()
+                scene.cycle()
+            scene.acts[point.act]()
+            code, steps = scene.cycle(die_at=point.number)
+            scene.cycle()
+            scene.pass_time()
+            scene.cycle()
+            for play in scene.acts[point.act + 1 :]:
+                play()
+                scene.cycle()
+            return Result(point, steps[-1] if code == KILLED else None, scene.wrong())
+
+    @contextlib.contextmanager
+    def _scene(self, flavors: str) -> Iterator[Scene]:
+        with contextlib.closing(Control(self._rig.control.url)) as control:
+            yield Scene(self._rig, control, flavors, next(self._numbers))
+
+
+def _gaps(steps: Sequence[str]) -> list[int]:
+    """Return the steps, counted from 1, that stand for a gap each: the beginning of every call, and the very end."""
+    return [*(number for number, step in enumerate(steps, 1) if step.startswith("before")), len(steps)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--flavors", default=",".join(FLAVORS), metavar="USER-DEV,…")
+    parser.add_argument("--jobs", type=int, default=3, help="how many are played at the same time")
+    options = parser.parse_args()
+    context.set_forkserver_preload(["benchmarks.dying", "benchmarks.rig", "benchmarks.verdict"])
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), []) as made:
+        stage = Stage(made)
+        points = [point for flavors in options.flavors.split(",") for point in stage.count(flavors)]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            results = list(pool.map(stage.crash, points))
+    _print(results, time.monotonic() - began)
+    return 1 if any(each.wrong for each in results) else 0
+
+
+def _print(results: list[Result], seconds: float) -> None:
+    counts, wrong = Counter[str](), Counter[str]()
+    for each in results:
+        step = each.step or "never reached"
+        counts[step] += 1
+        wrong[step] += bool(each.wrong)
+    print(f"{'the worker died':<60} {'times':>6} {'wrong':>6}")
+    for step in sorted(counts, key=lambda name: (name.split(" ", 1)[1], name)):
+        print(f"{step:<60} {counts[step]:>6} {wrong[step]:>6}")
+    print(f"{'in all':<60} {counts.total():>6} {wrong.total():>6}   {seconds:.0f} s")
+    for each in results:
+        for what in each.wrong:
+            print(f"\n{each.point}, {each.step}: {what}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
