@@ -85,10 +85,10 @@ def _watch_calls(steps: Steps) -> None:
     send = Transport._send  # noqa: SLF001 - every call passes here, whatever the worker's own code looks like
 
     @contextmanager
-    def watched(self: Transport, method: str, path: str, **options: Any) -> Iterator[Any]:
+    def watched(self: Transport, method: str, path: str, *arguments: Any, **options: Any) -> Iterator[Any]:
         what = f"{method} {NAMES.sub('/…', path.removeprefix('/rest/api/2'))}"
         steps.take(f"before {what}")
-        with send(self, method, path, **options) as response:
+        with send(self, method, path, *arguments, **options) as response:
             steps.take(f"after {what}")
             yield response
 

@@ -68,14 +68,15 @@ async def _search_parameters(call: Call) -> dict[str, Any]:
     has_the_types = isinstance(expand, str) and isinstance(properties, list)
     if call.request.method == "POST" and call.site.is_cloud and not has_the_types:
         raise JiraError(400, INVALID)
-    if len(_names(properties)) > MOST_PROPERTIES:
+    if call.site.is_cloud and len(_names(properties)) > MOST_PROPERTIES:
         raise JiraError(400, f"At most {MOST_PROPERTIES} properties can be asked for.")
     try:
         return {
             "jql": given.get("jql") or "",
             "fields": _names(given.get("fields") or []),
             "expand": set(_names(expand)),
-            "properties": _names(properties),
+            # Data Center's search does not know of properties, and does not say so.
+            "properties": _names(properties) if call.site.is_cloud else [],
             "startAt": max(0, int(given.get("startAt", 0))),
             # A page of none would have a next page for ever.
             "maxResults": max(1 if call.site.is_cloud else 0, int(given.get("maxResults", PAGE))),

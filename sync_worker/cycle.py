@@ -114,8 +114,9 @@ class Cycle:
             self._store.save_progress(counted)
 
     def _retry_in(self) -> float | None:
-        waits = [(at - self._jiras[side].now()).total_seconds() for side in Side if (at := self._store.next_try(side))]
-        return max(0.0, min(waits)) if waits else None
+        clocks = {side: self._jiras[side].now() for side in Side}
+        tries = {side: self._store.next_try(side, now) for side, now in clocks.items()}
+        return min(((at - clocks[side]).total_seconds() for side, at in tries.items() if at), default=None)
 
 
 def _is_meant(request: Request, memory: Memory) -> bool:

@@ -170,8 +170,8 @@ class Store(Protocol):
 
     def count_due(self, side: Side, now: datetime) -> int: ...
 
-    def next_try(self, side: Side) -> datetime | None:
-        """Return when the next issue may be tried; None when nothing waits."""
+    def next_try(self, side: Side, after: datetime) -> datetime | None:
+        """Return when the next issue that may not be tried before `after` may be; None when there is none."""
 
     def backlog(self) -> tuple[int, int]:
         """Return how many issues have pending causes, and how many causes were given up."""

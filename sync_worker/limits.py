@@ -19,6 +19,7 @@ import re
 import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -301,10 +302,11 @@ class SiteLimits:
 
 
 def prepare(client: MongoClient[dict[str, Any]]) -> None:
-    """Create the indexes. Raises PyMongoError."""
+    """Create the indexes. A server that does not let us share anything keeps no sync from running."""
     limits = client[DATABASE]["limits"]
-    limits.create_index([("touched", ASCENDING)], expireAfterSeconds=KEPT_SECONDS)
-    limits.create_index([("site", ASCENDING)])
+    with suppress(PyMongoError):
+        limits.create_index([("touched", ASCENDING)], expireAfterSeconds=KEPT_SECONDS)
+        limits.create_index([("site", ASCENDING)])
 
 
 def _slower(headers: Mapping[str, str]) -> dict[str, Any]:

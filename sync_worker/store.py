@@ -178,8 +178,8 @@ class MongoStore:
         return self._issues.count_documents(_due(side, now))
 
     @_answered
-    def next_try(self, side: Side) -> datetime | None:
-        waiting = {"side": side, "waiting.next_try": {"$exists": True}}
+    def next_try(self, side: Side, after: datetime) -> datetime | None:
+        waiting = {"side": side, "waiting.next_try": {"$gt": after}}
         document = self._issues.find_one(waiting, {"waiting": True}, sort=[("waiting.next_try", ASCENDING)])
         return document["waiting"]["next_try"] if document else None
 

@@ -117,18 +117,23 @@ def with_properties(jira: Jira, **properties: Any) -> str:
 
 
 @pytest.mark.parametrize("fields", ["id", "key,updated", "*all"])
-def test_search_shows_the_properties_that_are_asked_for_and_that_are_there(jira: Jira, fields: str) -> None:
-    with_properties(jira, mark={"of": 1}, other=2)
-    with_properties(jira)
-    path = "/search/jql" if jira.is_cloud else "/search"
+def test_search_shows_the_properties_that_are_asked_for_and_that_are_there(cloud: Jira, fields: str) -> None:
+    with_properties(cloud, mark={"of": 1}, other=2)
+    with_properties(cloud)
     parameters = {"jql": "project = SUP ORDER BY key", "fields": fields, "properties": "mark,missing"}
-    page = jira.http.get(path, params=parameters).json()
+    page = cloud.http.get("/search/jql", params=parameters).json()
     assert [each["properties"] for each in page["issues"]] == [{"mark": {"of": 1}}, {}]
 
 
-def test_a_query_by_post_names_properties_in_a_list(jira: Jira) -> None:
-    with_properties(jira, mark=1)
-    [issue] = jira.search("project = SUP", properties=["mark"]).json()["issues"]
+def test_the_search_of_data_center_shows_no_properties(data_center: Jira) -> None:
+    with_properties(data_center, mark=1)
+    [issue] = data_center.http.get("/search", params={"jql": "project = SUP", "properties": "mark"}).json()["issues"]
+    assert "properties" not in issue
+
+
+def test_a_query_by_post_names_properties_in_a_list(cloud: Jira) -> None:
+    with_properties(cloud, mark=1)
+    [issue] = cloud.search("project = SUP", properties=["mark"]).json()["issues"]
     assert issue["properties"] == {"mark": 1}
 
 
@@ -143,8 +148,8 @@ def test_search_shows_no_properties_unless_asked_for(jira: Jira) -> None:
 
 
 @pytest.mark.parametrize(("count", "status"), [(5, 200), (6, 400)])
-def test_search_shows_five_properties_at_most(jira: Jira, count: int, status: int) -> None:
-    assert jira.search("project = SUP", properties=list("abcdef")[:count]).status_code == status
+def test_search_shows_five_properties_at_most(cloud: Jira, count: int, status: int) -> None:
+    assert cloud.search("project = SUP", properties=list("abcdef")[:count]).status_code == status
 
 
 @pytest.mark.parametrize("fields", [["id"], ["updated"]])
