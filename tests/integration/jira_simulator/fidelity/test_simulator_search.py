@@ -153,11 +153,11 @@ def test_search_shows_five_properties_at_most(cloud: Jira, count: int, status: i
 
 
 @pytest.mark.parametrize("fields", [["id"], ["updated"]])
-def test_an_issue_that_is_deleted_but_indexed_has_no_properties(jira: Jira, fields: list[str]) -> None:
-    key = with_properties(jira, mark=1)
-    jira.control.index(jira.name, hold=True)
-    jira.control.delete(jira.name, key)
-    [found] = jira.search("project = SUP", fields=fields, properties=["mark"]).json()["issues"]
+def test_an_issue_that_is_deleted_but_indexed_has_no_properties(cloud: Jira, fields: list[str]) -> None:
+    key = with_properties(cloud, mark=1)
+    cloud.control.index(cloud.name, hold=True)
+    cloud.control.delete(cloud.name, key)
+    [found] = cloud.search("project = SUP", fields=fields, properties=["mark"]).json()["issues"]
     assert found["properties"] == {}
 
 
