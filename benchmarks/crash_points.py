@@ -1,8 +1,9 @@
 """A crash at every point: `.venv/bin/python -m benchmarks.crash_points [--flavors cloud-cloud,cloud-dc] [--jobs N]`.
 
-An issue is taken on, with a file, a comment and cross-links; its counterpart is finished, which moves it and posts a
-comment; nothing happens for a while; then a file comes late. The calls to Jira and the writes to MongoDB that this
-takes are counted. Then, for each gap between two of them, on sites and a database of its own: everything up to there, a
+Two issues are taken on, with a file, a comment and cross-links; the counterpart of the first is finished, which moves
+it and posts a comment; nothing happens for a while; a file comes late; the first issue moves to another project; the
+second is deleted, which is found and confirmed by and by. The calls to Jira and the writes to MongoDB that this takes
+are counted. Then, for each gap between two of them, on sites and a database of its own: everything up to there, a
 worker that kills itself in the gap, and another one that finds what was left and finishes it. The verdict must be clean
 every time. A crash after one call is a crash before the next: nothing that lasts happens in between.
 """
@@ -27,6 +28,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from benchmarks import dying
+from benchmarks.evidence import Gone
 from benchmarks.pairings import Pairing, is_cloud, pairing, sites, write
 from benchmarks.rig import ANN, Rig, rig
 from benchmarks.verdict import judge
@@ -35,6 +37,8 @@ from jira_simulator.client import Control, Person
 FLAVORS = ("cloud-cloud", "cloud-dc")
 LONG_ENOUGH = 400.0
 """Seconds on Jira's clock after which no request is under way any more and search has caught up."""
+A_DAY = 25 * 3600.0
+DELETED = "Its counterpart is gone."
 KILLED = -9
 
 context = multiprocessing.get_context("forkserver")
@@ -68,10 +72,16 @@ class Scene:
         self.pair: Pairing = replace(shipped, name=f"crash-{number}")
         for seed in sites([self.pair]):
             control.add_site(**seed)
-        self._file = write(stage, self.pair, initialSyncEnabled=True, syncIntervalMinutes=60)
+        deletion = {"onDelete": "comment", "onDeleteComment": DELETED}
+        self._file = write(stage, self.pair, initialSyncEnabled=True, syncIntervalMinutes=600, **deletion)
         self._steps = stage.folder / f"steps-{number}.json"
-        self._key = ""
-        self.acts: Sequence[Callable[[], object]] = (self._report, self._finish, self._wait, self._add_file)
+        self._keys: list[str] = []
+        self._ids: list[str] = []
+        self._gone: set[tuple[str, str]] = set()
+        self._ahead = 0.0
+        self.acts: Sequence[Callable[[], object]] = (
+            self._report, self._finish, self._wait, self._add_file, self._move, self._delete, self._wait_for_certainty,
+        )  # fmt: skip
 
     def cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
         """Have a worker run one cycle; return its exit code and the steps that it took, if it was watched."""
@@ -81,16 +91,18 @@ class Scene:
         process.join()
         return process.exitcode, json.loads(self._steps.read_text())
 
-    def pass_time(self) -> None:
+    def pass_time(self, seconds: float = LONG_ENOUGH) -> None:
+        self._ahead += seconds
         for site in self.pair.sites.values():
-            self._control.clock(site, LONG_ENOUGH)
+            self._control.clock(site, self._ahead)
 
     def wrong(self) -> list[str]:
         """Say what is not as it must be in the end."""
         dumps = {site: self._control.issues(site) for site in self.pair.sites.values()}
-        verdict = judge(self.pair, dumps)
+        verdict = judge(self.pair, dumps, Gone(deleted=frozenset(self._gone)))
         found = [str(each) for each in verdict.violations]
-        expected = {"pairs": 1, "comments by the syncs": 2, "copies by the syncs": 2}
+        # Comments: taken on, finished twice, and the deletion; the one on the deleted issue is gone with it.
+        expected = {"pairs": 1, "comments by the syncs": 4, "copies by the syncs": 3}
         found += [
             f"{verdict.counts[name]} {name}, not {count}"
             for name, count in expected.items()
@@ -110,21 +122,46 @@ class Scene:
 
     def _report(self) -> None:
         with self._person("user") as ann:
-            self._key = ann.create(self.pair.projects["user"], "It is broken", description="Since yesterday.")
-            ann.attach(self._key, "log.txt", b"log" * 1000)
-            ann.move(self._key, "Will Do")
+            for summary in ("It is broken", "So is this"):
+                key = ann.create(self.pair.projects["user"], summary, description="Since yesterday.")
+                ann.attach(key, "log.txt", b"log" * 1000)
+                ann.move(key, "Will Do")
+                self._keys.append(key)
+                self._ids.append(self._control.issue(self.pair.sites["user"], key)["id"])
 
     def _finish(self) -> None:
         with self._person("dev") as ann:
             for status in ("In Progress", "Done"):
-                ann.move(f"{self.pair.projects['dev']}-1", status)
+                ann.move(self._counterpart(0), status)
 
     def _wait(self) -> None:
         """Nobody does anything: the worker sees what it has written itself."""
 
     def _add_file(self) -> None:
         with self._person("user") as ann:
-            ann.attach(self._key, "log.txt", b"more" * 1000)
+            ann.attach(self._keys[0], "log.txt", b"more" * 1000)
+
+    def _move(self) -> None:
+        """The worker finds out when the counterpart is reopened and finished again."""
+        self._control.move(self.pair.sites["user"], self._keys[0], self.pair.elsewhere["user"])
+        with self._person("dev") as ann:
+            for status in ("Reopened", "Closed"):
+                ann.move(self._counterpart(0), status)
+
+    def _delete(self) -> None:
+        site = self.pair.sites["user"]
+        self._gone.add((site, self._ids[1]))
+        self._control.delete(site, self._keys[1])
+        self.pass_time(A_DAY)
+
+    def _wait_for_certainty(self) -> None:
+        self.pass_time()
+
+    def _counterpart(self, number: int) -> str:
+        """Return the key of the counterpart of one of the customer's issues."""
+        issues = self._control.issues(self.pair.sites["dev"])
+        found = (each for each in issues if _made_for(each, self._ids[number]))
+        return str(next(found)["key"])
 
 
 class Stage:
@@ -165,6 +202,10 @@ class Stage:
     def _scene(self, flavors: str) -> Iterator[Scene]:
         with contextlib.closing(Control(self._rig.control.url)) as control:
             yield Scene(self._rig, control, flavors, next(self._numbers))
+
+
+def _made_for(issue: dict[str, Any], user_id: str) -> bool:
+    return bool((issue["properties"].get("jira-sync") or {}).get("issue") == user_id)
 
 
 def _gaps(steps: Sequence[str]) -> list[int]:

@@ -103,15 +103,18 @@ def observe(
     ]
     if not causes and issue.updated > memory.updated:
         causes += _update_causes(sync, side, issue, memory, paired=paired, status_stands=not unseen)
+    pending = _queued(memory.pending, causes)
     if paired and issue.key != memory.key:
-        causes.append(Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status))
+        # First of all: it mends links, whatever may be in the way of a status.
+        moved = Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status)
+        pending = (moved, *(each for each in pending if each.kind is not CauseKind.MOVED))
     return replace(
         _with_history(memory, issue),
         key=issue.key,
         status=issue.status,
         updated=max(issue.updated, memory.updated),
         own_moves=own_moves,
-        pending=_queued(memory.pending, causes),
+        pending=pending,
     )
 
 

@@ -101,10 +101,12 @@ class MongoStore:
 
     @_answered
     def prepare(self) -> None:
-        """Create the indexes. Raises Rejected when the database was written by a newer version."""
+        """Create the indexes. Raises Refused when the database was written by a newer version."""
         document = self._database["progress"].find_one({"_id": PROGRESS}, {"format": True}) or {}
         if document.get("format", FORMAT) > FORMAT:
             raise Refused("the database was written by a newer version of jira-sync")
+        if document.get("format") == FORMAT:
+            return  # the indexes are there: the progress was written after them
         self._pairs.create_index([("dev_id", ASCENDING)], unique=True)
         for name in ("away", "missing"):
             self._pairs.create_index([(f"is_{name}", ASCENDING)], sparse=True)
