@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    for warning in loaded.warnings:
+    for warning in loaded.warnings if not options.command else ():
         log.warning("configuration", where=warning.where, warning=warning.message)
     worker = Worker(file.sync.name, file.digest, interval, options.run_dir, log)
     parts = join(file, worker, client, environ)
@@ -76,9 +76,9 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
 def _run(options: argparse.Namespace, worker: Worker, parts: Parts) -> int:
     if options.command:
         request = operator.Request(options.command, tuple(options.issues), everything=options.all)
-        return operator.ask(request, parts.store, parts.lease, lambda: worker.run_once(parts.one_pass))
+        return operator.ask(request, parts.store, parts.lease, lambda: worker.run_only_once(parts.one_pass))
     if options.once:
-        return 1 if worker.run_once(parts.one_pass) else 0
+        return 1 if worker.run_only_once(parts.one_pass) else 0
     worker.run(parts.one_pass)
     return 0
 

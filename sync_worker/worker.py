@@ -113,6 +113,13 @@ class Worker:
         self._report(result, started, round(time.monotonic() - began, 3), self.calls() - calls)
         return None
 
+    def run_only_once(self, one_pass: Pass) -> Exception | None:
+        """Run one cycle as `run_once` does, and say that there will be no other."""
+        error = self.run_once(one_pass)
+        if not isinstance(error, Displaced):
+            self._enter(Phase.STOPPING)
+        return error
+
     def _report(self, result: Result, started: datetime, duration: float, calls: int) -> None:
         counts = asdict(result)
         summary = {name: counts[name] for name in CycleSummary.model_fields if name in counts}
