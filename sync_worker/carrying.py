@@ -19,12 +19,12 @@ from sync_worker.edges import Waiting
 from sync_worker.errors import (
     Displaced,
     Refused,
-    Rejected,
     SiteIsClosed,
     Stopping,
     SyncError,
     Unavailable,
     Undecided,
+    Vanished,
 )
 from sync_worker.issue import Issue
 from sync_worker.ledger import CLOCK_GRAIN, Ledger, Work
@@ -91,7 +91,11 @@ class Carrying:
     def _carry_out_batch(self, waiting: Sequence[Waiting]) -> None:
         """Give counterparts first: an issue that becomes one thereby must not be taken for a stranger meanwhile."""
         works, _ = self._prepare(waiting)
-        creating = [key for key, work in works.items() if self._actions.creation.is_called_for(work)]
+        creating = [
+            key
+            for key, work in works.items()
+            if self._actions.creation.is_called_for(work) and not self._has_left(work)
+        ]
         self._actions.creation.create_many([works[key] for key in creating], self._failed_to_create)
         self._carry_out_groups([[(key, works[key])] for key in creating])
         if rest := [each for each in waiting if each.key not in creating]:
@@ -169,6 +173,9 @@ class Carrying:
             cause = memory.pending[0]
             try:
                 work = work or self._work(memory, cause, issue)
+                if self._has_left(work) and not self._actions.creation.find(work):
+                    self._let_go(work)
+                    return last_error
                 self._carry_out_cause(work)
             except NOT_ABOUT_ONE_ISSUE:
                 raise
@@ -189,14 +196,29 @@ class Carrying:
         if cause.kind is CauseKind.GONE:
             issue = tombstone(memory)
         if issue is None:
-            raise Rejected(f"{memory.key} is gone, or was moved out of the project, or our account may not see it")
+            raise Vanished(f"{memory.key} is gone, or our account may not see it")
         return Work(issue, memory, cause, self._store.pair_of(memory.side, memory.id))
+
+    def _is_in_project(self, work: Work) -> bool:
+        key = self._ledger.sync.project_key(work.side)
+        return work.issue.project_id == self._jiras[work.side].project_id(key)
+
+    def _has_left(self, work: Work) -> bool:
+        """Tell whether the issue was moved out of our project before it got a counterpart."""
+        return work.pair is None and work.cause.kind is not CauseKind.GONE and not self._is_in_project(work)
+
+    def _let_go(self, work: Work) -> None:
+        """Forget an issue that is none of ours any more. If it comes back, it is seen for the first time."""
+        self._ledger.log.info("issue has left the project", issue=work.issue.key, was=work.memory.key)
+        if work.memory.dead:
+            self._store.save([replace(work.memory, pending=())])
+        else:
+            self._store.forget(work.memory)
 
     def _carry_out_cause(self, work: Work) -> None:
         side = work.side
         if work.pair and work.cause.kind is not CauseKind.GONE:
-            project = self._jiras[side].project_id(self._ledger.sync.project_key(side))
-            found = work.pair.found(side, work.issue.key, in_project=work.issue.project_id == project)
+            found = work.pair.found(side, work.issue.key, in_project=self._is_in_project(work))
             if found != work.pair:
                 self._store.save_pair(found)
                 work.pair = found
@@ -214,7 +236,11 @@ class Carrying:
         now = self._jiras[memory.side].now()
         failure, give_up = after_failure(error, cause.failure, now, patience=self._patience, chance=self._chance())
         failed = replace(cause, failure=failure)
-        memory = memory.buried(failed) if give_up else memory.with_cause(failed)
+        memory = memory.with_cause(failed)
+        if give_up and isinstance(error, Vanished):  # which holds for all that is still to be done about it
+            memory = replace(memory, pending=(), dead=(*memory.dead, *memory.pending))
+        elif give_up:
+            memory = memory.buried(failed)
         self._store.save([memory])
         self._ledger.log.log(
             logging.ERROR if give_up else logging.WARNING,

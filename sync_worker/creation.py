@@ -51,6 +51,17 @@ class Creation:
             self._adopt([(planned, created)], found=found)
         self._ledger.finish(work, Create.kind)
 
+    def find(self, work: Work) -> bool:
+        """Tell whether an earlier attempt has created the counterpart; then it is one now. Raises Undecided."""
+        action = self._action(work)
+        if action is None or work.cause.begun(Create.kind) is None:
+            return False
+        planned = Planned(work, action, self._draft(work, action))
+        created = self._look_for(planned)
+        if created:
+            self._adopt([(planned, created)], found=True)
+        return created is not None
+
     def create_many(self, works: Iterable[Work], failed: Callable[[Sequence[Work], Exception], None]) -> None:
         """Create in bulk what is to be created, and look in bulk for what may have been created already.
 

@@ -71,7 +71,7 @@ class Detection:
         return Detected(self._fetched, frozenset(self._unfit), accounts, progress)
 
     def read(self, side: Side, ids: Collection[str]) -> dict[str, Issue]:
-        """Return the issues among `ids` that are ours to look at; one that was just read is not read again."""
+        """Return the issues among `ids`, wherever they are now; one that was just read is not read again."""
         missing = [issue_id for issue_id in ids if (side, issue_id) not in self._just_read]
         found = {issue_id: self._just_read[side, issue_id] for issue_id in ids if (side, issue_id) in self._just_read}
         for batch in batches(missing):
@@ -152,7 +152,7 @@ class Detection:
                 for each in batch
                 if each not in unfit and (each in watched or _is_news(updated[each], memories.get(each)))
             ]
-            issues = self._read(side, wanted) if wanted else []
+            issues = self._ours(side, self._read(side, wanted)) if wanted else []
             paired = self.store.paired(side, [issue.id for issue in issues])
             observed = [
                 self._observed(side, issue, memories.get(issue.id), account, progress, paired=issue.id in paired)
@@ -162,20 +162,24 @@ class Detection:
             self._fetched += len(issues)
 
     def _read(self, side: Side, ids: Collection[str]) -> list[Issue]:
-        """Read issues that are ours to look at. What is missing is believed only while we are known."""
-        jira, project = self.jiras[side], self.project(side)
+        """Read issues directly. What is missing is believed only while we are known."""
+        jira = self.jiras[side]
         read = jira.read(ids)
         for issue_id, why in read.unfit.items():
             self._leave_alone(side, issue_id, why)
         if len(read.issues) + len(read.unfit) < len(ids):
             jira.account()
-        paired = self.store.paired(side, [issue.id for issue in read.issues if issue.project_id != project])
-        ours = [issue for issue in read.issues if issue.project_id == project or issue.id in paired]
-        for issue in ours:
+        for issue in read.issues:
             self._just_read[side, issue.id] = issue
         while len(self._just_read) > KEPT_ISSUES:
             del self._just_read[next(iter(self._just_read))]
-        return ours
+        return read.issues
+
+    def _ours(self, side: Side, issues: list[Issue]) -> list[Issue]:
+        """Return those that are in our project, or were when they got their counterpart."""
+        project = self.project(side)
+        paired = self.store.paired(side, [issue.id for issue in issues if issue.project_id != project])
+        return [issue for issue in issues if issue.project_id == project or issue.id in paired]
 
     def _leave_alone(self, side: Side, issue_id: str, why: str) -> None:
         """Say that an issue cannot be handled. It is looked at again in every cycle, whatever search says."""

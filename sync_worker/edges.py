@@ -165,6 +165,9 @@ class Store(Protocol):
     def save(self, memories: Iterable[Memory]) -> None:
         """Remember; on disk when this returns."""
 
+    def forget(self, memory: Memory) -> None:
+        """Remember nothing of the issue any more."""
+
     def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
         """Return issues whose first cause may be tried now: those that failed least often first."""
 

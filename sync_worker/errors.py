@@ -6,6 +6,7 @@
     │   └── SiteIsClosed  wait, and all other calls to this site with it
     ├── Refused           a person must act: credentials, a missing project, a permission for the whole sync
     └── Rejected          this one action is wrong: note it and go on with the others
+        └── Vanished      its issue is not there (any more)
 
 `Stopping` and `Displaced` are no errors: they unwind a cycle that was asked to end, or that is another worker's now.
 """
@@ -53,6 +54,10 @@ class Rejected(SyncError):
     def __init__(self, message: str, *, status: int | None = None, final: bool = False) -> None:
         super().__init__(message, status=status)
         self.final = final
+
+
+class Vanished(Rejected):
+    """The issue is gone, or our account may not see it any more."""
 
 
 class Stopping(Exception):

@@ -112,7 +112,7 @@ class Ledger:
         pair, side = work.counterpart, work.side.other
         issue = self.jiras[side].issue(pair.id(side))
         if issue is None:
-            raise Rejected(f"{pair.key(side)} is gone, or our account may not see it")
+            raise Rejected(f"{pair.key(side)}, the counterpart, is gone, or our account may not see it")
         return issue
 
     def note_own_write(self, work: Work, side: Side, issue_id: str) -> None:

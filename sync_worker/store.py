@@ -167,6 +167,11 @@ class MongoStore:
             raise
 
     @_answered
+    def forget(self, memory: Memory) -> None:
+        self._lease.check()
+        self._issues.delete_one(self._ours(f"{memory.side}:{memory.id}"))
+
+    @_answered
     def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
         documents = self._issues.find(_due(side, now), {"id": True, "waiting": True})
         found = documents.sort([("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)]).limit(limit)

@@ -341,12 +341,16 @@ class TestOneBadIssue:
         bench.control.fault("two", "status", status=500, **CREATE)
         bench.try_cycle()
         bench.control.delete("one", gone)
-        bench.control.move("one", moved, "OTHER")
+        elsewhere = bench.control.move("one", moved, "OTHER")
         bench.control.index("one", show=[fine])
         bench.control.heal("two")
         bench.pass_time(LONG_ENOUGH)
-        assert bench.cycle().failed == 2
+        assert bench.cycle().failed == 1
         assert [each["summary"] for each in bench.devs()] == ["fine"]
+        # The one that left was forgotten; when it comes back it is as good as new.
+        bench.control.move("one", elsewhere, "SUP")
+        bench.cycle()
+        assert [each["summary"] for each in bench.devs()] == ["fine", "moved"]
 
     def test_a_required_field_is_said(self, bench):
         bench.control.add_site(
