@@ -118,11 +118,11 @@ class Carrying:
             ids = [each.id for each in waiting if each.side is side]
             issues = self._read(side, ids) if ids else {}
             memories, unfit = self._store.memories(side, ids)
-            pairs = self._store.pairs_of(side, ids)
-            for issue_id, why in unfit.items():
+            pairs, unfit_pairs = self._store.pairs_of(side, ids)
+            for issue_id, why in (unfit | unfit_pairs).items():
                 self._failing.add((side, issue_id))
                 self._ledger.log.error("issue left alone", issue=issue_id, side=side, error=why)
-            for issue_id in ids:
+            for issue_id in (each for each in ids if (side, each) not in self._failing):
                 pair = pairs.get(issue_id)
                 groups.setdefault((Side.USER, pair.user_id) if pair else (side, issue_id), []).append((side, issue_id))
                 memory, issue = memories.get(issue_id), issues.get(issue_id)

@@ -185,8 +185,8 @@ class Store(Protocol):
     def pair_of(self, side: Side, issue_id: str) -> Pair | None:
         """Return the pair. Raises Rejected when its document does not fit."""
 
-    def pairs_of(self, side: Side, ids: Collection[str]) -> dict[str, Pair]:
-        """Return the pairs of those among `ids` that have a counterpart."""
+    def pairs_of(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Pair], dict[str, str]]:
+        """Return the pairs of those among `ids` that have a counterpart, and (id: why) what does not fit."""
 
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
         """Return those among `ids` that have a counterpart."""

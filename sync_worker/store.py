@@ -213,8 +213,15 @@ class MongoStore:
         return _to_pair(document) if document else None
 
     @_answered
-    def pairs_of(self, side: Side, ids: Collection[str]) -> dict[str, Pair]:
-        return {pair.id(side): pair for pair in self._pairs_where({ID_OF[side]: {"$in": list(ids)}})}
+    def pairs_of(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Pair], dict[str, str]]:
+        found: dict[str, Pair] = {}
+        unfit: dict[str, str] = {}
+        for document in self._pairs.find({ID_OF[side]: {"$in": list(ids)}}):
+            try:
+                found[document[ID_OF[side]]] = _to_pair(document)
+            except Rejected as error:
+                unfit[document[ID_OF[side]]] = str(error)
+        return found, unfit
 
     @_answered
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
