@@ -186,21 +186,21 @@ class MongoStore:
 
     @_answered
     def next_try(self, side: Side, after: datetime) -> datetime | None:
-        waiting = {"side": side, "waiting.next_try": {"$gt": after}}
-        document = self._issues.find_one(waiting, {"waiting": True}, sort=[("waiting.next_try", ASCENDING)])
+        wanted = _waiting(side) | {"waiting.next_try": {"$gt": after}}
+        document = self._issues.find_one(wanted, {"waiting": True}, sort=[("waiting.next_try", ASCENDING)])
         return document["waiting"]["next_try"] if document else None
 
     @_answered
     def backlog(self) -> tuple[int, int]:
-        queued = self._issues.count_documents({"waiting": {"$exists": True}})
+        queued = sum(self._issues.count_documents(_waiting(side)) for side in Side)
         dead = self._issues.find({"dead_letters": {"$exists": True}}, {"dead_letters": True})
         return queued, sum(each["dead_letters"] for each in dead)
 
     @_answered
     def failing(self) -> list[Memory]:
         found = []
-        failing = [{"dead_letters": {"$exists": True}}, {"waiting.attempts": {"$gt": 0}}]
-        for document in self._issues.find({"$or": failing}):
+        failed = [_waiting(side) | {"waiting.attempts": {"$gt": 0}} for side in Side]
+        for document in self._issues.find({"$or": [{"dead_letters": {"$exists": True}}, *failed]}):
             with suppress(Rejected):  # one that does not fit is said where it is needed
                 found.append(_to_memory(document))
         return found
@@ -326,8 +326,13 @@ class MongoStore:
         return document
 
 
+def _waiting(side: Side) -> dict[str, Any]:
+    # That `waiting` exists has to be said: MongoDB uses the indexes, which hold only such documents, no other way.
+    return {"side": side, "waiting": {"$exists": True}}
+
+
 def _due(side: Side, now: datetime) -> dict[str, Any]:
-    return {"side": side, "waiting.next_try": {"$lte": now}}
+    return _waiting(side) | {"waiting.next_try": {"$lte": now}}
 
 
 def _to_memory(document: dict[str, Any]) -> Memory:

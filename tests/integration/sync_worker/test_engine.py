@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from sync_model.definition import Side
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY_FLAVOR = pytest.mark.parametrize("bench", ["cloud-cloud", "cloud-dc", "dc-cloud", "dc-dc"], indirect=True)
 
 
@@ -252,3 +257,31 @@ def test_more_issues_than_one_batch_holds_are_all_carried_over(bench):
     summary = bench.cycle()
     assert (summary.created, summary.failed) == (120, 0)
     assert len({each["summary"] for each in bench.devs()}) == 120
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.due(Side.USER, NOW, 100),
+        lambda store: store.count_due(Side.USER, NOW),
+        lambda store: store.next_try(Side.USER, NOW),
+        lambda store: store.backlog(),
+        lambda store: store.failing(),
+        lambda store: store.pair_of(Side.USER, "-1"),
+        lambda store: store.pair_of(Side.DEV, "-1"),
+        lambda store: store.paired(Side.USER, ["1"]),
+        lambda store: store.away(),
+        lambda store: store.missing(),
+    ],
+)
+def test_no_question_of_a_cycle_makes_mongodb_look_at_every_document(bench, ask):
+    """A database of many thousand issues and pairs is asked as quickly as an empty one."""
+    bench.cycle()
+    bench.database["issues"].insert_many([{"_id": f"user:{n}", "side": "user", "id": str(n)} for n in range(1000)])
+    bench.database["pairs"].insert_many([{"_id": str(n), "dev_id": str(n + 5000)} for n in range(1000)])
+    bench.database.command("profile", 2)
+    ask(bench.store)
+    bench.database.command("profile", 0)
+    asked = list(bench.database["system.profile"].find({"docsExamined": {"$exists": True}}))
+    assert asked
+    assert [each["command"] for each in asked if each["docsExamined"] > 10] == []
