@@ -39,7 +39,7 @@ START_SHARE = 0.5
 """Of the limit that Jira names, or of an assumed one, that a new pace starts with. From there it feels its way up."""
 ASSUMED_LIMIT = 20.0
 SLOWER = 0.7
-FASTER_PER_SECOND = 0.01
+FASTER_PER_SECOND = 0.005
 SMALLEST_RATE = 0.2
 SERVER_SHARE = 0.95
 ISSUE_WINDOWS = ((18, 2.0), (95, 30.0))
