@@ -29,6 +29,7 @@ from pymongo import MongoClient
 
 from benchmarks import dying
 from benchmarks.evidence import Gone
+from benchmarks.measure import machine, publish, table
 from benchmarks.pairings import Pairing, is_cloud, pairing, sites, write
 from benchmarks.rig import ANN, Rig, rig
 from benchmarks.verdict import judge
@@ -40,6 +41,11 @@ LONG_ENOUGH = 400.0
 A_DAY = 25 * 3600.0
 DELETED = "Its counterpart is gone."
 KILLED = -9
+STORY = (
+    "Two issues are taken on, with a file, a comment and cross-links. The counterpart of the first is finished, which",
+    "moves it and posts a comment. Nothing happens for a while. A file comes late. The first issue moves to another",
+    "project. The second is deleted, which is found and confirmed by and by, and told on its counterpart.",
+)
 
 context = multiprocessing.get_context("forkserver")
 
@@ -217,6 +223,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--flavors", default=",".join(FLAVORS), metavar="USER-DEV,…")
     parser.add_argument("--jobs", type=int, default=3, help="how many are played at the same time")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
     context.set_forkserver_preload(["benchmarks.dying", "benchmarks.rig", "benchmarks.verdict"])
     began = time.monotonic()
@@ -225,23 +232,36 @@ def main() -> int:
         points = [point for flavors in options.flavors.split(",") for point in stage.count(flavors)]
         with ThreadPoolExecutor(options.jobs) as pool:
             results = list(pool.map(stage.crash, points))
-    _print(results, time.monotonic() - began)
+    publish("Crash points", _report(options, results, time.monotonic() - began), options.report)
     return 1 if any(each.wrong for each in results) else 0
 
 
-def _print(results: list[Result], seconds: float) -> None:
+def _report(options: argparse.Namespace, results: list[Result], seconds: float) -> str:
     counts, wrong = Counter[str](), Counter[str]()
     for each in results:
-        step = each.step or "never reached"
+        step = each.step or "(it had ended before)"
         counts[step] += 1
         wrong[step] += bool(each.wrong)
-    print(f"{'the worker died':<60} {'times':>6} {'wrong':>6}")
-    for step in sorted(counts, key=lambda name: (name.split(" ", 1)[1], name)):
-        print(f"{step:<60} {counts[step]:>6} {wrong[step]:>6}")
-    print(f"{'in all':<60} {counts.total():>6} {wrong.total():>6}   {seconds:.0f} s")
-    for each in results:
-        for what in each.wrong:
-            print(f"\n{each.point}, {each.step}: {what}")
+    steps = sorted(counts, key=lambda name: (name.split(" ", 1)[1], name))
+    rows = [[step, f"{counts[step]}", f"{wrong[step]}"] for step in steps]
+    rows.append(["in all", f"{counts.total()}", f"{wrong.total()}"])
+    lines = [
+        "A worker is killed in every gap between two calls to Jira or writes to MongoDB that the story below takes, once",
+        "in each; the next workers finish what it left, and both sides are compared with what the rules demand. *Wrong* is",
+        "a run after which anything was lost, doubled, or not as it must be. Measured by this command:",
+        "",
+        "```console",
+        f"python -m benchmarks.crash_points --flavors {options.flavors}",
+        "```",
+        "",
+        *STORY,
+        "",
+        table(["the worker died", "times", "wrong"], rows),
+        "",
+        f"{seconds:.0f} s on {machine()}.",
+        *(f"- {each.point}, {each.step}: {what}" for each in results for what in each.wrong),
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -62,8 +62,8 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def publish(text: str, report: Path | None) -> None:
-    """Print `text`, and make it the content of `report`."""
+def publish(title: str, text: str, report: Path | None) -> None:
+    """Print `text`, and make it a page of its own in `report`."""
     print(text)
     if report:
-        report.write_text(text + "\n", encoding="utf-8")
+        report.write_text(f"# {title}\n\n{text}\n", encoding="utf-8")

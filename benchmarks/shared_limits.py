@@ -119,7 +119,7 @@ def main() -> None:
     for flavor in flavors:
         with tempfile.TemporaryDirectory() as folder:
             found.append(run(Path(folder), flavor=flavor, **wanted))
-    publish(_report(Scenario(**wanted), found, options.flavor), options.report)
+    publish("Limits shared by many syncs", _report(Scenario(**wanted), found, options.flavor), options.report)
     if any(each.unfinished for each in found):
         raise SystemExit("not every backlog was done, and done right, before the deadline")
 

@@ -93,7 +93,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 cells.append(measure(Path(folder), size, latency))
             print(table(TITLES, [cells[-1].row()]).splitlines()[-1], file=sys.stderr, flush=True)
-    publish(_report(options, cells), options.report)
+    publish("Throughput", _report(options, cells), options.report)
 
 
 def _options() -> argparse.Namespace:
