@@ -246,9 +246,9 @@ def _report(options: argparse.Namespace, results: list[Result], seconds: float) 
     rows = [[step, f"{counts[step]}", f"{wrong[step]}"] for step in steps]
     rows.append(["in all", f"{counts.total()}", f"{wrong.total()}"])
     lines = [
-        "A worker is killed in every gap between two calls to Jira or writes to MongoDB that the story below takes, once",
-        "in each; the next workers finish what it left, and both sides are compared with what the rules demand. *Wrong* is",
-        "a run after which anything was lost, doubled, or not as it must be. Measured by this command:",
+        "A worker is killed in every gap between two calls to Jira or writes to MongoDB that the story below takes,",
+        "once in each; the next workers finish what it left, and both sides are compared with what the rules demand.",
+        "*Wrong* is a run after which anything was lost, doubled, or not as it must be. Measured by this command:",
         "",
         "```console",
         f"python -m benchmarks.crash_points --flavors {options.flavors}",
