@@ -155,8 +155,8 @@ def join(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
         nonlocal prepared
         lease.hold()
         if not prepared:
-            mongo.prepare()
-            limits.prepare(client)
+            if mongo.prepare():
+                limits.prepare(client)
             prepared = True
         go_on = partial(worker.pause, 0)
         jiras = {Side.USER: user, Side.DEV: dev}

@@ -100,13 +100,16 @@ class MongoStore:
         self._requests = self._database["requests"]
 
     @_answered
-    def prepare(self) -> None:
-        """Create the indexes. Raises Refused when the database was written by a newer version."""
+    def prepare(self) -> bool:
+        """Create the indexes of a new database; return whether it is one.
+
+        Raises Refused when it was written by a newer version.
+        """
         document = self._database["progress"].find_one({"_id": PROGRESS}, {"format": True}) or {}
         if document.get("format", FORMAT) > FORMAT:
             raise Refused("the database was written by a newer version of jira-sync")
         if document.get("format") == FORMAT:
-            return  # the indexes are there: the progress was written after them
+            return False  # the indexes are there: the progress was written after them
         self._pairs.create_index([("dev_id", ASCENDING)], unique=True)
         for name in ("away", "missing"):
             self._pairs.create_index([(f"is_{name}", ASCENDING)], sparse=True)
@@ -115,6 +118,7 @@ class MongoStore:
         tries = [("side", ASCENDING), ("waiting.next_try", ASCENDING)]
         self._issues.create_index(tries, partialFilterExpression={"waiting": {"$exists": True}})
         self._issues.create_index([("dead_letters", ASCENDING)], sparse=True)
+        return True
 
     @_answered
     def progress(self) -> Progress:

@@ -38,16 +38,36 @@ def test_the_field_reference_names_no_field_that_is_not_there():
     assert named <= set(fields_of_the_model())
 
 
-def functions(path: Path) -> set[str]:
-    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+def marked(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield each test in `path` that carries the number of a defect, with that number."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        for mark in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+            if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.defect":
+                yield from ((node.name, ast.literal_eval(number)) for number in mark.args)
 
 
-def test_every_test_that_the_table_of_defects_names_exists_and_all_25_are_there():
+def test_the_table_of_defects_and_the_marks_of_the_tests_say_the_same_of_all_25():
     text = (REPO / "docs" / "defects.md").read_text()
-    named = re.findall(r"`([\w/]+\.py)::(\w+)`", text)
-    missing = [f"{file}::{name}" for file, name in named if name not in functions(REPO / "tests" / file)]
-    assert missing == []
-    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == [str(number) for number in range(1, 26)]
+    rows = {int(row[1]): row[0] for row in re.finditer(r"^\| (\d+) \|.*$", text, re.MULTILINE)}
+    assert list(rows) == list(range(1, 26))
+    tests_in = re.compile(r"`([\w/]+\.py)::(\w+)`")
+    named = {(file, name, number) for number, row in rows.items() for file, name in tests_in.findall(row)}
+    tests = REPO / "tests"
+    carried = {
+        (str(path.relative_to(tests)), name, number)
+        for path in tests.rglob("test_*.py")
+        for name, number in marked(path)
+    }
+    assert carried == named
+    assert {number for _, _, number in named} == set(rows)
+
+
+def test_no_health_check_needs_a_program_that_the_image_lacks():
+    """The image holds Python and no curl."""
+    texts = [(REPO / name).read_text() for name in ("Dockerfile", "docker-compose.yml")]
+    checks = re.findall(r"^\s*(?:HEALTHCHECK.*CMD|test:)\s+(.+)$", "\n".join(texts), re.MULTILINE)
+    programs = {re.sub(r"^\[?\W*(?:CMD(?:-SHELL)?\W+)?", "", check).split()[0].strip('",[]') for check in checks}
+    assert programs <= {"python", "NONE"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
