@@ -2,7 +2,7 @@
 
 Which file is the copy of which is remembered on both issues: first on the counterpart that this file is a copy
 (`received`), then on the issue that it has one (`copied`). A file that stands for no other yet is taken for the copy
-by its name and size if we put it there, and by its content if somebody else did.
+by its name and size if we put it there, and by its content if somebody else did, or if several files look like that.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ class Attachments:
         for each in counterpart.attachments:
             if each.id in taken or (each.filename, each.size) != (attachment.filename, attachment.size):
                 continue
-            is_ours = each.author == self._ledger.accounts[side]
-            if is_ours or self._digest(work.side, attachment) == self._digest(side, each):
+            is_certain = each.author == self._ledger.accounts[side] and not _has_double(work.issue, attachment)
+            if is_certain or self._digest(work.side, attachment) == self._digest(side, each):
                 return each
         return None
 
@@ -129,6 +129,11 @@ class Attachments:
             for chunk in content:
                 digest.update(chunk)
         return digest.digest()
+
+
+def _has_double(issue: Issue, attachment: Attachment) -> bool:
+    same = [each for each in issue.attachments if (each.filename, each.size) == (attachment.filename, attachment.size)]
+    return len(same) > 1
 
 
 def _without_upload(memory: Memory, attachment_id: str) -> Memory:

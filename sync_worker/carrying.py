@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sync_model.definition import Side
 from sync_worker.actions import Actions
-from sync_worker.edges import Waiting
+from sync_worker.edges import Read, Waiting
 from sync_worker.errors import (
     Displaced,
     Refused,
@@ -49,12 +49,12 @@ class Outcome:
 
 
 class Carrying:
-    """One cycle's carrying out. `read` reads issues of one side directly, as far as they are ours to look at."""
+    """One cycle's carrying out. `read` reads issues of one side directly, wherever they are."""
 
     def __init__(
         self,
         ledger: Ledger,
-        read: Callable[[Side, Collection[str]], Mapping[str, Issue]],
+        read: Callable[[Side, Collection[str]], Read],
         *,
         go_on: Callable[[], None],
         time_is_up: Callable[[], bool],
@@ -96,11 +96,20 @@ class Carrying:
             for key, work in works.items()
             if self._actions.creation.is_called_for(work) and not self._has_left(work)
         ]
-        self._actions.creation.create_many([works[key] for key in creating], self._failed_to_create)
-        self._carry_out_groups([[(key, works[key])] for key in creating])
+        site_error: Unavailable | None = None
+        try:
+            self._actions.creation.create_many([works[key] for key in creating], self._failed_to_create)
+            self._carry_out_groups([[(key, works[key])] for key in creating])
+        except SiteIsClosed:
+            raise
+        except Unavailable as error:
+            site_error = error  # the other site may be well
         if rest := [each for each in waiting if each.key not in creating]:
+            self._in_a_row = 0
             works, groups = self._prepare(rest)
             self._carry_out_groups([[(key, works.get(key)) for key in group] for group in groups])
+        if site_error:
+            raise site_error
 
     def _carry_out_groups(self, groups: Sequence[Sequence[tuple[Key, Work | None]]]) -> None:
         tasks = [[each for each in group if each[0] not in self._failing] for group in groups]
@@ -116,12 +125,15 @@ class Carrying:
         groups: dict[Key, list[Key]] = {}
         for side in Side:
             ids = [each.id for each in waiting if each.side is side]
-            issues = self._read(side, ids) if ids else {}
+            read = self._read(side, ids)
+            issues = {issue.id: issue for issue in read.issues}
             memories, unfit = self._store.memories(side, ids)
             pairs, unfit_pairs = self._store.pairs_of(side, ids)
-            for issue_id, why in (unfit | unfit_pairs).items():
+            for issue_id, why in (unfit | unfit_pairs | read.unfit).items():
                 self._failing.add((side, issue_id))
                 self._ledger.log.error("issue left alone", issue=issue_id, side=side, error=why)
+            # What waits for nothing, as somebody has edited it, waits no more.
+            self._store.save(memory for memory in memories.values() if not memory.pending)
             for issue_id in (each for each in ids if (side, each) not in self._failing):
                 pair = pairs.get(issue_id)
                 groups.setdefault((Side.USER, pair.user_id) if pair else (side, issue_id), []).append((side, issue_id))

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from sync_model.definition import Side, Sync
 from sync_worker.detection import batches
 from sync_worker.edges import Jira, Store
+from sync_worker.errors import Rejected, SiteIsClosed, Unavailable
 from sync_worker.issue import Issue
 from sync_worker.memory import Cause, CauseKind, Mark, Memory, Pair, Progress
 from sync_worker.rules import Comment
@@ -40,7 +41,7 @@ class Census:
             for side in Side:
                 if side in pair.missing and side not in pair.gone:
                     self.go_on()
-                    self._confirm(pair, side)
+                    self._one(pair.id(side), side, self._confirm)
         now = self.jiras[Side.USER].now()
         if progress.counted is None:
             return replace(progress, counted=now)
@@ -50,21 +51,33 @@ class Census:
             self._count(side)
         return replace(progress, counted=now)
 
+    def _one(self, issue_id: str, side: Side, look: Callable[[Pair, Side], None]) -> None:
+        """Look at one issue; that it cannot be looked at now is no reason not to look at the others."""
+        try:
+            if pair := self.store.pair_of(side, issue_id):
+                look(pair, side)
+        except SiteIsClosed:
+            raise
+        except (Rejected, Unavailable) as error:
+            self.log.warning("issue left out of the census", side=side, issue=issue_id, error=str(error))
+
     def _count(self, side: Side) -> None:
         jira = self.jiras[side]
         self.go_on()
         there = jira.ids_in(self._project(side))
         jira.account()  # nobody in particular is shown an empty project
-        absent = sorted(self.store.living(side) - there, key=int)
-        for batch in batches(absent):
+        absent, back = self.store.living(side) - there, self.store.gone(side) & there
+        for batch in batches(sorted(absent | back, key=int)):
             self.go_on()
             found = {issue.id: issue for issue in jira.read(batch).issues}
-            for issue_id in batch:
+
+            def look(pair: Pair, side: Side, found: Mapping[str, Issue] = found) -> None:
                 # Absent from a bulk read may mean that it could not be read for the moment.
-                issue = found.get(issue_id) or jira.issue(issue_id)
-                if pair := self.store.pair_of(side, issue_id):
-                    self._take_note(pair, side, issue)
-        self.log.info("census", side=side, there=len(there), absent=len(absent))
+                self._take_note(pair, side, found.get(pair.id(side)) or jira.issue(pair.id(side)))
+
+            for issue_id in batch:
+                self._one(issue_id, side, look)
+        self.log.info("census", side=side, there=len(there), absent=len(absent), back=len(back))
 
     def _take_note(self, pair: Pair, side: Side, issue: Issue | None) -> None:
         if issue is None:
@@ -90,13 +103,14 @@ class Census:
     def _bury(self, pair: Pair, side: Side) -> None:
         """Let the deletion be a cause, the last one of its issue.
 
-        The comment that it may call for counts as begun: it is looked for before it is posted, so that it makes no
-        difference if we are interrupted here and come by again.
+        The comment that it may call for counts as begun when the issue was first missed: it is looked for before it
+        is posted, so that it makes no difference if we are interrupted here and come by again.
         """
-        now, since = self.jiras[side].now(), pair.missing[side]
+        now = self.jiras[side].now()
         known = self.store.memory(side, pair.id(side))
         memory = known or Memory(side, pair.id(side), pair.key(side), "", now, seen_until=now)
-        cause = Cause("gone", CauseKind.GONE, now, memory.status, "", marks={Comment.kind: Mark(since)})
+        begun = Mark(self.jiras[side.other].now() - (now - pair.missing[side]))
+        cause = Cause("gone", CauseKind.GONE, now, memory.status, memory.status, marks={Comment.kind: begun})
         self.store.save([replace(memory, pending=(cause,))])
         self.store.save_pair(replace(pair, gone={**pair.gone, side: now}))
         self.log.warning(

@@ -102,7 +102,9 @@ class Creation:
             return None
         try:
             return Planned(work, action, self._draft(work, action))
-        except Rejected:
+        except SiteIsClosed:
+            raise
+        except (Rejected, Unavailable):
             return None
 
     def _create_chunk(self, chunk: Sequence[Planned]) -> None:
@@ -132,6 +134,8 @@ class Creation:
             return None
         target = self._target(planned.work)
         (found,) = target.find_created([planned.draft], planned.begun.at - CLOCK_GRAIN)
+        if isinstance(found, Unavailable):
+            raise found
         wait = planned.begun.at + REQUEST_LIFETIME + target.search_lag - target.now()
         if found is None and wait > timedelta():
             raise Undecided("whether the counterpart was created is not certain yet; search may still lag behind")
@@ -141,7 +145,8 @@ class Creation:
         """Find in one search what earlier attempts created; what it does not find is looked for again one by one."""
         since = min(each.begun.at for each in planned if each.begun) - CLOCK_GRAIN
         outcome = self._target(planned[0].work).find_created([each.draft for each in planned], since)
-        self._adopt([(each, found) for each, found in zip(planned, outcome, strict=True) if found], found=True)
+        done = [(each, found) for each, found in zip(planned, outcome, strict=True) if isinstance(found, Created)]
+        self._adopt(done, found=True)
 
     # What all have in common
 

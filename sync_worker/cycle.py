@@ -120,4 +120,4 @@ class Cycle:
 
 
 def _is_meant(request: Request, memory: Memory) -> bool:
-    return not request.issues or memory.key in request.issues or memory.id in request.issues
+    return not request.issues or f"{memory.side}:{memory.id}" in request.issues

@@ -18,7 +18,7 @@ from typing import TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition import Side, Sync
-from sync_worker.edges import Jira, Store
+from sync_worker.edges import Jira, Read, Store
 from sync_worker.errors import Rejected
 from sync_worker.issue import Candidate, Issue
 from sync_worker.memory import Memory, Pair, Progress
@@ -70,14 +70,14 @@ class Detection:
         progress = replace(progress, cursors=started, swept=swept, unfit=unfit)
         return Detected(self._fetched, frozenset(self._unfit), accounts, progress)
 
-    def read(self, side: Side, ids: Collection[str]) -> dict[str, Issue]:
+    def read(self, side: Side, ids: Collection[str]) -> Read:
         """Return the issues among `ids`, wherever they are now; one that was just read is not read again."""
-        missing = [issue_id for issue_id in ids if (side, issue_id) not in self._just_read]
-        found = {issue_id: self._just_read[side, issue_id] for issue_id in ids if (side, issue_id) in self._just_read}
-        for batch in batches(missing):
+        known = {issue_id: self._just_read.get((side, issue_id)) for issue_id in ids}
+        found = [issue for issue in known.values() if issue]
+        for batch in batches(issue_id for issue_id, issue in known.items() if issue is None):
             self.go_on()
-            found |= {issue.id: issue for issue in self._read(side, batch)}
-        return found
+            found += self._read(side, batch)
+        return Read(found, {each: why for (at, each), why in self._unfit.items() if at is side and each in known})
 
     # What may have changed
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync_model.definition import Side
-from sync_worker.errors import Rejected
+from sync_worker.errors import Rejected, Unavailable
 from sync_worker.issue import Attachment, Candidate, Created, Draft, Issue, Transition
 from sync_worker.memory import Memory, Pair, Progress, Request
 
@@ -118,8 +118,11 @@ class Jira(Protocol):
     def create_many(self, drafts: Sequence[Draft]) -> list[Created | Rejected]:
         """Create issues of one project in one request, once; return what became of each, in the same order."""
 
-    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | None]:
-        """Search for what earlier attempts with the same markers, in one project, created at or after `since`."""
+    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
+        """Search for what earlier attempts with the same markers, in one project, created at or after `since`.
+
+        An error stands for those of which it cannot be told, because an issue that was found cannot be read.
+        """
 
     def transition(self, issue: Issue, transition: Transition) -> None:
         """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
@@ -193,6 +196,9 @@ class Store(Protocol):
 
     def living(self, side: Side) -> set[str]:
         """Return the ids of all issues of `side` that have a counterpart and were not deleted as far as we know."""
+
+    def gone(self, side: Side) -> set[str]:
+        """Return the ids of all issues of `side` that count as deleted."""
 
     def away(self) -> list[Pair]:
         """Return the pairs of which an issue was moved out of its project."""

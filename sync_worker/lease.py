@@ -171,7 +171,7 @@ class Lease:
 
     def _fence_off(self, token: int) -> None:
         """Make MongoDB refuse whatever a predecessor that may yet wake up has still to write."""
-        for name in ("issues", "pairs", "progress"):
+        for name in ("issues", "pairs", "progress", "requests"):
             self._database[name].update_many({}, {"$max": {"writer": token}})
 
     # Keeping it

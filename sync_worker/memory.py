@@ -198,8 +198,10 @@ class Pair:
         """Return this pair after a direct read of `side`'s issue, which may have moved since."""
         keys = {"user_key": key} if side is Side.USER else {"dev_key": key}
         away = tuple(each for each in self.away if each != side) + (() if in_project else (str(side),))
-        missing = {each: at for each, at in self.missing.items() if each != side}
-        return replace(self, away=away, missing=missing, **keys)  # type: ignore[arg-type]
+        missing, gone = (
+            {each: at for each, at in times.items() if each != side} for times in (self.missing, self.gone)
+        )
+        return replace(self, away=away, missing=missing, gone=gone, **keys)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Request:
-    """What an operator asked for: `retry` or `dismiss`, for `issues` (keys or ids), or for all when there are none."""
+    """What an operator asked for: `retry` or `dismiss`, for `issues` (`user:10001`), or for all when there are none."""
 
     id: str
     kind: str

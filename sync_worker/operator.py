@@ -48,7 +48,8 @@ def ask(request: Request, store: Store, lease: Lease, run_once: Callable[[], Exc
         asked = [memory for memory in failing if request.everything or _names(request, memory)]
         if not asked or not (request.everything or request.issues):
             return _show(request, failing)
-        request_id = store.ask(request.kind, [] if request.everything else [memory.id for memory in asked])
+        names = [] if request.everything else [f"{memory.side}:{memory.id}" for memory in asked]
+        request_id = store.ask(request.kind, names)
         error = _see_it_done(request_id, store, lease, run_once)
         if error:
             print(error, file=sys.stderr)

@@ -9,7 +9,7 @@
                with its failure, if the last attempt failed; those that were given up are in `dead`
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique too:
                the fields of `memory.Pair`
-    requests   what operators ask the writer for: kind ("retry", "dismiss"), issues (keys or ids; none means all)
+    requests   what operators ask the writer for: kind ("retry", "dismiss"), issues ("user:10001"; none means all)
     lease      who the writer is; see `sync_worker.lease`
 
 What the replaced service left in `jira_mapping`, here or in a database named exactly as the sync is, is read once.
@@ -179,10 +179,7 @@ class MongoStore:
     def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
         documents = self._issues.find(_due(side, now), {"id": True, "waiting": True})
         found = documents.sort([("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)]).limit(limit)
-        return [
-            Waiting(side, each["_id"].partition(":")[2], each["waiting"]["attempts"], each["waiting"]["since"])
-            for each in found
-        ]
+        return [_waiting_issue(side, each, now) for each in found]
 
     @_answered
     def count_due(self, side: Side, now: datetime) -> int:
@@ -236,6 +233,12 @@ class MongoStore:
     def living(self, side: Side) -> set[str]:
         there = {f"gone.{side}": {"$exists": False}}
         return {each[ID_OF[side]] for each in self._pairs.find(there, {ID_OF[side]: True})}
+
+    @_answered
+    def gone(self, side: Side) -> set[str]:
+        return {
+            each[ID_OF[side]] for each in self._pairs.find({f"gone.{side}": {"$exists": True}}, {ID_OF[side]: True})
+        }
 
     @_answered
     def away(self) -> list[Pair]:
@@ -306,9 +309,12 @@ class MongoStore:
     @_answered
     def answer(self, request: Request) -> None:
         self._lease.check()
-        self._requests.delete_one({"_id": ObjectId(request.id)})
+        identity = ObjectId(request.id)
+        deleted = self._requests.delete_one(self._ours(identity)).deleted_count
+        if not deleted and self._requests.find_one({"_id": identity}):
+            raise self._lease.lost()
 
-    def _ours(self, identity: str) -> dict[str, Any]:
+    def _ours(self, identity: str | ObjectId) -> dict[str, Any]:
         """Match a document unless a later writer has written it; an upsert then fails, because it is there."""
         return {"_id": identity, "writer": {"$not": {"$gt": self._lease.token}}}
 
@@ -328,6 +334,17 @@ class MongoStore:
         if memory.dead:
             document["dead_letters"] = len(memory.dead)
         return document
+
+
+def _waiting_issue(side: Side, document: dict[str, Any], now: datetime) -> Waiting:
+    """Return what `due` tells of a document, whatever somebody may have made of it by hand."""
+    attempts, since = document["waiting"].get("attempts"), document["waiting"].get("since")
+    return Waiting(
+        side,
+        document["_id"].partition(":")[2],
+        attempts if isinstance(attempts, int) else 0,
+        since if isinstance(since, datetime) else now,
+    )
 
 
 def _waiting(side: Side) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from sync_model.connection import Connection, site_of
 from sync_model.definition import fold
 from sync_worker.edges import CreateScreen, IssueType, Read
-from sync_worker.errors import Refused, Rejected, Unavailable
+from sync_worker.errors import Refused, Rejected, SiteIsClosed, Unavailable
 from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Issue, Transition
 from sync_worker.jira import reading, transfer
 from sync_worker.jira.transport import Limits, NoLimits, Transport
@@ -146,17 +146,23 @@ class JiraClient:
         found = self._search(f"project = {project_id} ORDER BY key ASC", ["id"], page=ID_PAGE)
         return {str(each["id"]) for each in found}
 
-    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | None]:
+    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
         bound = int(since.timestamp() * 1000)
         jql = f"project = {drafts[0].project_id} AND creator = currentUser() AND created >= {bound} ORDER BY key ASC"
         wanted = [draft.marker for draft in drafts]
-        found: list[Created | None] = [None] * len(drafts)
+        found: dict[int, Created] = {}
+        unread: Unavailable | None = None
         for each in self._search(jql, ["updated"], MARKER):
-            marker = self._marker_of(each)
-            if marker in wanted and found[wanted.index(marker)] is None:
-                data = self._transport.get(f"{API}/issue/{each['id']}", fields="updated")
-                found[wanted.index(marker)] = Created(str(data["id"]), data["key"])
-        return found
+            try:
+                marker = self._marker_of(each)
+                if marker in wanted:
+                    data = self._transport.get(f"{API}/issue/{each['id']}", fields="updated")
+                    found.setdefault(wanted.index(marker), Created(str(data["id"]), data["key"]))
+            except SiteIsClosed:
+                raise
+            except Unavailable as error:  # which may be the one in question; the others can be told all the same
+                unread = error
+        return [found.get(number, unread) for number in range(len(drafts))]
 
     def _marker_of(self, found: dict[str, Any]) -> Any:
         """Return the marker of an issue that search found, and shows where the site's search can show properties."""
@@ -231,8 +237,13 @@ class JiraClient:
         )
         found = {str(each["id"]): each for each in page["issues"]}
         for missing in set(ids) - set(found):
-            if data := self._issue_data(missing, "changelog"):
-                found[missing] = data
+            try:
+                if data := self._issue_data(missing, "changelog"):
+                    found[missing] = data
+            except SiteIsClosed:
+                raise
+            except (Rejected, Unavailable) as error:  # there, it seems, but not for us, or not now
+                found[missing] = {"id": missing, "error": str(error)}
         return list(found.values())
 
     def ids_of(self, keys: Collection[str]) -> dict[str, str]:
@@ -249,7 +260,11 @@ class JiraClient:
         return found or self._way(self._ways(issue, anew=True), status)
 
     def ways(self, issue: Issue) -> list[str]:
-        return sorted({each.to_status for each in self._ways(issue, anew=True)})
+        found = sorted({each.to_status for each in self._ways(issue, anew=True)})
+        # Jira offers nothing, rather than refusing, to whom may not move issues.
+        if not found and not self._has_permission(permission := "TRANSITION_ISSUES", issue.project_id):
+            raise self._not_permitted(permission, issue.project_id)
+        return found
 
     def _ways(self, issue: Issue, *, anew: bool = False) -> list[Transition]:
         """Return the transitions from where `issue` is; they are the same for all issues of its workflow."""
@@ -361,9 +376,12 @@ class JiraClient:
             project = self._project_of(issue_id, project_id) if error.status == FORBIDDEN else ""
             if not project or self._has_permission(permission, project):
                 raise
-            key = next((key for key, known in self._projects.items() if known == project), project)
-            message = f"our account may not {PERMISSIONS[permission]} in project {key}: grant it {permission}"
-            raise Refused(message, status=FORBIDDEN) from error
+            raise self._not_permitted(permission, project) from error
+
+    def _not_permitted(self, permission: str, project_id: str) -> Refused:
+        key = next((key for key, known in self._projects.items() if known == project_id), project_id)
+        message = f"our account may not {PERMISSIONS[permission]} in project {key}: grant it {permission}"
+        return Refused(message, status=FORBIDDEN)
 
     def _project_of(self, issue_id: str, project_id: str) -> str:
         if project_id:

@@ -50,6 +50,9 @@ def issues(found: Iterable[dict[str, Any]]) -> Read:
     """Return the issues in an answer; one that cannot be understood does not take the others with it."""
     read = Read([], {})
     for data in found:
+        if "error" in data:
+            read.unfit[str(data["id"])] = data["error"]
+            continue
         try:
             read.issues.append(issue(data))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -62,10 +65,15 @@ def creations(answer: dict[str, Any], count: int) -> list[Created | Rejected]:
     """Return what became of each of `count` issues that were to be created in bulk.
 
     The list of those that were is compacted; the errors say which ones are missing from it. Raises Unavailable,
-    ambiguous, when the two do not add up.
+    ambiguous, when the two do not add up, and Rejected when the request as a whole was refused.
     """
+    errors = answer.get("errors")
+    if not isinstance(errors, list):
+        if answer.get("issues"):
+            raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
+        raise Rejected(f"POST /rest/api/2/issue/bulk: 400 {explanation(answer)}", status=400)
     outcome: list[Created | Rejected | None] = [None] * count
-    for error in answer.get("errors") or ():
+    for error in errors:
         number, status = error.get("failedElementNumber"), error.get("status") or 400
         if not isinstance(number, int) or not 0 <= number < count:
             raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
