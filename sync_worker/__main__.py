@@ -74,6 +74,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
 
 
 def _run(options: argparse.Namespace, worker: Worker, parts: Parts) -> int:
+    parts.lease.look()
     if options.command:
         request = operator.Request(options.command, tuple(options.issues), everything=options.all)
         return operator.ask(request, parts.store, parts.lease, lambda: worker.run_only_once(parts.one_pass))
@@ -148,12 +149,13 @@ def join(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
     # One account on one site is one client: one check of who we are serves both sides.
     dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else jira(Side.DEV)
     worker.calls = lambda: sum(each.calls for each in {user, dev})
-    worker.is_beside_writer = lease.shares_its_heartbeat
+    worker.is_beside_writer = lease.shares_heartbeat
     prepared = False
 
     def one_pass(time_is_up: Callable[[], bool]) -> Result:
         nonlocal prepared
         lease.hold()
+        worker.act()
         if not prepared:
             if mongo.prepare():
                 limits.prepare(client)

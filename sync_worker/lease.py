@@ -105,10 +105,21 @@ class Lease:
     def is_held(self) -> bool:
         return _clock() < self._until
 
-    def shares_its_heartbeat(self) -> bool:
-        """Tell whether the worker that is the writer sends its heartbeats to the same file as this one."""
+    def look(self) -> None:
+        """Find out who the writer is, without wanting to be it. MongoDB's silence tells nothing."""
+        try:
+            held = self._lease.find_one({"_id": WRITER, "$expr": {"$gt": ["$expires", "$$NOW"]}})
+        except PyMongoError:
+            return
+        process = _process_in(held) if held else None
+        self.holder = process if process and not process.is_certainly_dead() else None
+
+    def shares_heartbeat(self) -> bool:
+        """Tell whether another worker, which is the writer, sends its heartbeats to the same file as this one."""
         holder = self.holder
-        return holder is not None and (holder.home, holder.run_dir) == (self._me.home, self._me.run_dir)
+        if holder is None or self.is_held():
+            return False
+        return holder != self._me and (holder.home, holder.run_dir) == (self._me.home, self._me.run_dir)
 
     def release(self) -> None:
         """Let the next one act at once. When MongoDB does not answer, the lease ends by itself."""

@@ -236,9 +236,8 @@ class MongoStore:
 
     @_answered
     def gone(self, side: Side) -> set[str]:
-        return {
-            each[ID_OF[side]] for each in self._pairs.find({f"gone.{side}": {"$exists": True}}, {ID_OF[side]: True})
-        }
+        deleted = {f"gone.{side}": {"$exists": True}}
+        return {each[ID_OF[side]] for each in self._pairs.find(deleted, {ID_OF[side]: True})}
 
     @_answered
     def away(self) -> list[Pair]:

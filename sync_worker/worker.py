@@ -113,6 +113,11 @@ class Worker:
         self._report(result, started, round(time.monotonic() - began, 3), self.calls() - calls)
         return None
 
+    def act(self) -> None:
+        """Take note that this worker is the writer now, if it was not when the cycle began."""
+        if self._phase is Phase.STANDBY:
+            self._enter(Phase.CYCLE)
+
     def run_only_once(self, one_pass: Pass) -> Exception | None:
         """Run one cycle as `run_once` does, and say that there will be no other."""
         error = self.run_once(one_pass)
@@ -164,7 +169,7 @@ class Worker:
     def _beat(self) -> None:
         """Replace the heartbeat file. A disk that cannot be written does not stop the sync."""
         self._beat_at = time.monotonic()
-        if self._phase is Phase.STANDBY and self.is_beside_writer():
+        if self.is_beside_writer():
             return
         heartbeat = Heartbeat(
             name=self.name,
