@@ -60,12 +60,12 @@ def mongod_binary() -> Path:
 class MongoServer:
     """A real mongod that can be stopped, killed and started again on the same data."""
 
-    def __init__(self, binary: Path, folder: Path, port: int) -> None:
+    def __init__(self, binary: Path, folder: Path, port: int, *options: str) -> None:
         self._command = [
             str(binary), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(folder),
             "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket",
             "--setParameter", "diagnosticDataCollectionEnabled=false",
-            "--logpath", str(folder / "mongod.log"),
+            "--logpath", str(folder / "mongod.log"), *options,
         ]  # fmt: skip
         self.url = f"mongodb://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,6 +78,13 @@ class MongoServer:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it as a power cut would: what has not reached its journal is lost."""
+        if self._process is not None:
+            self._process.kill()
             self._process.wait(30)
             self._process = None
 
