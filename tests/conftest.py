@@ -72,7 +72,7 @@ class MongoServer:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        with MongoClient[dict[str, Any]](self.url, serverSelectionTimeoutMS=30_000) as client:
+        with MongoClient[dict[str, Any]](self.url, directConnection=True) as client:
             client.admin.command("ping")
 
     def stop(self) -> None:
@@ -98,6 +98,21 @@ def mongo_server(
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_mongo_server(mongod_binary: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., MongoServer]]:
+    """Start further servers, each in a folder of its own and with options of its own."""
+    started: list[MongoServer] = []
+
+    def start(folder: Path, *options: str) -> MongoServer:
+        started.append(MongoServer(mongod_binary, folder, free_port(), *options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
 
 
 @pytest.fixture

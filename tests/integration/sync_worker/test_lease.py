@@ -89,20 +89,15 @@ def two(bench, command, wait_until, tmp_path) -> Two:
 class TestWorkers:
     """Real processes."""
 
-    def test_of_two_only_one_acts_and_the_other_says_who_that_is(self, two):
-        first = two.at_work("sync")
-        two.standing_by("deputy")
-        reason = two.heartbeat("deputy").reason
-        assert reason.startswith(f"process {first.pid} on {HOST} runs this sync since ")
-        two.assert_takes_on()
-        assert two.calls("sync")
-        assert two.calls("deputy") == []
-        assert two.lease()["process"]["pid"] == first.pid
-
-    @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-    def test_when_it_ends_the_other_acts_before_the_lease_would_have_run_out(self, two, ending):
+    @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+    def test_of_two_only_one_acts_until_it_ends_and_then_the_other_does_at_once(self, two, ending):
+        """At once: before the lease would have run out by itself."""
         first, second = two.at_work("sync"), two.standing_by("deputy")
+        assert two.heartbeat("deputy").reason.startswith(f"process {first.pid} on {HOST} runs this sync since ")
+        two.assert_takes_on()
+        assert two.calls("deputy") == []
         before = two.lease()
+        assert before["process"]["pid"] == first.pid
         first.send_signal(ending)
         first.wait(20)
         taken = two.succeeded_by(second)
