@@ -162,7 +162,7 @@ class TestWaiting:
         assert bench.status(key) == "In Progress"
 
     def test_a_worker_whose_next_try_is_due_before_its_next_cycle_wakes_up_for_it(self, bench, wait_until, monkeypatch):
-        monkeypatch.setattr(retry, "FIRST_RETRY", 0.5)
+        monkeypatch.setattr(retry, "FIRST_RETRY", 3.0)  # just enough not to be due in the same cycle
         key, counterpart = bench.pair()
         bench.dev.move(counterpart, "In Progress")
         fail(bench, times=1)
