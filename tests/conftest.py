@@ -60,24 +60,31 @@ def mongod_binary() -> Path:
 class MongoServer:
     """A real mongod that can be stopped, killed and started again on the same data."""
 
-    def __init__(self, binary: Path, folder: Path, port: int) -> None:
+    def __init__(self, binary: Path, folder: Path, port: int, *options: str) -> None:
         self._command = [
             str(binary), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(folder),
             "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket",
             "--setParameter", "diagnosticDataCollectionEnabled=false",
-            "--logpath", str(folder / "mongod.log"),
+            "--logpath", str(folder / "mongod.log"), *options,
         ]  # fmt: skip
         self.url = f"mongodb://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        with MongoClient[dict[str, Any]](self.url, serverSelectionTimeoutMS=30_000) as client:
+        with MongoClient[dict[str, Any]](self.url, directConnection=True) as client:
             client.admin.command("ping")
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it as a power cut would: what has not reached its journal is lost."""
+        if self._process is not None:
+            self._process.kill()
             self._process.wait(30)
             self._process = None
 
@@ -91,6 +98,21 @@ def mongo_server(
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_mongo_server(mongod_binary: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., MongoServer]]:
+    """Start further servers, each in a folder of its own and with options of its own."""
+    started: list[MongoServer] = []
+
+    def start(folder: Path, *options: str) -> MongoServer:
+        started.append(MongoServer(mongod_binary, folder, free_port(), *options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
 
 
 @pytest.fixture

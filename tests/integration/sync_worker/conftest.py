@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +23,12 @@ from sync_worker import logs, store
 from sync_worker.__main__ import join
 from sync_worker.worker import Worker
 
+REPO = Path(__file__).parents[3]
 TOKEN = "s3cr3t-sync-token"
 USERS = [
     {"name": "sync", "email": "sync@example.com", "token": TOKEN, "displayName": "Sync"},
+    # For a second worker, so that the record of calls tells the two apart.
+    {"name": "deputy", "email": "deputy@example.com", "token": "s3cr3t-deputy-token", "displayName": "Deputy"},
     {"name": "ann", "email": "ann@example.com", "token": "ann-token", "displayName": "Ann"},
 ]
 TAKE_ON = {
@@ -248,3 +254,50 @@ def bench(request: pytest.FixtureRequest, mongo_server, database_name: str, tmp_
         bench = Bench(simulator, mongo_server.url, database_name, tmp_path, request.param)
         yield bench
         bench.close()
+
+
+class Command:
+    """`python -m sync_worker` in processes of its own, for the sync of a bench."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._started: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: str, run_dir: Path | None = None, account: str = "sync") -> subprocess.Popen[str]:
+        """Start it; as a worker, unless `arguments` say something else."""
+        bench = self._bench
+        where = ["--config", str(bench.folder / "sync-ab.json"), "--run-dir", str(run_dir or bench.folder)]
+        environ = {
+            **os.environ,
+            "DATABASE_URL": bench.mongo_url,
+            "SYNC_EMAIL": f"{account}@example.com",
+            "SYNC_TOKEN": f"s3cr3t-{account}-token",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sync_worker", *where, *arguments],
+            env=environ,
+            cwd=REPO,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        process = self.start(*arguments, **options)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def close(self) -> None:
+        for process in self._started:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def command(bench: Bench) -> Iterator[Command]:
+    command = Command(bench)
+    yield command
+    command.close()
