@@ -207,6 +207,100 @@ class TestOurOwnWrites:
         changes = change(2, 1, "Open", "Reopened"), change(3, 2, "Reopened", "Closed", US)
         assert causes(look(definition, issue("Closed", *changes, updated=2), before)) == []
 
+    @pytest.mark.parametrize(
+        # skip   who moved, in this order                       causes, and whether they may move the counterpart
+        ("skip", "authors", "expected"),
+        [
+            (False, (SOMEBODY, US), [("Reopened", False)]),
+            (False, (US, SOMEBODY), [("Reopened", True)]),
+            (False, (SOMEBODY, US, SOMEBODY), [("Reopened", False), ("Reopened", True)]),
+            (True, (SOMEBODY, US), []),
+            (True, (US, SOMEBODY), [("Reopened", True)]),
+            (True, (SOMEBODY, US, SOMEBODY), [("Reopened", True)]),
+        ],
+    )
+    def test_our_move_overrules_what_came_before_it_and_nothing_after(self, skip, authors, expected):
+        definition = sync(FOLLOWS, skipIntermediateStatuses=skip)
+        before = replace(seen(definition, issue("Open")), own_moves=(OwnMove("c", "Closed"),))
+        statuses = ["Closed" if author == US else "Reopened" for author in authors]
+        changes = [
+            change(number, number, "Open", status, author)
+            for number, (status, author) in enumerate(zip(statuses, authors, strict=True), 1)
+        ]
+        after = look(definition, issue(statuses[-1], *changes, updated=9), before)
+        assert [(each.to_status, each.may_move) for each in after.pending] == expected
+        assert after.own_moves == (OwnMove("c", "Closed", landed=True),)
+
+    def test_our_move_overrules_what_was_waiting_and_what_was_given_up(self):
+        definition = sync(FOLLOWS)
+        waiting, given_up, moved = cause("Reopened"), cause("Reopened"), cause("Open", CauseKind.MOVED)
+        before = replace(
+            seen(definition, issue("Open")),
+            own_moves=(OwnMove("c", "Closed", settled=True),),
+            pending=(waiting, moved),
+            dead=(given_up,),
+        )
+        after = look(definition, issue("Closed", change(2, 1, "Open", "Closed", US), updated=1), before)
+        assert [each.may_move for each in (*after.pending, *after.dead)] == [False, True, False]
+
+    def test_our_move_is_recognised_once(self):
+        definition = sync(FOLLOWS)
+        before = replace(seen(definition, issue("Open")), own_moves=(OwnMove("c", "Reopened"),))
+        ours, back = change(2, 1, "Open", "Reopened", US), change(3, 2, "Reopened", "Open")
+        theirs = change(4, 3, "Open", "Reopened", US)
+        after = look(definition, issue("Reopened", ours, back, theirs, updated=3), before)
+        assert causes(after) == [("status", "4", "Reopened")]
+
+    def test_what_may_not_move_the_counterpart_does_all_the_rest(self):
+        definition = sync(rule("Reopened", syncStatus=True, addComment=True, addCrossLink=True))
+        kinds = [
+            each.kind for each in actions_for(definition, Side.USER, cause("Reopened", may_move=False), paired=True)
+        ]
+        assert kinds == ["link", "comment"]
+
+
+class TestMovedAndGone:
+    def test_another_key_is_a_cause_for_issues_that_have_a_counterpart(self):
+        definition = sync(FOLLOWS)
+        moved = replace(issue("Open", updated=1), key="O-7")
+        after = look(definition, moved, seen(definition, issue("Open")))
+        assert (causes(after), after.key) == ([("moved", "moved-O-7", "Open")], "O-7")
+        assert causes(look(definition, moved, replace(after, pending=()))) == []
+        assert causes(look(definition, moved, seen(definition, issue("Open")), paired=False)) == []
+
+    def test_only_the_last_of_several_moves_waits_and_it_comes_first(self):
+        definition = sync(FOLLOWS)
+        changed = issue("Reopened", change(2, 1, "Open", "Reopened"), updated=1)
+        once = look(definition, replace(changed, key="O-7"), seen(definition, issue("Open")))
+        twice = look(definition, replace(changed, key="U-9", updated=at(2)), once)
+        assert causes(twice) == [("moved", "moved-U-9", "Reopened"), ("status", "2", "Reopened")]
+
+    def test_a_move_calls_for_nothing_but_links_that_name_the_new_key(self):
+        definition = sync(rule("*", syncStatus=True, addComment=True, conditions={"onStatusChange": False}))
+        moved = cause("Open", CauseKind.MOVED)
+        assert actions_for(definition, Side.USER, moved, paired=True) == [Link("moved")]
+        assert actions_for(definition, Side.USER, moved, paired=False) == []
+
+    @pytest.mark.parametrize("side", list(Side))
+    @pytest.mark.parametrize(
+        # the sync says                                                    its counterpart
+        ("said", "expected"),
+        [
+            ({}, []),
+            ({"onDelete": "keep", "onDeleteComment": "x", "onDeleteStatus": "y"}, []),
+            ({"onDelete": "transition", "onDeleteStatus": "Closed"}, ["Closed"]),
+            ({"onDelete": "comment", "onDeleteComment": "bye"}, ["bye"]),
+            ({"onDelete": "comment"}, ["${sourceKey}, the counterpart of this issue, was deleted."]),
+        ],
+    )
+    def test_what_becomes_of_the_counterpart_of_a_deleted_issue(self, side, said, expected):
+        definition = sync(rule("*", "both", syncStatus=True, addComment=True, createIssue=True))
+        definition = Sync.model_validate({**definition.model_dump(by_alias=True, exclude={"schema_"}), **said})
+        actions = actions_for(definition, side, cause("", CauseKind.GONE), paired=True)
+        assert [each.to if isinstance(each, Move) else each.template for each in actions] == expected
+        assert all(each.side is side.other for each in actions if isinstance(each, Comment))
+        assert actions_for(definition, side, cause("", CauseKind.GONE), paired=False) == []
+
 
 class TestFirstSight:
     def test_it_is_a_cause_for_rules_that_create_alone(self):
@@ -283,6 +377,26 @@ class TestUpdates:
         before = replace(seen(definition, issue("Anything"), side=side), copied=copied)
         now = issue("Anything", updated=5, attachments=(Attachment("9", "a.txt", 3, "text/plain"),))
         assert bool(causes(look(definition, now, before, side=side))) is counts
+
+    @pytest.mark.parametrize(
+        # where it went, by whom                                        what is waiting
+        ("status", "author", "own", "expected"),
+        [
+            ("In Review", SOMEBODY, (), ["update"]),
+            ("Closed", US, (OwnMove("c", "Closed"),), ["update"]),
+            ("Reopened", SOMEBODY, (), ["status"]),
+        ],
+    )
+    def test_a_file_that_comes_together_with_a_move_is_not_forgotten(self, status, author, own, expected):
+        definition = sync(FOLLOWS, syncAttachments=True)
+        before = replace(seen(definition, issue("Open")), own_moves=own)
+        file = Attachment("9", "a.txt", 3, "text/plain")
+        now = issue(status, change(2, 1, "Open", status, author), updated=1, attachments=(file,))
+        after = look(definition, now, before)
+        assert [each.kind.value for each in after.pending] == expected
+        kinds = [type(each) for each in actions_for(definition, Side.USER, after.pending[0], paired=True)]
+        assert CopyAttachments in kinds
+        assert (Move in kinds) is (expected == ["status"])
 
     def test_a_file_that_is_a_copy_itself_is_not_copied_back(self):
         file = Attachment("9", "a.txt", 3, "text/plain")
