@@ -266,7 +266,8 @@ class MongoStore:
         try:
             self._pairs.replace_one(wanted, self._from_pair(pair), upsert=True)
         except DuplicateKeyError:
-            if self._pairs.find_one({"_id": pair.user_id, "writer": {"$gt": self._lease.token}}):
+            either = [{"_id": pair.user_id}, {"dev_id": pair.dev_id}]
+            if self._pairs.find_one({"$or": either, "writer": {"$gt": self._lease.token}}):
                 raise self._lease.lost() from None
             message = f"{pair.user_key} or {pair.dev_key} already has another counterpart"
             raise Rejected(message, final=True) from None

@@ -144,6 +144,7 @@ def test_files_are_added_edited_broken_and_removed_while_the_group_runs(group):
         assert client["sync_a"]["pairs"].count_documents({}) == 2
 
 
+@pytest.mark.defect(6)
 def test_a_killed_worker_comes_back_and_does_everything_once(group):
     group.write("A")
     group.run("start")
@@ -173,6 +174,7 @@ def test_a_mongodb_that_was_killed_comes_back_and_nothing_is_lost_or_doubled(gro
     assert group.pid("sync-a") == worker
 
 
+@pytest.mark.defect(14)
 def test_a_worker_whose_credentials_are_wrong_says_so_and_neither_flaps_nor_disturbs_others(group):
     group.control.fault("site", "unauthorized", user="sync", path="/project/SUPA")
     group.write("A")
@@ -190,6 +192,7 @@ def test_a_worker_whose_credentials_are_wrong_says_so_and_neither_flaps_nor_dist
     assert group.pid("sync-a") == refused
 
 
+@pytest.mark.defect(13)
 def test_a_heartbeat_says_what_the_last_cycle_did(group):
     group.report("A", "first")
     group.write("A", syncIntervalMinutes=0.5)

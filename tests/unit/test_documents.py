@@ -62,6 +62,7 @@ def test_the_table_of_defects_and_the_marks_of_the_tests_say_the_same_of_all_25(
     assert {number for _, _, number in named} == set(rows)
 
 
+@pytest.mark.defect(15)
 def test_no_health_check_needs_a_program_that_the_image_lacks():
     """The image holds Python and no curl."""
     texts = [(REPO / name).read_text() for name in ("Dockerfile", "docker-compose.yml")]

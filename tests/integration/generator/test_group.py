@@ -121,6 +121,7 @@ def test_many_changes_at_once(group):
     assert sorted(name for name in before if before[name] != after[name]) == [f"sync-{n:02}" for n in range(0, 24, 2)]
 
 
+@pytest.mark.defect(25)
 def test_nothing_is_left_after_stop_and_stop_may_be_repeated(group):
     group.write("sync-a.json")
     group.start()
@@ -203,6 +204,7 @@ def test_rendering_twice_writes_once(group):
     assert "[program:sync-b]" not in conf.read_text()
 
 
+@pytest.mark.defect(13)
 def test_check_says_everything_and_exits_1_for_problems_only(group):
     group.write("sync-a.json")
     ran = group.run("check")
@@ -216,6 +218,7 @@ def test_check_says_everything_and_exits_1_for_problems_only(group):
     assert "error: sync-b.json: rulez: is not a known key; did you mean rules?" in ran.err
 
 
+@pytest.mark.defect(21)
 def test_no_token_is_in_the_conf_the_manifest_or_a_command_line(group):
     group.write("sync-a.json")
     group.start()

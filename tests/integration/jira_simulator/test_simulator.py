@@ -37,6 +37,7 @@ class TestSearch:
                 break
         assert (keys, pages) == ([f"SUP-{number}" for number in range(1, 7)], 3)
 
+    @pytest.mark.defect(23)
     def test_the_removed_search_of_cloud_is_gone_and_data_center_has_no_other(self, ann, dc_ann):
         assert ann.http.get("/search?jql=project=SUP").status_code == 410
         assert dc_ann.http.get("/search/jql?jql=project=SUP").status_code == 404

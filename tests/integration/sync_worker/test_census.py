@@ -98,6 +98,7 @@ class TestSweeps:
 
 
 class TestMoves:
+    @pytest.mark.defect(20)
     @EVERY_FLAVOR
     def test_an_issue_in_another_project_keeps_its_counterpart_which_names_its_new_key(self, bench):
         key, counterpart = bench.pair()
@@ -198,6 +199,7 @@ class TestDeletions:
         assert (line["issue"], line["counterpart"], line["on_delete"]) == (gone, survivor, "keep")
         assert bench.failures() + bench.dead_letters() == []
 
+    @pytest.mark.defect(20)
     @EITHER_SIDE
     @pytest.mark.parametrize(
         # template                                what is said
@@ -225,6 +227,7 @@ class TestDeletions:
         census(bench)
         assert bench.status(survivor) == "Reopened"
 
+    @pytest.mark.defect(20)
     @EVERY_FLAVOR
     def test_nothing_is_done_before_a_second_direct_read_a_minute_later(self, bench):
         bench.start(onDelete="comment")
@@ -524,3 +527,95 @@ class TestNotDeleted:
         bench.dev.move(counterpart, "Closed")
         bench.cycle()
         assert [each["status"] for each in bench.users()] == ["Resolved"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"onDelete": "comment"}, {"onDelete": "transition", "onDeleteStatus": "Cancelled"}]
+)
+def test_two_counterparts_that_were_both_deleted_are_no_failures(bench, settings):
+    bench.start(**settings)
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.delete("one", key)
+    bench.control.delete("two", counterpart)
+    census(bench)
+    bench.pass_time(61.0)
+    bench.cycle()
+    assert sorted(the_pair(bench)["gone"]) == ["dev", "user"]
+    assert bench.failures() + bench.dead_letters() == []
+
+
+def test_that_the_site_of_the_issue_that_is_left_is_behind_holds_up_no_comment(bench):
+    bench.start(onDelete="comment")
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.delete("one", key)
+    bench._ahead = A_DAY_LATER
+    for seconds in (0, 61.0):
+        bench._ahead += seconds
+        bench.control.clock("one", bench._ahead)
+        bench.control.clock("two", bench._ahead - 3600)
+        bench.cycle()
+    assert bench.failures() == []
+    assert len(bench.comments(counterpart)) == 1
+
+
+def test_one_issue_that_jira_refuses_to_show_holds_up_no_census_and_no_change(bench):
+    """Data Center answers 403, not 404, for an issue that is there but not for us."""
+    bench.start(onDelete="comment")
+    key, _ = bench.pair()
+    other, other_counterpart = bench.pair()
+    bench.cycle()
+    identity = bench.issue(key)["id"]
+    bench.control.delete("one", key)
+    bench.control.fault("one", "status", status=403, method="GET", path=f"/issue/{identity}$")
+    bench.pass_time(A_DAY_LATER)
+    bench.dev.move(other_counterpart, "Closed")
+    bench.try_cycle()
+    assert bench.status(other) == "Resolved"
+    bench.cycle()
+
+
+@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+@pytest.mark.parametrize("status", [403, 500])
+def test_one_moved_issue_that_jira_does_not_show_holds_up_no_other_on_data_center(bench, status):
+    key, _ = bench.pair()
+    other, other_counterpart = bench.pair()
+    identity = bench.issue(key)["id"]
+    moved = bench.control.move("one", key, "OTHER")
+    census(bench)
+    bench.cycle()
+    bench.control.index("one", hide=[moved])
+    bench.control.fault("one", "status", status=status, method="GET", path=f"/issue/{identity}$")
+    bench.dev.move(other_counterpart, "Closed")
+    bench.try_cycle()
+    assert bench.status(other) == "Resolved"
+
+
+def test_an_issue_that_turns_up_after_all_is_a_counterpart_again(bench):
+    """It was in a project that our account could not see for a while."""
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.permissions("one", "sync", "OTHER", revoke=["BROWSE_PROJECTS"])
+    moved = bench.control.move("one", key, "OTHER")
+    census(bench)
+    bench.pass_time(61.0)
+    bench.cycle()
+    assert list(the_pair(bench)["gone"]) == ["user"]
+    bench.control.permissions("one", "sync", "OTHER", grant=["BROWSE_PROJECTS"])
+    back = bench.control.move("one", moved, "SUP")
+    bench.cycle()
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    assert bench.status(back) == "Resolved"
+
+
+def test_a_comment_on_a_deletion_can_say_in_which_status_the_issue_was(bench):
+    bench.start(onDelete="comment", onDeleteComment="was ${sourceStatus}")
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.delete("one", key)
+    census(bench)
+    bench.pass_time(61.0)
+    bench.cycle()
+    assert bench.comments(counterpart) == ["was Will Do"]

@@ -10,6 +10,8 @@ import pytest
 
 from jira_simulator import server
 from jira_simulator.model import Transition
+from sync_worker.errors import Rejected
+from sync_worker.jira import reading
 
 EVERY_FLAVOR = pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)
 BULK = {"method": "POST", "path": "/issue/bulk$"}
@@ -340,3 +342,71 @@ START = {"sourceStatus": "In Progress", "syncDirection": "dev_to_user", "actions
 
 def ends(transition: Transition, status: str) -> bool:
     return transition.target.name == status
+
+
+def waiting_to_be_taken_on(bench, count: int) -> None:
+    bench.cycle()
+    bench.control.create_many("one", "SUP", count, status="Will Do", user="ann")
+
+
+def test_a_bulk_creation_that_is_refused_as_a_whole_by_400_is_done_one_by_one(bench):
+    waiting_to_be_taken_on(bench, 3)
+    bench.control.fault("two", "status", status=400, method="POST", path="/issue/bulk$", message="Invalid payload.")
+    assert bench.cycle().failed == 0
+    assert len(bench.devs()) == 3
+
+
+def test_an_answer_about_a_whole_bulk_creation_can_be_understood():
+    with pytest.raises(Rejected, match="issueUpdates: is required"):
+        reading.creations({"errorMessages": [], "errors": {"issueUpdates": "is required"}}, 3)
+
+
+@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+def test_one_created_issue_that_cannot_be_read_holds_up_no_other(bench):
+    """Data Center's search shows no properties, so that the marker is read from each issue."""
+    key, counterpart = bench.pair()
+    waiting_to_be_taken_on(bench, 3)
+    bench.control.fault("two", "drop_after", times=1, method="POST", path="/issue/bulk$")
+    bench.cycle()
+    poisoned = next(each for each in bench.devs() if each["key"] != counterpart)
+    bench.control.fault("two", "status", status=500, path=f"/issue/{poisoned['id']}/properties/")
+    bench.dev.move(counterpart, "Closed")
+    for _ in range(3):
+        bench.pass_time(10)
+        bench.try_cycle()
+    assert bench.status(key) == "Resolved"
+    assert sum(bool(each["comments"]) for each in bench.users()) == 3
+
+
+def test_that_nothing_can_be_created_holds_up_no_move(bench):
+    """Jira does not say what can be set on an issue that is to be created."""
+    key, counterpart = bench.pair()
+    bench.start()
+    bench.taken_on("new")
+    bench.dev.move(counterpart, "Closed")
+    bench.control.fault("two", "status", status=500, path="/createmeta/")
+    bench.try_cycle()
+    assert bench.status(key) == "Resolved"
+
+
+def test_two_files_with_the_same_name_and_size_both_arrive_whatever_happened_to_the_first_attempts(bench):
+    """The first upload was not carried out, the second one was, but nobody said so."""
+    key = bench.user.create("SUP", "x")
+    for content in (b"first", b"again"):
+        bench.user.attach(key, "log.txt", content)
+    bench.user.move(key, "Will Do")
+    attach = {"method": "POST", "path": "/attachments$"}
+    bench.control.fault("two", "drop_before", times=1, **attach)
+
+    def watch() -> None:
+        if [each for each in bench.control.calls("two") if each["path"].endswith("/attachments")]:
+            bench.before_request = lambda: None
+            bench.control.fault("two", "drop_after", times=1, **attach)
+
+    bench.before_request = watch
+    bench.cycle()
+    bench.pass_time(400)
+    bench.cycle()
+    assert {each["sha256"] for each in bench.devs()[0]["attachments"]} == {
+        each["sha256"] for each in bench.users()[0]["attachments"]
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -301,3 +302,80 @@ def test_an_answer_of_jira_that_cannot_be_understood_holds_up_no_other_and_is_as
     healed.append("odd")
     assert bench.cycle().failed == 0
     assert bench.status(key) == "Resolved"
+
+
+class TestPairsAndQueues:
+    @pytest.mark.parametrize("broken", [{"$set": {"user_key": 5}}, {"$unset": {"created": 1}}])
+    def test_a_pair_that_does_not_fit_gives_its_issue_no_second_counterpart(self, bench, broken):
+        key, counterpart = bench.pair()
+        bench.database["pairs"].update_one({}, broken)
+        bench.user.move(key, "Resolved")
+        bench.user.move(key, "Reopened")
+        bench.user.move(key, "Will Do")
+        for _ in range(2):
+            bench.try_cycle()
+        assert [each["key"] for each in bench.devs()] == [counterpart]
+
+    def test_a_pair_that_does_not_fit_loses_no_change(self, bench):
+        key, counterpart = bench.pair()
+        before = bench.database["pairs"].find_one()
+        bench.database["pairs"].update_one({}, {"$unset": {"created": 1}})
+        bench.dev.move(counterpart, "Closed")
+        assert bench.cycle().failed == 1
+        bench.database["pairs"].update_one({}, {"$set": {"created": before["created"]}})
+        bench.pass_time(400)
+        bench.cycle()
+        assert bench.status(key) == "Resolved"
+
+    def test_a_queue_that_was_emptied_by_hand_is_not_looked_at_for_ever(self, bench):
+        _, counterpart = bench.pair()
+        bench.dev.move(counterpart, "Closed")
+        bench.control.fault("one", "status", status=500, method="POST", path="/transitions$")
+        bench.cycle()
+        bench.database["issues"].update_one({"waiting": {"$exists": True}}, {"$set": {"pending": []}})
+        bench.cycle()
+
+    @pytest.mark.parametrize("waiting", ["yes", {"next_try": datetime(2020, 1, 1, tzinfo=UTC)}])
+    def test_a_waiting_that_does_not_fit_holds_up_no_other(self, bench, waiting):
+        _, counterpart = bench.pair()
+        key, other = bench.pair()
+        bench.dev.move(other, "Closed")
+        bench.database["issues"].update_one({"key": counterpart}, {"$set": {"waiting": waiting}})
+        assert bench.try_cycle() is None
+        assert bench.status(key) == "Resolved"
+
+    @pytest.mark.parametrize("name", ["issues", "pairs"])
+    def test_a_document_that_does_not_fit_of_a_deleted_issue_holds_up_no_other(self, bench, name):
+        _, counterpart = bench.pair()
+        fine, other = bench.pair()
+        if name == "issues":
+            bench.database["issues"].update_one({"key": counterpart}, {"$unset": {"updated": 1}})
+        else:
+            bench.database["pairs"].update_one({"dev_key": counterpart}, {"$unset": {"created": 1}})
+        bench.control.delete("two", counterpart)
+        bench.pass_time(25 * 3600)
+        bench.dev.move(other, "Closed")
+        errors = []
+        for _ in range(3):
+            bench.pass_time(120)
+            errors.append(bench.try_cycle())
+        assert errors == [None] * 3
+        assert bench.status(fine) == "Resolved"
+
+
+def test_an_answer_that_cannot_be_understood_is_not_said_to_be_an_issue_that_is_gone(bench, monkeypatch):
+    _, counterpart = bench.pair()
+    bench.dev.move(counterpart, "Closed")
+    bench.control.fault("one", "status", status=500, times=1, method="POST", path="/transitions$")
+    bench.cycle()
+    identity, understand = bench.issue(counterpart)["id"], reading.issue
+
+    def odd(data):
+        if str(data["id"]) == identity:
+            data = {**data, "fields": {**data["fields"], "status": None}}
+        return understand(data)
+
+    monkeypatch.setattr(reading, "issue", odd)
+    bench.pass_time(400)
+    bench.cycle()
+    assert "is gone" not in bench.failures()[0]

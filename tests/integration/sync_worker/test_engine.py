@@ -37,6 +37,7 @@ def test_an_issue_that_will_be_done_gets_a_counterpart_with_everything_on_it(ben
     assert (summary.created, summary.attached, summary.commented, summary.linked, summary.failed) == (1, 1, 1, 2, 0)
 
 
+@pytest.mark.defect(23)
 @EVERY_FLAVOR
 def test_statuses_follow_in_both_directions(bench):
     key, counterpart = bench.pair()
@@ -79,6 +80,7 @@ def test_both_projects_may_be_on_one_site(bench):
     assert bench.status(key) == "Resolved"
 
 
+@pytest.mark.defect(7, 9)
 def test_an_edit_of_an_issue_with_a_counterpart_repeats_nothing(bench):
     key, counterpart = bench.pair()
     bench.user.edit(key, summary="It is still broken")
@@ -88,6 +90,7 @@ def test_an_edit_of_an_issue_with_a_counterpart_repeats_nothing(bench):
     assert bench.comments(key) == [f"followed as {counterpart}", "any news?"]
 
 
+@pytest.mark.defect(3)
 def test_descriptions_are_never_written(bench):
     key = bench.user.create("SUP", "x", description="as the customer wrote it")
     bench.user.move(key, "Will Do")
@@ -99,6 +102,7 @@ def test_descriptions_are_never_written(bench):
     assert not [each for each in bench.issue(key)["history"] if each["field"] == "description"]
 
 
+@pytest.mark.defect(18)
 def test_files_that_customers_add_later_follow_once(bench):
     bench.start(defaultBehavior={"syncAttachments": True})
     key, _ = bench.pair()
@@ -194,6 +198,7 @@ def test_a_rule_that_asserts_its_state_brings_a_strayed_counterpart_back_at_the_
     assert bench.comments(key).count("started") == 1
 
 
+@pytest.mark.defect(16)
 def test_the_first_cycle_only_takes_note_when_told_so(bench):
     bench.control.clock("one", -60)
     old = bench.taken_on("old")
@@ -242,6 +247,7 @@ def test_an_issue_type_may_be_named_for_the_sync_and_for_a_rule(bench):
     assert [each["type"] for each in bench.devs()] == ["Bug", "Story"]
 
 
+@pytest.mark.defect(20)
 def test_issue_ids_that_are_the_same_on_both_sites_are_not_mixed_up(bench):
     keys = [bench.taken_on(f"issue {number}") for number in range(6)]
     bench.cycle()

@@ -43,6 +43,7 @@ def assert_done_once(bench, key: str) -> None:
 class TestLostAnswers:
     """The request was carried out, or not; we cannot tell. There must be exactly one."""
 
+    @pytest.mark.defect(9)
     @EVERY_FLAVOR
     @pytest.mark.parametrize("kind", ["drop_after", "status_after"])
     @pytest.mark.parametrize(("site", "call"), [("two", CREATE), ("two", ATTACH), ("one", COMMENT)])
@@ -137,6 +138,7 @@ class TestLostAnswers:
 class TestKilledWorkers:
     """A real process, killed while a request of its is carried out: the next one finishes the work, once."""
 
+    @pytest.mark.defect(6)
     @pytest.mark.parametrize(
         ("site", "call"), [("two", CREATE), ("two", ATTACH), ("one", COMMENT), ("one", {"path": "/remotelink$"})]
     )
@@ -156,6 +158,7 @@ class TestKilledWorkers:
             bench.cycle()
         assert_done_once(bench, key)
 
+    @pytest.mark.defect(25)
     def test_a_worker_that_is_told_to_stop_ends_after_its_present_request_and_leaves_nothing_open(
         self, bench, wait_until
     ):
@@ -242,6 +245,7 @@ class TestCredentials:
         assert isinstance(error, Refused)
         assert "project NOPE is not there, or our account may not see it" in str(error)
 
+    @pytest.mark.defect(21)
     def test_no_token_is_ever_logged(self, bench, tmp_path):
         bench.pair()
         bench.control.fault("one", "unauthorized", times=1)
@@ -254,13 +258,14 @@ class TestCredentials:
 
 
 class TestLimits:
+    @pytest.mark.defect(12)
     def test_too_many_calls_are_waited_for(self, bench):
         bench.start()
         for call in (CREATE, {"path": "/search"}):
-            bench.control.fault("two", "status", status=429, retryAfter="3", reason="jira-burst-based", times=2, **call)
+            bench.control.fault("two", "status", status=429, retryAfter="1", reason="jira-burst-based", times=2, **call)
         bench.pair()
         assert [call["status"] for call in calls(bench, "two", CREATE)] == [429, 429, 201]
-        assert 2.5 < max(bench.pauses) <= 3.0
+        assert 0.5 < max(bench.pauses) <= 1.0
 
     @pytest.mark.parametrize("asked", ["9223372036854775807", "-1", "soon"])
     def test_an_absurd_wait_is_not_believed(self, bench, asked):
@@ -269,6 +274,7 @@ class TestLimits:
         error = bench.try_cycle()
         assert error is None or (isinstance(error, Unavailable) and error.retry_after <= 900)
 
+    @pytest.mark.defect(12)
     @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status"])
     def test_reading_is_tried_again(self, bench, kind):
         bench.start()
@@ -277,6 +283,7 @@ class TestLimits:
 
 
 class TestOneBadIssue:
+    @pytest.mark.defect(10, 11)
     def test_one_issue_that_cannot_be_moved_holds_up_no_other_and_nothing_claims_it_was(self, bench):
         stuck, stuck_dev = bench.pair()
         fine, fine_dev = bench.pair()
@@ -304,6 +311,7 @@ class TestOneBadIssue:
         assert bench.cycle().failed == 0
         assert bench.status(key) == "Resolved"
 
+    @pytest.mark.defect(10)
     def test_an_issue_for_which_jira_answers_only_errors_holds_up_no_other(self, bench):
         keys = [bench.pair() for _ in range(3)]
         poisoned, _ = keys[0]
@@ -335,6 +343,7 @@ class TestOneBadIssue:
         assert bench.cycle().failed == 0
         assert (bench.status(key), bench.comments(key)[-1]) == ("Resolved", f"finished {counterpart}")
 
+    @pytest.mark.defect(20)
     def test_an_issue_that_is_gone_before_its_turn_holds_up_no_other(self, bench):
         gone, moved, fine = (bench.taken_on(each) for each in ("gone", "moved", "fine"))
         bench.control.index("one", hide=[fine])
@@ -367,6 +376,7 @@ class TestOneBadIssue:
 
 
 class TestAttachments:
+    @pytest.mark.defect(21)
     def test_our_token_goes_to_no_host_that_the_configuration_does_not_name(self, bench):
         key = prepared(bench)
         bench.control.fault("one", "redirect_attachment", location=f"{bench.url}/two/rest/api/2/myself")
@@ -378,6 +388,7 @@ class TestAttachments:
         assert "which is not followed" in bench.failures()[0]
         assert len(bench.comments(key)) == 1
 
+    @pytest.mark.defect(18)
     def test_a_file_that_is_too_large_is_said_before_it_is_sent_and_the_others_go(self, bench):
         bench.control.settings("two", uploadLimit=1000)
         key = bench.user.create("SUP", "x")
@@ -411,6 +422,7 @@ class TestAttachments:
 
 
 class TestClocks:
+    @pytest.mark.defect(2)
     @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
     def test_the_time_zone_of_our_profile_does_not_matter(self, bench, zone):
         for site in ("one", "two"):
@@ -421,6 +433,7 @@ class TestClocks:
             bench.cycle()
             assert bench.status(key) == "Resolved"
 
+    @pytest.mark.defect(2)
     @pytest.mark.parametrize("hours", [-5, 5])
     def test_our_own_clock_does_not_matter(self, bench, hours):
         """Seen from the site, the worker's clock is hours off."""
@@ -429,6 +442,7 @@ class TestClocks:
             bench.pair()
         assert bench.cycle().created == 0
 
+    @pytest.mark.defect(4)
     def test_a_change_that_search_shows_late_is_not_missed(self, bench):
         bench.start(searchLagMinutes=5)
         bench.pair()
@@ -442,6 +456,7 @@ class TestClocks:
         bench.cycle()
         assert len(bench.comments(key)) == 1
 
+    @pytest.mark.defect(4)
     def test_an_issue_that_search_loses_sight_of_for_a_while_is_not_missed(self, bench):
         bench.start(searchLagMinutes=5)
         key, counterpart = bench.pair()
@@ -453,6 +468,7 @@ class TestClocks:
         bench.cycle()
         assert bench.status(key) == "Resolved"
 
+    @pytest.mark.defect(1)
     def test_a_change_during_a_cycle_is_found_by_the_next(self, bench):
         """The cursor is the start of the cycle, not its end."""
         bench.start(searchLagMinutes=0.001)

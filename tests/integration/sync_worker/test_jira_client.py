@@ -45,6 +45,7 @@ def simulator() -> Iterator[RunningSimulator]:
         yield running
 
 
+@pytest.mark.defect(5)
 def test_pages_that_shift_under_our_hands_are_read_again(monkeypatch):
     """An issue leaves the project between two pages, so that the next page begins one too far."""
     monkeypatch.setattr(client, "PAGE", 2)
@@ -66,6 +67,7 @@ def test_pages_that_shift_under_our_hands_are_read_again(monkeypatch):
         jira.close()
 
 
+@pytest.mark.defect(12)
 def test_a_call_that_is_never_answered_ends(simulator, monkeypatch):
     monkeypatch.setattr(transport, "TIMEOUT", httpx.Timeout(0.2))
     simulator.control.fault("site", "hang")
@@ -140,6 +142,7 @@ def test_the_whole_of_a_long_history_is_read_where_it_is_needed(simulator):
     jira.close()
 
 
+@pytest.mark.defect(18)
 def test_a_file_is_never_whole_in_memory(tmp_path, free_port, wait_until):
     """The simulator, which does hold it, is another process here."""
     (tmp_path / "seed.json").write_text(json.dumps(seed(uploadLimit=2 * LARGE)))

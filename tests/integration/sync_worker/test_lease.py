@@ -24,7 +24,7 @@ from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_worker.errors import Displaced
 from sync_worker.jira import JiraClient
 from sync_worker.lease import WRITER, Lease
-from sync_worker.memory import Memory, Pair, Progress
+from sync_worker.memory import Memory, Pair, Progress, Request
 from sync_worker.store import MongoStore, connect
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -112,6 +112,7 @@ class TestWorkers:
         process.wait(20)
         assert (two.lease()["owner"], two.lease()["expires"]) == (None, None)
 
+    @pytest.mark.defect(8)
     def test_one_that_was_paused_is_succeeded_and_writes_nothing_more_when_it_goes_on(self, two, bench, wait_until):
         """It is paused while it waits for an answer of Jira, after which it would create the counterpart."""
         first, second = two.at_work("sync"), two.standing_by("deputy")
@@ -125,8 +126,8 @@ class TestWorkers:
         before, written = len(two.calls("sync")), everything_in(bench.database)
         bench.control.heal("two", reading)
         first.send_signal(signal.SIGCONT)
-        two.wait_for("sync", lambda beat: beat.phase is Phase.STANDBY, "it to stand by")
-        assert f"process {second.pid} on {HOST}" in two.heartbeat("sync").reason
+        named = f"process {second.pid} on {HOST}"
+        two.wait_for("sync", lambda beat: beat.phase is Phase.STANDBY and named in beat.reason, "it to stand by")
         assert [each["endpoint"] for each in two.calls("sync")[before:] if is_write(each)] == []
         assert everything_in(bench.database) == written
         assert len(bench.devs()) == len(bench.comments(key)) == 1
@@ -320,3 +321,86 @@ def test_a_lease_that_runs_out_between_a_request_s_turn_and_its_sending_keeps_it
         with pytest.raises(Displaced):
             call(jira)
         assert bench.control.calls("one") == []
+
+
+def test_a_writer_that_was_succeeded_answers_no_request(mongo_server, database_name, tmp_path):
+    clients = [connect(mongo_server.url, "test") for _ in range(2)]
+    leases = [Lease(each, database_name, tmp_path, lambda: None) for each in clients]
+    stores = [
+        MongoStore(client, database_name, database_name, lease) for client, lease in zip(clients, leases, strict=True)
+    ]
+    leases[0].hold()
+    request = Request(stores[0].ask("retry", ["1"]), "retry", ("1",))
+    clients[0][database_name]["lease"].update_one({}, {"$set": {"expires": datetime(2020, 1, 1, tzinfo=UTC)}})
+    leases[1].hold()
+    leases[0]._until = float("inf")
+    try:
+        with pytest.raises(Displaced):
+            stores[0].answer(request)
+        assert stores[1].requests() == [request]
+    finally:
+        clients[0].drop_database(database_name)
+        for lease, client in zip(leases, clients, strict=True):
+            lease.release()
+            client.close()
+
+
+class TestHeartbeats:
+    def config(self, bench):
+        bench.definition["syncIntervalMinutes"] = 0.01
+        (bench.folder / "sync-ab.json").write_text(json.dumps(bench.definition))
+
+    def test_one_that_stands_by_in_the_holders_run_directory_leaves_its_heartbeat_alone(
+        self, bench, command, wait_until, tmp_path
+    ):
+        self.config(bench)
+        first = command.start(run_dir=tmp_path)
+        wait_until(lambda: (b := read_heartbeat(tmp_path, "sync-ab")) and b.last_success, "first cycle")
+        first.send_signal(signal.SIGSTOP)
+        second = command.start(run_dir=tmp_path)
+        for line in second.stdout:
+            if "standing by" in line:
+                break
+        assert read_heartbeat(tmp_path, "sync-ab").pid == first.pid
+
+    def test_nor_when_it_is_stopped(self, bench, command, wait_until, tmp_path):
+        self.config(bench)
+        first = command.start(run_dir=tmp_path)
+        wait_until(lambda: (b := read_heartbeat(tmp_path, "sync-ab")) and b.last_success, "first cycle")
+        second = command.start(run_dir=tmp_path)
+        for line in second.stdout:
+            if "standing by" in line:
+                break
+        wait_until(lambda: read_heartbeat(tmp_path, "sync-ab").pid == first.pid, "the holder's next heartbeat")
+        first.send_signal(signal.SIGSTOP)
+        second.terminate()
+        second.wait(20)
+        assert read_heartbeat(tmp_path, "sync-ab").pid == first.pid
+
+    def test_nor_does_one_cycle_beside_it(self, bench, command, tmp_path):
+        bench.cycle()
+        before = read_heartbeat(bench.folder, "sync-ab")
+        assert before.pid == os.getpid()
+        assert command.run("--once", run_dir=bench.folder).returncode == 1
+        assert read_heartbeat(bench.folder, "sync-ab").pid == os.getpid()
+
+    @pytest.mark.parametrize("shared", [True, False])
+    def test_one_that_took_over_says_so_while_its_first_cycle_lasts(self, bench, command, wait_until, tmp_path, shared):
+        self.config(bench)
+        first = command.start(run_dir=tmp_path / "a")
+        wait_until(lambda: (b := read_heartbeat(tmp_path / "a", "sync-ab")) and b.last_success, "first cycle")
+        where = tmp_path / ("a" if shared else "b")
+        second = command.start(run_dir=where)
+        for line in second.stdout:
+            if "standing by" in line:
+                break
+        first.kill()
+        first.wait()
+        bench.control.fault("two", "hang", path="/search")
+        lease = bench.database["lease"]
+        wait_until(lambda: lease.find_one()["process"]["pid"] == second.pid, "take over")
+        wait_until(
+            lambda: (b := read_heartbeat(where, "sync-ab")) and b.pid == second.pid and b.phase is Phase.CYCLE,
+            "the heartbeat to say that it acts",
+            5,
+        )

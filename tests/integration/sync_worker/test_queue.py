@@ -47,6 +47,7 @@ def statuses(bench, key: str) -> list[str]:
 
 
 class TestDeadLetters:
+    @pytest.mark.defect(10)
     def test_what_no_waiting_mends_is_given_up_at_once_and_later_changes_of_the_same_issue_go_on(self, bench):
         key, counterpart = bench.pair()
         bench.dev.move(counterpart, "In Progress")
@@ -106,6 +107,7 @@ class TestDeadLetters:
 
 
 class TestWaiting:
+    @pytest.mark.defect(10)
     def test_a_later_change_waits_behind_one_that_failed_while_other_issues_go_on(self, bench):
         key, counterpart = bench.pair()
         other, other_counterpart = bench.pair()
@@ -283,6 +285,7 @@ class TestOperators:
         bench.cycle()
         assert bench.status(key) == "Resolved"
 
+    @pytest.mark.defect(13)
     def test_a_running_worker_does_it_and_its_heartbeat_counts_what_is_left(
         self, bench, command, given_up, wait_until, tmp_path
     ):
@@ -302,3 +305,35 @@ class TestOperators:
         assert bench.status(key) == "Resolved"
         assert bench.database["lease"].find_one()["process"]["pid"] == worker.pid
         wait_until(lambda: says() == (0, 0), "the heartbeat to count nothing any more")
+
+
+def test_moves_wait_for_the_permission_to_make_them(bench):
+    keys = [bench.pair() for _ in range(2)]
+    bench.control.permissions("one", "sync", "SUP", revoke=["TRANSITION_ISSUES"])
+    for _, counterpart in keys:
+        bench.dev.move(counterpart, "Closed")
+    error = bench.try_cycle()
+    assert str(error) == "our account may not move issues in project SUP: grant it TRANSITION_ISSUES"
+    bench.control.permissions("one", "sync", "SUP", grant=["TRANSITION_ISSUES"])
+    bench.cycle()
+    assert [bench.status(key) for key, _ in keys] == ["Resolved"] * 2
+
+
+def test_an_issue_is_named_by_its_key_alone_although_the_other_site_has_one_of_the_same_id(bench, command):
+    """Both issues have a dead letter; only the one that is named is dismissed."""
+    pairs = [bench.pair() for _ in range(30)]
+    ids = {bench.issue(dev)["id"]: (user, dev) for user, dev in pairs}
+    twin = next(user for user, dev in pairs if bench.issue(user)["id"] in ids)
+    _, other = ids[bench.issue(twin)["id"]]
+    bench.dev.move(other, "Closed")
+    bench.control.fault("one", "status", status=400, times=1, method="POST", path="/transitions$")
+    bench.cycle()
+    for status in ("Resolved", "Reopened"):
+        bench.user.move(twin, status)
+    bench.control.fault("two", "status", status=400, times=1, method="POST", path="/transitions$")
+    bench.cycle()
+    assert len(bench.dead_letters()) == 2
+    bench.stop()
+    ran = command.run("dismiss", twin)
+    assert ran.stdout == f"{twin}: dismissed\n"
+    assert len(bench.dead_letters()) == 1

@@ -61,6 +61,7 @@ def test_a_side_s_own_account_is_filled_in_from_nowhere():
     assert faults(definition, Side.DEV, **names) == ["devJira.apiToken: is missing; add it to the file"]
 
 
+@pytest.mark.defect(22)
 @pytest.mark.parametrize(
     # site   authType  email    signs in with e-mail
     ("site", "auth_type", "email", "basic"),

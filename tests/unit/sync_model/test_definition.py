@@ -150,6 +150,7 @@ def test_directions(direction, user, dev):
     assert (Direction(direction).leads_from(Side.USER), Direction(direction).leads_from(Side.DEV)) == (user, dev)
 
 
+@pytest.mark.defect(24)
 def test_the_database_is_the_name_with_underscores_unless_another_is_named():
     assert Sync.model_validate(definition()).database == "sync_ab"
     assert Sync.model_validate(definition(databaseName="sync-ab")).database == "sync-ab"

@@ -146,6 +146,7 @@ def test_every_problem_of_every_file_is_found_in_one_pass_and_the_good_files_loa
     }
 
 
+@pytest.mark.defect(8)
 @pytest.mark.parametrize(
     # the second file                                       where
     ("second", "where"),

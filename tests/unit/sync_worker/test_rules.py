@@ -447,6 +447,7 @@ class TestActions:
         (comment,) = actions_for(definition, Side.USER, cause("Declined"), paired=False)
         assert comment.kind == "comment"
 
+    @pytest.mark.defect(19)
     def test_the_old_example_of_a_rule_for_done_fires(self):
         definition = sync(rule("Done", "dev_to_user", syncStatus=True, targetStatus="Resolved"))
         assert actions_for(definition, Side.DEV, cause("Done"), paired=True) == [Move("Done", "Resolved")]

@@ -14,6 +14,7 @@ from sync_worker.schedule import first_delay, next_start
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.defect(8, 17)
 @pytest.mark.parametrize(
     # interval     last start   now      next
     ("interval", "last", "now", "expected"),
@@ -30,6 +31,7 @@ def test_a_cycle_starts_an_interval_after_the_last_one_started(interval, last, n
     assert next_start(last, interval, now) == expected
 
 
+@pytest.mark.defect(17)
 def test_the_first_cycles_of_many_syncs_are_spread_and_each_keeps_its_place():
     delays = [first_delay(f"sync-{n}", 300) for n in range(100)]
     assert delays == [first_delay(f"sync-{n}", 300) for n in range(100)]

@@ -27,6 +27,7 @@ def heartbeat(worker: Worker) -> Heartbeat:
     return found
 
 
+@pytest.mark.defect(12)
 def test_a_cycle_that_hangs_sends_no_heartbeat(worker):
     """Heartbeats leave the steps of a cycle; there is no timer beside it that would keep a hung one green."""
     sent = []
@@ -58,6 +59,7 @@ class SeenWaiting(Bell):
             self.ring_to_stop()
 
 
+@pytest.mark.defect(13)
 @pytest.mark.parametrize(
     # error                       phase
     ("error", "phase"),
