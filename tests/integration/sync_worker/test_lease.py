@@ -89,6 +89,7 @@ def two(bench, command, wait_until, tmp_path) -> Two:
 class TestWorkers:
     """Real processes."""
 
+    @pytest.mark.defect(8)
     @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
     def test_of_two_only_one_acts_until_it_ends_and_then_the_other_does_at_once(self, two, ending):
         """At once: before the lease would have run out by itself."""
