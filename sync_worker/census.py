@@ -112,7 +112,8 @@ class Census:
         begun = Mark(self.jiras[side.other].now() - (now - pair.missing[side]))
         cause = Cause("gone", CauseKind.GONE, now, memory.status, memory.status, marks={Comment.kind: begun})
         self.store.save([replace(memory, pending=(cause,))])
-        self.store.save_pair(replace(pair, gone={**pair.gone, side: now}))
+        away = tuple(each for each in pair.away if each != side)  # where it was is asked no more
+        self.store.save_pair(replace(pair, gone={**pair.gone, side: now}, away=away))
         self.log.warning(
             "issue was deleted",
             issue=pair.key(side),

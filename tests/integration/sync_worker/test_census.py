@@ -277,6 +277,20 @@ class TestDeletions:
         assert len(bench.logged("issue was deleted")) == 1
         assert survivor == the_pair(bench)["dev_key"]
 
+    def test_one_that_was_deleted_in_another_project_is_asked_for_no_more(self, bench):
+        key, _ = self.pair_on(bench, "user")
+        elsewhere = bench.control.move("one", key, "OTHER")
+        census(bench)
+        bench.cycle()
+        bench.control.delete("one", elsewhere)
+        census(bench)
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+        assert list(the_pair(bench)["gone"]) == ["user"]
+        bench.control.forget_calls("one")
+        bench.cycle()
+        assert calls(bench, "one", "POST", "/issue/bulkfetch") == []
+
     @staticmethod
     def pair_on(bench, side: str) -> tuple[str, str]:
         """Return the keys of two counterparts, first that of `side`, with nothing left to do."""
