@@ -249,10 +249,12 @@ class SiteLimits:
         rate = _number(headers.get("X-RateLimit-FillRate")) / interval * SERVER_SHARE
         if rate <= 0 or size <= 0:
             return
+        # The first call of a worker that did not know yet whose bucket it takes from has taken no token of ours.
+        is_first = self._user is None
         self._user = headers.get("X-AUSERNAME", "")
         scope = USER.format(self._user)
         with self._lock:
-            is_news = scope not in self._known or not self._known[scope].is_paced
+            is_news = is_first or scope not in self._known or not self._known[scope].is_paced
             if not is_news and (left > size / 2 or time.monotonic() < self._told_at + LOOK_EVERY):
                 return
             self._told_at = time.monotonic()

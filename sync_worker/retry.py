@@ -21,7 +21,8 @@ ERROR_LENGTH = 500
 
 
 def clamp_retry_after(seconds: float) -> float:
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    # What is no number compares as false.
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else 0.0
 
 
 def wait_after(error: Exception, attempts: int) -> float:
