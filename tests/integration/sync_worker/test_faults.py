@@ -267,7 +267,7 @@ class TestLimits:
         assert [call["status"] for call in calls(bench, "two", CREATE)] == [429, 429, 201]
         assert 0.5 < max(bench.pauses) <= 1.0
 
-    @pytest.mark.parametrize("asked", ["9223372036854775807", "-1", "soon"])
+    @pytest.mark.parametrize("asked", ["9223372036854775807", "-1", "soon", "nan", "inf"])
     def test_an_absurd_wait_is_not_believed(self, bench, asked):
         bench.start()
         bench.control.fault("two", "status", status=429, retryAfter=asked, times=1, path="/search")
