@@ -289,12 +289,13 @@ class SiteLimits:
             return
         now = time.monotonic()
         with self._lock:
-            self._known = {
-                each["_id"].removeprefix(self._site): _Known(
-                    now + (each["wait"] or 0.0), each.get("reason") or "", bool(each.get("rate"))
-                )
-                for each in documents
-            }
+            for each in documents:
+                # What we have just learned ourselves may not have been in there yet.
+                known = self._known.setdefault(each["_id"].removeprefix(self._site), _Known())
+                if (until := now + (each["wait"] or 0.0)) > known.until:
+                    known.until, known.reason = until, each.get("reason") or ""
+                known.is_paced = known.is_paced or bool(each.get("rate"))
+            self._known = {scope: each for scope, each in self._known.items() if each.is_paced or each.until > now}
 
     def _tell(self, scope: str, fields: dict[str, Any]) -> None:
         try:

@@ -339,3 +339,44 @@ def test_many_syncs_on_one_limited_site_get_everything_done_and_none_is_refused(
     )
     assert (figures.unfinished, figures.refused, figures.backed_off) == ((), (), ())
     assert figures.later_share < 0.2
+
+
+def test_a_worker_that_joins_in_takes_its_first_token_from_the_bucket_that_all_share(shared, site):
+    """Whose bucket it is, Data Center tells with the first answer; that call has taken a token, too."""
+
+    def told(left: int) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": "10",
+            "X-RateLimit-Remaining": str(left),
+            "X-RateLimit-FillRate": "0.01",
+            "X-RateLimit-Interval-Seconds": "1",
+            "X-AUSERNAME": "sync",
+        }
+
+    for number in range(4):
+        worker = shared.limits(site)
+        assert worker.before(MYSELF).seconds == 0
+        worker.answered(MYSELF, 200, told(9 - number))
+    (bucket,) = shared.documents()
+    assert bucket["tokens"] <= 6.5
+
+
+@pytest.mark.parametrize("asked", ["nan", "soon", ""])
+def test_a_wait_that_is_no_number_is_a_short_one(shared, site, asked):
+    worker = shared.limits(site)
+    worker.answered(MYSELF, 429, {"Retry-After": asked})
+    assert 0 < worker.before(MYSELF).seconds <= 1
+
+
+def test_what_is_over_is_not_remembered(shared, site):
+    """A worker lives for months, and a limit on one issue is over in a moment."""
+    worker = shared.limits(site)
+    for number in range(50):
+        call = call_of("POST", f"/rest/api/2/issue/{number}/comment")
+        worker.answered(call, 429, {"RateLimit-Reason": "jira-per-issue-on-write", "Retry-After": "1"})
+    for known in worker._known.values():
+        known.until -= 2
+    shared.client["jira_sync"]["limits"].delete_many({})
+    worker._looked_at -= 2
+    worker.before(MYSELF)
+    assert worker._known == {}
