@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sync_model.connection import Connection, site_of
@@ -23,6 +23,7 @@ from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Iss
 from sync_worker.jira import reading, transfer
 from sync_worker.jira.transport import Limits, NoLimits, Transport
 
+T = TypeVar("T")
 API = "/rest/api/2"
 CLOUD_LAG = timedelta(minutes=5)
 DATA_CENTER_LAG = timedelta(minutes=2)
@@ -135,7 +136,7 @@ class JiraClient:
         bound = f" AND updated >= {int(since.timestamp() * 1000)}" if since else ""
         jql = f"project = {project_id}{bound} ORDER BY key ASC"
         try:
-            return [reading.candidate(each) for each in self._search(jql, ["updated"])]
+            return self._search(jql, ["updated"], reading.candidate)
         except Rejected:
             # Search knows no project that is gone or that our account may not see any more.
             for key in [key for key, known in self._projects.items() if known == project_id]:
@@ -143,8 +144,8 @@ class JiraClient:
             raise
 
     def ids_in(self, project_id: str) -> set[str]:
-        found = self._search(f"project = {project_id} ORDER BY key ASC", ["id"], page=ID_PAGE)
-        return {str(each["id"]) for each in found}
+        jql = f"project = {project_id} ORDER BY key ASC"
+        return set(self._search(jql, ["id"], lambda each: str(each["id"]), page=ID_PAGE))
 
     def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
         bound = int(since.timestamp() * 1000)
@@ -152,7 +153,7 @@ class JiraClient:
         wanted = [draft.marker for draft in drafts]
         found: dict[int, Created] = {}
         unread: Unavailable | None = None
-        for each in self._search(jql, ["updated"], MARKER):
+        for each in self._search(jql, ["updated"], dict, MARKER):
             try:
                 marker = self._marker_of(each)
                 if marker in wanted:
@@ -170,10 +171,17 @@ class JiraClient:
             return shown[MARKER]
         return self._marker("issue", found["id"])
 
-    def _search(self, jql: str, fields: list[str], shown: str = "", page: int = PAGE) -> list[dict[str, Any]]:
-        """Return what matches, each once, with the property `shown` where the site can show it."""
-        pages = self._cloud_pages(jql, fields, shown, page) if self.is_cloud else self._data_center_search(jql, fields)
-        return list({str(each["id"]): each for each in pages}.values())
+    def _search(
+        self, jql: str, fields: list[str], make: Callable[[dict[str, Any]], T], shown: str = "", page: int = PAGE
+    ) -> list[T]:
+        """Return what `make` makes of each match, with the property `shown` where the site can show it.
+
+        Only that is kept of a page when the next one is asked for.
+        """
+        if not self.is_cloud:
+            return self._data_center_search(jql, fields, make)
+        pages = self._cloud_pages(jql, fields, shown, page)
+        return list({str(each["id"]): make(each) for each in pages}.values())
 
     def _cloud_pages(self, jql: str, fields: list[str], shown: str, page: int) -> Iterator[dict[str, Any]]:
         def ask(body: dict[str, Any]) -> dict[str, Any]:
@@ -183,30 +191,32 @@ class JiraClient:
         properties = {"properties": [shown]} if shown else {}
         return all_pages(ask, {"jql": jql, "fields": fields, "maxResults": page, **properties})
 
-    def _data_center_search(self, jql: str, fields: list[str]) -> list[dict[str, Any]]:
+    def _data_center_search(self, jql: str, fields: list[str], make: Callable[[dict[str, Any]], T]) -> list[T]:
         """Page by offset, and start over when the pages have shifted under our hands."""
         for _ in range(RESCANS):
-            found = self._offset_scan(jql, fields)
+            found = self._offset_scan(jql, fields, make)
             if found is not None:
-                return found
+                return list(found.values())
         raise Unavailable("search keeps shifting between its pages; nothing is skipped, it is tried again")
 
-    def _offset_scan(self, jql: str, fields: list[str]) -> list[dict[str, Any]] | None:
-        """Return all pages, or None when they shifted.
+    def _offset_scan(self, jql: str, fields: list[str], make: Callable[[dict[str, Any]], T]) -> dict[str, T] | None:
+        """Return all pages, by issue id, or None when they shifted.
 
         Each page begins with the last issue of the one before. The order is by key, which only what leaves the
         result can shift, so finding that issue in its place shows that nothing before it has left.
         """
-        found: list[dict[str, Any]] = []
+        found: dict[str, T] = {}
+        last = ""
         while True:
             start = max(len(found) - 1, 0)
             page = self._transport.get(
                 f"{API}/search", jql=jql, fields=",".join(fields), startAt=start, maxResults=PAGE
             )
             issues = page["issues"]
-            if found and (not issues or issues[0]["id"] != found[-1]["id"]):
+            if found and (not issues or str(issues[0]["id"]) != last):
                 return None
-            found += issues[1:] if found else issues
+            found |= {str(each["id"]): make(each) for each in issues}
+            last = str(issues[-1]["id"]) if issues else ""
             if len(found) >= page["total"] or len(issues) < 2:  # noqa: PLR2004 - one is the overlap
                 return found
 
