@@ -39,9 +39,13 @@ START_SHARE = 0.5
 """Of the limit that Jira names, or of an assumed one, that a new pace starts with. From there it feels its way up."""
 ASSUMED_LIMIT = 20.0
 SLOWER = 0.7
-FASTER_PER_SECOND = 0.005
-SMALLEST_RATE = 0.2
+FASTER_PER_SECOND = 0.01
+LONGEST_REST = 60.0
+"""Seconds between two calls that count for finding a pace again, be they ever so many."""
+SMALLEST_RATE = 2.0
+"""Calls per second to one endpoint that are never too fast for long: Jira's own limits begin at 50."""
 SERVER_SHARE = 0.95
+LARGEST_RATE = 1000.0
 ISSUE_WINDOWS = ((18, 2.0), (95, 30.0))
 """Writes to one issue within so many seconds: a little below Jira's own 20 in 2 s and 100 in 30 s."""
 ISSUES_KEPT = 1000
@@ -206,9 +210,9 @@ class SiteLimits:
 
     def _take(self, scope: str, rate: float | None = None, size: float | None = None) -> Pause:
         elapsed = {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$filled", "$$NOW"]}]}, 1000]}
-        grown = {"$add": [1, {"$multiply": [FASTER_PER_SECOND, {"$min": [elapsed, 1]}]}]}
-        # A pace that was found by trial feels its way up while it is used; one that somebody named stays.
-        feels: Any = {"$cond": ["$is_felt", {"$multiply": ["$rate", grown]}, "$rate"]}
+        grown = {"$add": [1, {"$multiply": [FASTER_PER_SECOND, {"$min": [elapsed, LONGEST_REST]}]}]}
+        # A pace that was found by trial feels its way up; one that somebody named stays.
+        feels: Any = {"$cond": ["$is_felt", {"$min": [LARGEST_RATE, {"$multiply": ["$rate", grown]}]}, "$rate"]}
         given = {"rate": rate, "size": size} if rate is not None else {"rate": feels}
         fill = {"$add": [{"$ifNull": ["$tokens", size or 1]}, {"$multiply": [elapsed, "$rate"]}]}
         steps = [

@@ -380,3 +380,22 @@ def test_what_is_over_is_not_remembered(shared, site):
     worker._looked_at -= 2
     worker.before(MYSELF)
     assert worker._known == {}
+
+
+def test_a_pace_recovers_however_often_jira_has_refused_a_call(shared, site):
+    """A refusal now and then, whatever its cause, must not slow a site down for good."""
+    worker = shared.limits(site)
+    bucket = {"_id": f"{site} {MYSELF.endpoint}"}
+    limits = shared.client["jira_sync"]["limits"]
+    for _ in range(30):
+        worker.answered(MYSELF, 429, {})
+        limits.update_one(bucket, [{"$set": {"until": "$$NOW"}}])
+    slowest = limits.find_one(bucket)["rate"]
+    assert slowest >= 2
+    for _ in range(10):
+        # A minute passes between any two calls.
+        limits.update_one(bucket, [{"$set": {"filled": {"$subtract": ["$$NOW", 60_000]}}}])
+        for known in worker._known.values():
+            known.until = 0.0
+        worker.before(MYSELF)
+    assert limits.find_one(bucket)["rate"] > 10 * slowest
