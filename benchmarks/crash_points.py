@@ -15,6 +15,7 @@ import contextlib
 import itertools
 import json
 import multiprocessing
+import re
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ LONG_ENOUGH = 400.0
 A_DAY = 25 * 3600.0
 DELETED = "Its counterpart is gone."
 KILLED = -9
+READS = re.compile(r"after (GET .*|POST /search/jql|POST /issue/bulkfetch)")
 STORY = (
     "Two issues are taken on, with a file, a comment and cross-links. The counterpart of the first is finished, which",
     "moves it and posts a comment. Nothing happens for a while. A file comes late. The first issue moves to another",
@@ -173,8 +175,9 @@ class Scene:
 class Stage:
     """Where scenes are played. Each thread speaks to the simulator for itself."""
 
-    def __init__(self, made: Rig) -> None:
+    def __init__(self, made: Rig, *, after_writes: bool = False) -> None:
         self._rig, self._numbers = made, itertools.count(1)
+        self._after_writes = after_writes
 
     def count(self, flavors: str) -> list[Point]:
         """Play it all undisturbed; return every point at which it could have been disturbed."""
@@ -183,7 +186,8 @@ class Stage:
             for act, play in enumerate(scene.acts):
                 play()
                 _, steps = scene.cycle(die_at=0)
-                points += [Point(flavors, act, number) for number in _gaps(steps)]
+                gaps = _gaps(steps, after_writes=self._after_writes)
+                points += [Point(flavors, act, number) for number in gaps]
             if wrong := scene.wrong():
                 raise RuntimeError(f"it goes wrong even undisturbed: {wrong}")
         return points
@@ -214,21 +218,29 @@ def _made_for(issue: dict[str, Any], user_id: str) -> bool:
     return bool((issue["properties"].get("jira-sync") or {}).get("issue") == user_id)
 
 
-def _gaps(steps: Sequence[str]) -> list[int]:
-    """Return the steps, counted from 1, that stand for a gap each: the beginning of every call, and the very end."""
-    return [*(number for number, step in enumerate(steps, 1) if step.startswith("before")), len(steps)]
+def _gaps(steps: Sequence[str], *, after_writes: bool) -> list[int]:
+    """Return the steps, counted from 1, that stand for a gap each: the beginning of every call, and the very end.
+
+    `after_writes`: only those before which something was written since the last one. A crash after reading leaves
+    what a crash before it leaves.
+    """
+    gaps = [number for number, step in enumerate(steps, 1) if step.startswith("before")]
+    if after_writes:
+        gaps = [number for number in gaps if number > 1 and not READS.fullmatch(steps[number - 2])]
+    return [*gaps, len(steps)]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--flavors", default=",".join(FLAVORS), metavar="USER-DEV,…")
+    parser.add_argument("--after-writes", action="store_true", help="leave out gaps that follow on mere reading")
     parser.add_argument("--jobs", type=int, default=3, help="how many are played at the same time")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
     context.set_forkserver_preload(["benchmarks.dying", "benchmarks.rig", "benchmarks.verdict"])
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, rig(Path(folder), []) as made:
-        stage = Stage(made)
+        stage = Stage(made, after_writes=options.after_writes)
         points = [point for flavors in options.flavors.split(",") for point in stage.count(flavors)]
         with ThreadPoolExecutor(options.jobs) as pool:
             results = list(pool.map(stage.crash, points))
@@ -251,7 +263,7 @@ def _report(options: argparse.Namespace, results: list[Result], seconds: float) 
         "*Wrong* is a run after which anything was lost, doubled, or not as it must be. Measured by this command:",
         "",
         "```console",
-        f"python -m benchmarks.crash_points --flavors {options.flavors}",
+        f"python -m benchmarks.crash_points --flavors {options.flavors}{' --after-writes' * options.after_writes}",
         "```",
         "",
         *STORY,
