@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
 from sync_model.definition import Side, fold
@@ -103,6 +104,8 @@ class Actions:
     def _is_superseded(self, work: Work, counterpart: Memory) -> bool:
         """Tell whether the counterpart's own, later change is about to move our issue: the later change wins."""
         ahead = self._jiras[counterpart.side].now() - self._jiras[work.side].now()
+        if abs(ahead) <= CLOCK_GRAIN:
+            ahead = timedelta()  # no more than what we cannot tell; most clocks are right to the millisecond
         return any(
             cause.kind is CauseKind.STATUS
             and cause.at > work.cause.at + ahead

@@ -154,6 +154,20 @@ def test_the_later_of_two_opposite_changes_wins_on_both_sides(bench):
     assert (bench.status(key), bench.status(counterpart)) == ("Resolved", "Closed")
 
 
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_the_later_change_wins_also_where_one_site_s_clock_is_an_hour_ahead(bench, ahead):
+    bench.control.clock("one", ahead)
+    key, counterpart = bench.pair()
+    bench.user.move(key, "Resolved")
+    bench.user.move(key, "Reopened")
+    bench.control.clock("one", ahead + 10)
+    bench.control.clock("two", 10)
+    bench.dev.move(counterpart, "Closed")
+    for _ in range(3):
+        assert bench.try_cycle() is None
+    assert (bench.status(key), bench.status(counterpart)) == ("Resolved", "Closed")
+
+
 def test_no_rules_can_make_two_issues_chase_each_other(bench):
     def chase(direction: str, target: str) -> dict:
         actions = {"syncStatus": True, "targetStatus": target}
