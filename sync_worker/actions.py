@@ -10,7 +10,7 @@ from sync_model.definition import Side, fold
 from sync_worker.attachments import Attachments
 from sync_worker.creation import Creation
 from sync_worker.edges import Jira
-from sync_worker.errors import Rejected, SyncError, Unavailable, Undecided
+from sync_worker.errors import Rejected, SyncError, Unavailable, Undecided, to_go_by
 from sync_worker.issue import Issue, Transition
 from sync_worker.ledger import CLOCK_GRAIN, REQUEST_LIFETIME, Ledger, Work, unless_it_happened
 from sync_worker.memory import STATUS_CAUSES, CauseKind, Mark, Memory, OwnMove
@@ -63,7 +63,7 @@ class Actions:
                 if isinstance(action, Create):
                     break
         if failures:
-            raise min(failures, key=lambda error: isinstance(error, Rejected) and error.final)
+            raise to_go_by(failures)
 
     def _do(self, work: Work, action: Action) -> None:
         match action:

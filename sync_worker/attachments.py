@@ -14,7 +14,7 @@ from datetime import datetime
 from threading import BoundedSemaphore
 
 from sync_model.definition import Side
-from sync_worker.errors import Displaced, Rejected, SyncError, Unavailable, Undecided
+from sync_worker.errors import Displaced, Rejected, SyncError, Unavailable, Undecided, to_go_by
 from sync_worker.issue import Attachment, Issue
 from sync_worker.ledger import REQUEST_LIFETIME, Ledger, Work, may_have_happened
 from sync_worker.memory import Memory
@@ -44,7 +44,7 @@ class Attachments:
             failures |= self._send(work, action, todo, counterpart)
             self._ledger.note_own_write(work, work.side.other, counterpart.id)
             if failures:
-                raise _worst(failures.values())
+                raise to_go_by(failures.values())
         self._ledger.finish(work, CopyAttachments.kind)
 
     def _claim(
@@ -138,8 +138,3 @@ def _has_double(issue: Issue, attachment: Attachment) -> bool:
 
 def _without_upload(memory: Memory, attachment_id: str) -> Memory:
     return replace(memory, uploads={key: at for key, at in memory.uploads.items() if key != attachment_id})
-
-
-def _worst(errors: Iterable[SyncError]) -> SyncError:
-    """Return the error to go by: one that waiting may mend, where there is one, so that it is tried again."""
-    return min(errors, key=lambda error: isinstance(error, Rejected) and error.final)

@@ -14,12 +14,13 @@ from datetime import timedelta
 from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition import Side, Sync
-from sync_worker.detection import batches
+from sync_worker.detection import BATCH
 from sync_worker.edges import Jira, Store
 from sync_worker.errors import Rejected, SiteIsClosed, Unavailable
 from sync_worker.issue import Issue
 from sync_worker.memory import Cause, CauseKind, Mark, Memory, Pair, Progress
 from sync_worker.rules import Comment
+from sync_worker.side_by_side import batches
 
 CONFIRM_AFTER = timedelta(minutes=1)
 """Between the two direct reads that have to miss an issue before it counts as deleted."""
@@ -67,7 +68,7 @@ class Census:
         there = jira.ids_in(self._project(side))
         jira.account()  # nobody in particular is shown an empty project
         absent, back = self.store.living(side) - there, self.store.gone(side) & there
-        for batch in batches(sorted(absent | back, key=int)):
+        for batch in batches(sorted(absent | back, key=int), BATCH):
             self.go_on()
             found = {issue.id: issue for issue in jira.read(batch).issues}
 

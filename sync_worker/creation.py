@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from sync_model.definition import Side
 from sync_worker.drafting import choose_type, fields_for
@@ -15,6 +14,7 @@ from sync_worker.issue import Created, Draft
 from sync_worker.ledger import CLOCK_GRAIN, REQUEST_LIFETIME, Ledger, Work, unless_it_happened
 from sync_worker.memory import Mark, Memory, Pair
 from sync_worker.rules import Create, actions_for
+from sync_worker.side_by_side import batches
 
 AT_ONCE = 50
 """The most issues that Jira creates in one request."""
@@ -74,7 +74,7 @@ class Creation:
             begun = [each for each in here if each.begun]
             if len(begun) > 1:
                 self._find_many(begun)
-            for chunk in _chunks(each for each in here if not each.begun):
+            for chunk in batches((each for each in here if not each.begun), AT_ONCE):
                 if len(chunk) > 1:
                     self._create_chunk_or(chunk, failed)
 
@@ -197,9 +197,3 @@ def _pair(work: Work, created: Created, now: datetime) -> Pair:
     own, other = (work.issue.id, work.issue.key), (created.id, created.key)
     (user_id, user_key), (dev_id, dev_key) = (own, other) if work.side is Side.USER else (other, own)
     return Pair(user_id, dev_id, user_key, dev_key, created=now)
-
-
-def _chunks(planned: Iterable[Planned]) -> Iterator[list[Planned]]:
-    iterator = iter(planned)
-    while chunk := list(islice(iterator, AT_ONCE)):
-        yield chunk

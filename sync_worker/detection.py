@@ -8,12 +8,10 @@ time: issues that were moved out of their project, and those that could not be u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
@@ -23,8 +21,7 @@ from sync_worker.errors import Rejected
 from sync_worker.issue import Candidate, Issue
 from sync_worker.memory import Memory, Pair, Progress
 from sync_worker.rules import creates_from, needs_history_before, observe
-
-T = TypeVar("T")
+from sync_worker.side_by_side import batches
 
 BATCH = 100
 """The most issues that one bulk read of Jira Cloud returns with all their fields."""
@@ -52,7 +49,6 @@ class Detection:
     log: FilteringBoundLogger
     go_on: Callable[[], None]
     _just_read: dict[tuple[Side, str], Issue] = field(default_factory=dict)
-    _away: dict[Side, set[str]] = field(default_factory=dict)
     _fetched: int = 0
     _unfit: dict[tuple[Side, str], str] = field(default_factory=dict)
 
@@ -74,7 +70,7 @@ class Detection:
         """Return the issues among `ids`, wherever they are now; one that was just read is not read again."""
         known = {issue_id: self._just_read.get((side, issue_id)) for issue_id in ids}
         found = [issue for issue in known.values() if issue]
-        for batch in batches(issue_id for issue_id, issue in known.items() if issue is None):
+        for batch in batches((issue_id for issue_id, issue in known.items() if issue is None), BATCH):
             self.go_on()
             found += self._read(side, batch)
         return Read(found, {each: why for (at, each), why in self._unfit.items() if at is side and each in known})
@@ -94,7 +90,7 @@ class Detection:
     def _take_over(self) -> None:
         """Keep the pairs that the replaced service made, so that none of its issues gets a second counterpart."""
         former, taken = self.store.former_pairs(), 0
-        for batch in batches(former):
+        for batch in batches(former, BATCH):
             self.go_on()
             user_ids = self.jiras[Side.USER].ids_of([user_key for user_key, _ in batch])
             dev_ids = self.jiras[Side.DEV].ids_of([dev_key for _, dev_key in batch])
@@ -139,10 +135,10 @@ class Detection:
 
     def _note(self, side: Side, candidates: Iterable[Candidate], account: str, progress: Progress) -> None:
         """Read what may have changed, and remember what is new."""
-        self._away[side] = {pair.id(side) for pair in self.store.away() if side in pair.away}
+        away = {pair.id(side) for pair in self.store.away() if side in pair.away}
         updated = {each.id: each.updated for each in candidates}
-        watched = {*self._away[side], *progress.unfit.get(side, ())}
-        for batch in batches({*updated, *watched}):
+        watched = {*away, *progress.unfit.get(side, ())}
+        for batch in batches({*updated, *watched}, BATCH):
             self.go_on()
             memories, unfit = self.store.memories(side, batch)
             for issue_id, why in unfit.items():
@@ -201,9 +197,3 @@ class Detection:
 
 def _is_news(updated: datetime, memory: Memory | None) -> bool:
     return memory is None or updated > memory.updated
-
-
-def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch

@@ -13,6 +13,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class SyncError(Exception):
     """Something outside did not do what it was asked to. The message is one sentence for an operator."""
@@ -66,3 +68,8 @@ class Stopping(Exception):
 
 class Displaced(Exception):
     """This sync is another worker's, or may be by now: nothing more is written. The message says whose."""
+
+
+def to_go_by(errors: Iterable[SyncError]) -> SyncError:
+    """Return which of several errors decides: one that waiting may mend, if there is one, so that it is tried again."""
+    return min(errors, key=lambda error: isinstance(error, Rejected) and error.final)

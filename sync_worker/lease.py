@@ -35,8 +35,6 @@ SECONDS = 20.0
 MARGIN = 2.0
 """Seconds before its end from which on a lease is not relied upon."""
 RENEW_EVERY = 4.0
-LOOK_EVERY = 3.0
-"""Seconds between two looks of a worker that stands by."""
 WRITER = "writer"
 DEAD_STATES = frozenset("ZX")
 
@@ -82,7 +80,7 @@ class Lease:
 
         Raises Displaced when another worker is, and Unavailable when MongoDB does not say.
         """
-        if self._renewing is not None and _clock() < self._until:
+        if self.is_held():
             return
         try:
             self._acquire()
@@ -94,7 +92,7 @@ class Lease:
 
     def check(self) -> None:
         """Raise Displaced unless this worker is certainly the writer now."""
-        if _clock() >= self._until:
+        if not self.is_held():
             raise Displaced("the lease has run out; another worker may act for this sync now")
 
     def lost(self) -> Displaced:

@@ -1,14 +1,22 @@
-"""Doing many things of one kind at once, but not too many."""
+"""Doing many things of one kind: in portions, or at once, but not too many."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield `items` in portions of `size`; the last one may be smaller."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 def side_by_side(work: Callable[[T], R], items: Iterable[T], limit: int) -> Iterator[R]:

@@ -54,6 +54,7 @@ _pair = TypeAdapter(Pair)
 _progress = TypeAdapter(Progress)
 
 P = ParamSpec("P")
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -146,15 +147,8 @@ class MongoStore:
 
     @_answered
     def memories(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Memory], dict[str, str]]:
-        found: dict[str, Memory] = {}
-        unfit: dict[str, str] = {}
-        for document in self._issues.find({"_id": {"$in": [f"{side}:{issue_id}" for issue_id in ids]}}):
-            issue_id = document["_id"].partition(":")[2]
-            try:
-                found[issue_id] = _to_memory(document)
-            except Rejected as error:
-                unfit[issue_id] = str(error)
-        return found, unfit
+        documents = self._issues.find({"_id": {"$in": [f"{side}:{issue_id}" for issue_id in ids]}})
+        return _fitting(((each["_id"].partition(":")[2], each) for each in documents), _to_memory)
 
     @_answered
     def save(self, memories: Iterable[Memory]) -> None:
@@ -215,14 +209,8 @@ class MongoStore:
 
     @_answered
     def pairs_of(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Pair], dict[str, str]]:
-        found: dict[str, Pair] = {}
-        unfit: dict[str, str] = {}
-        for document in self._pairs.find({ID_OF[side]: {"$in": list(ids)}}):
-            try:
-                found[document[ID_OF[side]]] = _to_pair(document)
-            except Rejected as error:
-                unfit[document[ID_OF[side]]] = str(error)
-        return found, unfit
+        documents = self._pairs.find({ID_OF[side]: {"$in": list(ids)}})
+        return _fitting(((each[ID_OF[side]], each) for each in documents), _to_pair)
 
     @_answered
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
@@ -272,6 +260,7 @@ class MongoStore:
             message = f"{pair.user_key} or {pair.dev_key} already has another counterpart"
             raise Rejected(message, final=True) from None
 
+    @_answered
     def save_pairs(self, pairs: Sequence[Pair]) -> None:
         """Remember the pairs. Raises Rejected like `save_pair`, with all but the one in question remembered."""
         self._lease.check()
@@ -285,8 +274,6 @@ class MongoStore:
         except BulkWriteError:
             for pair in pairs:
                 self.save_pair(pair)
-        except PyMongoError as error:
-            raise unavailable(error) from error
 
     # What operators ask for
 
@@ -354,6 +341,20 @@ def _waiting(side: Side) -> dict[str, Any]:
 
 def _due(side: Side, now: datetime) -> dict[str, Any]:
     return _waiting(side) | {"waiting.next_try": {"$lte": now}}
+
+
+def _fitting(
+    documents: Iterable[tuple[str, dict[str, Any]]], read: Callable[[dict[str, Any]], T]
+) -> tuple[dict[str, T], dict[str, str]]:
+    """Return what `read` makes of the documents, by issue id, and why it makes nothing of the others."""
+    found: dict[str, T] = {}
+    unfit: dict[str, str] = {}
+    for issue_id, document in documents:
+        try:
+            found[issue_id] = read(document)
+        except Rejected as error:
+            unfit[issue_id] = str(error)
+    return found, unfit
 
 
 def _to_memory(document: dict[str, Any]) -> Memory:

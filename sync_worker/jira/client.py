@@ -22,6 +22,7 @@ from sync_worker.errors import Refused, Rejected, SiteIsClosed, Unavailable
 from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Issue, Transition
 from sync_worker.jira import reading, transfer
 from sync_worker.jira.transport import Limits, NoLimits, Transport
+from sync_worker.side_by_side import batches
 
 T = TypeVar("T")
 API = "/rest/api/2"
@@ -225,8 +226,7 @@ class JiraClient:
     def read(self, ids: Collection[str]) -> Read:
         wanted = sorted(ids, key=int)
         read = self._bulk_fetch if self.is_cloud else self._bulk_search
-        chunks = (wanted[start : start + READ_AT_ONCE] for start in range(0, len(wanted), READ_AT_ONCE))
-        return reading.issues(each for chunk in chunks for each in read(chunk))
+        return reading.issues(each for batch in batches(wanted, READ_AT_ONCE) for each in read(batch))
 
     def _bulk_fetch(self, ids: list[str]) -> list[dict[str, Any]]:
         body = {"issueIdsOrKeys": ids, "fields": list(reading.FIELDS), "expand": ["changelog"]}
