@@ -1,7 +1,7 @@
 """What a worker last said of itself: one small JSON file per sync, replaced whole.
 
 The record reports progress, not existence: it leaves the working loop, so a loop that hangs stops sending it.
-Judging it against the time is for whoever reads it.
+Judging it against the time is for whoever reads it; `judgement` says how.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Phase(StrEnum):
     CYCLE = "cycle"
     WAITING = "waiting"
     BACKING_OFF = "backing off"  # Jira or MongoDB does not answer; it is tried again soon
+    PAUSED = "paused"  # an operator said so; it stays so until an operator says otherwise
     STANDBY = "standby"  # another worker runs this sync; this one takes over when that one ends
     REFUSED = "refused"  # Jira does not let this account in; a person must act; tried again slowly
     STOPPING = "stopping"
@@ -35,7 +36,9 @@ class _Record(BaseModel):
 
 
 class CycleSummary(_Record):
-    """What one cycle did. `duration` is in seconds, `calls` counts requests to Jira."""
+    """What one cycle did. `duration` is in seconds, `calls` counts requests to Jira; `left` counts issues whose turn
+    did not come, `failed` those that could not be carried out.
+    """
 
     started: AwareDatetime
     duration: float
@@ -46,13 +49,48 @@ class CycleSummary(_Record):
     attached: int = 0
     linked: int = 0
     failed: int = 0
+    left: int = 0
     calls: int = 0
 
 
-class Heartbeat(_Record):
-    """One worker at one moment. `reason` says in a sentence why it is backing off, refused or standing by.
+class CallCount(_Record):
+    """How many requests of one kind were answered with one status; status 0 stands for no answer."""
 
-    `queued` counts the issues with changes that wait to be carried out, `dead_letters` the changes that were given up.
+    endpoint: str
+    status: int
+    count: int
+
+
+class Totals(_Record):
+    """What a worker did since its process started; each number only grows.
+
+    `actions` maps a kind of action (`create`, `move`, `link`, `attachments`, `comment`) and a result (`done`, `failed`)
+    joined by a space to a number. `cooldown` is the seconds spent waiting because a site asked for it.
+    """
+
+    cycles: int = 0
+    failed_cycles: int = 0
+    actions: dict[str, int] = {}
+    calls: tuple[CallCount, ...] = ()
+    cooldown: float = 0.0
+
+
+class Trouble(_Record):
+    """The change that has failed for the longest time: of which issue, since when, how often, and the last error."""
+
+    issue: str
+    since: AwareDatetime
+    attempts: int
+    error: str
+
+
+class Heartbeat(_Record):
+    """One worker at one moment.
+
+    `reason` says in a sentence why it is backing off, refused, paused or standing by. `interval` is the seconds from
+    the start of one cycle to the next. `queued` counts the issues with changes that wait to be carried out,
+    `dead_letters` the changes that were given up. `oldest_change` is when the oldest change that waits was made, by
+    our own clock; None when none waits. `memory` is the proportional set size in bytes.
     """
 
     name: str
@@ -61,12 +99,18 @@ class Heartbeat(_Record):
     phase: Phase
     since: AwareDatetime
     sent: AwareDatetime
+    version: str = ""
+    interval: float = 300.0
     reason: str | None = None
     last_cycle: CycleSummary | None = None
     last_success: AwareDatetime | None = None
     queued: int = 0
     dead_letters: int = 0
+    oldest_change: AwareDatetime | None = None
+    trouble: Trouble | None = None
     next_cycle: AwareDatetime | None = None
+    memory: int | None = None
+    totals: Totals = Totals()
 
 
 def heartbeat_path(run_dir: Path, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""`python -m sync_worker --config FILE [--once | retry … | dismiss …]`: joins the parts, and decides how it ends.
+"""`python -m sync_worker --config FILE [--once | retry … | dismiss …]`: runs one sync, and decides how it ends.
 
 0: stopped when asked, or `--once` went through; 1: a person must act, and one line per problem says how.
 """
@@ -9,28 +9,17 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from pymongo import MongoClient
-
-from sync_model.connection import Connection, resolve, site_of
-from sync_model.definition import MINUTES_PER_WEEK, Side, Sync
-from sync_model.loading import SyncFile, load_file
-from sync_worker import limits, logs, operator, store
+from sync_model.definition import MINUTES_PER_WEEK, Sync
+from sync_model.loading import load_file
+from sync_worker import logs, operator, store
 from sync_worker.bell import Bell
-from sync_worker.cycle import Cycle, Result
-from sync_worker.errors import Refused
-from sync_worker.jira import JiraClient
-from sync_worker.lease import Lease
-from sync_worker.worker import Pass, Worker
+from sync_worker.parts import DEFAULT_DATABASE_URL, Parts, join
+from sync_worker.worker import Worker
 
-DEFAULT_DATABASE_URL = "mongodb://127.0.0.1:27017"
 DEFAULT_INTERVAL_MINUTES = "5"
 STOP_GRACE = 20.0
 """Seconds that a request under way has to come to its end after SIGTERM; well below supervisord's `stopwaitsecs`."""
@@ -118,65 +107,6 @@ def _interval(sync: Sync, environ: Mapping[str, str]) -> float:
     if not 0 < minutes <= MINUTES_PER_WEEK:
         raise ValueError(f"SYNC_INTERVAL_MINUTES is {text!r}; it must be a number of minutes greater than 0")
     return minutes * 60
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A worker's parts, joined. `one_pass` runs one cycle; `close` ends connections and lets the lease go."""
-
-    one_pass: Pass
-    store: store.MongoStore
-    lease: Lease
-    close: Callable[[], None]
-
-
-def join(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]) -> Parts:
-    """Join what one sync's worker consists of."""
-    sync = file.sync
-    lag = timedelta(minutes=sync.search_lag_minutes) if sync.search_lag_minutes else None
-    lease = Lease(client, sync.database, worker.run_dir, worker.bell.ring_to_look)
-    mongo = store.MongoStore(client, sync.database, sync.name, lease)
-
-    def jira(side: Side) -> JiraClient:
-        def limits_of(connection: Connection) -> limits.SiteLimits:
-            site = site_of(connection.base_url)
-            return limits.SiteLimits(client, site, sync.account(side).calls_per_second, worker.log)
-
-        connect = partial(_connection, sync, side, environ)
-        return JiraClient(connect, worker.pause, search_lag=lag, check=lease.check, limits_of=limits_of)
-
-    user = jira(Side.USER)
-    # One account on one site is one client: one check of who we are serves both sides.
-    dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else jira(Side.DEV)
-    worker.calls = lambda: sum(each.calls for each in {user, dev})
-    worker.is_beside_writer = lease.shares_heartbeat
-    prepared = False
-
-    def one_pass(time_is_up: Callable[[], bool]) -> Result:
-        nonlocal prepared
-        lease.hold()
-        worker.act()
-        if not prepared:
-            if mongo.prepare():
-                limits.prepare(client)
-            prepared = True
-        go_on = partial(worker.pause, 0)
-        jiras = {Side.USER: user, Side.DEV: dev}
-        return Cycle(sync, file.digest, jiras, mongo, worker.log, go_on=go_on, time_is_up=time_is_up).run()
-
-    def close() -> None:
-        lease.release()
-        for each in {user, dev}:
-            each.close()
-
-    return Parts(one_pass, mongo, lease, close)
-
-
-def _connection(sync: Sync, side: Side, environ: Mapping[str, str]) -> Connection:
-    resolved = resolve(sync, side, environ)
-    if resolved.connection is None:
-        raise Refused("; ".join(f"{fault.field}: {fault.message}" for fault in resolved.faults))
-    return resolved.connection
 
 
 def _stop_on_signals(bell: Bell) -> None:

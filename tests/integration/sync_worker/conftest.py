@@ -20,7 +20,7 @@ from jira_simulator.server import RunningSimulator
 from sync_model.heartbeat import CycleSummary
 from sync_model.loading import load_file
 from sync_worker import logs, store
-from sync_worker.__main__ import join
+from sync_worker.parts import join
 from sync_worker.worker import Worker
 
 REPO = Path(__file__).parents[3]

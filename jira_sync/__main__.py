@@ -1,0 +1,61 @@
+"""`jira-sync COMMAND`, also `python -m jira_sync`: joins the commands, and decides how each ends.
+
+0: done; 1: a person must act, and plain sentences on standard error say how; 2: the command was not understood;
+130: interrupted. Anything else is a fault of ours, with a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from generator.settings import Unusable
+from generator.supervisor_rpc import NoAnswer, NotRunning
+from jira_sync import group
+from jira_sync.terminal import complain
+from sync_worker.errors import Displaced, SyncError
+
+MISUNDERSTOOD: type[Any] = typer.BadParameter.__mro__[2]
+"""Whatever typer says of a command line: it exports no name for it."""
+
+app = typer.Typer(
+    name="jira-sync",
+    help="Keep pairs of Jira projects in step: one JSON file is one sync, one supervised process, one database.",
+    epilog="Exit codes: 0 done, 1 a person must act, 2 the command was not understood, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+group.add_to(app)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    try:
+        return int(app(args=argv, standalone_mode=False) or 0)
+    except MISUNDERSTOOD as error:
+        error.show()
+        return int(error.exit_code)
+    except typer.Exit as error:
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Unusable as error:
+        for problem in error.problems:
+            complain(problem)
+    except NotRunning:
+        complain("no group runs here; start one: jira-sync start")
+    except (NoAnswer, SyncError, Displaced) as error:
+        complain(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has read enough
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""What is true of a sync, by the facts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sync_model.heartbeat import Heartbeat, Phase, Trouble
+from sync_model.judgement import Condition, Facts, Level, Process, Remedy, judge, lag, spell
+
+NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
+PID = 7
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def running(started: float = 3600, state: str = "RUNNING") -> Process:
+    return Process(state, PID, ago(started), "uptime 1:00:00")
+
+
+def said(phase: Phase = Phase.WAITING, sent: float = 3, since: float = 60, **more) -> Heartbeat:
+    known = {"name": "ab", "pid": PID, "digest": "d", "phase": phase, "last_success": ago(60), "reason": "so"}
+    return Heartbeat(since=ago(since), sent=ago(sent), **known | more)
+
+
+DOWN = {state: Process(state, 0, ago(30), "Exited too quickly") for state in ("FATAL", "BACKOFF", "STOPPED", "EXITED")}
+TROUBLE = Trouble(issue="DEV-3", since=ago(9000), attempts=4, error="no transition")
+BROKEN = ("sync-ab.json: rules: is missing",)
+
+CASES = [
+    # what                process              heartbeat            other facts     condition            remedy
+    ("all is well", running(), said(), {}, Condition.OK, None),
+    ("a cycle runs", running(), said(Phase.CYCLE), {}, Condition.OK, None),
+    ("it stops gracefully", running(), said(Phase.STOPPING), {}, Condition.OK, None),
+    ("just started", running(5), None, {}, Condition.STARTING, None),
+    ("just started again", running(5), said(Phase.STOPPING, sent=20, pid=3), {}, Condition.STARTING, None),
+    ("says it starts", running(5), said(Phase.STARTING), {}, Condition.STARTING, None),
+    ("another worker beside it writes", running(), said(pid=99), {}, Condition.OK, None),
+    ("it stands by", running(), said(Phase.STANDBY), {}, Condition.STANDBY, None),
+    ("paused", running(), said(Phase.PAUSED), {}, Condition.PAUSED, None),
+    ("paused, long ago", running(), said(Phase.PAUSED, since=9e6, last_success=ago(9e6)), {}, Condition.PAUSED, None),
+    ("stopped by hand", DOWN["STOPPED"], said(Phase.STOPPING), {}, Condition.STOPPED, None),
+    ("stopped by hand, long ago", DOWN["STOPPED"], said(sent=9e5), {"silence": 9e5}, Condition.STOPPED, None),
+    ("silent, not for long", running(), said(Phase.CYCLE, sent=170), {"silence": 170}, Condition.OK, None),
+    ("hangs in a cycle", running(), said(Phase.CYCLE, sent=500), {"silence": 500}, Condition.STUCK, Remedy.RESTART),
+    ("hangs in a wait", running(), said(sent=500), {"silence": 500}, Condition.STUCK, Remedy.RESTART),
+    ("the clock jumped", running(), said(sent=5000), {"silence": 8}, Condition.STUCK, None),
+    ("never said a word", running(900), None, {"silence": 900}, Condition.STUCK, Remedy.RESTART),
+    ("has more time", running(), said(sent=500), {"silence": 500, "interval": 3600.0}, Condition.OK, None),
+    ("given up on", DOWN["FATAL"], None, {"next_start": NOW + timedelta(seconds=9)}, Condition.FATAL, None),
+    ("its pause is over", DOWN["FATAL"], None, {"next_start": ago(1)}, Condition.FATAL, Remedy.START),
+    ("given up on, first seen", DOWN["FATAL"], said(sent=9e5), {"silence": 9e5}, Condition.FATAL, None),
+    ("it comes and goes", DOWN["BACKOFF"], None, {}, Condition.CRASHING, None),
+    ("it came and went often", running(5), said(), {"restarts": 3}, Condition.CRASHING, None),
+    ("it came and went once", running(5), said(), {"restarts": 1}, Condition.OK, None),
+    ("wrong token", running(), said(Phase.REFUSED), {}, Condition.REFUSED, None),
+    ("no answer, a moment", running(), said(Phase.BACKING_OFF), {}, Condition.BACKING_OFF, None),
+    ("no answer, for long", running(), said(Phase.BACKING_OFF, since=700), {}, Condition.UNREACHABLE, None),
+    ("an old change waits", running(), said(oldest_change=ago(4000), trouble=TROUBLE), {}, Condition.BEHIND, None),
+    ("a young change waits", running(), said(oldest_change=ago(100)), {}, Condition.OK, None),
+    ("no cycle ended for long", running(), said(Phase.CYCLE, last_success=ago(4000)), {}, Condition.BEHIND, None),
+    ("changes were given up", running(), said(dead_letters=2), {}, Condition.NEEDS_A_LOOK, None),
+    ("its file is broken, it runs", running(), said(), {"problems": BROKEN}, Condition.INVALID, None),
+    ("its file is broken, it hangs", running(), said(sent=5000), {"problems": BROKEN}, Condition.STUCK, None),
+    ("its file never worked", None, None, {"problems": BROKEN}, Condition.INVALID, None),
+    ("not applied yet", None, None, {}, Condition.MISSING, None),
+    ("disabled", None, None, {"is_wanted": False}, Condition.STOPPED, None),
+    ("too large, waits", running(), said(memory=300), {"memory_limit": 200}, Condition.OK, Remedy.RENEW),
+    ("too large, at work", running(), said(Phase.CYCLE, memory=300), {"memory_limit": 200}, Condition.OK, None),
+    ("as large as it may be", running(), said(memory=200), {"memory_limit": 200}, Condition.OK, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("process", "heartbeat", "other", "condition", "remedy"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+)
+def test_what_is_true_and_what_is_done_about_it(process, heartbeat, other, condition, remedy):
+    verdict = judge(Facts("ab", process, heartbeat, **other), NOW)
+    assert (verdict.condition, verdict.remedy) == (condition, remedy)
+    assert verdict.why
+
+
+def test_what_a_person_must_act_on_comes_with_what_to_do():
+    for _, process, heartbeat, other, condition, _ in CASES:
+        verdict = judge(Facts("ab", process, heartbeat, **other), NOW)
+        assert condition is not Condition.OK or verdict.level is Level.OK
+        assert verdict.level is not Level.ERROR or verdict.advice
+
+
+def test_a_change_that_waits_is_named_with_its_error():
+    verdict = judge(Facts("ab", running(), said(oldest_change=ago(9000), trouble=TROUBLE)), NOW)
+    assert "DEV-3" in verdict.why
+    assert "no transition" in verdict.why
+
+
+@pytest.mark.parametrize(
+    # heartbeat                                                            lag
+    ("heartbeat", "expected"),
+    [
+        (None, None),
+        (said(last_success=None), None),  # nothing was ever carried over
+        (said(), 0.0),
+        (said(oldest_change=ago(40)), 40.0),
+        (said(last_success=ago(500)), 0.0),  # between two cycles nobody looks
+        (said(last_success=ago(2000)), 2000.0),  # nobody has been able to
+        (said(last_success=ago(2000), oldest_change=ago(3000)), 3000.0),
+    ],
+)
+def test_the_lag_is_the_age_of_the_oldest_change_that_is_not_carried_over(heartbeat, expected):
+    assert lag(heartbeat, NOW, 300.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (172800, "2 d")],
+)
+def test_a_length_of_time_in_words(seconds, words):
+    assert spell(seconds) == words
