@@ -45,12 +45,13 @@ class Changes:
 
 @dataclass(frozen=True)
 class State:
-    """One program as supervisord sees it; `pid` is 0 when there is no process."""
+    """One program as supervisord sees it; `pid` is 0 when there is no process, `started` in seconds since 1970."""
 
     name: str
     state: str
     pid: int
     description: str
+    started: float = 0.0
 
 
 class Supervisor:
@@ -69,7 +70,8 @@ class Supervisor:
     def states(self) -> dict[str, State]:
         found = self._call("supervisor.getAllProcessInfo")
         return {
-            each["name"]: State(each["name"], each["statename"], each["pid"], each["description"]) for each in found
+            each["name"]: State(each["name"], each["statename"], each["pid"], each["description"], each["start"])
+            for each in found
         }
 
     def reread(self) -> Changes:

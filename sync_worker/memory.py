@@ -227,8 +227,34 @@ class Progress:
 
 @dataclass(frozen=True)
 class Request:
-    """What an operator asked for: `retry` or `dismiss`, for `issues` (`user:10001`), or for all when there are none."""
+    """What an operator, `by` name, asked for: `retry`, `dismiss` or `resync`, for `issues` (`user:10001`).
+
+    `retry` and `dismiss` mean all issues when there are none.
+    """
 
     id: str
     kind: str
     issues: tuple[str, ...] = ()
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that was done for an issue, or was not, and why.
+
+    `who`: the worker, or the person who asked. `what`: an action's kind, or what was asked for. `result`: `done`,
+    `found` (an earlier attempt had done it), `skipped`, `failed`, `given up`. `issue` and `counterpart` are keys, as
+    they were then. `side` is the issue's; None for what is about the sync as a whole. `rule` called for it, in answer
+    to `cause`. `text` says the rest in words: a status, a file, an error.
+    """
+
+    at: datetime
+    who: str
+    what: str
+    result: str = "done"
+    side: Side | None = None
+    issue: str | None = None
+    counterpart: str | None = None
+    rule: str | None = None
+    cause: str | None = None
+    text: str = ""
