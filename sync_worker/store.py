@@ -9,7 +9,7 @@
                with its failure, if the last attempt failed; those that were given up are in `dead`
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique too:
                the fields of `memory.Pair`
-    requests   what operators ask the writer for: kind ("retry", "dismiss"), issues ("user:10001"; none means all)
+    requests   what operators ask the writer for: kind ("retry", "dismiss"), issues ("user:10001"; none means all), by
     lease      who the writer is; see `sync_worker.lease`
 
 What the replaced service left in `jira_mapping`, here or in a database named exactly as the sync is, is read once.
@@ -280,14 +280,14 @@ class MongoStore:
     @_answered
     def requests(self) -> list[Request]:
         return [
-            Request(str(each["_id"]), str(each.get("kind")), tuple(each.get("issues") or ()))
+            Request(str(each["_id"]), str(each.get("kind")), tuple(each.get("issues") or ()), str(each.get("by") or ""))
             for each in self._requests.find().sort("_id", ASCENDING)
         ]
 
     @_answered
-    def ask(self, kind: str, issues: Collection[str]) -> str:
+    def ask(self, kind: str, issues: Collection[str], by: str = "") -> str:
         """Leave a request for the writer; return its id."""
-        return str(self._requests.insert_one({"kind": kind, "issues": list(issues)}).inserted_id)
+        return str(self._requests.insert_one({"kind": kind, "issues": list(issues), "by": by}).inserted_id)
 
     @_answered
     def is_answered(self, request_id: str) -> bool:
