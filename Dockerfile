@@ -18,9 +18,10 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
 COPY sync_model sync_model
 COPY generator generator
 COPY sync_worker sync_worker
+COPY supervisor_plugin supervisor_plugin
 COPY templates templates
 # Bytecode that is made now is not made again by every worker; supervisorctl finds its conf without being told.
-RUN python -m compileall -q sync_model generator sync_worker \
+RUN python -m compileall -q sync_model generator sync_worker supervisor_plugin \
  && groupadd --gid 10001 jira-sync \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jira-sync \
  && install -d -o jira-sync -g jira-sync -m 0700 /run/jira-sync \

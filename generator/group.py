@@ -282,4 +282,6 @@ def _supervisord(settings: Settings) -> list[str]:
 
 
 def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    return {**environ, processes.GROUP_VARIABLE: str(settings.run_dir), "RUN_DIR": str(settings.run_dir)}
+    own = {processes.GROUP_VARIABLE: str(settings.run_dir), "RUN_DIR": str(settings.run_dir)}
+    # Else the C library gives each thread of each worker a pool of memory of its own.
+    return {"MALLOC_ARENA_MAX": "1", **environ, **own}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+WAYS_TO_SPAWN = ("fork", "exec")
 LONGEST_SOCKET_PATH = 95
 """Bytes: 107 is what the kernel takes, and supervisord appends its pid while it makes the socket."""
 # What the ini format gives a meaning of its own. Rather refused than escaped: these are paths, not prose.
@@ -18,7 +19,7 @@ UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
 
 
 FIXED_AT_START = (
-    "DATABASE_URL", "MONGODB_PORT", "LOG_DIR", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "JIRA_SIMULATOR_PORT",
+    "DATABASE_URL", "MONGODB_PORT", "LOG_DIR", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "JIRA_SIMULATOR_PORT", "SPAWN",
 )  # fmt: skip
 
 
@@ -81,6 +82,8 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> S
         problems.append(f"the working directory is {str(Path.cwd())!r}; {unsafe}")
     if (level := environ.get("LOG_LEVEL") or "info").lower() not in LOG_LEVELS:
         problems.append(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LOG_LEVELS)}")
+    if (spawn := environ.get("SPAWN") or "fork") not in WAYS_TO_SPAWN:
+        problems.append(f"SPAWN is {spawn!r}; it must be one of {', '.join(WAYS_TO_SPAWN)}")
     _check_interval(environ, problems)
     if (url := environ.get("DATABASE_URL")) and not url.startswith(("mongodb://", "mongodb+srv://")):
         problems.append("DATABASE_URL is not a MongoDB address; it begins with mongodb:// or mongodb+srv://")

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -30,7 +31,8 @@ class GraceIsOver(BaseException):
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
+    run_dir = options.run_dir or Path(environ.get("RUN_DIR") or "run")
     loaded = load_file(options.config, environ)
     for problem in loaded.problems:
         print(problem, file=sys.stderr)
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         return 1
     for warning in loaded.warnings if not options.command else ():
         log.warning("configuration", where=warning.where, warning=warning.message)
-    worker = Worker(file.sync.name, file.digest, interval, options.run_dir, log)
+    worker = Worker(file.sync.name, file.digest, interval, run_dir, log)
     parts = join(file, worker, client, environ)
     _stop_on_signals(worker.bell)
     try:
@@ -73,16 +75,14 @@ def _run(options: argparse.Namespace, worker: Worker, parts: Parts) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+@cache
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sync_worker", description="Keep one pair of Jira projects in step."
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the sync's JSON file")
     parser.add_argument("--once", action="store_true", help="run one cycle now, then end")
-    default = Path(os.environ.get("RUN_DIR") or "run")
-    parser.add_argument(
-        "--run-dir", type=Path, default=default, metavar="DIR", help="where heartbeats go (RUN_DIR, run)"
-    )
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where heartbeats go (RUN_DIR, run)")
     parser.set_defaults(issues=(), all=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, meaning in (

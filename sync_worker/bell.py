@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import weakref
 from contextlib import suppress
 
 
@@ -16,6 +17,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        weakref.finalize(self, _close, self._reader, self._writer)
         self.stop = self.look = False
 
     def ring_to_stop(self) -> None:
@@ -39,3 +41,8 @@ class Bell:
     def _ring(self) -> None:
         with suppress(BlockingIOError):  # it rings already
             os.write(self._writer, b"!")
+
+
+def _close(*descriptors: int) -> None:
+    for each in descriptors:
+        os.close(each)

@@ -45,7 +45,7 @@ FORMAT = 1
 PROGRESS = "sync"
 SECONDS_TO_FIND_A_SERVER = 3
 SECONDS_TO_ANSWER = 20
-CONNECTIONS = 3
+CONNECTIONS = 2
 DUPLICATE_KEY = 11000
 ID_OF = {Side.USER: "_id", Side.DEV: "dev_id"}
 """Where a side's issue is named in a pair: both are indexed."""
@@ -84,6 +84,11 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
             connectTimeoutMS=SECONDS_TO_FIND_A_SERVER * 1000,
             socketTimeoutMS=SECONDS_TO_ANSWER * 1000,
             maxPoolSize=CONNECTIONS,
+            # One more connection, to see whether the server is there: it is asked now and then instead of over a
+            # connection that stands open for its answer, beside which another one would measure how fast it is.
+            serverMonitoringMode="poll",
+            # Nothing is opened before it is needed; see `sync_worker.shared`.
+            connect=False,
         )
     except (PyMongoError, ValueError) as error:
         # The message of a malformed URL may quote the URL, and with it a password.

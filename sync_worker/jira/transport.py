@@ -6,6 +6,7 @@ with HTML, `Retry-After` may be missing or absurd.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from threading import Lock
 from typing import Any, Protocol
@@ -121,8 +123,19 @@ def new_http_client() -> httpx.Client:
     # would wait for ever for the second if there were a bound here.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
     return httpx.Client(
-        timeout=TIMEOUT, limits=limits, cookies=jar, follow_redirects=False, headers={"User-Agent": "jira-sync"}
+        verify=_ssl_context(),
+        timeout=TIMEOUT,
+        limits=limits,
+        cookies=jar,
+        follow_redirects=False,
+        headers={"User-Agent": "jira-sync"},
     )
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """Return the one context of this process: the certificates in it take most of a megabyte."""
+    return httpx.create_ssl_context()
 
 
 @dataclass
