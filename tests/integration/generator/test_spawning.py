@@ -1,0 +1,89 @@
+"""A real group whose workers are forked, and the same group with workers that are executed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from generator.processes import command, environment_of_group, is_supervisord, members
+
+
+def _memory(pid: int) -> bytes:
+    """Return all that a process has in memory that it could have been given or have read."""
+    found = []
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            area, rights, *_ = line.split()
+            if rights.startswith("rw"):
+                start, end = (int(each, 16) for each in area.split("-"))
+                memory.seek(start)
+                found.append(memory.read(end - start))
+    return b"".join(found)
+
+
+def test_no_worker_finds_the_token_of_another_sync_in_its_memory(group):
+    tokens = {name: f"t0ken-of-{name}-only" for name in ("sync-a", "sync-b")}
+    for name, token in tokens.items():
+        group.write(f"{name}.json", jira={"baseUrl": "http://127.0.0.1:1", "apiToken": token})
+    group.start()
+    group.wait_until(lambda: len(group.digests()) == 2, "both to have read what they are to do")
+    pids = group.pids()
+    # Started again, it is forked from a supervisord that has seen others come and go.
+    os.kill(pids["sync-b"], signal.SIGKILL)
+    before = pids["sync-b"]
+    pids["sync-b"] = group.wait_until(
+        lambda: (pid := group.pids()["sync-b"]) not in (0, before) and pid, "it to be back"
+    )
+    (supervisord,) = [pid for pid in group.members() if is_supervisord(pid)]
+    assert all(command(pid).startswith("jira-sync: sync-") for pid in pids.values())
+    for name, pid in pids.items():
+        group.wait_until(lambda pid=pid, name=name: tokens[name].encode() in _memory(pid), f"{name} to know its own")
+        others = [token for other, token in tokens.items() if other != name and token.encode() in _memory(pid)]
+        assert others == []
+    assert [token for token in tokens.values() if token.encode() in _memory(supervisord)] == []
+
+
+def test_a_killed_worker_is_forked_again_and_the_others_do_not_notice(group):
+    group.write("sync-a.json")
+    group.write("sync-b.json")
+    group.start()
+    before = group.pids()
+    os.kill(before["sync-a"], signal.SIGKILL)
+    group.wait_until(lambda: group.pids()["sync-a"] not in (0, before["sync-a"]), "it to be back")
+    after = group.pids()["sync-a"]
+    group.wait_until(lambda: command(after) == "jira-sync: sync-a", "it to be forked")
+    group.wait_until(
+        lambda: f'"pid":{after}' in (group.run_dir / "heartbeats/sync-a.json").read_text(), "its heartbeat"
+    )
+    assert group.pids()["sync-b"] == before["sync-b"]
+
+
+def test_a_forked_worker_is_a_member_of_its_group_but_not_its_supervisord(group):
+    group.write("sync-a.json")
+    group.start()
+    worker = group.pids()["sync-a"]
+    group.wait_until(lambda: not is_supervisord(worker), "it to be forked")
+    assert worker in members(group.run_dir)
+    environment = environment_of_group(group.run_dir)
+    assert environment is not None
+    assert (environment["RUN_DIR"], environment["CONFIG_DIR"]) == (str(group.run_dir), str(group.configs))
+
+
+def test_the_same_conf_runs_with_workers_that_are_executed(group):
+    group.write("sync-a.json")
+    forked = group.run("render", "--stdout").out
+    assert group.run("start", SPAWN="exec").code == 0
+    assert group.run("render", "--stdout").out == forked
+    assert re.search(r" -m sync_worker --config .*/sync-a.json ", command(group.pids()["sync-a"]) + " ")
+    group.write("sync-a.json", syncIntervalMinutes=7)
+    assert group.run("apply").out == "~ sync-a restarted (config changed)\n"
+
+
+@pytest.mark.parametrize("command", ["start", "render"])
+def test_a_wrong_way_to_spawn_is_said(group, command):
+    ran = group.run(command, SPAWN="spoon")
+    assert (ran.code, ran.err) == (1, "error: SPAWN is 'spoon'; it must be one of fork, exec\n")
