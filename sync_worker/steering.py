@@ -1,0 +1,91 @@
+"""What a person does to a sync from outside its worker: by a command, or on the status page. Prints nothing.
+
+All of it goes through the sync's database, where its worker finds it, and is noted in the sync's journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from sync_model.definition import Sync
+from sync_worker.errors import Rejected
+from sync_worker.journal import Journal
+from sync_worker.lease import Lease
+from sync_worker.memory import Entry, Memory
+from sync_worker.store import MongoStore
+
+NAMED_AT_MOST = 5
+
+
+class Steering:
+    """The wheel of one sync; holding its lease is not needed.
+
+    `by` says who asks, in words. What was done is returned as a sentence. Every method raises Unavailable when
+    MongoDB does not answer, and Rejected, with a sentence, when there is nothing to be done.
+    """
+
+    def __init__(self, client: MongoClient[dict[str, Any]], sync: Sync) -> None:
+        self._name = sync.name
+        self._journal = Journal(client, sync.database)
+        # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
+        self._lease = Lease(client, sync.database, Path(), lambda: None)
+        self._store = MongoStore(client, sync.database, sync.name, self._lease)
+
+    def pause(self, by: str, reason: str = "") -> str:
+        """Keep the sync from working, across restarts, until `resume`."""
+        if before := self._journal.paused():
+            raise Rejected(f"{self._name} is {before}")
+        self._journal.pause(by, reason)
+        self.note("pause", by, text=reason)
+        self._lease.wake_writer()
+        return f"{self._name} is paused, until somebody resumes it"
+
+    def resume(self, by: str) -> str:
+        if not self._journal.resume():
+            raise Rejected(f"{self._name} is not paused")
+        self.note("resume", by)
+        self._lease.wake_writer()
+        return f"{self._name} goes on"
+
+    def sync_now(self, by: str) -> str:
+        """Have the worker begin its next cycle at once."""
+        if pause := self._journal.paused():
+            raise Rejected(f"{self._name} is {pause}; resume it first")
+        if not self._lease.wake_writer():
+            raise Rejected(f"no worker runs {self._name} now")
+        self.note("sync now", by)
+        return f"{self._name} begins its next cycle at once"
+
+    def request(self, kind: str, issues: Collection[str], by: str) -> str:
+        """Have the worker `retry` what failed or `dismiss` what was given up: of `issues`, which are keys or ids, or,
+        when there are none, of all.
+        """
+        failing = [each for each in self.failing() if kind == "retry" or each.dead]
+        asked = [each for each in failing if not issues or each.key in issues or each.id in issues]
+        if not asked:
+            raise Rejected(f"nothing of {', '.join(issues)} has failed" if issues else "nothing has failed")
+        self._store.ask(kind, [f"{each.side}:{each.id}" for each in asked] if issues else [], by)
+        at = datetime.now(UTC)
+        self._journal.record([Entry(at, by, kind, "asked", each.side, each.key) for each in asked])
+        later = "" if self._lease.wake_writer() else f", once a worker runs {self._name}"
+        done = "tried again" if kind == "retry" else "dismissed"
+        return f"{_named(asked)} {'is' if len(asked) == 1 else 'are'} {done}{later}"
+
+    def failing(self) -> list[Memory]:
+        """Return the issues with changes that failed or were given up."""
+        return self._store.failing()
+
+    def note(self, what: str, by: str, result: str = "done", text: str = "") -> None:
+        """Put into the journal what was asked for, and what came of it."""
+        self._journal.record([Entry(datetime.now(UTC), by, what, result, text=text)])
+
+
+def _named(memories: list[Memory]) -> str:
+    keys = [each.key for each in memories]
+    more = f" and {len(keys) - NAMED_AT_MOST} more" if len(keys) > NAMED_AT_MOST else ""
+    return ", ".join(keys[:NAMED_AT_MOST]) + more

@@ -1,0 +1,98 @@
+"""What a person does to a sync from outside its worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from sync_model.definition import Sync
+from sync_worker.errors import Rejected, Unavailable
+from sync_worker.journal import Journal
+from sync_worker.lease import Lease
+from sync_worker.steering import Steering
+from sync_worker.store import connect
+
+REJECTION = {"method": "POST", "path": "/transitions$", "status": 400, "times": 1}
+
+
+@pytest.fixture
+def steering(bench):
+    with connect(bench.mongo_url, "test") as client:
+        yield Steering(client, Sync.model_validate(bench.definition))
+
+
+@pytest.fixture
+def journal(bench):
+    with connect(bench.mongo_url, "test") as client:
+        yield Journal(client, bench.database_name)
+
+
+def noted(journal: Journal) -> list[tuple[str, str, str, str | None]]:
+    asked = [each for each in journal.actions(100) if each.who == "ann"]
+    return [(each.what, each.result, each.text, each.issue) for each in reversed(asked)]
+
+
+def given_up(bench) -> str:
+    """Have a move given up; return the key of the issue whose change that was."""
+    _, counterpart = bench.pair()
+    bench.dev.move(counterpart, "In Progress")
+    bench.control.fault("one", **{"kind": "status", **REJECTION})
+    bench.cycle()
+    return counterpart
+
+
+def test_a_pause_stays_until_it_is_ended_and_says_whose_it_is(steering, journal):
+    assert steering.pause("ann", "the site moves") == "sync-ab is paused, until somebody resumes it"
+    with pytest.raises(Rejected, match=r"sync-ab is paused by ann at .* UTC: the site moves"):
+        steering.pause("bob", "another reason")
+    assert (journal.paused().by, journal.paused().reason) == ("ann", "the site moves")
+    with pytest.raises(Rejected, match="resume it first"):
+        steering.sync_now("ann")
+    assert steering.resume("ann") == "sync-ab goes on"
+    with pytest.raises(Rejected, match="sync-ab is not paused"):
+        steering.resume("ann")
+    assert noted(journal) == [("pause", "done", "the site moves", None), ("resume", "done", "", None)]
+
+
+def test_whoever_runs_the_sync_is_woken(steering, journal, bench, wait_until):
+    with pytest.raises(Rejected, match="no worker runs sync-ab now"):
+        steering.sync_now("ann")
+    woken = []
+    with connect(bench.mongo_url, "test") as client:
+        lease = Lease(client, bench.database_name, Path(), lambda: woken.append(True))
+        lease.hold()
+        assert steering.sync_now("ann") == "sync-ab begins its next cycle at once"
+        wait_until(lambda: woken, "the holder of the lease to be woken")
+        lease.release()
+    assert noted(journal) == [("sync now", "done", "", None)]
+
+
+def test_what_was_given_up_is_tried_again_or_dismissed_by_the_worker(steering, journal, bench):
+    with pytest.raises(Rejected, match="nothing has failed"):
+        steering.request("retry", (), "ann")
+    key = given_up(bench)
+    assert [each.key for each in steering.failing()] == [key]
+    with pytest.raises(Rejected, match="nothing of DEV-999 has failed"):
+        steering.request("retry", ["DEV-999"], "ann")
+    assert steering.request("retry", [key], "ann") == f"{key} is tried again"
+    bench.cycle()
+    assert (bench.dead_letters(), steering.failing()) == ([], [])
+
+    second = given_up(bench)
+    bench.stop()
+    assert steering.request("dismiss", (), "ann") == f"{second} is dismissed, once a worker runs sync-ab"
+    bench.cycle()
+    assert steering.failing() == []
+    assert noted(journal) == [("retry", "asked", "", key), ("dismiss", "asked", "", second)]
+
+
+def test_a_database_that_does_not_answer_is_said():
+    definition = {"name": "sync-ab", "userProjectKey": "A", "devProjectKey": "B", "rules": []}
+    with MongoClient[dict[str, Any]]("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=100) as client:
+        steering = Steering(client, Sync.model_validate(definition))
+        for ask in (lambda: steering.pause("ann"), steering.failing, lambda: steering.request("retry", (), "ann")):
+            with pytest.raises(Unavailable):
+                ask()
