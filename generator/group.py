@@ -290,6 +290,7 @@ def stop(run_dir: Path) -> list[str]:
     except NoAnswer:
         said.append("supervisord did not answer; ended it and all that it had started")
     _end_all(run_dir)
+    files.unlink_conf(run_dir)
     for name in ("supervisor.sock", "supervisord.pid", "settings.json"):
         (run_dir / name).unlink(missing_ok=True)
     return said or ["nothing was running"]
