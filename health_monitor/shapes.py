@@ -13,8 +13,7 @@ from health_monitor.picture import Picture, SyncView
 from health_monitor.records import Record
 from sync_model.definition import Side, Sync, is_reference
 from sync_model.judgement import Condition, Level
-from sync_worker.journal import PastCycle
-from sync_worker.memory import Cause, Entry, Memory
+from sync_worker.memory import Cause, Entry, Memory, PastCycle
 
 Json = dict[str, Any]
 Browse = Callable[[Side, str], str | None]

@@ -19,8 +19,7 @@ from health_monitor.picture import look
 from health_monitor.server import HEADERS
 from sync_model.definition import Side
 from sync_model.heartbeat import CallCount, Phase, Totals
-from sync_worker.journal import PastCycle
-from sync_worker.memory import Entry
+from sync_worker.memory import Entry, PastCycle
 
 REPO = Path(__file__).parents[3]
 SYNCS = ("sync-a", "sync-b", "sync-c")
