@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -53,9 +53,7 @@ def status(
         return _keep_looking(here, names or [])
     picture = _look(here, names or [])
     if as_json:
-        from health_monitor.as_json import picture_as_json
-
-        print_json(picture_as_json(picture))
+        print_json(_as_json(here, picture))
     else:
         for part in _parts(picture):
             out.print(part)
@@ -73,12 +71,21 @@ def _look(here: Place, names: list[str], watch: Watch | None = None) -> Picture:
 
     if not here.settings.config_dir.is_dir() and not here.is_running:
         raise Unusable(f"CONFIG_DIR: {here.settings.config_dir} is not a folder")
-    picture = look(here.settings, here.environ, watch, stuck_after=here.settings.stuck_after)
+    picture = look(here.settings, here.environ, watch)
     known = [view.name for view in picture.syncs]
     for name in names:
         if name not in known:
             raise Unusable(here.unknown(name, known))
     return replace(picture, syncs=tuple(view for view in picture.syncs if not names or view.name in names))
+
+
+def _as_json(here: Place, picture: Picture) -> dict[str, Any]:
+    """Return what `/api/syncs` says; the past of the last day is not looked up."""
+    from health_monitor import shapes
+    from health_monitor.records import Record, read_records
+
+    records = read_records(here.run_dir)
+    return shapes.group(picture, lambda name: records.get(name, Record()), {}, is_alive=True)
 
 
 def _keep_looking(here: Place, names: list[str]) -> int:

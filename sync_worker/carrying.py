@@ -18,6 +18,7 @@ from sync_worker.actions import Actions
 from sync_worker.edges import Read, Waiting
 from sync_worker.errors import (
     Displaced,
+    Paused,
     Refused,
     SiteIsClosed,
     Stopping,
@@ -35,7 +36,7 @@ from sync_worker.side_by_side import side_by_side
 BATCH = 100
 SITE_FAILURES = 3
 """After so many issues in a row that Jira did not answer for, it is the site that has a problem, not the issues."""
-NOT_ABOUT_ONE_ISSUE = (Stopping, Displaced, Refused, SiteIsClosed)
+NOT_ABOUT_ONE_ISSUE = (Stopping, Displaced, Paused, Refused, SiteIsClosed)
 
 Key = tuple[Side, str]
 
