@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PANEL = "Looking"
 REFRESH_EVERY = 2.0
+UNWELL = frozenset({"BACKOFF", "STOPPED", "STOPPING", "EXITED"})
+"""Of programs that are no syncs; those that supervisord has given up on are the group's trouble."""
 COLUMNS = ("SYNC", "CONDITION", "LAG", "LAST SUCCESS", "NEXT CYCLE", "QUEUE", "GIVEN UP", "WHY")
 STYLES = {"error": "bold red", "attention": "yellow", "ok": "green", "off": "dim"}
 Names = Annotated[
@@ -115,7 +117,7 @@ def _parts(picture: Picture) -> Iterator[RenderableType]:
         if view.is_edited:
             yield _plain(f"{view.file} was edited since; jira-sync apply makes {view.name} follow")
     for program in picture.programs:
-        if program.state != "RUNNING":
+        if program.state in UNWELL:
             yield _plain(f"{program.name} is {program.state}: {program.description}", "bold red")
 
 
