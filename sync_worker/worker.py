@@ -16,7 +16,15 @@ from threading import RLock
 
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.heartbeat import INTERVAL_SECONDS, CycleSummary, Heartbeat, Phase, write_heartbeat
+from sync_model.heartbeat import (
+    INTERVAL_SECONDS,
+    CycleSummary,
+    Heartbeat,
+    Phase,
+    crashes_before,
+    read_heartbeat,
+    write_heartbeat,
+)
 from sync_worker.bell import Bell
 from sync_worker.cycle import Result
 from sync_worker.errors import Displaced, Refused, Rejected, Stopping, SyncError
@@ -55,12 +63,14 @@ class Worker:
     _last_cycle: CycleSummary | None = None
     _last_success: datetime | None = None
     _result: Result = field(default_factory=Result)
+    _crashes: tuple[datetime, ...] = ()
     _lock: RLock = field(default_factory=RLock)
     _beat_at: float = float("-inf")
     _beat_failed: bool = False
 
     def run(self, one_pass: Pass) -> None:
         """Run cycles until asked to stop."""
+        self._crashes = crashes_before(read_heartbeat(self.run_dir, self.name), datetime.now(UTC))
         attempts = 0
         due = time.monotonic() + first_delay(self.name, self.interval)
         self.log.info("worker started", pid=os.getpid(), interval=self.interval, digest=self.digest[:12])
@@ -184,6 +194,7 @@ class Worker:
             queued=self._result.queued,
             dead_letters=self._result.dead,
             next_cycle=self._next_cycle,
+            crashes=self._crashes,
         )
         try:
             write_heartbeat(self.run_dir, heartbeat)
