@@ -14,17 +14,14 @@ from __future__ import annotations
 import difflib
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from health_monitor.page.rendering import STATIC, render
 from health_monitor.page.story import configuration, failed, failed_words, links
 from health_monitor.page.summary import banners, summary
-from health_monitor.page.words import word
-from health_monitor.picture import SyncView
 from health_monitor.state import STATE
-from sync_model.judgement import Condition, Level
+from sync_model.judgement import Condition
 
 REFRESH = web.AppKey("refresh", float)
 """Seconds after which an open page asks again."""

@@ -1,4 +1,4 @@
-"""How much was done in each hour of the last day, as a picture made of bars and as words for whoever cannot see it. Pure."""
+"""How much was done in each hour of the last day: bars to see, and words for whoever cannot see them. Pure."""
 
 from __future__ import annotations
 
