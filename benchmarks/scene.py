@@ -197,7 +197,8 @@ class Monitor:
     """The monitor's server for a scene, in a thread of this process; `token` lets people act. It can be frozen."""
 
     def __init__(self, scene: Scene, token: str | None = None, refresh: float = page.EVERY) -> None:
-        log = logs.configure("health-monitor", "info", io.StringIO())
+        self.said = io.StringIO()
+        log = logs.configure("health-monitor", "info", self.said)
         self._scene, self._refresh, self._token = scene, refresh, token
         self.observer = Observer(scene.settings, scene.environ, log)
         self._log, self._up, self._over, self._go_on = log, Event(), asyncio.Event(), Event()
@@ -221,8 +222,9 @@ class Monitor:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        self.observer.look_once()
         self.observer.start()
+        while self.observer.picture is None:
+            await asyncio.sleep(0.02)
         self._up.set()
         await self._over.wait()
         await runner.cleanup()
