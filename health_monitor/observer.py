@@ -97,7 +97,7 @@ class Observer:
                 self._take(name, decide(process, verdict, self.record(name), picture.taken, random.random()))  # noqa: S311
         except (NotRunning, NoAnswer):
             return  # it is looked at again soon
-        if picture.programs:  # supervisord answers: it knows us, at least
+        if not picture.silence:
             known = {name for name, *_ in _programs(picture)}
             self._records = {name: record for name, record in self._records.items() if name in known}
         self._remember()
@@ -109,7 +109,7 @@ class Observer:
         is_done = True
         match step.do:
             case Do.END | Do.KILL:
-                is_done = self._supervisor.signal(name, step.do)
+                is_done = self._supervisor.signal(name, step.do.value)
             case Do.START:
                 is_done = self._supervisor.start(name)
             case Do.START_AFRESH:

@@ -44,15 +44,17 @@ class SyncView:
 
 @dataclass(frozen=True)
 class Picture:
-    """A group at one moment, worst sync first. `trouble` says what is wrong with the group as a whole, or is None.
+    """A group at one moment, worst sync first.
 
-    `programs` are the group's other ones: the database, the monitor itself, the watcher.
+    `programs` are the group's other ones: the database, the monitor itself, the watcher. `trouble` says what is wrong
+    with the group as a whole, or is None; `silence`, why supervisord does not say how its programs are.
     """
 
     taken: datetime
     syncs: tuple[SyncView, ...]
     programs: tuple[State, ...] = ()
     trouble: str | None = None
+    silence: str | None = None
 
     @property
     def is_healthy(self) -> bool:
@@ -127,7 +129,8 @@ def look(settings: Settings, environ: Mapping[str, str], watch: Watch | None = N
         del watch[name]
     others = tuple(states[name] for name in sorted(set(states) - set(found)))
     empty = None if views else f"no sync is there to be run: {settings.config_dir} holds none"
-    return Picture(now, tuple(views), others, _joined(silence, unreadable or empty, *map(_given_up, others)))
+    trouble = _joined(silence, unreadable or empty, *map(_given_up, others))
+    return Picture(now, tuple(views), others, trouble, silence)
 
 
 def _states(settings: Settings) -> tuple[dict[str, State], str | None]:

@@ -36,6 +36,7 @@ PLACEHOLDERS = ("sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourc
 ANY_STATUS = "*"
 MINUTES_PER_WEEK = 7 * 24 * 60
 HOURS_PER_YEAR = 365 * 24
+DAYS_PER_DECADE = 3650
 MOST_SIDE_BY_SIDE = 64
 
 
@@ -100,6 +101,7 @@ Url = Annotated[Text, AfterValidator(_checked_url)]
 ProjectKey = Annotated[Text, AfterValidator(_checked_project_key)]
 Statuses = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1)]
 Minutes = Annotated[float, Field(gt=0, le=MINUTES_PER_WEEK, allow_inf_nan=False)]
+Days = Annotated[float, Field(gt=0, le=DAYS_PER_DECADE, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=HOURS_PER_YEAR, allow_inf_nan=False)]
 
 
@@ -256,6 +258,7 @@ class Sync(Model):
     sweep_look_back_hours: Hours = 24.0
     census_interval_hours: Hours = 24.0
     retry_for_hours: Hours = 24.0
+    history_days: Days = 90.0
     side_by_side: int = Field(default=8, ge=1, le=MOST_SIDE_BY_SIDE)
     on_delete: OnDelete = OnDelete.KEEP
     on_delete_status: Text | None = None

@@ -12,7 +12,7 @@ from sync_worker.creation import Creation
 from sync_worker.edges import Jira
 from sync_worker.errors import Rejected, SyncError, Unavailable, Undecided, to_go_by
 from sync_worker.issue import Issue, Transition
-from sync_worker.ledger import CLOCK_GRAIN, REQUEST_LIFETIME, Ledger, Work, unless_it_happened
+from sync_worker.ledger import CLOCK_GRAIN, REQUEST_LIFETIME, SKIPPED, Ledger, Work, unless_it_happened
 from sync_worker.memory import STATUS_CAUSES, CauseKind, Mark, Memory, OwnMove
 from sync_worker.rules import (
     Action,
@@ -56,6 +56,7 @@ class Actions:
             try:
                 self._do(work, action)
             except (Rejected, Unavailable) as error:
+                self._ledger.report_failure(work, action, error)
                 if isinstance(error, Unavailable) and not isinstance(action, Link | CopyAttachments):
                     raise
                 failures.append(error)
@@ -89,7 +90,7 @@ class Actions:
         own_move = memory.own_move(work.cause.id)
         if self._is_superseded(work, memory):
             self._ledger.report(
-                work, action, "status left alone: the counterpart was changed later", status=counterpart.status
+                work, action, "status left alone: the counterpart was changed later", SKIPPED, status=counterpart.status
             )
             self._store.save([memory.without_own_move(work.cause.id)])
         elif fold(counterpart.status) == fold(action.to) or (own_move and own_move.landed):
@@ -132,7 +133,6 @@ class Actions:
                 raise self._after_rejected_move(target, counterpart, action, way, error) from error
         settled = expecting.with_own_move(OwnMove(work.cause.id, way.to_status, settled=True)).overruled()
         self._store.save([replace(settled, status=way.to_status)])
-        self._ledger.count("moved")
         self._ledger.report(work, action, "counterpart moved", status=way.to_status, previous=counterpart.status)
 
     def _after_rejected_move(
@@ -150,20 +150,19 @@ class Actions:
         pair = work.counterpart
         if work.cause.kind is CauseKind.MOVED and not pair.linked:
             return
-        for side in Side:
+        missing = [side for side in Side if pair.linked.get(side) != pair.key(side.other)]
+        for side in missing:
             key = pair.key(side.other)
-            if pair.linked.get(side) == key:
-                continue
             there, other = self._jiras[side], self._jiras[side.other]
             global_id = f"jira-sync:{other.site()}:{pair.id(side.other)}"
             summary = work.issue.summary if side is not work.side else ""
             there.link(pair.id(side), global_id, other.browse(key), key, summary)
             pair = work.pair = replace(pair, linked={**pair.linked, side: key})
             self._ledger.note_own_write(work, side, pair.id(side))
-            self._ledger.count("linked")
         self._store.save_pair(pair)
         self._ledger.finish(work, Link.kind)
-        self._ledger.report(work, action, "cross-linked")
+        if missing:
+            self._ledger.report(work, action, "cross-linked")
 
     # Comment
 
@@ -176,7 +175,6 @@ class Actions:
             body = fill_in(action.template, self._placeholders(work))
             with self._ledger.attempt(work, Comment.kind, action.side):
                 jira.comment(issue_id, body, marker)
-            self._ledger.count("commented")
             self._ledger.report(work, action, "comment posted", on=action.side)
         self._ledger.note_own_write(work, action.side, issue_id)
         self._ledger.finish(work, Comment.kind)

@@ -107,7 +107,6 @@ class Attachments:
             self._ledger.store.save([replace(memory, received=(*memory.received, twin.id))])
         copied = {**work.memory.copied, attachment.id: twin.id}
         self._ledger.remember(work, _without_upload(replace(work.memory, copied=copied), attachment.id))
-        self._ledger.count("attached")
         self._ledger.report(work, action, "attachment copied", file=attachment.filename, size=attachment.size)
 
     def _twin(self, work: Work, attachment: Attachment, counterpart: Issue) -> Attachment | None:

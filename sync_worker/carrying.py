@@ -18,6 +18,7 @@ from sync_worker.actions import Actions
 from sync_worker.edges import Read, Waiting
 from sync_worker.errors import (
     Displaced,
+    Paused,
     Refused,
     SiteIsClosed,
     Stopping,
@@ -27,7 +28,7 @@ from sync_worker.errors import (
     Vanished,
 )
 from sync_worker.issue import Issue
-from sync_worker.ledger import CLOCK_GRAIN, Ledger, Work
+from sync_worker.ledger import CLOCK_GRAIN, GIVEN_UP, SKIPPED, Ledger, Work
 from sync_worker.memory import Cause, CauseKind, Memory
 from sync_worker.retry import after_failure
 from sync_worker.side_by_side import side_by_side
@@ -35,7 +36,7 @@ from sync_worker.side_by_side import side_by_side
 BATCH = 100
 SITE_FAILURES = 3
 """After so many issues in a row that Jira did not answer for, it is the site that has a problem, not the issues."""
-NOT_ABOUT_ONE_ISSUE = (Stopping, Displaced, Refused, SiteIsClosed)
+NOT_ABOUT_ONE_ISSUE = (Stopping, Displaced, Paused, Refused, SiteIsClosed)
 
 Key = tuple[Side, str]
 
@@ -238,6 +239,7 @@ class Carrying:
             self._ledger.log.info(
                 "nothing done: the counterpart was deleted", issue=work.issue.key, counterpart=work.pair.key(side.other)
             )
+            self._ledger.report_on_issue(work.memory, work.cause, "change", SKIPPED, "the counterpart was deleted")
             return
         self._actions.carry_out(work)
 
@@ -264,6 +266,8 @@ class Carrying:
             next_try=None if give_up else failure.next_try.isoformat(timespec="seconds"),
             exc_info=None if isinstance(error, SyncError) else error,
         )
+        if give_up:
+            self._ledger.report_on_issue(memory, cause, "change", GIVEN_UP, failure.error)
         return memory
 
 

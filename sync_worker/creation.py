@@ -11,7 +11,15 @@ from sync_worker.drafting import choose_type, fields_for
 from sync_worker.edges import Jira
 from sync_worker.errors import Rejected, SiteIsClosed, Unavailable, Undecided
 from sync_worker.issue import Created, Draft
-from sync_worker.ledger import CLOCK_GRAIN, REQUEST_LIFETIME, Ledger, Work, unless_it_happened
+from sync_worker.ledger import (
+    CLOCK_GRAIN,
+    DONE,
+    FOUND,
+    REQUEST_LIFETIME,
+    Ledger,
+    Work,
+    unless_it_happened,
+)
 from sync_worker.memory import Mark, Memory, Pair
 from sync_worker.rules import Create, actions_for
 from sync_worker.side_by_side import batches
@@ -173,8 +181,8 @@ class Creation:
         ledger.store.save_pairs(pairs)
         for (planned, _), pair in zip(created, pairs, strict=True):
             planned.work.pair = pair
-            ledger.count("created")
-            ledger.report(planned.work, planned.action, "counterpart found again" if found else "counterpart created")
+        event, result = ("counterpart found again", FOUND) if found else ("counterpart created", DONE)
+        ledger.report_all([(planned.work, planned.action) for planned, _ in created], event, result)
 
     def _first_memory(self, work: Work, created: Created, *, found: bool) -> Memory:
         side, target = work.side.other, self._target(work)

@@ -9,8 +9,10 @@ No input or output of its own: Jira and the store are handed in.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from structlog.typing import FilteringBoundLogger
 
@@ -18,30 +20,42 @@ from sync_model.definition import Side, Sync
 from sync_worker.carrying import Carrying
 from sync_worker.census import Census
 from sync_worker.detection import Detection
-from sync_worker.edges import Jira, Store
+from sync_worker.edges import Backlog, Jira, Store
 from sync_worker.errors import SiteIsClosed, Unavailable
 from sync_worker.ledger import Ledger
-from sync_worker.memory import Memory, Progress, Request
+from sync_worker.memory import Entry, Failing, Memory, Progress, Request
+
+COUNTS = {
+    "created": "create done",
+    "moved": "move done",
+    "commented": "comment done",
+    "attached": "attachments done",
+    "linked": "link done",
+}
+"""What a summary calls the actions that were done, by their kind and result."""
+
+
+def counts_of(actions: Counter[str]) -> dict[str, int]:
+    """Return what a summary says of `actions`."""
+    return {name: actions[kind] for name, kind in COUNTS.items()}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one cycle did.
+    """How one cycle left things.
 
-    `left` counts issues whose turn did not come, `queued` those with changes that wait to be carried out, `dead` the
-    changes that were given up. `retry_in` is how many seconds from now the next of those that wait may be tried.
+    `failed` counts the issues that could not be carried out, `left` those whose turn did not come, `queued` those with
+    changes that wait, `dead` the changes that were given up. `waits_for` is for how many seconds the oldest change has
+    been waiting, `retry_in` how many seconds from now the next of those that wait may be tried.
     """
 
     fetched: int = 0
-    created: int = 0
-    moved: int = 0
-    commented: int = 0
-    attached: int = 0
-    linked: int = 0
     failed: int = 0
     left: int = 0
     queued: int = 0
     dead: int = 0
+    failing: Failing | None = None
+    waits_for: float | None = None
     retry_in: float | None = None
 
 
@@ -49,7 +63,8 @@ class Cycle:
     """One pass. `go_on` is called between any two steps: it reports progress and raises Stopping to end the pass.
 
     `time_is_up` ends the carrying out early, so that a long backlog does not keep new changes from being noticed.
-    `digest` tells one state of the sync's file from another.
+    `digest` tells one state of the sync's file from another. `noticed` is called when all that is new is remembered.
+    `actions` counts what is done, by kind and result.
     """
 
     def __init__(
@@ -62,9 +77,11 @@ class Cycle:
         *,
         go_on: Callable[[], None],
         time_is_up: Callable[[], bool],
+        noticed: Callable[[], None],
+        actions: Counter[str],
     ) -> None:
         self._sync, self._digest, self._jiras, self._store, self._log = sync, digest, jiras, store, log
-        self._go_on, self._time_is_up = go_on, time_is_up
+        self._go_on, self._time_is_up, self._noticed, self._actions = go_on, time_is_up, noticed, actions
 
     def run(self) -> Result:
         """Do it. Raises Unavailable or Refused when the pass could not be completed; nothing is lost by that."""
@@ -75,20 +92,22 @@ class Cycle:
         detected = detection.run(progress)
         progress = replace(detected.progress, definition=self._digest)
         self._store.save_progress(progress)
+        self._noticed()
         self._count(progress)
-        ledger = Ledger(self._sync, self._jiras, self._store, detected.accounts, self._log)
+        ledger = Ledger(self._sync, self._jiras, self._store, detected.accounts, self._log, self._actions)
         carrying = Carrying(ledger, detection.read, go_on=self._go_on, time_is_up=self._time_is_up)
         outcome = carrying.run()
         for request in requests:
             self._store.answer(request)
-        queued, dead = self._store.backlog()
+        backlog = self._store.backlog()
         return Result(
             fetched=detected.fetched,
-            **{name: ledger.done[name] for name in ("created", "moved", "commented", "attached", "linked")},
             failed=len(outcome.failing | detected.unfit),
             left=outcome.left,
-            queued=queued,
-            dead=dead,
+            queued=backlog.queued,
+            dead=backlog.dead,
+            failing=backlog.failing,
+            waits_for=self._age_of_oldest(backlog),
             retry_in=0.0 if outcome.left else self._retry_in(),
         )
 
@@ -98,7 +117,9 @@ class Cycle:
             asked = [each for each in self._store.failing() if _is_meant(request, each)]
             change = Memory.revived if request.kind == "retry" else Memory.dismissed
             self._store.save(map(change, asked))
-            self._log.info(f"{request.kind} asked for", issues=[each.key for each in asked])
+            self._log.info(f"{request.kind} asked for", by=request.by, issues=[each.key for each in asked])
+            now = datetime.now(UTC)
+            self._store.record([Entry(now, request.by, request.kind, side=each.side, issue=each.key) for each in asked])
         if progress.definition not in (None, self._digest):
             self._store.save(map(Memory.hurried, self._store.failing()))
 
@@ -113,6 +134,11 @@ class Cycle:
             return
         if counted != progress:
             self._store.save_progress(counted)
+
+    def _age_of_oldest(self, backlog: Backlog) -> float | None:
+        """Return for how long the oldest change has been waiting, on the clock of the site that it was made on."""
+        ages = ((self._jiras[side].now() - at).total_seconds() for side, at in backlog.oldest.items())
+        return max((max(each, 0.0) for each in ages), default=None)
 
     def _retry_in(self) -> float | None:
         clocks = {side: self._jiras[side].now() for side in Side}

@@ -7,7 +7,7 @@ that write may raise `Rejected`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from typing import Protocol
 from sync_model.definition import Side
 from sync_worker.errors import Rejected, Unavailable
 from sync_worker.issue import Attachment, Candidate, Created, Draft, Issue, Transition
-from sync_worker.memory import Memory, Pair, Progress, Request
+from sync_worker.memory import Entry, Failing, Memory, Pair, Progress, Request
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,18 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Backlog:
+    """What is not carried out: how many issues have changes that wait, how many changes were given up, when, on its
+    own site's clock, the oldest one of each side that waits was made, and what has failed for the longest time.
+    """
+
+    queued: int
+    dead: int
+    oldest: Mapping[Side, datetime]
+    failing: Failing | None
+
+
+@dataclass(frozen=True)
 class Read:
     """What a bulk read gave: the issues, and those (id: why) that are there but cannot be understood."""
 
@@ -58,10 +70,6 @@ class Read:
 
 class Jira(Protocol):
     """One Jira site, seen by our account. Safe to use from several threads."""
-
-    @property
-    def calls(self) -> int:
-        """How many requests were sent so far."""
 
     @property
     def search_lag(self) -> timedelta:
@@ -179,8 +187,7 @@ class Store(Protocol):
     def next_try(self, side: Side, after: datetime) -> datetime | None:
         """Return when the next issue that may not be tried before `after` may be; None when there is none."""
 
-    def backlog(self) -> tuple[int, int]:
-        """Return how many issues have pending causes, and how many causes were given up."""
+    def backlog(self) -> Backlog: ...
 
     def failing(self) -> list[Memory]:
         """Return the issues of which a change failed or was given up."""
@@ -213,6 +220,9 @@ class Store(Protocol):
         """Remember the pair. Raises Rejected when one of the two already has another counterpart."""
 
     def save_pairs(self, pairs: Sequence[Pair]) -> None: ...
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Put into the journal what was done, or was not, and why."""
 
     def requests(self) -> list[Request]:
         """Return what operators asked for, oldest first."""

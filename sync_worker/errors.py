@@ -8,7 +8,8 @@
     └── Rejected          this one action is wrong: note it and go on with the others
         └── Vanished      its issue is not there (any more)
 
-`Stopping` and `Displaced` are no errors: they unwind a cycle that was asked to end, or that is another worker's now.
+`Stopping`, `Displaced` and `Paused` are no errors: they unwind a cycle that was asked to end, or that is another
+worker's now, or nobody's for the time being.
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class Stopping(Exception):
 
 class Displaced(Exception):
     """This sync is another worker's, or may be by now: nothing more is written. The message says whose."""
+
+
+class Paused(Exception):
+    """An operator wants this sync to do nothing for the time being. The message says who, and why."""
 
 
 def to_go_by(errors: Iterable[SyncError]) -> SyncError:

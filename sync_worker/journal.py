@@ -10,7 +10,7 @@ Nothing here decides what the sync does, but for the pause. MongoDB deletes by i
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,33 +20,11 @@ from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import OperationFailure, PyMongoError
 
 from sync_worker.lease import unavailable
-from sync_worker.memory import Entry
+from sync_worker.memory import Entry, PastCycle, Pause
 
 CYCLES_KEPT = timedelta(days=7)
 PAUSE = "pause"
 _entry = TypeAdapter(Entry)
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Who paused the sync, when, and why, if they said."""
-
-    by: str
-    at: datetime
-    reason: str = ""
-
-    def __str__(self) -> str:
-        return f"paused by {self.by} at {self.at:%Y-%m-%d %H:%M} UTC{f': {self.reason}' if self.reason else ''}"
-
-
-@dataclass(frozen=True)
-class PastCycle:
-    """One cycle that ended; `error` says why it failed, if it did. `duration` in seconds."""
-
-    started: datetime
-    duration: float
-    counts: dict[str, int]
-    error: str | None = None
 
 
 class Journal:

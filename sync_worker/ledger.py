@@ -9,10 +9,10 @@ together with whatever is written next: to look for a mark once too often does n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from structlog.typing import FilteringBoundLogger
@@ -21,9 +21,12 @@ from sync_model.definition import Side, Sync
 from sync_worker.edges import Jira, Store
 from sync_worker.errors import Displaced, Rejected, Stopping, SyncError, Unavailable
 from sync_worker.issue import Issue
-from sync_worker.memory import Cause, Mark, Memory, Pair
+from sync_worker.memory import Cause, Entry, Mark, Memory, Pair
 from sync_worker.rules import Action, observe
 
+WORKER = "worker"
+DONE, FOUND, SKIPPED, FAILED, GIVEN_UP = "done", "found", "skipped", "failed", "given up"
+LONGEST_TEXT = 500
 REQUEST_LIFETIME = timedelta(seconds=30)
 """For how long a request that we have given up on may still be at work on the other side."""
 CLOCK_GRAIN = timedelta(seconds=2)
@@ -53,19 +56,21 @@ class Work:
 
 @dataclass
 class Ledger:
-    """One cycle's hand on the store and on both sites. `accounts` maps a side to our own account's id there."""
+    """One cycle's hand on the store and on both sites. `accounts` maps a side to our own account's id there, `actions`
+    counts what is done, by kind and result.
+    """
 
     sync: Sync
     jiras: Mapping[Side, Jira]
     store: Store
     accounts: Mapping[Side, str]
     log: FilteringBoundLogger
-    done: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
 
-    def count(self, what: str, number: int = 1) -> None:
+    def count(self, kind: str, result: str) -> None:
         with self._lock:
-            self.done[what] += number
+            self.actions[f"{kind} {result}"] += 1
 
     def remember(self, work: Work, memory: Memory) -> None:
         work.memory = memory
@@ -128,9 +133,48 @@ class Ledger:
         elif written and (memory := self.store.memory(side, issue_id)):
             self.store.save([replace(memory, wrote_until=written.updated)])
 
-    def report(self, work: Work, action: Action, event: str, **fields: object) -> None:
-        counterpart = work.pair.key(work.side.other) if work.pair else None
-        self.log.info(event, issue=work.issue.key, counterpart=counterpart, rule=action.rule, **fields)
+    def report(self, work: Work, action: Action, event: str, result: str = DONE, **fields: object) -> None:
+        """Say that an action was carried out, or need not be, in the log and in the journal."""
+        self.report_all([(work, action)], event, result, **fields)
+
+    def report_all(
+        self, carried_out: Sequence[tuple[Work, Action]], event: str, result: str = DONE, **fields: object
+    ) -> None:
+        for work, action in carried_out:
+            self.count(action.kind, result)
+            self.log.info(event, issue=work.issue.key, counterpart=counterpart_of(work), rule=action.rule, **fields)
+        said = ", ".join(str(value) for value in fields.values() if value is not None)
+        self.store.record([_entry(work, action, result, said) for work, action in carried_out])
+
+    def report_failure(self, work: Work, action: Action, error: Exception) -> None:
+        """Put it into the journal that an action failed; the log says it of the issue as a whole."""
+        self.count(action.kind, FAILED)
+        self.store.record([_entry(work, action, FAILED, str(error))])
+
+    def report_on_issue(self, memory: Memory, cause: Cause, what: str, result: str, text: str) -> None:
+        """Put into the journal what became of a change as a whole."""
+        now = datetime.now(UTC)
+        entry = Entry(now, WORKER, what, result, side=memory.side, issue=memory.key, cause=str(cause), text=text)
+        self.store.record([entry])
+
+
+def counterpart_of(work: Work) -> str | None:
+    return work.pair.key(work.side.other) if work.pair else None
+
+
+def _entry(work: Work, action: Action, result: str, text: str) -> Entry:
+    return Entry(
+        datetime.now(UTC),
+        WORKER,
+        action.kind,
+        result,
+        side=work.side,
+        issue=work.issue.key,
+        counterpart=counterpart_of(work),
+        rule=action.rule,
+        cause=str(work.cause),
+        text=text[:LONGEST_TEXT],
+    )
 
 
 @contextmanager

@@ -46,6 +46,16 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Failing:
+    """An issue, by its key, of which a change fails: since when, how often, and the last error."""
+
+    issue: str
+    since: datetime
+    attempts: int
+    error: str
+
+
+@dataclass(frozen=True)
 class Cause:
     """One change to answer. `id` is Jira's own id of the status change where there is one.
 
@@ -62,6 +72,13 @@ class Cause:
     may_move: bool = True
     marks: Mapping[str, Mark] = field(default_factory=dict)
     failure: Failure | None = None
+
+    def __str__(self) -> str:
+        """Say what changed, for people."""
+        if self.kind is CauseKind.STATUS and self.from_status:
+            return f"{self.from_status} → {self.to_status}"
+        words = {CauseKind.FIRST: "first seen in", CauseKind.UPDATE: "edited in", CauseKind.MOVED: "got a new key in"}
+        return f"{words.get(self.kind, self.kind)} {self.to_status}".strip()
 
     def due_at_once(self) -> Cause:
         failure = self.failure and replace(self.failure, next_try=self.failure.last_at)
@@ -258,3 +275,25 @@ class Entry:
     rule: str | None = None
     cause: str | None = None
     text: str = ""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Who paused the sync, when, and why, if they said."""
+
+    by: str
+    at: datetime
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"paused by {self.by} at {self.at:%Y-%m-%d %H:%M} UTC{f': {self.reason}' if self.reason else ''}"
+
+
+@dataclass(frozen=True)
+class PastCycle:
+    """One cycle that ended; `error` says why it failed, if it did. `duration` in seconds."""
+
+    started: datetime
+    duration: float
+    counts: dict[str, int]
+    error: str | None = None

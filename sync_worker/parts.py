@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,12 +14,16 @@ from pymongo import MongoClient
 
 from sync_model.connection import Connection, resolve, site_of
 from sync_model.definition import Side, Sync
+from sync_model.heartbeat import Phase
 from sync_model.loading import SyncFile
 from sync_worker import limits, store
 from sync_worker.cycle import Cycle, Result
-from sync_worker.errors import Refused
+from sync_worker.errors import Paused, Refused, Unavailable
 from sync_worker.jira import JiraClient
+from sync_worker.journal import Journal
 from sync_worker.lease import Lease
+from sync_worker.memory import PastCycle
+from sync_worker.pulse import Usage
 from sync_worker.worker import Pass, Worker
 
 DEFAULT_DATABASE_URL = "mongodb://127.0.0.1:27017"
@@ -51,28 +57,62 @@ def join(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
     user = jira(Side.USER)
     # One account on one site is one client: one check of who we are serves both sides.
     dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else jira(Side.DEV)
-    worker.calls = lambda: sum(each.calls for each in {user, dev})
-    worker.is_beside_writer = lease.shares_heartbeat
+    clients = {user, dev}
+    worker.pulse.usage = lambda: _usage(clients)
+    worker.pulse.is_silent = lease.shares_heartbeat
+    worker.remember = partial(_remember, mongo.journal, lease)
     prepared = False
+
+    def go_on() -> None:
+        worker.pause(0)
+        if worker.bell.look:  # somebody wants something of us; perhaps that we pause
+            _check_pause(mongo.journal)
 
     def one_pass(time_is_up: Callable[[], bool]) -> Result:
         nonlocal prepared
         lease.hold()
-        worker.act()
+        _check_pause(mongo.journal)
+        worker.leave(Phase.STANDBY, Phase.PAUSED)
         if not prepared:
             if mongo.prepare():
                 limits.prepare(client)
+            mongo.journal.prepare(timedelta(days=sync.history_days))
             prepared = True
-        go_on = partial(worker.pause, 0)
-        jiras = {Side.USER: user, Side.DEV: dev}
-        return Cycle(sync, file.digest, jiras, mongo, worker.log, go_on=go_on, time_is_up=time_is_up).run()
+        return Cycle(
+            sync,
+            file.digest,
+            {Side.USER: user, Side.DEV: dev},
+            mongo,
+            worker.log,
+            go_on=go_on,
+            time_is_up=time_is_up,
+            noticed=partial(worker.leave, Phase.BACKING_OFF, Phase.REFUSED),
+            actions=worker.pulse.actions,
+        ).run()
 
     def close() -> None:
         lease.release()
-        for each in {user, dev}:
+        for each in clients:
             each.close()
 
     return Parts(one_pass, mongo, lease, close)
+
+
+def _check_pause(journal: Journal) -> None:
+    if pause := journal.paused():
+        raise Paused(str(pause))
+
+
+def _usage(clients: Collection[JiraClient]) -> Usage:
+    calls = sum((Counter(each.calls) for each in clients), Counter[tuple[str, int]]())
+    return Usage(calls, sum(each.cooldown for each in clients))
+
+
+def _remember(journal: Journal, lease: Lease, cycle: PastCycle) -> None:
+    """Keep how a cycle went. It is for people, so nothing depends on it, and nothing waits for a dead MongoDB."""
+    if lease.is_held():
+        with suppress(Unavailable):
+            journal.record_cycle(cycle)
 
 
 def _connection(sync: Sync, side: Side, environ: Mapping[str, str]) -> Connection:

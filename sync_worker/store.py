@@ -11,6 +11,7 @@
                the fields of `memory.Pair`
     requests   what operators ask the writer for: kind ("retry", "dismiss"), issues ("user:10001"; none means all), by
     lease      who the writer is; see `sync_worker.lease`
+    actions, cycles, control   what was done, and whether it is to pause; see `sync_worker.journal`
 
 What the replaced service left in `jira_mapping`, here or in a database named exactly as the sync is, is read once.
 
@@ -34,10 +35,11 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from sync_model.definition import Side
-from sync_worker.edges import Waiting
+from sync_worker.edges import Backlog, Waiting
 from sync_worker.errors import Refused, Rejected
+from sync_worker.journal import Journal
 from sync_worker.lease import Lease, unavailable
-from sync_worker.memory import Memory, Pair, Progress, Request
+from sync_worker.memory import Entry, Failing, Memory, Pair, Progress, Request
 
 FORMAT = 1
 PROGRESS = "sync"
@@ -96,6 +98,7 @@ class MongoStore:
         self._former = [client[name]["jira_mapping"] for name in {database, former_database}]
         self._database = client.get_database(database, write_concern=durable)
         self._lease = lease
+        self.journal = Journal(client, database)
         self._issues = self._database["issues"]
         self._pairs = self._database["pairs"]
         self._requests = self._database["requests"]
@@ -116,8 +119,9 @@ class MongoStore:
             self._pairs.create_index([(f"is_{name}", ASCENDING)], sparse=True)
         order = [("side", ASCENDING), ("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)]
         self._issues.create_index(order, partialFilterExpression={"waiting": {"$exists": True}})
-        tries = [("side", ASCENDING), ("waiting.next_try", ASCENDING)]
-        self._issues.create_index(tries, partialFilterExpression={"waiting": {"$exists": True}})
+        for field in ("next_try", "since", "failing_since"):
+            times = [("side", ASCENDING), (f"waiting.{field}", ASCENDING)]
+            self._issues.create_index(times, partialFilterExpression={"waiting": {"$exists": True}})
         self._issues.create_index([("dead_letters", ASCENDING)], sparse=True)
         return True
 
@@ -186,10 +190,26 @@ class MongoStore:
         return document["waiting"]["next_try"] if document else None
 
     @_answered
-    def backlog(self) -> tuple[int, int]:
+    def backlog(self) -> Backlog:
         queued = sum(self._issues.count_documents(_waiting(side)) for side in Side)
         dead = self._issues.find({"dead_letters": {"$exists": True}}, {"dead_letters": True})
-        return queued, sum(each["dead_letters"] for each in dead)
+        first = {side: self._first_waiting(side, "since") for side in Side} if queued else {}
+        oldest = {side: document["waiting"]["since"] for side, document in first.items() if document}
+        failing = self._longest_failing() if queued else None
+        return Backlog(queued, sum(each["dead_letters"] for each in dead), oldest, failing)
+
+    def _first_waiting(self, side: Side, field: str) -> dict[str, Any] | None:
+        wanted = _waiting(side) | {f"waiting.{field}": {"$type": "date"}}
+        return self._issues.find_one(wanted, sort=[(f"waiting.{field}", ASCENDING)])
+
+    def _longest_failing(self) -> Failing | None:
+        found = [each for side in Side if (each := self._first_waiting(side, "failing_since"))]
+        with suppress(Rejected):  # one that does not fit is said where it is needed
+            for document in sorted(found, key=lambda each: each["waiting"]["failing_since"]):
+                memory = _to_memory(document)
+                if memory.pending and (failure := memory.pending[0].failure):
+                    return Failing(memory.key, failure.first_at, failure.attempts, failure.error)
+        return None
 
     @_answered
     def failing(self) -> list[Memory]:
@@ -275,6 +295,9 @@ class MongoStore:
             for pair in pairs:
                 self.save_pair(pair)
 
+    def record(self, entries: Sequence[Entry]) -> None:
+        self.journal.record(entries)
+
     # What operators ask for
 
     @_answered
@@ -286,7 +309,7 @@ class MongoStore:
 
     @_answered
     def ask(self, kind: str, issues: Collection[str], by: str = "") -> str:
-        """Leave a request for the writer; return its id."""
+        """Leave a request for the writer, in the name of `by`; return its id."""
         return str(self._requests.insert_one({"kind": kind, "issues": list(issues), "by": by}).inserted_id)
 
     @_answered
@@ -318,6 +341,8 @@ class MongoStore:
             first = memory.pending[0]
             attempts, next_try = (first.failure.attempts, first.failure.next_try) if first.failure else (0, LONG_AGO)
             document["waiting"] = {"attempts": attempts, "since": first.at, "next_try": next_try}
+            if first.failure:
+                document["waiting"]["failing_since"] = first.failure.first_at
         if memory.dead:
             document["dead_letters"] = len(memory.dead)
         return document

@@ -8,33 +8,30 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from threading import RLock
 
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.heartbeat import (
-    INTERVAL_SECONDS,
-    CycleSummary,
-    Heartbeat,
-    Phase,
-    crashes_before,
-    read_heartbeat,
-    write_heartbeat,
-)
+from sync_model.heartbeat import CycleSummary, Phase, crashes_before, read_heartbeat
 from sync_worker.bell import Bell
-from sync_worker.cycle import Result
-from sync_worker.errors import Displaced, Refused, Rejected, Stopping, SyncError
+from sync_worker.cycle import COUNTS, Result, counts_of
+from sync_worker.errors import Displaced, Paused, Refused, Rejected, Stopping, SyncError
+from sync_worker.memory import PastCycle
+from sync_worker.pulse import BEAT_EVERY, Pulse
 from sync_worker.retry import wait_after
 from sync_worker.schedule import first_delay, next_start
 
-BEAT_EVERY = INTERVAL_SECONDS / 2
 LOOK_EVERY = 3.0
 """Seconds between two looks of a worker that stands by."""
+LOOK_EVERY_PAUSED = 30.0
+"""Seconds between two looks of a worker that is paused; whoever resumes it wakes it, too."""
 SHORTEST_RETRY = 1.0
+WITHOUT_A_CYCLE = frozenset({Phase.STANDBY, Phase.PAUSED, Phase.BACKING_OFF, Phase.REFUSED})
+"""What a worker is in until it has found out that it is so no more: trying again changes nothing yet."""
 
 
 Pass = Callable[[Callable[[], bool]], Result]
@@ -43,10 +40,7 @@ Pass = Callable[[Callable[[], bool]], Result]
 
 @dataclass
 class Worker:
-    """One sync's loop. `interval` in seconds; `calls` tells how many requests were sent to Jira so far.
-
-    `is_beside_writer` tells whether another worker, which is the writer, sends its heartbeats to the same file.
-    """
+    """One sync's loop. `interval` in seconds. `remember` keeps how each cycle went, for people."""
 
     name: str
     digest: str
@@ -54,44 +48,27 @@ class Worker:
     run_dir: Path
     log: FilteringBoundLogger
     bell: Bell = field(default_factory=Bell)
-    calls: Callable[[], int] = lambda: 0
-    is_beside_writer: Callable[[], bool] = lambda: False
-    _phase: Phase = Phase.STARTING
-    _since: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _reason: str | None = None
-    _next_cycle: datetime | None = None
-    _last_cycle: CycleSummary | None = None
-    _last_success: datetime | None = None
+    remember: Callable[[PastCycle], None] = lambda _cycle: None
     _result: Result = field(default_factory=Result)
-    _crashes: tuple[datetime, ...] = ()
-    _lock: RLock = field(default_factory=RLock)
-    _beat_at: float = float("-inf")
-    _beat_failed: bool = False
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(self.name, self.digest, self.interval, self.run_dir, self.log)
 
     def run(self, one_pass: Pass) -> None:
         """Run cycles until asked to stop."""
-        self._crashes = crashes_before(read_heartbeat(self.run_dir, self.name), datetime.now(UTC))
+        self.pulse.crashes = crashes_before(read_heartbeat(self.run_dir, self.name), datetime.now(UTC))
         attempts = 0
         due = time.monotonic() + first_delay(self.name, self.interval)
         self.log.info("worker started", pid=os.getpid(), interval=self.interval, digest=self.digest[:12])
-        self._enter(Phase.WAITING, due)
+        self.pulse.enter(Phase.WAITING, due)
         while self._wait_until(due):
             started = time.monotonic()
             error = self.run_once(one_pass)
             now = time.monotonic()
-            if error is None:
-                attempts = 0
-                due = self._next(started, now)
-                self._enter(Phase.WAITING, due)
-            elif isinstance(error, Displaced):
-                due = now + LOOK_EVERY
-                self._enter(Phase.STANDBY, due, str(error))
-            else:
-                attempts += 1
-                due = now + wait_after(error, attempts)
-                waits_for_person = isinstance(error, Refused | Rejected)
-                self._enter(Phase.REFUSED if waits_for_person else Phase.BACKING_OFF, due, str(error))
-        self._enter(Phase.STOPPING)
+            attempts = 0 if error is None or isinstance(error, Displaced | Paused) else attempts + 1
+            due = self._next(started, now) if error is None else now + _rest_after(error, attempts)
+            self.pulse.enter(_phase_after(error), due, None if error is None else str(error))
+        self.pulse.enter(Phase.STOPPING)
         self.log.info("worker stopped")
 
     def _next(self, started: float, now: float) -> float:
@@ -102,16 +79,16 @@ class Worker:
 
     def run_once(self, one_pass: Pass) -> Exception | None:
         """Run one cycle and report it; return the error that ended it, or None. Stopping is no error."""
-        if self._phase is not Phase.STANDBY:
-            self._enter(Phase.CYCLE)
-        started, began, calls = datetime.now(UTC), time.monotonic(), self.calls()
+        if self.pulse.phase not in WITHOUT_A_CYCLE:
+            self.pulse.enter(Phase.CYCLE)
+        cycle = _Running(requests=self.pulse.usage().requests, actions=Counter(self.pulse.actions))
         try:
-            result = one_pass(lambda: time.monotonic() - began > self.interval)
+            result = one_pass(lambda: cycle.seconds > self.interval)
         except Stopping:
             return None
-        except Displaced as error:
-            if self._phase is not Phase.STANDBY:
-                self.log.warning("standing by", reason=str(error))
+        except (Displaced, Paused) as error:
+            if self.pulse.phase is not _phase_after(error):
+                self.log.warning("standing by" if isinstance(error, Displaced) else "paused", reason=str(error))
             return error
         except Exception as error:
             # A fault of our own is reported with its traceback, and tried again like any other.
@@ -119,88 +96,100 @@ class Worker:
             self.log.error(  # noqa: TRY400
                 "cycle failed", error=str(error), exc_info=None if expected else error
             )
+            self._keep(cycle, error)
             return error
-        self._report(result, started, round(time.monotonic() - began, 3), self.calls() - calls)
+        self._report(cycle, result)
         return None
 
-    def act(self) -> None:
-        """Take note that this worker is the writer now, if it was not when the cycle began."""
-        if self._phase is Phase.STANDBY:
-            self._enter(Phase.CYCLE)
+    def leave(self, *phases: Phase) -> None:
+        """Take note that what kept this worker from its work, if it was one of these, does so no more."""
+        if self.pulse.phase in phases:
+            self.pulse.enter(Phase.CYCLE)
 
     def run_only_once(self, one_pass: Pass) -> Exception | None:
         """Run one cycle as `run_once` does, and say that there will be no other."""
         error = self.run_once(one_pass)
         if not isinstance(error, Displaced):
-            self._enter(Phase.STOPPING)
+            self.pulse.enter(Phase.STOPPING)
         return error
 
-    def _report(self, result: Result, started: datetime, duration: float, calls: int) -> None:
-        counts = asdict(result)
-        summary = {name: counts[name] for name in CycleSummary.model_fields if name in counts}
-        self._last_cycle = CycleSummary(started=started, duration=duration, calls=calls, **summary)
-        self._last_success, self._result = datetime.now(UTC), result
-        counts.pop("retry_in")
-        self.log.info("cycle completed", duration=duration, calls=calls, **counts)
+    def _report(self, cycle: _Running, result: Result) -> None:
+        self._result = result
+        done, calls = counts_of(self.pulse.actions - cycle.actions), self.pulse.usage().requests - cycle.requests
+        summary = CycleSummary(
+            started=cycle.started,
+            duration=cycle.seconds,
+            calls=calls,
+            fetched=result.fetched,
+            failed=result.failed,
+            left=result.left,
+            **done,
+        )
+        self.pulse.completed(summary, result)
+        waiting = {"queued": result.queued, "dead": result.dead}
+        self.log.info("cycle completed", **summary.model_dump(exclude={"started"}), **waiting)
+        counts = {name: getattr(summary, name) for name in ("fetched", *COUNTS, "failed", "left", "calls")}
+        self.remember(PastCycle(cycle.started, summary.duration, {**counts, **waiting}))
+
+    def _keep(self, cycle: _Running, error: Exception) -> None:
+        self.pulse.failed_cycles += 1
+        done, calls = counts_of(self.pulse.actions - cycle.actions), self.pulse.usage().requests - cycle.requests
+        self.remember(PastCycle(cycle.started, cycle.seconds, {**done, "calls": calls}, str(error)))
 
     def pause(self, seconds: float) -> None:
         """Wait, sending heartbeats. Raises Stopping as soon as the worker is asked to stop, however long the wait."""
         until = time.monotonic() + seconds
-        self._beat_if_due()
+        self.pulse.beat_if_due()
         while not self.bell.stop and (left := until - time.monotonic()) > 0:
             self.bell.wait(min(left, BEAT_EVERY))
-            self._beat_if_due()
+            self.pulse.beat_if_due()
         if self.bell.stop:
             raise Stopping
 
     def _wait_until(self, due: float) -> bool:
         """Wait until `due` on the monotonic clock, or until somebody asks for a look at once; return False when asked
         to stop instead."""
-        self._beat_if_due()
+        self.pulse.beat_if_due()
         while not (self.bell.stop or self.bell.look) and (left := due - time.monotonic()) > 0:
             self.bell.wait(min(left, BEAT_EVERY))
-            self._beat_if_due()
+            self.pulse.beat_if_due()
         self.bell.look = False
         return not self.bell.stop
 
-    def _enter(self, phase: Phase, due: float | None = None, reason: str | None = None) -> None:
-        now = datetime.now(UTC)
-        if phase is not self._phase:
-            self._since = now
-        self._phase, self._reason = phase, reason
-        self._next_cycle = now + timedelta(seconds=due - time.monotonic()) if due is not None else None
-        self._beat()
 
-    def _beat_if_due(self) -> None:
-        with self._lock:
-            if time.monotonic() - self._beat_at >= BEAT_EVERY:
-                self._beat()
+@dataclass(frozen=True)
+class _Running:
+    """A cycle under way: when it started, and what had been done before it."""
 
-    def _beat(self) -> None:
-        """Replace the heartbeat file. A disk that cannot be written does not stop the sync."""
-        self._beat_at = time.monotonic()
-        if self.is_beside_writer():
-            return
-        heartbeat = Heartbeat(
-            name=self.name,
-            pid=os.getpid(),
-            digest=self.digest,
-            phase=self._phase,
-            since=self._since,
-            sent=datetime.now(UTC),
-            reason=self._reason,
-            last_cycle=self._last_cycle,
-            last_success=self._last_success,
-            queued=self._result.queued,
-            dead_letters=self._result.dead,
-            next_cycle=self._next_cycle,
-            crashes=self._crashes,
-        )
-        try:
-            write_heartbeat(self.run_dir, heartbeat)
-        except OSError as error:
-            if not self._beat_failed:
-                self.log.warning("heartbeat cannot be written", error=f"{self.run_dir}: {error.strerror}")
-            self._beat_failed = True
-        else:
-            self._beat_failed = False
+    requests: int
+    actions: Counter[str]
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return round(time.monotonic() - self.began, 3)
+
+
+def _phase_after(error: Exception | None) -> Phase:
+    match error:
+        case None:
+            return Phase.WAITING
+        case Displaced():
+            return Phase.STANDBY
+        case Paused():
+            return Phase.PAUSED
+        case Refused() | Rejected():
+            return Phase.REFUSED  # a person must act
+        case _:
+            return Phase.BACKING_OFF
+
+
+def _rest_after(error: Exception, attempts: int) -> float:
+    match error:
+        case Displaced():
+            return LOOK_EVERY
+        case Paused():
+            return LOOK_EVERY_PAUSED
+        case _:
+            return wait_after(error, attempts)

@@ -7,7 +7,7 @@ files are. Search finds candidates, nothing more; what is acted on comes from a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -64,8 +64,14 @@ class JiraClient:
     # The site
 
     @property
-    def calls(self) -> int:
+    def calls(self) -> Mapping[tuple[str, int], int]:
+        """How many requests were answered so far, by endpoint and status; status 0 stands for no answer."""
         return self._transport.calls
+
+    @property
+    def cooldown(self) -> float:
+        """The seconds spent so far in waiting because the site is to be spared."""
+        return self._transport.cooldown
 
     @cached_property
     def is_cloud(self) -> bool:

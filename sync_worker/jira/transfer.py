@@ -35,7 +35,7 @@ def download(source: Transport, attachment: Attachment, *, is_cloud: bool) -> It
         length = file.headers.get("Content-Length")
         if length is not None and int(length) != attachment.size:
             raise Rejected(f"{attachment.filename}: {length} bytes came instead of {attachment.size}")
-        yield _exactly(attachment, _chunks(file))
+        yield _exactly(attachment, _chunks(file, source))
 
 
 def upload(target: Transport, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
@@ -58,9 +58,11 @@ def _address(attachment: Attachment, *, is_cloud: bool) -> str:
     return f"/secure/attachment/{attachment.id}/{quote(attachment.filename, safe='')}"
 
 
-def _chunks(file: httpx.Response) -> Iterator[bytes]:
+def _chunks(file: httpx.Response, source: Transport) -> Iterator[bytes]:
     try:
-        yield from file.iter_bytes(CHUNK)
+        for chunk in file.iter_bytes(CHUNK):
+            source.pause(0)  # a large file is no hang, and no reason to be late when it is time to stop
+            yield chunk
     except httpx.HTTPError as error:
         # Half a file is not a file: the upload it was for breaks off, and nothing of it was taken.
         raise Unavailable(f"the download broke off: {error}") from error

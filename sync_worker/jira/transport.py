@@ -7,6 +7,7 @@ with HTML, `Retry-After` may be missing or absurd.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ LONGEST_TURN_IN_PLACE = 300.0
 """Seconds that a request waits for its turn, where calls are spaced but none is refused."""
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 ERROR_LENGTH = 300
+NO_ANSWER = 0
 JSON = "application/json"
 HEADERS = {"Accept": JSON, "Accept-Language": "en", "X-Force-Accept-Language": "true"}
 
@@ -128,8 +130,11 @@ class Transport:
     """Sends requests to one site, from any thread.
 
     `connect` looks the connection up anew. `pause` waits so many seconds, and raises Stopping when the worker is
-    to stop; it is asked before every request. `check` raises Displaced when this worker must send nothing more; it
-    is asked when the connection stands, right before the request leaves.
+    to stop; it is asked before every request, and while a file is on its way. `check` raises Displaced when this
+    worker must send nothing more; it is asked when the connection stands, right before the request leaves.
+
+    `calls` counts the requests by endpoint and status, `cooldown` the seconds that were spent waiting because the
+    site is to be spared.
     """
 
     connect: Callable[[], Connection]
@@ -138,7 +143,8 @@ class Transport:
     limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits()
     http: httpx.Client = field(default_factory=new_http_client)
     clock: Clock = field(default_factory=Clock)
-    calls: int = 0
+    calls: Counter[tuple[str, int]] = field(default_factory=Counter)
+    cooldown: float = 0.0
     _connection: Connection | None = None
     _limits: Limits | None = None
     _lock: Lock = field(default_factory=Lock)
@@ -240,8 +246,6 @@ class Transport:
         auth = httpx.BasicAuth(connection.email, token) if connection.email is not None else None
         if auth is None:
             headers["Authorization"] = f"Bearer {token}"
-        with self._lock:
-            self.calls += 1
         try:
             with self.http.stream(
                 method,
@@ -251,15 +255,29 @@ class Transport:
                 extensions={"trace": self._last_look},
                 **request,
             ) as response:
+                self._count(call, response.status_code)
                 self.clock.set(response.headers.get("Date"))
                 self.limits.answered(call, response.status_code, response.headers)
                 _raise_for(response, what, options.and_status)
                 yield response
         except httpx.HTTPError as error:
+            self._count(call, NO_ANSWER)
             sent = not isinstance(error, _NOT_SENT)
             ambiguous = sent and method not in SAFE_METHODS
             reason = str(error) or type(error).__name__
             raise Unavailable(f"{what}: no answer: {reason}", ambiguous=ambiguous) from error
+
+    def _count(self, call: Call, status: int) -> None:
+        with self._lock:
+            self.calls[call.endpoint, status] += 1
+
+    def _wait(self, seconds: float) -> None:
+        began = time.monotonic()
+        try:
+            self.pause(seconds)
+        finally:
+            with self._lock:
+                self.cooldown += time.monotonic() - began
 
     def _last_look(self, event: str, _details: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
@@ -278,7 +296,7 @@ class Transport:
                 message = f"{what}: not before {wait.seconds:.0f} s have passed: {wait.why}"
                 raise kind(message, retry_after=wait.seconds)
             if wait.seconds > 0:
-                self.pause(wait.seconds)
+                self._wait(wait.seconds)
             if wait.is_turn and (wait.seconds == 0 or not self.limits.closed(call)):
                 return
 

@@ -189,8 +189,8 @@ class Bench:
         error = self.try_cycle()
         assert error is None, error
         assert self.worker is not None
-        assert self.worker._last_cycle is not None
-        return self.worker._last_cycle
+        assert self.worker.pulse.last_cycle is not None
+        return self.worker.pulse.last_cycle
 
     def pass_time(self, seconds: float) -> None:
         """Let the clocks of both sites run ahead."""

@@ -74,7 +74,7 @@ def test_a_call_that_is_never_answered_ends(simulator, monkeypatch):
     jira = connected(simulator.url)
     with pytest.raises(Unavailable, match="no answer"):
         jira.account()
-    assert jira.calls == 4
+    assert jira.calls == {("GET /myself", 0): 4}
     jira.close()
 
 
@@ -86,7 +86,7 @@ def test_a_write_without_an_answer_is_not_sent_twice(simulator, monkeypatch):
     with pytest.raises(Unavailable) as error:
         jira.comment("10000", "x", "m")
     assert error.value.ambiguous
-    assert jira.calls == 2
+    assert jira.calls == {("GET /myself", 200): 1, ("POST /issue/{}/comment", 0): 1}
     jira.close()
 
 

@@ -33,7 +33,7 @@ def fail(bench, times: int | None = None, **options) -> int:
 def cycle_at_once(bench):
     """Run a cycle without letting time pass until the next try is due."""
     assert bench.worker.run_once(bench._one_pass) is None
-    return bench.worker._last_cycle
+    return bench.worker.pulse.last_cycle
 
 
 def queue(bench) -> list[dict]:

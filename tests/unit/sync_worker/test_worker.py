@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import structlog
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat, write_heartbeat
 from sync_worker.bell import Bell
 from sync_worker.cycle import Result
-from sync_worker.errors import Displaced, Refused, Stopping, Unavailable
+from sync_worker.errors import Displaced, Paused, Refused, Stopping, Unavailable
+from sync_worker.memory import Failing
 from sync_worker.worker import Worker
 
 
@@ -34,7 +36,7 @@ def test_a_cycle_that_hangs_sends_no_heartbeat(worker):
 
     def one_pass(_time_is_up) -> Result:
         sent.append(heartbeat(worker))
-        worker._beat_at = float("-inf")  # a heartbeat has been due for long
+        worker.pulse._beat_at = float("-inf")  # a heartbeat has been due for long
         sent.append(heartbeat(worker))
         worker.pause(0)  # the next step of the cycle
         sent.append(heartbeat(worker))
@@ -54,7 +56,7 @@ class SeenWaiting(Bell):
         self.worker, self.seen = worker, []
 
     def wait(self, _seconds: float) -> None:
-        if self.worker._phase is not Phase.WAITING or self.worker._result.fetched or self.worker._reason:
+        if self.worker.pulse.phase is not Phase.WAITING or self.worker._result.fetched or self.worker.pulse.reason:
             self.seen.append(heartbeat(self.worker))
             self.ring_to_stop()
 
@@ -68,18 +70,21 @@ class SeenWaiting(Bell):
         (Unavailable("no answer"), Phase.BACKING_OFF),
         (Refused("wrong token"), Phase.REFUSED),
         (Displaced("another one runs it"), Phase.STANDBY),
+        (Paused("paused by ann"), Phase.PAUSED),
         (KeyError("ours"), Phase.BACKING_OFF),
     ],
 )
 def test_the_heartbeat_says_how_the_last_cycle_ended_and_when_the_next_one_starts(worker, error, phase):
-    worker.interval = 3600.0
+    worker.interval = worker.pulse.interval = 3600.0
     worker.bell = SeenWaiting(worker)
     worker.bell.look = True  # the first cycle at once
 
     def one_pass(_time_is_up) -> Result:
         if error:
             raise error
-        return Result(fetched=3, created=2, queued=4, dead=1)
+        worker.pulse.actions["create done"] += 2
+        failing = Failing("DEV-3", datetime(2026, 1, 2, tzinfo=UTC), 5, "no such status")
+        return Result(fetched=3, queued=4, dead=1, failing=failing, waits_for=90.0)
 
     worker.run(one_pass)
     (seen,) = worker.bell.seen
@@ -89,7 +94,8 @@ def test_the_heartbeat_says_how_the_last_cycle_ended_and_when_the_next_one_start
     assert heartbeat(worker).phase is Phase.STOPPING
     if error is None:
         assert (seen.last_cycle.created, seen.queued, seen.dead_letters) == (2, 4, 1)
-        assert seen.last_success is not None
+        assert seen.oldest_change == seen.last_success - timedelta(seconds=90)
+        assert (seen.trouble.issue, seen.trouble.attempts, seen.trouble.error) == ("DEV-3", 5, "no such status")
 
 
 @pytest.mark.parametrize(
@@ -109,10 +115,10 @@ def test_what_may_be_tried_again_before_the_next_cycle_brings_it_forward(worker,
 
 
 def test_a_worker_that_stands_by_beside_the_writer_leaves_its_heartbeat_alone(worker):
-    worker._enter(Phase.WAITING)
+    worker.pulse.enter(Phase.WAITING)
     before = heartbeat(worker)
-    worker.is_beside_writer = lambda: True
-    worker._enter(Phase.STANDBY)
+    worker.pulse.is_silent = lambda: True
+    worker.pulse.enter(Phase.STANDBY)
     assert heartbeat(worker) == before
 
 
@@ -157,3 +163,47 @@ def test_a_worker_says_that_the_one_before_it_ended_without_stopping(worker, tmp
 def test_a_run_directory_that_cannot_be_written_does_not_stop_the_sync(worker, tmp_path):
     (tmp_path / "heartbeats").write_text("a file where a folder should be")
     assert worker.run_once(lambda _time_is_up: Result()) is None
+
+
+def test_trying_again_does_not_look_like_work_until_something_has_been_found_out(worker):
+    """Otherwise a sync that is refused would look well for a moment, again and again."""
+    phases = []
+
+    def refused(_time_is_up) -> Result:
+        phases.append(heartbeat(worker).phase)
+        raise Refused("wrong token")
+
+    worker.pulse.enter(Phase.REFUSED, reason="wrong token")
+    since = heartbeat(worker).since
+    worker.run_once(refused)
+    assert phases == [Phase.REFUSED]
+    worker.pulse.enter(Phase.REFUSED, reason="wrong token")
+    assert heartbeat(worker).since == since
+    worker.leave(Phase.BACKING_OFF, Phase.REFUSED)
+    assert heartbeat(worker).phase is Phase.CYCLE
+
+
+def test_every_cycle_is_remembered_with_what_it_did_or_why_it_failed(worker):
+    kept = []
+    worker.remember = kept.append
+
+    def one_pass(_time_is_up) -> Result:
+        worker.pulse.actions["move done"] += 1
+        worker.pulse.actions["comment failed"] += 1
+        if kept:
+            raise Unavailable("no answer")
+        return Result(fetched=5)
+
+    worker.run_once(one_pass)
+    worker.run_once(one_pass)
+    good, bad = kept
+    assert (good.counts["fetched"], good.counts["moved"], good.counts["commented"], good.error) == (5, 1, 0, None)
+    assert (bad.counts["moved"], bad.error) == (1, "no answer")
+    totals = worker.pulse._totals()
+    assert (totals.cycles, totals.failed_cycles) == (1, 1)
+    assert totals.actions == {"move done": 2, "comment failed": 2}
+
+
+def test_the_heartbeat_says_how_much_memory_is_ours(worker):
+    worker.pulse.beat()
+    assert 1_000_000 < heartbeat(worker).memory < 10_000_000_000
