@@ -33,9 +33,9 @@ from health_monitor.state import State as MonitorState
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
 from sync_model.loading import load_folder
 from sync_worker import logs, store
-from sync_worker.journal import Journal, PastCycle
+from sync_worker.journal import Journal
 from sync_worker.lease import Lease
-from sync_worker.memory import Entry, Memory
+from sync_worker.memory import Entry, Memory, PastCycle
 
 RULE = {"id": "take-on", "sourceStatus": "Will Do", "syncDirection": "user_to_dev", "actions": {"createIssue": True}}
 JIRA = {"baseUrl": "https://acme.atlassian.net", "email": "sync@acme.example", "apiToken": "${ACME_TOKEN}"}
@@ -208,8 +208,11 @@ class Monitor:
 
     def start(self) -> None:
         self._thread.start()
-        if not self._up.wait(PATIENCE):
-            raise TimeoutError("the monitor did not start")
+        deadline = time.monotonic() + PATIENCE
+        while not (self._up.is_set() and self.observer.picture):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the monitor did not start")
+            time.sleep(0.02)
 
     async def _serve(self) -> None:
         archive = Archive(self._scene.environ["DATABASE_URL"])
@@ -223,8 +226,6 @@ class Monitor:
         await site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         self.observer.start()
-        while self.observer.picture is None:
-            await asyncio.sleep(0.02)
         self._up.set()
         await self._over.wait()
         await runner.cleanup()

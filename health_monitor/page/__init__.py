@@ -12,14 +12,16 @@ for by its buttons is carried out by the routes of `health_monitor.server`.
 from __future__ import annotations
 
 import difflib
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
 from health_monitor.page.rendering import STATIC, render
-from health_monitor.page.story import configuration, failed, failed_words, links
+from health_monitor.page.story import failed, failed_words
 from health_monitor.page.summary import banners, summary
+from health_monitor.shapes import configuration
 from health_monitor.state import STATE
 from sync_model.judgement import Condition
 
@@ -74,13 +76,13 @@ async def _sync(request: web.Request) -> web.Response:
         now=now,
         taken=picture.taken,
         view=view,
-        banners=banners(picture, now, OLD_AFTER * request.app[REFRESH]),
+        banners=banners(picture, now, OLD_AFTER * request.app[REFRESH], of_one=True),
         past=past,
         failed=found,
         failed_words=failed_words(found, queued),
         is_paused=past.pause is not None or (bool(past.error) and view.verdict.condition is Condition.PAUSED),
-        links=links(view.sync, state.environ),
-        configuration=view.sync and configuration(view.sync),
+        browse=state.browse(view),
+        configuration=view.sync and json.dumps(configuration(view.sync), indent=2, ensure_ascii=False),
         deeds=state.remedies(name).deeds,
         back=f"/syncs/{name}",
         SHOWN=SHOWN,
@@ -95,7 +97,20 @@ def _missing(request: web.Request, name: str) -> web.Response:
 
 
 async def _session(request: web.Request) -> web.Response:
-    return _page(request, "session.html.j2", problem=request.query.get("problem"))
+    return _page(request, "session.html.j2", problem=None, back=request.query.get("back", ""))
+
+
+def is_wanted(request: web.Request) -> bool:
+    """Tell whether whoever asks is a browser that shows the answer to a person."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def refusal(request: web.Request, status: int, said: str) -> web.Response:
+    """Return the page that says why something was not done."""
+    if request.path == "/session":
+        return _page(request, "session.html.j2", status=status, problem=said, back=request.query.get("back", ""))
+    back = f"/syncs/{request.match_info['name']}" if "name" in request.match_info else "/"
+    return _page(request, "refusal.html.j2", status=status, said=said, back=back)
 
 
 async def _static(request: web.Request) -> web.FileResponse:
@@ -116,6 +131,6 @@ def _page(request: web.Request, template: str, *, status: int = 200, **values: A
         "now": datetime.now(UTC),
         "taken": None,
         "back": "",
-        "notice": None,
+        "notice": state.gate.unseal(request.cookies.get(state.gate.notice_cookie, "")),
     }
     return web.Response(text=render(template, **{**common, **values}), status=status, content_type="text/html")

@@ -1,33 +1,28 @@
-"""What became of a sync's changes, as its own page tells it: what failed, what was done, and what it runs by. Pure."""
+"""What became of a sync's changes, as its own page tells it: what failed, and what was done. Pure."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import SecretStr
-
-from sync_model.connection import resolve
-from sync_model.definition import Side, Sync, is_reference
+from sync_model.definition import Side
 from sync_model.judgement import Level
-from sync_worker.journal import PastCycle
-from sync_worker.memory import Entry, Memory
+from sync_worker.memory import Entry, Memory, PastCycle
 
 DEEDS = {
-    "create": "counterpart created",
-    "move": "counterpart moved",
-    "link": "cross-linked",
-    "attachments": "file copied",
-    "comment": "comment posted",
-    "change": "change",
+    "create": "create counterpart",
+    "move": "move counterpart",
+    "link": "link both",
+    "attachments": "copy file",
+    "change": "the change as a whole",
 }
 RESULTS = {
     "done": (Level.OK, "ok"),
     "found": (Level.OK, "ok"),
     "skipped": (Level.OFF, "stopped"),
     "asked": (Level.OFF, "standby"),
+    "refused": (Level.ATTENTION, "attention"),
     "failed": (Level.ATTENTION, "attention"),
     "given up": (Level.ERROR, "error"),
 }
@@ -47,22 +42,6 @@ class Failed:
     first_at: datetime
     next_try: datetime | None
     behind: int = 0
-
-
-@dataclass(frozen=True)
-class Links:
-    """Where a person sees the issues of either side; a side whose site is not known has no entry."""
-
-    sites: Mapping[Side, str]
-
-    def url(self, side: Side | None, key: str) -> str | None:
-        site = self.sites.get(side) if side else None
-        return f"{site}/browse/{key}" if site else None
-
-
-def links(sync: Sync | None, environ: Mapping[str, str]) -> Links:
-    found = {side: resolve(sync, side, environ).connection for side in Side} if sync else {}
-    return Links({side: each.site_url for side, each in found.items() if each})
 
 
 def failed(memories: Iterable[Memory]) -> list[Failed]:
@@ -121,23 +100,6 @@ def done(cycle: PastCycle) -> str:
     if count := cycle.counts.get("left", 0):
         said.append(f"{count:,} left for the next")
     return ", ".join(said) or ("" if cycle.error else "nothing to do")
-
-
-def configuration(sync: Sync) -> str:
-    """Return what a sync runs by as JSON. A token is not in it, but where it comes from is."""
-
-    def readable(value: object) -> object:
-        if isinstance(value, SecretStr):
-            secret = value.get_secret_value()
-            return secret if is_reference(secret) else "(not shown)"
-        if isinstance(value, Mapping):
-            return {key: readable(each) for key, each in value.items()}
-        if isinstance(value, list | tuple):
-            return [readable(each) for each in value]
-        return value
-
-    said = sync.model_dump(by_alias=True, exclude_none=True)
-    return json.dumps(readable(said), indent=2, ensure_ascii=False)
 
 
 def _changes(number: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from health_monitor.page.words import program_level, program_words
+from health_monitor.page.words import program_level
 from health_monitor.picture import Picture, SyncView
 from sync_model.judgement import Condition, Level, spell
 
@@ -63,7 +63,7 @@ class Banner:
 def summary(picture: Picture | None) -> Summary:
     if picture is None:
         return Summary("The monitor has not looked at the group yet", "no look yet", UNKNOWN)
-    if picture.trouble:
+    if picture.silence:
         return Summary("How the syncs are is not known", "not known", Level.ERROR)
     if not picture.syncs:
         return Summary("There is no sync here yet", "no syncs", UNKNOWN)
@@ -87,11 +87,13 @@ def _of_peaceful(picture: Picture) -> Summary:
     every, in_step = len(picture.syncs), conditions.pop(Condition.OK, 0)
     if in_step == every:
         lead = "The one sync is in step" if every == 1 else f"All {every} syncs are in step"
-        return Summary(lead, "all in step", Level.OK)
-    rest = ", ".join(f"{number} {_agreeing('are', number)} {condition}" for condition, number in conditions.items())
-    lead = f"{in_step} of {_count(every)} {_agreeing('are', in_step)} in step; {rest}" if in_step else rest
+    else:
+        rest = ", ".join(f"{number} {_agreeing('are', number)} {condition}" for condition, number in conditions.items())
+        lead = f"{in_step or 'None'} of {_count(every)} {_agreeing('are', in_step or 1)} in step: {rest}"
+    if picture.trouble:
+        return Summary(f"{lead}, but the group needs you", "the group needs you", Level.ERROR)
     level = Level.OK if in_step or Condition.STARTING in conditions else Level.OFF
-    return Summary(f"{lead[0].upper()}{lead[1:]}", f"{in_step} in step", level)
+    return Summary(lead, "all in step" if in_step == every else f"{in_step} in step", level)
 
 
 def _tally(picture: Picture) -> list[Count]:
@@ -103,21 +105,20 @@ def _tally(picture: Picture) -> list[Count]:
     ]
 
 
-def banners(picture: Picture | None, now: datetime, old_after: float) -> list[Banner]:
-    """Return what is to be said of the group above its syncs."""
+def banners(picture: Picture | None, now: datetime, old_after: float, *, of_one: bool = False) -> list[Banner]:
+    """Return what is to be said of the group above its syncs, or above one of them."""
     if picture is None:
         return []
     found = []
     if (seconds := (now - picture.taken).total_seconds()) > old_after:
         text = f"What you see is {spell(seconds)} old: since then the monitor has not been able to look at the group."
         found.append(Banner(text, Level.ERROR, "jira-sync logs health-monitor"))
-    if picture.trouble:
-        text = f"{picture.trouble[0].upper()}{picture.trouble[1:]}. What stands below is what the syncs last said."
-        found.append(Banner(text, Level.ERROR, "jira-sync start"))
-    for each in picture.programs:
-        if program_level(each) == Level.ERROR:
-            text = f"{each.name}, a program that all syncs share, has {program_words(each)}: {each.description}"
-            found.append(Banner(text, Level.ERROR, f"jira-sync logs {each.name}"))
+    if picture.trouble and not (of_one and not picture.silence):
+        failed = next((each.name for each in picture.programs if program_level(each) == Level.ERROR), None)
+        advice = "jira-sync start" if picture.silence else f"jira-sync logs {failed}" if failed else ""
+        beside = " What stands here is what the syncs said last." if picture.silence and picture.syncs else ""
+        text = f"{picture.trouble}.{beside}"
+        found.append(Banner(text, Level.ERROR, advice))
     return found
 
 

@@ -5,7 +5,6 @@
   const main = document.querySelector("main");
   const stale = document.getElementById("stale");
   const pulse = document.getElementById("pulse");
-  const title = document.title;
   const SLOWEST = 60; // seconds between two attempts while nobody answers
   const GRACE = 2; // seconds for the first answer after the page has come into view again
   const OLD_AFTER = 4; // times the pace
@@ -35,13 +34,18 @@
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
   function words(time) {
-    const at = Date.parse(time.dateTime) / 1000, left = at - now();
-    if (time.dataset.how === "clock") {
-      const isToday = new Date(at * 1000).toDateString() === new Date(now() * 1000).toDateString();
-      return (isToday ? "" : day.format(at * 1000) + ", ") + clock.format(at * 1000);
-    }
+    const at = Date.parse(time.dateTime) / 1000, how = time.dataset.how;
+    if (how === "clock") return onClock(at);
+    return how === "both" ? `${onClock(at)}, ${fromNow(at, how)}` : fromNow(at, how);
+  }
+  function onClock(at) {
+    const isToday = new Date(at * 1000).toDateString() === new Date(now() * 1000).toDateString();
+    return (isToday ? "" : day.format(at * 1000) + ", ") + clock.format(at * 1000);
+  }
+  function fromNow(at, how) {
+    const left = at - now();
     if (left > 0.5) return `in ${spell(left)}`;
-    return time.dataset.how === "in" ? "due" : left > -1 ? "just now" : `${spell(-left)} ago`;
+    return how === "in" ? "due" : left > -1 ? "just now" : `${spell(-left)} ago`;
   }
 
   function tellTimes() {
@@ -136,7 +140,8 @@
     tellTimes();
     const age = now() - taken;
     const isOld = age > OLD_AFTER * pace && seconds() - shownSince > GRACE;
-    const why = failures ? "the monitor does not answer" : "the monitor has not looked at the group since";
+    const isUnheard = failures > 0 || seconds() - heard > OLD_AFTER * pace;
+    const why = isUnheard ? "the monitor does not answer" : "the monitor has not looked at the group since";
     if (isOld) {
       const said = `What you see is ${spell(age)} old: ${why}.`;
       if (stale.firstChild?.data !== said) stale.replaceChildren(said);
@@ -145,8 +150,8 @@
     document.body.classList.toggle("is-old", isOld);
     document.title = isOld ? `OLD · ${wanted}` : wanted;
     pulse.hidden = false;
-    pulse.classList.toggle("late", isOld || failures > 0);
-    pulse.textContent = failures ? "no answer, trying again" : `live, ${spell(age)} ago`;
+    pulse.classList.toggle("late", isOld || isUnheard);
+    pulse.textContent = isUnheard ? "no answer, trying again" : isOld ? "not live" : `live, ${spell(age)} ago`;
   }
 
   if (!main.dataset.taken) return;
