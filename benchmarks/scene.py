@@ -11,7 +11,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,13 +73,17 @@ class Scene:
         self.settings = from_environ(self.environ)
         self._programs: dict[str, str] = {}
         self._said: dict[str, dict[str, Any]] = {}
+        self._silent: set[str] = set()
         self._supervisord: subprocess.Popen[bytes] | None = None
 
     # Setting it
 
     def sync(self, name: str, program: str | None = "running", **says: Any) -> None:
-        """Add a sync whose process is like `program` and whose worker `says` something else than that all is well."""
-        definition = says.pop("definition", {})
+        """Add a sync whose process is like `program` and whose worker `says` something else than that all is well.
+
+        `definition` is what its file says differently; with `is_silent` its worker has said nothing at all.
+        """
+        definition, is_silent = says.pop("definition", {}), says.pop("is_silent", False)
         key = "".join(part[:3] for part in name.upper().split("-"))
         keys = {"userProjectKey": f"U{key}"[:10], "devProjectKey": f"D{key}"[:10]}
         said = {"name": name, "databaseName": self.database(name), "jira": JIRA, **keys, "rules": [RULE], **definition}
@@ -86,6 +91,8 @@ class Scene:
         if program:
             self._programs[name] = program
         self._said[name] = says
+        if is_silent:
+            self._silent.add(name)
 
     def program(self, name: str, program: str = "running") -> None:
         """Add a program of the group that is no sync."""
@@ -104,9 +111,7 @@ class Scene:
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self.settings.conf)]
         self._supervisord = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._wait()
-        for name, says in self._said.items():
-            if says.get("silent"):
-                continue
+        for name in self._said.keys() - self._silent:
             self.beat(name)
 
     def beat(self, name: str, **says: Any) -> None:
@@ -179,10 +184,23 @@ class Scene:
         for cycle in cycles:
             journal.record_cycle(cycle)
         if failing:
-            lease = Lease(self._client, self.database(name), self.run_dir, lambda: None)
-            lease.hold()
-            store.MongoStore(self._client, self.database(name), name, lease).save(failing)
-            lease.release()
+            with self._as_worker(name) as mine:
+                mine.save(failing)
+
+    def asked(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
+        """Return what people have asked the worker of `name` for, and take note of it as the worker would."""
+        with self._as_worker(name) as mine:
+            requests = mine.requests()
+            for request in requests:
+                mine.answer(request)
+        return [(request.kind, request.issues) for request in requests]
+
+    @contextmanager
+    def _as_worker(self, name: str) -> Iterator[store.MongoStore]:
+        lease = Lease(self._client, self.database(name), self.run_dir, lambda: None)
+        lease.hold()
+        yield store.MongoStore(self._client, self.database(name), name, lease)
+        lease.release()
 
     def close(self) -> None:
         if self._supervisord:
