@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from sync_model.definition import MINUTES_PER_WEEK, Sync
+from sync_model.definition import Sync
 from sync_model.loading import load_file
+from sync_model.values import MINUTES_PER_WEEK
 from sync_worker import logs, operator, store
 from sync_worker.bell import Bell
 from sync_worker.parts import DEFAULT_DATABASE_URL, Parts, join
