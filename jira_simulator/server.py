@@ -62,6 +62,8 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
     """Find out who calls which site, let happen what is to befall the call, and keep a record of it."""
     hosts: dict[str, Hosted] = request.app[HOSTED]
     hosted = hosts.get(request.path.split("/")[1])
+    if hosted is None and "/rest/" in request.path:
+        raise web.HTTPNotFound
     if hosted is None or "/browse/" in request.path:
         return await handler(request)
     user, is_wrong = who(hosted.site, request.headers.get("Authorization"))

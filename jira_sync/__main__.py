@@ -14,7 +14,7 @@ import typer
 
 from generator.settings import Unusable
 from generator.supervisor_rpc import NoAnswer, NotRunning
-from jira_sync import group, schema
+from jira_sync import doctor, group, init, schema
 from jira_sync.terminal import complain
 from sync_worker.errors import Displaced, SyncError
 
@@ -30,6 +30,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 group.add_to(app)
+init.add_to(app)
+doctor.add_to(app)
 schema.add_to(app)
 
 

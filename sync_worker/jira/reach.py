@@ -105,7 +105,7 @@ def obstacle_of(error: httpx.HTTPError, url: httpx.URL, proxy: str | None = None
             return _certificate(cause, url)
         if isinstance(cause, ssl.SSLError):
             advice = "is it http instead of https, or another port?"
-            return Obstacle(f"{there} does not speak TLS ({cause.reason or cause})", advice)
+            return Obstacle(f"{there} does not speak TLS ({cause})", advice)
         if isinstance(cause, ConnectionRefusedError):
             return Obstacle(f"{there} refuses the connection: nothing listens there", f"is Jira down? {behind}")
     if isinstance(error, httpx.ProxyError):
