@@ -18,8 +18,9 @@ from jira_sync.interview import Interview, Misfit
 from sync_model.connection import Connection
 from sync_model.values import url_fault
 from sync_worker.errors import Refused
-from sync_worker.jira.reach import Obstacle, Server, patient_client, reach
-from sync_worker.jira.survey import Project, Survey
+from sync_worker.jira.reach import Obstacle, patient_client, reach
+from sync_worker.jira.survey import Survey
+from sync_worker.site import Project, Server
 
 TRIES = 3
 MOST_SHOWN = 20

@@ -26,7 +26,7 @@ from jira_sync.terminal import complain
 from sync_model.definition import Sync, fold
 from sync_model.loading import claims_of, config_paths, load_file
 from sync_model.schema import FILE, json_schema
-from sync_worker.jira.survey import Project, Status
+from sync_worker.site import Project, Status
 
 PANEL = "Setting up"
 READABLE = 0o644

@@ -8,7 +8,7 @@ from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_worker.drafting import choose_type
 from sync_worker.edges import IssueType
 from sync_worker.errors import Rejected
-from sync_worker.jira.survey import Field
+from sync_worker.site import Field
 
 ALWAYS_FILLED = frozenset({"project", "issuetype", "summary"})
 OFTEN_FILLED = frozenset({"description", "labels", "priority"})

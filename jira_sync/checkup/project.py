@@ -13,7 +13,8 @@ from sync_model.definition import Side, Sync
 from sync_worker import needs
 from sync_worker.errors import SyncError
 from sync_worker.jira.client import PERMISSIONS
-from sync_worker.jira.survey import Project, Survey, Workflows
+from sync_worker.jira.survey import Survey
+from sync_worker.site import Project, Workflows
 
 WORDS = {needs.BROWSE: "see issues", **PERMISSIONS}
 MEGABYTE = 1024 * 1024

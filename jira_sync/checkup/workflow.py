@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.definition import fold
-from sync_worker.jira.survey import Sample, Status, Workflows
 from sync_worker.needs import FALLBACK, ON_DELETE, Named
+from sync_worker.site import Sample, Status, Workflows
 
 FIELDS = frozenset({FALLBACK, ON_DELETE})
 

@@ -19,21 +19,11 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from sync_worker.jira.transport import HEADERS, new_http_client
+from sync_worker.site import Server
 
 SECONDS_TO_CONNECT = 5.0
 SECONDS_TO_ANSWER = 10.0
 SERVER_INFO = "/rest/api/2/serverInfo"
-
-
-@dataclass(frozen=True)
-class Server:
-    """What a site says it is."""
-
-    is_cloud: bool
-    version: str
-
-    def __str__(self) -> str:
-        return f"Jira {'Cloud' if self.is_cloud else 'Data Center'} {self.version}".strip()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -16,9 +15,10 @@ from sync_model.connection import Connection
 from sync_model.definition import fold
 from sync_worker.edges import IssueType
 from sync_worker.errors import Rejected, Unavailable
-from sync_worker.jira.reach import SERVER_INFO, Server, patient_client, server_of
+from sync_worker.jira.reach import SERVER_INFO, patient_client, server_of
 from sync_worker.jira.transport import Limits, NoLimits, Transport
 from sync_worker.side_by_side import side_by_side
+from sync_worker.site import Field, Profile, Project, Sample, Server, Status, Way, Workflows
 
 API = "/rest/api/2"
 PAGE = 100
@@ -31,68 +31,6 @@ SAMPLES = 3
 AT_ONCE = 4
 LONGEST_WAIT = 10.0
 """Seconds that a question waits for the site's limits."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Who we are on a site."""
-
-    name: str
-    email: str | None
-    time_zone: str | None
-
-
-@dataclass(frozen=True)
-class Project:
-    id: str
-    key: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Status:
-    """`category` is `new`, `indeterminate` or `done`; `types` are the issue types whose workflow has it."""
-
-    id: str
-    name: str
-    category: str
-    types: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Workflows:
-    """The issue types of a project and the statuses of their workflows, in Jira's order."""
-
-    types: tuple[IssueType, ...]
-    statuses: tuple[Status, ...]
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of a create screen. `is_demanded`: Jira creates no issue without it."""
-
-    id: str
-    name: str
-    is_demanded: bool
-
-
-@dataclass(frozen=True)
-class Way:
-    """A transition that is open to our account. `demands` are the fields without which Jira refuses it."""
-
-    name: str
-    to: str
-    demands: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Sample:
-    """An issue, and the ways that lead on from where it is."""
-
-    key: str
-    issue_type: str
-    status: str
-    ways: tuple[Way, ...]
 
 
 class Survey:

@@ -7,8 +7,8 @@ import pytest
 from jira_sync.checkup import creation, site, workflow
 from jira_sync.checkup.finding import Level, listed
 from sync_worker.edges import IssueType
-from sync_worker.jira.survey import Field, Sample, Way
 from sync_worker.needs import Named
+from sync_worker.site import Field, Sample, Way
 
 BUG = IssueType("1", "Bug", is_subtask=False)
 DONE = Named("Done", ("finish",))
