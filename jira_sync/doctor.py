@@ -30,7 +30,7 @@ from sync_worker.side_by_side import side_by_side
 
 PANEL = "Setting up"
 SITES_AT_ONCE = 16
-SYNCS_AT_ONCE = 4
+SYNCS_AT_ONCE = 8
 MARKS = {Level.PASSED: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.FAILED: ("✗", "red bold")}
 NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 SILENT: FilteringBoundLogger = structlog.wrap_logger(
@@ -101,7 +101,7 @@ def _database(here: Place) -> tuple[database.Client | None, list[Finding]]:
         client = store.connect(here.environ.get("DATABASE_URL") or DEFAULT_DATABASE_URL, "doctor")
     except ValueError as error:
         return None, [failed(str(error), "write it like mongodb://user:password@host:27017")]
-    findings, answers = database.server(client)
+    findings, answers = database.server(client, embedded=here.settings.embedded)
     if answers:
         return client, findings
     client.close()
@@ -125,7 +125,7 @@ def _shared_limits(client: database.Client, connections: Mapping[Connection, tup
 def _connections(here: Place, found: Sequence[Subject]) -> dict[Connection, tuple[float | None, str]]:
     """Return all accounts on all sites, each with its calls per second and where its token is."""
     return {
-        connection: (each.sync.account(side).calls_per_second, token_from(each.sync, side))
+        connection: (each.sync.account(side).calls_per_second, token_from(here, each.sync, side))
         for each in found
         if each.sync
         for side in Side

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from generator.files import write_if_changed
 from generator.settings import Unusable, from_environ
 from jira_sync.access import Access, Flags, choose_project, gain
+from jira_sync.checkup import creation
 from jira_sync.checkup.finding import listed
 from jira_sync.interview import Interview, Misfit, is_terminal
 from jira_sync.proposal import Proposal, propose, take_on_status
@@ -26,7 +27,7 @@ from jira_sync.terminal import complain
 from sync_model.definition import Sync, fold
 from sync_model.loading import claims_of, config_paths, load_file
 from sync_model.schema import FILE, json_schema
-from sync_worker.site import Project, Status
+from sync_worker.site import Project, Workflows
 
 PANEL = "Setting up"
 READABLE = 0o644
@@ -72,6 +73,7 @@ def init(
     interview = Interview(asks=is_terminal() and not yes)
     interview.demand([("--site", site), ("--user-project", user_project), ("--dev-project", dev_project)])
     folder = from_environ(os.environ).config_dir
+    _check_writable(output.parent if output else folder)
     _check_free(output, force=force)
     pair = _read_sites(
         interview,
@@ -88,11 +90,13 @@ def init(
 
     default = f"{pair.user_project.key}-{pair.dev_project.key}".lower()
     chosen, path = _named(interview, name, default, path_for)
-    proposals = propose(pair.user_project.key, pair.dev_project.key, pair.user_statuses, pair.dev_statuses, status)
+    there = pair.user_workflows.statuses, pair.dev_workflows.statuses
+    proposals = propose(pair.user_project.key, pair.dev_project.key, *there, status)
     data = _definition(chosen, pair, proposals)
     _check_claims(Sync.model_validate(data), folder, path)
-    _show(interview, proposals)
+    _show(interview, pair, proposals)
     if not interview.agrees(f"Write {path}?"):
+        interview.say("nothing was written")
         raise typer.Abort
     _write(path, data)
     return _tell(chosen, path, pair, len(proposals))
@@ -106,8 +110,8 @@ class Pair:
     dev: Access
     user_project: Project
     dev_project: Project
-    user_statuses: tuple[Status, ...]
-    dev_statuses: tuple[Status, ...]
+    user_workflows: Workflows
+    dev_workflows: Workflows
 
 
 def _read_sites(interview: Interview, flags: Flags, dev_flags: Flags, keys: tuple[str | None, str | None]) -> Pair:
@@ -130,13 +134,13 @@ def _read_sites(interview: Interview, flags: Flags, dev_flags: Flags, keys: tupl
             dev,
             user_project,
             dev_project,
-            user.survey.workflows(user_project).statuses,
-            dev.survey.workflows(dev_project).statuses,
+            user.survey.workflows(user_project),
+            dev.survey.workflows(dev_project),
         )
 
 
 def _taken_on(interview: Interview, given: str | None, pair: Pair) -> str:
-    names = [each.name for each in pair.user_statuses]
+    names = [each.name for each in pair.user_workflows.statuses]
 
     def understand(text: str) -> str:
         found = next((name for name in names if fold(name) == fold(text)), None)
@@ -147,7 +151,7 @@ def _taken_on(interview: Interview, given: str | None, pair: Pair) -> str:
     if given is None:
         interview.say(f"  {pair.user_project.key} has {listed(names)}")
     question = "Which of these means that the developers shall take an issue on"
-    return interview.ask("--take-on", given, question, understand, default=take_on_status(pair.user_statuses))
+    return interview.ask("--take-on", given, question, understand, default=take_on_status(pair.user_workflows.statuses))
 
 
 def _named(interview: Interview, given: str | None, default: str, path_for: Callable[[str], Path]) -> tuple[str, Path]:
@@ -180,6 +184,13 @@ def _definition(name: str, pair: Pair, proposals: Sequence[Proposal]) -> dict[st
     }
 
 
+def _check_writable(folder: Path) -> None:
+    """See before anything is asked that a file can be written there; in the container it is not meant to be."""
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise Unusable(f"{folder} cannot be written to from here; --output names another place")
+
+
 def _check_free(path: Path | None, *, force: bool) -> None:
     if path and path.exists() and not force:
         raise Unusable(f"{path} is there already; --force replaces it, --name or --output writes another one")
@@ -195,12 +206,15 @@ def _check_claims(sync: Sync, folder: Path, path: Path) -> None:
             raise Unusable(f"{other.path.name} {what}: neither would run; nothing was written")
 
 
-def _show(interview: Interview, proposals: Sequence[Proposal]) -> None:
+def _show(interview: Interview, pair: Pair, proposals: Sequence[Proposal]) -> None:
     interview.say("\nThese rules fit the statuses that are there:\n")
     width = max(len(each.when) for each in proposals)
     for each in proposals:
         interview.say(f"  {each.when:<{width}}  →  {each.then}")
-    interview.say("\nIssues that are there already are only noted; what changes from the first cycle on counts.\n")
+    sources = [each.name for each in pair.user_workflows.types]
+    _, types = creation.choose(pair.dev_project.key, [None], pair.dev_workflows.types, sources)
+    interview.say("\n" + "\n".join(each.says for each in types))
+    interview.say("Issues that are there already are only noted; what changes from the first cycle on counts.\n")
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

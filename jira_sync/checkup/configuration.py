@@ -14,6 +14,8 @@ from sync_model.definition import Side, Sync
 from sync_model.loading import Loaded, Problem, SyncFile, load_file, load_folder
 from sync_model.values import is_reference
 
+RESTART = "jira-sync stop and jira-sync start"
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -47,13 +49,15 @@ def subjects(here: Place, name: str | None) -> list[Subject]:
     return [Subject(name, removed.sync, (note, *_secrets(here, removed.sync)), is_expected_to_run=True)]
 
 
-def token_from(sync: Sync, side: Side) -> str:
-    """Return where the file says that a side's token is. Never the token."""
+def token_from(here: Place, sync: Sync, side: Side) -> str:
+    """Return where a side's token is, and when a new one is noticed. Never the token."""
     token = sync.account(side).api_token
-    if token is None:
-        return f"{DEFAULTS['apiToken']} or JIRA_API_TOKEN_FILE"
-    text = token.get_secret_value()
-    return text if is_reference(text) else "the file itself"
+    text = token.get_secret_value() if token else f"{DEFAULTS['apiToken']} or JIRA_API_TOKEN_FILE"
+    if token and not is_reference(text):
+        return "the sync's own file: jira-sync apply"
+    if text.startswith("${file:"):
+        return f"{text}, and looked up again without a restart"
+    return f"{text}, as the group was started: {RESTART}" if here.is_running else text
 
 
 def _of_file(here: Place, loaded: Loaded, file: SyncFile, wanted: str | None) -> Subject:
@@ -122,5 +126,5 @@ def _how_to_set(here: Place, fault: Fault) -> str:
     if "environment variable" not in fault.message:
         return "put it right; it is looked up again without a restart"
     if here.is_running:
-        return "a group that runs keeps its environment: set it, then jira-sync stop and jira-sync start"
+        return f"a group that runs keeps its environment: set it, then {RESTART}"
     return "set it where the group is started: export it, or write it into .env for the container"

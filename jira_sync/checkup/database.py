@@ -24,15 +24,15 @@ NOT_AUTHENTICATED = 18
 NOT_AUTHORISED = 13
 
 
-def server(client: Client) -> tuple[list[Finding], bool]:
-    """Return what there is to say of the server, and whether it answers."""
+def server(client: Client, *, embedded: bool) -> tuple[list[Finding], bool]:
+    """Return what there is to say of the server, and whether it answers; `embedded`: it is one of the group's own."""
     began = time.monotonic()
     try:
         version = client.server_info()["version"]
         seconds = time.monotonic() - began
         told = client.admin.command("hello")
     except PyMongoError as error:
-        return [_failure(error)], False
+        return [_failure(error, embedded=embedded)], False
     members = told.get("hosts") or [f"{host}:{port}" for host, port in client.nodes]
     kind = f"replica set {told['setName']} of {listed(members)}" if "setName" in told else listed(members)
     return [passed(f"{kind} answers in {seconds * 1000:.0f} ms: MongoDB {version}")], True
@@ -54,7 +54,7 @@ def of_sync(client: Client, sync: Sync, *, is_expected_to_run: bool) -> Iterator
         process, since = writer
         yield passed(f"process {process.pid} on {process.host} runs this sync since {since:%Y-%m-%d %H:%M} UTC")
     elif is_expected_to_run:
-        yield warning("no worker holds this sync, although it should run", f"jira-sync status says why: {sync.name}")
+        yield warning("no worker holds this sync, although it should run", "jira-sync status says why")
     else:
         yield passed("no worker runs this sync")
 
@@ -77,7 +77,7 @@ def _writes(client: Client, name: str) -> Finding | None:
     return None
 
 
-def _failure(error: PyMongoError, database: str = "") -> Finding:
+def _failure(error: PyMongoError, database: str = "", *, embedded: bool = False) -> Finding:
     """Return what the driver's error means. Never repeats the address, which may hold a password."""
     code = error.code if isinstance(error, OperationFailure) else None
     if code == NOT_AUTHENTICATED:
@@ -87,5 +87,7 @@ def _failure(error: PyMongoError, database: str = "") -> Finding:
     if code == NOT_AUTHORISED:
         says = f"our MongoDB user may not write to {database}" if database else "our MongoDB user may not ask that"
         return failed(says, f"grant it the role readWrite on {database or 'the databases of all syncs'}")
-    advice = "is it running, and is DATABASE_URL right? Nothing is lost meanwhile: workers wait for it"
-    return failed(str(lease.unavailable(error)), advice)
+    look = (
+        "supervisorctl start mongodb; its log says why it ended." if embedded else "does it run? Is DATABASE_URL right?"
+    )
+    return failed(str(lease.unavailable(error)), f"{look} Nothing is lost meanwhile: workers wait for it")

@@ -62,8 +62,8 @@ def _unknown(error: SyncError, connection: Connection, token_from: str) -> Findi
     why = str(error).removeprefix(f"GET {API}/myself: ")
     if "captcha" in why:
         return failed(why, f"sign in at {connection.site_url} in a browser as this account, once")
-    who = f"the e-mail {connection.email} and its token" if connection.email else "the token"
-    return failed(why, f"{who} must be valid and belong together; the token is read from {token_from}")
+    what = f"the token of {connection.email}" if connection.email else "the personal access token"
+    return failed(why, f"{what} is wrong or has expired; make a new one. It is read from {token_from}")
 
 
 def _known(survey: Survey, reached: Reached, budget: float | None) -> Iterator[Finding]:

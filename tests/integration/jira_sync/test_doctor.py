@@ -258,8 +258,8 @@ def test_an_unknown_sync_and_an_empty_folder_are_one_line_each(clinic):
     # fault          says                                                   advice
     ("fault", "says", "advice"),
     [
-        ("unauthorized", "does not accept our credentials", "the e-mail sync@example.com and its token must be valid"),
-        ("anonymous", "does not accept our credentials", "the token is read from ${SYNC_TOKEN}"),
+        ("unauthorized", "does not accept our credentials", "the token of sync@example.com is wrong or has expired"),
+        ("anonymous", "does not accept our credentials", "It is read from ${SYNC_TOKEN}"),
         ("captcha", "must sign in on the site and solve its captcha", "sign in at http://127.0.0.1:"),
         ("html_login", "it answers, but not as Jira does (text/html)", "a login page"),
         ("redirect", "it redirects to https://new.example/jira", "if https://new.example/jira is your Jira"),
@@ -297,10 +297,12 @@ def test_a_site_that_hangs_keeps_no_other_waiting(clinic, wait_until):
     clinic.control.fault("one", "hang", path="/serverInfo$")
     looking = threading.Thread(target=main, args=(["doctor", "--json"],))
     looking.start()
-    wait_until(lambda: clinic.control.calls("two"), "a call to the other site")
-    assert clinic.control.calls("one") == []
-    clinic.control.heal("one")
-    looking.join()
+    try:
+        wait_until(lambda: clinic.control.calls("two"), "a call to the other site")
+        assert clinic.control.calls("one") == []
+    finally:
+        clinic.control.heal("one")
+        looking.join()
     assert clinic.control.calls("one")
 
 

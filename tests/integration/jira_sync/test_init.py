@@ -149,6 +149,16 @@ def test_a_file_that_is_there_is_not_replaced_unless_told_to(desk, tmp_path):
     assert json.loads(output.read_text())["name"] == "sup-dev"
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_of_before_anything_is_asked(desk, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CONFIG_DIR", str(tmp_path / "file" / "configs"))
+    code, _, err = desk.run(*desk.options())
+    assert (code, err) == (
+        1, f"error: {tmp_path}/file/configs cannot be written to from here; --output names another place\n"
+    )  # fmt: skip
+    assert desk.simulator.control.calls("one") == []
+
+
 def test_what_another_file_claims_is_not_claimed_again(desk):
     assert desk.run(*desk.options())[0] == 0
     code, _, err = desk.run(*desk.options(name="again"))
@@ -264,6 +274,7 @@ def test_a_conversation_makes_a_sync_and_asks_again_where_an_answer_does_not_do(
     assert talk.end() == 0, talk.said
     assert TOKEN not in talk.said
     assert "  export SYNC_TOKEN=…" in talk.said
+    assert "DEV has the types of new issues: Task or Sub-task becomes Task, Bug becomes Bug" in talk.said
     monkeypatch.setenv("SYNC_TOKEN", TOKEN)
     assert desk.written("ours")["jira"]["apiToken"] == "${SYNC_TOKEN}"
 
@@ -274,4 +285,5 @@ def test_a_conversation_that_somebody_breaks_off_writes_nothing(desk, converse):
     talk.answer("Name of the sync [sup-dev]", "")
     talk.answer("sup-dev.json? [Y/n]", "n")
     assert talk.end() == 130
+    assert "nothing was written" in talk.said
     assert not desk.configs.exists()
