@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from jira_sync import failures, group, logs, status, steer, watch
+from jira_sync import doctor, failures, group, init, logs, schema, status, steer, watch
 from jira_sync.terminal import complain, for_people
 
 MISUNDERSTOOD: type[Any] = typer.BadParameter.__mro__[2]
@@ -33,6 +33,9 @@ status.add_to(app)
 logs.add_to(app)
 steer.add_to(app)
 failures.add_to(app)
+init.add_to(app)
+doctor.add_to(app)
+schema.add_to(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
