@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -39,7 +39,7 @@ from sync_worker.edges import Backlog, Waiting
 from sync_worker.errors import Refused, Rejected
 from sync_worker.journal import Journal
 from sync_worker.lease import Lease, unavailable
-from sync_worker.memory import Entry, Failing, Memory, Pair, Progress, Request
+from sync_worker.memory import LONG_AGO, Entry, Failing, Memory, Pair, Progress, Request
 
 FORMAT = 1
 PROGRESS = "sync"
@@ -49,7 +49,6 @@ CONNECTIONS = 3
 DUPLICATE_KEY = 11000
 ID_OF = {Side.USER: "_id", Side.DEV: "dev_id"}
 """Where a side's issue is named in a pair: both are indexed."""
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _memory = TypeAdapter(Memory)
 _pair = TypeAdapter(Pair)
