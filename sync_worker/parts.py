@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
 from pymongo import MongoClient
-from structlog.typing import FilteringBoundLogger
 
 from sync_model.connection import Connection, resolve, site_of
 from sync_model.definition import Side, Sync
@@ -95,13 +95,13 @@ def join(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
 
 @contextmanager
 def looking(
-    file: SyncFile, client: MongoClient[dict[str, Any]], environ: Mapping[str, str], log: FilteringBoundLogger
+    file: SyncFile, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]
 ) -> Iterator[tuple[Mapping[Side, JiraClient], store.MongoStore]]:
     """Give what one sync's worker would see, for who only looks: nothing can be changed by it on either site.
 
-    The store belongs to nobody who holds the lease, so that it refuses to write, too.
+    The store belongs to nobody who holds the lease, so that it refuses to write, too. Nothing is logged.
     """
-    sync = file.sync
+    sync, log = file.sync, structlog.wrap_logger(None, processors=[_drop])
 
     def limits_of(connection: Connection, budget: float | None) -> limits.Onlooker:
         return limits.Onlooker(client, site_of(connection.base_url), budget, log)
@@ -135,6 +135,10 @@ def _jiras(
     # One account on one site is one client: one check of who we are serves both sides.
     dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else jira(Side.DEV)
     return {Side.USER: user, Side.DEV: dev}
+
+
+def _drop(_logger: Any, _method: str, _event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    raise structlog.DropEvent
 
 
 def _check_pause(journal: Journal) -> None:

@@ -21,7 +21,7 @@ from sync_model.definition import Side, Sync
 from sync_worker.cycle import Cycle
 from sync_worker.edges import Jira, Read, Store
 from sync_worker.issue import Attachment, Created, Draft, Issue, Transition
-from sync_worker.ledger import FAILED, GIVEN_UP, SKIPPED
+from sync_worker.ledger import FAILED, FOUND, GIVEN_UP, SKIPPED, WORKER
 from sync_worker.memory import LONG_AGO, Cause, Entry, Memory
 from sync_worker.overlay import Overlay
 from sync_worker.rules import Move, actions_for
@@ -75,8 +75,12 @@ def rehearse(
 
 def _step(entry: Entry) -> Step:
     verdicts: dict[str, Verdict] = {SKIPPED: "nothing", FAILED: "cannot", GIVEN_UP: "give up"}
-    verdict = verdicts.get(entry.result, "do")
-    return Step(verdict, entry.what, entry.issue, entry.counterpart, entry.rule, entry.cause, entry.text)
+    verdict, text = verdicts.get(entry.result, "do"), entry.text
+    if entry.result == FOUND:
+        text = "found again"
+    elif entry.who != WORKER:
+        text = f"asked for by {entry.who}"
+    return Step(verdict, entry.what, entry.issue, entry.counterpart, entry.rule, entry.cause, text)
 
 
 def _settled(sync: Sync, overlay: Overlay, memory: Memory, cause: Cause) -> Step:

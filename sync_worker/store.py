@@ -294,6 +294,23 @@ class MongoStore:
             for pair in pairs:
                 self.save_pair(pair)
 
+    # For commands: these look through all there is
+
+    @_answered
+    def named(self, names: Collection[str]) -> list[Memory]:
+        """Return what is remembered of the issues with these keys or ids, on either side."""
+        wanted = {"$in": list(names)}
+        found, _ = _fitting(
+            ((each["_id"], each) for each in self._issues.find({"$or": [{"key": wanted}, {"id": wanted}]})), _to_memory
+        )
+        return list(found.values())
+
+    @_answered
+    def pairs_named(self, keys: Collection[str]) -> list[Pair]:
+        """Return the pairs of which an issue has one of these keys, as far as we know."""
+        wanted = {"$in": list(keys)}
+        return list(self._pairs_where({"$or": [{"user_key": wanted}, {"dev_key": wanted}]}))
+
     def record(self, entries: Sequence[Entry]) -> None:
         self.journal.record(entries)
 

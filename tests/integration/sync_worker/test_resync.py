@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from sync_worker.journal import Journal
@@ -195,3 +197,36 @@ class TestInterrupted:
         assert bench.comments(key) == [f"followed as {dev['key']}"]
         assert [len(issue["links"]) for issue in (dev, bench.issue(key))] == [1, 1]
         assert bench.failures() == []
+
+
+class TestCommand:
+    def test_it_waits_for_the_worker_and_says_what_became_of_each_issue(self, bench, command, front, wait_until):
+        key, counterpart = bench.pair()
+        bench.user.attach(key, "log.txt", b"log")
+        untouched = bench.user.create("SUP", "Not yet")
+        bench.cycle()
+        bench.stop()
+        ran = front("resync", "sync-ab", key)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err == "error: noted, but not done: no worker runs sync-ab now; it is done once one does\n"
+        command.start()
+        wait_until(lambda: bench.database["requests"].count_documents({}) == 0, "what was noted to be done")
+        old = bench.issue(key)["key"]
+        moved = bench.control.move("one", key, "OTHER")
+        ran = front("resync", "sync-ab", old, counterpart.lower(), f"user:{bench.issue(untouched)['id']}")
+        assert (ran.code, ran.err) == (1, "")
+        assert ran.out.splitlines() == [
+            f"{old}: {counterpart}: link, copy log.txt",
+            f"{counterpart}: {moved}: all was as it should be",
+            f"{untouched}: nothing done: it has no counterpart, and no rule creates one for status Open",
+        ]
+        for name, said in {
+            "SUP-999": "SUP-999 is not there, or the account of sync-ab may not see it",
+            "4711": "4711 is no issue that sync-ab knows; say its key, or user:ID or dev:ID",
+        }.items():
+            ran = front("resync", "sync-ab", key, name)
+            assert (ran.code, ran.out, ran.err) == (1, "", f"error: {said}\n")
+        bench.database["control"].insert_one({"_id": "pause", "by": "ann", "at": datetime.now(UTC), "reason": ""})
+        ran = front("resync", "sync-ab", counterpart)
+        assert (ran.code, ran.out) == (1, "")
+        assert "noted, but not done: sync-ab is paused by ann at" in ran.err
