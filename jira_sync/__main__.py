@@ -14,7 +14,7 @@ import typer
 
 from generator.settings import Unusable
 from generator.supervisor_rpc import NoAnswer, NotRunning
-from jira_sync import backfill, group, history, plan, resync
+from jira_sync import backfill, backup, group, history, plan, resync
 from jira_sync.terminal import complain
 from sync_worker.errors import Displaced, SyncError
 
@@ -34,6 +34,7 @@ plan.add_to(app)
 resync.add_to(app)
 backfill.add_to(app)
 history.add_to(app)
+backup.add_to(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -46,6 +46,12 @@ def database(here: Place, name: str, *, is_needed: bool = False) -> Iterator[Mon
         yield stack.enter_context(client)
 
 
+def address_of(here: Place, client: MongoClient[dict[str, Any]]) -> str:
+    """Return the URL of the server that `client` speaks to, its credentials included."""
+    host, port = client.address or ("127.0.0.1", here.settings.mongodb_port)
+    return here.environ.get("DATABASE_URL") or f"mongodb://{host}:{port}"
+
+
 @contextmanager
 def _embedded(here: Place, *, is_needed: bool) -> Iterator[str]:
     """Start the group's own server on its data, on a port of its own, and stop it in the end."""

@@ -17,7 +17,7 @@ from sync_model.definition import Side, Sync
 from sync_worker.edges import Jira, Store
 from sync_worker.errors import Rejected, Unavailable
 from sync_worker.issue import Issue
-from sync_worker.ledger import FOUND, REQUEST_LIFETIME, WORKER, Ledger
+from sync_worker.ledger import CLOCK_GRAIN, FOUND, REQUEST_LIFETIME, WORKER, Ledger
 from sync_worker.memory import Entry, Mark, Memory, Pair, Progress
 from sync_worker.rules import Create, actions_for, observe
 from sync_worker.side_by_side import batches
@@ -120,12 +120,12 @@ class Recovery:
         restored = progress.restored
         if restored is None or restored.is_reunited:
             return progress
+        accounts = {side: self.jiras[side].account() for side in Side}
         if not restored.until:
-            restored = replace(restored, until={side: self.jiras[side].now() for side in Side})
+            restored = replace(restored, until={side: self.jiras[side].now() + CLOCK_GRAIN for side in Side})
             self.store.save_progress(replace(progress, restored=restored))
         for side in Side:
             self._wait_for_search(side, restored.until[side])
-        accounts = {side: self.jiras[side].account() for side in Side}
         ledger = Ledger(self.sync, self.jiras, self.store, accounts, self.log, restored=restored)
         for side in Side:
             Reunion(ledger, self.go_on).since(side, restored.earliest(side.other))
