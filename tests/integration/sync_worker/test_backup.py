@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ class TestThereAndBack:
         progress, (asked,) = after.pop("progress")[0], [each for each in after["actions"] if each["what"] == "restore"]
         after["actions"].remove(asked)
         assert after == {name: documents for name, documents in before.items() if name != "progress"}
-        assert progress["cursors"]["user"] == before["progress"][0]["cursors"]["user"] - restore.LOOK_BACK
+        assert progress["cursors"]["user"] == before["progress"][0]["cursors"]["user"] - timedelta(days=2)
         assert isinstance(bench.try_cycle(), Unavailable)
         bench.pass_time(LONG_ENOUGH)
         bench.cycle()
