@@ -9,7 +9,7 @@ from typing import TypeVar
 import typer
 
 from generator.settings import Unusable
-from jira_sync.terminal import out
+from jira_sync.terminal import out, printable
 
 T = TypeVar("T")
 Understand = Callable[[str], T]
@@ -66,7 +66,7 @@ class Interview:
     def say(self, text: str) -> None:
         """Tell a person something; a script that gave all the answers need not hear it."""
         if self.asks:
-            out.print(text, markup=False)
+            out.print(printable(text), markup=False)
 
 
 def is_terminal() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from jira_sync.terminal import print_json
-from sync_model.schema import json_schema
 
 PANEL = "Setting up"
 
@@ -21,6 +20,10 @@ def schema() -> int:
     configs/sync.schema.json holds a copy. In a file that begins with
     "$schema": "./sync.schema.json", VS Code and others complete keys, explain
     them, and mark what is wrong as you type.
+
+    Example: jira-sync schema > configs/sync.schema.json
     """
+    from sync_model.schema import json_schema
+
     print_json(json_schema())
     return 0

@@ -205,6 +205,16 @@ def test_a_person_reads_marks_and_advice_and_quiet_leaves_out_what_passed(clinic
     assert quiet.splitlines()[-1].endswith(" passed, 1 failed: sync-ab")
 
 
+def test_what_jira_says_can_do_nothing_to_a_terminal(clinic):
+    projects = [{"key": "EVIL", "name": "Red\x1b[31m alert", "workflow": "development"}]
+    clinic.control.add_site(name="more", users=USERS, projects=projects)
+    account = {"baseUrl": f"{clinic.url}/more", "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}"}
+    clinic.write(devJira=account, devProjectKey="EVIL")
+    _, out, _ = clinic.run()
+    assert "EVIL is there: Red\N{REPLACEMENT CHARACTER}[31m alert\n" in out
+    assert "\x1b" not in out
+
+
 # The file and its secrets
 
 
