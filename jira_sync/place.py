@@ -85,7 +85,7 @@ class Place:
         What is Unavailable while the connection is used is MongoDB.
         """
         from generator.settings import Unusable
-        from sync_worker.errors import Unavailable
+        from sync_worker.errors import NoDatabase
         from sync_worker.parts import DEFAULT_DATABASE_URL
         from sync_worker.store import connect
 
@@ -98,7 +98,7 @@ class Place:
         try:
             with client:
                 yield client
-        except Unavailable as error:
+        except NoDatabase as error:
             hint = "supervisorctl status mongodb" if self.settings.embedded else "DATABASE_URL says where it should be"
             raise Unusable(f"{error}; {hint}") from None
 

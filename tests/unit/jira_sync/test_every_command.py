@@ -34,6 +34,7 @@ SAID = {
 }
 OF_FILES = {NO_GROUP: None, UNKNOWN: None, NO_MONGODB: None}
 OF_A_GROUP = {UNKNOWN: None, BROKEN: START_ONE, NO_MONGODB: START_ONE, NO_FOLDER: START_ONE}
+ITS_OWN = {NO_GROUP: None}  # where none runs, it starts the embedded server for itself
 USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     # command: its arguments, and where it says something else than that; None where it is not concerned.
     # NAME is the sync that a situation is about.
@@ -50,6 +51,16 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "resume": (["NAME"], {}),
     "retry": (["NAME", "SUP-1"], {}),
     "dismiss": (["NAME", "--all"], {}),
+    "plan": (["NAME"], ITS_OWN),
+    "resync": (["NAME", "SUP-1"], ITS_OWN),
+    "backfill": (["NAME", "--since", "2026-01-01", "--yes"], {**ITS_OWN, NO_MONGODB: "no answer"}),  # Jira comes first
+    "history": (["NAME", "SUP-1"], ITS_OWN),
+    "backup": (["NAME", "sync-ab.backup"], ITS_OWN),
+    "restore": (["NAME", "sync-ab.backup"], {**ITS_OWN, NO_MONGODB: "No such file"}),  # the file comes first
+    # What is wrong with a sync is what the doctor answers, on standard output.
+    "doctor": (["NAME"], dict.fromkeys((NO_GROUP, BROKEN, NO_MONGODB))),
+    "init": ([], dict.fromkeys(SAID)),  # it needs nothing of this
+    "schema": ([], dict.fromkeys(SAID)),
 }
 CASES = [
     (command, situation, said)
