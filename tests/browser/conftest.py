@@ -65,7 +65,9 @@ class Browser:
 
     def text(self, css: str) -> str:
         """Return what a person reads there; nothing where there is no such thing."""
-        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", css)
+        script = "const it = document.querySelector(arguments[0]); return it?.checkVisibility() ? it.innerText : ''"
+        text: str = self.run(script, css)
+        return text
 
     def expect(self, css: str, text: str) -> None:
         """Wait until `text` is to be read there."""
