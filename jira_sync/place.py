@@ -82,8 +82,10 @@ class Place:
     def connect(self, name: str) -> Iterator[MongoClient[dict[str, Any]]]:
         """Connect to MongoDB on behalf of `name`. Raises Unusable, with what to do, when it is not there.
 
-        What is Unavailable while the connection is used is MongoDB.
+        What to do is added to what MongoDB itself says while the connection is used.
         """
+        from pymongo.errors import PyMongoError
+
         from generator.settings import Unusable
         from sync_worker.errors import Unavailable
         from sync_worker.parts import DEFAULT_DATABASE_URL
@@ -99,6 +101,8 @@ class Place:
             with client:
                 yield client
         except Unavailable as error:
+            if not isinstance(error.__cause__, PyMongoError):
+                raise  # it is Jira that does not answer
             hint = "supervisorctl status mongodb" if self.settings.embedded else "DATABASE_URL says where it should be"
             raise Unusable(f"{error}; {hint}") from None
 
