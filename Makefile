@@ -30,7 +30,8 @@ up: $(VENV)/.host ## start the syncs in configs/ on this machine
 apply: ## make the running syncs follow an edit in configs/
 	@$(BIN)/jira-sync apply
 
-status: $(VENV)/.host ## how the syncs are, worst first
+status: ## how the syncs are, worst first
+	@test -x $(BIN)/jira-sync || { echo "no group was ever started here; start one: make up" >&2; exit 1; }
 	@$(BIN)/jira-sync status
 
 down: ## stop everything that `make demo` and `make up` started
