@@ -82,7 +82,7 @@ class Place:
     def connect(self, name: str) -> Iterator[MongoClient[dict[str, Any]]]:
         """Connect to MongoDB on behalf of `name`. Raises Unusable, with what to do, when it is not there.
 
-        What is Unavailable while the connection is used is MongoDB.
+        So does MongoDB's being Unavailable while the connection is used.
         """
         from generator.settings import Unusable
         from sync_worker.errors import Unavailable
@@ -99,6 +99,8 @@ class Place:
             with client:
                 yield client
         except Unavailable as error:
+            if not str(error).startswith("MongoDB: "):
+                raise  # a command may ask Jira, too, while it is connected
             hint = "supervisorctl status mongodb" if self.settings.embedded else "DATABASE_URL says where it should be"
             raise Unusable(f"{error}; {hint}") from None
 

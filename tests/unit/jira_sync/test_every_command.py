@@ -50,6 +50,13 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "resume": (["NAME"], {}),
     "retry": (["NAME", "SUP-1"], {}),
     "dismiss": (["NAME", "--all"], {}),
+    # These start the group's own MongoDB for as long as they need it.
+    "plan": (["NAME"], {NO_GROUP: None}),
+    "resync": (["NAME", "SUP-1"], {NO_GROUP: None}),
+    "backfill": (["NAME", "--since", "2025-01-31"], {NO_GROUP: None, NO_MONGODB: None}),
+    "history": (["NAME", "SUP-1"], {NO_GROUP: None}),
+    "backup": (["NAME", "/dev/null/sync-ab"], {NO_GROUP: None}),
+    "restore": (["NAME", "/dev/null/sync-ab"], {NO_GROUP: None, NO_MONGODB: None}),
 }
 CASES = [
     (command, situation, said)
