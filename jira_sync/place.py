@@ -82,7 +82,7 @@ class Place:
     def connect(self, name: str) -> Iterator[MongoClient[dict[str, Any]]]:
         """Connect to MongoDB on behalf of `name`. Raises Unusable, with what to do, when it is not there.
 
-        What is Unavailable while the connection is used is MongoDB.
+        What to do is added to what MongoDB itself says while the connection is used.
         """
         from generator.settings import Unusable
         from sync_worker.errors import NoDatabase
