@@ -29,11 +29,12 @@ SAID = {
     NO_GROUP: START_ONE,
     UNKNOWN: "no sync is called sync-abc; did you mean sync-ab?",
     BROKEN: "sync-ab.json",
-    NO_MONGODB: "MongoDB: 127.0.0.1:1: [Errno 111] Connection refused; DATABASE_URL says where it should be",
+    NO_MONGODB: "127.0.0.1:1: [Errno 111] Connection refused; DATABASE_URL says where it should be",
     NO_FOLDER: "nowhere is not a folder",
 }
 OF_FILES = {NO_GROUP: None, UNKNOWN: None, NO_MONGODB: None}
 OF_A_GROUP = {UNKNOWN: None, BROKEN: START_ONE, NO_MONGODB: START_ONE, NO_FOLDER: START_ONE}
+ITS_OWN = {NO_GROUP: None}  # where none runs, it starts the embedded server for itself
 USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     # command: its arguments, and where it says something else than that; None where it is not concerned.
     # NAME is the sync that a situation is about.
@@ -50,19 +51,18 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "resume": (["NAME"], {}),
     "retry": (["NAME", "SUP-1"], {}),
     "dismiss": (["NAME", "--all"], {}),
-    "init": ([], dict.fromkeys(SAID)),
+    "plan": (["NAME"], ITS_OWN),
+    "resync": (["NAME", "SUP-1"], ITS_OWN),
+    "backfill": (["NAME", "--since", "2026-01-01", "--yes"], {**ITS_OWN, NO_MONGODB: "no answer"}),  # Jira comes first
+    "history": (["NAME", "SUP-1"], ITS_OWN),
+    "backup": (["NAME", "sync-ab.backup"], ITS_OWN),
+    "restore": (["NAME", "sync-ab.backup"], {**ITS_OWN, NO_MONGODB: "No such file"}),  # the file comes first
     "doctor": (["NAME"], {NO_GROUP: "jira-sync start", BROKEN: "rulez: is not", NO_MONGODB: "127.0.0.1:1"}),
+    "init": ([], dict.fromkeys(SAID)),  # it needs nothing of this
     "schema": ([], dict.fromkeys(SAID)),
-    # These run the group's own MongoDB where no group runs.
-    "plan": (["NAME"], {NO_GROUP: None}),
-    "resync": (["NAME", "SUP-1"], {NO_GROUP: None}),
-    "backfill": (["NAME", "--since", "2026-01-01", "--dry-run"], {NO_GROUP: None, NO_MONGODB: None}),
-    "history": (["NAME", "SUP-1"], {NO_GROUP: None}),
-    "backup": (["NAME", "FILE"], {NO_GROUP: None}),
-    "restore": (["NAME", "FILE"], {NO_GROUP: None, NO_MONGODB: "FILE: No such file or directory"}),
 }
 REPORTING = ("doctor",)
-"""What is wrong with a sync is this command's answer, line by line."""
+"""What is wrong with a sync is this command's answer, line by line, on standard output."""
 CASES = [
     (command, situation, said)
     for command, (_, others) in USAGES.items()
