@@ -51,7 +51,7 @@ def is_still_this(browser) -> bool:
 
 
 def test_it_follows_what_happens_and_keeps_focus_scroll_and_what_is_unfolded(browser, scene, monitor):
-    browser.resize(1280, 400)
+    browser.show_as(1280, 400)
     browser.open(monitor.url)
     marked(browser)
     assert names(browser) == ["broken", "sync-a", "sync-b", "sync-c"]

@@ -127,20 +127,20 @@ def test_what_comes_from_outside_is_text_and_nothing_else(browser, monitor):
 
 @pytest.mark.parametrize("path", ["/", "/syncs/slow", f"/syncs/{LONG}", "/syncs/broken", "/session"])
 def test_on_a_phone_nothing_scrolls_sideways_and_nothing_stands_on_something_else(browser, monitor, path):
-    browser.resize(360, 740)
+    browser.show_as(360, 740)
     browser.open(monitor.url + path)
     assert browser.run("return document.documentElement.scrollWidth") == 360
     assert browser.probe("beyond_the_edge") == []
     assert browser.probe("names_under_words") == []
 
 
-@pytest.mark.parametrize("which", ["light", "dark"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/syncs/slow", "/syncs/fine", "/syncs/held"])
-def test_every_text_stands_out_from_its_ground_in_light_and_in_dark(browser, monitor, path, which):
-    browser.light_or_dark(which)
+def test_every_text_stands_out_from_its_ground_in_light_and_in_dark(browser, monitor, path, dark):
+    browser.show_as(1280, 900, dark=dark)
     browser.open(monitor.url + path)
     is_dark = browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"
-    assert is_dark is (which == "dark")
+    assert is_dark is dark
     assert browser.probe("poor_contrast") == []
 
 

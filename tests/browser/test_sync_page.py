@@ -75,6 +75,22 @@ def test_it_tells_what_failed_what_was_done_and_what_it_runs_by(browser, page):
     assert "s3cr3t-in-the-file" not in browser.driver.page_source
 
 
+def test_new_actions_come_on_top_and_the_keyboard_stays_where_it_was(browser, scene, page):
+    browser.open(page)
+    rows, link = "[aria-labelledby=actions] tbody tr", browser.find("a[href$='UDEV-3']")
+    before = len(browser.all(rows))
+    browser.run("arguments[0].focus()", link)
+    twins = [Entry(ago(1), "worker", "comment", "done", Side.USER, "UDEV-30", rule="twins")] * 2
+    scene.remember("dev", twins)
+    browser.expect(rows, "twins")
+    assert len(browser.all(rows)) == before + 2
+    scene.remember("dev", [Entry(ago(0), "worker", "comment", "done", Side.USER, "UDEV-31", rule="newest")])
+    browser.expect(rows, "newest")
+    assert [each.text.count("twins") for each in browser.all(rows)][:4] == [0, 1, 1, 0]
+    assert browser.driver.switch_to.active_element == link
+    assert "UDEV-3\n" in f"{link.text}\n"
+
+
 def test_a_file_from_which_nothing_runs_has_a_page_with_its_problem(browser, monitor):
     browser.open(f"{monitor.url}/syncs/broken")
     assert "is not valid JSON" in browser.text("#summary")
