@@ -61,7 +61,7 @@ class Browser:
 
     def expect(self, css: str, text: str) -> None:
         """Wait until `text` is to be read there."""
-        self.wait_until(lambda: text in self.text(css), f"{text!r} in {css}, where there is {self.text(css)!r}")
+        self.wait_until(lambda: text in self.text(css), f"{text!r} in {css}")
 
     def press(self, css: str) -> None:
         self.run("arguments[0].scrollIntoView({block: 'center'})", self.find(css))
