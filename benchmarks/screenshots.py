@@ -141,7 +141,7 @@ def _failing() -> Sequence[Memory]:
 
 def _take_pictures(monitor: Monitor, driver: Chrome) -> None:
     show_as(driver, 1200, 935)
-    _take(driver, monitor.url, "overview-light")
+    _take(driver, monitor.url, "overview")
     show_as(driver, 1200, 935, dark=True)
     _take(driver, monitor.url, "overview-dark")
     show_as(driver, 390, 780, scale=1.5)
