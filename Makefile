@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help demo demo-status demo-apply up apply status down test check lock clean
+.PHONY: help demo demo-status demo-apply up apply status down test screenshots check lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,6 +39,9 @@ down: ## stop everything that `make demo` and `make up` started
 
 test: $(VENV)/.dev ## all tests
 	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
+	@$(BIN)/python -m benchmarks.screenshots
 
 check: $(VENV)/.dev ## linter, formatter, type checker, import contracts
 	@$(BIN)/ruff check .
