@@ -141,7 +141,7 @@ def test_what_failed_is_tried_again_or_dismissed_one_by_one_or_all_of_it(browser
     assert scene.asked("dev") == [("dismiss", ("dev:7",))]
     browser.press(".all [data-key='retry '] button")
     browser.expect(".notice", "DDEV-7, DDEV-9 are tried again")
-    assert scene.asked("dev") == [("retry", ())]
+    assert scene.asked("dev") == [("retry", ("dev:7", "dev:9"))]
 
 
 def test_what_cannot_be_done_is_said_on_a_page_that_leads_back(browser, monitor, page):
