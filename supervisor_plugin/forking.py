@@ -25,8 +25,8 @@ from supervisor_plugin import child, sharing
 
 WORKER = "sync_worker"
 ENTRY = f"{WORKER}.__main__"
-REHEARSAL = f"{WORKER}.rehearsal"
-"""The worker's own module that knows what all workers use: its `rehearse` uses it once."""
+WARM_UP = f"{WORKER}.warm_up"
+"""The worker's own module that knows what all workers use: its `warm_up` uses it."""
 
 
 class NotFitToFork(Exception):
@@ -43,7 +43,7 @@ def is_worker(filename: str, argv: Sequence[str]) -> bool:
     )
 
 
-def warm_up(log: Any) -> tuple[Callable[[Sequence[str]], Any], str]:
+def _warmed_up(log: Any) -> tuple[Callable[[Sequence[str]], Any], str]:
     """Import and use what workers use; return the worker's `main` and its file.
 
     No secret is read here. Raises NotFitToFork when there is a thread or an open descriptor afterwards that was not
@@ -51,9 +51,9 @@ def warm_up(log: Any) -> tuple[Callable[[Sequence[str]], Any], str]:
     """
     before = _descriptors()
     try:
-        importlib.import_module(REHEARSAL).rehearse()
+        importlib.import_module(WARM_UP).warm_up()
     except Exception:  # workers then share less, and that is all
-        log.warn(f"the rehearsal failed; workers take longer to start and more memory:\n{traceback.format_exc()}")
+        log.warn(f"warming up failed; workers take longer to start and more memory:\n{traceback.format_exc()}")
     gc.collect()
     _check_is_alone(before)
     with _environment(SPT_NOENV="1"):  # else the title would be written over the environment that /proc shows
@@ -68,7 +68,7 @@ class Forking:
 
     def __init__(self, options: Any) -> None:
         self._stock_execve = options.execve
-        self._main, self._file = warm_up(options.logger)
+        self._main, self._file = _warmed_up(options.logger)
         self._mask: set[int | signal.Signals] = set()
 
     def fork(self) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.heartbeat import CycleSummary, Phase
+from sync_model.heartbeat import CycleSummary, Phase, crashes_before, read_heartbeat
 from sync_worker.bell import Bell
 from sync_worker.cycle import COUNTS, Result, counts_of
 from sync_worker.errors import Displaced, Paused, Refused, Rejected, Stopping, SyncError
@@ -56,6 +56,7 @@ class Worker:
 
     def run(self, one_pass: Pass) -> None:
         """Run cycles until asked to stop."""
+        self.pulse.crashes = crashes_before(read_heartbeat(self.run_dir, self.name), datetime.now(UTC))
         attempts = 0
         due = time.monotonic() + first_delay(self.name, self.interval)
         self.log.info("worker started", pid=os.getpid(), interval=self.interval, digest=self.digest[:12])
@@ -66,7 +67,9 @@ class Worker:
             now = time.monotonic()
             attempts = 0 if error is None or isinstance(error, Displaced | Paused) else attempts + 1
             due = self._next(started, now) if error is None else now + _rest_after(error, attempts)
-            self.pulse.enter(_phase_after(error), due, None if error is None else str(error))
+            # A look at whether a pause is over is no cycle.
+            next_cycle = None if isinstance(error, Paused) else due
+            self.pulse.enter(_phase_after(error), next_cycle, None if error is None else str(error))
         self.pulse.enter(Phase.STOPPING)
         self.log.info("worker stopped")
 

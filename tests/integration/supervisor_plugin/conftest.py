@@ -50,7 +50,7 @@ class Supervisord:
         worker.mkdir()
         (worker / "__init__.py").touch()
         (worker / "__main__.py").write_text(MAIN)
-        self.rehearse("")
+        self.warm_up("")
         self._conf = folder / "supervisord.conf"
         self._conf.write_text(
             f"[supervisord]\nnodaemon=true\nlogfile={folder}/supervisord.log\npidfile={folder}/supervisord.pid\n"
@@ -59,10 +59,10 @@ class Supervisord:
             "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor_plugin.rpcinterface:make\n"
         )
 
-    def rehearse(self, script: str) -> None:
+    def warm_up(self, script: str) -> None:
         """Make `script` what is played before the first fork, inside supervisord."""
         body = "\n".join(f"    {line}" for line in ["pass", *script.splitlines()])
-        (self.folder / "sync_worker/rehearsal.py").write_text(f"def rehearse():\n{body}\n")
+        (self.folder / "sync_worker/warm_up.py").write_text(f"def warm_up():\n{body}\n")
 
     def worker(self, name: str, script: str, *arguments: str, more: str = "") -> None:
         """Add a program that is our worker, as far as the plugin can tell; it runs `script`."""

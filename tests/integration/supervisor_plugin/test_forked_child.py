@@ -68,7 +68,7 @@ print("no end of line", end="")
 def group(new_supervisord):
     """Programs that look at themselves, and programs that end in every way."""
     group = new_supervisord()
-    group.rehearse("import bson, logging, sys; print('half a line', end='')")
+    group.warm_up("import bson, logging, sys; print('half a line', end='')")
     for name in ("sync-one", "sync-two"):
         group.worker(name, LOOK, more="environment=COLOUR=blue,TZ=Asia/Kolkata")
     for name, (script, _) in ENDS.items():

@@ -101,7 +101,7 @@ def test_one_that_waits_for_its_next_start_does_not_hold_up_the_others(superviso
 
 
 def test_an_error_in_stopping_leaves_it_to_supervisord(supervisord):
-    supervisord.rehearse(
+    supervisord.warm_up(
         "from supervisor_plugin.stopping import Interface, Stopping\n"
         "def fail(*_): raise RuntimeError('a fault of ours')\n"
         "Stopping._present = Interface._stop_in_order = fail"

@@ -47,7 +47,7 @@ def test_with_exec_supervisord_is_left_as_it_comes_by_the_same_conf(supervisord)
 
 
 @pytest.mark.parametrize(
-    # what is played before the fork                            what the log says is in the way
+    # what runs before the fork                               what the log says is in the way
     ("script", "why"),
     [
         ("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True, name='left').start()", "left"),
@@ -55,8 +55,8 @@ def test_with_exec_supervisord_is_left_as_it_comes_by_the_same_conf(supervisord)
     ],
     ids=["a thread", "a socket"],
 )
-def test_what_is_left_of_a_rehearsal_keeps_supervisord_from_forking(supervisord, script, why):
-    supervisord.rehearse(script)
+def test_what_is_left_of_warming_up_keeps_supervisord_from_forking(supervisord, script, why):
+    supervisord.warm_up(script)
     supervisord.worker("ours", WAIT)
     supervisord.start()
     supervisord.wait_until(lambda: "-m sync_worker" in supervisord.command_line("ours"), "it to be executed")
@@ -73,8 +73,8 @@ def test_a_worker_that_cannot_even_be_imported_does_not_end_supervisord(supervis
     assert supervisord.end() == 0
 
 
-def test_a_rehearsal_that_fails_is_no_reason_not_to_fork(supervisord):
-    supervisord.rehearse("raise RuntimeError('forgot my words')")
+def test_a_warm_up_that_fails_is_no_reason_not_to_fork(supervisord):
+    supervisord.warm_up("raise RuntimeError('forgot my words')")
     supervisord.worker("ours", WAIT)
     supervisord.start()
     supervisord.wait_until(lambda: supervisord.command_line("ours") == "jira-sync: ours", "it to be forked")
@@ -82,7 +82,7 @@ def test_a_rehearsal_that_fails_is_no_reason_not_to_fork(supervisord):
 
 
 def test_a_child_that_cannot_be_reset_is_executed_and_says_why(supervisord):
-    supervisord.rehearse(TITLES_FAIL)
+    supervisord.warm_up(TITLES_FAIL)
     supervisord.worker("broken", WAIT)
     supervisord.worker("whole", WAIT)
     supervisord.start()
@@ -92,7 +92,7 @@ def test_a_child_that_cannot_be_reset_is_executed_and_says_why(supervisord):
 
 
 def test_a_reload_starts_all_of_them_again_by_fork(supervisord):
-    supervisord.rehearse("with open('rehearsals', 'a') as file: file.write('.')")
+    supervisord.warm_up("with open('warm-ups', 'a') as file: file.write('.')")
     supervisord.worker("ours", WAIT)
     supervisord.start()
     before = supervisord.wait_until(lambda: supervisord.info("ours")["pid"], "it to run")
