@@ -19,6 +19,7 @@ import gc
 import sys
 import sysconfig
 from collections.abc import Iterable
+from types import CodeType
 
 IMMORTAL = 0xFFFFFFFF
 """`_Py_IMMORTAL_REFCNT` of 3.12 and 3.13."""
@@ -67,6 +68,8 @@ def immortalise(roots: Iterable[object], but: Iterable[object]) -> None:
         if id(each) not in found and id(each) not in left_out:
             found[id(each)] = each
             to_do.extend(gc.get_referents(each))
+            if isinstance(each, CodeType):  # which the collector does not look into
+                to_do += (each.co_consts, each.co_names)
     for each in found.values():
         _make_immortal(each)
 
