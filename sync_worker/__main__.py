@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         if options.once:
             error = worker.run_only_once(parts.one_pass)
         else:
+            gc.freeze()  # what is there now stays, and need not be looked at after each cycle
             worker.run(parts.one_pass)
     return int(error is not None)
 

@@ -6,6 +6,7 @@ loop and the steps of a cycle, nothing else: a loop that hangs stops sending it.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections import Counter
@@ -70,6 +71,8 @@ class Worker:
             # A look at whether a pause is over is no cycle.
             next_cycle = None if isinstance(error, Paused) else due
             self.pulse.enter(_phase_after(error), next_cycle, None if error is None else str(error))
+            # Requests and answers refer to each other. Left to itself, the collector lets those of many cycles pile up.
+            gc.collect()
         self.pulse.enter(Phase.STOPPING)
         self.log.info("worker stopped")
 
