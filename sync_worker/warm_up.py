@@ -97,6 +97,7 @@ def warm_up() -> None:
             _stage(_MongoDB, ThreadingTCPServer) as mongodb,
             Path(os.devnull).open("w", encoding="utf-8") as nowhere,
             redirect_stdout(nowhere),
+            _no_proxy(),
         ):
             _try_out(Path(folder), jira, mongodb)
     finally:
@@ -134,6 +135,19 @@ def _stage(part: type[StreamRequestHandler], kind: type[TCPServer]) -> Iterator[
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def _no_proxy() -> Iterator[None]:
+    """Speak to the stand-ins themselves, whatever the environment says about how to reach others."""
+    before = os.environ.get("no_proxy")
+    os.environ["no_proxy"] = "127.0.0.1"
+    try:
+        yield
+    finally:
+        del os.environ["no_proxy"]
+        if before is not None:
+            os.environ["no_proxy"] = before
 
 
 class _Jira(BaseHTTPRequestHandler):

@@ -56,7 +56,8 @@ def _run(script: str, *arguments: str, **environ: str) -> Any:
 
 
 def test_nothing_is_left_of_it_and_nobody_outside_was_asked(tmp_path):
-    found = _run(LOOK, TMPDIR=str(tmp_path))
+    # Whoever is asked to pass requests on must not hear of these.
+    found = _run(LOOK, TMPDIR=str(tmp_path), HTTP_PROXY="http://127.0.0.2:1", no_proxy="example.com")
     assert found["after"] == found["before"]
     assert (found["threads"], found["loggers"], found["hosts"]) == (["MainThread"], [], ["127.0.0.1"])
 
