@@ -44,7 +44,8 @@ A_DAY = 25 * 3600.0
 DELETED = "Its counterpart is gone."
 KILLED = -9
 INERT = re.compile(
-    r"after (GET .*|POST /search/jql|POST /issue/bulkfetch|MongoDB (createIndexes|collMod) .*|MongoDB insert (actions|cycles))"
+    r"after (?:GET .*|POST /search/jql|POST /issue/bulkfetch"
+    r"|MongoDB (?:createIndexes|collMod) .*|MongoDB insert (?:actions|cycles))"
 )
 """Reading, and what nobody goes by: indexes, and the journal for people."""
 STORY = (
