@@ -11,6 +11,8 @@ from sync_model.loading import Loaded, Problem, SyncFile
 
 DATABASE = "mongodb"
 SIMULATOR = "jira-simulator"
+MONITOR = "health-monitor"
+WATCHER = "config-watcher"
 STOP_SECONDS = 30
 """A worker ends its present request within 20 seconds; this leaves it room."""
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from sync_model.heartbeat import INTERVAL_SECONDS
+from sync_model.judgement import STUCK_AFTER
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LONGEST_SOCKET_PATH = 95
@@ -19,7 +24,11 @@ UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
 
 FIXED_AT_START = (
     "DATABASE_URL", "MONGODB_PORT", "LOG_DIR", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "JIRA_SIMULATOR_PORT",
+    "PORT", "BIND", "WATCH", "MAX_WORKER_MEMORY", "STUCK_AFTER", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE",
 )  # fmt: skip
+DEFAULT_PORT = 3000
+LOOPBACK = "127.0.0.1"
+BYTES = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
 class Unusable(Exception):
@@ -32,7 +41,12 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """One group. Paths are absolute; `log_dir` is None when all goes to standard output."""
+    """One group. Paths are absolute; `log_dir` is None when all goes to standard output.
+
+    The monitor listens at `port` of the address `bind`. `watch`: the folder is watched, and edits are applied.
+    `max_worker_memory` in bytes, None for no limit. `stuck_after`: the seconds of silence after which a worker is
+    stuck, at the least.
+    """
 
     config_dir: Path
     run_dir: Path
@@ -44,6 +58,11 @@ class Settings:
     simulator_port: int | None
     mongod: str | None = None
     """The embedded server that was chosen; another shell's PATH may hold another one."""
+    port: int = DEFAULT_PORT
+    bind: str = LOOPBACK
+    watch: bool = False
+    max_worker_memory: int | None = None
+    stuck_after: float = STUCK_AFTER
 
     @property
     def conf(self) -> Path:
@@ -93,6 +112,11 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> S
         embedded=not environ.get("DATABASE_URL"),
         mongodb_port=_port(environ, "MONGODB_PORT", problems) or 27017,
         simulator_port=_port(environ, "JIRA_SIMULATOR_PORT", problems),
+        port=_port(environ, "PORT", problems) or DEFAULT_PORT,
+        bind=_address(environ, problems),
+        watch=_is_on(environ, "WATCH", problems),
+        max_worker_memory=_bytes(environ, "MAX_WORKER_MEMORY", problems),
+        stuck_after=_stuck_after(environ, problems),
     )
     if problems:
         raise Unusable(*problems)
@@ -135,6 +159,8 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
         mongodb_port=kept["mongodb_port"],
         simulator_port=kept["simulator_port"],
         mongod=kept.get("mongod"),
+        # A group that an earlier version started says nothing of these.
+        **{name: kept[name] for name in ("port", "bind", "watch", "max_worker_memory", "stuck_after") if name in kept},
     )
     if environ.get("CONFIG_DIR") and settings.config_dir != running.config_dir:
         raise Unusable(
@@ -183,3 +209,38 @@ def _check_interval(environ: Mapping[str, str], problems: list[str]) -> None:
         is_usable = False
     if not is_usable:
         problems.append(f"SYNC_INTERVAL_MINUTES is {text!r}; it must be a number of minutes greater than 0")
+
+
+def _address(environ: Mapping[str, str], problems: list[str]) -> str:
+    text = environ.get("BIND") or LOOPBACK
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        problems.append(f"BIND is {text!r}; it must be an address of this machine: {LOOPBACK}, or 0.0.0.0 for all")
+    return text
+
+
+def _is_on(environ: Mapping[str, str], name: str, problems: list[str]) -> bool:
+    text = environ.get(name) or "0"
+    if text not in ("0", "1"):
+        problems.append(f"{name} is {text!r}; it must be 1 or 0")
+    return text == "1"
+
+
+def _bytes(environ: Mapping[str, str], name: str, problems: list[str]) -> int | None:
+    text = environ.get(name) or ""
+    found = re.fullmatch(r"([1-9][0-9]*)\s?(KB|MB|GB|)", text.upper(), re.ASCII)
+    if text and not found:
+        problems.append(f"{name} is {text!r}; it must be a number of bytes, or like 300MB or 1GB")
+    return int(found[1]) * BYTES[found[2]] if found else None
+
+
+def _stuck_after(environ: Mapping[str, str], problems: list[str]) -> float:
+    text = environ.get("STUCK_AFTER") or str(STUCK_AFTER)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not INTERVAL_SECONDS <= seconds < float("inf"):
+        problems.append(f"STUCK_AFTER is {text!r}; it must be a number of seconds, {INTERVAL_SECONDS:g} or more")
+    return seconds
