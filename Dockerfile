@@ -7,7 +7,9 @@ LABEL org.opencontainers.image.title="jira-sync" \
 
 ENV PYTHONUNBUFFERED=1 \
     CONFIG_DIR=/app/configs \
-    RUN_DIR=/run/jira-sync
+    RUN_DIR=/run/jira-sync \
+    BIND=0.0.0.0 \
+    PORT=3000
 
 WORKDIR /app
 
@@ -18,14 +20,20 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
 COPY sync_model sync_model
 COPY generator generator
 COPY sync_worker sync_worker
+COPY health_monitor health_monitor
+COPY jira_sync jira_sync
 COPY templates templates
 # Bytecode that is made now is not made again by every worker; supervisorctl finds its conf without being told.
-RUN python -m compileall -q sync_model generator sync_worker \
+RUN python -m compileall -q sync_model generator sync_worker health_monitor jira_sync \
  && groupadd --gid 10001 jira-sync \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jira-sync \
  && install -d -o jira-sync -g jira-sync -m 0700 /run/jira-sync \
  && ln -s /run/jira-sync/supervisord.conf /etc/supervisord.conf
 
 USER jira-sync
+EXPOSE 3000
+# Whether the monitor does its work. How the syncs are, /health says: a sync that waits for a person is no reason to
+# restart all of them.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=40s CMD ["python", "-m", "health_monitor.probe", "live"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "generator", "start", "--foreground"]

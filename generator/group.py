@@ -15,9 +15,9 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from generator import files, mongod, processes
-from generator.programs import DATABASE, SIMULATOR, STOP_SECONDS, Known, Plan, plan_for
+from generator.programs import DATABASE, MONITOR, SIMULATOR, STOP_SECONDS, Known, Plan, plan_for
 from generator.render import render, verify
-from generator.settings import Settings, Unusable
+from generator.settings import LOOPBACK, Settings, Unusable
 from generator.supervisor_rpc import DOWN, Changes, NoAnswer, NotRunning, State, Supervisor
 from sync_model.loading import Loaded, Problem, claims_of, load_folder
 
@@ -218,10 +218,12 @@ def check_free(settings: Settings) -> None:
     if orphans := processes.members(settings.run_dir):
         pids = ", ".join(map(str, orphans))
         raise Unusable(f"processes of an earlier group in {settings.run_dir} are left ({pids}); `stop` ends them")
-    wanted = [("MONGODB_PORT", settings.mongodb_port)] if settings.embedded else []
+    wanted = [("PORT", settings.port, settings.bind)]
+    if settings.embedded:
+        wanted.append(("MONGODB_PORT", settings.mongodb_port, LOOPBACK))
     if settings.simulator_port:
-        wanted.append(("JIRA_SIMULATOR_PORT", settings.simulator_port))
-    taken = [(name, port) for name, port in wanted if not processes.port_is_free(port)]
+        wanted.append(("JIRA_SIMULATOR_PORT", settings.simulator_port, LOOPBACK))
+    taken = [(name, port) for name, port, address in wanted if not processes.port_is_free(port, address)]
     if taken:
         raise Unusable(
             *(f"port {port} is taken{processes.holder(port)}; set {name} to a free one" for name, port in taken)
@@ -280,7 +282,8 @@ def stop(run_dir: Path) -> list[str]:
     said = []
     try:
         names = set(supervisor.states())
-        supervisor.stop_all(names - {DATABASE, SIMULATOR}, SECONDS_TO_STOP)
+        supervisor.stop_all(names - {DATABASE, SIMULATOR, MONITOR}, SECONDS_TO_STOP)
+        supervisor.stop_all(names & {MONITOR}, SECONDS_TO_STOP)
         supervisor.shutdown()
         said.append(f"stopped {len(names)} programs")
         _wait_for_end(run_dir, SECONDS_TO_END)

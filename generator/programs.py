@@ -91,7 +91,9 @@ def plan_for(
 
 
 def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
-    """Return what is started before the workers and stopped after them."""
+    """Return what is started before the workers and stopped after them. What the monitor and the watcher are told by
+    variables, they find in the environment of the group.
+    """
     servers = []
     if mongod is not None:
         command: tuple[str, ...] = (
@@ -103,6 +105,11 @@ def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
     if settings.simulator_port is not None:
         command = (settings.python, "-m", "jira_simulator", "--port", str(settings.simulator_port), "--demo")
         servers.append(Program(SIMULATOR, command, priority=20))
+    monitor = (settings.python, "-m", "health_monitor")
+    servers.append(Program(MONITOR, monitor, _database_of(settings), priority=50))
+    if settings.watch:
+        watcher = (settings.python, "-m", "jira_sync", "watch")
+        servers.append(Program(WATCHER, watcher, priority=60))
     return servers
 
 
@@ -110,7 +117,10 @@ def _worker(name: str, source: str, digest: str, settings: Settings) -> Program:
     snapshot = settings.snapshots / f"{name}.json"
     command = (settings.python, "-m", "sync_worker", "--config", str(snapshot), "--run-dir", str(settings.run_dir))
     # The digest is here so that supervisord itself sees exactly which syncs an edit has changed.
-    environment = {"SYNC_DIGEST": digest}
-    if settings.embedded:
-        environment["DATABASE_URL"] = f"mongodb://127.0.0.1:{settings.mongodb_port}"
+    environment = {"SYNC_DIGEST": digest, **_database_of(settings)}
     return Program(name, command, environment, source=source, digest=digest)
+
+
+def _database_of(settings: Settings) -> dict[str, str]:
+    """Return what a program must be told of the database: nothing, unless it is the embedded one."""
+    return {"DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"} if settings.embedded else {}

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> S
         max_worker_memory=_bytes(environ, "MAX_WORKER_MEMORY", problems),
         stuck_after=_stuck_after(environ, problems),
     )
+    _check_ports(settings, problems)
     if problems:
         raise Unusable(*problems)
     return settings
@@ -199,6 +201,15 @@ def _port(environ: Mapping[str, str], name: str, problems: list[str]) -> int | N
         problems.append(f"{name} is {text!r}; it must be a port number, 1 to 65535")
         return None
     return int(text)
+
+
+def _check_ports(settings: Settings, problems: list[str]) -> None:
+    ports = {"JIRA_SIMULATOR_PORT": settings.simulator_port, "PORT": settings.port}
+    if settings.embedded:
+        ports["MONGODB_PORT"] = settings.mongodb_port
+    for (name, port), (other, another) in combinations(ports.items(), 2):
+        if port == another:
+            problems.append(f"{name} and {other} are both {port}; set one of them to another port")
 
 
 def _check_interval(environ: Mapping[str, str], problems: list[str]) -> None:

@@ -122,6 +122,18 @@ class Supervisor:
         self._ask_to_stop(wanted)
         self.wait(wanted, lambda state: state.state in DOWN, patience)
 
+    def signal(self, name: str, signal: str) -> bool:
+        """Send a signal to one program's process; return whether it was sent."""
+        return self._each("supervisor.signalProcess", [(name, signal)]) == [0]
+
+    def start(self, name: str) -> bool:
+        """Have one program started; return whether supervisord does, which it does not for one that it knows runs."""
+        return self._each("supervisor.startProcess", [(name, False)]) == [0]
+
+    def stop(self, name: str) -> bool:
+        """Have one program stopped; return whether there was something to stop."""
+        return self._each("supervisor.stopProcess", [(name, False)]) == [0]
+
     def shutdown(self) -> None:
         self._call("supervisor.shutdown")
 

@@ -22,7 +22,6 @@ from health_monitor.past import Archive
 from health_monitor.server import application
 from health_monitor.state import State
 from sync_worker import logs
-from sync_worker.parts import DEFAULT_DATABASE_URL
 
 SECONDS_TO_FINISH_ANSWERS = 2.0
 
@@ -51,7 +50,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         settings,
         environ,
         Observer(settings, environ, log),
-        Archive(environ.get("DATABASE_URL") or DEFAULT_DATABASE_URL),
+        Archive(environ.get("DATABASE_URL") or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
         # Browsers send a cookie to all ports of a host: each group's has a name of its own.
         Gate(lambda: token_in(environ), cookie=f"jira_sync_{settings.port}"),
         log,

@@ -5,16 +5,22 @@ It runs in a thread of its own: supervisord may take its time to answer, and who
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 
 from structlog.typing import FilteringBoundLogger
 
+from generator.programs import MONITOR
 from generator.settings import Settings
-from generator.supervisor_rpc import Supervisor
-from health_monitor.picture import Picture, Watch, look
-from health_monitor.records import Record, read_records
+from generator.supervisor_rpc import NoAnswer, NotRunning, Supervisor
+from health_monitor.picture import Picture, Seen, Watch, look, process_of
+from health_monitor.records import Record, read_records, write_records
+from health_monitor.remedies import Do, Step, decide, restart
+from sync_model.judgement import Process, Verdict
+from sync_worker.errors import Rejected, Unavailable
 
 EVERY = 2.0
 ALIVE = 30.0
@@ -28,7 +34,8 @@ class Observer:
         self._settings, self._environ, self._log = settings, environ, log
         self._supervisor = Supervisor(settings.socket)
         self._watch: Watch = {}
-        self._records = read_records(settings.run_dir)
+        self._records = self._remembered = read_records(settings.run_dir)
+        self._cannot_write = False
         self._over, self._turn = Event(), Lock()
         self._thread = Thread(target=self._run, name="observer", daemon=True)
         self._looked = time.monotonic()
@@ -49,16 +56,90 @@ class Observer:
         """Return what is remembered of a program."""
         return self._records.get(name, Record())
 
+    def restart(self, name: str, by: str) -> str:
+        """Have the program restarted, or started if it does not run; return what was done, as a sentence.
+
+        Raises Rejected when supervisord does not know it or does not want to, Unavailable when it does not answer.
+        """
+        try:
+            with self._turn:
+                state = self._supervisor.states().get(name)
+                if state is None:
+                    raise Rejected(f"supervisord does not know {name}; apply the configuration first")
+                step = restart(process_of(state), self.record(name), datetime.now(UTC), by)
+                if step.do is None or not self._take(name, step):
+                    raise Rejected(f"{name} cannot be restarted now: it is {state.state.lower()}")
+                self._remember()
+        except NotRunning:
+            raise Unavailable("supervisord does not run") from None
+        except NoAnswer as error:
+            raise Unavailable(str(error)) from None
+        return f"{name} is {'restarted' if step.do is Do.END else 'started'}"
+
     def _run(self) -> None:
         while True:
             try:
                 with self._turn:
-                    self.look_once()
+                    self._look()
             except Exception:  # noqa: BLE001 - whatever it was, the next look may go well
                 self._log.exception("the group could not be looked at")
             if self._over.wait(EVERY):
                 return
 
-    def look_once(self) -> None:
-        self.picture = look(self._settings, self._environ, self._watch)
+    def _look(self) -> None:
+        for name, record in self._records.items():
+            seen = self._watch.setdefault(name, Seen())
+            seen.next_start, seen.told_to_end = record.next_start, tuple(deed.at for deed in record.deeds)
+        self.picture = picture = look(self._settings, self._environ, self._watch)
         self._looked = time.monotonic()
+        try:
+            for name, process, verdict in _programs(picture):
+                self._take(name, decide(process, verdict, self.record(name), picture.taken, random.random()))  # noqa: S311
+        except (NotRunning, NoAnswer):
+            return  # it is looked at again soon
+        if not picture.silence:
+            known = {name for name, *_ in _programs(picture)}
+            self._records = {name: record for name, record in self._records.items() if name in known}
+        self._remember()
+
+    def _take(self, name: str, step: Step) -> bool:
+        """Take one step; tell whether supervisord did what it was asked to."""
+        if step.said:
+            self._log.warning("remedy", program=name, said=step.said)
+        is_done = True
+        match step.do:
+            case Do.END | Do.KILL:
+                is_done = self._supervisor.signal(name, step.do.value)
+            case Do.START:
+                is_done = self._supervisor.start(name)
+            case Do.START_AFRESH:
+                self._supervisor.stop(name)
+                is_done = self._supervisor.start(name)
+        if not is_done:
+            self._log.warning("supervisord did not do it", program=name, asked=step.do)
+        if is_done or step.do not in (Do.END, Do.KILL):
+            self._records = {**self._records, name: step.record}
+        return is_done
+
+    def _remember(self) -> None:
+        """Write down what changed. A disk that cannot be written costs only what a restart would want to know."""
+        if self._records == self._remembered:
+            return
+        try:
+            write_records(self._settings.run_dir, self._records)
+        except OSError as error:
+            if not self._cannot_write:
+                self._log.warning("what was done cannot be written down", error=error.strerror)
+            self._cannot_write = True
+        else:
+            self._remembered, self._cannot_write = self._records, False
+
+
+def _programs(picture: Picture) -> Iterator[tuple[str, Process, Verdict | None]]:
+    """Yield each program of the group but the monitor itself; syncs come with their verdict."""
+    for view in picture.syncs:
+        if view.facts.process:
+            yield view.name, view.facts.process, view.verdict
+    for state in picture.programs:
+        if state.name != MONITOR:
+            yield state.name, process_of(state), None

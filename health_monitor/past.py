@@ -18,8 +18,8 @@ from pymongo import MongoClient
 from sync_model.definition import Sync
 from sync_worker import store
 from sync_worker.errors import SyncError
-from sync_worker.journal import Journal, PastCycle, Pause
-from sync_worker.memory import Entry, Memory
+from sync_worker.journal import Journal
+from sync_worker.memory import Entry, Memory, PastCycle, Pause
 from sync_worker.steering import Steering
 
 PATIENCE = 2.5

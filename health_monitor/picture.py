@@ -1,15 +1,15 @@
 """One look at a group: what its folder says, what supervisord says, what its workers say, and what is true of each.
 
-Whoever looks twice hands the first `Watch` to the second look: it knows for how long a worker has been silent, which
-processes were replaced, and when what supervisord has given up on is started again.
+Whoever looks twice hands the first `Watch` to the second look: it knows for how long a worker has been silent.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from generator.files import read_manifest
@@ -17,13 +17,14 @@ from generator.programs import Known
 from generator.settings import Settings
 from generator.supervisor_rpc import NoAnswer, NotRunning, State, Supervisor
 from sync_model.definition import Sync
-from sync_model.heartbeat import read_heartbeat
-from sync_model.judgement import SEVERITY, STUCK_AFTER, Condition, Facts, Level, Process, Verdict, judge
-from sync_model.loading import Loaded, load_file, load_folder
+from sync_model.heartbeat import CRASHES_COUNT_FOR, Heartbeat, read_heartbeat
+from sync_model.judgement import SEVERITY, Condition, Facts, Level, Process, Verdict, judge
+from sync_model.loading import Loaded, Problem, load_file, load_folder
 
-RECENTLY = 600.0
-"""Seconds for which a process that was replaced counts."""
 DEFAULT_INTERVAL_MINUTES = 5.0
+OURS_FOR = timedelta(minutes=1)
+"""For so long after a worker was told to end, its end is no crash, however it comes about."""
+GIVEN_UP = frozenset({"FATAL", "UNKNOWN"})
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,17 @@ class SyncView:
 
 @dataclass(frozen=True)
 class Picture:
-    """A group at one moment, worst sync first. `trouble` says why supervisord does not answer, or is None.
+    """A group at one moment, worst sync first.
 
-    `programs` are the group's other ones: the database, the monitor itself, the watcher.
+    `programs` are the group's other ones: the database, the monitor itself, the watcher. `trouble` says what is wrong
+    with the group as a whole, or is None; `silence`, why supervisord does not say how its programs are.
     """
 
     taken: datetime
     syncs: tuple[SyncView, ...]
     programs: tuple[State, ...] = ()
     trouble: str | None = None
+    silence: str | None = None
 
     @property
     def is_healthy(self) -> bool:
@@ -69,61 +72,69 @@ class Picture:
 
 @dataclass
 class Seen:
-    """What a watch remembers of one sync. Times are on the monotonic clock, but `next_start`."""
+    """What a watch remembers of one sync. `silent_since` is on the monotonic clock. Whoever takes care of the group
+    says when its worker is to be started again, and when it was told to end.
+    """
 
     sent: datetime | None = None
     silent_since: float = 0.0
     pid: int = 0
-    replaced: list[float] = field(default_factory=list)
     next_start: datetime | None = None
+    told_to_end: tuple[datetime, ...] = ()
 
 
 Watch = dict[str, Seen]
 
 
-def look(
-    settings: Settings,
-    environ: Mapping[str, str],
-    watch: Watch | None = None,
-    *,
-    stuck_after: float = STUCK_AFTER,
-    memory_limit: int | None = None,
-) -> Picture:
+@dataclass(frozen=True)
+class _Found:
+    """Where a sync comes from: its file, what its worker runs, and whether the file was edited since."""
+
+    file: str
+    sync: Sync | None
+    is_edited: bool = False
+
+
+def look(settings: Settings, environ: Mapping[str, str], watch: Watch | None = None) -> Picture:
     """Look at the group of `settings`, whose workers see `environ`. Never raises for what is wrong with the group."""
     watch = {} if watch is None else watch
-    states, trouble = _states(settings)
-    loaded = _loaded(settings, environ)
-    manifest = read_manifest(settings)
+    states, silence = _states(settings)
+    loaded, unreadable = _loaded(settings, environ)
+    found = _syncs(settings, environ, loaded, states)
     now, clock = datetime.now(UTC), time.monotonic()
     views = []
-    for name, (file, sync, is_wanted, is_edited) in _syncs(settings, environ, loaded, manifest, states).items():
+    for name, each in found.items():
         heartbeat = read_heartbeat(settings.run_dir, name)
-        process = _process(states[name]) if name in states else None
-        seen = _take_note(watch.setdefault(name, Seen()), heartbeat.sent if heartbeat else None, process, clock)
-        problems = tuple(f"{p.where}: {p.message}" if p.where else p.message for p in loaded.problems if p.file == file)
+        process = process_of(states[name]) if name in states else None
+        seen = _take_note(watch.setdefault(name, Seen()), heartbeat, process, clock)
         facts = Facts(
             name,
             process=process,
             heartbeat=heartbeat,
-            problems=problems,
-            is_wanted=is_wanted,
-            interval=_interval(sync, environ),
+            problems=tuple(_said(problem) for problem in loaded.problems if problem.file == each.file),
+            interval=_interval(each.sync, environ),
             silence=clock - seen.silent_since,
-            restarts=len(seen.replaced),
-            memory_limit=memory_limit,
+            crashes=_crashes(heartbeat, seen, now),
+            memory_limit=settings.max_worker_memory,
             next_start=seen.next_start,
-            stuck_after=stuck_after,
+            stuck_after=settings.stuck_after,
         )
         verdict = judge(facts, now)
-        if trouble and process is None:
-            verdict = replace(verdict, condition=Condition.MISSING, why=trouble, advice="jira-sync start")
-        views.append(SyncView(name, file, sync, facts, verdict, is_edited))
+        if silence and not facts.problems:
+            verdict = replace(verdict, condition=Condition.MISSING, why=silence, advice="jira-sync start")
+        is_edited = each.is_edited and not unreadable
+        views.append(SyncView(name, each.file, each.sync, facts, verdict, is_edited))
     views.sort(key=lambda view: (SEVERITY[view.verdict.condition], view.name))
-    others = tuple(states[name] for name in sorted(set(states) - {view.name for view in views}))
-    return Picture(now, tuple(views), others, trouble)
+    for name in set(watch) - set(found):
+        del watch[name]
+    others = tuple(states[name] for name in sorted(set(states) - set(found)))
+    empty = None if views else f"no sync is there to be run: {settings.config_dir} holds none"
+    trouble = _joined(silence, unreadable or empty, *map(_given_up, others))
+    return Picture(now, tuple(views), others, trouble, silence)
 
 
 def _states(settings: Settings) -> tuple[dict[str, State], str | None]:
+    """Return how the programs are, and why that is not known."""
     try:
         return Supervisor(settings.socket).states(), None
     except NotRunning:
@@ -132,53 +143,66 @@ def _states(settings: Settings) -> tuple[dict[str, State], str | None]:
         return {}, str(error)
 
 
-def _loaded(settings: Settings, environ: Mapping[str, str]) -> Loaded:
+def _loaded(settings: Settings, environ: Mapping[str, str]) -> tuple[Loaded, str | None]:
+    """Return what the folder says, and why it says nothing."""
     try:
-        return load_folder(settings.config_dir, environ)
-    except OSError:
-        return Loaded()
+        # A folder without permission looks empty otherwise.
+        os.scandir(settings.config_dir).close()
+        return load_folder(settings.config_dir, environ), None
+    except OSError as error:
+        return Loaded(), f"{settings.config_dir} cannot be read: {error.strerror or error}"
 
 
 def _syncs(
-    settings: Settings,
-    environ: Mapping[str, str],
-    loaded: Loaded,
-    manifest: Mapping[str, Known],
-    states: Mapping[str, State],
-) -> dict[str, tuple[str, Sync | None, bool, bool]]:
-    """Return, by name, the file of each sync, what runs, whether it should, and whether the file was edited since.
-
-    A broken file that no running sync comes from goes by its own name.
-    """
-    found: dict[str, tuple[str, Sync | None, bool, bool]] = {}
-    for name, known in manifest.items():
+    settings: Settings, environ: Mapping[str, str], loaded: Loaded, states: Mapping[str, State]
+) -> dict[str, _Found]:
+    """Return the syncs by name. A broken file that no running sync comes from goes by its own name."""
+    found: dict[str, _Found] = {}
+    for name, known in read_manifest(settings).items():
         if name in states or known.file in loaded.broken:
             applied = load_file(settings.snapshots / f"{name}.json", environ).files
-            in_folder = next((each for each in loaded.files if each.sync.name == name), None)
-            is_edited = known.file not in loaded.broken and (in_folder is None or in_folder.digest != known.digest)
-            found[name] = (known.file, applied[0].sync if applied else None, True, is_edited)
-    for each in loaded.files:
-        if each.sync.name not in found and each.sync.enabled:
-            found[each.sync.name] = (each.path.name, each.sync, True, False)
-    files = {file for file, *_ in found.values()}
-    for file in sorted(loaded.broken - files):
-        found.setdefault(file.removesuffix(".json"), (file, None, True, False))
+            found[name] = _Found(known.file, applied[0].sync if applied else None, _is_edited(name, known, loaded))
+    for file in loaded.files:
+        if file.sync.enabled:
+            found.setdefault(file.sync.name, _Found(file.path.name, file.sync))
+    for broken in sorted(loaded.broken - {each.file for each in found.values()}):
+        name = broken.removesuffix(".json")
+        found[broken if name in found else name] = _Found(broken, None)
     return found
 
 
-def _process(state: State) -> Process:
+def _is_edited(name: str, known: Known, loaded: Loaded) -> bool:
+    if known.file in loaded.broken:
+        return False  # what it will say is not known
+    in_folder = next((each for each in loaded.files if each.sync.name == name and each.sync.enabled), None)
+    return in_folder is None or in_folder.digest != known.digest
+
+
+def _said(problem: Problem) -> str:
+    return f"{problem.where}: {problem.message}" if problem.where else problem.message
+
+
+def _crashes(heartbeat: Heartbeat | None, seen: Seen, now: datetime) -> int:
+    """Count the crashes of late, but for those that we have brought about."""
+
+    def is_ours(at: datetime) -> bool:
+        return any(timedelta(0) <= at - told < OURS_FOR for told in seen.told_to_end)
+
+    recent = [at for at in heartbeat.crashes if at > now - CRASHES_COUNT_FOR] if heartbeat else []
+    return sum(not is_ours(at) for at in recent)
+
+
+def process_of(state: State) -> Process:
+    """Return a program as the judgement wants it."""
     started = datetime.fromtimestamp(state.started, UTC) if state.started else None
     return Process(state.state, state.pid, started, state.description)
 
 
-def _take_note(seen: Seen, sent: datetime | None, process: Process | None, clock: float) -> Seen:
-    pid = process.pid if process else 0
+def _take_note(seen: Seen, heartbeat: Heartbeat | None, process: Process | None, clock: float) -> Seen:
+    sent, pid = heartbeat.sent if heartbeat else None, process.pid if process else 0
     if seen.silent_since == 0.0 or sent != seen.sent or pid != seen.pid:
         seen.sent, seen.silent_since = sent, clock
-    if pid and seen.pid and pid != seen.pid:
-        seen.replaced.append(clock)
-    seen.pid = pid or seen.pid
-    seen.replaced = [at for at in seen.replaced if at > clock - RECENTLY]
+    seen.pid = pid
     return seen
 
 
@@ -188,3 +212,11 @@ def _interval(sync: Sync | None, environ: Mapping[str, str]) -> float:
         return float(minutes or environ.get("SYNC_INTERVAL_MINUTES") or DEFAULT_INTERVAL_MINUTES) * 60
     except ValueError:
         return DEFAULT_INTERVAL_MINUTES * 60
+
+
+def _given_up(program: State) -> str | None:
+    return f"{program.name} has failed ({program.description})" if program.state in GIVEN_UP else None
+
+
+def _joined(*sentences: str | None) -> str | None:
+    return "; ".join(filter(None, sentences)) or None

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from health_monitor import page
+from health_monitor import acting, metrics, page, reading
 from health_monitor.state import STATE, State
 
 LARGEST_BODY = 16 * 1024
@@ -28,6 +28,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+NOT_FOUND = 404
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -35,8 +37,16 @@ def application(state: State) -> web.Application:
     """Return the server for `state`."""
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_every_answer])
     app[STATE] = state
-    page.add_routes(app)
+    for part in (page, reading, acting, metrics):
+        part.add_routes(app)
     return app
+
+
+def _error(request: web.Request, error: web.HTTPError) -> web.Response:
+    is_unknown = request.match_info.http_exception is error and error.status == NOT_FOUND
+    said = f"there is no {request.path} here" if is_unknown else error.text
+    allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return web.json_response({"error": said}, status=error.status, headers=allowed)
 
 
 @web.middleware
@@ -45,7 +55,10 @@ async def _every_answer(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         response = await handler(request)
     except web.HTTPError as error:
-        response = web.json_response({"error": error.text}, status=error.status)
+        response = _error(request, error)
+    except Exception:  # noqa: BLE001 - it is said in our log, and in no other way
+        request.app[STATE].log.exception("an answer could not be given", path=request.path)
+        response = web.json_response({"error": "this is a fault of jira-sync; the monitor's log says more"}, status=500)
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     return response

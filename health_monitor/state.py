@@ -14,6 +14,9 @@ from health_monitor.observer import Observer
 from health_monitor.past import Archive, Past
 from health_monitor.picture import Picture, SyncView
 from health_monitor.records import Record
+from health_monitor.shapes import Browse
+from sync_model.connection import resolve
+from sync_model.definition import Side
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,16 @@ class State:
         if view is None or view.sync is None:
             return Past(error="no sync of that name has ever run here")
         return await self.archive.past(view.sync)
+
+    def browse(self, view: SyncView) -> Browse:
+        """Return what tells the address of an issue of this sync."""
+        found = {side: resolve(view.sync, side, self.environ).connection for side in Side} if view.sync else {}
+
+        def browse(side: Side, key: str) -> str | None:
+            connection = found.get(side)
+            return connection.browse(key) if connection else None
+
+        return browse
 
     def per_hour(self) -> dict[str, tuple[int, ...]]:
         """Return, by sync, the actions of each hour of the last day, oldest first, as far as they are known by now."""

@@ -21,11 +21,16 @@ from typing import Any
 import httpx
 
 CONFIG_DIR = Path("configs/demo")
-PORTS = {"JIRA_SIMULATOR_PORT": "8090", "MONGODB_PORT": "27090"}
+PORTS = {"JIRA_SIMULATOR_PORT": "8090", "MONGODB_PORT": "27090", "PORT": "8091"}
+TOKEN = "demo"  # noqa: S105
+"""For the buttons of the status page: what they steer are simulations, and it listens on loopback."""
 SITES = ("acme", "globex", "initech")
 PATIENCE = 90.0
 LOOK_EVERY = 0.2
-FOREIGN = ("DATABASE_URL", "LOG_DIR", "CONFIG_DIR", "RUN_DIR", "STRICT", "SYNC_INTERVAL_MINUTES")
+FOREIGN = (
+    "DATABASE_URL", "LOG_DIR", "CONFIG_DIR", "RUN_DIR", "STRICT", "SYNC_INTERVAL_MINUTES",
+    "BIND", "WATCH", "MAX_WORKER_MEMORY", "STUCK_AFTER", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE",
+)  # fmt: skip
 
 
 @dataclass
@@ -72,6 +77,7 @@ def _environ() -> dict[str, str]:
         **ports,
         "CONFIG_DIR": str(CONFIG_DIR),
         "RUN_DIR": os.environ.get("DEMO_RUN_DIR") or "run/demo",
+        "ADMIN_TOKEN": TOKEN,
     }
     for site in SITES:
         environ[f"DEMO_{site.upper()}_URL"] = f"{url}/{site}"
@@ -151,6 +157,7 @@ def _tell(environ: Mapping[str, str], stories: list[Story]) -> None:
         f"""
 Look around   {url}/ shows the sites. Open SUP-3, press "Accept",
               and within {seconds} seconds it has a counterpart in DEV.
+Status        http://127.0.0.1:{environ["PORT"]}/ shows the syncs; the token for its buttons is {TOKEN}.
 Watch         tail -f {run_dir}/logs/sup-dev.log
               make demo-status
 Edit          configs/demo/sup-dev.json, then: make demo-apply

@@ -7,7 +7,7 @@ Judging it against the time is for whoever reads it; `judgement` says how.
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 INTERVAL_SECONDS = 10.0
 """A worker that is alive and not inside one single request says so at least this often."""
+CRASHES_COUNT_FOR = timedelta(minutes=10)
 
 
 class Phase(StrEnum):
@@ -90,7 +91,8 @@ class Heartbeat(_Record):
     `reason` says in a sentence why it is backing off, refused, paused or standing by. `interval` is the seconds from
     the start of one cycle to the next. `queued` counts the issues with changes that wait to be carried out,
     `dead_letters` the changes that were given up. `oldest_change` is when the oldest change that waits was made, by
-    our own clock; None when none waits. `memory` is the proportional set size in bytes.
+    our own clock; None when none waits. `memory` is the proportional set size in bytes. `crashes` are the times in the
+    last ten minutes at which a worker of this sync found that the one before it had ended without stopping.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Heartbeat(_Record):
     next_cycle: AwareDatetime | None = None
     memory: int | None = None
     totals: Totals = Totals()
+    crashes: tuple[AwareDatetime, ...] = ()
 
 
 def heartbeat_path(run_dir: Path, name: str) -> Path:
@@ -133,8 +136,17 @@ def read_heartbeat(run_dir: Path, name: str) -> Heartbeat | None:
     """Return what the sync's worker last said, or None when it said nothing that can be understood."""
     try:
         return Heartbeat.model_validate_json(heartbeat_path(run_dir, name).read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None
+
+
+def crashes_before(predecessor: Heartbeat | None, now: datetime) -> tuple[datetime, ...]:
+    """Return the crashes that a worker which starts now is to speak of, given what its sync's file says."""
+    if predecessor is None:
+        return ()
+    is_one = predecessor.phase is not Phase.STOPPING and not Path(f"/proc/{predecessor.pid}").exists()
+    recent = (at for at in predecessor.crashes if at > now - CRASHES_COUNT_FOR)
+    return (*recent, now) if is_one else tuple(recent)
 
 
 def age(heartbeat: Heartbeat, now: datetime) -> float:

@@ -22,7 +22,7 @@ PATIENCE_WITH_OTHERS = 300.0
 """Seconds for which a site or MongoDB may fail to answer, at the least, before that is an error."""
 BEHIND_AFTER = 900.0
 BEHIND_AFTER_INTERVALS = 3.0
-MANY_RESTARTS = 3
+MANY_CRASHES = 3
 RUNNING_STATES = frozenset({"RUNNING", "STARTING"})
 
 
@@ -88,8 +88,8 @@ class Facts:
 
     `process` is None when supervisord does not know the program, `heartbeat` when the worker has said nothing.
     `problems` are what is wrong with its file. `is_wanted`: the folder says that it should run. `interval` in
-    seconds. `silence` is for how many seconds the reader itself has seen no new heartbeat. `restarts` counts how
-    often its process was replaced in the last ten minutes without anybody asking. `memory_limit` in bytes.
+    seconds. `silence` is for how many seconds the reader itself has seen no new heartbeat. `crashes` counts how
+    often its process ended in the last ten minutes without anybody asking. `memory_limit` in bytes.
     `next_start` is when the monitor starts again what supervisord has given up on.
     """
 
@@ -100,7 +100,7 @@ class Facts:
     is_wanted: bool = True
     interval: float = 300.0
     silence: float = 0.0
-    restarts: int = 0
+    crashes: int = 0
     memory_limit: int | None = None
     next_start: datetime | None = None
     stuck_after: float = STUCK_AFTER
@@ -204,8 +204,8 @@ def _of_silence(facts: Facts, now: datetime) -> Verdict | None:
     elif (silence := age(heartbeat, now)) > limit:
         why = f"alive, but silent for {spell(silence)}; the last it said: {heartbeat.phase}"
         return Verdict(Condition.STUCK, why, advice, heartbeat.sent, remedy=remedy)
-    if facts.restarts >= MANY_RESTARTS:
-        why = f"its process ended {facts.restarts} times in the last ten minutes"
+    if facts.crashes >= MANY_CRASHES:
+        why = f"its process ended {facts.crashes} times in the last ten minutes"
         return Verdict(Condition.CRASHING, why, f"jira-sync logs {facts.name}", process.started if process else None)
     if heartbeat is None:
         return Verdict(Condition.STARTING, "it has just been started", since=process.started if process else None)

@@ -66,6 +66,7 @@ class Pulse:
     last_success: datetime | None = None
     cycles: int = 0
     failed_cycles: int = 0
+    crashes: tuple[datetime, ...] = ()
     _result: Result = field(default_factory=Result)
     _oldest_change: datetime | None = None
     _memory: tuple[float, int | None] = (float("-inf"), None)
@@ -135,6 +136,7 @@ class Pulse:
             next_cycle=self.next_cycle,
             memory=self._own_memory(),
             totals=self._totals(),
+            crashes=self.crashes,
         )
 
     def _totals(self) -> Totals:

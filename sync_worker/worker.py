@@ -16,7 +16,7 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.heartbeat import CycleSummary, Phase
+from sync_model.heartbeat import CycleSummary, Phase, crashes_before, read_heartbeat
 from sync_worker.bell import Bell
 from sync_worker.cycle import COUNTS, Result, counts_of
 from sync_worker.errors import Displaced, Paused, Refused, Rejected, Stopping, SyncError
@@ -56,6 +56,7 @@ class Worker:
 
     def run(self, one_pass: Pass) -> None:
         """Run cycles until asked to stop."""
+        self.pulse.crashes = crashes_before(read_heartbeat(self.run_dir, self.name), datetime.now(UTC))
         attempts = 0
         due = time.monotonic() + first_delay(self.name, self.interval)
         self.log.info("worker started", pid=os.getpid(), interval=self.interval, digest=self.digest[:12])

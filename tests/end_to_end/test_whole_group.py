@@ -45,15 +45,18 @@ TAKE_ON = {
 class Group:
     """A running group over an embedded MongoDB, the simulated site that it works on, and an operator."""
 
-    def __init__(self, folder: Path, simulator: RunningSimulator, port: int, wait_until: Callable[..., Any]) -> None:
+    def __init__(
+        self, folder: Path, simulator: RunningSimulator, free_port: Callable[[], int], wait_until: Callable[..., Any]
+    ) -> None:
         self.configs, self.run_dir = folder / "configs", folder / "run"
         self.configs.mkdir()
         self.control, self.url, self.wait_until = simulator.control, simulator.url, wait_until
         self.ann = self.control.person("site", "ann@example.com", "ann-token")
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        ours = {"CONFIG_DIR": str(self.configs), "RUN_DIR": str(self.run_dir), "MONGODB_PORT": str(port)}
+        ports = {"MONGODB_PORT": str(free_port()), "PORT": str(free_port())}
+        ours = {"CONFIG_DIR": str(self.configs), "RUN_DIR": str(self.run_dir), **ports}
         self.environ = {**keep, **ours, "TOKEN": TOKEN}
-        self.mongo_url = f"mongodb://127.0.0.1:{port}"
+        self.mongo_url = f"mongodb://127.0.0.1:{ports['MONGODB_PORT']}"
 
     def write(self, letter: str, **changes: Any) -> None:
         definition = {
@@ -102,7 +105,7 @@ class Group:
 @pytest.fixture
 def group(tmp_path: Path, free_port: Callable[[], int], wait_until: Callable[..., Any]) -> Iterator[Group]:
     with RunningSimulator(Seed.model_validate({"sites": [SITE]})) as simulator:
-        group = Group(tmp_path, simulator, free_port(), wait_until)
+        group = Group(tmp_path, simulator, free_port, wait_until)
         yield group
         group.run("stop")
         group.ann.http.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from generator.processes import members
+from generator.processes import is_supervisord, members
 from generator.supervisor_rpc import State, Supervisor
 
 REPO = Path(__file__).parents[3]
@@ -32,7 +32,9 @@ class Ran:
 class Group:
     """Speaks to one group as an operator does: by the commands, in an environment of its own."""
 
-    def __init__(self, folder: Path, port: int, database_url: str, wait_until: Callable[..., Any]) -> None:
+    def __init__(
+        self, folder: Path, free_port: Callable[[], int], database_url: str, wait_until: Callable[..., Any]
+    ) -> None:
         self.configs, self.run_dir = folder / "configs", folder / "run"
         self.configs.mkdir()
         self.wait_until = wait_until
@@ -41,7 +43,8 @@ class Group:
             **keep,
             "CONFIG_DIR": str(self.configs),
             "RUN_DIR": str(self.run_dir),
-            "MONGODB_PORT": str(port),
+            "MONGODB_PORT": str(free_port()),
+            "PORT": str(free_port()),
             "DATABASE_URL": database_url,
         }
 
@@ -80,6 +83,11 @@ class Group:
     def supervisor(self) -> Supervisor:
         return Supervisor(self.run_dir / "supervisor.sock")
 
+    @property
+    def supervisord(self) -> int:
+        (pid,) = [pid for pid in self.members() if is_supervisord(pid)]
+        return pid
+
     def states(self) -> dict[str, State]:
         return self.supervisor.states()
 
@@ -99,7 +107,7 @@ class Group:
 def group(
     tmp_path: Path, free_port: Callable[[], int], mongo_server, wait_until: Callable[..., Any]
 ) -> Iterator[Group]:
-    group = Group(tmp_path, free_port(), mongo_server.url, wait_until)
+    group = Group(tmp_path, free_port, mongo_server.url, wait_until)
     yield group
     group.run("stop")
     assert group.members() == []

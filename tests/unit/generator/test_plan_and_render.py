@@ -17,7 +17,7 @@ from supervisor.options import ServerOptions
 
 from generator.programs import Known, plan_for
 from generator.render import Misread, command_line, comment, environment_line, render, verify
-from generator.settings import Settings, Unusable, from_environ
+from generator.settings import Settings, Unusable, from_environ, of_running_group
 from sync_model.loading import claims_of, load_folder
 
 GOLDEN = Path(__file__).parent / "golden" / "supervisord.conf"
@@ -64,9 +64,17 @@ def test_one_file_is_one_program_and_the_database_starts_before_the_workers(tmp_
     write(tmp_path, "sync-b.json")
     write(tmp_path, "sync-a.json")
     programs = plan(tmp_path).programs
-    assert [program.name for program in programs] == ["mongodb", "sync-a", "sync-b"]
-    assert programs[0].priority < programs[1].priority
+    assert [program.name for program in programs] == ["mongodb", "health-monitor", "sync-a", "sync-b"]
+    assert programs[0].priority < programs[1].priority < programs[2].priority
     assert programs[0].command[programs[0].command.index("--bind_ip") + 1] == "127.0.0.1"
+
+
+def test_a_watcher_is_one_more_program_when_asked_for(tmp_path):
+    wanted = settings(tmp_path, watch=True)
+    planned = plan(tmp_path, wanted=wanted)
+    assert [program.name for program in planned.programs] == ["mongodb", "health-monitor", "config-watcher"]
+    assert planned.programs[2].command == ("/usr/bin/python", "-m", "jira_sync", "watch")
+    verify(render(planned, wanted), planned, wanted)
 
 
 def test_a_disabled_sync_has_no_program(tmp_path):
@@ -220,6 +228,13 @@ def test_a_comment_stays_on_its_line():
         ({"SYNC_INTERVAL_MINUTES": "-1"}, ["SYNC_INTERVAL_MINUTES is '-1'"]),
         ({"SYNC_INTERVAL_MINUTES": "five"}, ["SYNC_INTERVAL_MINUTES is 'five'"]),
         ({"DATABASE_URL": "http://s3cr3t@x"}, ["DATABASE_URL is not a MongoDB address; it begins with"]),
+        ({"PORT": "0", "BIND": "everywhere"}, ["PORT is '0'", "BIND is 'everywhere'; it must be an address"]),
+        ({"PORT": "27017"}, ["PORT and MONGODB_PORT are both 27017"]),
+        ({"WATCH": "yes"}, ["WATCH is 'yes'; it must be 1 or 0"]),
+        ({"MAX_WORKER_MEMORY": "300 MiB"}, ["MAX_WORKER_MEMORY is '300 MiB'; it must be"]),
+        ({"MAX_WORKER_MEMORY": "0"}, ["MAX_WORKER_MEMORY is '0'"]),
+        ({"STUCK_AFTER": "5"}, ["STUCK_AFTER is '5'; it must be a number of seconds, 10 or more"]),
+        ({"STUCK_AFTER": "nan"}, ["STUCK_AFTER is 'nan'"]),
         ({"RUN_DIR": "/run/100%"}, ["RUN_DIR is '/run/100%'"]),
         ({"RUN_DIR": "/run/a;b"}, ["RUN_DIR is '/run/a;b'"]),
         ({"RUN_DIR": "/" + "x" * 100}, ["RUN_DIR is too long"]),
@@ -239,3 +254,20 @@ def test_the_defaults():
     assert (found.embedded, found.mongodb_port, found.simulator_port, found.log_dir) == (True, 27017, None, None)
     assert from_environ({"DATABASE_URL": "mongodb://u:p@h"}).embedded is False
     assert "u:p" not in replace(found, embedded=False).recorded()
+    assert (found.port, found.bind, found.watch, found.max_worker_memory) == (3000, "127.0.0.1", False, None)
+
+
+def test_what_a_group_was_started_with_counts_in_another_shell(tmp_path):
+    started_with = {"RUN_DIR": str(tmp_path), "PORT": "3001", "BIND": "::", "WATCH": "1", "STUCK_AFTER": "60"}
+    started = from_environ({**started_with, "MAX_WORKER_MEMORY": "300mb", "ADMIN_TOKEN": TOKEN})
+    assert started.max_worker_memory == 300 * 1024 * 1024
+    assert TOKEN not in started.recorded()
+    started.record.write_text(started.recorded())
+    here = from_environ({"RUN_DIR": str(tmp_path)})
+    assert here != started
+    assert of_running_group(here, {}) == started
+    # One that an earlier version started says nothing of what came later.
+    later = ("port", "bind", "watch", "max_worker_memory", "stuck_after")
+    earlier = {name: value for name, value in json.loads(started.recorded()).items() if name not in later}
+    started.record.write_text(json.dumps(earlier))
+    assert of_running_group(here, {}) == here

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
-from sync_model.heartbeat import CycleSummary, Heartbeat, Phase, age, heartbeat_path, read_heartbeat, write_heartbeat
+import pytest
+
+from sync_model.heartbeat import (
+    CycleSummary,
+    Heartbeat,
+    Phase,
+    age,
+    crashes_before,
+    heartbeat_path,
+    read_heartbeat,
+    write_heartbeat,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LONG_AGO, LATELY = NOW - timedelta(minutes=11), NOW - timedelta(minutes=9)
+NOBODY = 2**30
 
 
 def heartbeat() -> Heartbeat:
@@ -31,3 +45,19 @@ def test_no_heartbeat_and_a_broken_one_say_nothing(tmp_path):
 
 def test_its_age_is_counted_from_when_it_was_sent():
     assert age(heartbeat(), NOW + timedelta(seconds=12)) == 12
+
+
+@pytest.mark.parametrize(
+    # what its predecessor was last at, whether it is alive, what that one knew        what the next one says
+    ("phase", "pid", "known", "expected"),
+    [
+        (Phase.WAITING, NOBODY, (), (NOW,)),
+        (Phase.CYCLE, NOBODY, (LONG_AGO, LATELY), (LATELY, NOW)),
+        (Phase.STOPPING, NOBODY, (LONG_AGO, LATELY), (LATELY,)),
+        (Phase.WAITING, os.getpid(), (), ()),  # it runs beside this one
+    ],
+)
+def test_a_worker_that_ended_without_stopping_is_remembered_for_a_while(phase, pid, known, expected):
+    before = heartbeat().model_copy(update={"phase": phase, "pid": pid, "crashes": known})
+    assert crashes_before(before, NOW) == expected
+    assert crashes_before(None, NOW) == ()

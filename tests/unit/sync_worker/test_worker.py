@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
+from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat, write_heartbeat
 from sync_worker.bell import Bell
 from sync_worker.cycle import Result
 from sync_worker.errors import Displaced, Paused, Refused, Stopping, Unavailable
@@ -146,6 +146,18 @@ def test_being_stopped_is_no_error(worker):
         raise Stopping
 
     assert worker.run_once(one_pass) is None
+
+
+def test_a_worker_says_that_the_one_before_it_ended_without_stopping(worker, tmp_path):
+    worker.run_only_once(lambda _time_is_up: Result())
+    before = heartbeat(worker).model_copy(update={"phase": Phase.CYCLE, "pid": 2**30})
+    for predecessor in (before, None):  # the second finds what the first one said when it stopped
+        if predecessor:
+            write_heartbeat(tmp_path, predecessor)
+        successor = Worker("sync-ab", "digest", 0.01, tmp_path, structlog.get_logger())
+        successor.bell.ring_to_stop()
+        successor.run(lambda _time_is_up: Result())
+        assert len(heartbeat(successor).crashes) == 1
 
 
 def test_a_run_directory_that_cannot_be_written_does_not_stop_the_sync(worker, tmp_path):

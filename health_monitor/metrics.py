@@ -1,0 +1,124 @@
+"""`GET /metrics`: the picture for Prometheus. Counters are those of a worker's process, and begin anew with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, ProcessCollector, exposition
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from health_monitor.picture import Picture, SyncView
+from health_monitor.records import Reason, Record
+from health_monitor.state import STATE
+from sync_model.heartbeat import Heartbeat
+from sync_model.judgement import RUNNING_STATES, Condition
+
+NO_ANSWER = "none"
+REGISTRY = web.AppKey("registry", CollectorRegistry)
+
+
+def add_routes(app: web.Application) -> None:
+    """Add the route of this module."""
+    app[REGISTRY] = registry = CollectorRegistry()
+    state = app[STATE]
+    registry.register(Syncs(lambda: state.picture, state.remedies))
+    ProcessCollector(registry=registry)
+    app.router.add_get("/metrics", metrics)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
+    return web.Response(body=encode(request.app[REGISTRY]), headers={"Content-Type": content_type})
+
+
+class Syncs(Collector):
+    """Says of the newest picture what there is to be measured. `record` returns what is remembered of a program."""
+
+    def __init__(self, picture: Callable[[], Picture | None], record: Callable[[str], Record]) -> None:
+        self._picture, self._record = picture, record
+
+    def describe(self) -> list[Metric]:
+        """Nothing beforehand: a picture may not be there yet."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        picture = self._picture()
+        if picture is None:
+            return
+        yield from _of_group(picture)
+        said = _Families()
+        for view in picture.syncs:
+            said.add_judgement(view)
+            if view.facts.heartbeat:
+                said.add_heartbeat(view.name, view.facts.heartbeat)
+            restarts = self._record(view.name).restarts
+            for reason in Reason:
+                said.restarts.add_metric([view.name, reason], restarts.get(reason, 0))
+        yield from vars(said).values()
+
+
+def _of_group(picture: Picture) -> Iterator[Metric]:
+    invalid = sum(1 for view in picture.syncs if view.facts.problems)
+    yield GaugeMetricFamily("jira_sync_healthy", "1 unless a person must act on something.", picture.is_healthy)
+    yield GaugeMetricFamily("jira_sync_invalid_files", "Files in the folder that do not load.", invalid)
+    yield GaugeMetricFamily(
+        "jira_sync_last_look_timestamp_seconds", "When the monitor last looked at the group.", picture.taken.timestamp()
+    )
+
+
+class _Families:
+    """The metrics of the syncs; each takes one value per sync and further labels."""
+
+    def __init__(self) -> None:
+        self.up = _gauge("up", "1 while the worker's process runs.")
+        self.condition = _gauge("condition", "1 for the condition that the sync is in, 0 for all others.", "condition")
+        self.lag = _gauge("lag_seconds", "Age of the oldest change that is not carried over.")
+        self.success = _gauge("last_success_timestamp_seconds", "When the last cycle that went through ended.")
+        self.duration = _gauge("last_cycle_duration_seconds", "How long the last cycle took.")
+        self.queue = _gauge("queue", "Issues with changes that wait to be carried out.")
+        self.dead = _gauge("dead_letters", "Changes that were given up, until a person has them tried again.")
+        self.memory = _gauge("memory_bytes", "Proportional set size of the worker.")
+        self.build = _gauge("build_info", "The version that the worker runs.", "version")
+        self.cycles = _counter("cycles", "Cycles that ended.", "result")
+        self.actions = _counter("actions", "What was done in Jira.", "kind", "result")
+        self.calls = _counter("api_calls", "Requests to Jira; status none stands for no answer.", "endpoint", "status")
+        self.cooldown = _counter("cooldown_seconds", "Seconds spent waiting because a site asked for it.")
+        self.restarts = _counter("restarts", "Restarts by the monitor.", "reason")
+
+    def add_judgement(self, view: SyncView) -> None:
+        name, process, lag = view.name, view.facts.process, view.verdict.lag
+        self.up.add_metric([name], process is not None and process.state in RUNNING_STATES)
+        for condition in Condition:
+            self.condition.add_metric([name, condition], condition is view.verdict.condition)
+        if lag is not None:
+            self.lag.add_metric([name], lag)
+
+    def add_heartbeat(self, name: str, heartbeat: Heartbeat) -> None:
+        totals = heartbeat.totals
+        if heartbeat.last_success:
+            self.success.add_metric([name], heartbeat.last_success.timestamp())
+        if heartbeat.last_cycle:
+            self.duration.add_metric([name], heartbeat.last_cycle.duration)
+        if heartbeat.memory:
+            self.memory.add_metric([name], heartbeat.memory)
+        self.queue.add_metric([name], heartbeat.queued)
+        self.dead.add_metric([name], heartbeat.dead_letters)
+        self.build.add_metric([name, heartbeat.version], 1)
+        self.cycles.add_metric([name, "done"], totals.cycles)
+        self.cycles.add_metric([name, "failed"], totals.failed_cycles)
+        self.cooldown.add_metric([name], totals.cooldown)
+        for action, count in totals.actions.items():
+            kind, _, result = action.partition(" ")
+            self.actions.add_metric([name, kind, result], count)
+        for each in totals.calls:
+            self.calls.add_metric([name, each.endpoint, str(each.status or NO_ANSWER)], each.count)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"jira_sync_{name}", meaning, labels=["sync", *labels])
+
+
+def _counter(name: str, meaning: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(f"jira_sync_{name}", meaning, labels=["sync", *labels])

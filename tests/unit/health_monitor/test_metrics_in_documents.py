@@ -1,0 +1,87 @@
+"""The dashboard and the alerts ask for nothing that is not measured."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from health_monitor.metrics import Syncs
+from health_monitor.picture import Picture, SyncView
+from health_monitor.records import Reason, Record
+from sync_model.heartbeat import CallCount, CycleSummary, Heartbeat, Phase, Totals
+from sync_model.judgement import Condition, Facts, judge
+
+DOCS = Path(__file__).parents[3] / "docs"
+NOW = datetime.now(UTC)
+TOTALS = Totals(actions={"create done": 1}, calls=(CallCount(endpoint="search", status=200, count=1),))
+HEARTBEAT = Heartbeat(
+    name="ab", pid=1, digest="d", phase=Phase.WAITING, since=NOW, sent=NOW, last_success=NOW, memory=1, totals=TOTALS,
+    last_cycle=CycleSummary(started=NOW, duration=1.0),
+)  # fmt: skip
+
+
+def exposed() -> dict[str, set[str]]:
+    """Return the labels of each metric, by its name."""
+    facts = Facts("ab", heartbeat=HEARTBEAT)
+    picture = Picture(NOW, (SyncView("ab", "ab.json", None, facts, judge(facts, NOW)),))
+    registry = CollectorRegistry()
+    registry.register(Syncs(lambda: picture, lambda _name: Record()))
+    families = text_string_to_metric_families(generate_latest(registry).decode())
+    return {sample.name: set(sample.labels) for family in families for sample in family.samples}
+
+
+def expressions(name: str) -> Iterator[str]:
+    """Yield what a document asks Prometheus for."""
+    text = (DOCS / name).read_text()
+    if name.endswith(".json"):
+        panels = json.loads(text)["panels"]
+        yield from (target["expr"] for panel in panels for target in panel.get("targets", ()))
+    else:
+        yield from re.findall(r"^ +expr: +(?:>-\n)?((?:.+\n)(?: {10}.+\n)*)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", ["grafana-dashboard.json", "alerts.yml"])
+def test_what_a_document_asks_for_is_measured(document):
+    known = exposed()
+    asked = list(expressions(document))
+    assert len(asked) >= 10
+    for expression in asked:
+        used = re.findall(r"(jira_sync_\w+)(?:\{([^}]*)\})?", expression)
+        assert used, expression
+        for name, labels in used:
+            assert name in known, expression
+            assert set(re.findall(r"(\w+)[=!]", labels)) <= known[name], expression
+        by = re.findall(r"(?:by|on) \(([^)]*)\)", expression)
+        wanted = {label.strip() for each in by for label in each.split(",")}
+        assert all(wanted <= known[name] for name, _ in used), expression
+
+
+@pytest.mark.parametrize("document", ["grafana-dashboard.json", "alerts.yml"])
+def test_every_condition_and_reason_that_a_document_names_exists(document):
+    text = "\n".join(expressions(document))
+    for label, words in (("condition", Condition), ("reason", Reason)):
+        named = {word for found in re.findall(rf'{label}(?:=~|!~|!=|=)"([^"]*)"', text) for word in found.split("|")}
+        assert named <= {str(word) for word in words}
+        assert named or (label, document) == ("reason", "grafana-dashboard.json")
+
+
+def test_every_alert_says_what_is_and_what_to_do():
+    text = (DOCS / "alerts.yml").read_text()
+    counts = {
+        name: len(re.findall(rf"^ +(?:- )?{name}: .", text, re.MULTILINE)) for name in ("alert", "expr", "summary")
+    }
+    assert counts["alert"] == counts["expr"] == counts["summary"] == text.count("action: ") >= 10
+
+
+def test_everything_measured_of_a_sync_is_on_the_dashboard_or_plain():
+    """So that a new metric is not forgotten there."""
+    asked = set(re.findall(r"jira_sync_\w+", (DOCS / "grafana-dashboard.json").read_text()))
+    plain = {"jira_sync_healthy", "jira_sync_build_info", "jira_sync_last_look_timestamp_seconds"}
+    assert set(exposed()) - asked == plain
