@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+from sync_model.connection import database_url
 from sync_model.definition import MINUTES_PER_WEEK, Sync
 from sync_model.loading import load_file
 from sync_worker import logs, operator, store
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         stream = sys.stderr if options.command else sys.stdout
         log = logs.configure(file.sync.name, environ.get("LOG_LEVEL") or "info", stream)
         interval = _interval(file.sync, environ)
-        client = store.connect(environ.get("DATABASE_URL") or DEFAULT_DATABASE_URL, file.sync.name)
+        client = store.connect(database_url(environ) or DEFAULT_DATABASE_URL, file.sync.name)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
