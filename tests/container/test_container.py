@@ -140,7 +140,7 @@ def test_every_documented_command_works_as_typed(deployment):
     for command in commands:
         is_endless = re.search(r" (-f|--follow|watch)\b", command)
         if is_endless:
-            deployment.type(f"timeout 5 {command}", code=124)
+            deployment.type(f"timeout 3 {command}", code=124)
         else:
             deployment.type(command)
     deployment.move_issues("AB", "CD")

@@ -72,8 +72,8 @@ def test_nothing_in_it_can_be_changed_and_nobody_in_it_may_do_anything(settled):
 def test_it_listens_at_its_one_port_and_the_database_is_for_nobody_else(settled):
     addresses = settled.python(LISTENING)
     assert {each for each in addresses if not each.endswith("0BB8") and not re.match(r"\w{6}7F:", each)} == set()
-    (published,) = settled.inspect()["NetworkSettings"]["Ports"]["3000/tcp"]
-    assert published["HostIp"] == "127.0.0.1"
+    published = settled.inspect()["NetworkSettings"]["Ports"]["3000/tcp"]
+    assert [each["HostIp"] for each in published] == ["127.0.0.1"]
     assert not any(settled.inspect("mongo")["NetworkSettings"]["Ports"].values())
     networks = settled.inspect("mongo")["NetworkSettings"]["Networks"]
     assert [name.rpartition("_")[2] for name in networks] == ["database"]
