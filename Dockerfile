@@ -17,10 +17,12 @@ COPY health_monitor health_monitor
 COPY jira_sync jira_sync
 COPY templates templates
 # Bytecode that is made now is not made again by every process, and is taken as it is, without a look at its source.
-# Whoever keeps a checkout to themselves builds an image that its user can read nevertheless.
+# `jira-sync` is a command from any folder. Whoever keeps a checkout to themselves builds an image that its user can read
+# nevertheless.
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '^./venv/' . \
- && printf '#!/app/venv/bin/python\nimport sys\nfrom jira_sync.__main__ import main\nsys.exit(main())\n' >venv/bin/jira-sync \
- && chmod 755 venv/bin/jira-sync \
+ && pwd > "$(venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/jira-sync.pth" \
+ && printf '#!/bin/sh\nexec /app/venv/bin/python -m jira_sync "$@"\n' > venv/bin/jira-sync \
+ && chmod 0755 venv/bin/jira-sync \
  && mkdir configs \
  && chmod -R a+rX,go-w .
 
@@ -47,7 +49,6 @@ RUN rm -rf /usr/bin/pip* /usr/local/bin/pip* \
 COPY --from=build /app /app
 
 ENV PATH=/app/venv/bin:$PATH \
-    PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     CONFIG_DIR=/app/configs \
     RUN_DIR=/run/jira-sync \

@@ -25,14 +25,13 @@ demo-apply: ## make the demo follow an edit in configs/demo
 	@$(DEMO) apply
 
 up: $(VENV)/.host ## start the syncs in configs/ on this machine
-	@$(BIN)/python -m generator start
+	@$(BIN)/jira-sync start
 
 apply: ## make the running syncs follow an edit in configs/
-	@$(BIN)/python -m generator apply
+	@$(BIN)/jira-sync apply
 
-status: ## what the processes are doing
-	@test -S $${RUN_DIR:-run}/supervisor.sock || { echo "no group runs in $${RUN_DIR:-run}; start one: make up" >&2; exit 1; }
-	@$(BIN)/supervisorctl -c $${RUN_DIR:-run}/supervisord.conf status
+status: $(VENV)/.host ## how the syncs are, worst first
+	@$(BIN)/jira-sync status
 
 down: ## stop everything that `make demo` and `make up` started
 	@test ! -x $(BIN)/python || { $(DEMO) stop; $(BIN)/python -m generator stop; }

@@ -99,6 +99,7 @@ def apply(options: argparse.Namespace, environ: Environ) -> int:
             applied = group.apply(prepared)
         except NotRunning:
             raise Unusable(not_running) from None
+        files.link_conf(settings)
     code = int(bool(prepared.problems) or not applied.all_run)
     if options.json:
         report.print_applied_as_json(applied, prepared.problems, prepared.loaded.warnings)
@@ -121,6 +122,7 @@ def start(options: argparse.Namespace, environ: Environ) -> int:
         if not prepared.plan.syncs:
             complain(f"no sync to run in {settings.config_dir}; add a file there, then: jira-sync apply")
         group.install(prepared)
+        files.link_conf(prepared.settings)
         if options.foreground:
             files.write_if_changed(settings.record, prepared.settings.recorded())
             sys.stdout.flush()

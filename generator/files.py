@@ -8,12 +8,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from generator.programs import Known, Plan
-from generator.settings import Settings
+from generator.settings import RUN_DIR, Settings
+
+LINKED = Path(RUN_DIR) / "supervisord.conf"
 
 
 def write_if_changed(path: Path, content: str | bytes) -> bool:
@@ -74,6 +76,24 @@ def drop_snapshots(plan: Plan, settings: Settings) -> None:
     for path in settings.snapshots.glob("*.json"):
         if path.stem not in {program.name for program in plan.syncs} and path != settings.manifest:
             path.unlink()
+
+
+def link_conf(settings: Settings) -> None:
+    """Lay a link to the conf where supervisorctl looks for it: in the folder above the default run directory.
+
+    What is there already stays; a folder that we may not write does without.
+    """
+    if settings.run_dir == settings.project_dir / RUN_DIR:
+        with suppress(OSError):
+            (settings.project_dir / settings.conf.name).symlink_to(LINKED)
+
+
+def unlink_conf(run_dir: Path) -> None:
+    """Take that link away, if it is ours."""
+    link = run_dir.parent / LINKED.name
+    with suppress(OSError):
+        if run_dir.name == RUN_DIR and link.readlink() == LINKED:
+            link.unlink()
 
 
 @contextmanager

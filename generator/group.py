@@ -177,7 +177,7 @@ def _told(
         yield Change(name, "started", state=after.get(name))
     for name in sorted(changes.changed):
         known, fresh = prepared.manifest.get(name), prepared.plan.fresh.get(name)
-        is_edit = known is None or fresh is None or known.digest != fresh.digest
+        is_edit = fresh is not None and (known is None or known.digest != fresh.digest)
         reason = "config changed" if is_edit else "its program changed"
         was = before[name].state if name in before else "RUNNING"
         aside = f"; it was {was.lower()}" if was in DOWN else ""
@@ -293,6 +293,7 @@ def stop(run_dir: Path) -> list[str]:
     except NoAnswer:
         said.append("supervisord did not answer; ended it and all that it had started")
     _end_all(run_dir)
+    files.unlink_conf(run_dir)
     for name in ("supervisor.sock", "supervisord.pid", "settings.json"):
         (run_dir / name).unlink(missing_ok=True)
     return said or ["nothing was running"]

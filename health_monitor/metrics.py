@@ -74,6 +74,7 @@ class _Families:
     def __init__(self) -> None:
         self.up = _gauge("up", "1 while the worker's process runs.")
         self.condition = _gauge("condition", "1 for the condition that the sync is in, 0 for all others.", "condition")
+        self.interval = _gauge("interval_seconds", "From the start of one cycle to the start of the next.")
         self.lag = _gauge("lag_seconds", "Age of the oldest change that is not carried over.")
         self.success = _gauge("last_success_timestamp_seconds", "When the last cycle that went through ended.")
         self.duration = _gauge("last_cycle_duration_seconds", "How long the last cycle took.")
@@ -92,6 +93,7 @@ class _Families:
         self.up.add_metric([name], process is not None and process.state in RUNNING_STATES)
         for condition in Condition:
             self.condition.add_metric([name, condition], condition is view.verdict.condition)
+        self.interval.add_metric([name], view.facts.interval)
         if lag is not None:
             self.lag.add_metric([name], lag)
 

@@ -90,6 +90,8 @@ async def attach(request: web.Request) -> web.Response:
     if request.headers.get("X-Atlassian-Token") != "no-check":
         raise JiraError(403, "XSRF check failed")
     user, issue = call.issue_to(CREATE_ATTACHMENTS)
+    if not call.site.takes_attachments:
+        raise JiraError(403, "Attachments are disabled.")
     if request.content_type != "multipart/form-data":
         raise JiraError(415, "Unsupported Media Type")
     received = []
@@ -119,6 +121,16 @@ async def attachment(request: web.Request) -> web.Response:
     bean = call.show.attachment(found)
     # Here the id is a number on Cloud, unlike anywhere else.
     return answer({**bean, "id": found.id} if call.site.is_cloud else bean)
+
+
+@routes.delete(API + "/attachment/{attachment:\\d+}")
+async def delete_attachment(request: web.Request) -> web.Response:
+    call = call_of(request)
+    call.known_user()
+    found = _attachment(call)
+    user = call.permitted(CREATE_ATTACHMENTS, call.site.issues[found.issue_id].project)
+    call.site.detach(user, found)
+    return web.Response(status=204)
 
 
 @routes.get(API + "/attachment/content/{attachment}")
