@@ -115,6 +115,11 @@ def test_docker_stop_lets_everybody_finish_in_time_and_nothing_is_lost_or_double
     deployment.expect("AB", summaries)
 
 
+def test_the_group_of_a_container_is_stopped_from_outside_as_it_would_come_back_else(settled):
+    said = settled.type("docker compose exec jira-sync jira-sync stop", code=1)
+    assert "docker compose stop" in said
+
+
 def test_a_log_that_nobody_reads_any_more_stops_nothing(settled):
     """The engine passes the log on to a server that accepts it and never reads a byte, in the mode of our compose
     file. Were it to wait for that server, supervisord would wait for the engine.
