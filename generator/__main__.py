@@ -143,7 +143,7 @@ def stop(_options: argparse.Namespace, environ: Environ) -> int:
         print("nothing was running")
         return 0
     if FIRST_PROCESS in processes.members(run_dir):
-        raise Unusable("this container is the group, and would be started anew; stop it from outside: docker compose stop")
+        raise Unusable("this container is the group, and would come back; stop it from outside: docker compose stop")
     with _locked(run_dir):
         for line in group.stop(run_dir):
             print(line)

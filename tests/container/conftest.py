@@ -51,6 +51,7 @@ class Deployment:
         self.wait_until = wait_until
         self.project = f"jira-sync-test-{uuid.uuid4().hex[:8]}"
         self.environ = {**os.environ, "COMPOSE_PROJECT_NAME": self.project, "OUTSIDE": f"{self.project}-outside"}
+        self.minutes = dict.fromkeys(PAIRS, 0)
         self._check_out()
         for name, value in SECRETS.items():
             self.put(f"secrets/{name}", value + "\n")
@@ -172,6 +173,11 @@ class Deployment:
             "-m jira_simulator --host 0.0.0.0 --port 8080 --seed /seed.json"
         )
         self.control = Control(f"http://{self.type(f'docker port {self.project}-jira 8080').split()[0]}")
+
+    def let_a_minute_pass(self, pair: str) -> None:
+        """Have the site's clock be where no request of before can be at work any more, which workers wait for."""
+        self.minutes[pair] += 1
+        self.control.clock(f"site-{pair.lower()}", 60 * self.minutes[pair])
 
     def report(self, pair: str, *summaries: str) -> None:
         """Have a customer report what will be done."""
