@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help demo demo-status demo-apply up apply status down test test-container check lock clean
+.PHONY: help demo demo-status demo-apply up apply status down test test-container screenshots check lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -30,14 +30,18 @@ up: $(VENV)/.host ## start the syncs in configs/ on this machine
 apply: ## make the running syncs follow an edit in configs/
 	@$(BIN)/jira-sync apply
 
-status: $(VENV)/.host ## how the syncs are, worst first
+status: ## how the syncs are, worst first
+	@test -x $(BIN)/jira-sync || { echo "no group was ever started here; start one: make up" >&2; exit 1; }
 	@$(BIN)/jira-sync status
 
 down: ## stop everything that `make demo` and `make up` started
 	@test ! -x $(BIN)/python || { $(DEMO) stop; $(BIN)/python -m generator stop; }
 
 test: $(VENV)/.dev ## all tests but those of the container
-	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
+
+screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
+	@$(BIN)/python -m benchmarks.screenshots
 
 test-container: $(VENV)/.dev ## build the image and run it as compose does, on the Docker engine that answers
 	@$(BIN)/python -m pytest tests/container $(PYTEST_OPTIONS)

@@ -40,6 +40,12 @@ def test_a_broken_configuration_is_shown_and_keeps_no_other_from_starting_unless
     assert (broken["condition"], broken["level"]) == ("invalid", "error")
     assert any("userProjectKey" in problem for problem in broken["problems"])
 
+    # A folder that cannot be read is not an empty one: nothing is stopped for it.
+    deployment.configs.chmod(0o700)
+    assert "Permission denied" in deployment.apply(code=1)
+    deployment.configs.chmod(0o755)
+    deployment.move_issues("AB")
+
     said = deployment.type("docker compose run --rm --no-deps -e STRICT=1 jira-sync", code=1)
     assert "sync-cd.json" in said
     assert "nothing was started" in said

@@ -66,7 +66,7 @@ def test_what_is_not_known_is_not_called_well():
     silent = picture(Condition.OK, trouble="supervisord does not run", silence="supervisord does not run")
     assert sentence(silent) == ("How the syncs are is not known", [], 0, "error")
     without_watcher = picture(Condition.OK, Condition.OK, trouble="config-watcher has failed (exit status 1)")
-    assert sentence(without_watcher)[::3] == ("All 2 syncs are in step, but the group needs you", "error")
+    assert sentence(without_watcher)[::3] == ("Both syncs are in step, but the group needs you", "error")
 
 
 def test_what_is_wrong_with_the_group_stands_above_its_syncs_with_what_to_do():
