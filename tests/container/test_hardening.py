@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import httpx
 import pytest
 
 from sync_model import VERSION
@@ -56,6 +57,20 @@ def test_secrets_are_where_they_were_put_and_nowhere_else(settled, secrets, sear
     logs = settled.type("docker compose logs jira-sync")
     said = json.dumps(settled.health()) + settled.type("docker compose exec jira-sync jira-sync check")
     assert [secret for secret in secrets for text in (*containers, image, logs, said) if secret in text] == []
+
+
+def test_the_token_for_the_buttons_is_what_its_file_holds(settled):
+    token = (settled.folder / "secrets" / "admin_token").read_text().strip()
+    codes = [
+        httpx.post(
+            f"{settled.url}/api/syncs/sync-ab/sync-now",
+            headers={"Authorization": f"Bearer {each}"},
+            json={},
+            trust_env=False,
+        ).status_code
+        for each in (token, "another")
+    ]
+    assert codes == [200, 401]
 
 
 def test_nothing_in_it_can_be_changed_and_nobody_in_it_may_do_anything(settled):
