@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sync_model.definition import PLACEHOLDERS, Fallback, OnDelete, Rule, Side, Sync, fold
+from sync_model.definition import PLACEHOLDERS, Direction, Fallback, OnDelete, Rule, Side, Sync, fold
 from sync_worker.issue import Attachment, Issue, StatusChange
 from sync_worker.memory import Cause, CauseKind, Memory, OwnMove
 
@@ -173,7 +173,7 @@ def _anew(sync: Sync, side: Side, cause: Cause) -> list[Action]:
     """Return all that a pair of this sync has, as far as it is safe to do again: no comments."""
     asserted = actions_for(sync, side, replace(cause, kind=CauseKind.STATUS), paired=True)
     actions: list[Action] = [each for each in asserted if isinstance(each, Move)]
-    if any(sync.adds_cross_link(rule) for rule in sync.ordered_rules):
+    if any(sync.adds_cross_link(rule) for rule in sync.ordered_rules if rule.sync_direction is not Direction.NONE):
         actions.append(Link("resync"))
     copied = (rule.actions.sync_attachments and rule.sync_direction.leads_from(side) for rule in sync.ordered_rules)
     if any(copied) or _tops_up(sync, side):

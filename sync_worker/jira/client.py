@@ -158,7 +158,15 @@ class JiraClient:
         return self._search(_made_by_us(project_id, since), ["id"], lambda each: str(each["id"]), page=ID_PAGE)
 
     def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
-        jql = _made_by_us(drafts[0].project_id, since)
+        found, unread = self._find_marked(drafts, _made_by_us(drafts[0].project_id, since))
+        if len(found) < len(drafts):
+            # Somebody may have moved it to another project meanwhile.
+            elsewhere, also_unread = self._find_marked(drafts, _made_by_us(drafts[0].project_id, since, elsewhere=True))
+            found, unread = elsewhere | found, unread or also_unread
+        return [found.get(number, unread) for number in range(len(drafts))]
+
+    def _find_marked(self, drafts: Sequence[Draft], jql: str) -> tuple[dict[int, Created], Unavailable | None]:
+        """Return what carries the markers of `drafts`, by their numbers, and why one match cannot be read."""
         wanted = [draft.marker for draft in drafts]
         found: dict[int, Created] = {}
         unread: Unavailable | None = None
@@ -172,7 +180,7 @@ class JiraClient:
                 raise
             except Unavailable as error:  # which may be the one in question; the others can be told all the same
                 unread = error
-        return [found.get(number, unread) for number in range(len(drafts))]
+        return found, unread
 
     def _marker_of(self, found: dict[str, Any]) -> Any:
         """Return the marker of an issue that search found, and shows where the site's search can show properties."""
@@ -440,9 +448,10 @@ class JiraClient:
         return kept[1]
 
 
-def _made_by_us(project_id: str, since: datetime) -> str:
+def _made_by_us(project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
     bound = int(since.timestamp() * 1000)
-    return f"project = {project_id} AND creator = currentUser() AND created >= {bound} ORDER BY key ASC"
+    where = f"project {'!=' if elsewhere else '='} {project_id}"
+    return f"{where} AND creator = currentUser() AND created >= {bound} ORDER BY key ASC"
 
 
 def _creation(draft: Draft) -> dict[str, Any]:

@@ -404,3 +404,20 @@ def test_two_files_with_the_same_name_and_size_both_arrive_whatever_happened_to_
     assert {each["sha256"] for each in bench.devs()[0]["attachments"]} == {
         each["sha256"] for each in bench.users()[0]["attachments"]
     }
+
+
+def test_a_counterpart_that_was_created_unseen_and_then_moved_away_is_no_reason_for_a_second_one(bench):
+    """The answer was lost, and somebody moved the issue to another project before it was looked for."""
+    bench.on_one_site()
+    bench.taken_on()
+    bench.control.fault("one", "drop_after", method="POST", path="/issue$", times=1)
+    bench.try_cycle()
+    (made,) = bench.devs()
+    bench.control.move("one", made["key"], "OTHER")
+    for _ in range(3):
+        bench.pass_time(60)
+        bench.try_cycle()
+    assert bench.devs() == []
+    assert len(bench.control.issues("one", "OTHER")) == 1
+    assert bench.failures() == []
+    assert bench.database["pairs"].count_documents({}) == 1
