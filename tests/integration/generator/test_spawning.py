@@ -31,7 +31,7 @@ def test_no_worker_finds_the_token_of_another_sync_in_its_memory(group):
         group.write(f"{name}.json", jira={"baseUrl": "http://127.0.0.1:1", "apiToken": token})
     group.start()
     group.wait_until(lambda: len(group.digests()) == 2, "both to have read what they are to do")
-    pids = group.pids()
+    pids = {name: group.pids()[name] for name in tokens}
     # Started again, it is forked from a supervisord that has seen others come and go.
     os.kill(pids["sync-b"], signal.SIGKILL)
     before = pids["sync-b"]
@@ -39,7 +39,8 @@ def test_no_worker_finds_the_token_of_another_sync_in_its_memory(group):
         lambda: (pid := group.pids()["sync-b"]) not in (0, before) and pid, "it to be back"
     )
     (supervisord,) = [pid for pid in group.members() if is_supervisord(pid)]
-    assert all(command(pid).startswith("jira-sync: sync-") for pid in pids.values())
+    titles = {name: f"jira-sync: {name}" for name in tokens}
+    group.wait_until(lambda: {name: command(pid) for name, pid in pids.items()} == titles, "both to be forked")
     for name, pid in pids.items():
         group.wait_until(lambda pid=pid, name=name: tokens[name].encode() in _memory(pid), f"{name} to know its own")
         others = [token for other, token in tokens.items() if other != name and token.encode() in _memory(pid)]
