@@ -96,11 +96,7 @@ def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
     """
     servers = []
     if mongod is not None:
-        command: tuple[str, ...] = (
-            str(mongod), "--bind_ip", "127.0.0.1", "--port", str(settings.mongodb_port),
-            "--dbpath", str(settings.run_dir / "mongodb"), "--wiredTigerCacheSizeGB", "0.25",
-            "--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false",
-        )  # fmt: skip
+        command = database_command(mongod, settings.run_dir / "mongodb", settings.mongodb_port)
         servers.append(Program(DATABASE, command, priority=10, stop_seconds=60))
     if settings.simulator_port is not None:
         command = (settings.python, "-m", "jira_simulator", "--port", str(settings.simulator_port), "--demo")
@@ -111,6 +107,15 @@ def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
         watcher = (settings.python, "-m", "jira_sync", "watch")
         servers.append(Program(WATCHER, watcher, priority=60))
     return servers
+
+
+def database_command(mongod: Path, folder: Path, port: int) -> tuple[str, ...]:
+    """Return how the embedded server is started on the data in `folder`."""
+    return (
+        str(mongod), "--bind_ip", "127.0.0.1", "--port", str(port),
+        "--dbpath", str(folder), "--wiredTigerCacheSizeGB", "0.25",
+        "--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false",
+    )  # fmt: skip
 
 
 def _worker(name: str, source: str, digest: str, settings: Settings) -> Program:

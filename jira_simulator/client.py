@@ -152,6 +152,12 @@ class Person:
         files = {"file": (filename, content, mime_type)}
         self._ask("POST", f"/issue/{key}/attachments", files=files, headers=headers)
 
+    def remove_file(self, attachment: str) -> None:
+        self._ask("DELETE", f"/attachment/{attachment}")
+
+    def remove_link(self, key: str, global_id: str) -> None:
+        self._ask("DELETE", f"/issue/{key}/remotelink", params={"globalId": global_id})
+
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         response = self.http.request(method, path, **options)
         response.raise_for_status()

@@ -121,6 +121,16 @@ async def attachment(request: web.Request) -> web.Response:
     return answer({**bean, "id": found.id} if call.site.is_cloud else bean)
 
 
+@routes.delete(API + "/attachment/{attachment:\\d+}")
+async def delete_attachment(request: web.Request) -> web.Response:
+    call = call_of(request)
+    call.known_user()
+    found = _attachment(call)
+    user = call.permitted(CREATE_ATTACHMENTS, call.site.issues[found.issue_id].project)
+    call.site.detach(user, found)
+    return web.Response(status=204)
+
+
 @routes.get(API + "/attachment/content/{attachment}")
 async def cloud_content(request: web.Request) -> web.StreamResponse:
     call = call_of(request)

@@ -198,6 +198,12 @@ class Site:
         self._changed(user, issue, [Change("Attachment", None, None, str(attachment.id), filename)])
         return attachment
 
+    def detach(self, user: User, attachment: Attachment) -> None:
+        issue = self.issues[attachment.issue_id]
+        issue.attachments.remove(attachment)
+        del self.attachments[attachment.id]
+        self._changed(user, issue, [Change("Attachment", str(attachment.id), attachment.filename, None, None)])
+
     def link(self, issue: Issue, body: dict[str, Any]) -> tuple[RemoteLink, bool]:
         """Add a remote link, or update the one with the same globalId; tell whether it is new."""
         global_id = body.get("globalId")

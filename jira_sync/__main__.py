@@ -14,7 +14,7 @@ import typer
 
 from generator.settings import Unusable
 from generator.supervisor_rpc import NoAnswer, NotRunning
-from jira_sync import group
+from jira_sync import backfill, backup, group, history, plan, resync
 from jira_sync.terminal import complain
 from sync_worker.errors import Displaced, SyncError
 
@@ -30,6 +30,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 group.add_to(app)
+plan.add_to(app)
+resync.add_to(app)
+backfill.add_to(app)
+history.add_to(app)
+backup.add_to(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -93,7 +93,11 @@ class Actions:
                 work, action, "status left alone: the counterpart was changed later", SKIPPED, status=counterpart.status
             )
             self._store.save([memory.without_own_move(work.cause.id)])
-        elif fold(counterpart.status) == fold(action.to) or (own_move and own_move.landed):
+        elif (
+            fold(counterpart.status) == fold(action.to)
+            or (own_move and own_move.landed)
+            or self._moved_unknown_to_us(work, counterpart, action)
+        ):
             self._store.save([memory.without_own_move(work.cause.id).overruled()])
         else:
             self._transition(work, action, counterpart, memory)
@@ -108,10 +112,23 @@ class Actions:
         if abs(ahead) <= CLOCK_GRAIN:
             ahead = timedelta()  # no more than what we cannot tell; most clocks are right to the millisecond
         return any(
-            cause.kind is CauseKind.STATUS
+            cause.kind in STATUS_CAUSES
             and cause.at > work.cause.at + ahead
             and any(isinstance(each, Move) for each in actions_for(self._sync, counterpart.side, cause, paired=True))
             for cause in counterpart.pending
+        )
+
+    def _moved_unknown_to_us(self, work: Work, counterpart: Issue, action: Move) -> bool:
+        """Tell whether this move was made after the backup that our database was restored from."""
+        side, restored = work.side.other, self._ledger.restored
+        if restored is None or not restored.may_know(work.cause, work.side):
+            return False
+        ahead = self._jiras[side].now() - self._jiras[work.side].now()
+        return any(
+            change.author == self._ledger.accounts[side]
+            and fold(change.to_status) == fold(action.to)
+            and work.cause.at + ahead - CLOCK_GRAIN <= change.at <= restored.until[side]
+            for change in counterpart.changes
         )
 
     def _transition(self, work: Work, action: Move, counterpart: Issue, memory: Memory) -> None:
@@ -170,7 +187,7 @@ class Actions:
         issue_id = work.pair.id(action.side) if work.pair else work.issue.id
         jira = self._jiras[action.side]
         marker = f"{work.side}:{work.issue.id}:{work.cause.id}"
-        begun = work.cause.begun(Comment.kind)
+        begun = self._ledger.begun(work, Comment.kind, action.side)
         if begun is None or not self._was_posted(jira, issue_id, marker, begun):
             body = fill_in(action.template, self._placeholders(work))
             with self._ledger.attempt(work, Comment.kind, action.side):

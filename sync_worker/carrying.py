@@ -173,7 +173,7 @@ class Carrying:
 
     def _anew(self, work: Work | None) -> Work | None:
         memory = self._store.memory(work.side, work.issue.id) if work else None
-        return Work(work.issue, memory, memory.pending[0], work.pair) if work and memory and memory.pending else None
+        return self._work(memory, memory.pending[0], work.issue) if work and memory and memory.pending else None
 
     def _carry_out(self, key: Key, work: Work | None) -> Exception | None:
         """Carry out an issue's causes in their order; one that fails holds up the later ones, unless it is given up.

@@ -18,7 +18,7 @@ from sync_worker.detection import BATCH
 from sync_worker.edges import Jira, Store
 from sync_worker.errors import Rejected, SiteIsClosed, Unavailable
 from sync_worker.issue import Issue
-from sync_worker.memory import Cause, CauseKind, Mark, Memory, Pair, Progress
+from sync_worker.memory import Cause, CauseKind, Mark, Memory, Pair, Progress, Restored
 from sync_worker.rules import Comment
 from sync_worker.side_by_side import batches
 
@@ -35,9 +35,11 @@ class Census:
     store: Store
     log: FilteringBoundLogger
     go_on: Callable[[], None]
+    _restored: Restored | None = None
 
     def run(self, progress: Progress) -> Progress:
         """Confirm what was missing, and count when it is time; return the progress with the time of the count."""
+        self._restored = progress.restored
         for pair in self.store.missing():
             for side in Side:
                 if side in pair.missing and side not in pair.gone:
@@ -104,14 +106,16 @@ class Census:
     def _bury(self, pair: Pair, side: Side) -> None:
         """Let the deletion be a cause, the last one of its issue.
 
-        The comment that it may call for counts as begun when the issue was first missed: it is looked for before it
-        is posted, so that it makes no difference if we are interrupted here and come by again.
+        The comment that it may call for counts as begun when the issue was first missed, or before our database was
+        restored: it is looked for before it is posted, so that it makes no difference if we come by again.
         """
         now = self.jiras[side].now()
         known = self.store.memory(side, pair.id(side))
         memory = known or Memory(side, pair.id(side), pair.key(side), "", now, seen_until=now)
-        begun = Mark(self.jiras[side.other].now() - (now - pair.missing[side]))
-        cause = Cause("gone", CauseKind.GONE, now, memory.status, memory.status, marks={Comment.kind: begun})
+        begun = self.jiras[side.other].now() - (now - pair.missing[side])
+        if self._restored:
+            begun = min(begun, self._restored.earliest(side.other))
+        cause = Cause("gone", CauseKind.GONE, now, memory.status, memory.status, marks={Comment.kind: Mark(begun)})
         self.store.save([replace(memory, pending=(cause,))])
         away = tuple(each for each in pair.away if each != side)  # where it was is asked no more
         self.store.save_pair(replace(pair, gone={**pair.gone, side: now}, away=away))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sync_model.definition import Side
 from sync_worker.drafting import choose_type, fields_for
@@ -177,7 +177,7 @@ class Creation:
         """
         ledger = self._ledger
         ledger.store.save([self._first_memory(planned.work, each, found=found) for planned, each in created])
-        pairs = [_pair(planned.work, each, self._target(planned.work).now()) for planned, each in created]
+        pairs = [_pair(planned.work, each, self._target(planned.work)) for planned, each in created]
         ledger.store.save_pairs(pairs)
         for (planned, _), pair in zip(created, pairs, strict=True):
             planned.work.pair = pair
@@ -185,10 +185,9 @@ class Creation:
         ledger.report_all([(planned.work, planned.action) for planned, _ in created], event, result)
 
     def _first_memory(self, work: Work, created: Created, *, found: bool) -> Memory:
-        side, target = work.side.other, self._target(work)
-        origin = datetime.fromtimestamp(0, target.now().tzinfo)
-        memory = Memory(side, created.id, created.key, "", origin, seen_until=origin)
-        counterpart = target.issue(created.id) if found else None
+        side = work.side.other
+        memory = Memory.blank(side, created.id, created.key)
+        counterpart = self._target(work).issue(created.id) if found else None
         return self._ledger.observe(side, counterpart, memory) if counterpart else memory
 
 
@@ -201,7 +200,5 @@ def _bulk(target: Jira, drafts: Sequence[Draft]) -> list[Created | None]:
     return [each if isinstance(each, Created) else None for each in outcome]
 
 
-def _pair(work: Work, created: Created, now: datetime) -> Pair:
-    own, other = (work.issue.id, work.issue.key), (created.id, created.key)
-    (user_id, user_key), (dev_id, dev_key) = (own, other) if work.side is Side.USER else (other, own)
-    return Pair(user_id, dev_id, user_key, dev_key, created=now)
+def _pair(work: Work, created: Created, target: Jira) -> Pair:
+    return Pair.of(work.side, (work.issue.id, work.issue.key), (created.id, created.key), target.now())

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition import Side, Sync
+from sync_worker import anew
 from sync_worker.carrying import Carrying
 from sync_worker.census import Census
 from sync_worker.detection import Detection
@@ -24,6 +25,7 @@ from sync_worker.edges import Backlog, Jira, Store
 from sync_worker.errors import SiteIsClosed, Unavailable
 from sync_worker.ledger import Ledger
 from sync_worker.memory import Entry, Failing, Memory, Progress, Request
+from sync_worker.reunion import Recovery
 
 COUNTS = {
     "created": "create done",
@@ -85,7 +87,7 @@ class Cycle:
 
     def run(self) -> Result:
         """Do it. Raises Unavailable or Refused when the pass could not be completed; nothing is lost by that."""
-        progress = self._store.progress()
+        progress = Recovery(self._sync, self._jiras, self._store, self._log, self._go_on).run(self._store.progress())
         requests = self._store.requests()
         self._obey(requests, progress)
         detection = Detection(self._sync, self._jiras, self._store, self._log, self._go_on)
@@ -94,7 +96,8 @@ class Cycle:
         self._store.save_progress(progress)
         self._noticed()
         self._count(progress)
-        ledger = Ledger(self._sync, self._jiras, self._store, detected.accounts, self._log, self._actions)
+        accounts, restored = detected.accounts, progress.restored
+        ledger = Ledger(self._sync, self._jiras, self._store, accounts, self._log, self._actions, restored)
         carrying = Carrying(ledger, detection.read, go_on=self._go_on, time_is_up=self._time_is_up)
         outcome = carrying.run()
         for request in requests:
@@ -114,6 +117,9 @@ class Cycle:
     def _obey(self, requests: list[Request], progress: Progress) -> None:
         """Do what operators asked for; after an edit of the sync's file, try all that waits again at once."""
         for request in requests:
+            if request.kind == anew.KIND:
+                anew.Anew(self._sync, self._jiras, self._store, self._log, self._go_on).obey(request)
+                continue
             asked = [each for each in self._store.failing() if _is_meant(request, each)]
             change = Memory.revived if request.kind == "retry" else Memory.dismissed
             self._store.save(map(change, asked))

@@ -190,7 +190,17 @@ class Detection:
         if needs_history_before(memory, issue):
             issue = jira.with_history(issue)
         baseline = progress.baselines.get(side)
-        observed = observe(self.sync, side, issue, memory, paired=paired, account=account, baseline=baseline)
+        unknown_until = progress.restored.until[side] if progress.restored else None
+        observed = observe(
+            self.sync,
+            side,
+            issue,
+            memory,
+            paired=paired,
+            account=account,
+            baseline=baseline,
+            unknown_until=unknown_until,
+        )
         is_ours = memory is None and observed.pending and issue.creator == account and jira.is_marked(issue.id)
         return replace(observed, pending=()) if is_ours else observed
 

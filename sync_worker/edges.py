@@ -114,6 +114,12 @@ class Jira(Protocol):
     def is_marked(self, issue_id: str) -> bool:
         """Tell whether the issue was created by a sync."""
 
+    def mark_of(self, issue_id: str) -> object:
+        """Return the marker of the draft that the issue was created from; None when no sync has created it."""
+
+    def made_since(self, project_id: str, since: datetime) -> list[str]:
+        """Search for the ids of the issues in the project that our account created at or after `since`."""
+
     def issue_types(self, project_id: str) -> list[IssueType]:
         """Return what kinds of issue can be created in the project, in its own order."""
 

@@ -21,7 +21,7 @@ from sync_model.definition import Side, Sync
 from sync_worker.edges import Jira, Store
 from sync_worker.errors import Displaced, Rejected, Stopping, SyncError, Unavailable
 from sync_worker.issue import Issue
-from sync_worker.memory import Cause, Entry, Mark, Memory, Pair
+from sync_worker.memory import Cause, Entry, Mark, Memory, Pair, Restored
 from sync_worker.rules import Action, observe
 
 WORKER = "worker"
@@ -57,7 +57,7 @@ class Work:
 @dataclass
 class Ledger:
     """One cycle's hand on the store and on both sites. `accounts` maps a side to our own account's id there, `actions`
-    counts what is done, by kind and result.
+    counts what is done, by kind and result. `restored`: what may have been done that the database does not know of.
     """
 
     sync: Sync
@@ -66,6 +66,7 @@ class Ledger:
     accounts: Mapping[Side, str]
     log: FilteringBoundLogger
     actions: Counter[str] = field(default_factory=Counter)
+    restored: Restored | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def count(self, kind: str, result: str) -> None:
@@ -80,6 +81,13 @@ class Ledger:
         """Remember, before it happens, that `kind` is about to happen on `side`."""
         self.mark(work, kind, Mark(self.jiras[side].now()))
         self.store.save([work.memory])
+
+    def begun(self, work: Work, kind: str, side: Side) -> Mark | None:
+        """Return since when `kind` may have happened on `side`; None when it certainly has not."""
+        mark = work.cause.begun(kind)
+        if mark is None and self.restored and self.restored.may_know(work.cause, work.side):
+            return Mark(self.restored.earliest(side))
+        return mark
 
     def finish(self, work: Work, kind: str) -> None:
         """Take note that `kind` is done; it is written with what is written next."""
@@ -110,7 +118,8 @@ class Ledger:
         return memory
 
     def observe(self, side: Side, issue: Issue, memory: Memory | None) -> Memory:
-        return observe(self.sync, side, issue, memory, paired=True, account=self.accounts[side], baseline=None)
+        account, until = self.accounts[side], self.restored.until[side] if self.restored else None
+        return observe(self.sync, side, issue, memory, paired=True, account=account, baseline=None, unknown_until=until)
 
     def read_counterpart(self, work: Work) -> Issue:
         """Read the counterpart directly. Raises Rejected when it is gone."""

@@ -49,6 +49,7 @@ LARGEST_RATE = 1000.0
 ISSUE_WINDOWS = ((18, 2.0), (95, 30.0))
 """Writes to one issue within so many seconds: a little below Jira's own 20 in 2 s and 100 in 30 s."""
 ISSUES_KEPT = 1000
+READING_POSTS = frozenset({"POST /search/jql", "POST /issue/bulkfetch"})
 WRITES = frozenset({"POST", "PUT", "DELETE"})
 SITE, ENDPOINT, ISSUE, USER, BUDGET = "", " {}", " issue {}", " user {}", " budget"
 
@@ -306,6 +307,22 @@ class SiteLimits:
             self._limits.update_one({"_id": self._site + scope}, [{"$set": fields}], upsert=True)
         except PyMongoError:
             return
+
+
+class Onlooker(SiteLimits):
+    """For who only looks: keeps to the pauses that Jira asked for, writes nothing down, lets nothing but reading by."""
+
+    def before(self, call: Call) -> Pause:
+        if not (call.endpoint.startswith("GET ") or call.endpoint in READING_POSTS):
+            raise AssertionError(f"{call.endpoint} would change something, where nothing may be changed")
+        return super().before(call)
+
+    def give_back(self, call: Call) -> None: ...
+
+    def _taken(self, _call: Call) -> Pause:
+        return Pause(is_turn=True)
+
+    def _tell(self, scope: str, fields: dict[str, Any]) -> None: ...
 
 
 def prepare(client: MongoClient[dict[str, Any]]) -> None:

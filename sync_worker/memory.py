@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sync_model.definition import Side
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CauseKind(StrEnum):
@@ -21,9 +23,10 @@ class CauseKind(StrEnum):
     UPDATE = "update"  # anything else changed
     MOVED = "moved"  # it has another key than before
     GONE = "gone"  # it was deleted
+    ANEW = "anew"  # a person asked for it to be carried over again
 
 
-STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST})
+STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST, CauseKind.ANEW})
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,12 @@ class Cause:
         """Say what changed, for people."""
         if self.kind is CauseKind.STATUS and self.from_status:
             return f"{self.from_status} → {self.to_status}"
-        words = {CauseKind.FIRST: "first seen in", CauseKind.UPDATE: "edited in", CauseKind.MOVED: "got a new key in"}
+        words = {
+            CauseKind.FIRST: "first seen in",
+            CauseKind.UPDATE: "edited in",
+            CauseKind.MOVED: "got a new key in",
+            CauseKind.ANEW: "asked for again in",
+        }
         return f"{words.get(self.kind, self.kind)} {self.to_status}".strip()
 
     def due_at_once(self) -> Cause:
@@ -135,6 +143,11 @@ class Memory:
     uploads: Mapping[str, datetime] = field(default_factory=dict)
     pending: tuple[Cause, ...] = ()
     dead: tuple[Cause, ...] = ()
+
+    @classmethod
+    def blank(cls, side: Side, issue_id: str, key: str) -> Memory:
+        """Return the memory of an issue of which nothing was seen: all of its history is news."""
+        return cls(side, issue_id, key, "", LONG_AGO, seen_until=LONG_AGO)
 
     def with_cause(self, cause: Cause) -> Memory:
         """Return this memory with `cause` in the place of the pending one of the same id."""
@@ -205,6 +218,12 @@ class Pair:
     missing: Mapping[str, datetime] = field(default_factory=dict)
     gone: Mapping[str, datetime] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, side: Side, own: tuple[str, str], other: tuple[str, str], created: datetime) -> Pair:
+        """Return the pair of `side`'s issue, given as id and key, and its counterpart."""
+        (user_id, user_key), (dev_id, dev_key) = (own, other) if side is Side.USER else (other, own)
+        return cls(user_id, dev_id, user_key, dev_key, created)
+
     def id(self, side: Side) -> str:
         return self.user_id if side is Side.USER else self.dev_id
 
@@ -224,6 +243,27 @@ def _without(side: Side, times: Mapping[str, datetime]) -> dict[str, datetime]:
 
 
 @dataclass(frozen=True)
+class Restored:
+    """The database was restored from a backup, so that it does not know what was done since: Jira does.
+
+    Times are on each side's clock: whatever was done unknown to us was done after `since`, as far as it is known, and
+    before `until`, the first look after the restore. `is_reunited`: the counterparts created meanwhile are known again.
+    """
+
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    until: Mapping[str, datetime] = field(default_factory=dict)
+    is_reunited: bool = False
+
+    def may_know(self, cause: Cause, side: Side) -> bool:
+        """Tell whether `cause`, of an issue of `side`, may have been carried out before the restore."""
+        return cause.at <= self.until[side]
+
+    def earliest(self, side: Side) -> datetime:
+        """Return from when on something may have been done on `side`."""
+        return self.since.get(side, LONG_AGO)
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far the sync as a whole has come.
 
@@ -232,6 +272,7 @@ class Progress:
     `counted` say when, on the user side's clock, the last sweep and the last census were. `definition` is the
     digest of the sync's file as the last cycle knew it. `unfit` maps a side to the ids of issues that could not be
     handled, because their document or Jira's answer could not be understood: they are looked at in every cycle.
+    `restored` is set when the database comes from a backup.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
@@ -240,6 +281,7 @@ class Progress:
     counted: datetime | None = None
     definition: str | None = None
     unfit: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    restored: Restored | None = None
 
 
 @dataclass(frozen=True)

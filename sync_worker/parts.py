@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import structlog
 from pymongo import MongoClient
 
 from sync_model.connection import Connection, resolve, site_of
@@ -42,22 +45,14 @@ class Parts:
 def join(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]) -> Parts:
     """Join what one sync's worker consists of."""
     sync = file.sync
-    lag = timedelta(minutes=sync.search_lag_minutes) if sync.search_lag_minutes else None
     lease = Lease(client, sync.database, worker.run_dir, worker.bell.ring_to_look)
     mongo = store.MongoStore(client, sync.database, sync.name, lease)
 
-    def jira(side: Side) -> JiraClient:
-        def limits_of(connection: Connection) -> limits.SiteLimits:
-            site = site_of(connection.base_url)
-            return limits.SiteLimits(client, site, sync.account(side).calls_per_second, worker.log)
+    def limits_of(connection: Connection, budget: float | None) -> limits.SiteLimits:
+        return limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log)
 
-        connect = partial(_connection, sync, side, environ)
-        return JiraClient(connect, worker.pause, search_lag=lag, check=lease.check, limits_of=limits_of)
-
-    user = jira(Side.USER)
-    # One account on one site is one client: one check of who we are serves both sides.
-    dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else jira(Side.DEV)
-    clients = {user, dev}
+    jiras = _jiras(sync, environ, worker.pause, limits_of, lease.check)
+    clients = set(jiras.values())
     worker.pulse.usage = lambda: _usage(clients)
     worker.pulse.is_silent = lease.shares_heartbeat
     worker.remember = partial(_remember, mongo.journal, lease)
@@ -81,7 +76,7 @@ def join(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
         return Cycle(
             sync,
             file.digest,
-            {Side.USER: user, Side.DEV: dev},
+            jiras,
             mongo,
             worker.log,
             go_on=go_on,
@@ -96,6 +91,54 @@ def join(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
             each.close()
 
     return Parts(one_pass, mongo, lease, close)
+
+
+@contextmanager
+def looking(
+    file: SyncFile, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]
+) -> Iterator[tuple[Mapping[Side, JiraClient], store.MongoStore]]:
+    """Give what one sync's worker would see, for who only looks: nothing can be changed by it on either site.
+
+    The store belongs to nobody who holds the lease, so that it refuses to write, too. Nothing is logged.
+    """
+    sync, log = file.sync, structlog.wrap_logger(None, processors=[_drop])
+
+    def limits_of(connection: Connection, budget: float | None) -> limits.Onlooker:
+        return limits.Onlooker(client, site_of(connection.base_url), budget, log)
+
+    jiras = _jiras(sync, environ, time.sleep, limits_of, lambda: None)
+    lease = Lease(client, sync.database, Path(), lambda: None)
+    try:
+        yield jiras, store.MongoStore(client, sync.database, sync.name, lease)
+    finally:
+        for each in set(jiras.values()):
+            each.close()
+
+
+def _jiras(
+    sync: Sync,
+    environ: Mapping[str, str],
+    pause: Callable[[float], None],
+    limits_of: Callable[[Connection, float | None], limits.SiteLimits],
+    check: Callable[[], None],
+) -> dict[Side, JiraClient]:
+    lag = timedelta(minutes=sync.search_lag_minutes) if sync.search_lag_minutes else None
+
+    def jira(side: Side) -> JiraClient:
+        budget = sync.account(side).calls_per_second
+        connect = partial(_connection, sync, side, environ)
+        return JiraClient(
+            connect, pause, search_lag=lag, check=check, limits_of=lambda connection: limits_of(connection, budget)
+        )
+
+    user = jira(Side.USER)
+    # One account on one site is one client: one check of who we are serves both sides.
+    dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else jira(Side.DEV)
+    return {Side.USER: user, Side.DEV: dev}
+
+
+def _drop(_logger: Any, _method: str, _event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    raise structlog.DropEvent
 
 
 def _check_pause(journal: Journal) -> None:

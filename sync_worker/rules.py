@@ -81,16 +81,17 @@ def observe(
     paired: bool,
     account: str,
     baseline: datetime | None,
+    unknown_until: datetime | None = None,
 ) -> Memory:
     """Return what is to be remembered after a direct read of `issue`, with new causes at the end of `pending`.
 
     `paired` says whether the issue has a counterpart, `account` is our own account on its site, and changes
-    before `baseline` are only noted.
+    before `baseline` are only noted. Up to `unknown_until` our account may have moved it without our knowing.
     """
     if memory is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
     unseen = [change for change in issue.changes if not _is_seen(memory, change)]
-    own_moves, theirs, followed = _tell_apart(memory, unseen, account)
+    own_moves, theirs, followed = _tell_apart(memory, unseen, account, unknown_until)
     if len(theirs) < len(unseen):
         # A move of ours overrules what came before it on this issue, which then moves the counterpart no more.
         memory = memory.overruled()
@@ -137,6 +138,8 @@ def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[A
         return [Link("moved")] if paired else []
     if cause.kind is CauseKind.GONE:
         return _after_deletion(sync, side) if paired else []
+    if cause.kind is CauseKind.ANEW:
+        return _anew(sync, side, cause) if paired else []
     created_here = cause.begun(Create.kind) is not None
     rule = _matching_rule(sync, side, cause, paired=paired and not created_here)
     if rule is None:
@@ -166,9 +169,22 @@ def _after_deletion(sync: Sync, side: Side) -> list[Action]:
     return []
 
 
-def creates_from(sync: Sync, side: Side) -> bool:
-    """Tell whether any rule creates counterparts of `side`'s issues."""
-    return any(_may_create(rule, side) for rule in sync.ordered_rules)
+def _anew(sync: Sync, side: Side, cause: Cause) -> list[Action]:
+    """Return all that a pair of this sync has, as far as it is safe to do again: no comments."""
+    asserted = actions_for(sync, side, replace(cause, kind=CauseKind.STATUS), paired=True)
+    actions: list[Action] = [each for each in asserted if isinstance(each, Move)]
+    if any(sync.adds_cross_link(rule) for rule in sync.ordered_rules):
+        actions.append(Link("resync"))
+    copied = (rule.actions.sync_attachments and rule.sync_direction.leads_from(side) for rule in sync.ordered_rules)
+    if any(copied) or _tops_up(sync, side):
+        actions.append(CopyAttachments("resync"))
+    return actions
+
+
+def creates_from(sync: Sync, side: Side, status: str | None = None) -> bool:
+    """Tell whether any rule creates counterparts of `side`'s issues, or of those in `status`."""
+    rules = (rule for rule in sync.ordered_rules if status is None or rule.answers(status))
+    return any(_may_create(rule, side) for rule in rules)
 
 
 def missing_attachments(issue: Issue, memory: Memory) -> list[Attachment]:
@@ -203,8 +219,7 @@ def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline
     memory = Memory(side, issue.id, issue.key, issue.status, issue.updated, seen_until=issue.created)
     memory = _with_history(memory, issue)
     at = last.at if last else issue.created
-    answered = any(_may_create(rule, side) and rule.answers(issue.status) for rule in sync.ordered_rules)
-    if paired or not answered or (baseline is not None and at < baseline):
+    if paired or not creates_from(sync, side, issue.status) or (baseline is not None and at < baseline):
         return memory
     previous = last.from_status if last else None
     cause = Cause(last.id if last else "first", CauseKind.FIRST, at, previous, issue.status, issue.is_done)
@@ -222,7 +237,7 @@ def _with_history(memory: Memory, issue: Issue) -> Memory:
 
 
 def _tell_apart(
-    memory: Memory, unseen: Sequence[StatusChange], account: str
+    memory: Memory, unseen: Sequence[StatusChange], account: str, unknown_until: datetime | None
 ) -> tuple[tuple[OwnMove, ...], list[StatusChange], list[StatusChange]]:
     """Split what is new into our own moves, marked as landed, and changes that others made.
 
@@ -238,11 +253,13 @@ def _tell_apart(
             ),
             None,
         )
-        if match is None:
+        forgotten = unknown_until is not None and change.author == account and change.at <= unknown_until
+        if match is None and not forgotten:
             theirs.append(change)
-        else:
+            continue
+        if match is not None:
             own_moves[match] = replace(own_moves[match], landed=True)
-            followed = list(theirs)
+        followed = list(theirs)
     return tuple(move for move in own_moves if not (move.landed and move.settled)), theirs, followed
 
 

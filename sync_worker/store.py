@@ -24,13 +24,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bson import ObjectId
 from pydantic import TypeAdapter, ValidationError
 from pymongo import ASCENDING, MongoClient, ReplaceOne
+from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
@@ -39,17 +40,18 @@ from sync_worker.edges import Backlog, Waiting
 from sync_worker.errors import Refused, Rejected
 from sync_worker.journal import Journal
 from sync_worker.lease import Lease, unavailable
-from sync_worker.memory import Entry, Failing, Memory, Pair, Progress, Request
+from sync_worker.memory import LONG_AGO, Entry, Failing, Memory, Pair, Progress, Request
 
 FORMAT = 1
 PROGRESS = "sync"
+RESTORING = "restoring"
+"""In the progress, while the database is being replaced by a backup, and when that was interrupted: since when."""
 SECONDS_TO_FIND_A_SERVER = 3
 SECONDS_TO_ANSWER = 20
 CONNECTIONS = 3
 DUPLICATE_KEY = 11000
 ID_OF = {Side.USER: "_id", Side.DEV: "dev_id"}
 """Where a side's issue is named in a pair: both are indexed."""
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _memory = TypeAdapter(Memory)
 _pair = TypeAdapter(Pair)
@@ -114,24 +116,17 @@ class MongoStore:
             raise Refused("the database was written by a newer version of jira-sync")
         if document.get("format") == FORMAT:
             return False  # the indexes are there: the progress was written after them
-        self._pairs.create_index([("dev_id", ASCENDING)], unique=True)
-        for name in ("away", "missing"):
-            self._pairs.create_index([(f"is_{name}", ASCENDING)], sparse=True)
-        order = [("side", ASCENDING), ("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)]
-        self._issues.create_index(order, partialFilterExpression={"waiting": {"$exists": True}})
-        for field in ("next_try", "since", "failing_since"):
-            times = [("side", ASCENDING), (f"waiting.{field}", ASCENDING)]
-            self._issues.create_index(times, partialFilterExpression={"waiting": {"$exists": True}})
-        self._issues.create_index([("dead_letters", ASCENDING)], sparse=True)
+        create_indexes(self._issues, self._pairs)
         return True
 
     @_answered
     def progress(self) -> Progress:
         document = self._database["progress"].find_one({"_id": PROGRESS}) or {}
-        try:
-            return _progress.validate_python(_without(document, "_id", "format", "writer"))
-        except ValidationError as error:
-            raise Refused(f"the document {PROGRESS} in `progress` does not fit: {_what(error)}; mend it") from None
+        if at := document.get(RESTORING):
+            raise Refused(
+                f"the restore of {at:%Y-%m-%d %H:%M} UTC did not come to its end: jira-sync restore --replace again"
+            )
+        return to_progress(document)
 
     @_answered
     def save_progress(self, progress: Progress) -> None:
@@ -295,6 +290,23 @@ class MongoStore:
             for pair in pairs:
                 self.save_pair(pair)
 
+    # For commands: these look through all there is
+
+    @_answered
+    def named(self, names: Collection[str]) -> list[Memory]:
+        """Return what is remembered of the issues with these keys or ids, on either side."""
+        wanted = {"$in": list(names)}
+        found, _ = _fitting(
+            ((each["_id"], each) for each in self._issues.find({"$or": [{"key": wanted}, {"id": wanted}]})), _to_memory
+        )
+        return list(found.values())
+
+    @_answered
+    def pairs_named(self, keys: Collection[str]) -> list[Pair]:
+        """Return the pairs of which an issue has one of these keys, as far as we know."""
+        wanted = {"$in": list(keys)}
+        return list(self._pairs_where({"$or": [{"user_key": wanted}, {"dev_key": wanted}]}))
+
     def record(self, entries: Sequence[Entry]) -> None:
         self.journal.record(entries)
 
@@ -346,6 +358,26 @@ class MongoStore:
         if memory.dead:
             document["dead_letters"] = len(memory.dead)
         return document
+
+
+def create_indexes(issues: MongoCollection[dict[str, Any]], pairs: MongoCollection[dict[str, Any]]) -> None:
+    pairs.create_index([("dev_id", ASCENDING)], unique=True)
+    for name in ("away", "missing"):
+        pairs.create_index([(f"is_{name}", ASCENDING)], sparse=True)
+    order = [("side", ASCENDING), ("waiting.attempts", ASCENDING), ("waiting.since", ASCENDING)]
+    issues.create_index(order, partialFilterExpression={"waiting": {"$exists": True}})
+    for field in ("next_try", "since", "failing_since"):
+        times = [("side", ASCENDING), (f"waiting.{field}", ASCENDING)]
+        issues.create_index(times, partialFilterExpression={"waiting": {"$exists": True}})
+    issues.create_index([("dead_letters", ASCENDING)], sparse=True)
+
+
+def to_progress(document: dict[str, Any]) -> Progress:
+    """Return what a document in `progress` says. Raises Refused when it does not fit."""
+    try:
+        return _progress.validate_python(_without(document, "_id", "format", "writer"))
+    except ValidationError as error:
+        raise Refused(f"the document {PROGRESS} in `progress` does not fit: {_what(error)}; mend it") from None
 
 
 def _waiting_issue(side: Side, document: dict[str, Any], now: datetime) -> Waiting:

@@ -154,9 +154,11 @@ class JiraClient:
         jql = f"project = {project_id} ORDER BY key ASC"
         return set(self._search(jql, ["id"], lambda each: str(each["id"]), page=ID_PAGE))
 
+    def made_since(self, project_id: str, since: datetime) -> list[str]:
+        return self._search(_made_by_us(project_id, since), ["id"], lambda each: str(each["id"]), page=ID_PAGE)
+
     def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
-        bound = int(since.timestamp() * 1000)
-        jql = f"project = {drafts[0].project_id} AND creator = currentUser() AND created >= {bound} ORDER BY key ASC"
+        jql = _made_by_us(drafts[0].project_id, since)
         wanted = [draft.marker for draft in drafts]
         found: dict[int, Created] = {}
         unread: Unavailable | None = None
@@ -312,7 +314,10 @@ class JiraClient:
         return replace(issue, changes=reading.status_changes(entries), history_from=None)
 
     def is_marked(self, issue_id: str) -> bool:
-        return self._marker("issue", issue_id) is not None
+        return self.mark_of(issue_id) is not None
+
+    def mark_of(self, issue_id: str) -> object:
+        return self._marker("issue", issue_id)
 
     def create(self, draft: Draft) -> Created:
         try:
@@ -433,6 +438,11 @@ class JiraClient:
         if kept is None or time.monotonic() - kept[0] > SCREENS_KEPT_FOR:
             kept = self._kept[name] = (time.monotonic(), look_up())
         return kept[1]
+
+
+def _made_by_us(project_id: str, since: datetime) -> str:
+    bound = int(since.timestamp() * 1000)
+    return f"project = {project_id} AND creator = currentUser() AND created >= {bound} ORDER BY key ASC"
 
 
 def _creation(draft: Draft) -> dict[str, Any]:

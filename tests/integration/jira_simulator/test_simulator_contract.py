@@ -52,6 +52,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int]] = [
     ("GET", "/attachment/{attachment}", None, 200),
     ("GET", "/issue/SUP-1/remotelink", None, 200),
     ("POST", "/issue/SUP-1/remotelink", {"globalId": "g", "object": {"url": "https://x", "title": "t"}}, 201),
+    ("DELETE", "/attachment/{attachment}", None, 204),
 ]
 
 

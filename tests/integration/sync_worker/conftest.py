@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +302,31 @@ def command(bench: Bench) -> Iterator[Command]:
     command = Command(bench)
     yield command
     command.close()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def front(bench: Bench, capsys, monkeypatch, plain_environment) -> Callable[..., Ran]:
+    """Run `jira-sync COMMAND …` on the sync of a bench, whose group does not run."""
+    from jira_sync.__main__ import main
+
+    run_dir = bench.folder / "run"
+    for name, value in {"CONFIG_DIR": bench.folder, "RUN_DIR": run_dir, "DATABASE_URL": bench.mongo_url}.items():
+        monkeypatch.setenv(name, str(value))
+
+    def run(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = main(arguments)
+        said = capsys.readouterr()
+        assert "s3cr3t" not in said.out + said.err
+        return Ran(code, said.out, said.err)
+
+    return run

@@ -1,0 +1,123 @@
+"""Having a sync's writer carry issues over again, waiting for it, and saying what became of them."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jira_sync.naming import Named
+from jira_sync.wording import printable, said
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+    from sync_model.definition import Sync
+    from sync_worker.memory import Entry
+
+PATIENCE = 120.0
+"""Seconds to wait for the writer to have done it."""
+WAKE_EVERY = 15.0
+LOOK_EVERY = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an issue, in words."""
+
+    issue: Named
+    is_well: bool
+    text: str
+
+
+class Asking:
+    """One sync's writer, asked from outside. Raises Unavailable when MongoDB does not answer."""
+
+    def __init__(self, client: MongoClient[dict[str, Any]], sync: Sync) -> None:
+        from sync_worker.lease import Lease
+        from sync_worker.store import MongoStore
+
+        self._sync = sync
+        # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
+        self._lease = Lease(client, sync.database, Path(), lambda: None)
+        self._store = MongoStore(client, sync.database, sync.name, self._lease)
+
+    def obstacle(self) -> str | None:
+        """Say why nothing that is asked for would be done now, or None."""
+        name = self._sync.name
+        if pause := self._store.journal.paused():
+            return f"{name} is {pause}; it is done after jira-sync resume {name}"
+        if not self._lease.wake_writer():
+            return f"no worker runs {name} now; it is done once one does"
+        return None
+
+    def resync(self, issues: Sequence[Named]) -> list[Outcome]:
+        """Have `issues` carried over again; return what became of each. Raises Unusable when it is not done in time."""
+        before = {str(each): len(self._entries(each)) for each in issues}
+        began, request = datetime.now(UTC), self.note(issues)
+        self._wait(request, began)
+        return [self._outcome(each, before[str(each)]) for each in issues]
+
+    def note(self, issues: Sequence[Named]) -> str:
+        """Leave the request for the writer; return its id."""
+        return self._store.ask("resync", [str(each) for each in issues], who())
+
+    def _wait(self, request: str, began: datetime) -> None:
+        from generator.settings import Unusable
+
+        end = time.monotonic() + PATIENCE
+        wake = 0.0
+        while not self._store.is_answered(request):
+            now = time.monotonic()
+            if now > wake:
+                self._lease.wake_writer()
+                wake = now + WAKE_EVERY
+            if now > end:
+                raise Unusable(f"it is noted and will be done, but not yet{self._why_not(began)}")
+            time.sleep(LOOK_EVERY)
+
+    def _why_not(self, began: datetime) -> str:
+        last = next(iter(self._store.journal.cycles(1)), None)
+        return f": {last.error}" if last and last.error and last.started > began else ""
+
+    def _entries(self, issue: Named) -> list[Entry]:
+        memory = self._store.memory(issue.side, issue.id)
+        names = {issue.key, memory.key if memory else issue.key}
+        return [each for each in self._store.journal.of_issue(names) if each.issue in names]
+
+    def _outcome(self, issue: Named, seen: int) -> Outcome:
+        entries = self._entries(issue)[seen:]
+        asked = [each for each in entries if each.what == "resync"]
+        if not asked:
+            return Outcome(issue, is_well=False, text="it is not there, or our account may not see it")
+        if asked[-1].result == "skipped":
+            return Outcome(issue, is_well=False, text=f"nothing done: {asked[-1].text}")
+        if error := self._error(issue):
+            return Outcome(issue, is_well=False, text=f"failed: {error}")
+        pair = self._store.pair_of(issue.side, issue.id)
+        if pair and issue.side.other in pair.gone:
+            text = f"nothing done: {pair.key(issue.side.other)}, its counterpart, was deleted"
+            return Outcome(issue, is_well=False, text=text)
+        done = ", ".join(said(each.what, each.text) for each in entries if each.what != "resync")
+        counterpart = f"{pair.key(issue.side.other)}: " if pair else ""
+        return Outcome(issue, is_well=True, text=f"{counterpart}{done or 'all was as it should be'}")
+
+    def _error(self, issue: Named) -> str | None:
+        memory = self._store.memory(issue.side, issue.id)
+        causes = (*memory.dead, *memory.pending[:1]) if memory else ()
+        return next((printable(each.failure.error) for each in causes if each.failure), None)
+
+
+def who() -> str:
+    """Return who types this, for the record: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,49 @@
+"""What was done, or would be, in words: the same ones wherever it is said."""
+
+from __future__ import annotations
+
+
+def said(what: str, text: str) -> str:
+    """Say in words that an action of the kind `what` is carried out; `text` is what the journal says besides."""
+    text = printable(text)
+    first, _, second = text.rpartition(", ")
+    match what:
+        case "create":
+            return text or "create"
+        case "move":
+            return f"move to {first}, from {second}" if second else f"move to {first}"
+        case "attachments":
+            return f"copy {first}"
+        case "comment":
+            return f"comment on the {text} side"
+        case _:
+            return f"{what} {text}".strip()
+
+
+DONE = {"create": "created", "link": "linked"}
+
+
+def did(what: str, result: str, text: str) -> str:
+    """Say in words what became of an action of the kind `what`, or of what a person asked for."""
+    text = printable(text)
+    first, _, second = text.rpartition(", ")
+    if result != "done":
+        return f"{what} {result}{f': {text}' if text else ''}"
+    match what:
+        case "move":
+            return f"moved to {first}, from {second}" if second else f"moved to {first}"
+        case "attachments":
+            return f"copied {first}"
+        case "comment":
+            return f"commented on the {text} side"
+        case _:
+            return f"{DONE.get(what, what)} {text}".strip()
+
+
+def printable(text: str) -> str:
+    """Return `text` so that it can do nothing to a terminal: what Jira says may hold anything."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def issues(count: int) -> str:
+    return "1 issue" if count == 1 else f"{count} issues"

@@ -1,0 +1,153 @@
+"""A store in which nothing is written down: what a rehearsed cycle remembers, over what is really remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sync_model.definition import Side
+from sync_worker.edges import Backlog, Store, Waiting
+from sync_worker.errors import Rejected
+from sync_worker.memory import LONG_AGO, Cause, Entry, Memory, Pair, Progress, Request
+
+PLENTY = 1_000_000
+
+
+@dataclass
+class Overlay:
+    """Satisfies `sync_worker.edges.Store`. Reads reach `beneath`, writes stay here.
+
+    `entries` is what would be put into the journal, `settled` every change that would be done with.
+    """
+
+    beneath: Store
+    entries: list[Entry] = field(default_factory=list)
+    settled: list[tuple[Memory, Cause]] = field(default_factory=list)
+    _memories: dict[tuple[Side, str], Memory | None] = field(default_factory=dict)
+    _pairs: dict[str, Pair] = field(default_factory=dict)
+    _progress: Progress | None = None
+
+    def progress(self) -> Progress:
+        return self._progress or self.beneath.progress()
+
+    def save_progress(self, progress: Progress) -> None:
+        self._progress = progress
+
+    # Issues
+
+    def memory(self, side: Side, issue_id: str) -> Memory | None:
+        key = (side, issue_id)
+        return self._memories[key] if key in self._memories else self.beneath.memory(side, issue_id)
+
+    def memories(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Memory], dict[str, str]]:
+        here = {each: self._memories[side, each] for each in ids if (side, each) in self._memories}
+        found, unfit = self.beneath.memories(side, [each for each in ids if each not in here])
+        return found | {each: memory for each, memory in here.items() if memory}, unfit
+
+    def save(self, memories: Iterable[Memory]) -> None:
+        for memory in memories:
+            kept = {each.id for each in (*memory.pending, *memory.dead)}
+            with suppress(Rejected):  # what is there does not fit, and is replaced
+                before = self.memory(memory.side, memory.id)
+                self.settled += [(memory, each) for each in (before.pending if before else ()) if each.id not in kept]
+            self._memories[memory.side, memory.id] = memory
+
+    def forget(self, memory: Memory) -> None:
+        self._memories[memory.side, memory.id] = None
+
+    def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
+        beneath = self.beneath.due(side, now, min(limit + len(self._memories), PLENTY))
+        waiting = [_waiting(each) for each in self._here(side) if each.pending and _next_try(each) <= now]
+        found = [*waiting, *(each for each in beneath if each.key not in self._memories)]
+        return sorted(found, key=lambda each: (each.attempts, each.since))[:limit]
+
+    def count_due(self, side: Side, now: datetime) -> int:
+        return len(self.due(side, now, PLENTY))
+
+    def next_try(self, side: Side, after: datetime) -> datetime | None:
+        tries = [_next_try(each) for each in self._here(side) if each.pending]
+        beneath = self.beneath.next_try(side, after)
+        return min([each for each in (*tries, beneath) if each and each > after], default=None)
+
+    def backlog(self) -> Backlog:
+        """Return what really waits: it is for heartbeats, and a rehearsal sends none."""
+        return self.beneath.backlog()
+
+    def failing(self) -> list[Memory]:
+        here = [each for side in Side for each in self._here(side)]
+        failing = [each for each in here if each.dead or (each.pending and each.pending[0].failure)]
+        return [*failing, *(each for each in self.beneath.failing() if (each.side, each.id) not in self._memories)]
+
+    def _here(self, side: Side) -> list[Memory]:
+        return [memory for (at, _), memory in list(self._memories.items()) if at is side and memory]
+
+    # Pairs
+
+    def pair_of(self, side: Side, issue_id: str) -> Pair | None:
+        return self.pairs_of(side, [issue_id])[0].get(issue_id)
+
+    def pairs_of(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Pair], dict[str, str]]:
+        found, unfit = self.beneath.pairs_of(side, ids)
+        here = {pair.id(side): pair for pair in list(self._pairs.values())}
+        return found | {each: here[each] for each in ids if each in here}, unfit
+
+    def paired(self, side: Side, ids: Collection[str]) -> set[str]:
+        here = {pair.id(side) for pair in list(self._pairs.values())}
+        return self.beneath.paired(side, ids) | (here & set(ids))
+
+    def living(self, side: Side) -> set[str]:
+        return self._ids(side, self.beneath.living(side), lambda pair: side not in pair.gone)
+
+    def gone(self, side: Side) -> set[str]:
+        return self._ids(side, self.beneath.gone(side), lambda pair: side in pair.gone)
+
+    def _ids(self, side: Side, beneath: set[str], fits: Callable[[Pair], bool]) -> set[str]:
+        here = list(self._pairs.values())
+        return beneath - {pair.id(side) for pair in here} | {pair.id(side) for pair in here if fits(pair)}
+
+    def away(self) -> list[Pair]:
+        return self._over(self.beneath.away(), lambda pair: bool(pair.away))
+
+    def missing(self) -> list[Pair]:
+        return self._over(self.beneath.missing(), lambda pair: bool(set(pair.missing) - set(pair.gone)))
+
+    def _over(self, beneath: list[Pair], fits: Callable[[Pair], bool]) -> list[Pair]:
+        kept = [pair for pair in beneath if pair.user_id not in self._pairs]
+        return kept + [pair for pair in list(self._pairs.values()) if fits(pair)]
+
+    def former_pairs(self) -> list[tuple[str, str]]:
+        return self.beneath.former_pairs()
+
+    def save_pair(self, pair: Pair) -> None:
+        for side in Side:
+            known = self.pair_of(side, pair.id(side))
+            if known and known.id(side.other) != pair.id(side.other):
+                message = f"{pair.user_key} or {pair.dev_key} already has another counterpart"
+                raise Rejected(message, final=True)
+        self._pairs[pair.user_id] = pair
+
+    def save_pairs(self, pairs: Sequence[Pair]) -> None:
+        for pair in pairs:
+            self.save_pair(pair)
+
+    # The journal, and what operators ask for
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        self.entries += entries
+
+    def requests(self) -> list[Request]:
+        return self.beneath.requests()
+
+    def answer(self, request: Request) -> None: ...
+
+
+def _next_try(memory: Memory) -> datetime:
+    failure = memory.pending[0].failure
+    return failure.next_try if failure else LONG_AGO
+
+
+def _waiting(memory: Memory) -> Waiting:
+    first = memory.pending[0]
+    return Waiting(memory.side, memory.id, first.failure.attempts if first.failure else 0, first.at)

@@ -1,0 +1,87 @@
+"""Issues that were only noted when their sync started get their counterparts: those that are asked for, once."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+
+@pytest.fixture
+def long_ago(bench) -> str:
+    """Have issues from before a start that only takes note; return a time between the older and the newer ones."""
+    bench.pass_time(-40 * 24 * 3600)
+    bench.taken_on("older")
+    bench.pass_time(20 * 24 * 3600)
+    between = datetime.now(UTC) - timedelta(days=25)
+    for number in range(3):
+        bench.taken_on(f"issue {number}")
+        bench.pass_time(3600)
+    bench.user.create("SUP", "Not yet")
+    bench.pass_time(-bench._ahead)
+    bench.start(initialSyncEnabled=False)
+    bench.cycle()
+    assert bench.devs() == []
+    return between.isoformat(timespec="seconds")
+
+
+def summaries(bench) -> list[str]:
+    return [each["summary"] for each in bench.devs()]
+
+
+def test_it_says_which_ones_and_does_nothing(bench, front, long_ago):
+    ran = front("backfill", "sync-ab", "--since", long_ago, "--dry-run")
+    said = [line.split() for line in ran.out.splitlines()]
+    assert (ran.code, said[0][:2], len(said)) == (0, ["3", "issues"], 4)
+    assert [line[0] for line in said[1:]] == ["SUP-2", "SUP-3", "SUP-4"]
+    document = json.loads(front("backfill", "sync-ab", "--since", "2020-01-01", "--dry-run", "--json").out)
+    assert [each["issue"] for each in document] == ["SUP-1", "SUP-2", "SUP-3", "SUP-4"]
+    assert (bench.devs(), bench.database["requests"].count_documents({})) == ([], 0)
+
+
+def test_the_worker_carries_them_over_oldest_first_and_repeating_it_does_no_harm(
+    bench, front, long_ago, command, wait_until, monkeypatch
+):
+    monkeypatch.setattr("jira_sync.backfill.PORTION", 2)
+    bench.stop()
+    ran = front("backfill", "sync-ab", "--since", long_ago)
+    assert (ran.code, ran.err) == (
+        1,
+        "error: nothing is asked for: no worker runs sync-ab now; it is done once one does\n",
+    )
+    assert bench.database["requests"].count_documents({}) == 0
+    command.start()
+    wait_until(lambda: front("backfill", "sync-ab", "--since", long_ago, "--limit", "2").code == 0, "a worker")
+    assert summaries(bench) == ["issue 0", "issue 1"]
+    ran = front("backfill", "sync-ab", "--since", "2020-01-01")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "2 issues carried over")
+    assert summaries(bench) == ["issue 0", "issue 1", "older", "issue 2"]
+    assert all(len(bench.comments(f"SUP-{number}")) == 1 for number in range(1, 5))
+    again = front("backfill", "sync-ab", "--since", "2020-01-01")
+    assert (again.code, again.out) == (0, "0 issues changed since 2020-01-01 00:00 UTC to carry over\n")
+
+
+def test_more_than_a_handful_needs_a_yes(bench, front, command, wait_until):
+    bench.start(initialSyncEnabled=False)
+    bench.control.create_many("one", "SUP", 7, status="Will Do")
+    bench.pass_time(10)
+    bench.cycle()
+    bench.stop()
+    command.start()
+    wait_until(lambda: "say --yes" in front("backfill", "sync-ab", "--since", "2020-01-01").err, "a worker")
+    assert bench.devs() == []
+    bench.control.fault(
+        "two", "status", status=400, message="It is wrong.", times=2, method="POST", path="/issue(/bulk)?$"
+    )
+    ran = front("backfill", "sync-ab", "--since", "2020-01-01", "--yes")
+    assert (ran.code, ran.out.splitlines()[-1]) == (1, "6 issues carried over, 1 not")
+    assert "failed: POST /rest/api/2/issue: 400 It is wrong." in ran.out
+
+
+@pytest.mark.parametrize("since", ["yesterday", "31.01.2025", "2025-13-01"])
+def test_a_date_that_is_none_is_said(bench, front, since):
+    bench.start()
+    ran = front("backfill", "sync-ab", "--since", since)
+    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert f"--since is {since!r}; write it like 2025-01-31" in ran.err
