@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from generator.programs import Known, Plan
-from generator.settings import Settings
+from generator.settings import RUN_DIR, Settings
+
+LINKED = Path(RUN_DIR) / "supervisord.conf"
 
 
 def write_if_changed(path: Path, content: str | bytes) -> bool:
@@ -75,6 +78,24 @@ def drop_snapshots(plan: Plan, settings: Settings) -> None:
             path.unlink()
 
 
+def link_conf(settings: Settings) -> None:
+    """Lay a link to the conf where supervisorctl looks for it: in the folder above the default run directory.
+
+    What is there already stays; a folder that we may not write does without.
+    """
+    if settings.run_dir == settings.project_dir / RUN_DIR:
+        with suppress(OSError):
+            (settings.project_dir / settings.conf.name).symlink_to(LINKED)
+
+
+def unlink_conf(run_dir: Path) -> None:
+    """Take that link away, if it is ours."""
+    link = run_dir.parent / LINKED.name
+    with suppress(OSError):
+        if run_dir.name == RUN_DIR and link.readlink() == LINKED:
+            link.unlink()
+
+
 @contextmanager
 def lock(run_dir: Path) -> Iterator[None]:
     """Keep a second command on the same group waiting, and say so there."""
@@ -82,6 +103,6 @@ def lock(run_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another command is at work on this group; waiting for it …", flush=True)
+            print("another command is at work on this group; waiting for it …", file=sys.stderr, flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -9,9 +9,9 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from generator import files, mongod, processes
@@ -22,6 +22,7 @@ from generator.supervisor_rpc import DOWN, Changes, NoAnswer, NotRunning, State,
 from sync_model.loading import Loaded, Problem, claims_of, load_folder
 
 SETTLED = frozenset({"RUNNING", "STOPPED", "FATAL", "EXITED", "BACKOFF"})
+SIGNS = {"started": "+", "restarted": "~", "stopped": "-"}
 SECONDS_TO_START = 20.0
 SECONDS_TO_STOP = STOP_SECONDS + 10.0
 SECONDS_TO_END = 70.0
@@ -85,21 +86,54 @@ def difference(prepared: Prepared) -> str:
 # Apply
 
 
-def apply(prepared: Prepared) -> tuple[list[str], bool]:
-    """Make the running group follow; return a line per sync that noticed, and whether all of them run."""
+@dataclass(frozen=True)
+class Change:
+    """What became of one program: it `started`, was `restarted` or `stopped`, or is `kept` as it was.
+
+    `why` is in words; `state` is how supervisord sees it now, where it runs.
+    """
+
+    name: str
+    what: str
+    why: str = ""
+    state: State | None = None
+
+    def __str__(self) -> str:
+        if self.what == "kept":
+            return f"! {self.name} keeps running as it was: {self.why}"
+        failed = self.state is not None and self.state.state != "RUNNING"
+        now = f", but is {self.state.state}: {self.state.description}" if self.state and failed else ""
+        why = f" ({self.why})" if self.why else ""
+        return f"{SIGNS[self.what]} {self.name} {self.what}{now}{why}"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What `apply` did; `unchanged` counts the syncs that did not notice."""
+
+    changes: tuple[Change, ...]
+    unchanged: int
+    all_run: bool
+
+    def lines(self) -> list[str]:
+        return [*map(str, self.changes), *([f"= {self.unchanged} unchanged"] if self.unchanged > 0 else [])]
+
+
+def apply(prepared: Prepared) -> Applied:
+    """Make the running group follow."""
     supervisor = Supervisor(prepared.settings.socket)
     before = supervisor.states()
     install(prepared)
-    changes = supervisor.reread()
-    supervisor.apply(changes, SECONDS_TO_STOP, _may_start(prepared))
+    ours = {name for name, state in before.items() if state.pid == os.getpid()}
+    changes = _without(ours, supervisor.reread())
+    with _in_one_piece():
+        supervisor.apply(changes, SECONDS_TO_STOP, _may_start(prepared))
     files.drop_snapshots(prepared.plan, prepared.settings)
     touched = {*changes.added, *changes.changed}
     after = supervisor.wait(touched, lambda state: state.state in SETTLED, SECONDS_TO_START)
-    lines = [*_told(prepared, changes, before, after), *kept(prepared, but=touched)]
-    unchanged = len(prepared.plan.syncs) - len(touched) - len(set(prepared.plan.kept) - touched)
-    if unchanged > 0:
-        lines.append(f"= {unchanged} unchanged")
-    return lines, all(state.state == "RUNNING" for state in after.values())
+    told = (*_told(prepared, changes, before, after), *kept(prepared, but=touched))
+    unchanged = {program.name for program in prepared.plan.syncs} - touched - set(prepared.plan.kept)
+    return Applied(told, len(unchanged), all(state.state == "RUNNING" for state in after.values()))
 
 
 def is_emptied(prepared: Prepared) -> bool:
@@ -107,6 +141,21 @@ def is_emptied(prepared: Prepared) -> bool:
     the wish to stop several syncs.
     """
     return len(prepared.manifest) > 1 and not (prepared.loaded.files or prepared.problems)
+
+
+def _without(ours: Collection[str], changes: Changes) -> Changes:
+    """Leave out the program that this very process is: it would stop itself halfway."""
+    return Changes(*(tuple(name for name in names if name not in ours) for names in astuple(changes)))
+
+
+@contextmanager
+def _in_one_piece() -> Iterator[None]:
+    """Have signals to end wait: between taking a program away and adding it again, a sync is missing."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _may_start(prepared: Prepared) -> Callable[[str, Collection[str]], bool]:
@@ -123,40 +172,40 @@ def _may_start(prepared: Prepared) -> Callable[[str, Collection[str]], bool]:
 
 def _told(
     prepared: Prepared, changes: Changes, before: Mapping[str, State], after: Mapping[str, State]
-) -> Iterable[str]:
+) -> Iterator[Change]:
     for name in sorted(changes.added):
-        yield f"+ {name} {_now(after.get(name), 'started')}"
+        yield Change(name, "started", state=after.get(name))
     for name in sorted(changes.changed):
         known, fresh = prepared.manifest.get(name), prepared.plan.fresh.get(name)
         is_edit = known is None or fresh is None or known.digest != fresh.digest
         reason = "config changed" if is_edit else "its program changed"
         was = before[name].state if name in before else "RUNNING"
         aside = f"; it was {was.lower()}" if was in DOWN else ""
-        yield f"~ {name} {_now(after.get(name), 'restarted')} ({reason}{aside})"
+        yield Change(name, "restarted", f"{reason}{aside}", after.get(name))
     for name in sorted(changes.removed):
-        yield f"- {name} stopped ({_why_gone(name, prepared)}; its database is untouched)"
+        yield Change(name, "stopped", _why_gone(name, prepared))
 
 
 def _why_gone(name: str, prepared: Prepared) -> str:
+    if name not in prepared.manifest:
+        return "no longer part of the group"
+    return f"{_why_not_wanted(name, prepared)}; its database is untouched"
+
+
+def _why_not_wanted(name: str, prepared: Prepared) -> str:
     if any(file.sync.name == name for file in prepared.loaded.files):
         return "disabled"
-    known = prepared.manifest.get(name)
-    now = [file.sync.name for file in prepared.loaded.files if known and file.path.name == known.file]
-    return f"{known.file} says {now[0]} now" if known and now else "file removed"
+    source = prepared.manifest[name].file
+    now = [file.sync.name for file in prepared.loaded.files if file.path.name == source]
+    return f"{source} says {now[0]} now" if now else "file removed"
 
 
-def _now(state: State | None, good: str) -> str:
-    if state is None or state.state == "RUNNING":
-        return good
-    return f"{good}, but is {state.state}: {state.description}"
-
-
-def kept(prepared: Prepared, but: Collection[str] = ()) -> Iterable[str]:
+def kept(prepared: Prepared, but: Collection[str] = ()) -> Iterator[Change]:
     """Say of each sync whose file is broken that it runs as it was, `but` for those that did change."""
     for name, known in sorted(prepared.plan.kept.items()):
         if name not in but:
             count = sum(problem.file == known.file for problem in prepared.loaded.problems)
-            yield f"! {name} keeps running as it was: {known.file} has {count} problem{'s' * (count != 1)}"
+            yield Change(name, "kept", f"{known.file} has {count} problem{'s' * (count != 1)}")
 
 
 # Start and stop
@@ -244,6 +293,7 @@ def stop(run_dir: Path) -> list[str]:
     except NoAnswer:
         said.append("supervisord did not answer; ended it and all that it had started")
     _end_all(run_dir)
+    files.unlink_conf(run_dir)
     for name in ("supervisor.sock", "supervisord.pid", "settings.json"):
         (run_dir / name).unlink(missing_ok=True)
     return said or ["nothing was running"]

@@ -28,6 +28,7 @@ FIXED_AT_START = (
     "PORT", "BIND", "WATCH", "MAX_WORKER_MEMORY", "STUCK_AFTER", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE",
 )  # fmt: skip
 DEFAULT_PORT = 3000
+RUN_DIR = "run"
 LOOPBACK = "127.0.0.1"
 BYTES = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
@@ -187,7 +188,7 @@ def _unsafe(path: Path) -> str | None:
 
 
 def _run_dir(environ: Mapping[str, str], problems: list[str]) -> Path:
-    run_dir = _path(environ, "RUN_DIR", "run", problems)
+    run_dir = _path(environ, "RUN_DIR", RUN_DIR, problems)
     if len(os.fsencode(run_dir / "supervisor.sock")) > LONGEST_SOCKET_PATH:
         problems.append(f"RUN_DIR is too long a path for a socket: {run_dir}; choose a shorter one")
     return run_dir

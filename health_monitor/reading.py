@@ -45,13 +45,12 @@ async def ready(request: web.Request) -> web.Response:
 async def syncs(request: web.Request) -> web.Response:
     """All syncs, worst first, with what they did in each hour of the last day; and the group's other programs."""
     state = request.app[STATE]
-    said, hours = _health(state), state.per_hour()
-    for each in said["workers"]:
-        each["perHour"] = list(hours.get(each["name"], ()))
-    said["syncs"] = said.pop("workers")
-    programs = state.picture.programs if state.picture else ()
-    said["programs"] = [shapes.program(each, state.remedies(each.name)) for each in programs]
-    return web.json_response(said)
+    if state.picture is None:
+        return web.json_response(
+            {"status": "degraded", "syncs": [], "programs": [], "timestamp": None, "trouble": NOT_YET}
+        )
+    is_alive = state.observer.is_alive
+    return web.json_response(shapes.group(state.picture, state.remedies, state.per_hour(), is_alive=is_alive))
 
 
 async def sync(request: web.Request) -> web.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,17 @@ def health(picture: Picture, record: Callable[[str], Record], *, is_alive: bool)
         "timestamp": _time(picture.taken),
         "trouble": trouble,
     }
+
+
+def group(
+    picture: Picture, record: Callable[[str], Record], per_hour: Mapping[str, Sequence[int]], *, is_alive: bool
+) -> Json:
+    """All syncs, worst first, with what they did in each hour of the last day as far as that is known; and the group's
+    other programs. `/api/syncs` and `jira-sync status --json` say this; names are added to it, and none is taken away.
+    """
+    said = health(picture, record, is_alive=is_alive)
+    syncs = [{**each, "perHour": list(per_hour.get(each["name"], ()))} for each in said.pop("workers")]
+    return {**said, "syncs": syncs, "programs": [program(each, record(each.name)) for each in picture.programs]}
 
 
 def configuration(sync: Sync) -> Json:

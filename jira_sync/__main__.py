@@ -12,14 +12,12 @@ from typing import Any
 
 import typer
 
-from generator.settings import Unusable
-from generator.supervisor_rpc import NoAnswer, NotRunning
-from jira_sync import backfill, backup, group, history, plan, resync
-from jira_sync.terminal import complain
-from sync_worker.errors import Displaced, SyncError
+from jira_sync import backfill, backup, failures, group, history, logs, plan, resync, status, steer, watch
+from jira_sync.terminal import complain, for_people
 
 MISUNDERSTOOD: type[Any] = typer.BadParameter.__mro__[2]
 """Whatever typer says of a command line: it exports no name for it."""
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="jira-sync",
@@ -30,6 +28,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 group.add_to(app)
+watch.add_to(app)
+status.add_to(app)
+logs.add_to(app)
+steer.add_to(app)
+failures.add_to(app)
 plan.add_to(app)
 resync.add_to(app)
 backfill.add_to(app)
@@ -40,25 +43,22 @@ backup.add_to(app)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     try:
-        return int(app(args=argv, standalone_mode=False) or 0)
+        return int(app(args=argv, prog_name="jira-sync", standalone_mode=False) or 0)
     except MISUNDERSTOOD as error:
         error.show()
         return int(error.exit_code)
     except typer.Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return 130
-    except Unusable as error:
-        for problem in error.problems:
-            complain(problem)
-    except NotRunning:
-        complain("no group runs here; start one: jira-sync start")
-    except (NoAnswer, SyncError, Displaced) as error:
-        complain(str(error))
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has read enough
-    except OSError as error:
-        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except Exception as error:
+        sentences = for_people(error)
+        if sentences is None:
+            raise
+        for sentence in sentences:
+            complain(sentence)
     return 1
 
 

@@ -15,6 +15,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from sync_worker.log_lines import as_line
+
 LONGEST_LINE = 4000
 """Bytes; POSIX writes up to 4096 to a pipe in one piece."""
 LONGEST_VALUE = 800
@@ -33,11 +35,8 @@ def configure(sync: str, level: str, stream: TextIO = sys.stdout) -> FilteringBo
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            *(
-                [structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))]
-                if stream.isatty()
-                else [structlog.processors.format_exc_info, to_line]
-            ),
+            structlog.processors.format_exc_info,
+            _for_people if stream.isatty() else to_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level.lower()]),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
@@ -46,6 +45,10 @@ def configure(sync: str, level: str, stream: TextIO = sys.stdout) -> FilteringBo
     log: FilteringBoundLogger = structlog.get_logger().bind(sync=sync)
     logging.basicConfig(handlers=[_Forward(log)], level=logging.WARNING, force=True)
     return log
+
+
+def _for_people(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return as_line(event, colors=not os.environ.get("NO_COLOR"))
 
 
 def to_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

@@ -5,7 +5,7 @@ All of it goes through the sync's database, where its worker finds it, and is no
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from sync_model.definition import Sync
 from sync_worker.errors import Rejected
 from sync_worker.journal import Journal
 from sync_worker.lease import Lease
-from sync_worker.memory import Entry, Memory
+from sync_worker.memory import Entry, Memory, PastCycle, Pause
 from sync_worker.store import MongoStore
 
 NAMED_AT_MOST = 5
@@ -65,16 +65,42 @@ class Steering:
         """Have the worker `retry` what failed or `dismiss` what was given up: of `issues`, which are keys or ids, or,
         when there are none, of all.
         """
+        asked = self.meant(kind, issues)
+        self.ask(kind, asked, by)
+        later = "" if self.wake() else f", once a worker runs {self._name}"
+        done = "tried again" if kind == "retry" else "dismissed"
+        return f"{_named(asked)} {'is' if len(asked) == 1 else 'are'} {done}{later}"
+
+    # The same in steps, for those who wait until it is done
+
+    def meant(self, kind: str, issues: Collection[str]) -> list[Memory]:
+        """Return what `kind` can be asked for: of `issues`, or, when there are none, of all."""
         failing = [each for each in self.failing() if kind == "retry" or each.dead]
         asked = [each for each in failing if not issues or each.key in issues or each.id in issues]
         if not asked:
             raise Rejected(f"nothing of {', '.join(issues)} has failed" if issues else "nothing has failed")
-        self._store.ask(kind, [f"{each.side}:{each.id}" for each in asked] if issues else [], by)
+        return asked
+
+    def ask(self, kind: str, asked: Sequence[Memory], by: str) -> str:
+        """Leave the request for these issues, where the worker finds it; return its id."""
+        request = self._store.ask(kind, [f"{each.side}:{each.id}" for each in asked], by)
         at = datetime.now(UTC)
         self._journal.record([Entry(at, by, kind, "asked", each.side, each.key) for each in asked])
-        later = "" if self._lease.wake_writer() else f", once a worker runs {self._name}"
-        done = "tried again" if kind == "retry" else "dismissed"
-        return f"{_named(asked)} {'is' if len(asked) == 1 else 'are'} {done}{later}"
+        return request
+
+    def is_answered(self, request: str) -> bool:
+        return self._store.is_answered(request)
+
+    def wake(self) -> bool:
+        """Have the worker look at once; return whether there is one."""
+        return self._lease.wake_writer()
+
+    def paused(self) -> Pause | None:
+        return self._journal.paused()
+
+    def cycles(self, limit: int) -> list[PastCycle]:
+        """Return the last cycles, newest first."""
+        return self._journal.cycles(limit)
 
     def failing(self) -> list[Memory]:
         """Return the issues with changes that failed or were given up."""

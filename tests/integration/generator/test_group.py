@@ -161,7 +161,7 @@ def test_apply_without_a_group_says_how_to_start_one(group):
     ran = group.run("apply")
     assert ran.code == 1
     assert "no group runs in" in ran.err
-    assert "python -m generator start" in ran.err
+    assert "jira-sync start" in ran.err
 
 
 def test_the_good_files_start_when_others_are_broken(group):
@@ -285,10 +285,11 @@ def test_commands_at_the_same_time_wait_for_each_other(group):
     with (group.run_dir / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         second = subprocess.Popen(
-            [sys.executable, "-m", "generator", "apply"], env=group.environ, stdout=subprocess.PIPE, text=True
-        )
-        assert second.stdout is not None
-        assert "waiting for it" in second.stdout.readline()
+            [sys.executable, "-m", "generator", "apply"],
+            env=group.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert second.stderr is not None
+        assert "waiting for it" in second.stderr.readline()
         assert second.poll() is None
     out, _ = second.communicate(timeout=30)
     assert (second.returncode, out) == (0, "= 1 unchanged\n")

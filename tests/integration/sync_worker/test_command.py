@@ -78,7 +78,10 @@ def test_a_request_that_never_ends_does_not_keep_a_worker_from_stopping(bench, t
     bench.start()
     bench.control.fault("one", "hang", path="/search")
     # What ends the wait is a constant of the command, made small here.
-    code = "import sys, sync_worker.__main__ as command; command.STOP_GRACE = 0.3; sys.exit(command.main(sys.argv[1:]))"
+    code = (
+        "import sys, sync_worker.ready; from sync_worker.__main__ import main; "
+        "sync_worker.ready.STOP_GRACE = 0.3; sys.exit(main(sys.argv[1:]))"
+    )
     command = [
         sys.executable,
         "-c",

@@ -1,0 +1,203 @@
+"""Commands that steer a running sync: they write to its database, where its worker finds it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jira_sync.place import Place, complete_name, place
+from jira_sync.terminal import complain, notes, out, printable, who
+
+if TYPE_CHECKING:
+    from sync_model.loading import SyncFile
+    from sync_worker.memory import PastCycle
+    from sync_worker.steering import Steering
+
+PANEL = "Steering"
+LOOK_EVERY = 0.25
+PATIENCE = 120.0
+"""Seconds to wait for a worker, on top of what its cycles may take."""
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="The syncs that are meant.", autocompletion=complete_name)
+]
+All = Annotated[bool, typer.Option("--all", help="All syncs.")]
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One sync, where it is, and what steers it."""
+
+    place: Place
+    file: SyncFile
+    steering: Steering
+
+    @property
+    def name(self) -> str:
+        return self.file.sync.name
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to `app`."""
+    app.command("sync-now", rich_help_panel=PANEL)(sync_now)
+    for command in (pause, resume):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def pause(
+    names: Names = None,
+    everything: All = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for whoever finds it paused.")] = "",
+) -> int:
+    """Keep a sync from working until `resume`, whatever is restarted meanwhile. Nothing is lost by it.
+
+    Example: jira-sync pause sync-ab --reason "the workflow is rebuilt"
+    """
+    with wheels(names, everything=everything) as found:
+        return max(_try(wheel, lambda wheel: _say(wheel.steering.pause(who(), reason))) for wheel in found)
+
+
+def resume(names: Names = None, everything: All = False) -> int:
+    """Let a paused sync go on where it was.
+
+    Example: jira-sync resume --all
+    """
+    with wheels(names, everything=everything) as found:
+        return max(_try(wheel, lambda wheel: _say(wheel.steering.resume(who()))) for wheel in found)
+
+
+def sync_now(
+    names: Names = None,
+    everything: All = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the cycle has ended.")] = False,
+    here: Annotated[bool, typer.Option("--here", help="Run one cycle in this process: no worker is needed.")] = False,
+) -> int:
+    """Run the next cycle at once, and say what it did.
+
+    Exit code 1 when the cycle failed, or when there is no worker to run it.
+
+    Example, with no group running: DATABASE_URL=mongodb://db jira-sync sync-now sync-ab --here
+    """
+    with wheels(names, everything=everything) as found:
+        if here:
+            return max(_try(wheel, _run_here) for wheel in found)
+        # All of them first: they run side by side.
+        asked = [(wheel, _Asked(wheel)) for wheel in found]
+        codes = [_try(wheel, each.ask) for wheel, each in asked]
+        if no_wait:
+            return max(codes)
+        return max(code or each.wait() for (_, each), code in zip(asked, codes, strict=True))
+
+
+@contextmanager
+def wheels(names: list[str] | None, *, everything: bool) -> Iterator[list[Wheel]]:
+    """Yield what steers each sync that is meant. Raises Unusable when none is."""
+    from generator.settings import Unusable
+    from sync_worker.steering import Steering
+
+    where = place(os.environ)
+    files = where.syncs(names, everything=everything)
+    if not files:
+        raise Unusable("there are no syncs")
+    with where.connect("command") as client:
+        yield [Wheel(where, file, Steering(client, file.sync)) for file in files]
+
+
+def run_here(wheel: Wheel) -> Exception | None:
+    """Run one cycle of a sync in this process; return what ended it early. Raises Unusable, or KeyboardInterrupt."""
+    from generator.settings import Unusable
+    from sync_worker.ready import ready
+
+    with ExitStack() as stack:
+        try:
+            running = ready(wheel.file, wheel.place.environ, wheel.place.run_dir, sys.stderr)
+            worker, parts = stack.enter_context(running)
+        except ValueError as wrong:
+            raise Unusable(str(wrong)) from None
+        error = worker.run_only_once(parts.one_pass)
+    if worker.bell.stop:
+        raise KeyboardInterrupt
+    return error
+
+
+def _try(wheel: Wheel, do: Callable[[Wheel], int]) -> int:
+    """Do it; where there is nothing to be done, say so, and let the next sync be the next."""
+    from sync_worker.errors import Rejected
+
+    try:
+        return do(wheel)
+    except Rejected as error:
+        complain(str(error))
+        return 1
+
+
+def _say(sentence: str) -> int:
+    out.print(printable(sentence), markup=False)
+    return 0
+
+
+def _run_here(wheel: Wheel) -> int:
+    if error := run_here(wheel):
+        complain(f"{wheel.name}: {error}")
+        return 1
+    return _tell(wheel.name, wheel.steering.cycles(1)[0])
+
+
+class _Asked:
+    """A cycle that a worker was asked for, and may be waited for."""
+
+    def __init__(self, wheel: Wheel) -> None:
+        self._wheel = wheel
+        self._before: list[PastCycle] = []
+        self._at = datetime.now(UTC)
+
+    def ask(self, wheel: Wheel) -> int:
+        """Raises Rejected, with what to do, when no worker runs or the sync is paused."""
+        from sync_worker.errors import Rejected
+
+        self._before, self._at = wheel.steering.cycles(1), datetime.now(UTC)
+        try:
+            return _say(wheel.steering.sync_now(who()))
+        except Rejected as error:
+            if wheel.steering.paused():
+                raise
+            start = f"supervisorctl start {wheel.name}" if wheel.place.is_running else "jira-sync start"
+            here = f"jira-sync sync-now {wheel.name} --here"
+            raise Rejected(f"{error}; start it: {start}; or run one cycle here: {here}") from None
+
+    def wait(self) -> int:
+        """Say what the cycle did, once it has ended."""
+        from sync_worker.ready import interval_of
+
+        name = self._wheel.name
+        until = time.monotonic() + PATIENCE + 2 * interval_of(self._wheel.file.sync, self._wheel.place.environ)
+        with notes.status(f"{name} runs a cycle …"):
+            while (cycle := self._ended()) is None and time.monotonic() < until:
+                time.sleep(LOOK_EVERY)
+        if cycle is None:
+            complain(f"{name} has not come to it yet; jira-sync status {name} says what it is doing")
+            return 1
+        return _tell(name, cycle)
+
+    def _ended(self) -> PastCycle | None:
+        """Return the cycle that began after it was asked for. By the worker's own clock, which may be another
+        machine's: of two cycles that have ended since, the second is certainly the one.
+        """
+        before = self._before[0].started if self._before else None
+        ended = [each for each in self._wheel.steering.cycles(2) if before is None or each.started > before]
+        return ended[0] if ended and (ended[0].started >= self._at or len(ended) > 1) else None
+
+
+def _tell(name: str, cycle: PastCycle) -> int:
+    if cycle.error:
+        complain(f"{name}: the cycle failed: {cycle.error}")
+        return 1
+    words = [f"{number} {what}" for what, number in cycle.counts.items() if number and what != "calls"]
+    return _say(f"{name}: {', '.join(words) or 'nothing to do'} ({cycle.duration:.1f} s)")
