@@ -1,8 +1,9 @@
 """A crash at every point: `.venv/bin/python -m benchmarks.crash_points [--flavors cloud-cloud,cloud-dc] [--jobs N]`.
 
 Two issues are taken on, with a file, a comment and cross-links; the counterpart of the first is finished, which moves
-it and posts a comment; nothing happens for a while; a file comes late; the first issue moves to another project; the
-second is deleted, which is found and confirmed by and by. The calls to Jira and the writes to MongoDB that this takes
+it and posts a comment; nothing happens for a while; a file comes late; both are carried over again, as a person asked,
+the second after all that the sync knew of it was lost; the first issue moves to another project; the second is
+deleted, which is found and confirmed by and by. The calls to Jira and the writes to MongoDB that this takes
 are counted. Then, for each gap between two of them, on sites and a database of its own: everything up to there, a
 worker that kills itself in the gap, and another one that finds what was left and finishes it. The verdict must be clean
 every time. A crash after one call is a crash before the next: nothing that lasts happens in between.
@@ -45,8 +46,9 @@ KILLED = -9
 READS = re.compile(r"after (GET .*|POST /search/jql|POST /issue/bulkfetch)")
 STORY = (
     "Two issues are taken on, with a file, a comment and cross-links. The counterpart of the first is finished, which",
-    "moves it and posts a comment. Nothing happens for a while. A file comes late. The first issue moves to another",
-    "project. The second is deleted, which is found and confirmed by and by, and told on its counterpart.",
+    "moves it and posts a comment. Nothing happens for a while. A file comes late. Both are carried over again, as a",
+    "person asked; of the second, all that the sync knew was lost. The first issue moves to another project. The",
+    "second is deleted, which is found and confirmed by and by, and told on its counterpart.",
 )
 
 context = multiprocessing.get_context("forkserver")
@@ -88,7 +90,8 @@ class Scene:
         self._gone: set[tuple[str, str]] = set()
         self._ahead = 0.0
         self.acts: Sequence[Callable[[], object]] = (
-            self._report, self._finish, self._wait, self._add_file, self._move, self._delete, self._wait_for_certainty,
+            self._report, self._finish, self._wait, self._add_file, self._ask_again, self._move, self._delete,
+            self._wait_for_certainty,
         )  # fmt: skip
 
     def cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
@@ -148,6 +151,16 @@ class Scene:
     def _add_file(self) -> None:
         with self._person("user") as ann:
             ann.attach(self._keys[0], "log.txt", b"more" * 1000)
+
+    def _ask_again(self) -> None:
+        """A person wants both carried over again; of the second, all that the sync knew is lost."""
+        with MongoClient[dict[str, Any]](self._stage.mongod.url) as client:
+            database = client[self.pair.database]
+            pair = database["pairs"].find_one_and_delete({"_id": self._ids[1]}) or {}
+            lost = [f"user:{self._ids[1]}", f"dev:{pair.get('dev_id')}"]
+            database["issues"].delete_many({"_id": {"$in": lost}})
+            issues = [f"user:{issue_id}" for issue_id in self._ids]
+            database["requests"].insert_one({"kind": "resync", "issues": issues, "by": "ann"})
 
     def _move(self) -> None:
         """The worker finds out when the counterpart is reopened and finished again."""

@@ -29,15 +29,11 @@ SECONDS_TO_FINISH_ANSWERS = 2.0
 def main(environ: Mapping[str, str] = os.environ) -> int:
     try:
         settings = of_running_group(from_environ(environ), environ)
+        log = logs.configure(MONITOR, environ.get("LOG_LEVEL") or "info")
+        asyncio.run(_serve(settings, environ, log))
     except Unusable as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
-        return 1
-    log = logs.configure(MONITOR, environ.get("LOG_LEVEL") or "info")
-    try:
-        asyncio.run(_serve(settings, environ, log))
-    except OSError as error:
-        print(f"{settings.bind}:{settings.port} cannot be listened on: {error.strerror}; set PORT", file=sys.stderr)
         return 1
     return 0
 
@@ -58,7 +54,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
     runner = web.AppRunner(application(state), access_log=None, shutdown_timeout=SECONDS_TO_FINISH_ANSWERS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.bind, settings.port).start()
+        await _listen(runner, settings)
         state.observer.start()
         log.info("monitor started", pid=os.getpid(), address=f"{settings.bind}:{settings.port}")
         await over.wait()
@@ -67,6 +63,14 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         await runner.cleanup()
         state.archive.close()
         log.info("monitor stopped")
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    try:
+        await web.TCPSite(runner, settings.bind, settings.port).start()
+    except OSError as error:
+        message = f"{settings.bind}, port {settings.port}, cannot be listened on ({error.strerror}); set PORT"
+        raise Unusable(message) from None
 
 
 if __name__ == "__main__":

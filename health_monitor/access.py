@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from aiohttp import web
 
@@ -55,6 +55,11 @@ class Gate:
             self._waiting -= 1
         return False
 
+    @property
+    def notice_cookie(self) -> str:
+        """The cookie that carries to the next page what a button did."""
+        return f"{self.cookie}_notice"
+
     def new_session(self) -> str:
         """Return the cookie of a new session."""
         said = f"{int(time.time()) + SESSION_SECONDS}.{secrets.token_urlsafe(16)}"
@@ -76,6 +81,16 @@ class Gate:
 
     def is_csrf(self, session: str, token: str) -> bool:
         return hmac.compare_digest(self.csrf(session).encode(), token.encode())
+
+    def seal(self, text: str) -> str:
+        """Return `text` as a cookie can carry it, so that nobody else can have written it."""
+        said = quote(text)
+        return f"{said}.{self._signed('notice', said)}"
+
+    def unseal(self, sealed: str) -> str | None:
+        """Return what was sealed, or None when it was not sealed here."""
+        said, _, signature = sealed.rpartition(".")
+        return unquote(said) if hmac.compare_digest(self._signed("notice", said).encode(), signature.encode()) else None
 
     def _is_token(self, token: str) -> bool:
         wanted = self._read_token()

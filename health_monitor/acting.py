@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -24,6 +25,8 @@ from sync_worker.steering import Steering
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CSRF_HEADER = "X-CSRF-Token"
+NOTICE_SECONDS = 15
+"""For so long a page says what its button did."""
 READ_ONLY = "this page is read only: set ADMIN_TOKEN or ADMIN_TOKEN_FILE for the group, and start it again"
 
 
@@ -64,7 +67,7 @@ async def sign_in(request: web.Request) -> web.Response:
     if not state.gate.is_open:
         raise _refusal(state, request, "signing in", READ_ONLY)
     await _check_token(state, request, "signing in", asked.text("token"))
-    response = _answer(asked, "signed in")
+    response = _answer(state, asked, "signed in")
     response.set_cookie(
         state.gate.cookie,
         state.gate.new_session(),
@@ -82,7 +85,7 @@ async def sign_out(request: web.Request) -> web.Response:
     state, asked = request.app[STATE], await _asked(request)
     if state.gate.session(request):
         await _check(state, request, asked, "signing out")
-    response = _answer(asked, "signed out")
+    response = _answer(state, asked, "signed out")
     response.del_cookie(state.gate.cookie, httponly=True, samesite="Strict", secure=is_encrypted(request))
     return response
 
@@ -104,7 +107,7 @@ async def act(request: web.Request) -> web.Response:
         raise kind(text=str(error)) from None
     state.log.info("done for a person", what=verb, program=name, by=by, said=said)
     state.archive.forget(name)
-    return _answer(asked, said)
+    return _answer(state, asked, said, is_news=True)
 
 
 # What each verb does
@@ -203,10 +206,21 @@ async def _asked(request: web.Request) -> Asked:
     return Asked(fields, is_form=False)
 
 
-def _answer(asked: Asked, said: str) -> web.Response:
-    """Answer a script in JSON, and lead a browser back to the page that its form stands on."""
+def _answer(state: State, asked: Asked, said: str, *, is_news: bool = False) -> web.Response:
+    """Answer a script in JSON, and lead a browser back to the page that its form stands on, which tells the news."""
     if not asked.is_form:
         return web.json_response({"message": said})
     back = asked.text("back")
     is_here = back.startswith("/") and not back.startswith(("//", "/\\"))
-    return web.Response(status=303, headers={"Location": back if is_here else "/"})
+    where = back if is_here else "/"
+    response = web.Response(status=303, headers={"Location": where})
+    if is_news:
+        response.set_cookie(
+            state.gate.notice_cookie,
+            state.gate.seal(said),
+            max_age=NOTICE_SECONDS,
+            path=urlsplit(where).path,
+            httponly=True,
+            samesite="Strict",
+        )
+    return response

@@ -80,13 +80,19 @@ def pause(attempts: int, chance: float) -> timedelta:
 def _settled(process: Process, record: Record, now: datetime) -> Record:
     """Leave out what is over."""
     ending, next_start, attempts = record.ending, record.next_start, record.attempts
-    if ending and (process.pid != ending.pid or process.state not in RUNNING_STATES):
+    if ending and not _is_meant(ending, process):
         ending = None
     if process.state != "FATAL":
         next_start = None
     if process.state == "RUNNING" and process.started and (now - process.started).total_seconds() > CALM_AFTER:
         attempts = 0
     return record.model_copy(update={"ending": ending, "next_start": next_start, "attempts": attempts})
+
+
+def _is_meant(ending: Ending, process: Process) -> bool:
+    """Tell whether it is this very process that was told to end: another one may have been given its number."""
+    is_older = process.started is None or process.started <= ending.since
+    return process.pid == ending.pid and process.state in RUNNING_STATES and is_older
 
 
 def _revival(process: Process, record: Record, now: datetime, chance: float) -> Step:

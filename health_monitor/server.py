@@ -26,6 +26,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "jira-sync",
 }
 
 NOT_FOUND = 404
@@ -45,13 +46,15 @@ def application(state: State) -> web.Application:
 def _error(request: web.Request, error: web.HTTPError) -> web.Response:
     is_unknown = request.match_info.http_exception is error and error.status == NOT_FOUND
     said = f"there is no {request.path} here" if is_unknown else error.text
+    if page.is_wanted(request):
+        return page.refusal(request, error.status, said or error.reason)
     allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     return web.json_response({"error": said}, status=error.status, headers=allowed)
 
 
 @web.middleware
 async def _every_answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors are JSON, nothing is kept by a cache unless its route says so, and browsers are told to be careful."""
+    """Errors are JSON, or a page for whoever wants one; nothing is kept by a cache unless its route says so."""
     try:
         response = await handler(request)
     except web.HTTPError as error:

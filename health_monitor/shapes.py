@@ -11,8 +11,9 @@ from generator.supervisor_rpc import State
 from health_monitor.past import Past
 from health_monitor.picture import Picture, SyncView
 from health_monitor.records import Record
-from sync_model.definition import Side, Sync, is_reference
+from sync_model.definition import Side, Sync
 from sync_model.judgement import Condition, Level
+from sync_model.values import is_reference
 from sync_worker.memory import Cause, Entry, Memory, PastCycle
 
 Json = dict[str, Any]

@@ -7,7 +7,8 @@ DELETE /control/{site}/faults[/{id}]        switch one, or all, off
 POST   /control/{site}/index                {"lag": seconds, "hold": true|false, "hide": [keys], "show": [keys],
                                             "hideFor": {key: seconds, after which the issue is found again}}
 POST   /control/{site}/clock                {"offset": seconds}
-POST   /control/{site}/settings             {"latency": seconds, "uploadLimit": bytes, "linksCountAsUpdates": …,
+POST   /control/{site}/settings             {"latency": seconds, "uploadLimit": bytes, "attachments": true|false,
+                                            "linksCountAsUpdates": …,
                                             "seed": number: what is left to chance is repeatable from here}
 POST   /control/{site}/tokens               {"user": name, "token": text}
 POST   /control/{site}/permissions          {"user": name, "project": key, "revoke": [names], "grant": [names]}
@@ -111,6 +112,7 @@ async def set_settings(request: web.Request) -> web.Response:
     if "seed" in wanted:
         hosted.faults.seed(int(wanted["seed"]))
     hosted.site.upload_limit = int(wanted.get("uploadLimit", hosted.site.upload_limit))
+    hosted.site.takes_attachments = bool(wanted.get("attachments", hosted.site.takes_attachments))
     hosted.site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", hosted.site.links_count_as_updates))
     return web.Response(status=204)
 

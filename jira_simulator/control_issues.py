@@ -95,7 +95,7 @@ async def create_many(request: web.Request) -> web.Response:
     project, name = _project(site, wanted["project"]), wanted.get("user") or next(iter(site.users))
     if name not in site.users:
         raise JiraError(400, f"There is no user {name}; there are {', '.join(site.users)}.")
-    summary, status = wanted.get("summary") or "issue {}", wanted.get("status") or project.workflow.initial.name
+    summary, status = wanted.get("summary") or "issue {}", wanted.get("status")
     keys: list[str] = []
     for number in range(1, int(wanted["count"]) + 1):
         issue = site.create_in(site.users[name], project, summary.replace("{}", str(number)), status)

@@ -30,7 +30,9 @@ class Fault(BaseModel):
     hang_after           carry the call out, then give no answer until the fault is taken away
     anonymous            treat the caller as an anonymous visitor; `silent` without the headers that tell
     unauthorized         answer 401, as for a wrong or expired token
+    captcha              answer 403 to whoever signs in: a person must solve a captcha first
     html_login           answer 200 with a login page
+    redirect             answer 302 to `location`
     redirect_attachment  answer an attachment's download with 303 to `location`
     truncate_attachment  send half of an attachment and close the connection
     truncate_changelog   let `expand=changelog` hold no more than the newest `keep` entries
@@ -44,8 +46,8 @@ class Fault(BaseModel):
 
     kind: Literal[
         "status", "status_after", "drop_before", "drop_after", "delay", "hang", "hang_after",
-        "anonymous", "unauthorized",
-        "html_login", "redirect_attachment", "truncate_attachment", "truncate_changelog", "burst", "per_issue_burst",
+        "anonymous", "unauthorized", "captcha", "html_login", "redirect",
+        "redirect_attachment", "truncate_attachment", "truncate_changelog", "burst", "per_issue_burst",
     ]  # fmt: skip
     method: str | None = None
     path: str | None = None

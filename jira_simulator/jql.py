@@ -254,12 +254,17 @@ class _Builder(Transformer[Token, Any]):
         if field == "project":
             return self._project(text)
         if field == "status":
-            if text.lower() not in {each.lower() for each in self._site.statuses}:
-                raise JiraError(400, f"The value '{text}' does not exist for the field 'status'.")
-            return text.lower()
+            return self._status(text)
         if field == "priority":
             return self._priority(text)
         return text
+
+    def _status(self, name_or_id: str) -> str:
+        known = {each.id: name.lower() for name, each in self._site.statuses.items()}
+        wanted = known.get(name_or_id, name_or_id.lower())
+        if wanted not in known.values():
+            raise JiraError(400, f"The value '{name_or_id}' does not exist for the field 'status'.")
+        return wanted
 
     def _priority(self, text: str) -> str:
         known = {each.lower(): each for each in self._site.priorities}

@@ -43,8 +43,11 @@ class Workflow:
 
     def has(self, status: Status) -> bool:
         named = (each.sources for each in self.transitions if each.sources)
-        targets = (each.target for each in self.transitions)
-        return status in (self.initial, *targets) or any(status.name in names for names in named)
+        return status in self.statuses or any(status.name in names for names in named)
+
+    @property
+    def statuses(self) -> set[Status]:
+        return {self.initial, *(each.target for each in self.transitions)}
 
     def ways_from(self, status: Status) -> list[Transition]:
         return [each for each in self.transitions if each.sources is None or status.name in each.sources]
@@ -81,6 +84,11 @@ class Project:
     required: tuple[str, ...] = ()
     last_number: int = 0
     issue_count: int = 0
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+    """For the issue types, by name, that have another workflow than the others."""
+
+    def workflow_of(self, issue_type: IssueType) -> Workflow:
+        return self.workflows.get(issue_type.name, self.workflow)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ async def move(request: web.Request) -> web.Response:
     issue = _found(site, request.match_info["issue"])
     form = await request.post()
     wanted = str(form.get("transition", ""))
-    ways = (way for way in issue.project.workflow.ways_from(issue.status) if way.id == wanted)
+    ways = (way for way in issue.project.workflow_of(issue.type).ways_from(issue.status) if way.id == wanted)
     needed = next((way.required_fields for way in ways), ())
     site.transition(issue.creator, issue, wanted, {name: {"name": "Done"} for name in needed})
     raise web.HTTPSeeOther(str(request.rel_url))
@@ -121,7 +121,7 @@ def _link(link: RemoteLink) -> str:
 
 
 def _issue(issue: Issue) -> str:
-    ways = issue.project.workflow.ways_from(issue.status)
+    ways = issue.project.workflow_of(issue.type).ways_from(issue.status)
     buttons = "".join(f"<button name=transition value='{way.id}'>{escape(way.name)}</button>" for way in ways)
     comments = "".join(
         f"<p class=quiet>{escape(each.author.display_name)}, {each.created:%Y-%m-%d %H:%M:%S}</p>"

@@ -148,14 +148,15 @@ class Representation:
         created = self.time(history.created)
         return {"id": str(history.id), "author": self.user(history.author), "created": created, "items": items}
 
-    def transitions(self, issue: Issue) -> list[dict[str, Any]]:
+    def transitions(self, issue: Issue, *, with_fields: bool = False) -> list[dict[str, Any]]:
         """Return the ways that are open now to whoever looks."""
         if not self._site.permissions.allow(self._viewer, TRANSITION_ISSUES, issue.project):
             return []
-        return [self.transition(each) for each in issue.project.workflow.ways_from(issue.status)]
+        ways = issue.project.workflow_of(issue.type).ways_from(issue.status)
+        return [self.transition(each, with_fields=with_fields) for each in ways]
 
-    def transition(self, transition: Transition) -> dict[str, Any]:
-        return {
+    def transition(self, transition: Transition, *, with_fields: bool) -> dict[str, Any]:
+        bean = {
             "id": transition.id,
             "name": transition.name,
             "to": self.status(transition.target),
@@ -164,6 +165,20 @@ class Representation:
             "isInitial": False,
             "isConditional": False,
             "isAvailable": True,
+        }
+        return {**bean, "fields": self._screen(transition)} if with_fields else bean
+
+    def _screen(self, transition: Transition) -> dict[str, Any]:
+        return {
+            name: {
+                "required": True,
+                "schema": {"type": name, "system": name},
+                "name": name.capitalize(),
+                "key": name,
+                "hasDefaultValue": False,
+                "operations": ["set"],
+            }
+            for name in transition.required_fields
         }
 
     def comment(self, issue: Issue, comment: Comment, *, properties: bool = False) -> dict[str, Any]:

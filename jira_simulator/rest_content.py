@@ -90,6 +90,8 @@ async def attach(request: web.Request) -> web.Response:
     if request.headers.get("X-Atlassian-Token") != "no-check":
         raise JiraError(403, "XSRF check failed")
     user, issue = call.issue_to(CREATE_ATTACHMENTS)
+    if not call.site.takes_attachments:
+        raise JiraError(403, "Attachments are disabled.")
     if request.content_type != "multipart/form-data":
         raise JiraError(415, "Unsupported Media Type")
     received = []

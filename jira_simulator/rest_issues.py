@@ -127,7 +127,9 @@ async def changelog(request: web.Request) -> web.Response:
 @routes.get(API + "/issue/{issue}/transitions")
 async def transitions(request: web.Request) -> web.Response:
     call = call_of(request)
-    return answer({"expand": "transitions", "transitions": call.show.transitions(call.issue())})
+    with_fields = "transitions.fields" in request.query.get("expand", "").split(",")
+    found = call.show.transitions(call.issue(), with_fields=with_fields)
+    return answer({"expand": "transitions", "transitions": found})
 
 
 @routes.post(API + "/issue/{issue}/transitions")

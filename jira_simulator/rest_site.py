@@ -105,12 +105,12 @@ async def project(request: web.Request) -> web.Response:
 async def project_statuses(request: web.Request) -> web.Response:
     call = call_of(request)
     found = call.project()
-    used = {found.workflow.initial, *(each.target for each in found.workflow.transitions)}
-    statuses = [call.show.status(each) for each in sorted(used, key=lambda status: int(status.id))]
-    types = (call.show.issue_type(each) for each in found.types)
-    return answer(
-        [{key: each[key] for key in ("self", "id", "name", "subtask")} | {"statuses": statuses} for each in types]
-    )
+    beans = []
+    for each in found.types:
+        used = sorted(found.workflow_of(each).statuses, key=lambda status: int(status.id))
+        shown = {key: call.show.issue_type(each)[key] for key in ("self", "id", "name", "subtask")}
+        beans.append({**shown, "statuses": [call.show.status(status) for status in used]})
+    return answer(beans)
 
 
 @routes.get(f"{API}/status")
@@ -135,7 +135,8 @@ async def fields(request: web.Request) -> web.Response:
 
 @routes.get(f"{API}/attachment/meta")
 async def attachment_meta(request: web.Request) -> web.Response:
-    return answer({"enabled": True, "uploadLimit": call_of(request).site.upload_limit})
+    site = call_of(request).site
+    return answer({"enabled": site.takes_attachments, "uploadLimit": site.upload_limit})
 
 
 @routes.get(API + "/issue/createmeta/{project}/issuetypes")

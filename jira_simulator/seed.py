@@ -95,6 +95,7 @@ class ProjectSeed(_Seed):
     name: str = ""
     types: list[str] = Field(default_factory=lambda: ["Task", "Bug", "Story", "Sub-task"])
     workflow: str | WorkflowSeed = "customer"
+    workflows: dict[str, str | WorkflowSeed] = Field(default_factory=dict)
     screen: list[str] = Field(default_factory=lambda: ["description", "labels", "priority"])
     required: list[str] = Field(default_factory=list)
     issues: list[IssueSeed] = Field(default_factory=list)
@@ -135,9 +136,11 @@ def _add_project(site: Site, seed: ProjectSeed) -> None:
     workflow = _workflow(site, seed.workflow)
     types = tuple(IssueType(str(site.new_id()), name, name.lower() == "sub-task") for name in seed.types)
     name, screen = seed.name or seed.key, tuple(seed.screen)
-    site.projects[seed.key] = Project(str(site.new_id()), seed.key, name, types, workflow, screen, tuple(seed.required))
+    project = Project(str(site.new_id()), seed.key, name, types, workflow, screen, tuple(seed.required))
+    project.workflows = {each: _workflow(site, other) for each, other in seed.workflows.items()}
+    site.projects[seed.key] = project
     for issue in seed.issues:
-        _add_issue(site, site.projects[seed.key], issue)
+        _add_issue(site, project, issue)
 
 
 def _workflow(site: Site, seed: str | WorkflowSeed) -> Workflow:

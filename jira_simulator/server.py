@@ -62,6 +62,8 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
     """Find out who calls which site, let happen what is to befall the call, and keep a record of it."""
     hosts: dict[str, Hosted] = request.app[HOSTED]
     hosted = hosts.get(request.path.split("/")[1])
+    if hosted is None and "/rest/" in request.path:
+        raise web.HTTPNotFound
     if hosted is None or "/browse/" in request.path:
         return await handler(request)
     user, is_wrong = who(hosted.site, request.headers.get("Authorization"))
@@ -94,10 +96,8 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
     await _wait(call)
     if call.fault("drop_before"):
         raise Dropped
-    if call.fault("html_login"):
-        return web.Response(text=LOGIN_PAGE, content_type="text/html")
-    if fault := call.fault("status"):
-        return _fault_answer(call, fault)
+    if (instead := _instead(call)) is not None:
+        return instead
     if call.fault("unauthorized"):
         call.user, call.failed_login = None, True
     elif fault := call.fault("anonymous"):
@@ -113,6 +113,18 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
     if fault := call.fault("status_after"):
         return _fault_answer(call, fault)
     return response
+
+
+def _instead(call: Call) -> web.Response | None:
+    """Return what is answered instead of carrying the call out."""
+    if call.fault("html_login"):
+        return web.Response(text=LOGIN_PAGE, content_type="text/html")
+    if fault := call.fault("redirect"):
+        return web.Response(status=302, headers={"Location": fault.location})
+    if call.fault("captcha") and "Authorization" in call.request.headers:
+        return _captcha(call)
+    fault = call.fault("status")
+    return _fault_answer(call, fault) if fault else None
 
 
 def _count(call: Call) -> None:
@@ -163,6 +175,14 @@ def _fault_answer(call: Call, fault: Fault) -> web.Response:
         response.headers["Retry-After"] = fault.retry_after
     if fault.reason is not None:
         response.headers["RateLimit-Reason"] = fault.reason
+    return response
+
+
+def _captcha(call: Call) -> web.Response:
+    response = _error(JiraError(403, "Forbidden"))
+    login = f"{call.request.url.origin()}/{call.site.name}/login.jsp"
+    response.headers["X-Authentication-Denied-Reason"] = f"CAPTCHA_CHALLENGE; login-url={login}"
+    response.headers["X-Seraph-LoginReason"] = "AUTHENTICATION_DENIED"
     return response
 
 

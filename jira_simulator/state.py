@@ -50,6 +50,7 @@ class Site:
         self.comments: dict[int, Comment] = {}
         self.attachments: dict[int, Attachment] = {}
         self.upload_limit = 10 * 1024 * 1024
+        self.takes_attachments = True
         self.permissions = Permissions()
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
@@ -109,7 +110,7 @@ class Site:
             description=fields.get("description"),
             labels=list(fields.get("labels") or ()),
             priority=screens.priority_named(fields) or "Medium",
-            status=project.workflow.initial,
+            status=project.workflow_of(issue_type).initial,  # type: ignore[arg-type]
             creator=user,
             created=now,
             updated=now,
@@ -119,13 +120,14 @@ class Site:
         self.on_change(issue, False)
         return issue
 
-    def create_in(self, user: User, project: Project, summary: str, status: str) -> Issue:
+    def create_in(self, user: User, project: Project, summary: str, status: str | None) -> Issue:
         """Create an issue with as little as the project asks for, and bring it into `status`. Raises JiraError."""
         first = next((each for each in project.types if not each.is_subtask), project.types[0])
         required = {name: GIVEN.get(name, "given") for name in project.required}
         fields = {"project": {"id": project.id}, "issuetype": {"id": first.id}, "summary": summary, **required}
         issue = self.create(user, fields)
-        self.walk(user, issue, status)
+        if status:
+            self.walk(user, issue, status)
         return issue
 
     def edit(self, user: User, issue: Issue, fields: dict[str, Any], update: dict[str, Any]) -> None:
@@ -153,7 +155,7 @@ class Site:
         self._changed(user, issue, changes)
 
     def transition(self, user: User, issue: Issue, transition_id: str, fields: dict[str, Any]) -> None:
-        ways = issue.project.workflow.ways_from(issue.status)
+        ways = issue.project.workflow_of(issue.type).ways_from(issue.status)
         way = next((each for each in ways if each.id == transition_id), None)
         if way is None:
             raise JiraError(400, "It seems that you have tried to perform an illegal workflow operation.")
@@ -166,7 +168,7 @@ class Site:
     def walk(self, user: User, issue: Issue, status: str) -> None:
         """Bring an issue into `status` by the shortest way that the workflow has."""
         try:
-            way = issue.project.workflow.shortest_way(issue.status, status)
+            way = issue.project.workflow_of(issue.type).shortest_way(issue.status, status)
         except LookupError as error:
             raise JiraError(400, f"{issue.key}: {error}") from None
         for step in way:
@@ -228,8 +230,9 @@ class Site:
         issue.former_keys.append(before)
         self.keys[issue.key] = issue
         changes = [Change("Key", None, before, None, issue.key)]
-        if not project.workflow.has(issue.status):
-            changes.append(_enter(issue, project.workflow.initial))
+        workflow = project.workflow_of(issue.type)
+        if not workflow.has(issue.status):
+            changes.append(_enter(issue, workflow.initial))
         self._changed(user, issue, changes)
 
     def delete(self, issue: Issue) -> None:

@@ -12,7 +12,22 @@ from typing import Any
 
 import typer
 
-from jira_sync import backfill, backup, failures, group, history, logs, plan, resync, status, steer, watch
+from jira_sync import (
+    backfill,
+    backup,
+    doctor,
+    failures,
+    group,
+    history,
+    init,
+    logs,
+    plan,
+    resync,
+    schema,
+    status,
+    steer,
+    watch,
+)
 from jira_sync.terminal import complain, for_people
 
 MISUNDERSTOOD: type[Any] = typer.BadParameter.__mro__[2]
@@ -33,6 +48,9 @@ status.add_to(app)
 logs.add_to(app)
 steer.add_to(app)
 failures.add_to(app)
+init.add_to(app)
+doctor.add_to(app)
+schema.add_to(app)
 plan.add_to(app)
 resync.add_to(app)
 backfill.add_to(app)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jira_sync.naming import Named
-from jira_sync.wording import printable, said
+from jira_sync.wording import did, printable
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -104,7 +104,7 @@ class Asking:
         if pair and issue.side.other in pair.gone:
             text = f"nothing done: {pair.key(issue.side.other)}, its counterpart, was deleted"
             return Outcome(issue, is_well=False, text=text)
-        done = ", ".join(said(each.what, each.text) for each in entries if each.what != "resync")
+        done = ", ".join(did(each.what, each.result, each.text) for each in entries if each.what != "resync")
         counterpart = f"{pair.key(issue.side.other)}: " if pair else ""
         return Outcome(issue, is_well=True, text=f"{counterpart}{done or 'all was as it should be'}")
 

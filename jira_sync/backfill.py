@@ -56,10 +56,11 @@ def backfill(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print one JSON document.")] = False,
 ) -> int:
-    """Carry over issues that were there before the sync and have no counterpart, though a rule creates one.
+    """Give issues from before the sync the counterparts that a rule creates.
 
-    Meant for syncs with "initialSyncEnabled": false, which only take note of what is there when they start. DATE is in
-    UTC, unless it names an offset: 2025-01-31T18:00+01:00. To repeat it does no harm.
+    Meant for syncs with "initialSyncEnabled": false, which only take note
+    of what is there when they start. DATE is in UTC, unless it names an
+    offset: 2025-01-31T18:00+01:00. To repeat it does no harm.
 
     Example: jira-sync backfill sync-ab --since 2025-01-31 --dry-run
     """

@@ -43,7 +43,8 @@ def backup(
 ) -> int:
     """Write one sync's database to a file, also while its worker runs.
 
-    With mongodump on PATH it is an archive of mongodump's, else it is of our own format; restore reads both.
+    With mongodump on PATH it is an archive of mongodump's, else it is of
+    a format of its own; restore reads both. See docs/backup.md.
 
     Example: jira-sync backup sync-ab /backups/sync-ab.$(date +%F)
     """
@@ -74,11 +75,13 @@ def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote, or mongodump --archive --gzip.")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace what is in the database.")] = False,
 ) -> int:
-    """Put a backup in the place of one sync's database, while its worker is stopped.
+    """Put a backup in the place of one sync's database.
 
-    The file is checked to its end before anything is touched. What was done in Jira since the backup is not done again.
+    Its worker must be stopped: supervisorctl stop NAME. The file is checked
+    to its end before anything is touched. What was done in Jira since the
+    backup is not done again. See docs/backup.md.
 
-    Example: supervisorctl stop sync-ab && jira-sync restore sync-ab FILE --replace && supervisorctl start sync-ab
+    Example: jira-sync restore sync-ab /backups/sync-ab.2025-01-31 --replace
     """
     from sync_worker.lease import Lease
     from sync_worker.restore import Restore

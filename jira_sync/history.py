@@ -42,7 +42,9 @@ def history(
     issue: Annotated[str, typer.Argument(metavar="ISSUE", help="A key, present or past, or an id, of either side.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
 ) -> int:
-    """Tell everything that was ever done for an issue and its counterpart, and why, and how they stand now.
+    """Tell everything that was ever done for an issue, and why.
+
+    Its counterpart is included, and how both stand now.
 
     It goes back as far as the journal does (historyDays).
 

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from jira_sync.tail import Line
 
 LOOK_EVERY = 0.5
+NO_SYNCS = frozenset({"supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
 Names = Annotated[
     list[str] | None,
     typer.Argument(
@@ -49,14 +51,15 @@ def logs(
     from jira_sync.tail import Tail
 
     here = place(os.environ)
-    tails = [Tail(path) for path in _paths(here, names or [])]
-    if not here.is_running:
-        warn(f"{here.not_running}; this is what the last one wrote")
-    past = _in_order(line for tail in tails for line in tail.last(lines))
-    _show(past[max(0, len(past) - lines) :], as_json=as_json)
-    while follow:
-        time.sleep(LOOK_EVERY)
-        _show(_in_order(line for tail in tails for line in tail.fresh()), as_json=as_json)
+    with ExitStack() as stack:
+        tails = [stack.enter_context(Tail(path)) for path in _paths(here, names or [])]
+        if not here.is_running:
+            warn(f"{here.not_running}; this is what the last one wrote")
+        past = _in_order(line for tail in tails for line in tail.last(lines))
+        _show(past[max(0, len(past) - lines) :], as_json=as_json)
+        while follow:
+            time.sleep(LOOK_EVERY)
+            _show(_in_order(line for tail in tails for line in tail.fresh()), as_json=as_json)
     return 0
 
 
@@ -82,7 +85,7 @@ def _paths(here: Place, names: list[str]) -> list[Path]:
     written = {path.stem: path for path in folder.glob("[!.]*.log")} if folder.is_dir() else {}
     if not written:
         raise Unusable(_where_logs_are(here))
-    syncs = here.names()
+    syncs = here.names() if here.is_running else sorted(set(written) - NO_SYNCS)
     for name in names:
         if name not in {*syncs, *written}:
             raise Unusable(here.unknown(name, sorted({*syncs, *written})))

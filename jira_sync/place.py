@@ -68,10 +68,24 @@ class Place:
         enabled = {file.sync.name for file in self._files() if file.sync.enabled}
         return [self.sync(name) for name in sorted(enabled | {path.stem for path in self._snapshots()})]
 
+    def has_process(self, name: str) -> bool:
+        """Tell whether the group has a process for the sync `name`. Raises NoAnswer."""
+        from generator.supervisor_rpc import Supervisor
+        from sync_model.judgement import RUNNING_STATES
+
+        if not self.is_running:
+            return False
+        state = Supervisor(self.settings.socket).states().get(name)
+        return state is not None and state.state in RUNNING_STATES
+
     @contextmanager
     def connect(self, name: str) -> Iterator[MongoClient[dict[str, Any]]]:
-        """Connect to MongoDB on behalf of the sync `name`. Raises Unusable when that cannot lead anywhere."""
+        """Connect to MongoDB on behalf of `name`. Raises Unusable, with what to do, when it is not there.
+
+        What is Unavailable while the connection is used is MongoDB.
+        """
         from generator.settings import Unusable
+        from sync_worker.errors import Unavailable
         from sync_worker.parts import DEFAULT_DATABASE_URL
         from sync_worker.store import connect
 
@@ -81,8 +95,12 @@ class Place:
             client = connect(self.environ.get("DATABASE_URL") or DEFAULT_DATABASE_URL, name)
         except ValueError as error:
             raise Unusable(str(error)) from None
-        with client:
-            yield client
+        try:
+            with client:
+                yield client
+        except Unavailable as error:
+            hint = "supervisorctl status mongodb" if self.settings.embedded else "DATABASE_URL says where it should be"
+            raise Unusable(f"{error}; {hint}") from None
 
     def unknown(self, name: str, names: list[str]) -> str:
         """Return what to say when nothing of `names` is called `name`."""

@@ -29,8 +29,8 @@ TOTALS = {
     "create": "to create",
     "move": "to move",
     "link": "to link",
-    "attachments": "files to copy",
-    "comment": "comments to post",
+    "attachments": "to copy",
+    "comment": "to comment on",
     "wait": "waiting",
     "cannot": "that cannot be done now",
     "give up": "to be given up",
@@ -52,10 +52,10 @@ def plan(
 ) -> int:
     """Say what the next cycle would do, issue by issue, and do nothing.
 
-    It is found out by running that cycle with everything real but what it changes. A sync that runs is not disturbed,
-    one that never ran is shown its first cycle.
+    That cycle is run, with everything real but what it changes. A sync
+    that runs is not disturbed; of one that never ran, it is the first cycle.
 
-    Example, what an edit would come to before it is applied: jira-sync plan sync-ab --edited
+    Example, what an edit would come to: jira-sync plan sync-ab --edited
     """
     from sync_worker import rehearsal
     from sync_worker.parts import looking

@@ -24,11 +24,12 @@ def resync(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.")],
     issues: Annotated[list[str], typer.Argument(metavar="ISSUE…", help="Keys or ids, of either side.")],
 ) -> int:
-    """Carry issues over again from scratch: their status, links and files, and a counterpart if they have none.
+    """Carry issues over again from scratch: status, links and files.
 
-    The issue that you name is the one whose state is carried to its counterpart. What waited or had failed for it is
-    dropped. Nothing is made twice: a counterpart that we had lost sight of is found again, files that are there are not
-    copied again, and comments are not posted again.
+    The issue that you name is the one whose state is carried over.
+    What waited or had failed for it is dropped. Nothing is made twice: a
+    counterpart that the sync had lost sight of is found again, files that
+    are there are not copied again, and comments are not posted again.
 
     Exit code 1 when any of them could not be carried over.
 

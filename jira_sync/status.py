@@ -131,11 +131,20 @@ def _row(view: SyncView, now: datetime) -> list[str | Text]:
         _plain(str(verdict.condition), STYLES[verdict.level]),
         spell(verdict.lag) if verdict.lag is not None else "–",
         f"{spell((now - beat.last_success).total_seconds())} ago" if beat and beat.last_success else "–",
-        _until(beat.next_cycle if beat and view.facts.process and view.facts.process.pid else None, now),
+        _until(_next_cycle(view), now),
         str(beat.queued) if beat else "–",
         str(beat.dead_letters) if beat else "–",
         _plain(f"{verdict.why}{advice}"),
     ]
+
+
+def _next_cycle(view: SyncView) -> datetime | None:
+    from sync_model.heartbeat import Phase
+
+    process, beat = view.facts.process, view.facts.heartbeat
+    if not (process and process.pid and beat) or beat.phase in (Phase.PAUSED, Phase.STANDBY):
+        return None
+    return beat.next_cycle
 
 
 def _until(at: datetime | None, now: datetime) -> str:

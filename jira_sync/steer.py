@@ -168,6 +168,8 @@ class _Asked:
         except Rejected as error:
             if wheel.steering.paused():
                 raise
+            if wheel.place.has_process(wheel.name):  # it acts for the sync from its first cycle on
+                return _say(f"{wheel.name} has just been started, and begins its first cycle by itself")
             start = f"supervisorctl start {wheel.name}" if wheel.place.is_running else "jira-sync start"
             here = f"jira-sync sync-now {wheel.name} --here"
             raise Rejected(f"{error}; start it: {start}; or run one cycle here: {here}") from None

@@ -28,13 +28,20 @@ class Line:
 
 
 class Tail:
-    """The log at `path`."""
+    """The log at `path`, which need not be there yet. Closed by leaving its context."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
         self._half = b""
         self._stamp = ""
+
+    def __enter__(self) -> Tail:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
 
     def last(self, number: int) -> list[Line]:
         """Return its last lines; `fresh` goes on behind them."""

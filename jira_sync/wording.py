@@ -27,6 +27,8 @@ def did(what: str, result: str, text: str) -> str:
     """Say in words what became of an action of the kind `what`, or of what a person asked for."""
     text = printable(text)
     first, _, second = text.rpartition(", ")
+    if result == "found":
+        return f"{first} was there already" if what == "attachments" else f"{what} found again"
     if result != "done":
         return f"{what} {result}{f': {text}' if text else ''}"
     match what:

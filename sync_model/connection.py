@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from sync_model.definition import REFERENCE_PATTERN, Side, Sync, url_fault
+from sync_model.definition import Side, Sync
+from sync_model.values import REFERENCE_PATTERN, url_fault
 
 CLOUD_DOMAINS = (".atlassian.net", ".jira-dev.com", ".atlassian-us-gov-mod.net")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

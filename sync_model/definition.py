@@ -1,42 +1,25 @@
 """The shape of a sync: what one JSON file in `configs/` may say.
 
-Every configuration of the service that jira-sync replaces loads unchanged. What its author meant, and what
-each field means here, is in `configs/README.md`; a test holds that page and these models together.
+Every configuration of the service that jira-sync replaces loads unchanged. What each field means stands below it,
+in the words that an editor shows: they go into the JSON Schema, and a test holds `configs/README.md` to them.
 """
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-PROJECT_KEY_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+from sync_model.values import Days, Hours, Minutes, Model, Name, ProjectKey, Statuses, Text, Url
+
 # `all` is supervisorctl's word for every program; the others are programs of the group itself, and name its logs.
 RESERVED_NAMES = frozenset({"all", "supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
 # MongoDB's own databases, and the one that all syncs share.
 RESERVED_DATABASES = frozenset({"admin", "config", "local", "jira_sync"})
-REFERENCE_PATTERN = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<variable>[A-Za-z_][A-Za-z0-9_]*))\}")
 PLACEHOLDERS = ("sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary")
 ANY_STATUS = "*"
-MINUTES_PER_WEEK = 7 * 24 * 60
-HOURS_PER_YEAR = 365 * 24
-DAYS_PER_DECADE = 3650
 MOST_SIDE_BY_SIDE = 64
 
 
@@ -56,82 +39,22 @@ def fold(status: str) -> str:
     return status.strip().casefold()
 
 
-def is_reference(text: str) -> bool:
-    """Tell whether `text` is `${NAME}` or `${file:PATH}`, to be looked up when it is needed."""
-    return REFERENCE_PATTERN.fullmatch(text) is not None
-
-
-def url_fault(text: str) -> str | None:
-    """Say what is wrong with `text` as the address of a Jira site, or None. Never repeats the text itself."""
-    try:
-        url = urlsplit(text)
-        _ = url.port
-    except ValueError:
-        return "is not a web address"
-    if url.scheme not in ("http", "https") or not url.hostname:
-        return "is not a web address; write it like https://your-site.atlassian.net"
-    if url.username or url.password:
-        return "carries a user name or password; put credentials in email and apiToken"
-    if url.query or url.fragment:
-        return "carries a query or fragment; end it after the path"
-    return None
-
-
-def _checked_url(text: str) -> str:
-    if is_reference(text):
-        return text
-    text = text.strip().rstrip("/")
-    if fault := url_fault(text):
-        raise PydanticCustomError("url", "{fault}", {"fault": fault})
-    return text
-
-
-def _checked_project_key(key: str) -> str:
-    if not PROJECT_KEY_PATTERN.fullmatch(key):
-        raise PydanticCustomError("project_key", "is not a project key: a letter, then letters, digits or _")
-    return key
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Url = Annotated[Text, AfterValidator(_checked_url)]
-ProjectKey = Annotated[Text, AfterValidator(_checked_project_key)]
-Statuses = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Minutes = Annotated[float, Field(gt=0, le=MINUTES_PER_WEEK, allow_inf_nan=False)]
-Days = Annotated[float, Field(gt=0, le=DAYS_PER_DECADE, allow_inf_nan=False)]
-Hours = Annotated[float, Field(gt=0, le=HOURS_PER_YEAR, allow_inf_nan=False)]
-
-
-class Model(BaseModel):
-    """What all parts share: camelCase in JSON, unknown keys refused, immutable, `null` is the same as absent."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        hide_input_in_errors=True,  # the input of a failed validation may be a token
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            return {key: value for key, value in data.items() if value is not None}
-        return data
-
-
 class Account(Model):
     """A Jira site and the account that works there; any string may be `${NAME}` or `${file:PATH}`."""
 
     base_url: Url | None = None
+    """Where the API is: the site, with its context path if it has one."""
     site_url: Url | None = None
+    """Where people see the site, if that is another address. Links lead there."""
     email: Text | None = None
+    """The account's e-mail (Cloud) or user name (Data Center with a password). Not needed with `pat`."""
     api_token: SecretStr | None = None
+    """The API token (Cloud), personal access token or password (Data Center)."""
     auth_type: Literal["basic", "pat"] | None = None
+    """`basic`: e-mail and token. `pat`: a personal access token of Data Center."""
     calls_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The most calls per second to this site, over all syncs together that say so. Jira's own limits are kept
+    without it."""
 
     @field_validator("auth_type", mode="before")
     @classmethod
@@ -161,34 +84,59 @@ class Direction(StrEnum):
 
 class Conditions(Model):
     require_mapping: bool | None = None
+    """`true`: only for issues that have a counterpart."""
     on_status_change: bool | None = None
+    """`true`: a status change is answered, once. `false`: what the rule says about status, files and links is made
+    true again at every update of the issue, and an issue without a counterpart gets one if the rule creates."""
 
 
 class Actions(Model):
     create_issue: bool = False
+    """An issue without a counterpart gets one: same summary, description and labels, and the priority where the
+    target has it. Never a second one."""
     sync_status: bool = False
+    """The counterpart is moved, by whichever transition leads to the target status."""
     target_status: Text | None = None
+    """The status it is moved to."""
     sync_attachments: bool = False
+    """The issue's files are copied to its counterpart."""
     add_cross_link: bool | None = None
+    """Each of the two issues links to the other."""
     add_comment: bool = False
+    """A comment is posted, once per status change."""
     comment_template: str | None = None
+    """Its text, in Jira's wiki markup, with `${sourceKey}`, `${targetKey}`, `${sourceStatus}`, `${targetStatus}`
+    and `${sourceSummary}`. The source is the issue that changed."""
     comment_on: Literal["user", "dev"] = "user"
+    """Whose issue the comment goes to: `user` or `dev`."""
     issue_type: Text | None = None
+    """The type of the counterpart, for this rule."""
 
 
 class Rule(Model):
     """What a status change on one side calls for on the other."""
 
     id: Text | None = None
+    """A name for logs."""
     description: str | None = None
+    """For people."""
     source_status: Statuses
+    """The status that was reached, a list of them, or `"*"` for any. Upper and lower case are the same."""
     target_project: Side | None = None
+    """`user` or `dev`. Follows from `syncDirection`; a contradiction is warned about."""
     target_status: Text | None = None
+    """The same as `actions.targetStatus`, which counts if both are there."""
     sync_direction: Direction
+    """Whose changes are answered: `user_to_dev`, `dev_to_user`, `both`, or `none`."""
     enabled: bool = True
+    """`false`: the rule is not there."""
     priority: float | None = Field(default=None, allow_inf_nan=False)
+    """Rules are tried from the smallest number up, those without one last, and in the order of the file where they
+    are equal."""
     conditions: Conditions = Conditions()
+    """When the rule fits"""
     actions: Actions = Actions()
+    """What it calls for"""
 
     @property
     def label(self) -> str:
@@ -225,10 +173,18 @@ class Fallback(StrEnum):
 
 class DefaultBehavior(Model):
     sync_attachments: bool = False
+    """Files that customers add to an issue later are copied to its counterpart, whatever its status. (Files that
+    developers add leave the dev project only by a rule.)"""
     only_on_status_change: bool = True
+    """What holds for rules that do not say `onStatusChange`."""
     skip_intermediate_statuses: bool = True
+    """Of several statuses that an issue passed through between two cycles, only the last counts. `false`: each is
+    answered, in order."""
     add_cross_links: bool = False
+    """What holds for rules that do not say `addCrossLink`."""
     fallback_behavior: Fallback = Fallback.IGNORE
+    """What becomes of the user issue when the dev issue reaches a status of the category *done* that no rule names.
+    `ignore`: nothing. `default_to_closed`: it moves to Closed. `sync_to_resolved`: it moves to Resolved."""
 
 
 class OnDelete(StrEnum):
@@ -243,47 +199,69 @@ class Sync(Model):
     """One pair of Jira projects kept in step."""
 
     schema_: str | None = Field(default=None, alias="$schema")
-    name: str
+    """For editors; not read."""
+    name: Name
+    """The sync's name, in `supervisorctl` and in every log line. 1 to 63 letters, digits, `_` and `-`."""
     description: str | None = None
+    """For people."""
     enabled: bool = True
-    database_name: str | None = None
+    """`false`: the sync is not run. Its database stays as it is."""
+    database_name: Name | None = None
+    """The MongoDB database that is this sync's own."""
     jira: Account = Account()
+    """The Jira site of both projects and the account that works there."""
     user_jira: Account | None = None
+    """The site and account of one side, where it is another one than `jira`. Taken as it stands: nothing is filled
+    in from `jira` or from the environment."""
     dev_jira: Account | None = None
+    """The site and account of one side, where it is another one than `jira`. Taken as it stands: nothing is filled
+    in from `jira` or from the environment."""
     user_project_key: ProjectKey
+    """The project in which customers report."""
     dev_project_key: ProjectKey
+    """The project in which developers work."""
     sync_interval_minutes: Minutes | None = None
+    """Minutes from the start of one cycle to the start of the next; fractions are allowed."""
     search_lag_minutes: Minutes | None = None
+    """How many minutes Jira's search may lag behind. Each cycle looks back this much further, and a creation whose
+    answer was lost is looked for this long before it is tried again."""
     sweep_interval_minutes: Minutes = 60.0
+    """Every so many minutes a cycle looks back much further, for what search hid longer than it may lag."""
     sweep_look_back_hours: Hours = 24.0
+    """How far a sweep looks back."""
     census_interval_hours: Hours = 24.0
+    """Every so many hours all issues with a counterpart are counted, to find those that were moved to another
+    project or deleted, which search never tells."""
     retry_for_hours: Hours = 24.0
+    """A change that could not be carried out is tried again, with pauses that grow to an hour, for so long. Then it
+    is given up: it is kept, and a person can have it tried again."""
     history_days: Days = 90.0
+    """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
     side_by_side: int = Field(default=8, ge=1, le=MOST_SIDE_BY_SIDE)
+    """How many issues are worked on at once."""
     on_delete: OnDelete = OnDelete.KEEP
+    """What becomes of an issue whose counterpart was deleted. `keep`: nothing. `comment`: a comment says so.
+    `transition`: it is moved to `onDeleteStatus`. It is logged in any case."""
     on_delete_status: Text | None = None
+    """The status for `onDelete: "transition"`."""
     on_delete_comment: Text | None = None
+    """The text for `onDelete: "comment"`, with `${sourceKey}` (the deleted issue) and `${targetKey}`."""
     initial_sync_enabled: bool = True
+    """What the very first cycle does with the issues that are there. `true`: it carries them over, so every issue
+    in a status with a rule that creates gets a counterpart. `false`: it only takes note of them; what changes from
+    then on counts."""
     issue_type: Text | None = None
+    """The type of issues that are created."""
     default_behavior: DefaultBehavior = DefaultBehavior()
+    """What holds for all rules."""
     rules: tuple[Rule, ...]
+    """What a status change calls for."""
 
     @field_validator("name")
     @classmethod
-    def _name_is_usable(cls, name: str) -> str:
-        if not NAME_PATTERN.fullmatch(name):
-            message = "must be 1 to 63 letters, digits, _ or -, beginning with a letter or digit"
-            raise PydanticCustomError("name", message)
+    def _name_is_not_reserved(cls, name: str) -> str:
         if name.lower() in RESERVED_NAMES:
             raise PydanticCustomError("name", "is reserved; choose another name")
-        return name
-
-    @field_validator("database_name")
-    @classmethod
-    def _database_is_usable(cls, name: str | None) -> str | None:
-        if name is not None and not NAME_PATTERN.fullmatch(name):
-            message = "must be 1 to 63 letters, digits, _ or -, beginning with a letter or digit"
-            raise PydanticCustomError("database", message)
         return name
 
     @model_validator(mode="after")

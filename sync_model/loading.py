@@ -20,9 +20,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sync_model.connection import resolve, site_of
-from sync_model.definition import PLACEHOLDERS, REFERENCE_PATTERN, Direction, Rule, Side, Sync
+from sync_model.definition import PLACEHOLDERS, Direction, Rule, Side, Sync
+from sync_model.values import REFERENCE_PATTERN
 
 MAXIMUM_FILE_SIZE = 1_000_000
+NO_SYNCS = (".example.json", ".schema.json")
 
 
 @dataclass(frozen=True, order=True)
@@ -68,7 +70,7 @@ class _Findings:
 
 
 def config_paths(folder: Path) -> list[Path]:
-    """Return the files of `folder` that are syncs: `*.json`, but no examples, hidden files or editors' leftovers.
+    """Return the files of `folder` that are syncs: `*.json`, but no NO_SYNCS, hidden files or editors' leftovers.
 
     Editors leave `sync.json~`, `#sync.json#`, `.#sync.json` and `.sync.json.swp`; the first ends otherwise, the
     rest begin with `#` or a dot.
@@ -76,7 +78,7 @@ def config_paths(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.glob("*.json")
-        if not path.name.startswith((".", "#", "~")) and not path.name.endswith(".example.json") and path.is_file()
+        if not path.name.startswith((".", "#", "~")) and not path.name.endswith(NO_SYNCS) and path.is_file()
     )
 
 

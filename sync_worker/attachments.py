@@ -16,7 +16,7 @@ from threading import BoundedSemaphore
 from sync_model.definition import Side
 from sync_worker.errors import Displaced, Rejected, SyncError, Unavailable, Undecided, to_go_by
 from sync_worker.issue import Attachment, Issue
-from sync_worker.ledger import REQUEST_LIFETIME, Ledger, Work, may_have_happened
+from sync_worker.ledger import DONE, FOUND, REQUEST_LIFETIME, Ledger, Work, may_have_happened
 from sync_worker.memory import Memory
 from sync_worker.rules import CopyAttachments, missing_attachments
 from sync_worker.side_by_side import side_by_side
@@ -61,7 +61,7 @@ class Attachments:
                 failures[each.id] = error
                 continue
             if twin:
-                self._copied(work, action, each, twin)
+                self._copied(work, action, each, twin, FOUND)
             elif (at := work.memory.uploads.get(each.id)) and target.now() < at + REQUEST_LIFETIME:
                 failures[each.id] = Undecided(f"whether {each.filename} was uploaded is not certain yet")
             elif limit is not None and each.size > limit:
@@ -88,7 +88,7 @@ class Attachments:
 
         for attachment, outcome in side_by_side(send, todo, FILES_AT_ONCE):
             if isinstance(outcome, Attachment):
-                self._copied(work, action, attachment, outcome)
+                self._copied(work, action, attachment, outcome, DONE)
                 continue
             if not may_have_happened(outcome) and not isinstance(outcome, Displaced):
                 self._ledger.remember(work, _without_upload(work.memory, attachment.id))
@@ -100,14 +100,17 @@ class Attachments:
             raise unwinding
         return failures
 
-    def _copied(self, work: Work, action: CopyAttachments, attachment: Attachment, twin: Attachment) -> None:
+    def _copied(
+        self, work: Work, action: CopyAttachments, attachment: Attachment, twin: Attachment, result: str
+    ) -> None:
         side = work.side.other
         memory = self._ledger.store.memory(side, work.counterpart.id(side))
         if memory and twin.id not in memory.received:
             self._ledger.store.save([replace(memory, received=(*memory.received, twin.id))])
         copied = {**work.memory.copied, attachment.id: twin.id}
         self._ledger.remember(work, _without_upload(replace(work.memory, copied=copied), attachment.id))
-        self._ledger.report(work, action, "attachment copied", file=attachment.filename, size=attachment.size)
+        event = "attachment copied" if result == DONE else "attachment found again"
+        self._ledger.report(work, action, event, result, file=attachment.filename, size=attachment.size)
 
     def _twin(self, work: Work, attachment: Attachment, counterpart: Issue) -> Attachment | None:
         """Find the same file on the counterpart, unless it already stands for another one or was copied from there."""

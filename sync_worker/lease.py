@@ -20,11 +20,13 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 from pymongo import MongoClient, ReturnDocument
+from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
@@ -106,11 +108,10 @@ class Lease:
     def look(self) -> None:
         """Find out who the writer is, without wanting to be it. MongoDB's silence tells nothing."""
         try:
-            held = self._lease.find_one({"_id": WRITER, "$expr": {"$gt": ["$expires", "$$NOW"]}})
+            found = writer_of(self._database)
         except PyMongoError:
             return
-        process = _process_in(held) if held else None
-        self.holder = process if process and not process.is_certainly_dead() else None
+        self.holder = found[0] if found else None
 
     def shares_heartbeat(self) -> bool:
         """Tell whether another worker, which is the writer, sends its heartbeats to the same file as this one."""
@@ -204,6 +205,13 @@ class Lease:
             if document["wake"] != self._wake:
                 self._wake = document["wake"]
                 self._on_wake()
+
+
+def writer_of(database: Database[dict[str, Any]]) -> tuple[Process, datetime] | None:
+    """Return who writes for the sync of this database and since when; None when nobody does. Raises PyMongoError."""
+    held = database["lease"].find_one({"_id": WRITER, "$expr": {"$gt": ["$expires", "$$NOW"]}})
+    process = _process_in(held) if held else None
+    return (process, held["since"]) if held and process and not process.is_certainly_dead() else None
 
 
 def unavailable(error: PyMongoError) -> Unavailable:

@@ -31,7 +31,7 @@ def as_line(event: Mapping[str, Any], *, colors: bool) -> str:
         *(
             f"{_colored(f'{printable(key)}=', DIM, colors=colors)}{_value(value)}"
             for key, value in event.items()
-            if key not in (*FIRST, *LAST)
+            if key not in (*FIRST, *LAST) and not _is_nothing(value)
         ),
     ]
     below = [f"    {printable(line)}" for key in LAST for line in str(event.get(key) or "").splitlines()]
@@ -61,6 +61,11 @@ def _value(value: Any) -> str:
         text = printable(value)
         return text if text and not set(' ="') & set(text) else json.dumps(text, ensure_ascii=False)
     return printable(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _is_nothing(value: Any) -> bool:
+    """A cycle counts many things that did not happen."""
+    return type(value) in (int, float) and value == 0
 
 
 def _colored(text: str, code: str, *, colors: bool) -> str:

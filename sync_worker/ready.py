@@ -12,8 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from sync_model.definition import MINUTES_PER_WEEK, Sync
+from sync_model.definition import Sync
 from sync_model.loading import SyncFile
+from sync_model.values import MINUTES_PER_WEEK
 from sync_worker import logs, store
 from sync_worker.bell import Bell
 from sync_worker.parts import DEFAULT_DATABASE_URL, Parts, join

@@ -24,7 +24,7 @@ from sync_worker.issue import Attachment, Created, Draft, Issue, Transition
 from sync_worker.ledger import FAILED, FOUND, GIVEN_UP, SKIPPED, WORKER
 from sync_worker.memory import LONG_AGO, Cause, Entry, Memory
 from sync_worker.overlay import Overlay
-from sync_worker.rules import Move, actions_for
+from sync_worker.rules import CopyAttachments, Move, actions_for
 
 Verdict = Literal["do", "nothing", "wait", "cannot", "give up"]
 
@@ -76,7 +76,9 @@ def rehearse(
 def _step(entry: Entry) -> Step:
     verdicts: dict[str, Verdict] = {SKIPPED: "nothing", FAILED: "cannot", GIVEN_UP: "give up"}
     verdict, text = verdicts.get(entry.result, "do"), entry.text
-    if entry.result == FOUND:
+    if entry.result == FOUND and entry.what == CopyAttachments.kind:
+        verdict, text = "nothing", f"{text.rpartition(', ')[0]} is there already"
+    elif entry.result == FOUND:
         text = "found again"
     elif entry.who != WORKER:
         text = f"asked for by {entry.who}"

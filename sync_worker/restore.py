@@ -31,7 +31,8 @@ from sync_worker.memory import Entry, Progress, Restored
 from sync_worker.store import FORMAT, PROGRESS, RESTORING, MongoStore, create_indexes, to_progress
 
 LOOK_BACK = timedelta(days=1)
-"""Longer than a backup takes: what was done so long before its cursors is looked for again, too."""
+"""Longer than a backup takes. What was done so long before its cursors is looked for again, too; and what was begun
+even earlier, and has been tried again since."""
 AT_ONCE = 500
 OURS = ("issues", "pairs")
 """The collections of which each document carries the token of its last writer."""
@@ -77,7 +78,8 @@ class Restore:
         if RESTORING in document:
             raise Refused("the backup is of a database that was being restored")
         progress = to_progress(document)
-        cursors = {side: at - LOOK_BACK for side, at in progress.cursors.items()}
+        back = LOOK_BACK + timedelta(hours=self._sync.retry_for_hours)
+        cursors = {side: at - back for side, at in progress.cursors.items()}
         return replace(progress, cursors=cursors, restored=Restored(since=cursors))
 
     def _what_is_there(self) -> str:

@@ -308,6 +308,8 @@ class Transport:
 def _raise_for(response: httpx.Response, what: str, and_status: int | None = None) -> None:
     """Turn an answer that is none into the error that says what to do about it."""
     status = response.status_code
+    if "X-Authentication-Denied-Reason" in response.headers:  # what else such an answer says sounds like a wrong token
+        raise Refused(f"{what}: {status}: a person must sign in on the site and solve its captcha", status=status)
     if reason := _anonymous(response):
         raise Refused(f"{what}: the site does not accept our credentials any more ({reason})", status=status)
     if status < 300 or status == and_status:  # noqa: PLR2004
@@ -317,8 +319,6 @@ def _raise_for(response: httpx.Response, what: str, and_status: int | None = Non
     match status:
         case 401:
             raise Refused(f"{message}: the credentials are wrong or have expired", status=status)
-        case 403 if "X-Authentication-Denied-Reason" in response.headers:
-            raise Refused(f"{message}: a person must sign in on the site and solve its captcha", status=status)
         case 429:
             raise Unavailable(message, status=status, retry_after=_retry_after(response))
         case 408 | 425:

@@ -43,7 +43,7 @@ def test_what_supervisord_gave_up_on_is_started_again_also_by_the_next_monitor(s
     """The pause is a minute; it is shortened in the file by which the next monitor knows of it."""
     marks, memory = stage.run_dir / "doomed", stage.run_dir / "monitor.json"
     command = f"command=/bin/sh -c 'echo started >> {marks}; exit 1'"
-    stage.add_program("doomed", command, "autorestart=true", "startsecs=1", "startretries=0")
+    stage.add_program("doomed", command, "autorestart=true", "startsecs=60", "startretries=0")
 
     def planned() -> str | None:
         programs = stage.http.get("/api/syncs").json()["programs"]

@@ -242,6 +242,23 @@ def test_a_dead_database_costs_history_only_and_without_a_token_all_is_read_only
     assert refused.json()["error"].startswith("MongoDB: ")
 
 
+@pytest.mark.parametrize(
+    # what is wrong                  what is said
+    ("environ", "said"),
+    [
+        ({}, "set PORT"),  # the group's own monitor listens there
+        ({"STUCK_AFTER": "soon"}, "STUCK_AFTER is 'soon'; it must be a number of seconds, 10 or more"),
+    ],
+)
+def test_what_keeps_a_monitor_from_starting_is_one_line(stage, tmp_path, environ, said):
+    command = [sys.executable, "-m", "health_monitor"]
+    environ = {**stage.environ, "RUN_DIR": str(tmp_path), **environ}
+    done = subprocess.run(command, env=environ, cwd=REPO, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
 def is_ready(http: httpx.Client) -> bool:
     try:
         return http.get("/health/ready").status_code == 200

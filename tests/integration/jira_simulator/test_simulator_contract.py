@@ -102,6 +102,17 @@ def test_an_answer_has_the_shape_that_atlassian_describes(ann, control, method, 
         assert faults_of(without_nulls(answer.json()), schema) == []
 
 
+def test_the_screen_of_a_transition_has_the_shape_that_atlassian_describes(control):
+    screen = {"initial": "Open", "transitions": [{"name": "Go", "target": "Done", "requiredFields": ["resolution"]}]}
+    users = [{"name": "ann", "email": "ann@example.com", "token": "t"}]
+    control.add_site(name="more", users=users, projects=[{"key": "RES", "workflow": screen}])
+    with control.person("more", "ann@example.com", "t") as person:
+        path = f"/issue/{person.create('RES', 's')}/transitions"
+        answer = person.http.get(path, params={"expand": "transitions.fields"}).json()
+    assert answer["transitions"][0]["fields"]["resolution"]["name"] == "Resolution"
+    assert faults_of(answer, schema_for("GET", template_of(path), 200)) == []
+
+
 def test_an_anonymous_answer_is_described_too(nobody):
     answer = nobody.get("/cloud/rest/api/2/myself")
     assert answer.status_code == 401

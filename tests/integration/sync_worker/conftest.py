@@ -258,7 +258,7 @@ def bench(request: pytest.FixtureRequest, mongo_server, database_name: str, tmp_
 
 
 class Command:
-    """`python -m sync_worker` in processes of its own, for the sync of a bench."""
+    """`python -m sync_worker` and `jira-sync` in processes of their own, for the sync of a bench."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -266,17 +266,14 @@ class Command:
 
     def start(self, *arguments: str, run_dir: Path | None = None, account: str = "sync") -> subprocess.Popen[str]:
         """Start it; as a worker, unless `arguments` say something else."""
-        bench = self._bench
-        where = ["--config", str(bench.folder / "sync-ab.json"), "--run-dir", str(run_dir or bench.folder)]
-        environ = {
-            **os.environ,
-            "DATABASE_URL": bench.mongo_url,
-            "SYNC_EMAIL": f"{account}@example.com",
-            "SYNC_TOKEN": f"s3cr3t-{account}-token",
-        }
+        where = ["--config", str(self._bench.folder / "sync-ab.json"), "--run-dir", str(run_dir or self._bench.folder)]
+        environ = {"SYNC_EMAIL": f"{account}@example.com", "SYNC_TOKEN": f"s3cr3t-{account}-token"}
+        return self._start("sync_worker", *where, *arguments, **environ)
+
+    def _start(self, module: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sync_worker", *where, *arguments],
-            env=environ,
+            [sys.executable, "-m", module, *arguments],
+            env={**os.environ, "DATABASE_URL": self._bench.mongo_url, **environ},
             cwd=REPO,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -287,9 +284,16 @@ class Command:
 
     def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
-        process = self.start(*arguments, **options)
+        return self._end(self.start(*arguments, **options))
+
+    def ask(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the front door for the sync, where no group runs."""
+        where = {"CONFIG_DIR": str(self._bench.folder), "RUN_DIR": str(self._bench.folder / "run")}
+        return self._end(self._start("jira_sync", command, "sync-ab", *arguments, **where))
+
+    def _end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
         out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def close(self) -> None:
         for process in self._started:

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ class TestThereAndBack:
         progress, (asked,) = after.pop("progress")[0], [each for each in after["actions"] if each["what"] == "restore"]
         after["actions"].remove(asked)
         assert after == {name: documents for name, documents in before.items() if name != "progress"}
-        assert progress["cursors"]["user"] == before["progress"][0]["cursors"]["user"] - restore.LOOK_BACK
+        assert progress["cursors"]["user"] == before["progress"][0]["cursors"]["user"] - timedelta(days=2)
         assert isinstance(bench.try_cycle(), Unavailable)
         bench.pass_time(LONG_ENOUGH)
         bench.cycle()
@@ -328,6 +329,38 @@ class TestWhatWasDoneSince:
         bench.cycle()
         assert bench.status("SUP-1") == "Resolved"
 
+    def test_nor_from_a_backup_whose_parts_are_from_different_moments_of_a_cycle(self, bench, front, tmp_path):
+        key, counterpart = bench.pair()
+        bench.taken_on("another")
+        bench.dev.move(counterpart, "Closed")
+        bench.pass_time(10)
+        moments = []
+
+        def look() -> None:
+            found = {name: list(bench.database[name].find()) for name in ("progress", "issues", "pairs")}
+            if not moments or found != moments[-1]:
+                moments.append(found)
+
+        bench.before_request = look
+        bench.cycle()
+        bench.before_request = lambda: None
+        look()
+        done = jira(bench)
+        assert (bench.status(key), len(bench.devs())) == ("Resolved", 2)
+        torn = bench._client[f"torn-{bench.database_name}"]
+        for early in (0, len(moments) // 2):
+            for late in ({"progress", "pairs"}, {"progress", "issues"}, {"issues"}, {"pairs"}):
+                for name in ("progress", "issues", "pairs"):
+                    torn[name].drop()
+                    if documents := moments[-1 if name in late else early][name]:
+                        torn[name].insert_many(documents)
+                file = tmp_path / "torn"
+                with file.open("wb") as stream:
+                    backup.write(torn, "sync-ab", stream, lambda _count: None)
+                begin_again(bench, front, file)
+                assert jira(bench) == done, f"{late} are later than the rest, which is of moment {early}"
+        bench._client.drop_database(torn.name)
+
     @pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)
     def test_what_was_not_done_is_done_once(self, bench, front, tmp_path):
         old, old_dev = bench.pair()
@@ -441,6 +474,23 @@ def test_what_mongodump_says_is_said_without_secrets_and_nothing_is_left(bench, 
         (tmp_path / "x").open("wb") as stream,
     ):
         run_mongodump(str(mongodump), "mongodb://ann:s3cr3t%40@h", "sync_ab", stream)
+
+
+def test_while_no_group_runs_its_own_mongodb_is_started_for_as_long_as_it_is_needed(
+    bench, front, tmp_path, monkeypatch
+):
+    lived(bench)
+    first, second, data = tmp_path / "first", tmp_path / "second", bench.folder / "run" / "mongodb"
+    front("backup", "sync-ab", str(first))
+    monkeypatch.delenv("DATABASE_URL")
+    ran = front("plan", "sync-ab")
+    assert (ran.code, data.exists()) == (0, False)
+    assert "sync-ab has never run" in ran.err
+    assert front("restore", "sync-ab", str(first)).code == 0
+    assert front("backup", "sync-ab", str(second)).code == 0
+    contents = [backup.check(each, bench.database_name) for each in (first, second)]
+    assert contents[0].counts["issues"] == contents[1].counts["issues"] == 4
+    assert not (data / "mongod.lock").read_text()
 
 
 def test_what_cannot_be_is_one_line(bench, front, tmp_path):

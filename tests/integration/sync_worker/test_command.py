@@ -109,7 +109,7 @@ def test_on_a_terminal_lines_are_for_people(config, mongo_server, tmp_path):
     said = os.read(ours, 100_000).decode()
     os.close(ours)
     assert "cycle failed" in said
-    assert "sync=sync-ab" in said
+    assert "error   sync-ab cycle failed error=" in said
     assert not _is_json(said.splitlines()[0])
 
 

@@ -19,7 +19,7 @@ from jira_simulator.client import Control
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from sync_model.connection import Connection
-from sync_worker.errors import Rejected, Unavailable
+from sync_worker.errors import Refused, Rejected, Unavailable
 from sync_worker.issue import Attachment
 from sync_worker.jira import JiraClient, client, transport
 
@@ -172,3 +172,10 @@ def test_a_file_is_never_whole_in_memory(tmp_path, free_port, wait_until):
         process.terminate()
         process.wait()
         process.stdout.close()
+
+
+def test_a_captcha_is_told_from_a_wrong_token(simulator):
+    """Jira's answer says both: that it denies authentication, and that it wants a captcha solved."""
+    simulator.control.fault("site", "captcha")
+    with pytest.raises(Refused, match="solve its captcha"):
+        connected(simulator.url).account()

@@ -54,7 +54,7 @@ def test_a_sync_that_never_ran_is_shown_its_first_cycle_and_how_much_it_would_cr
         f"{key} → DEV-?  create, link, copy log.txt, comment on the user side  (rule take-on; first seen in Will Do)",
         f"{other} → DEV-?  create, link, comment on the user side  (rule take-on; first seen in Will Do)",
     ]
-    assert lines(ran)[2] == "in all: 2 to create, 2 to link, 1 files to copy, 2 comments to post"
+    assert lines(ran)[2] == "in all: 2 to create, 2 to link, 1 to copy, 2 to comment on"
     bench.cycle()
     assert [len(bench.comments(each)) for each in (key, other)] == [1, 1]
 
@@ -80,7 +80,7 @@ def test_what_is_planned_is_what_the_cycle_then_does(bench, front):
     wait_line = next(line for line in said if line.startswith(late_dev))
     assert "wait: failed once, tried again at" in wait_line
     report = json.loads(planned(bench, front, "--json").out)
-    assert report["totals"] == {"to move": 1, "comments to post": 2, "waiting": 1, "that cannot be done now": 1}
+    assert report["totals"] == {"to move": 1, "to comment on": 2, "waiting": 1, "that cannot be done now": 1}
     result = bench.worker.run_once(bench._one_pass) or bench.worker.pulse.last_cycle
     assert (result.moved, result.commented, result.failed) == (1, 2, 1)
 
@@ -115,7 +115,7 @@ def test_of_many_issues_some_are_shown_and_the_rest_counted(bench, front):
     assert len(said) == 4
     assert said[2:] == [
         "and 118 issues more (--limit)",
-        "in all: 120 to create, 120 to link, 120 comments to post",
+        "in all: 120 to create, 120 to link, 120 to comment on",
     ]
 
 

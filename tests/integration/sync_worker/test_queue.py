@@ -226,7 +226,7 @@ def given_up(bench) -> tuple[str, str]:
 
 
 class TestOperators:
-    """The command, as people type it."""
+    """`jira-sync retry` and `dismiss`, as people type them."""
 
     def test_without_issues_it_lists_what_failed_and_what_was_given_up(self, bench, command, given_up):
         bench.start()
@@ -235,7 +235,7 @@ class TestOperators:
         fail(bench)
         bench.cycle()
         bench.stop()
-        ran = command.run("retry")
+        ran = command.ask("retry")
         lines = sorted(ran.stdout.splitlines())
         assert ran.returncode == 0
         assert re.fullmatch(rf"{given_up[1]}: given up: .*It is wrong\. \(1 attempts since .* UTC\)", lines[0])
@@ -245,7 +245,7 @@ class TestOperators:
 
     def test_with_no_worker_running_it_does_it_itself(self, bench, command, given_up):
         key, counterpart = given_up
-        ran = command.run("retry", counterpart)
+        ran = command.ask("retry", counterpart)
         assert (ran.returncode, ran.stdout) == (0, f"{counterpart}: done\n")
         assert bench.status(key) == "Resolved"
         assert bench.database["requests"].count_documents({}) == 0
@@ -254,23 +254,23 @@ class TestOperators:
 
     def test_what_fails_again_is_said(self, bench, command, given_up):
         refuse(bench)
-        ran = command.run("retry", given_up[1])
+        ran = command.ask("retry", given_up[1])
         assert ran.returncode == 1
         assert ran.stdout.startswith(f"{given_up[1]}: failed again: ")
         assert "It is wrong." in ran.stdout
 
     def test_what_has_not_failed_cannot_be_tried_again(self, bench, command, given_up):
-        ran = command.run("retry", "DEV-99")
+        ran = command.ask("retry", "DEV-99")
         assert ran.returncode == 1
-        assert ran.stderr.splitlines()[-1] == "nothing of DEV-99 has failed"
+        assert ran.stderr == "error: nothing of DEV-99 has failed\n"
         assert given_up[1] in ran.stdout
 
     def test_what_is_dismissed_is_forgotten(self, bench, command, given_up):
         key, counterpart = given_up
-        ran = command.run("dismiss", counterpart)
+        ran = command.ask("dismiss", counterpart)
         assert (ran.returncode, ran.stdout) == (0, f"{counterpart}: dismissed\n")
         assert bench.dead_letters() == []
-        assert command.run("retry").stdout == "nothing has failed\n"
+        assert command.ask("retry").stdout == "nothing has failed\n"
         bench.start()
         bench.cycle()
         assert bench.status(key) == "Will Do"
@@ -278,12 +278,42 @@ class TestOperators:
     def test_a_jira_that_does_not_answer_is_said_and_the_request_is_kept(self, bench, command, given_up):
         key, counterpart = given_up
         fault = bench.control.fault("one", "unauthorized", user="sync")
-        ran = command.run("retry", counterpart)
+        ran = command.ask("retry", counterpart)
         assert ran.returncode == 1
         assert "it is noted and will be done, but not now: " in ran.stderr
         bench.control.heal("one", fault)
         bench.cycle()
         assert bench.status(key) == "Resolved"
+
+    def test_a_paused_sync_is_said_and_does_it_once_it_is_resumed(self, bench, command, given_up):
+        key, counterpart = given_up
+        assert command.ask("pause", "--reason", "a release").returncode == 0
+        ran = command.ask("retry", counterpart)
+        assert ran.returncode == 1
+        assert re.fullmatch(
+            r"error: it is noted, but sync-ab is paused by .+@.+ at .+ UTC: a release; resume it first\n", ran.stderr
+        )
+        assert command.ask("resume").stdout == "sync-ab goes on\n"
+        bench.start()
+        bench.cycle()
+        assert bench.status(key) == "Resolved"
+
+    def test_one_cycle_can_be_run_without_a_worker_and_says_what_it_did(self, bench, command, given_up):
+        bench.taken_on()
+        ran = command.ask("sync-now")
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert "no worker runs sync-ab now; start it: jira-sync start; or run one cycle here: " in ran.stderr
+        ran = command.ask("sync-now", "--here")
+        assert ran.returncode == 0
+        assert re.fullmatch(r"sync-ab: \d+ fetched, 1 created, .*1 dead \(\d+\.\d s\)\n", ran.stdout)
+        assert json.loads(ran.stderr.splitlines()[-1])["event"] == "cycle completed"
+
+    def test_one_cycle_that_fails_is_said(self, bench, command, given_up):
+        bench.control.fault("one", "unauthorized", user="sync")
+        ran = command.ask("sync-now", "--here")
+        assert ran.returncode == 1
+        assert ran.stderr.splitlines()[-1].startswith("error: sync-ab: ")
+        assert "does not accept our credentials" in ran.stderr.splitlines()[-1]
 
     @pytest.mark.defect(13)
     def test_a_running_worker_does_it_and_its_heartbeat_counts_what_is_left(
@@ -300,7 +330,7 @@ class TestOperators:
             return beat and beat.last_success and beat.phase is Phase.WAITING and (beat.queued, beat.dead_letters)
 
         wait_until(lambda: says() == (0, 1), "the heartbeat to count the dead letter")
-        ran = command.run("retry", "--all", run_dir=tmp_path / "operator")
+        ran = command.ask("retry", "--all")
         assert (ran.returncode, ran.stdout) == (0, f"{counterpart}: done\n")
         assert bench.status(key) == "Resolved"
         assert bench.database["lease"].find_one()["process"]["pid"] == worker.pid
@@ -334,6 +364,6 @@ def test_an_issue_is_named_by_its_key_alone_although_the_other_site_has_one_of_t
     bench.cycle()
     assert len(bench.dead_letters()) == 2
     bench.stop()
-    ran = command.run("dismiss", twin)
+    ran = command.ask("dismiss", twin)
     assert ran.stdout == f"{twin}: dismissed\n"
     assert len(bench.dead_letters()) == 1

@@ -216,7 +216,7 @@ class TestCommand:
         ran = front("resync", "sync-ab", old, counterpart.lower(), f"user:{bench.issue(untouched)['id']}")
         assert (ran.code, ran.err) == (1, "")
         assert ran.out.splitlines() == [
-            f"{old}: {counterpart}: link, copy log.txt",
+            f"{old}: {counterpart}: linked, log.txt was there already",
             f"{counterpart}: {moved}: all was as it should be",
             f"{untouched}: nothing done: it has no counterpart, and no rule creates one for status Open",
         ]

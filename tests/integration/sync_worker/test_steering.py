@@ -65,9 +65,11 @@ def test_whoever_runs_the_sync_is_woken(steering, journal, bench, wait_until):
         lease = Lease(client, bench.database_name, Path(), lambda: woken.append(True))
         lease.hold()
         assert steering.sync_now("ann") == "sync-ab begins its next cycle at once"
-        wait_until(lambda: woken, "the holder of the lease to be woken")
+        for times, ask in enumerate((lambda: None, lambda: steering.pause("ann"), lambda: steering.resume("ann")), 1):
+            ask()
+            wait_until(lambda: len(woken) == times, "the holder of the lease to be woken")  # noqa: B023
         lease.release()
-    assert noted(journal) == [("sync now", "done", "", None)]
+    assert [what for what, *_ in noted(journal)] == ["sync now", "pause", "resume"]
 
 
 def test_what_was_given_up_is_tried_again_or_dismissed_by_the_worker(steering, journal, bench):

@@ -44,6 +44,7 @@ CASES = [
     ("it was killed a moment ago", running(), HANGS, ending(1), None),
     ("it is fine, but was told to end", running(), FINE, ending(30), Do.KILL),
     ("another one hangs now", running(pid=8), HANGS, ending(30), Do.END),
+    ("its successor has the same pid", running(started=9), FINE, ending(30), None),
     ("its successor is fine", running(pid=8), FINE, ending(30), None),
     ("an operator stops it meanwhile", Process("STOPPING", PID, ago(900)), HANGS, ending(30), None),
     ("an operator has stopped it", Process("STOPPED", 0, ago(900)), HANGS, Record(), None),

@@ -46,10 +46,11 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-def test_examples_hidden_files_and_editors_leftovers_are_no_syncs(folder):
+def test_examples_schemas_hidden_files_and_editors_leftovers_are_no_syncs(folder):
     folder.write("sync-ab.json", definition())
     leftovers = [
         "sync.example.json",
+        "sync.schema.json",
         ".hidden.json",
         ".#sync-ab.json",
         "#sync-ab.json#",

@@ -113,6 +113,12 @@ def test_the_create_screen_is_told(jira: Jira) -> None:
     assert "High" in {each["name"] for each in by_name["priority"]["allowedValues"]}
 
 
+def test_below_the_path_of_no_site_there_is_nothing(jira: Jira) -> None:
+    with jira.visitor() as visitor:
+        response = visitor.get(f"{jira.base}-none/rest/api/2/serverInfo")
+    assert response.status_code == 404
+
+
 def test_the_kind_of_site_is_told_to_everybody(jira: Jira) -> None:
     with jira.visitor() as visitor:
         assert visitor.get("/serverInfo").json()["deploymentType"] == ("Cloud" if jira.is_cloud else "Server")

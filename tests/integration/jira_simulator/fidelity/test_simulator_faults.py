@@ -48,6 +48,21 @@ def test_a_status_after_the_fact_leaves_the_issue_created(jira: Jira, status: in
     assert len(jira.control.issues(jira.name)) == 1
 
 
+def test_a_captcha_keeps_out_whoever_signs_in_and_nobody_else(jira: Jira) -> None:
+    jira.control.fault(jira.name, "captcha")
+    response = jira.http.get("/myself")
+    assert response.status_code == 403
+    assert response.headers["X-Authentication-Denied-Reason"].startswith("CAPTCHA_CHALLENGE; login-url=http")
+    with jira.visitor() as visitor:
+        assert visitor.get("/serverInfo").status_code == 200
+
+
+def test_a_redirect_leads_elsewhere(jira: Jira) -> None:
+    jira.control.fault(jira.name, "redirect", location="https://new.example/jira")
+    response = jira.http.get("/myself")
+    assert (response.status_code, response.headers["Location"]) == (302, "https://new.example/jira")
+
+
 @pytest.mark.parametrize("retry_after", ["0", "7", "9223372036854775807"])
 def test_too_many_requests_say_when_to_come_back_and_why(jira: Jira, retry_after: str) -> None:
     jira.control.fault(jira.name, "status", status=429, retryAfter=retry_after, reason="jira-burst-based")

@@ -106,3 +106,11 @@ def test_a_download_can_be_sent_to_another_host(jira: Jira) -> None:
     jira.control.fault(jira.name, "redirect_attachment", location="https://elsewhere.example/x")
     response = jira.http.get(attached["content"], params={"redirect": "false"})
     assert (response.status_code, response.headers["Location"]) == (303, "https://elsewhere.example/x")
+
+
+def test_attachments_can_be_switched_off(jira: Jira) -> None:
+    key = jira.create()
+    assert jira.http.get("/attachment/meta").json()["enabled"]
+    jira.control.settings(jira.name, attachments=False)
+    assert not jira.http.get("/attachment/meta").json()["enabled"]
+    assert jira.attach(key, "a.txt", b"1").status_code == 403

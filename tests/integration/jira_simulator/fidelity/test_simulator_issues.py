@@ -130,6 +130,32 @@ def test_labels_are_added_and_removed_without_naming_the_others(jira: Jira) -> N
     assert set(jira.read(key)["fields"]["labels"]) == {"keep", "new"}
 
 
+def test_what_a_transitions_screen_demands_is_told_when_asked_for(jira: Jira) -> None:
+    path = f"/issue/{jira.create(project='RES')}/transitions"
+    assert all("fields" not in each for each in jira.http.get(path).json()["transitions"])
+    ways = jira.http.get(path, params={"expand": "transitions.fields"}).json()["transitions"]
+    assert {each["name"]: list(each["fields"]) for each in ways} == {"Finish": ["resolution"], "Start": []}
+    assert ways[0]["fields"]["resolution"]["required"]
+
+
+def test_issue_types_may_have_workflows_of_their_own(control) -> None:
+    bugs = {"initial": "New", "transitions": [{"name": "Fix", "target": "Fixed"}]}
+    users = [{"name": "sync", "token": "t"}]
+    project = {"key": "BUG", "types": ["Task", "Bug"], "workflow": "development", "workflows": {"Bug": bugs}}
+    control.add_site(name="more", flavor="data_center", users=users, projects=[project])
+    with control.person("more", "sync", "t", bearer=True) as person:
+        bug, task = person.create("BUG", "b", issue_type="Bug"), person.create("BUG", "t")
+        statuses = {
+            each["name"]: [status["name"] for status in each["statuses"]]
+            for each in person.http.get("/project/BUG/statuses").json()
+        }
+        person.move(bug, "Fixed")
+        person.move(task, "In Progress")
+    assert statuses["Bug"] == ["New", "Fixed"]
+    assert "In Review" in statuses["Task"]
+    assert [each["status"] for each in control.issues("more")] == ["Fixed", "In Progress"]
+
+
 def test_only_the_transitions_open_now_are_listed(jira: Jira) -> None:
     key = jira.create()
     open_ways = {each["to"]["name"] for each in jira.http.get(f"/issue/{key}/transitions").json()["transitions"]}

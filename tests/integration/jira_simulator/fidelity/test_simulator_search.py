@@ -235,3 +235,10 @@ def test_an_issue_can_vanish_from_search_for_a_while(jira: Jira) -> None:
     assert jira.http.get(f"/issue/{first}").status_code == 200
     jira.control.index(jira.name, show=[first])
     assert set(jira.found("project = SUP")) == {first, second}
+
+
+def test_a_status_is_found_by_its_id_too(jira: Jira) -> None:
+    key, _ = jira.create(), jira.create(project="DEV")
+    status = jira.read(key)["fields"]["status"]["id"]
+    assert jira.found(f"status = {status}") == [key]
+    assert jira.search("status = 1").status_code == 400

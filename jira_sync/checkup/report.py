@@ -1,0 +1,64 @@
+"""How findings are said: lines for a person, or JSON for a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+
+from jira_sync.checkup.finding import Finding, Level, Report
+from jira_sync.terminal import out, printable
+
+MARKS = {Level.PASSED: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.FAILED: ("✗", "red bold")}
+
+
+def print_reports(reports: Sequence[Report], *, quiet: bool) -> None:
+    for report in reports:
+        if quiet and report.count(Level.PASSED) == sum(report.count(level) for level in Level):
+            continue
+        about = f"  {printable(report.description)}" if report.description else ""
+        out.print(Text.assemble((report.name, "bold"), about))
+        for chapter in report.chapters:
+            shown = [each for each in chapter.findings if not quiet or each.level is not Level.PASSED]
+            if shown:
+                out.print(Text(f"  {chapter.about}", "bold"))
+            for finding in shown:
+                out.print(_line(finding))
+        out.print()
+    out.print(_summary(reports))
+
+
+def _line(finding: Finding) -> Text:
+    mark, style = MARKS[finding.level]
+    line = Text.assemble("    ", (mark, style), f" {printable(finding.says)}")
+    return line.append(f"\n      → {printable(finding.advice)}") if finding.advice else line
+
+
+def _summary(reports: Sequence[Report]) -> Text:
+    totals = {level: sum(report.count(level) for report in reports) for level in Level}
+    words = [f"{totals[Level.PASSED]} passed"]
+    if count := totals[Level.WARNING]:
+        words.append(f"{count} warning{'s' * (count != 1)}")
+    broken = [report.name for report in reports if report.count(Level.FAILED)]
+    if broken:
+        words.append(f"{totals[Level.FAILED]} failed: {', '.join(broken)}")
+    syncs = f"{len(reports)} sync{'s' * (len(reports) != 1)}"
+    return Text(f"{syncs}: {', '.join(words)}", "red bold" if broken else "bold")
+
+
+def as_json(reports: Sequence[Report]) -> dict[str, Any]:
+    return {
+        "passed": not any(report.count(Level.FAILED) for report in reports),
+        "syncs": [
+            {
+                "name": report.name,
+                "findings": [
+                    {"about": chapter.about, "level": each.level, "says": each.says, "advice": each.advice or None}
+                    for chapter in report.chapters
+                    for each in chapter.findings
+                ],
+            }
+            for report in reports
+        ],
+    }

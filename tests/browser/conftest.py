@@ -1,0 +1,141 @@
+"""A real browser that looks at a real monitor. It is started once; each test gets it as if it were new."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from benchmarks.scene import Monitor, Scene
+
+TOKEN = "s3cr3t-admin-token"
+REFRESH = 1.0
+PROBES = Path(__file__).parent / "probes"
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+class Browser:
+    """A browser as a person has it before them."""
+
+    def __init__(self, driver: Chrome, wait_until: Callable[..., Any]) -> None:
+        self.driver, self.wait_until = driver, wait_until
+
+    def be_new(self) -> None:
+        """Forget what another test left."""
+        self.driver.get("about:blank")
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        self.resize(1280, 900)
+        self.light_or_dark("light")
+        self.complaints()
+
+    def open(self, url: str) -> None:
+        self.driver.get(url)
+
+    def resize(self, width: int, height: int) -> None:
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def light_or_dark(self, which: str) -> None:
+        feature = {"name": "prefers-color-scheme", "value": which}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def probe(self, name: str) -> Any:
+        """Return what one of the scripts in `probes` finds out about the page."""
+        return self.run((PROBES / f"{name}.js").read_text())
+
+    def find(self, css: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def all(self, css: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, css)
+
+    def text(self, css: str) -> str:
+        """Return what a person reads there; nothing where there is no such thing."""
+        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", css)
+
+    def expect(self, css: str, text: str) -> None:
+        """Wait until `text` is to be read there."""
+        self.wait_until(lambda: text in self.text(css), f"{text!r} in {css}, where there is {self.text(css)!r}")
+
+    def press(self, css: str) -> None:
+        self.run("arguments[0].scrollIntoView({block: 'center'})", self.find(css))
+        self.find(css).click()
+
+    def sign_in(self, url: str, token: str = TOKEN) -> None:
+        self.open(f"{url}/session")
+        self.find("#token").send_keys(token)
+        self.press(".sign-in button")
+        self.expect(".session", "Sign out")
+
+    def complaints(self) -> list[str]:
+        """Return what the browser has had to complain of since this was last asked."""
+        return [each["message"] for each in self.driver.get_log("browser") if each["level"] != "DEBUG"]
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        why = "no chromium: apt-get install chromium chromium-driver"
+        if os.environ.get("BROWSER_TESTS") == "required":
+            pytest.fail(why)
+        pytest.skip(why)
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options, ChromeService(chromedriver))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(driver: Chrome, wait_until: Callable[..., Any]) -> Iterator[Browser]:
+    """A browser that nobody has used before, and that must find nothing to complain of."""
+    browser = Browser(driver, wait_until)
+    browser.be_new()
+    yield browser
+    assert browser.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def new_scene(tmp_path_factory: pytest.TempPathFactory, mongo_server) -> Iterator[Callable[..., Scene]]:
+    scenes: list[Scene] = []
+
+    def make(mongo_url: str = mongo_server.url) -> Scene:
+        folder: Path = tmp_path_factory.mktemp("g")
+        scenes.append(Scene(folder, mongo_url, prefix=f"page_{os.getpid()}_{len(scenes)}"))
+        return scenes[-1]
+
+    yield make
+    for scene in scenes:
+        scene.close()
+
+
+@pytest.fixture(scope="module")
+def new_monitor() -> Iterator[Callable[..., Monitor]]:
+    monitors: list[Monitor] = []
+
+    def start(scene: Scene, token: str | None = TOKEN) -> Monitor:
+        monitors.append(Monitor(scene, token, REFRESH))
+        monitors[-1].start()
+        return monitors[-1]
+
+    yield start
+    for monitor in monitors:
+        monitor.close()

@@ -1,0 +1,8 @@
+// Rows in which a sync's name and the word for its condition stand on one another.
+return [...document.querySelectorAll(".syncs tbody tr")]
+  .filter((row) => {
+    const word = row.querySelector(".condition").getBoundingClientRect();
+    return [...row.querySelector("th a").getClientRects()]
+      .some((line) => line.right > word.left && line.top < word.bottom && line.bottom > word.top);
+  })
+  .map((row) => row.innerText);

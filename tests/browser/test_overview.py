@@ -1,0 +1,163 @@
+"""What a person sees of all syncs, in many conditions at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from benchmarks.scene import ago
+from sync_model.definition import Side
+from sync_model.heartbeat import Phase, Trouble
+from sync_worker.memory import Entry
+
+EVIL = "<script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
+LONG = "partner-portal-emea-and-apac-customer-success-escalations-2026"
+WORST_FIRST = {
+    # sync                the word for its condition
+    "given-up": "failed",
+    "hanging": "stuck",
+    "coming-and-going": "crashing",
+    LONG: "refused",
+    "unanswered": "unreachable",
+    "broken": "invalid",
+    "held": "stopped",
+    "slow": "behind",
+    "dead-letters": "needs a look",
+    "retrying": "backing off",
+    "new": "starting",
+    "second": "standby",
+    "resting": "paused",
+    "fine": "in step",
+}
+"""Every condition but `missing`, which a group has while its folder was edited and not applied."""
+
+
+@pytest.fixture(scope="module")
+def scene(new_scene):
+    scene = new_scene()
+    scene.sync("given-up", "failed", last_success=ago(5400))
+    scene.sync("hanging", sent=ago(900), phase=Phase.CYCLE)
+    scene.sync("coming-and-going", "crashing", is_silent=True)
+    scene.sync(LONG, phase=Phase.REFUSED, reason=f"401: the token has expired; {'a long reason ' * 30}", since=ago(60))
+    scene.sync("unanswered", phase=Phase.BACKING_OFF, reason="https://jira.example.com does not answer", since=ago(1e4))
+    scene.write("broken.json", '{"name": "broken", "rulez": [], "userProjectKey": "1x"}')
+    scene.sync("held", "stopped")
+    trouble = Trouble(issue="DEV-7", since=ago(9000), attempts=9, error=EVIL)
+    scene.sync("slow", queued=12, oldest_change=ago(9000), trouble=trouble, definition={"description": EVIL})
+    scene.sync("dead-letters", dead_letters=2)
+    scene.sync("retrying", phase=Phase.BACKING_OFF, reason="MongoDB does not answer", since=ago(5))
+    scene.sync("new", phase=Phase.STARTING, last_success=None)
+    scene.sync("second", phase=Phase.STANDBY, reason="another worker acts for this sync")
+    scene.sync("resting", phase=Phase.PAUSED, reason="paused by ann@desk")
+    scene.sync("fine", definition={"description": EVIL})
+    scene.program("mongodb")
+    scene.start()
+    done = [(0, 3), (5, 2), (23, 1)]
+    entries = [
+        Entry(ago(60) - timedelta(hours=hours), "worker", "move", "done", Side.USER, "U-1", "D-1")
+        for hours, number in done
+        for _ in range(number)
+    ]
+    scene.remember("fine", entries)
+    return scene
+
+
+@pytest.fixture(scope="module")
+def monitor(scene, new_monitor):
+    return new_monitor(scene)
+
+
+def test_the_worst_comes_first_and_each_condition_has_a_word_and_a_shape_and_says_what_to_do(browser, monitor):
+    browser.open(monitor.url)
+    rows = {
+        row.find_element("css selector", "th a").text: row.find_element("css selector", ".condition")
+        for row in browser.all(".syncs tbody tr")
+    }
+    assert {name: condition.text for name, condition in rows.items()} == WORST_FIRST
+    assert list(rows) == list(WORST_FIRST)
+    shapes = {
+        condition.text: condition.find_element("css selector", "use").get_attribute("href")
+        for condition in rows.values()
+    }
+    assert (
+        len({shapes[word] for word in ("failed", "behind", "in step", "paused", "stopped", "starting", "standby")}) == 7
+    )
+    sentence = "6 of 14 syncs need you: given-up has failed, hanging is stuck, coming-and-going is crashing and 3 more."
+    assert browser.text("#summary") == sentence
+    assert browser.driver.title == "6 need you · jira-sync"
+    assert "error.svg" in browser.find("link[rel=icon]").get_attribute("href")
+    by_name = {row.find_element("css selector", "th a").text: row.text for row in browser.all(".syncs tbody tr")}
+    assert f"jira-sync doctor {LONG}" in by_name[LONG]
+    assert "supervisorctl start held" in by_name["held"]
+    assert "2 given up" in by_name["dead-letters"]
+    assert "12 waiting" in by_name["slow"]
+    assert browser.text(".program").split() == ["mongodb", "running"]
+
+
+def test_all_that_is_wrong_with_a_broken_file_can_be_read_there(browser, monitor):
+    browser.open(monitor.url)
+    browser.press(".syncs details summary")
+    said = browser.text(".syncs .problems")
+    assert "rulez: is not a known key; did you mean rules?" in said
+    assert "devProjectKey: is missing" in said
+    assert "userProjectKey: is not a project key" in said
+
+
+def test_the_last_day_is_a_picture_and_a_sentence_for_whoever_cannot_see_it(browser, monitor):
+    browser.open(monitor.url)
+    picture = "tr[data-key='sync fine'] .bars"
+    browser.wait_until(lambda: browser.all(picture), "the hours to be known")
+    said = browser.find(picture).get_attribute("aria-label")
+    assert said == "6 actions in the last 24 hours; most, 3, in the last hour"
+    bars = "return [...document.querySelector(arguments[0]).children].map((bar) => bar.height.baseVal.value)"
+    heights = browser.run(bars, picture)
+    assert len(heights) == 24
+    assert heights[23] > heights[18] > heights[0] > heights[10] > 0
+    assert "6" in browser.text("tr[data-key='sync fine'] .total")
+
+
+def test_what_comes_from_outside_is_text_and_nothing_else(browser, monitor):
+    for path in ("/", "/syncs/slow", "/syncs/fine"):
+        browser.open(monitor.url + path)
+        assert EVIL in browser.run("return document.querySelector('main').textContent")
+        assert "evil" not in browser.driver.title
+        assert browser.all("main script, main img") == []
+
+
+@pytest.mark.parametrize("path", ["/", "/syncs/slow", f"/syncs/{LONG}", "/syncs/broken", "/session"])
+def test_on_a_phone_nothing_scrolls_sideways_and_nothing_stands_on_something_else(browser, monitor, path):
+    browser.resize(360, 740)
+    browser.open(monitor.url + path)
+    assert browser.run("return document.documentElement.scrollWidth") == 360
+    assert browser.probe("beyond_the_edge") == []
+    assert browser.probe("names_under_words") == []
+
+
+@pytest.mark.parametrize("which", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/syncs/slow", "/syncs/fine", "/syncs/held"])
+def test_every_text_stands_out_from_its_ground_in_light_and_in_dark(browser, monitor, path, which):
+    browser.light_or_dark(which)
+    browser.open(monitor.url + path)
+    is_dark = browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"
+    assert is_dark is (which == "dark")
+    assert browser.probe("poor_contrast") == []
+
+
+def test_without_a_script_everything_is_there_to_be_read(browser, monitor):
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.open(monitor.url)
+    text = browser.find("main").text
+    assert "6 of 14 syncs need you" in text
+    assert browser.find("tr[data-key='sync fine'] time").text.endswith(" UTC")
+    browser.sign_in(monitor.url)
+    browser.open(f"{monitor.url}/syncs/fine")
+    assert "Pause" in browser.find(".steering").text
+
+
+def test_a_sync_that_is_not_there_has_its_nearest_neighbour_named(browser, monitor):
+    browser.open(f"{monitor.url}/syncs/hangin")
+    assert "There is no sync hangin" in browser.text("h1")
+    assert "Did you mean hanging?" in browser.text("main")
+    (complaint,) = browser.complaints()
+    assert "404" in complaint

@@ -1,0 +1,212 @@
+"""The page of one sync, and its buttons."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from selenium.webdriver import ActionChains, Keys
+
+from benchmarks.scene import ago
+from sync_model.definition import Side
+from sync_model.heartbeat import Phase
+from sync_worker.memory import Cause, CauseKind, Entry, Failure, Memory, PastCycle
+
+
+def memory(number: int, error: str, *, is_dead: bool, later: int = 0) -> Memory:
+    failure = Failure(error, 9, ago(4000), ago(30), datetime.now(UTC) + timedelta(minutes=10))
+    first = Cause(f"{number}", CauseKind.STATUS, ago(4000), "In Progress", "Done", failure=failure)
+    causes = (first, *(Cause(f"{number}-{each}", CauseKind.UPDATE, ago(9), None, "Done") for each in range(later)))
+    pending, dead = ((), causes) if is_dead else (causes, ())
+    key = f"DDEV-{number}"
+    return Memory(Side.DEV, str(number), key, "Done", ago(9), ago(9), pending=pending, dead=dead)
+
+
+@pytest.fixture(scope="module")
+def scene(new_scene):
+    scene = new_scene()
+    definition = {"jira": {"baseUrl": "https://acme.atlassian.net", "email": "a@b.c", "apiToken": "s3cr3t-in-the-file"}}
+    scene.sync("dev", dead_letters=1, queued=5, definition=definition)
+    scene.write("broken.json", "{")
+    scene.start()
+    done = Entry(ago(20), "worker", "create", "done", Side.USER, "UDEV-3", "DDEV-8", "take-on", "first seen in Will Do")
+    failed = Entry(
+        ago(10), "worker", "move", "failed", Side.DEV, "DDEV-7", "UDEV-2", "finish", "To Do → Done", "400: no"
+    )
+    asked = Entry(ago(5), "ann@desk", "retry", "asked", Side.DEV, "DDEV-7")
+    cycles = [PastCycle(ago(300 * each), 1.2, {"created": each, "calls": 7}) for each in range(1, 13)]
+    cycles.append(PastCycle(ago(30), 2.0, {"calls": 1}, "https://acme.atlassian.net answered 503"))
+    failing = [memory(7, "400: no way to Done", is_dead=True), memory(9, "502", is_dead=False, later=2)]
+    scene.remember("dev", [done, failed, asked], cycles, failing)
+    return scene
+
+
+@pytest.fixture(scope="module")
+def monitor(scene, new_monitor):
+    return new_monitor(scene)
+
+
+@pytest.fixture
+def page(monitor) -> str:
+    return f"{monitor.url}/syncs/dev"
+
+
+def test_it_tells_what_failed_what_was_done_and_what_it_runs_by(browser, page):
+    browser.open(page)
+    dead, waiting = (each.text for each in browser.all(".failed-list li"))
+    assert dead.startswith("DDEV-7\nIn Progress → Done\n400: no way to Done\n9 attempts since ")
+    assert "given up" in dead
+    assert "next try in 10 min" in " ".join(waiting.split())
+    assert "2 later changes wait behind it" in waiting
+    rows = [each.text for each in browser.all("[aria-labelledby=actions] tbody tr")]
+    assert ["asked by ann@desk" in rows[0], "400: no" in rows[1], "take-on first seen in Will Do" in rows[2]] == [
+        True
+    ] * 3
+    links = [each.get_attribute("href") for each in browser.all("[aria-labelledby=actions] tbody a")]
+    assert "https://acme.atlassian.net/browse/UDEV-3" in links
+    cycles = "[aria-labelledby=cycles] tbody"
+    assert "https://acme.atlassian.net answered 503" in browser.text(f"{cycles} tr.failed")
+    assert "1 created" in browser.all(f"{cycles} tr")[1].text
+    assert not browser.all(f"{cycles} tr")[-1].is_displayed()
+    browser.press("[data-key='more cycles'] summary")
+    assert "12 created" in browser.all(f"{cycles} tr")[-1].text
+    browser.press("[data-key=configuration] summary")
+    assert '"userProjectKey": "UDEV"' in browser.text("pre")
+    assert "s3cr3t-in-the-file" not in browser.driver.page_source
+
+
+def test_a_file_from_which_nothing_runs_has_a_page_with_its_problem(browser, monitor):
+    browser.open(f"{monitor.url}/syncs/broken")
+    assert "is not valid JSON" in browser.text("#summary")
+    assert "nothing to steer" in browser.text(".steering")
+
+
+def test_without_a_token_it_is_read_only_and_without_a_session_it_says_how_to_sign_in(
+    browser, scene, page, new_monitor
+):
+    browser.open(page)
+    assert browser.text(".steering") == "Sign in to pause, restart or retry."
+    assert browser.all("main form") == []
+    closed = new_monitor(scene, token=None)
+    browser.open(f"{closed.url}/syncs/dev")
+    assert "read only: the monitor was given no ADMIN_TOKEN" in browser.text(".steering")
+    assert browser.all("form") == []
+
+
+def test_signing_in_leads_back_and_a_wrong_token_is_told(browser, page):
+    browser.open(page)
+    browser.press(".steering a")
+    assert browser.find("#token").get_attribute("type") == "password"
+    browser.find("#token").send_keys("a guess")
+    browser.press(".sign-in button")
+    browser.expect(".sign-in", "this is not the token")
+    (complaint,) = browser.complaints()
+    assert "401" in complaint
+    browser.find("#token").send_keys("s3cr3t-admin-token", Keys.ENTER)
+    browser.expect(".steering", "Pause")
+    assert browser.driver.current_url == page
+    browser.press(".session button")
+    browser.expect(".steering", "Sign in")
+
+
+def test_pause_and_resume(browser, monitor, scene, page):
+    browser.sign_in(monitor.url)
+    browser.open(page)
+    browser.find("#reason").send_keys("the <b>site</b> moves")
+    browser.press(".pause button")
+    browser.expect(".notice", "dev is paused, until somebody resumes it.")
+    browser.expect(".steering", "paused by status page (127.0.0.1)")
+    browser.expect(".steering", "the <b>site</b> moves")
+    pause = scene.journal("dev").paused()
+    assert (pause.by, pause.reason) == ("status page (127.0.0.1)", "the <b>site</b> moves")
+    scene.beat("dev", phase=Phase.PAUSED, reason=str(pause))
+    browser.expect("#summary", "Paused")
+    browser.press("form[action$=resume] button")
+    browser.expect(".notice", "dev goes on")
+    assert scene.journal("dev").paused() is None
+    scene.beat("dev", phase=Phase.WAITING, reason=None)
+    browser.expect("#summary", "Needs a look")
+    assert "pause" in browser.text("[aria-labelledby=actions] tbody")
+
+
+def test_what_failed_is_tried_again_or_dismissed_one_by_one_or_all_of_it(browser, monitor, scene, page):
+    browser.sign_in(monitor.url)
+    browser.open(page)
+    browser.press("[data-key='retry DDEV-7'] button")
+    browser.expect(".notice", "DDEV-7 is tried again")
+    assert scene.asked("dev") == [("retry", ("dev:7",))]
+    browser.press("[data-key='careful dismiss DDEV-7'] summary")
+    browser.press("[data-key='careful dismiss DDEV-7'] button")
+    browser.expect(".notice", "DDEV-7 is dismissed")
+    assert scene.asked("dev") == [("dismiss", ("dev:7",))]
+    browser.press(".all [data-key='retry '] button")
+    browser.expect(".notice", "DDEV-7, DDEV-9 are tried again")
+    assert scene.asked("dev") == [("retry", ())]
+
+
+def test_what_cannot_be_done_is_said_on_a_page_that_leads_back(browser, monitor, page):
+    browser.sign_in(monitor.url)
+    browser.open(page)
+    browser.press("form[action$=sync-now] button")
+    browser.expect("main", "no worker runs dev now")
+    (complaint,) = browser.complaints()
+    assert "409" in complaint
+    browser.press("main a")
+    assert browser.driver.current_url == page
+
+
+def test_a_restart_takes_two_steps_and_no_mouse(browser, monitor, scene, page):
+    browser.sign_in(monitor.url)
+    browser.open(page)
+    before = scene.states()["dev"].pid
+    browser.run("document.querySelector('[data-key=\"careful restart \"] summary').focus()")
+    keys = ActionChains(browser.driver)
+    keys.send_keys(Keys.ENTER, Keys.TAB).perform()
+    assert browser.driver.switch_to.active_element.text == "Restart dev"
+    assert scene.states()["dev"].pid == before
+    keys.send_keys(Keys.ENTER).perform()
+    browser.expect(".notice", "dev is restarted")
+    browser.wait_until(lambda: scene.states()["dev"].pid not in (0, before), "another process")
+    scene.beat("dev")
+    browser.expect("[aria-labelledby=facts]", "status page (127.0.0.1) asked for it")
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser, monitor, page):
+    browser.sign_in(monitor.url)
+    for url in (page, monitor.url):
+        browser.open(url)
+        reachable = browser.probe("reachable")
+        reached = []
+        while len(reached) <= len(reachable):
+            ActionChains(browser.driver).send_keys(Keys.TAB).perform()
+            if (now := browser.probe("focus")) is None:
+                break
+            reached.append(now)
+        assert reached[0][0] == "Skip to the content"
+        assert sorted(words for words, _ in reached) == sorted(reachable)
+        assert [words for words, is_seen in reached if not is_seen] == []
+
+
+def test_a_dead_database_costs_the_history_and_nothing_else(
+    browser, new_scene, new_monitor, new_mongo_server, tmp_path
+):
+    folder = tmp_path / "mongodb"
+    folder.mkdir()
+    server = new_mongo_server(folder)
+    scene = new_scene(server.url)
+    scene.sync("dev")
+    scene.start()
+    monitor = new_monitor(scene)
+    browser.sign_in(monitor.url)
+    server.stop()
+    browser.open(f"{monitor.url}/syncs/dev")
+    for section in ("failed", "throughput", "actions", "cycles"):
+        assert "Not known: MongoDB" in browser.text(f"[aria-labelledby={section}]")
+    assert browser.text("#summary").startswith("In step")
+    assert "running" in browser.text("[aria-labelledby=facts]")
+    before = scene.states()["dev"].pid
+    browser.press("[data-key='careful restart '] summary")
+    browser.press("[data-key='careful restart '] button")
+    browser.expect(".notice", "dev is restarted")
+    assert scene.states()["dev"].pid != before
+    server.start()
