@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import InvalidName, PyMongoError
 
 from sync_model.definition import Side
+from sync_worker.errors import Unavailable
 from sync_worker.former import Former, FormerPair, LastSeen
 from sync_worker.lease import unavailable
 from sync_worker.memory import LONG_AGO
@@ -31,7 +32,19 @@ class FormerDatabase:
     """Satisfies `sync_worker.former.Estate`. Of several databases, what the later one says of an issue counts."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], names: Collection[str]) -> None:
-        self._databases = [client[name] for name in sorted(names)]
+        """Raises ValueError when one of the names cannot be a database's."""
+        try:
+            self._databases = [client[name] for name in sorted(names)]
+        except InvalidName as error:
+            raise ValueError(str(error)) from None
+        self._client = client
+
+    @property
+    def where(self) -> str:
+        """Where that is, for people."""
+        servers = sorted(self._client.topology_description.server_descriptions())
+        names = " and ".join(each.name for each in self._databases)
+        return f"{names} on {', '.join(f'{host}:{port}' for host, port in servers)}"
 
     def read(self) -> Former | None:
         try:
@@ -39,7 +52,7 @@ class FormerDatabase:
             pairs = self._pairs()
             last_sync = self.last_sync()
         except PyMongoError as error:
-            raise unavailable(error) from error
+            raise self._unavailable(error) from error
         is_there = pairs or last_sync or any(states.values())
         return Former(tuple(pairs), states, last_sync) if is_there else None
 
@@ -47,9 +60,12 @@ class FormerDatabase:
         try:
             found = [each for database in self._databases for each in database["sync_state"].find()]
         except PyMongoError as error:
-            raise unavailable(error) from error
+            raise self._unavailable(error) from error
         cursors = [each.get("last_sync") for each in found if each.get("name") not in NOT_OF_A_WORKER]
         return max((each for each in cursors if isinstance(each, datetime)), default=None)
+
+    def _unavailable(self, error: PyMongoError) -> Unavailable:
+        return Unavailable(f"what the replaced service left in {self.where} cannot be read: {unavailable(error)}")
 
     def _pairs(self) -> list[FormerPair]:
         """Return the pairs, oldest first."""

@@ -38,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Listed:
-    """An issue in a project of ours, as search shows it. `names`: the keys of counterparts that its description names."""
+    """An issue in a project of ours, as search shows it. `names`: the counterparts that its description names."""
 
     id: str
     key: str
@@ -88,11 +88,16 @@ class Pairing:
         self.quiet: set[tuple[Side, str]] = set()
         self._now = now
         self._of: dict[tuple[Side, str], Pair] = {}
+        self._former_keys: dict[tuple[Side, str], str] = {}
         for pair in known:
             self._enter(pair)
 
     def pair_of(self, side: Side, issue_id: str) -> Pair | None:
         return self._of.get((side, issue_id))
+
+    def former_key(self, side: Side, pair: Pair) -> str:
+        """Return the key that the replaced service knew a pair's issue by."""
+        return self._former_keys.get((side, pair.id(side)), pair.key(side))
 
     def pairs(self) -> list[Pair]:
         return list({id(pair): pair for pair in self._of.values()}.values())
@@ -117,8 +122,9 @@ class Pairing:
 
     def _claim(self, kind: Kind, former: FormerPair, user: Place, dev: Place) -> None:
         places = {Side.USER: user, Side.DEV: dev}
+        self._former_keys |= {(side, place.id): former.key(side) for side, place in places.items()}
         before = {side: self._standing(side, place.id, former) for side, place in places.items()}
-        if before[Side.USER] and before[Side.USER] is before[Side.DEV]:
+        if before[Side.USER] and before[Side.USER] == before[Side.DEV]:
             self._find(Kind.KNOWN, former)
         elif any(before.values()):
             obstacles = [_standing(side, each) for side, each in before.items() if each]
@@ -171,6 +177,7 @@ class Pairing:
         side, left = (Side.USER, user) if user.is_there else (Side.DEV, dev)
         standing = self._of.get((side, left.id))
         if standing is None and left.is_there:
+            self._former_keys[side, left.id] = former.key(side)
             self._pair(former, user, dev)
         if standing and standing.key(side.other) == former.key(side.other):
             self._find(Kind.KNOWN, former)

@@ -10,7 +10,7 @@ comment that the service has posted all the same before it was interrupted, that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,17 +18,20 @@ from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition import PLACEHOLDERS, Side, Sync, fold
 from sync_worker.edges import Jira, Store
-from sync_worker.errors import Refused, Unavailable
-from sync_worker.former import GRACE, Estate, Former, FormerPair, LastSeen, as_left, expecting_its_moves, named_in
-from sync_worker.issue import Glimpse, Issue
+from sync_worker.errors import Refused, Undecided
+from sync_worker.former import GRACE, Estate, Former, FormerPair, LastSeen, as_left, expecting_its_moves
+from sync_worker.issue import Issue
 from sync_worker.ledger import CLOCK_GRAIN, DONE, REQUEST_LIFETIME, WORKER
 from sync_worker.memory import LONG_AGO, STATUS_CAUSES, Cause, Entry, Importing, Mark, Memory, Pair, Progress
 from sync_worker.pairing import Finding, Kind, Listed, Listing, Pairing, Place
 from sync_worker.rules import SEEN_WINDOW, Comment, actions_for, creates_from, fill_in, observe
 from sync_worker.side_by_side import batches
+from sync_worker.whereabouts import Whereabouts
 
 BATCH = 100
 MANY = 500
+HANDFUL = 5
+"""So many pairs may all have lost an issue."""
 AN_INSTANT = timedelta(milliseconds=1)
 
 
@@ -91,17 +94,15 @@ class TakeOver:
         Raises Refused when a person must look first, and Unavailable when it has to be tried again.
         """
         self._report = Report(former)
-        self._unfit: dict[Side, list[str]] = {side: [] for side in Side}
+        self._sides = {side: Whereabouts(side, self._sync, self._jiras[side], self._log, self._go_on) for side in Side}
         importing = progress.importing or Importing(self._jiras[Side.DEV].now(), self._source)
         progress = replace(progress, importing=importing)
         self._store.save_progress(progress)
-        listings = {side: self._list(side) for side in Side}
-        self._accounts = {side: self._jiras[side].account() for side in Side}
-        self._check(former, listings)
-        pairing = self._pair(former, listings)
-        self._wait_for_search(importing.began, former, listings[Side.USER], pairing)
+        self._identify()
+        pairing = self._pair(former)
+        self._wait_for_search(importing.began, former, pairing)
         for side in Side:
-            self._remember(side, former, listings[side], pairing, progress.cursors.get(side))
+            self._remember(side, former, pairing, progress.cursors.get(side))
         if estate.last_sync() != former.last_sync:
             raise Refused("the replaced service is still at work: stop its container first, then do this again")
         self._say()
@@ -109,32 +110,35 @@ class TakeOver:
         return self._report
 
     def _finished(self, progress: Progress, former: Former) -> Progress:
-        unfit = {str(side): (*progress.unfit.get(side, ()), *self._unfit[side]) for side in Side}
+        unfit = {str(side): (*progress.unfit.get(side, ()), *self._sides[side].unfit) for side in Side}
         progress = replace(progress, unfit=unfit, importing=None)
         if progress.cursors or former.since is None:
             return progress
         since: dict[str, datetime] = {side: min(former.since, self._jiras[side].now()) for side in Side}
         return replace(progress, cursors=since, baselines=since)
 
-    def _wait_for_search(self, began: datetime, former: Former, users: Listing, pairing: Pairing) -> None:
-        """Raise Unavailable until search must show what the service may have created just before it was stopped.
+    def _wait_for_search(self, began: datetime, former: Former, pairing: Pairing) -> None:
+        """Raise Undecided until search must show what the service may have created just before it was stopped.
 
         It created counterparts only of issues that were updated after its cursor; mostly there is none left of these.
         """
         jira = self._jiras[Side.DEV]
         wait = began + REQUEST_LIFETIME + jira.search_lag - jira.now()
         since = former.last_sync - GRACE if former.last_sync else LONG_AGO
-        at_stake = [
-            issue
-            for issue in users.issues
-            if issue.updated >= since
-            and pairing.pair_of(Side.USER, issue.id) is None
-            and creates_from(self._sync, Side.USER, issue.status)
-        ]
+        candidates = (each for each in self._sides[Side.USER].listing.issues if each.updated >= since)
+        at_stake = next((each for each in candidates if self._may_be_given_one(each, former, pairing)), None)
         if wait > timedelta() and at_stake:
-            what = f"a counterpart of {at_stake[0].key} that the replaced service may have created at the last moment"
+            what = f"a counterpart of {at_stake.key} that the replaced service may have created at the last moment"
             seconds = wait.total_seconds()
-            raise Unavailable(f"search may not show yet {what}: {seconds:.0f} s", retry_after=seconds)
+            raise Undecided(f"search may not show yet {what}: {seconds:.0f} s", retry_after=seconds)
+
+    def _may_be_given_one(self, user: Listed, former: Former, pairing: Pairing) -> bool:
+        """Tell whether an issue of the user side is about to get a counterpart, as far as search shows it."""
+        if pairing.pair_of(Side.USER, user.id) or (Side.USER, user.id) in pairing.quiet:
+            return False
+        last_seen = former.last_seen(Side.USER, user.key)
+        has_changed = last_seen is None or fold(last_seen.status) != fold(user.status)
+        return has_changed and creates_from(self._sync, Side.USER, user.status)
 
     def _say(self) -> None:
         report = self._report
@@ -153,49 +157,35 @@ class TakeOver:
             changed=len(report.changes),
         )
 
-    # What is there
-
-    def _list(self, side: Side) -> Listing:
-        def listed(seen: Glimpse) -> Listed:
-            return Listed(seen.id, seen.key, seen.status, seen.updated, named_in(side, seen.description))
-
-        self._go_on()
-        key = self._sync.project_key(side)
-        return Listing(self._jiras[side].listing(self._jiras[side].project_id(key), listed), key)
-
-    def _check(self, former: Former, listings: Mapping[Side, Listing]) -> None:
+    def _identify(self) -> None:
+        """Look at both projects, then see who we are: only what a known account is shown means anything."""
         for side in Side:
-            if former.pairs and not listings[side].issues:
-                key, count = self._sync.project_key(side), len(former.pairs)
-                raise Refused(
-                    f"our account sees no issue at all in {key}, where the replaced service had {count} pairs"
-                )
+            _ = self._sides[side].listing
+        self._accounts = {side: self._jiras[side].account() for side in Side}
 
-    def _places(self, side: Side, keys: Iterable[str], listing: Listing) -> dict[str, Place]:
-        """Return where the issues are that have these keys, or once had them."""
-        listed = {key: listing.find(key) for key in keys}
-        places = {key: Place(found.id, found.key) for key, found in listed.items() if found}
-        ids: dict[str, str] = {}
-        for key in (key for key, found in listed.items() if found is None):
-            self._go_on()
-            ids |= self._jiras[side].ids_of([key])
-        project = self._jiras[side].project_id(self._sync.project_key(side))
-        issues = self._read(side, set(ids.values()))
-        for key in set(listed) - set(places):
-            issue = issues.get(ids.get(key, ""))
-            places[key] = Place(issue.id, issue.key, issue.project_id == project) if issue else Place.nowhere(key)
-        return places
+    def _check(self, former: Former, ours: Sequence[FormerPair], places: Mapping[Side, Mapping[str, Place]]) -> None:
+        """Raise Refused when this cannot be right."""
+        if former.pairs and not ours:
+            user, dev = former.pairs[0].user_key, former.pairs[0].dev_key
+            projects = f"{self._sync.user_project_key} and {self._sync.dev_project_key}"
+            raise Refused(f"its pairs are of other projects, like {user} and {dev}, and not of {projects}")
+        for side in Side:
+            if len(ours) > HANDFUL and not any(places[side][each.key(side)].is_there for each in ours):
+                key, count = self._sync.project_key(side), len(ours)
+                raise Refused(f"our account sees no issue of {key} of all {count} pairs; let it see them")
 
     # Pairs
 
-    def _pair(self, former: Former, listings: Mapping[Side, Listing]) -> Pairing:
-        places = {side: self._places(side, {each.key(side) for each in former.pairs}, listings[side]) for side in Side}
-        ours = [each for each in former.pairs if all(self._is_ours(side, each, places[side]) for side in Side)]
-        foreign = [Finding(Kind.FOREIGN, each.user_key, each.dev_key) for each in former.pairs if each not in ours]
-        if foreign and not ours:
-            user, dev = foreign[0].user_key, foreign[0].dev_key
-            projects = f"{self._sync.user_project_key} and {self._sync.dev_project_key}"
-            raise Refused(f"its pairs are of other projects, like {user} and {dev}, and not of {projects}")
+    def _pair(self, former: Former) -> Pairing:
+        listings = {side: self._sides[side].listing for side in Side}
+        places = {side: self._sides[side].places({each.key(side) for each in former.pairs}) for side in Side}
+        ours: list[FormerPair] = []
+        for each in former.pairs:
+            if all(self._sides[side].is_ours(each, places[side]) for side in Side):
+                ours.append(each)
+            else:
+                self._report.findings.append(Finding(Kind.FOREIGN, each.user_key, each.dev_key))
+        self._check(former, ours, places)
         pairing = Pairing(self._known_pairs(listings, places), self._jiras[Side.USER].now())
         pairing.settle(ours, places, listings)
         for pair in pairing.replaced:
@@ -204,12 +194,8 @@ class TakeOver:
             self._go_on()
             self._store.save_pairs(batch)
             self._store.record([self._entry(pair) for pair in batch])
-        self._report.findings = [*pairing.findings, *foreign]
+        self._report.findings += pairing.findings
         return pairing
-
-    def _is_ours(self, side: Side, pair: FormerPair, places: Mapping[str, Place]) -> bool:
-        key = pair.key(side)
-        return places[key].in_project or key.rpartition("-")[0].upper() == self._sync.project_key(side).upper()
 
     def _known_pairs(self, listings: Mapping[Side, Listing], places: Mapping[Side, Mapping[str, Place]]) -> list[Pair]:
         """Return the pairs that we have already of all issues that a claim may be laid to."""
@@ -228,11 +214,9 @@ class TakeOver:
 
     # Issues
 
-    def _remember(
-        self, side: Side, former: Former, listing: Listing, pairing: Pairing, cursor: datetime | None
-    ) -> None:
+    def _remember(self, side: Side, former: Former, pairing: Pairing, cursor: datetime | None) -> None:
         """Remember all issues of `side` that the replaced service knew; read those that may have changed since."""
-        for batch in batches(self._left(side, former, listing, pairing), BATCH):
+        for batch in batches(self._left(side, former, pairing), BATCH):
             self._go_on()
             memories, unfit = self._store.memories(side, [each.id for each in batch])
             fresh = [each for each in batch if each.id not in memories and each.id not in unfit]
@@ -243,13 +227,15 @@ class TakeOver:
             self._report.noted += len(fresh) - len(close)
             self._look(side, former, [*close, *news], memories, pairing)
 
-    def _left(self, side: Side, former: Former, listing: Listing, pairing: Pairing) -> list[_Left]:
+    def _left(self, side: Side, former: Former, pairing: Pairing) -> list[_Left]:
         """Return all issues of `side` that the replaced service remembered, or that are in a pair or a conflict."""
+        listing = self._sides[side].listing
         by_id = {each.id: each for each in listing.issues}
         found: dict[str, LastSeen | None] = {}
         for pair in pairing.pairs():
             if side not in pair.gone:
-                found[pair.id(side)] = former.last_seen(side, pair.key(side))
+                key = pairing.former_key(side, pair)
+                found[pair.id(side)] = former.last_seen(side, key)
         found |= {issue_id: None for at, issue_id in pairing.quiet if at is side}
         for key, last_seen in former.states.get(side, {}).items():
             if listed := listing.find(key):
@@ -260,12 +246,12 @@ class TakeOver:
         self, side: Side, former: Former, left: list[_Left], memories: Mapping[str, Memory], pairing: Pairing
     ) -> None:
         """Read these issues, and queue what the replaced service has missed of them."""
-        issues = self._read(side, [each.id for each in left])
+        issues = self._sides[side].read([each.id for each in left])
         paired = {each.id: each.pair for each in left if each.pair and side.other not in each.pair.gone}
-        others = self._read(side.other, [pair.id(side.other) for pair in paired.values()])
+        others = self._sides[side.other].read([pair.id(side.other) for pair in paired.values()])
         found = []
         for each in left:
-            if each.id in self._unfit[side] and each.listed and each.id not in memories:
+            if each.id in self._sides[side].unfit and each.listed and each.id not in memories:
                 found.append(_to_be_read_later(side, each.listed, each.last_seen, former))
             if issue := issues.get(each.id):
                 counterpart = others.get(each.pair.id(side.other)) if each.pair else None
@@ -305,17 +291,6 @@ class TakeOver:
             return cause
         self._report.commented += 1
         return cause.marked(Comment.kind, Mark(jira.now(), done=True))
-
-    def _read(self, side: Side, ids: Collection[str]) -> dict[str, Issue]:
-        found: dict[str, Issue] = {}
-        for batch in batches(ids, BATCH):
-            self._go_on()
-            read = self._jiras[side].read(batch)
-            for issue_id, why in read.unfit.items():
-                self._log.error("issue left alone", side=side, issue=issue_id, error=why)
-                self._unfit[side].append(issue_id)
-            found |= {each.id: self._jiras[side].with_history(each) for each in read.issues}
-        return found
 
 
 def _is_news(left: _Left, cursor: datetime | None) -> bool:
