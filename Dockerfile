@@ -23,8 +23,12 @@ COPY sync_worker sync_worker
 COPY health_monitor health_monitor
 COPY jira_sync jira_sync
 COPY templates templates
-# Bytecode that is made now is not made again by every worker; supervisorctl finds its conf without being told.
+# `jira-sync` is a command from any folder. Bytecode that is made now is not made again by every worker; supervisorctl
+# finds its conf without being told.
 RUN python -m compileall -q sync_model generator sync_worker health_monitor jira_sync \
+ && pwd > "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/jira-sync.pth" \
+ && printf '#!/bin/sh\nexec python -m jira_sync "$@"\n' > /usr/local/bin/jira-sync \
+ && chmod 0755 /usr/local/bin/jira-sync \
  && groupadd --gid 10001 jira-sync \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jira-sync \
  && install -d -o jira-sync -g jira-sync -m 0700 /run/jira-sync \

@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help demo demo-status demo-apply up apply status down test check lock clean
+.PHONY: help demo demo-status demo-apply up apply status down test screenshots check lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -25,20 +25,23 @@ demo-apply: ## make the demo follow an edit in configs/demo
 	@$(DEMO) apply
 
 up: $(VENV)/.host ## start the syncs in configs/ on this machine
-	@$(BIN)/python -m generator start
+	@$(BIN)/jira-sync start
 
 apply: ## make the running syncs follow an edit in configs/
-	@$(BIN)/python -m generator apply
+	@$(BIN)/jira-sync apply
 
-status: ## what the processes are doing
-	@test -S $${RUN_DIR:-run}/supervisor.sock || { echo "no group runs in $${RUN_DIR:-run}; start one: make up" >&2; exit 1; }
-	@$(BIN)/supervisorctl -c $${RUN_DIR:-run}/supervisord.conf status
+status: ## how the syncs are, worst first
+	@test -x $(BIN)/jira-sync || { echo "no group was ever started here; start one: make up" >&2; exit 1; }
+	@$(BIN)/jira-sync status
 
 down: ## stop everything that `make demo` and `make up` started
 	@test ! -x $(BIN)/python || { $(DEMO) stop; $(BIN)/python -m generator stop; }
 
 test: $(VENV)/.dev ## all tests
-	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
+
+screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
+	@$(BIN)/python -m benchmarks.screenshots
 
 check: $(VENV)/.dev ## linter, formatter, type checker, import contracts
 	@$(BIN)/ruff check .

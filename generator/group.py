@@ -177,7 +177,7 @@ def _told(
         yield Change(name, "started", state=after.get(name))
     for name in sorted(changes.changed):
         known, fresh = prepared.manifest.get(name), prepared.plan.fresh.get(name)
-        is_edit = known is None or fresh is None or known.digest != fresh.digest
+        is_edit = fresh is not None and (known is None or known.digest != fresh.digest)
         reason = "config changed" if is_edit else "its program changed"
         was = before[name].state if name in before else "RUNNING"
         aside = f"; it was {was.lower()}" if was in DOWN else ""

@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from generator.programs import MONITOR
 from generator.settings import Settings
 from generator.supervisor_rpc import NoAnswer, NotRunning, Supervisor
-from health_monitor.picture import Picture, Seen, Watch, look, process_of
+from health_monitor.picture import Picture, Watch, look, process_of, remind
 from health_monitor.records import Record, read_records, write_records
 from health_monitor.remedies import Do, Step, decide, restart
 from sync_model.judgement import Process, Verdict
@@ -87,9 +87,7 @@ class Observer:
                 return
 
     def _look(self) -> None:
-        for name, record in self._records.items():
-            seen = self._watch.setdefault(name, Seen())
-            seen.next_start, seen.told_to_end = record.next_start, tuple(deed.at for deed in record.deeds)
+        remind(self._watch, self._records)
         self.picture = picture = look(self._settings, self._environ, self._watch)
         self._looked = time.monotonic()
         try:

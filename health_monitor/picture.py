@@ -16,6 +16,7 @@ from generator.files import read_manifest
 from generator.programs import Known
 from generator.settings import Settings
 from generator.supervisor_rpc import NoAnswer, NotRunning, State, Supervisor
+from health_monitor.records import Record
 from sync_model.definition import Sync
 from sync_model.heartbeat import CRASHES_COUNT_FOR, Heartbeat, read_heartbeat
 from sync_model.judgement import SEVERITY, Condition, Facts, Level, Process, Verdict, judge
@@ -93,6 +94,13 @@ class _Found:
     file: str
     sync: Sync | None
     is_edited: bool = False
+
+
+def remind(watch: Watch, records: Mapping[str, Record]) -> None:
+    """Have `watch` know what the monitor has done, and when it starts again what was given up on."""
+    for name, record in records.items():
+        seen = watch.setdefault(name, Seen())
+        seen.next_start, seen.told_to_end = record.next_start, tuple(deed.at for deed in record.deeds)
 
 
 def look(settings: Settings, environ: Mapping[str, str], watch: Watch | None = None) -> Picture:

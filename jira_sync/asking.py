@@ -1,24 +1,30 @@
-"""Having a sync's writer carry issues over again, waiting for it, and saying what became of them."""
+"""Having a sync's writer carry issues over again, waiting for it, and saying what became of them.
+
+A sync that nobody runs is run here, for one cycle.
+"""
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jira_sync.database import address_of
 from jira_sync.naming import Named
-from jira_sync.wording import did, printable
+from jira_sync.place import Place
+from jira_sync.steer import Wheel, run_here
+from jira_sync.terminal import printable, who
+from jira_sync.wording import did
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from sync_model.definition import Sync
+    from sync_model.loading import SyncFile
     from sync_worker.memory import Entry
 
 PATIENCE = 120.0
@@ -37,25 +43,26 @@ class Outcome:
 
 
 class Asking:
-    """One sync's writer, asked from outside. Raises Unavailable when MongoDB does not answer."""
+    """One sync's writer, asked from outside; `run_here` runs one cycle where nobody does.
 
-    def __init__(self, client: MongoClient[dict[str, Any]], sync: Sync) -> None:
+    Raises Unavailable when MongoDB does not answer.
+    """
+
+    def __init__(
+        self, client: MongoClient[dict[str, Any]], sync: Sync, run_here: Callable[[], Exception | None]
+    ) -> None:
         from sync_worker.lease import Lease
         from sync_worker.store import MongoStore
 
-        self._sync = sync
+        self._sync, self._run_here = sync, run_here
         # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
         self._lease = Lease(client, sync.database, Path(), lambda: None)
         self._store = MongoStore(client, sync.database, sync.name, self._lease)
 
     def obstacle(self) -> str | None:
         """Say why nothing that is asked for would be done now, or None."""
-        name = self._sync.name
-        if pause := self._store.journal.paused():
-            return f"{name} is {pause}; it is done after jira-sync resume {name}"
-        if not self._lease.wake_writer():
-            return f"no worker runs {name} now; it is done once one does"
-        return None
+        pause, name = self._store.journal.paused(), self._sync.name
+        return f"{name} is {pause}; it is done after jira-sync resume {name}" if pause else None
 
     def resync(self, issues: Sequence[Named]) -> list[Outcome]:
         """Have `issues` carried over again; return what became of each. Raises Unusable when it is not done in time."""
@@ -70,14 +77,18 @@ class Asking:
 
     def _wait(self, request: str, began: datetime) -> None:
         from generator.settings import Unusable
+        from sync_worker.errors import Displaced
 
-        end = time.monotonic() + PATIENCE
-        wake = 0.0
+        end, wake = time.monotonic() + PATIENCE, 0.0
         while not self._store.is_answered(request):
             now = time.monotonic()
             if now > wake:
-                self._lease.wake_writer()
                 wake = now + WAKE_EVERY
+                if not self._lease.wake_writer():
+                    wake, error = 0.0, self._run_here()
+                    if error and not isinstance(error, Displaced):
+                        raise Unusable(f"it is noted and will be done, but not now: {error}")
+                    continue
             if now > end:
                 raise Unusable(f"it is noted and will be done, but not yet{self._why_not(began)}")
             time.sleep(LOOK_EVERY)
@@ -114,10 +125,11 @@ class Asking:
         return next((printable(each.failure.error) for each in causes if each.failure), None)
 
 
-def who() -> str:
-    """Return who types this, for the record: user@host."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
+def asking(here: Place, file: SyncFile, client: MongoClient[dict[str, Any]]) -> Asking:
+    """Return whom to ask for the sync of `file`."""
+    from sync_worker.steering import Steering
+
+    # Where the embedded server was started for this command, it is on a port of its own.
+    here = replace(here, environ={**here.environ, "DATABASE_URL": address_of(here, client)})
+    wheel = Wheel(here, file, Steering(client, file.sync))
+    return Asking(client, file.sync, partial(run_here, wheel))

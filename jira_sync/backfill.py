@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jira_sync.asking import Asking, Outcome
+from jira_sync.asking import Asking, Outcome, asking
 from jira_sync.database import database
 from jira_sync.naming import Named
-from jira_sync.place import place
+from jira_sync.place import complete_name, place
 from jira_sync.plan import PANEL
-from jira_sync.terminal import complain, out, print_json
-from jira_sync.wording import issues, printable
+from jira_sync.terminal import complain, out, print_json, printable
+from jira_sync.wording import issues
 
 if TYPE_CHECKING:
     from sync_model.definition import Side, Sync
@@ -47,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def backfill(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
     since: Annotated[
         str, typer.Option("--since", metavar="DATE", help="Of issues changed since: 2025-01-31, or with a time.")
     ],
@@ -78,13 +78,13 @@ def backfill(
         _show(found, bound)
         if dry_run or not found:
             return 0
-        asking = Asking(client, file.sync)
-        if obstacle := asking.obstacle():
+        writer = asking(here, file, client)
+        if obstacle := writer.obstacle():
             complain(f"nothing is asked for: {obstacle}")
             return 1
         if len(found) > HANDFUL and not yes and not _agreed(len(found)):
             return 1
-        return _report(_carry_over(asking, [each.issue for each in found]))
+        return _report(_carry_over(writer, [each.issue for each in found]))
 
 
 def find(sync: Sync, jiras: Mapping[Side, Jira], store: MongoStore, since: datetime) -> list[Found]:
@@ -149,7 +149,7 @@ def _agreed(count: int) -> bool:
     return typer.confirm(f"Create counterparts for {issues(count)}?")
 
 
-def _carry_over(asking: Asking, wanted: Sequence[Named]) -> list[Outcome]:
+def _carry_over(writer: Asking, wanted: Sequence[Named]) -> list[Outcome]:
     """Hand them to the worker in portions; what was not done in time is said, and all that was done stays done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -160,7 +160,7 @@ def _carry_over(asking: Asking, wanted: Sequence[Named]) -> list[Outcome]:
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("", total=len(wanted))
         for portion in batches(wanted, PORTION):
-            outcomes += asking.resync(portion)
+            outcomes += writer.resync(portion)
             progress.update(task, completed=len(outcomes))
     return outcomes
 

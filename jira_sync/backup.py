@@ -13,10 +13,9 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from jira_sync import mongodump
-from jira_sync.asking import who
 from jira_sync.database import address_of, database
-from jira_sync.place import place
-from jira_sync.terminal import out, warn
+from jira_sync.place import complete_name, place
+from jira_sync.terminal import out, warn, who
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 PANEL = "The memory of a sync"
 NOWHERE = "there is no such folder"
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The sync.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)]
 
 
 def add_to(app: typer.Typer) -> None:

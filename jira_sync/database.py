@@ -30,20 +30,14 @@ def database(here: Place, name: str, *, is_needed: bool = False) -> Iterator[Mon
     `is_needed`: what is written must last. Otherwise a server that has no data yet leaves none behind either. Raises
     Unusable when there is no server to connect to.
     """
-    from generator.settings import Unusable
-    from sync_worker.parts import DEFAULT_DATABASE_URL
     from sync_worker.store import connect
 
-    with ExitStack() as stack:
-        if here.settings.embedded and not here.is_running:
-            url = stack.enter_context(_embedded(here, is_needed=is_needed))
-        else:
-            url = here.environ.get("DATABASE_URL") or DEFAULT_DATABASE_URL
-        try:
-            client = connect(url, name)
-        except ValueError as error:
-            raise Unusable(str(error)) from None
-        yield stack.enter_context(client)
+    if not here.settings.embedded or here.is_running:
+        with here.connect(name) as client:
+            yield client
+        return
+    with _embedded(here, is_needed=is_needed) as url, connect(url, name) as client:
+        yield client
 
 
 def address_of(here: Place, client: MongoClient[dict[str, Any]]) -> str:

@@ -11,10 +11,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from jira_sync.place import place
+from jira_sync.place import complete_name, place
 from jira_sync.terminal import print_json
 
 PANEL = "Setting up"
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="One sync; all of them without it.", autocompletion=complete_name),
+]
 NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -24,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One sync; all of them without it.")] = None,
+    name: Name = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave out what passed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> int:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jira_sync.database import database
-from jira_sync.place import place
+from jira_sync.place import complete_name, place
 from jira_sync.plan import PANEL
-from jira_sync.terminal import out, print_json
-from jira_sync.wording import did, printable
+from jira_sync.terminal import out, print_json, printable
+from jira_sync.wording import did
 
 if TYPE_CHECKING:
     from sync_worker.memory import Cause, Entry, Memory, Pair
@@ -38,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def history(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
     issue: Annotated[str, typer.Argument(metavar="ISSUE", help="A key, present or past, or an id, of either side.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
 ) -> int:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from jira_sync.terminal import out
-from jira_sync.wording import printable
+from jira_sync.terminal import out, printable
 
 
 def run(tool: str, url: str, database: str, stream: IO[bytes]) -> None:

@@ -82,10 +82,10 @@ class Place:
     def connect(self, name: str) -> Iterator[MongoClient[dict[str, Any]]]:
         """Connect to MongoDB on behalf of `name`. Raises Unusable, with what to do, when it is not there.
 
-        What is Unavailable while the connection is used is MongoDB.
+        What to do is added to what MongoDB itself says while the connection is used.
         """
         from generator.settings import Unusable
-        from sync_worker.errors import Unavailable
+        from sync_worker.errors import NoDatabase
         from sync_worker.parts import DEFAULT_DATABASE_URL
         from sync_worker.store import connect
 
@@ -98,7 +98,7 @@ class Place:
         try:
             with client:
                 yield client
-        except Unavailable as error:
+        except NoDatabase as error:
             hint = "supervisorctl status mongodb" if self.settings.embedded else "DATABASE_URL says where it should be"
             raise Unusable(f"{error}; {hint}") from None
 

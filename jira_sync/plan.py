@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jira_sync.database import database
-from jira_sync.place import place
-from jira_sync.terminal import out, print_json, warn
-from jira_sync.wording import issues, printable, said
+from jira_sync.place import complete_name, place
+from jira_sync.terminal import out, print_json, printable, warn
+from jira_sync.wording import issues, said
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plan(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
     limit: Annotated[int, typer.Option("--limit", min=0, help="How many issues to show.")] = 50,
     edited: Annotated[bool, typer.Option("--edited", help="By the file as it is now, before apply.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,

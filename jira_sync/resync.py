@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from jira_sync.asking import Asking
+from jira_sync.asking import asking
 from jira_sync.database import database
 from jira_sync.naming import find
-from jira_sync.place import place
+from jira_sync.place import complete_name, place
 from jira_sync.plan import PANEL
 from jira_sync.terminal import complain, out
 
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def resync(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
     issues: Annotated[list[str], typer.Argument(metavar="ISSUE…", help="Keys or ids, of either side.")],
 ) -> int:
     """Carry issues over again from scratch: status, links and files.
@@ -42,13 +42,12 @@ def resync(
     with database(here, name) as client:
         with looking(file, client, here.environ) as (jiras, store):
             meant = find(issues, file.sync, store, jiras)
-        asking = Asking(client, file.sync)
-        if obstacle := asking.obstacle():
-            asking.note(meant)
+        writer = asking(here, file, client)
+        if obstacle := writer.obstacle():
+            writer.note(meant)
             complain(f"noted, but not done: {obstacle}")
             return 1
-        with out.status("waiting for the worker"):
-            outcomes = asking.resync(meant)
+        outcomes = writer.resync(meant)
     for outcome in outcomes:
         out.print(f"{outcome.issue.key}: {outcome.text}", markup=False, style="" if outcome.is_well else "red")
     return 0 if all(each.is_well for each in outcomes) else 1

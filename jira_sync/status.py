@@ -69,10 +69,13 @@ def status(
 def _look(here: Place, names: list[str], watch: Watch | None = None) -> Picture:
     """Look once. Raises Unusable for a name that nothing has."""
     from generator.settings import Unusable
-    from health_monitor.picture import look
+    from health_monitor.picture import look, remind
+    from health_monitor.records import read_records
 
     if not here.settings.config_dir.is_dir() and not here.is_running:
         raise Unusable(f"CONFIG_DIR: {here.settings.config_dir} is not a folder")
+    watch = {} if watch is None else watch
+    remind(watch, read_records(here.run_dir))
     picture = look(here.settings, here.environ, watch)
     known = [view.name for view in picture.syncs]
     for name in names:

@@ -64,11 +64,6 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def printable(text: str) -> str:
-    """Return `text` so that it can do nothing to a terminal: what Jira and files say may hold anything."""
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
 def print_json(value: Any) -> None:
     """Print `value` as one JSON document; what JSON does not know is printed as its string."""
     print(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -47,13 +47,12 @@ def watch() -> int:
     here = place(os.environ)
     if not here.is_running:
         raise Unusable(here.not_running)
-    follow(here.settings.config_dir, os.environ, time.sleep)
+    follow(here.settings.config_dir, Attempt(os.environ), time.sleep)
     return 0
 
 
-def follow(folder: Path, environ: Mapping[str, str], wait: Callable[[float], None]) -> None:
+def follow(folder: Path, attempt: Attempt, wait: Callable[[float], None]) -> None:
     """Apply what is there, and then every edit. Ends by an exception of `wait`, or by a signal's."""
-    attempt = Attempt(environ)
     seen = applied = look(folder)
     attempt.make()
     while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jira_sync.terminal import printable
+
 
 def said(what: str, text: str) -> str:
     """Say in words that an action of the kind `what` is carried out; `text` is what the journal says besides."""
@@ -40,11 +42,6 @@ def did(what: str, result: str, text: str) -> str:
             return f"commented on the {text} side"
         case _:
             return f"{DONE.get(what, what)} {text}".strip()
-
-
-def printable(text: str) -> str:
-    """Return `text` so that it can do nothing to a terminal: what Jira says may hold anything."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def issues(count: int) -> str:

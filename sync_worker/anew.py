@@ -53,19 +53,21 @@ class Anew:
         made = self._look_for_counterparts(side, issues, account)
         memories, _ = self.store.memories(side, ids)
         pairs, unfit = self.store.pairs_of(side, ids)
+        identity = f"{KIND}-{request.id}"
         for issue in issues:
+            memory, pair = memories.get(issue.id), pairs.get(issue.id)
+            if memory and any(each.id == identity for each in (*memory.pending, *memory.dead)):
+                continue  # queued, and perhaps half done, before we were interrupted
             if issue.id in unfit:
                 self._note(request, side, issue, SKIPPED, unfit[issue.id])
-                continue
-            memory, pair = memories.get(issue.id), pairs.get(issue.id)
-            if pair is None and issue.id in made:
+            elif pair is None and issue.id in made:
                 self._note(request, side, issue, SKIPPED, "it was created for an issue that is not there any more")
             elif pair is None and not creates_from(self.sync, side, issue.status):
                 why = f"it has no counterpart, and no rule creates one for status {issue.status}"
                 self._note(request, side, issue, SKIPPED, why)
             else:
                 self._relink(pair)
-                self.store.save([self._fresh(f"{KIND}-{request.id}", side, issue, memory, pair, account)])
+                self.store.save([self._fresh(identity, side, issue, memory, pair, account)])
                 self._note(request, side, issue, DONE)
 
     def _look_for_counterparts(self, side: Side, issues: Collection[Issue], account: str) -> set[str]:
@@ -97,8 +99,6 @@ class Anew:
 
         What it went through since it was last looked at is news all the same.
         """
-        if memory and any(each.id == identity for each in (*memory.pending, *memory.dead)):
-            return memory  # queued before we were interrupted
         before = memory and replace(memory, pending=(), dead=(), copied={})
         seen = observe(self.sync, side, issue, before, paired=True, account=account, baseline=None)
         last = issue.changes[-1] if issue.changes else None

@@ -2,6 +2,7 @@
 
     SyncError
     ├── Unavailable       wait and try again: no answer, too many calls, an error on the other side
+    │   ├── NoDatabase    wait: it is MongoDB that does not answer
     │   ├── Undecided     wait: whether an earlier attempt was carried out cannot be told yet
     │   └── SiteIsClosed  wait, and all other calls to this site with it
     ├── Refused           a person must act: credentials, a missing project, a permission for the whole sync
@@ -37,6 +38,10 @@ class Unavailable(SyncError):
         super().__init__(message, status=status)
         self.retry_after = retry_after
         self.ambiguous = ambiguous
+
+
+class NoDatabase(Unavailable):
+    """MongoDB does not answer, or not as it should."""
 
 
 class Undecided(Unavailable):

@@ -30,7 +30,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from sync_worker.errors import Displaced, Unavailable
+from sync_worker.errors import Displaced, NoDatabase
 
 SECONDS = 20.0
 """How long a lease lasts without being renewed. With a look every few seconds, a successor is at work within 30."""
@@ -214,11 +214,11 @@ def writer_of(database: Database[dict[str, Any]]) -> tuple[Process, datetime] | 
     return (process, held["since"]) if held and process and not process.is_certainly_dead() else None
 
 
-def unavailable(error: PyMongoError) -> Unavailable:
+def unavailable(error: PyMongoError) -> NoDatabase:
     """Return what a failure of MongoDB is to us: all that we ask of it is safe to ask again."""
     # Without the driver's long account of every server it knows.
     sentence = str(error).split(", Timeout:")[0].split(" (configured timeouts")[0][:200]
-    return Unavailable(f"MongoDB: {sentence}", ambiguous=True)
+    return NoDatabase(f"MongoDB: {sentence}", ambiguous=True)
 
 
 def _from_now() -> dict[str, Any]:

@@ -67,7 +67,9 @@ class Worker:
             now = time.monotonic()
             attempts = 0 if error is None or isinstance(error, Displaced | Paused) else attempts + 1
             due = self._next(started, now) if error is None else now + _rest_after(error, attempts)
-            self.pulse.enter(_phase_after(error), due, None if error is None else str(error))
+            # A look at whether a pause is over is no cycle.
+            next_cycle = None if isinstance(error, Paused) else due
+            self.pulse.enter(_phase_after(error), next_cycle, None if error is None else str(error))
         self.pulse.enter(Phase.STOPPING)
         self.log.info("worker stopped")
 

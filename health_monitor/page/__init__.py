@@ -15,6 +15,7 @@ import difflib
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -84,7 +85,7 @@ async def _sync(request: web.Request) -> web.Response:
         browse=state.browse(view),
         configuration=view.sync and json.dumps(configuration(view.sync), indent=2, ensure_ascii=False),
         deeds=state.remedies(name).deeds,
-        back=f"/syncs/{name}",
+        back=f"/syncs/{quote(name)}",
         SHOWN=SHOWN,
     )
 
@@ -109,7 +110,7 @@ def refusal(request: web.Request, status: int, said: str) -> web.Response:
     """Return the page that says why something was not done."""
     if request.path == "/session":
         return _page(request, "session.html.j2", status=status, problem=said, back=request.query.get("back", ""))
-    back = f"/syncs/{request.match_info['name']}" if "name" in request.match_info else "/"
+    back = f"/syncs/{quote(request.match_info['name'])}" if "name" in request.match_info else "/"
     return _page(request, "refusal.html.j2", status=status, said=said, back=back)
 
 

@@ -12,6 +12,8 @@ LOWEST = 1.0
 """Height of a bar for nothing: the hour is there."""
 LOW = 2.5
 """Height of the lowest bar for something."""
+LEAST_SCALE = 5
+"""The number that a bar of full height stands for, at the least: one lonely action is no rush hour."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Chart:
 
 def chart(hours: Sequence[int]) -> Chart:
     """Draw `hours`, oldest first."""
-    most = max(hours, default=0)
+    most = max(LEAST_SCALE, *hours)
     bars = []
     for number, count in enumerate(hours):
         height = LOW + (HEIGHT - LOW) * count / most if count else LOWEST

@@ -86,7 +86,7 @@ def _of_peaceful(picture: Picture) -> Summary:
     conditions = Counter(each.verdict.condition for each in picture.syncs)
     every, in_step = len(picture.syncs), conditions.pop(Condition.OK, 0)
     if in_step == every:
-        lead = "The one sync is in step" if every == 1 else f"All {every} syncs are in step"
+        lead = {1: "The one sync is in step", 2: "Both syncs are in step"}.get(every, f"All {every} syncs are in step")
     else:
         rest = ", ".join(f"{number} {_agreeing('are', number)} {condition}" for condition, number in conditions.items())
         lead = f"{in_step or 'None'} of {_count(every)} {_agreeing('are', in_step or 1)} in step: {rest}"

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from benchmarks.browser import NoBrowser, show_as, start
 from benchmarks.scene import Monitor, Scene
 
 TOKEN = "s3cr3t-admin-token"
 REFRESH = 1.0
 PROBES = Path(__file__).parent / "probes"
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 class Browser:
@@ -35,20 +31,14 @@ class Browser:
         self.driver.get("about:blank")
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-        self.resize(1280, 900)
-        self.light_or_dark("light")
+        self.show_as(1280, 900)
         self.complaints()
 
     def open(self, url: str) -> None:
         self.driver.get(url)
 
-    def resize(self, width: int, height: int) -> None:
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-    def light_or_dark(self, which: str) -> None:
-        feature = {"name": "prefers-color-scheme", "value": which}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    def show_as(self, width: int, height: int, *, dark: bool = False) -> None:
+        show_as(self.driver, width, height, dark=dark)
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -65,11 +55,13 @@ class Browser:
 
     def text(self, css: str) -> str:
         """Return what a person reads there; nothing where there is no such thing."""
-        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", css)
+        script = "const it = document.querySelector(arguments[0]); return it?.checkVisibility() ? it.innerText : ''"
+        text: str = self.run(script, css)
+        return text
 
     def expect(self, css: str, text: str) -> None:
         """Wait until `text` is to be read there."""
-        self.wait_until(lambda: text in self.text(css), f"{text!r} in {css}, where there is {self.text(css)!r}")
+        self.wait_until(lambda: text in self.text(css), f"{text!r} in {css}")
 
     def press(self, css: str) -> None:
         self.run("arguments[0].scrollIntoView({block: 'center'})", self.find(css))
@@ -88,18 +80,12 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and chromedriver):
-        why = "no chromium: apt-get install chromium chromium-driver"
+    try:
+        driver = start(tmp_path_factory.mktemp("browser"))
+    except NoBrowser as error:
         if os.environ.get("BROWSER_TESTS") == "required":
-            pytest.fail(why)
-        pytest.skip(why)
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options, ChromeService(chromedriver))
+            pytest.fail(str(error))
+        pytest.skip(str(error))
     yield driver
     driver.quit()
 

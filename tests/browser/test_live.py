@@ -25,7 +25,7 @@ def running_scene(new_scene):
 @pytest.fixture
 def scene(running_scene):
     """Three syncs that are well, and a broken file."""
-    well = {"phase": Phase.WAITING, "reason": None, "dead_letters": 0}
+    well = {"phase": Phase.WAITING, "reason": None, "dead_letters": 0, "last_success": ago(40)}
     for name in SYNCS:
         running_scene.beat(name, **well)
     running_scene.write("broken.json", '{"name": "broken", "rulez": []}')
@@ -51,7 +51,7 @@ def is_still_this(browser) -> bool:
 
 
 def test_it_follows_what_happens_and_keeps_focus_scroll_and_what_is_unfolded(browser, scene, monitor):
-    browser.resize(1280, 400)
+    browser.show_as(1280, 400)
     browser.open(monitor.url)
     marked(browser)
     assert names(browser) == ["broken", "sync-a", "sync-b", "sync-c"]
@@ -92,10 +92,10 @@ def test_it_keeps_what_is_being_typed_and_the_question_that_is_open(browser, sce
 
 
 def test_times_are_told_in_words_that_go_on_and_exactly_to_whoever_points_at_them(browser, scene, monitor):
-    scene.beat("sync-a", last_success=ago(400))
+    scene.beat("sync-a", last_success=ago(3 * 3600))
     browser.open(monitor.url)
     moment = "tr[data-key='sync sync-a'] time"
-    browser.expect(moment, "7 min ago")
+    browser.expect(moment, "3 h ago")
     assert browser.find(moment).get_attribute("datetime")[:19] in browser.find(moment).get_attribute("title")
     before = browser.text("#pulse")
     browser.wait_until(lambda: browser.text("#pulse") != before, "the time to go on")

@@ -24,10 +24,11 @@
 
   // Words for times
 
-  function spell(length) {
+  function spell(exactly) {
+    const length = Math.max(0, Math.round(exactly));
     for (const [size, least, unit] of [[86400, 172800, "d"], [3600, 7200, "h"], [60, 120, "min"]])
       if (length >= least) return `${Math.round(length / size)} ${unit}`;
-    return `${Math.max(0, Math.round(length))} s`;
+    return `${length} s`;
   }
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
@@ -80,7 +81,8 @@
     const keyed = new Map([...node.children].filter(keyOf).map((child) => [keyOf(child), child]));
     let next = node.firstChild;
     for (const child of [...fresh.childNodes]) {
-      const known = keyed.get(keyOf(child)) ?? next;
+      const key = keyOf(child), known = keyed.get(key) ?? next;
+      keyed.delete(key);
       if (known && isSame(known, child)) {
         if (known === next) next = next.nextSibling;
         else move(node, known, next);

@@ -300,6 +300,18 @@ def test_commands_at_the_same_time_wait_for_each_other(group):
     assert (second.returncode, out) == (0, "= 1 unchanged\n")
 
 
+def test_an_apply_that_is_interrupted_leaves_no_sync_missing(group):
+    group.write("sync-a.json")
+    group.start()
+    group.write("sync-a.json", syncIntervalMinutes=7)
+    command = [sys.executable, "-m", "generator", "apply"]
+    applying = subprocess.Popen(command, env=group.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    group.wait_until(lambda: (s := group.states().get("sync-a")) is None or s.state != "RUNNING", "it to be replaced")
+    applying.send_signal(signal.SIGINT)
+    assert applying.wait(60) == 130
+    group.wait_until(lambda: group.states()["sync-a"].state == "RUNNING", "it to run again")
+
+
 def test_the_manifest_that_cannot_be_read_costs_nothing_but_what_it_knew(group):
     group.write("sync-a.json")
     group.start()

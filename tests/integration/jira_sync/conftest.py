@@ -121,9 +121,7 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(
-    tmp_path_factory: pytest.TempPathFactory, mongo_server, free_port: Callable[[], int]
-) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory, mongo_server, free_port: Callable[[], int]) -> Iterator[Project]:
     """A project whose group is not started yet."""
     with RunningSimulator(Seed.model_validate({"sites": [SITE]})) as simulator:
         project = Project(tmp_path_factory.mktemp("project"), simulator, mongo_server.url, (free_port(), free_port()))

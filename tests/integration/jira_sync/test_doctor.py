@@ -545,8 +545,10 @@ def test_a_user_who_may_not_write_is_told_what_to_be_granted(clinic, monkeypatch
 
 
 @pytest.fixture
-def group(clinic, tmp_path) -> Iterator[Callable[[str], None]]:
+def group(clinic, monkeypatch, free_port) -> Iterator[Callable[[str], None]]:
     """Run `python -m generator COMMAND` on the group of the clinic."""
+
+    monkeypatch.setenv("PORT", str(free_port()))
 
     def run(command: str) -> None:
         done = subprocess.run(

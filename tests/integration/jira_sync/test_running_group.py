@@ -220,7 +220,13 @@ def test_what_apply_changed_is_there_for_scripts(group):
     said = json.loads(ran.stdout)
     assert (ran.returncode, ran.stderr) == (1, "")
     assert said["changes"] == [
-        {"name": "sync-a", "change": "restarted", "why": "config changed", "state": "RUNNING", "pid": group.pid("sync-a")}
+        {
+            "name": "sync-a",
+            "change": "restarted",
+            "why": "config changed",
+            "state": "RUNNING",
+            "pid": group.pid("sync-a"),
+        }
     ]
     assert (said["unchanged"], [each["file"] for each in said["problems"]]) == (1, ["sync-d.json"])
     assert group.pid("sync-a") != pid

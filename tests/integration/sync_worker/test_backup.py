@@ -330,10 +330,16 @@ class TestWhatWasDoneSince:
         assert bench.status("SUP-1") == "Resolved"
 
     def test_nor_from_a_backup_whose_parts_are_from_different_moments_of_a_cycle(self, bench, front, tmp_path):
-        key, counterpart = bench.pair()
-        bench.taken_on("another")
-        bench.dev.move(counterpart, "Closed")
+        """What the cycle noticed and had no time to carry out, and what happened since it ended, is not lost either."""
+        (key, counterpart), (late_key, late_counterpart) = bench.pair(), bench.pair()
+        new_key = bench.taken_on("another")
+        for each in (counterpart, late_counterpart):
+            bench.dev.move(each, "Closed")
+        path = f"/issue/{bench.issue(late_key)['id']}$"
+        bench.control.fault("one", "status", status=500, method="GET", path=path)
         bench.pass_time(10)
+        # It has the worker learn the time before it begins: the cursors are then later than what it finds.
+        bench.store.ask("resync", ["user:1", "dev:1"])
         moments = []
 
         def look() -> None:
@@ -345,20 +351,25 @@ class TestWhatWasDoneSince:
         bench.cycle()
         bench.before_request = lambda: None
         look()
-        done = jira(bench)
-        assert (bench.status(key), len(bench.devs())) == ("Resolved", 2)
+        assert (bench.status(key), bench.status(late_key), len(bench.devs())) == ("Resolved", "Will Do", 3)
+        bench.control.heal("one")
+        bench.dev.move(bench.devs()[-1]["key"], "In Progress")
+        done = None
         torn = bench._client[f"torn-{bench.database_name}"]
-        for early in (0, len(moments) // 2):
-            for late in ({"progress", "pairs"}, {"progress", "issues"}, {"issues"}, {"pairs"}):
-                for name in ("progress", "issues", "pairs"):
-                    torn[name].drop()
-                    if documents := moments[-1 if name in late else early][name]:
-                        torn[name].insert_many(documents)
-                file = tmp_path / "torn"
-                with file.open("wb") as stream:
-                    backup.write(torn, "sync-ab", stream, lambda _count: None)
-                begin_again(bench, front, file)
-                assert jira(bench) == done, f"{late} are later than the rest, which is of moment {early}"
+        for late in ({"progress", "pairs"}, {"progress", "issues"}, {"issues"}, {"pairs"}):
+            for name in ("progress", "issues", "pairs"):
+                torn[name].drop()
+                if documents := moments[-1 if name in late else 0][name]:
+                    torn[name].insert_many(documents)
+            file = tmp_path / "torn"
+            with file.open("wb") as stream:
+                backup.write(torn, "sync-ab", stream, lambda _count: None)
+            begin_again(bench, front, file)
+            done = done or jira(bench)
+            assert jira(bench) == done, f"{late} are later than the rest"
+            keys = (key, late_key, new_key)
+            assert [bench.status(each) for each in keys] == ["Resolved", "Resolved", "In Progress"]
+            assert [len(bench.comments(each)) for each in keys] == [2, 2, 1]
         bench._client.drop_database(torn.name)
 
     @pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)

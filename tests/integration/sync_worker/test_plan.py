@@ -139,6 +139,12 @@ def test_what_would_end_the_cycle_is_one_line(bench, front):
     ran = front("plan", "sync-ab")
     assert (ran.code, len(ran.err.splitlines())) == (1, 1)
     assert "the site does not accept our credentials any more" in ran.err
+    bench.control.heal("one")
+    bench.control.fault("one", "drop_before")
+    ran = front("plan", "sync-ab")
+    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert "no answer" in ran.err
+    assert "DATABASE_URL" not in ran.err
 
 
 def test_nothing_but_reading_gets_by_whoever_only_looks(bench):

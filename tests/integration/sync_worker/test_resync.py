@@ -176,6 +176,23 @@ class TestWithoutACounterpart:
 
 
 class TestInterrupted:
+    def test_what_is_half_done_is_not_taken_back(self, bench):
+        """The links are put again, the file is not copied yet, and the request is obeyed once more."""
+        key, counterpart = bench.pair()
+        bench.user.attach(key, "log.txt", b"log")
+        bench.control.fault("two", "status", status=500, method="POST", path="/attachments$")
+        bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], "ann")
+        answer, bench.store.answer = bench.store.answer, lambda _request: None
+        for _ in range(2):
+            assert bench.cycle().failed == 1
+        bench.control.heal("two")
+        bench.store.answer = answer
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+        (pair,) = bench.database["pairs"].find()
+        assert pair["linked"] == {"user": counterpart, "dev": key}
+        assert [each["filename"] for each in bench.issue(counterpart)["attachments"]] == ["log.txt"]
+
     @pytest.mark.parametrize(("site", "call"), [("two", CREATE), ("one", COMMENT), ("one", {"path": "/remotelink$"})])
     @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
     def test_a_request_that_is_obeyed_again_repeats_nothing(self, bench, site, call, kind):
@@ -206,11 +223,10 @@ class TestCommand:
         untouched = bench.user.create("SUP", "Not yet")
         bench.cycle()
         bench.stop()
-        ran = front("resync", "sync-ab", key)
-        assert (ran.code, ran.out) == (1, "")
-        assert ran.err == "error: noted, but not done: no worker runs sync-ab now; it is done once one does\n"
+        ran = front("resync", "sync-ab", key)  # nobody runs it: it is done here
+        assert (ran.code, ran.out) == (0, f"{key}: {counterpart}: linked, copied log.txt\n")
         command.start()
-        wait_until(lambda: bench.database["requests"].count_documents({}) == 0, "what was noted to be done")
+        wait_until(lambda: bench.database["lease"].find_one({"owner": {"$ne": None}}), "a worker")
         old = bench.issue(key)["key"]
         moved = bench.control.move("one", key, "OTHER")
         ran = front("resync", "sync-ab", old, counterpart.lower(), f"user:{bench.issue(untouched)['id']}")
