@@ -24,10 +24,8 @@ time zones, by clocks that differ, and by a search that lags behind."""
 GRACE = timedelta(minutes=10)
 """How far its clock may be behind Jira's."""
 SAME_TIME = timedelta(seconds=2)
-LINES = {
-    side: re.compile(rf"{side.other} Link[^\w\n]*:[^\w\n]*\S*?/browse/([A-Z][A-Z0-9_]*-\d+)", re.IGNORECASE)
-    for side in Side
-}
+LINE = r"{} Link[^\w\n]*:[^\w\n]*\S*?/browse/([A-Z][A-Z0-9_]*-\d+)"
+LINES = {side: re.compile(LINE.format(side.other), re.IGNORECASE) for side in Side}
 """What it wrote into the descriptions of the issues of each side."""
 
 

@@ -189,7 +189,7 @@ def without_times(documents: list) -> list:
 
 
 def test_the_worker_does_not_begin_before_an_import_that_was_interrupted_is_repeated(bench, former, front, monkeypatch):
-    user, dev = former.pair()
+    former.pair()
     bench.start()
     monkeypatch.setattr(FormerDatabase, "last_sync", lambda _: former.finished_cycle(1.0))
     ran = front("import", former.database.name, "--yes")

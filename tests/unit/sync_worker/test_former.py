@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -21,7 +22,7 @@ def issue(*statuses: str) -> Issue:
     first = NOW - HOUR * len(statuses)
     changes = [
         StatusChange(str(number), first + HOUR * number, "ann", before, after)
-        for number, (before, after) in enumerate(zip(statuses, statuses[1:], strict=False), 1)
+        for number, (before, after) in enumerate(pairwise(statuses), 1)
     ]
     return Issue(
         "1", "DEV-1", "10", "Task", "It is broken", None, statuses[-1], False, None, (), "ann", first, NOW, (),
