@@ -85,26 +85,18 @@ def named_in(side: Side, description: str | None) -> tuple[str, ...]:
 
 
 def as_left(
-    side: Side,
-    issue: Issue,
-    former: Former,
-    last_seen: LastSeen | None,
-    paired_at: datetime | None,
-    ours: Memory | None,
+    side: Side, issue: Issue, former: Former, last_seen: LastSeen | None, paired: datetime | None, ours: Memory | None
 ) -> Memory:
     """Return what is known of `issue` from before: by the replaced service, and by us (`ours`), if we saw it, too.
 
-    What that service has seen since we did, it has answered, so that it waits here no longer.
+    `paired` is when it got its counterpart. Edits of a pair count from earlier on than those of an issue without one:
+    files that are there already are recognised, but a rule that answers edits would create. What that service has
+    seen since we did, it has answered, so that it waits here no longer.
     """
-    memory = ours or Memory(
-        side,
-        issue.id,
-        issue.key,
-        issue.status,
-        min(issue.updated, former.since or issue.updated),
-        seen_until=issue.created,
-    )
-    answered = {each.id for each in seen_by_it(issue, former, last_seen, former.since or paired_at)}
+    counts_from = (former.since if paired else former.last_sync) or issue.updated
+    updated = min(issue.updated, counts_from)
+    memory = ours or Memory(side, issue.id, issue.key, issue.status, updated, seen_until=issue.created)
+    answered = {each.id for each in seen_by_it(issue, former, last_seen, former.since or paired)}
     seen = [each for each in issue.changes if each.id in answered or is_seen(memory, each)]
     memory = replace(
         memory,

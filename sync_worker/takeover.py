@@ -101,6 +101,7 @@ class TakeOver:
         self._identify()
         pairing = self._pair(former)
         self._wait_for_search(importing.began, former, pairing)
+        self._save(pairing)
         for side in Side:
             self._remember(side, former, pairing, progress.cursors.get(side))
         if estate.last_sync() != former.last_sync:
@@ -188,14 +189,16 @@ class TakeOver:
         self._check(former, ours, places)
         pairing = Pairing(self._known_pairs(listings, places), self._jiras[Side.USER].now())
         pairing.settle(ours, places, listings)
+        self._report.findings += pairing.findings
+        return pairing
+
+    def _save(self, pairing: Pairing) -> None:
         for pair in pairing.replaced:
             self._store.forget_pair(pair)
         for batch in batches(pairing.new, BATCH):
             self._go_on()
             self._store.save_pairs(batch)
             self._store.record([self._entry(pair) for pair in batch])
-        self._report.findings += pairing.findings
-        return pairing
 
     def _known_pairs(self, listings: Mapping[Side, Listing], places: Mapping[Side, Mapping[str, Place]]) -> list[Pair]:
         """Return the pairs that we have already of all issues that a claim may be laid to."""

@@ -103,6 +103,17 @@ def test_an_issue_that_it_remembers_as_it_is_gets_no_counterpart_even_if_a_rule_
     assert [each[1:] for each in written(bench)] == [each[1:] for each in before]
 
 
+def test_an_edit_that_it_saw_creates_nothing_even_if_a_rule_answers_edits(bench, former):
+    key = bench.taken_on()
+    bench.user.edit(key, summary="edited")
+    former.saw(key, hours_ago=0)
+    former.finished_cycle(hours_ago=0)
+    take_on = {**bench.definition["rules"][0], "conditions": {"onStatusChange": False}}
+    bench.start(rules=[take_on], syncIntervalMinutes=0.0001)
+    bench.cycle()
+    assert bench.devs() == []
+
+
 def test_an_issue_that_it_never_saw_gets_one_if_that_is_later_than_what_it_may_have_lost(bench, former, long_ago):
     bench.taken_on("Older than the service itself")
     long_ago()
