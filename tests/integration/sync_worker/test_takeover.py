@@ -358,3 +358,27 @@ def test_a_cycle_of_it_that_ends_meanwhile_is_noticed(bench, former):
     bench.before_request = lambda: None
     bench.cycle()
     assert datetime.now(UTC) > bench.store.progress().cursors["user"]
+
+
+# Where its database is lost, or was not there in time
+
+
+@FLAVORS
+def test_a_counterpart_that_two_descriptions_tell_of_is_not_created_again(bench, former):
+    user = bench.taken_on()
+    bench.user.attach(user, "log.txt", b"0123")
+    dev = former.created(user)
+    former.account.attach(dev, "log.txt", b"0123")
+    clone = bench.taken_on("CLONE - It is broken", description=bench.issue(user)["description"])
+    former.database.client.drop_database(former.database.name)
+    others = [bench.taken_on(f"New {number}") for number in range(2)]
+    bench.cycle()
+    assert len(bench.devs()) == 4
+    assert bench.comments(user) == [f"followed as {dev}"]
+    assert [len(bench.comments(each)) for each in (clone, *others)] == [1, 1, 1]
+    assert len(bench.issue(dev)["attachments"]) == 1
+    (line,) = bench.logged("counterpart found by a line in its description")
+    assert (line["issue"], line["counterpart"]) == (user, dev)
+    bench.dev.move(dev, "Closed")
+    bench.cycle()
+    assert bench.status(user) == "Resolved"
