@@ -60,10 +60,12 @@ def import_(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
 ) -> int:
-    """Take over what the replaced service knew: its pairs, what it last saw, and where it stopped.
+    """Take over what the replaced service knew of a pair of projects.
 
-    No issue gets a second counterpart, no comment is posted again, and what it has
-    missed is carried over. Its database and Jira are only read. To repeat it does no harm.
+    That is its pairs, what it last saw of each issue, and where it stopped.
+    No issue gets a second counterpart, no comment is posted again, and what
+    it has missed is carried over. Its database and Jira are only read. To
+    repeat it does no harm.
 
     Example: jira-sync import sync-ab --from mongodb://old-server --dry-run
     """
