@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import InvalidName, PyMongoError
+from pymongo.database import Database
+from pymongo.errors import InvalidName, OperationFailure, PyMongoError
 
 from sync_model.definition import Side
 from sync_worker.errors import Unavailable
@@ -24,6 +25,10 @@ from sync_worker.lease import unavailable
 from sync_worker.memory import LONG_AGO
 
 MAPPING = "jira_mapping"
+SYNC_STATE = "sync_state"
+STATES = {side: f"{side}_project_issue_state" for side in Side}
+UNAUTHORIZED = 13
+COLLECTIONS = (MAPPING, SYNC_STATE, *STATES.values())
 NOT_OF_A_WORKER = ("jira-status-sync", "jira-sync")
 """What else is in `sync_state`."""
 
@@ -48,21 +53,33 @@ class FormerDatabase:
 
     def read(self) -> Former | None:
         try:
+            found = [each for each in self._databases if self._is_in(each)]
+            if not found:
+                return None
+            self._databases = found
             states = {side: self._states(side) for side in Side}
             pairs = self._pairs()
             last_sync = self.last_sync()
         except PyMongoError as error:
             raise self._unavailable(error) from error
-        is_there = pairs or last_sync or any(states.values())
-        return Former(tuple(pairs), states, last_sync) if is_there else None
+        return Former(tuple(pairs), states, last_sync)
 
     def last_sync(self) -> datetime | None:
         try:
-            found = [each for database in self._databases for each in database["sync_state"].find()]
+            found = [each for database in self._databases for each in database[SYNC_STATE].find()]
         except PyMongoError as error:
             raise self._unavailable(error) from error
         cursors = [each.get("last_sync") for each in found if each.get("name") not in NOT_OF_A_WORKER]
         return max((each for each in cursors if isinstance(each, datetime)), default=None)
+
+    def _is_in(self, database: Database[dict[str, Any]]) -> bool:
+        """Tell whether it left anything there. Where it is not the only place to look, it may be closed to us."""
+        try:
+            return any(database[name].find_one({}, {"_id": True}) for name in COLLECTIONS)
+        except OperationFailure as error:
+            if error.code != UNAUTHORIZED or len(self._databases) == 1:
+                raise
+            return False
 
     def _unavailable(self, error: PyMongoError) -> Unavailable:
         return Unavailable(f"what the replaced service left in {self.where} cannot be read: {unavailable(error)}")
@@ -78,7 +95,7 @@ class FormerDatabase:
 
     def _states(self, side: Side) -> dict[str, LastSeen]:
         found: dict[str, LastSeen] = {}
-        for each in (each for database in self._databases for each in database[f"{side}_project_issue_state"].find()):
+        for each in (each for database in self._databases for each in database[STATES[side]].find()):
             key, seen = _text(each.get("issue_key")), LastSeen(_text(each.get("status")), _time(each.get("updated_at")))
             if key and seen.status and (key not in found or (found[key].at or LONG_AGO) <= (seen.at or LONG_AGO)):
                 found[key] = seen

@@ -173,7 +173,8 @@ class Pairing:
 
     def _half(self, former: FormerPair, user: Place, dev: Place) -> None:
         """Take note that one of two issues is gone, or both; the one that is left gets no other counterpart."""
-        gone = f"{' and '.join(place.key for place in (user, dev) if not place.is_there)}"
+        missing = [place.key for place in (user, dev) if not place.is_there]
+        gone = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there"
         side, left = (Side.USER, user) if user.is_there else (Side.DEV, dev)
         standing = self._of.get((side, left.id))
         if standing is None and left.is_there:

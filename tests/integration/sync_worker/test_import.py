@@ -90,7 +90,7 @@ def test_it_is_shown_first_then_done_and_the_worker_goes_on_from_there(bench, fo
     }
     for line in (
         f"{keys['lost']} → {keys['lost_dev']}",
-        f"{keys['gone']} → {keys['gone_dev']}: {keys['gone_dev']}",
+        f"{keys['gone']} → {keys['gone_dev']}: {keys['gone_dev']} is not there",
         f"{keys['still']} → {keys['twin']}: {keys['still']} has {keys['still_dev']}",
         f"{keys['moved']} → {keys['moved_dev']}: now {keys['moved_now']}",
         f"{keys['missed_dev']}  To Do → Closed",
@@ -278,6 +278,35 @@ def test_another_server_is_only_read_and_its_credentials_are_never_shown(
         assert len(ran.err.splitlines()) == 1
         assert SECRET not in ran.err
         assert "root" not in ran.err
+
+
+def test_a_server_that_asks_who_we_are_is_told_and_nobody_else_is(bench, former, front, new_mongo_server, tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    server = new_mongo_server(folder, "--auth")
+    address = server.url.removeprefix("mongodb://")
+    with MongoClient[dict[str, Any]](server.url) as client:
+        client.admin.command("createUser", "root", pwd=SECRET, roles=["root"])
+    root = f"mongodb://root:{SECRET}@{address}/?authSource=admin"
+    former.pair()
+    with MongoClient[dict[str, Any]](root) as client:
+        for name, (documents, _) in former.content().items():
+            client[former.database.name][name].insert_many(documents)
+        mine = [{"role": "readWrite", "db": each} for each in (bench.database_name, "jira_sync")]
+        client.admin.command("createUser", "sync", pwd=SECRET, roles=mine)
+    bench.start()
+    assert front("import", former.database.name, "--from", root, "--dry-run").code == 0
+    ran = front("import", former.database.name, "--from", root.replace(SECRET, f"not-{SECRET}"), "--dry-run")
+    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert "Authentication failed" in ran.err
+    # A worker that may not look into another database than its own does without.
+    bench.mongo_url = f"mongodb://sync:{SECRET}@{address}/?authSource=admin"
+    bench.start()
+    bench.cycle()
+    ran = front("import", former.database.name, "--from", bench.mongo_url, "--dry-run")
+    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert "not authorized" in ran.err
+    bench.stop()
 
 
 def test_where_nothing_was_left_it_says_where_something_was(bench, former, front):

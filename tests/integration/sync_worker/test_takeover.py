@@ -294,7 +294,7 @@ def test_an_issue_whose_counterpart_is_gone_gets_no_other_one(bench, former):
         bench.cycle()
     assert bench.devs() == []
     (line,) = bench.logged("pair gone or not visible")
-    assert (line["issue"], line["reason"]) == (user, dev)
+    assert (line["issue"], line["reason"]) == (user, f"{dev} is not there")
 
 
 def test_a_pair_whose_counterpart_is_gone_yields_to_one_that_a_line_names(bench, former):
@@ -306,7 +306,7 @@ def test_a_pair_whose_counterpart_is_gone_yields_to_one_that_a_line_names(bench,
     bench.cycle()
     assert bench.status(user) == "Resolved"
     (line,) = bench.logged("pair gone or not visible")
-    assert line["reason"] == f"{dev}; {user} has {twin}"
+    assert line["reason"] == f"{dev} is not there; {user} has {twin}"
 
 
 def test_an_issue_that_was_moved_keeps_its_counterpart_and_what_was_missed_of_it_counts(bench, former, long_ago):

@@ -127,7 +127,7 @@ class TestPairing:
 
     def test_of_two_issues_that_are_both_gone_nothing_is_left(self):
         pairing = self.settle([FormerPair("SUP-1", "DEV-1")], [], SUP_1=True, DEV_1=True)
-        assert ([each.text for each in pairing.findings], pairing.new) == (["SUP-1 and DEV-1"], [])
+        assert ([each.text for each in pairing.findings], pairing.new) == (["SUP-1 and DEV-1 are not there"], [])
 
 
 def test_an_issue_is_found_by_the_key_that_it_had_before_its_project_got_another_one():
