@@ -59,10 +59,9 @@ class Import:
     def run(self, former: Former, by: str, wait: Callable[[Undecided], None]) -> Report:
         """Do it, in the name of `by`; `wait` is called when search has to catch up first.
 
-        Raises Refused when a person must do something first, Displaced when a worker has begun meanwhile, and
-        Unavailable when MongoDB or Jira does not answer.
+        Raises Refused when a person must do something first, Displaced when a worker runs the sync, and Unavailable
+        when MongoDB or Jira does not answer.
         """
-        self.check()
         with looking(self.file, self.client, self.environ) as (jiras, _), self._writing() as store:
             takeover = TakeOver(self.file.sync, jiras, store, silence(), lambda: None, by, self.source)
             while True:

@@ -241,6 +241,39 @@ def test_who_went_back_to_the_replaced_service_and_returns_finds_nothing_done_tw
     assert bench.status(late) == "Resolved"
 
 
+def test_what_was_to_be_carried_over_and_the_replaced_service_has_done_after_all_is_not(bench, former, front):
+    user, dev = former.pair()
+    bench.dev.move(dev, "Closed")
+    bench.start()
+    assert "1 to move" in front("import", former.database.name, "--dry-run").out
+    assert front("import", former.database.name, "--yes").code == 0
+    former.account.move(user, "Resolved")
+    former.account.comment(user, "Said otherwise")
+    former.saw(user, dev)
+    former.finished_cycle()
+    done = written(bench)
+    assert front("import", former.database.name, "--yes").code == 0
+    bench.cycle()
+    assert written(bench) == done
+
+
+def test_a_counterpart_that_was_not_to_be_seen_becomes_one_when_it_is_imported_again(bench, former, front):
+    user, _ = former.pair()
+    other = bench.taken_on("Its counterpart is hidden")
+    former.saw(other)
+    former.paired(other, "DEV-2")
+    bench.start()
+    assert "DEV-2 is not there" in front("import", former.database.name, "--yes").out
+    dev = bench.dev.create("DEV", "Hidden no more")
+    assert dev == "DEV-2"
+    ran = front("import", former.database.name, "--yes", "--json")
+    assert json.loads(ran.out)["pairs"]["taken over"] == [{"user": other, "dev": dev, "why": ""}]
+    bench.cycle()
+    bench.dev.move(dev, "Closed")
+    bench.cycle()
+    assert (bench.status(other), bench.status(user)) == ("Resolved", "Will Do")
+
+
 # From where
 
 

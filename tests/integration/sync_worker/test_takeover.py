@@ -52,6 +52,8 @@ def test_a_pair_that_stood_still_is_left_alone_and_its_next_changes_are_carried_
     long_ago()
     before = written(bench)
     bench.cycle()
+    bench.dev.edit(closed_dev, summary="edited")
+    bench.cycle()
     assert written(bench) == before
     bench.dev.move(dev, "Closed")
     bench.user.move(closed_user, "Reopened")
@@ -115,8 +117,9 @@ def test_an_edit_that_it_saw_creates_nothing_even_if_a_rule_answers_edits(bench,
 
 
 def test_an_issue_that_it_never_saw_gets_one_if_that_is_later_than_what_it_may_have_lost(bench, former, long_ago):
-    bench.taken_on("Older than the service itself")
+    older = bench.taken_on("Older than the service itself")
     long_ago()
+    bench.user.edit(older, priority={"name": "High"})
     bench.taken_on("Reported while it was being stopped")
     take_over(bench)
     assert [each["summary"] for each in bench.devs()] == ["Reported while it was being stopped"]
@@ -311,12 +314,15 @@ def test_a_pair_whose_counterpart_is_gone_yields_to_one_that_a_line_names(bench,
 
 def test_an_issue_that_was_moved_keeps_its_counterpart_and_what_was_missed_of_it_counts(bench, former, long_ago):
     user, dev = former.pair()
+    bench.dev.move(dev, "Closed")
     moved = bench.control.move("one", dev, "OTHER")
-    bench.control.move("one", user, "OTHER")
+    moved_user = bench.control.move("one", user, "OTHER")
     long_ago()
     bench.cycle()
     bench.cycle()
     assert bench.devs() == []
+    followed = bench.control.issue("one", moved_user)
+    assert (followed["status"], len(followed["comments"])) == ("Resolved", 2)
     (pair,) = bench.database["pairs"].find()
     assert (pair["dev_key"], pair["away"]) == (moved, ["user", "dev"])
 
@@ -370,12 +376,16 @@ def test_a_counterpart_that_two_descriptions_tell_of_is_not_created_again(bench,
     dev = former.created(user)
     former.account.attach(dev, "log.txt", b"0123")
     clone = bench.taken_on("CLONE - It is broken", description=bench.issue(user)["description"])
+    solved = bench.taken_on("Solved")
+    former.created(solved)
+    another_clone = bench.taken_on("CLONE - Solved", description=bench.issue(solved)["description"])
+    bench.user.move(solved, "Resolved")
     former.database.client.drop_database(former.database.name)
     others = [bench.taken_on(f"New {number}") for number in range(2)]
     bench.cycle()
-    assert len(bench.devs()) == 4
+    assert len(bench.devs()) == 6
     assert bench.comments(user) == [f"followed as {dev}"]
-    assert [len(bench.comments(each)) for each in (clone, *others)] == [1, 1, 1]
+    assert [len(bench.comments(each)) for each in (clone, another_clone, *others)] == [1, 1, 1, 1]
     assert len(bench.issue(dev)["attachments"]) == 1
     (line,) = bench.logged("counterpart found by a line in its description")
     assert (line["issue"], line["counterpart"]) == (user, dev)
