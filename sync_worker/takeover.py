@@ -21,7 +21,7 @@ from sync_worker.edges import Jira, Store
 from sync_worker.errors import Refused, Undecided
 from sync_worker.former import GRACE, Estate, Former, FormerPair, LastSeen, as_left, expecting_its_moves
 from sync_worker.issue import Issue
-from sync_worker.ledger import CLOCK_GRAIN, DONE, REQUEST_LIFETIME, WORKER
+from sync_worker.ledger import CLOCK_GRAIN, REQUEST_LIFETIME, WORKER
 from sync_worker.memory import LONG_AGO, STATUS_CAUSES, Cause, Entry, Importing, Mark, Memory, Pair, Progress
 from sync_worker.pairing import Finding, Kind, Listed, Listing, Pairing, Place
 from sync_worker.rules import SEEN_WINDOW, Comment, actions_for, creates_from, fill_in, observe
@@ -97,9 +97,10 @@ class TakeOver:
         self._sides = {side: Whereabouts(side, self._sync, self._jiras[side], self._log, self._go_on) for side in Side}
         importing = progress.importing or Importing(self._jiras[Side.DEV].now(), self._source)
         progress = replace(progress, importing=importing)
-        self._store.save_progress(progress)
         self._identify()
         pairing = self._pair(former)
+        # From here on the sync does not begin before this has come to its end.
+        self._store.save_progress(progress)
         self._wait_for_search(importing.began, former, pairing)
         self._save(pairing)
         for side in Side:
@@ -212,8 +213,8 @@ class TakeOver:
         return found
 
     def _entry(self, pair: Pair) -> Entry:
-        text = "taken over from the replaced service"
-        return Entry(datetime.now(UTC), self._by, "import", DONE, Side.USER, pair.user_key, pair.dev_key, text=text)
+        keys, text = (pair.user_key, pair.dev_key), "from the replaced service"
+        return Entry(datetime.now(UTC), self._by, "pair", "taken over", Side.USER, *keys, text=text)
 
     # Issues
 

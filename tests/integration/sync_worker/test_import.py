@@ -220,6 +220,7 @@ def test_who_went_back_to_the_replaced_service_and_returns_finds_nothing_done_tw
     user, dev = former.pair()
     bench.start()
     assert front("import", former.database.name, "--yes").code == 0
+    assert "pair taken over: from the replaced service" in front("history", former.database.name, user).out
     bench.cycle()
     bench.stop()
     bench.dev.move(dev, "Closed")
@@ -361,6 +362,8 @@ def test_the_database_of_another_pair_of_projects_is_refused(bench, former, fron
     assert ran.code == 1
     assert "its pairs are of other projects, like XX-1 and YY-1, and not of SUP and DEV" in ran.err
     assert list(bench.database["pairs"].find()) == []
+    former.database["jira_mapping"].delete_many({})
+    bench.cycle()  # nothing has begun that would have to come to its end
 
 
 def test_nothing_is_done_unasked(bench, former, front):
