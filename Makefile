@@ -38,7 +38,7 @@ down: ## stop everything that `make demo` and `make up` started
 	@test ! -x $(BIN)/python || { $(DEMO) stop; $(BIN)/python -m generator stop; }
 
 test: $(VENV)/.dev ## all tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
 	@$(BIN)/python -m benchmarks.screenshots

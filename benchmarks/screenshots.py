@@ -45,7 +45,7 @@ DEEDS = (
     ("link", "first seen in Will Do", "take-on", ""),
     ("attachments", "first seen in Will Do", "take-on", "screenshot.png"),
     ("comment", "first seen in Will Do", "take-on", "user"),
-    ("move", "To Do → In Progress", "work-started", "In Progress, Will Do"),
+    ("move", "To Do → In Progress", "work-started", "Will Do → In Progress"),
     ("move", "In Progress → Done", "work-done", "Resolved, In Progress"),
 )
 

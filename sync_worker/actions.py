@@ -150,7 +150,10 @@ class Actions:
                 raise self._after_rejected_move(target, counterpart, action, way, error) from error
         settled = expecting.with_own_move(OwnMove(work.cause.id, way.to_status, settled=True)).overruled()
         self._store.save([replace(settled, status=way.to_status)])
-        self._ledger.report(work, action, "counterpart moved", status=way.to_status, previous=counterpart.status)
+        said = f"{counterpart.status} → {way.to_status}"
+        self._ledger.report(
+            work, action, "counterpart moved", text=said, status=way.to_status, previous=counterpart.status
+        )
 
     def _after_rejected_move(
         self, target: Jira, counterpart: Issue, action: Move, way: Transition, error: Rejected

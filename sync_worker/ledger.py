@@ -142,17 +142,24 @@ class Ledger:
         elif written and (memory := self.store.memory(side, issue_id)):
             self.store.save([replace(memory, wrote_until=written.updated)])
 
-    def report(self, work: Work, action: Action, event: str, result: str = DONE, **fields: object) -> None:
-        """Say that an action was carried out, or need not be, in the log and in the journal."""
-        self.report_all([(work, action)], event, result, **fields)
+    def report(
+        self, work: Work, action: Action, event: str, result: str = DONE, text: str | None = None, **fields: object
+    ) -> None:
+        """Say that an action was carried out, or need not be, in the log and in the journal, there as `text`."""
+        self.report_all([(work, action)], event, result, text, **fields)
 
     def report_all(
-        self, carried_out: Sequence[tuple[Work, Action]], event: str, result: str = DONE, **fields: object
+        self,
+        carried_out: Sequence[tuple[Work, Action]],
+        event: str,
+        result: str = DONE,
+        text: str | None = None,
+        **fields: object,
     ) -> None:
         for work, action in carried_out:
             self.count(action.kind, result)
             self.log.info(event, issue=work.issue.key, counterpart=counterpart_of(work), rule=action.rule, **fields)
-        said = ", ".join(str(value) for value in fields.values() if value is not None)
+        said = ", ".join(str(value) for value in fields.values() if value is not None) if text is None else text
         self.store.record([_entry(work, action, result, said) for work, action in carried_out])
 
     def report_failure(self, work: Work, action: Action, error: Exception) -> None:

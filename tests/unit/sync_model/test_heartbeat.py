@@ -56,6 +56,7 @@ def test_its_age_is_counted_from_when_it_was_sent():
         (Phase.STOPPING, NOBODY, (LONG_AGO, LATELY), (LATELY,)),
         (Phase.WAITING, os.getpid(), (), ()),  # it runs beside this one
     ],
+    ids=["alive to the last", "in a cycle", "it stopped", "it runs"],
 )
 def test_a_worker_that_ended_without_stopping_is_remembered_for_a_while(phase, pid, known, expected):
     before = heartbeat().model_copy(update={"phase": phase, "pid": pid, "crashes": known})
