@@ -1,21 +1,14 @@
 # The whole group in one container: the entry point renders supervisord.conf, then becomes supervisord.
-FROM python:3.13-slim-trixie
 
-LABEL org.opencontainers.image.title="jira-sync" \
-      org.opencontainers.image.description="Keeps pairs of Jira projects in step" \
-      org.opencontainers.image.licenses="MIT"
-
-ENV PYTHONUNBUFFERED=1 \
-    CONFIG_DIR=/app/configs \
-    RUN_DIR=/run/jira-sync \
-    BIND=0.0.0.0 \
-    PORT=3000
+# What needs pip is done here; only its outcome gets into the image.
+FROM python:3.13-slim-trixie AS build
 
 WORKDIR /app
-
-COPY requirements/runtime.lock requirements/runtime.lock
-RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --require-hashes \
-        -r requirements/runtime.lock
+COPY requirements/runtime.lock /tmp/
+RUN python -m venv --without-pip venv \
+ && python -m pip --python venv install --no-cache-dir --no-compile --disable-pip-version-check --require-hashes \
+        -r /tmp/runtime.lock \
+ && python -m compileall -q -j 0 --invalidation-mode unchecked-hash venv/lib
 
 COPY sync_model sync_model
 COPY generator generator
@@ -23,21 +16,51 @@ COPY sync_worker sync_worker
 COPY health_monitor health_monitor
 COPY jira_sync jira_sync
 COPY templates templates
-# `jira-sync` is a command from any folder. Bytecode that is made now is not made again by every worker; supervisorctl
-# finds its conf without being told.
-RUN python -m compileall -q sync_model generator sync_worker health_monitor jira_sync \
- && pwd > "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/jira-sync.pth" \
- && printf '#!/bin/sh\nexec python -m jira_sync "$@"\n' > /usr/local/bin/jira-sync \
- && chmod 0755 /usr/local/bin/jira-sync \
+# Bytecode that is made now is not made again by every process, and is taken as it is, without a look at its source.
+# `jira-sync` is a command from any folder. Whoever keeps a checkout to themselves builds an image that its user can read
+# nevertheless.
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '^./venv/' . \
+ && pwd > "$(venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/jira-sync.pth" \
+ && printf '#!/bin/sh\nexec /app/venv/bin/python -m jira_sync "$@"\n' > venv/bin/jira-sync \
+ && chmod 0755 venv/bin/jira-sync \
+ && mkdir configs \
+ && chmod -R a+rX,go-w .
+
+
+FROM python:3.13-slim-trixie
+
+LABEL org.opencontainers.image.title="jira-sync" \
+      org.opencontainers.image.description="Keeps pairs of Jira projects in step" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT"
+
+# The base image may come without bytecode of the standard library, and nobody could write it later. Nothing is ever
+# installed here again, and nobody becomes another user. supervisorctl finds its conf without being told.
+RUN rm -rf /usr/bin/pip* /usr/local/bin/pip* \
+        $(python -c 'import ensurepip, pip; print(*ensurepip.__path__, pip.__path__[0], pip.__path__[0] + "-*")') \
+ && python -m compileall -q -j 0 -x '/(idlelib|test|tkinter|turtledemo|site-packages|dist-packages)/' \
+        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
  && groupadd --gid 10001 jira-sync \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jira-sync \
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && install -d -o jira-sync -g jira-sync -m 0700 /run/jira-sync \
  && ln -s /run/jira-sync/supervisord.conf /etc/supervisord.conf
 
-USER jira-sync
+COPY --from=build /app /app
+
+ENV PATH=/app/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    CONFIG_DIR=/app/configs \
+    RUN_DIR=/run/jira-sync \
+    BIND=0.0.0.0 \
+    PORT=3000
+
+WORKDIR /app
+# By number, so that it can be seen from outside that this is not root.
+USER 10001:10001
 EXPOSE 3000
 # Whether the monitor does its work. How the syncs are, /health says: a sync that waits for a person is no reason to
 # restart all of them.
-HEALTHCHECK --interval=30s --timeout=10s --start-period=40s CMD ["python", "-m", "health_monitor.probe", "live"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=40s CMD ["python", "-m", "health_monitor.probe", "live"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "generator", "start", "--foreground"]

@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help demo demo-status demo-apply up apply status down test screenshots check lock clean
+.PHONY: help demo demo-status demo-apply up apply status down test test-container screenshots check lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -37,11 +37,14 @@ status: ## how the syncs are, worst first
 down: ## stop everything that `make demo` and `make up` started
 	@test ! -x $(BIN)/python || { $(DEMO) stop; $(BIN)/python -m generator stop; }
 
-test: $(VENV)/.dev ## all tests
+test: $(VENV)/.dev ## all tests but those of the container
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
 	@$(BIN)/python -m benchmarks.screenshots
+
+test-container: $(VENV)/.dev ## build the image and run it as compose does, on the Docker engine that answers
+	@$(BIN)/python -m pytest tests/container $(PYTEST_OPTIONS)
 
 check: $(VENV)/.dev ## linter, formatter, type checker, import contracts
 	@$(BIN)/ruff check .

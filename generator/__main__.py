@@ -18,6 +18,8 @@ from generator.settings import Settings, Unusable, from_environ, of_running_grou
 from generator.supervisor_rpc import NoAnswer, NotRunning, Supervisor
 
 Environ = Mapping[str, str]
+FIRST_PROCESS = 1
+"""Of a machine, or of a container; a container ends with it."""
 
 
 def main(argv: Sequence[str] | None = None, environ: Environ = os.environ) -> int:
@@ -140,6 +142,8 @@ def stop(_options: argparse.Namespace, environ: Environ) -> int:
     if not run_dir.is_dir():
         print("nothing was running")
         return 0
+    if FIRST_PROCESS in processes.members(run_dir):
+        raise Unusable("this container is the group, and would come back; stop it from outside: docker compose stop")
     with _locked(run_dir):
         for line in group.stop(run_dir):
             print(line)

@@ -13,6 +13,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from sync_model.connection import database_url
 from sync_model.heartbeat import INTERVAL_SECONDS
 from sync_model.judgement import STUCK_AFTER
 
@@ -24,8 +25,9 @@ UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
 
 
 FIXED_AT_START = (
-    "DATABASE_URL", "MONGODB_PORT", "LOG_DIR", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "JIRA_SIMULATOR_PORT",
-    "PORT", "BIND", "WATCH", "MAX_WORKER_MEMORY", "STUCK_AFTER", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE",
+    "DATABASE_URL", "DATABASE_URL_FILE", "MONGODB_PORT", "LOG_DIR", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES",
+    "JIRA_SIMULATOR_PORT", "PORT", "BIND", "WATCH", "MAX_WORKER_MEMORY", "STUCK_AFTER",
+    "ADMIN_TOKEN", "ADMIN_TOKEN_FILE",
 )  # fmt: skip
 DEFAULT_PORT = 3000
 RUN_DIR = "run"
@@ -103,15 +105,13 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> S
     if (level := environ.get("LOG_LEVEL") or "info").lower() not in LOG_LEVELS:
         problems.append(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LOG_LEVELS)}")
     _check_interval(environ, problems)
-    if (url := environ.get("DATABASE_URL")) and not url.startswith(("mongodb://", "mongodb+srv://")):
-        problems.append("DATABASE_URL is not a MongoDB address; it begins with mongodb:// or mongodb+srv://")
     settings = Settings(
         config_dir=_path(environ, "CONFIG_DIR", "configs", problems),
         run_dir=run_dir,
         log_dir=log_dir,
         project_dir=Path.cwd(),
         python=sys.executable,
-        embedded=not environ.get("DATABASE_URL"),
+        embedded=_is_embedded(environ, problems),
         mongodb_port=_port(environ, "MONGODB_PORT", problems) or 27017,
         simulator_port=_port(environ, "JIRA_SIMULATOR_PORT", problems),
         port=_port(environ, "PORT", problems) or DEFAULT_PORT,
@@ -211,6 +211,17 @@ def _check_ports(settings: Settings, problems: list[str]) -> None:
     for (name, port), (other, another) in combinations(ports.items(), 2):
         if port == another:
             problems.append(f"{name} and {other} are both {port}; set one of them to another port")
+
+
+def _is_embedded(environ: Mapping[str, str], problems: list[str]) -> bool:
+    try:
+        url = database_url(environ)
+    except ValueError as error:
+        problems.append(str(error))
+        return False
+    if url and not url.startswith(("mongodb://", "mongodb+srv://")):
+        problems.append("DATABASE_URL is not a MongoDB address; it begins with mongodb:// or mongodb+srv://")
+    return url is None
 
 
 def _check_interval(environ: Mapping[str, str], problems: list[str]) -> None:

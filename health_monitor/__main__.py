@@ -21,6 +21,7 @@ from health_monitor.observer import Observer
 from health_monitor.past import Archive
 from health_monitor.server import application
 from health_monitor.state import State
+from sync_model.connection import database_url
 from sync_worker import logs
 
 SECONDS_TO_FINISH_ANSWERS = 2.0
@@ -46,7 +47,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         settings,
         environ,
         Observer(settings, environ, log),
-        Archive(environ.get("DATABASE_URL") or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
+        Archive(database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
         # Browsers send a cookie to all ports of a host: each group's has a name of its own.
         Gate(lambda: token_in(environ), cookie=f"jira_sync_{settings.port}"),
         log,

@@ -42,8 +42,10 @@ def database(here: Place, name: str, *, is_needed: bool = False) -> Iterator[Mon
 
 def address_of(here: Place, client: MongoClient[dict[str, Any]]) -> str:
     """Return the URL of the server that `client` speaks to, its credentials included."""
+    from sync_model.connection import database_url
+
     host, port = client.address or ("127.0.0.1", here.settings.mongodb_port)
-    return here.environ.get("DATABASE_URL") or f"mongodb://{host}:{port}"
+    return database_url(here.environ) or f"mongodb://{host}:{port}"
 
 
 @contextmanager

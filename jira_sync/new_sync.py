@@ -177,7 +177,8 @@ def _check_free(path: Path | None, *, force: bool) -> None:
 def _check_claims(sync: Sync, folder: Path, path: Path) -> None:
     """See that no other file wants what this one wants: neither of the two would run."""
     wanted = claims_of(sync, os.environ).items()
-    others = [each for each in config_paths(folder) if each.absolute() != path.absolute()]
+    paths = config_paths(folder) if folder.is_dir() else []
+    others = [each for each in paths if each.absolute() != path.absolute()]
     for other in (file for each in others for file in load_file(each, os.environ).files):
         if other.sync.enabled and (same := dict(wanted & claims_of(other.sync, os.environ).items())):
             what = listed(SAME[field] for field in SAME if field in same).format(name=sync.name)

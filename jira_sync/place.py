@@ -85,6 +85,7 @@ class Place:
         What to do is added to what MongoDB itself says while the connection is used.
         """
         from generator.settings import Unusable
+        from sync_model.connection import database_url
         from sync_worker.errors import NoDatabase
         from sync_worker.parts import DEFAULT_DATABASE_URL
         from sync_worker.store import connect
@@ -92,7 +93,7 @@ class Place:
         if self.settings.embedded and not self.is_running:
             raise Unusable(f"{self.not_running} (its MongoDB is part of it)")
         try:
-            client = connect(self.environ.get("DATABASE_URL") or DEFAULT_DATABASE_URL, name)
+            client = connect(database_url(self.environ) or DEFAULT_DATABASE_URL, name)
         except ValueError as error:
             raise Unusable(str(error)) from None
         try:

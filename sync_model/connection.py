@@ -78,6 +78,32 @@ def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> Resolved:
     return Resolved(None if lookup.faults else connection, tuple(lookup.faults), tuple(lookup.warnings))
 
 
+def database_url(environ: Mapping[str, str]) -> str | None:
+    """Return the address of the MongoDB server: DATABASE_URL, or what the file DATABASE_URL_FILE holds; None when
+    neither is set. Raises ValueError when the file says nothing.
+    """
+    path = environ.get("DATABASE_URL_FILE", "").strip()
+    if (url := environ.get("DATABASE_URL")) or not path:
+        return url or None
+    try:
+        return read_secret(path)
+    except ValueError as error:
+        raise ValueError(f"DATABASE_URL_FILE: {error}") from None
+
+
+def read_secret(path: str) -> str:
+    """Return what the file at `path` holds. Raises ValueError, with the path, when that is nothing."""
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text file") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    if not value:
+        raise ValueError(f"{path} is empty")
+    return value
+
+
 def site_of(base_url: str) -> str:
     """Return the part of a site's address that tells it from other sites, in one spelling."""
     url = urlsplit(base_url)
@@ -156,13 +182,7 @@ class _Lookup:
 
     def _from_file(self, field: str, path: str) -> str | None:
         try:
-            value = Path(path).read_text(encoding="utf-8").strip()
-        except UnicodeDecodeError:
-            self.fault(field, f"{path} is not a text file", unset=True)
+            return read_secret(path)
+        except ValueError as error:
+            self.fault(field, str(error), unset=True)
             return None
-        except OSError as error:
-            self.fault(field, f"{path} cannot be read: {error.strerror}", unset=True)
-            return None
-        if not value:
-            self.fault(field, f"{path} is empty", unset=True)
-        return value or None

@@ -73,12 +73,15 @@ def config_paths(folder: Path) -> list[Path]:
     """Return the files of `folder` that are syncs: `*.json`, but no NO_SYNCS, hidden files or editors' leftovers.
 
     Editors leave `sync.json~`, `#sync.json#`, `.#sync.json` and `.sync.json.swp`; the first ends otherwise, the
-    rest begin with `#` or a dot.
+    rest begin with `#` or a dot. Raises OSError when the folder cannot be read, which is another thing than empty.
     """
     return sorted(
         path
-        for path in folder.glob("*.json")
-        if not path.name.startswith((".", "#", "~")) and not path.name.endswith(NO_SYNCS) and path.is_file()
+        for path in folder.iterdir()
+        if path.suffix == ".json"
+        and not path.name.startswith((".", "#", "~"))
+        and not path.name.endswith(NO_SYNCS)
+        and path.is_file()
     )
 
 

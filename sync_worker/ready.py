@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from sync_model.connection import database_url
 from sync_model.definition import Sync
 from sync_model.loading import SyncFile
 from sync_model.values import MINUTES_PER_WEEK
@@ -39,7 +40,7 @@ def ready(file: SyncFile, environ: Mapping[str, str], run_dir: Path, stream: Tex
     sync = file.sync
     log = logs.configure(sync.name, environ.get("LOG_LEVEL") or "info", stream)
     interval = interval_of(sync, environ)
-    client = store.connect(environ.get("DATABASE_URL") or DEFAULT_DATABASE_URL, sync.name)
+    client = store.connect(database_url(environ) or DEFAULT_DATABASE_URL, sync.name)
     worker = Worker(sync.name, file.digest, interval, run_dir, log)
     parts = join(file, worker, client, environ)
     before = [signal.getsignal(number) for number in SIGNALS]

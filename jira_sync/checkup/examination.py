@@ -13,7 +13,7 @@ from jira_sync.checkup.configuration import Subject, subjects, token_from
 from jira_sync.checkup.finding import Chapter, Finding, Report, failed, warning
 from jira_sync.checkup.site import LimitsOf, Visit, visit
 from jira_sync.place import Place
-from sync_model.connection import Connection, resolve, site_of
+from sync_model.connection import Connection, database_url, resolve, site_of
 from sync_model.definition import Side
 from sync_worker import limits, store
 from sync_worker.jira.transport import NoLimits
@@ -61,7 +61,7 @@ def _database(here: Place) -> tuple[database.Client | None, list[Finding]]:
         says = "MongoDB was not asked: the embedded server runs only while the group does"
         return None, [warning(says, "jira-sync start starts both; DATABASE_URL names a server of your own")]
     try:
-        client = store.connect(here.environ.get("DATABASE_URL") or DEFAULT_DATABASE_URL, "doctor")
+        client = store.connect(database_url(here.environ) or DEFAULT_DATABASE_URL, "doctor")
     except ValueError as error:
         return None, [failed(str(error), "write it like mongodb://user:password@host:27017")]
     findings, answers = database.server(client, embedded=here.settings.embedded)

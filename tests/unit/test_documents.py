@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from generator.settings import FIXED_AT_START, from_environ
+from sync_model import VERSION
+from sync_model.connection import DEFAULTS
 from sync_model.definition import Sync
 
 REPO = Path(__file__).parents[2]
@@ -64,11 +67,27 @@ def test_the_table_of_defects_and_the_marks_of_the_tests_say_the_same_of_all_25(
 
 @pytest.mark.defect(15)
 def test_no_health_check_needs_a_program_that_the_image_lacks():
-    """The image holds Python and no curl."""
+    """Our image holds Python and no curl, that of MongoDB holds bash."""
     texts = [(REPO / name).read_text() for name in ("Dockerfile", "docker-compose.yml")]
     checks = re.findall(r"^\s*(?:HEALTHCHECK.*CMD|test:)\s+(.+)$", "\n".join(texts), re.MULTILINE)
     programs = {re.sub(r"^\[?\W*(?:CMD(?:-SHELL)?\W+)?", "", check).split()[0].strip('",[]') for check in checks}
-    assert programs <= {"python", "NONE"}
+    assert programs == {"python", "bash"}
+
+
+def test_the_image_is_labelled_with_the_version():
+    (label,) = re.findall(r'image\.version="(.+)"', (REPO / "Dockerfile").read_text())
+    assert label == VERSION
+
+
+def test_the_example_of_settings_names_every_one_with_what_holds_without_it(plain_environment):
+    shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (REPO / ".env.example").read_text(), re.MULTILINE))
+    of_compose = dict(re.findall(r"\$\{([A-Z_]+):?-([^}]*)\}", (REPO / "docker-compose.yml").read_text()))
+    assert of_compose.items() <= shown.items()
+    given_by_the_image = {"MONGODB_PORT", "LOG_DIR", "JIRA_SIMULATOR_PORT", "BIND"}
+    secret = {"ADMIN_TOKEN", "JIRA_API_TOKEN"}
+    assert {*FIXED_AT_START, *DEFAULTS.values()} - given_by_the_image - secret <= set(shown)
+    said = {name: value for name, value in shown.items() if value and name != "DATABASE_URL_FILE"}
+    assert from_environ(said) == from_environ({"DATABASE_URL": said["DATABASE_URL"]})
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -18,6 +18,7 @@ from supervisor.options import ServerOptions
 from generator.programs import Known, plan_for
 from generator.render import Misread, command_line, comment, environment_line, render, verify
 from generator.settings import Settings, Unusable, from_environ, of_running_group
+from sync_model.connection import database_url
 from sync_model.loading import claims_of, load_folder
 
 GOLDEN = Path(__file__).parent / "golden" / "supervisord.conf"
@@ -228,6 +229,7 @@ def test_a_comment_stays_on_its_line():
         ({"SYNC_INTERVAL_MINUTES": "-1"}, ["SYNC_INTERVAL_MINUTES is '-1'"]),
         ({"SYNC_INTERVAL_MINUTES": "five"}, ["SYNC_INTERVAL_MINUTES is 'five'"]),
         ({"DATABASE_URL": "http://s3cr3t@x"}, ["DATABASE_URL is not a MongoDB address; it begins with"]),
+        ({"DATABASE_URL_FILE": "/nowhere"}, ["DATABASE_URL_FILE: /nowhere cannot be read: No such file"]),
         ({"PORT": "0", "BIND": "everywhere"}, ["PORT is '0'", "BIND is 'everywhere'; it must be an address"]),
         ({"PORT": "27017"}, ["PORT and MONGODB_PORT are both 27017"]),
         ({"WATCH": "yes"}, ["WATCH is 'yes'; it must be 1 or 0"]),
@@ -255,6 +257,14 @@ def test_the_defaults():
     assert from_environ({"DATABASE_URL": "mongodb://u:p@h"}).embedded is False
     assert "u:p" not in replace(found, embedded=False).recorded()
     assert (found.port, found.bind, found.watch, found.max_worker_memory) == (3000, "127.0.0.1", False, None)
+
+
+def test_the_address_of_the_database_may_stand_in_a_file(tmp_path):
+    file = tmp_path / "database_url"
+    file.write_text("mongodb://u:p@h\n")
+    environ = {"DATABASE_URL_FILE": str(file)}
+    assert (from_environ(environ).embedded, database_url(environ)) == (False, "mongodb://u:p@h")
+    assert database_url({**environ, "DATABASE_URL": "mongodb://other"}) == "mongodb://other"
 
 
 def test_what_a_group_was_started_with_counts_in_another_shell(tmp_path):
