@@ -117,6 +117,7 @@ def _task(
 ) -> tuple[Import, Former]:
     """Return what is to be done, and what was left. Raises Unusable when nothing was."""
     from generator.settings import Unusable
+    from sync_worker.errors import NoDatabase
     from sync_worker.former_database import FormerDatabase, left_on
     from sync_worker.importing import Import
 
@@ -126,7 +127,12 @@ def _task(
         estate = FormerDatabase(old, names)
     except ValueError as error:
         raise Unusable(f"--database: {error}") from None
-    former = estate.read()
+    try:
+        former = estate.read()
+    except NoDatabase as error:
+        if old is client:
+            raise
+        raise Unusable(str(error)) from None  # that it is where DATABASE_URL says helps nobody here
     if former is None:
         there = left_on(old)
         hint = f"; it left something in {', '.join(there)}: say --database" if there else ""

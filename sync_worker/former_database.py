@@ -19,7 +19,7 @@ from pymongo.database import Database
 from pymongo.errors import InvalidName, OperationFailure, PyMongoError
 
 from sync_model.definition import Side
-from sync_worker.errors import Unavailable
+from sync_worker.errors import NoDatabase
 from sync_worker.former import Former, FormerPair, LastSeen
 from sync_worker.lease import unavailable
 from sync_worker.memory import LONG_AGO
@@ -81,8 +81,8 @@ class FormerDatabase:
                 raise
             return False
 
-    def _unavailable(self, error: PyMongoError) -> Unavailable:
-        return Unavailable(f"what the replaced service left in {self.where} cannot be read: {unavailable(error)}")
+    def _unavailable(self, error: PyMongoError) -> NoDatabase:
+        return NoDatabase(f"what the replaced service left in {self.where} cannot be read: {unavailable(error)}")
 
     def _pairs(self) -> list[FormerPair]:
         """Return the pairs, oldest first."""
