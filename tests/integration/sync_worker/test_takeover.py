@@ -337,6 +337,18 @@ def test_nothing_is_taken_over_where_our_account_sees_no_issue_of_any_pair(bench
     assert list(bench.database["pairs"].find()) == []
 
 
+def test_where_both_have_one_database_what_it_left_there_stays_as_it_is(bench, former):
+    user, dev = former.pair()
+    bench.dev.move(dev, "Closed")
+    before = former.content()
+    bench.start(databaseName=former.database.name)
+    bench.cycle()
+    assert bench.status(user) == "Resolved"
+    after = former.content()
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) >= {"issues", "pairs", "progress"}
+
+
 # While it is still at work
 
 
