@@ -19,6 +19,7 @@ from jira_sync import (
     failures,
     group,
     history,
+    importing,
     init,
     logs,
     plan,
@@ -56,6 +57,7 @@ resync.add_to(app)
 backfill.add_to(app)
 history.add_to(app)
 backup.add_to(app)
+importing.add_to(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

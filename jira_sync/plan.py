@@ -78,7 +78,7 @@ def _as_json(file: SyncFile, steps: Sequence[Step], pause: Pause | None, progres
         "sync": file.sync.name,
         "isFirstCycle": not progress.cursors,
         "paused": str(pause) if pause else None,
-        "totals": _totals(steps),
+        "totals": totals(steps),
         "steps": [asdict(step) for step in steps],
     }
 
@@ -93,17 +93,22 @@ def _show(file: SyncFile, steps: Sequence[Step], pause: Pause | None, progress: 
     if not progress.cursors:
         first = "issues that are there only count as noted" if not sync.initial_sync_enabled else "all issues count"
         warn(f"{sync.name} has never run: this is its first cycle, in which {first}; it creates {issues(created)}")
+    show_steps(steps, limit, "--limit")
+
+
+def show_steps(steps: Sequence[Step], limit: int, more: str) -> None:
+    """Say what would be done, of at most `limit` issues; `more` shows the others."""
     groups = [list(group) for _, group in groupby(steps, key=lambda step: step.issue)]
     for steps_of_one in groups[:limit]:
         for line in _lines(steps_of_one):
             out.print(line)
     if len(groups) > limit:
-        out.print(f"and {issues(len(groups) - limit)} more (--limit)")
-    totals = ", ".join(f"{count} {what}" for what, count in _totals(steps).items())
-    out.print(f"in all: {totals}" if totals else "nothing to do")
+        out.print(f"and {issues(len(groups) - limit)} more ({more})")
+    counts = ", ".join(f"{count} {what}" for what, count in totals(steps).items())
+    out.print(f"in all: {counts}" if counts else "nothing to do")
 
 
-def _totals(steps: Sequence[Step]) -> dict[str, int]:
+def totals(steps: Sequence[Step]) -> dict[str, int]:
     counts = Counter(step.what if step.verdict == "do" else step.verdict for step in steps)
     return {said: counts[kind] for kind, said in TOTALS.items() if counts[kind]}
 

@@ -241,6 +241,8 @@ class Carrying:
             )
             self._ledger.report_on_issue(work.memory, work.cause, "change", SKIPPED, "the counterpart was deleted")
             return
+        if work.pair is None:
+            self._actions.creation.reclaim(work)
         self._actions.carry_out(work)
 
     # Failures

@@ -10,7 +10,8 @@ from sync_model.definition import Side
 from sync_worker.drafting import choose_type, fields_for
 from sync_worker.edges import Jira
 from sync_worker.errors import Rejected, SiteIsClosed, Unavailable, Undecided
-from sync_worker.issue import Created, Draft
+from sync_worker.former import named_in
+from sync_worker.issue import Created, Draft, Issue
 from sync_worker.ledger import (
     CLOCK_GRAIN,
     DONE,
@@ -24,6 +25,7 @@ from sync_worker.memory import Mark, Memory, Pair
 from sync_worker.rules import Create, actions_for
 from sync_worker.side_by_side import batches
 
+BY_A_LINE = "User Link / Dev Link"
 AT_ONCE = 50
 """The most issues that Jira creates in one request."""
 
@@ -70,6 +72,29 @@ class Creation:
             self._adopt([(planned, created)], found=True)
         return created is not None
 
+    def reclaim(self, work: Work) -> None:
+        """Where an issue that is to get a counterpart has one by the replaced service, as both their descriptions say,
+        make the two a pair instead.
+        """
+        if self._action(work) is None or work.cause.begun(Create.kind):
+            return
+        ledger, side = self._ledger, work.side.other
+        ids = self._target(work).ids_of(named_in(work.side, work.issue.description)).values()
+        for issue_id in set(ids) - ledger.store.paired(side, ids):
+            counterpart = self._target(work).issue(issue_id)
+            if counterpart and self._names(work, counterpart):
+                ledger.store.save([ledger.observe(side, counterpart, None)])
+                own, other = (work.issue.id, work.issue.key), (counterpart.id, counterpart.key)
+                work.pair = Pair.of(work.side, own, other, self._target(work).now())
+                ledger.store.save_pair(work.pair)
+                ledger.report(work, Create(BY_A_LINE, None), "counterpart found by a line in its description", FOUND)
+                return
+
+    def _names(self, work: Work, counterpart: Issue) -> bool:
+        """Tell whether an issue says that it was created for this one: a clone names what its original did."""
+        named = self._ledger.jiras[work.side].ids_of(named_in(work.side.other, counterpart.description))
+        return work.issue.id in named.values()
+
     def create_many(self, works: Iterable[Work], failed: Callable[[Sequence[Work], Exception], None]) -> None:
         """Create in bulk what is to be created, and look in bulk for what may have been created already.
 
@@ -106,7 +131,7 @@ class Creation:
 
     def _plan(self, work: Work) -> Planned | None:
         action = self._action(work)
-        if action is None:
+        if action is None or named_in(work.side, work.issue.description):
             return None
         try:
             return Planned(work, action, self._draft(work, action))

@@ -9,23 +9,25 @@ time: issues that were moved out of their project, and those that could not be u
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition import Side, Sync
 from sync_worker.edges import Jira, Read, Store
-from sync_worker.errors import Rejected
+from sync_worker.errors import Refused, Unavailable
 from sync_worker.issue import Candidate, Issue
-from sync_worker.memory import Memory, Pair, Progress
+from sync_worker.memory import Memory, Progress
 from sync_worker.rules import creates_from, needs_history_before, observe
 from sync_worker.side_by_side import batches
+from sync_worker.takeover import TakeOver
 
 BATCH = 100
 """The most issues that one bulk read of Jira Cloud returns with all their fields."""
 KEPT_ISSUES = 2 * BATCH
+FORMER_INTERVAL_MINUTES = 5.0
+"""How often the replaced service ran a cycle where a sync does not say."""
 
 
 @dataclass(frozen=True)
@@ -79,30 +81,31 @@ class Detection:
 
     def _begin(self, progress: Progress) -> Progress:
         """Fix the moment from which on changes count, before anything else, where the start only takes note."""
+        if progress.importing and progress.importing.source:
+            where, name = progress.importing.source, self.sync.name
+            raise Refused(f"the import from {where} did not come to its end: jira-sync import {name} as before")
         if not progress.cursors:
-            self._take_over()
+            progress = self._take_over(progress)
         if self.sync.initial_sync_enabled or progress.cursors or progress.baselines:
             return progress
         progress = replace(progress, baselines={side: self.jiras[side].now() for side in Side})
         self.store.save_progress(progress)
         return progress
 
-    def _take_over(self) -> None:
-        """Keep the pairs that the replaced service made, so that none of its issues gets a second counterpart."""
-        former, taken = self.store.former_pairs(), 0
-        for batch in batches(former, BATCH):
-            self.go_on()
-            user_ids = self.jiras[Side.USER].ids_of([user_key for user_key, _ in batch])
-            dev_ids = self.jiras[Side.DEV].ids_of([dev_key for _, dev_key in batch])
-            for user_key, dev_key in batch:
-                if user_key not in user_ids or dev_key not in dev_ids:
-                    continue
-                now = self.jiras[Side.USER].now()
-                with suppress(Rejected):  # one of the two has another counterpart already
-                    self.store.save_pair(Pair(user_ids[user_key], dev_ids[dev_key], user_key, dev_key, created=now))
-                    taken += 1
-        if former:
-            self.log.info("pairs of the replaced service taken over", taken=taken, left_out=len(former) - taken)
+    def _take_over(self, progress: Progress) -> Progress:
+        """Go on where the replaced service stopped, if its database is on the same server, and it has stopped."""
+        estate = self.store.former()
+        former = estate.read()
+        if former is None:
+            return progress
+        interval = timedelta(minutes=self.sync.sync_interval_minutes or FORMER_INTERVAL_MINUTES)
+        wait = former.silent_after(interval) - datetime.now(UTC)
+        if wait > timedelta():
+            at = f"the replaced service finished a cycle at {former.last_sync:%H:%M:%S} UTC"
+            message = f"{at}: if its container still runs, stop it; this sync takes over when no other cycle follows"
+            raise Unavailable(message, retry_after=wait.total_seconds())
+        TakeOver(self.sync, self.jiras, self.store, self.log, self.go_on).run(estate, former, progress)
+        return self.store.progress()
 
     def _is_time_to_sweep(self, progress: Progress) -> bool:
         every = timedelta(minutes=self.sync.sweep_interval_minutes)

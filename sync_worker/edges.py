@@ -7,16 +7,19 @@ that write may raise `Rejected`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sync_model.definition import Side
 from sync_worker.errors import Rejected, Unavailable
-from sync_worker.issue import Attachment, Candidate, Created, Draft, Issue, Transition
+from sync_worker.former import Estate
+from sync_worker.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
 from sync_worker.memory import Entry, Failing, Memory, Pair, Progress, Request
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ class Jira(Protocol):
     def ids_in(self, project_id: str) -> set[str]:
         """Search for the ids of all issues in the project."""
 
+    def listing(self, project_id: str, make: Callable[[Glimpse], T]) -> list[T]:
+        """Search for all issues in the project; return what `make` makes of each. No more than that is kept."""
+
     def read(self, ids: Collection[str]) -> Read:
         """Read issues directly, in bulk. Those that are gone or not visible are left out."""
 
@@ -146,6 +152,9 @@ class Jira(Protocol):
 
     def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
         """Tell whether a comment that carries `marker` was posted at or after `since`."""
+
+    def own_comments(self, issue_id: str, since: datetime) -> list[str]:
+        """Return what our account has posted at or after `since`."""
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
         """Add the remote link `global_id`, or bring it up to date."""
@@ -219,13 +228,15 @@ class Store(Protocol):
     def missing(self) -> list[Pair]:
         """Return the pairs of which a direct read did not find an issue, once."""
 
-    def former_pairs(self) -> list[tuple[str, str]]:
-        """Return the pairs, as keys (user, dev), that the replaced service had made for this sync."""
+    def former(self) -> Estate:
+        """Return where the replaced service left what it knew, on the same server."""
 
     def save_pair(self, pair: Pair) -> None:
         """Remember the pair. Raises Rejected when one of the two already has another counterpart."""
 
     def save_pairs(self, pairs: Sequence[Pair]) -> None: ...
+
+    def forget_pair(self, pair: Pair) -> None: ...
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Put into the journal what was done, or was not, and why."""

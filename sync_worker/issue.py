@@ -21,6 +21,17 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Glimpse:
+    """What search shows of an issue: like everything that search says, it may lag behind the truth."""
+
+    id: str
+    key: str
+    status: str
+    updated: datetime
+    description: str | None
+
+
+@dataclass(frozen=True)
 class StatusChange:
     """One entry of an issue's history in which its status changed. `author` is an account id, as `myself` gives it."""
 

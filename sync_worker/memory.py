@@ -264,6 +264,17 @@ class Restored:
 
 
 @dataclass(frozen=True)
+class Importing:
+    """What the replaced service left is being taken over: since when, on the dev side's clock, and from where.
+
+    `source` is what a person has named; it is empty where the worker does it, from its own server.
+    """
+
+    began: datetime
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far the sync as a whole has come.
 
@@ -272,7 +283,7 @@ class Progress:
     `counted` say when, on the user side's clock, the last sweep and the last census were. `definition` is the
     digest of the sync's file as the last cycle knew it. `unfit` maps a side to the ids of issues that could not be
     handled, because their document or Jira's answer could not be understood: they are looked at in every cycle.
-    `restored` is set when the database comes from a backup.
+    `restored` is set when the database comes from a backup, `importing` until a takeover has come to its end.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
@@ -282,6 +293,7 @@ class Progress:
     definition: str | None = None
     unfit: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     restored: Restored | None = None
+    importing: Importing | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from datetime import datetime
 from sync_model.definition import Side
 from sync_worker.edges import Backlog, Store, Waiting
 from sync_worker.errors import Rejected
+from sync_worker.former import Estate
 from sync_worker.memory import LONG_AGO, Cause, Entry, Memory, Pair, Progress, Request
 
 PLENTY = 1_000_000
@@ -27,6 +28,7 @@ class Overlay:
     settled: list[tuple[Memory, Cause]] = field(default_factory=list)
     _memories: dict[tuple[Side, str], Memory | None] = field(default_factory=dict)
     _pairs: dict[str, Pair] = field(default_factory=dict)
+    _forgotten: set[tuple[str, str]] = field(default_factory=set)
     _progress: Progress | None = None
 
     def progress(self) -> Progress:
@@ -90,6 +92,7 @@ class Overlay:
 
     def pairs_of(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Pair], dict[str, str]]:
         found, unfit = self.beneath.pairs_of(side, ids)
+        found = {each: pair for each, pair in found.items() if (pair.user_id, pair.dev_id) not in self._forgotten}
         here = {pair.id(side): pair for pair in list(self._pairs.values())}
         return found | {each: here[each] for each in ids if each in here}, unfit
 
@@ -117,8 +120,8 @@ class Overlay:
         kept = [pair for pair in beneath if pair.user_id not in self._pairs]
         return kept + [pair for pair in list(self._pairs.values()) if fits(pair)]
 
-    def former_pairs(self) -> list[tuple[str, str]]:
-        return self.beneath.former_pairs()
+    def former(self) -> Estate:
+        return self.beneath.former()
 
     def save_pair(self, pair: Pair) -> None:
         for side in Side:
@@ -131,6 +134,10 @@ class Overlay:
     def save_pairs(self, pairs: Sequence[Pair]) -> None:
         for pair in pairs:
             self.save_pair(pair)
+
+    def forget_pair(self, pair: Pair) -> None:
+        self._pairs.pop(pair.user_id, None)
+        self._forgotten.add((pair.user_id, pair.dev_id))
 
     # The journal, and what operators ask for
 

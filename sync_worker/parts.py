@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from pymongo import MongoClient
+from structlog.typing import FilteringBoundLogger
 
 from sync_model.connection import Connection, resolve, site_of
 from sync_model.definition import Side, Sync
@@ -101,7 +102,7 @@ def looking(
 
     The store belongs to nobody who holds the lease, so that it refuses to write, too. Nothing is logged.
     """
-    sync, log = file.sync, structlog.wrap_logger(None, processors=[_drop])
+    sync, log = file.sync, silence()
 
     def limits_of(connection: Connection, budget: float | None) -> limits.Onlooker:
         return limits.Onlooker(client, site_of(connection.base_url), budget, log)
@@ -135,6 +136,12 @@ def _jiras(
     # One account on one site is one client: one check of who we are serves both sides.
     dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else jira(Side.DEV)
     return {Side.USER: user, Side.DEV: dev}
+
+
+def silence() -> FilteringBoundLogger:
+    """Return a log that keeps nothing."""
+    log: FilteringBoundLogger = structlog.wrap_logger(None, processors=[_drop])
+    return log
 
 
 def _drop(_logger: Any, _method: str, _event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -90,7 +90,7 @@ def observe(
     """
     if memory is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
-    unseen = [change for change in issue.changes if not _is_seen(memory, change)]
+    unseen = [change for change in issue.changes if not is_seen(memory, change)]
     own_moves, theirs, followed = _tell_apart(memory, unseen, account, unknown_until)
     if len(theirs) < len(unseen):
         # A move of ours overrules what came before it on this issue, which then moves the counterpart no more.
@@ -110,7 +110,7 @@ def observe(
         moved = Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status)
         pending = (moved, *(each for each in pending if each.kind is not CauseKind.MOVED))
     return replace(
-        _with_history(memory, issue),
+        with_history(memory, issue.changes),
         key=issue.key,
         status=issue.status,
         updated=max(issue.updated, memory.updated),
@@ -187,6 +187,17 @@ def creates_from(sync: Sync, side: Side, status: str | None = None) -> bool:
     return any(_may_create(rule, side) for rule in rules)
 
 
+def is_seen(memory: Memory, change: StatusChange) -> bool:
+    return change.id in memory.seen or change.at < memory.seen_until - SEEN_WINDOW
+
+
+def with_history(memory: Memory, changes: Sequence[StatusChange]) -> Memory:
+    """Return this memory with `changes`, oldest first, as the ones that were seen."""
+    seen_until = max([memory.seen_until, *(change.at for change in changes)])
+    recent = tuple(change.id for change in changes if change.at >= seen_until - SEEN_WINDOW)
+    return replace(memory, seen_until=seen_until, seen=recent)
+
+
 def missing_attachments(issue: Issue, memory: Memory) -> list[Attachment]:
     """Return the files on `issue` that are neither copied yet nor copies themselves."""
     return [each for each in issue.attachments if each.id not in memory.copied and each.id not in memory.received]
@@ -217,23 +228,13 @@ def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...
 def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline: datetime | None) -> Memory:
     last = issue.changes[-1] if issue.changes else None
     memory = Memory(side, issue.id, issue.key, issue.status, issue.updated, seen_until=issue.created)
-    memory = _with_history(memory, issue)
+    memory = with_history(memory, issue.changes)
     at = last.at if last else issue.created
     if paired or not creates_from(sync, side, issue.status) or (baseline is not None and at < baseline):
         return memory
     previous = last.from_status if last else None
     cause = Cause(last.id if last else "first", CauseKind.FIRST, at, previous, issue.status, issue.is_done)
     return replace(memory, pending=(cause,))
-
-
-def _is_seen(memory: Memory, change: StatusChange) -> bool:
-    return change.id in memory.seen or change.at < memory.seen_until - SEEN_WINDOW
-
-
-def _with_history(memory: Memory, issue: Issue) -> Memory:
-    seen_until = max([memory.seen_until, *(change.at for change in issue.changes)])
-    recent = tuple(change.id for change in issue.changes if change.at >= seen_until - SEEN_WINDOW)
-    return replace(memory, seen_until=seen_until, seen=recent)
 
 
 def _tell_apart(

@@ -13,7 +13,7 @@
     lease      who the writer is; see `sync_worker.lease`
     actions, cycles, control   what was done, and whether it is to pause; see `sync_worker.journal`
 
-What the replaced service left in `jira_mapping`, here or in a database named exactly as the sync is, is read once.
+What the replaced service left, here or in a database named exactly as the sync is, is read once: `former_database`.
 
 Issues are named by their immutable ids. Every write replaces one whole document, is safe to repeat, and is refused
 when a later writer has written the document. A write has reached the journal when it returns: what we are about to
@@ -38,6 +38,7 @@ from pymongo.write_concern import WriteConcern
 from sync_model.definition import Side
 from sync_worker.edges import Backlog, Waiting
 from sync_worker.errors import Refused, Rejected
+from sync_worker.former_database import FormerDatabase
 from sync_worker.journal import Journal
 from sync_worker.lease import Lease, unavailable
 from sync_worker.memory import LONG_AGO, Entry, Failing, Memory, Pair, Progress, Request
@@ -102,7 +103,7 @@ class MongoStore:
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str, former_database: str, lease: Lease) -> None:
         durable = WriteConcern(w="majority", j=True)
-        self._former = [client[name]["jira_mapping"] for name in {database, former_database}]
+        self._former = FormerDatabase(client, {database, former_database})
         self._database = client.get_database(database, write_concern=durable)
         self._lease = lease
         self.journal = Journal(client, database)
@@ -260,11 +261,8 @@ class MongoStore:
             with suppress(Rejected):  # said where the pair is needed
                 yield _to_pair(document)
 
-    @_answered
-    def former_pairs(self) -> list[tuple[str, str]]:
-        documents = [document for collection in self._former for document in collection.find()]
-        pairs = [(each.get("user_issue_key"), each.get("dev_issue_key")) for each in documents]
-        return [(str(user_key), str(dev_key)) for user_key, dev_key in pairs if user_key and dev_key]
+    def former(self) -> FormerDatabase:
+        return self._former
 
     @_answered
     def save_pair(self, pair: Pair) -> None:
@@ -294,6 +292,11 @@ class MongoStore:
         except BulkWriteError:
             for pair in pairs:
                 self.save_pair(pair)
+
+    @_answered
+    def forget_pair(self, pair: Pair) -> None:
+        self._lease.check()
+        self._pairs.delete_one({**self._ours(pair.user_id), "dev_id": pair.dev_id})
 
     # For commands: these look through all there is
 

@@ -19,7 +19,7 @@ from sync_model.connection import Connection, site_of
 from sync_model.definition import fold
 from sync_worker.edges import CreateScreen, IssueType, Read
 from sync_worker.errors import Refused, Rejected, SiteIsClosed, Unavailable
-from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Issue, Transition
+from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
 from sync_worker.jira import reading, transfer
 from sync_worker.jira.transport import Limits, NoLimits, Transport
 from sync_worker.side_by_side import batches
@@ -153,6 +153,10 @@ class JiraClient:
     def ids_in(self, project_id: str) -> set[str]:
         jql = f"project = {project_id} ORDER BY key ASC"
         return set(self._search(jql, ["id"], lambda each: str(each["id"]), page=ID_PAGE))
+
+    def listing(self, project_id: str, make: Callable[[Glimpse], T]) -> list[T]:
+        jql = f"project = {project_id} ORDER BY key ASC"
+        return self._search(jql, ["status", "updated", "description"], lambda each: make(reading.glimpse(each)))
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         return self._search(_made_by_us(project_id, since), ["id"], lambda each: str(each["id"]), page=ID_PAGE)
@@ -364,15 +368,19 @@ class JiraClient:
             self._transport.post(f"{API}/issue/{issue_id}/comment", {"body": body, "properties": properties})
 
     def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
+        found = self._own_comments(issue_id, since)
+        return any(self._marker("comment", each["id"]) == {"cause": marker} for each in found)
+
+    def own_comments(self, issue_id: str, since: datetime) -> list[str]:
+        return [each.get("body") or "" for each in self._own_comments(issue_id, since)]
+
+    def _own_comments(self, issue_id: str, since: datetime) -> Iterator[dict[str, Any]]:
         own = self.account()
         for each in self._offset_pages(f"{API}/issue/{issue_id}/comment", ("comments",), orderBy="-created"):
             if reading.time_of(each["created"]) < since:
-                return False
-            if reading.account(each.get("author") or {}) != own:
-                continue
-            if self._marker("comment", each["id"]) == {"cause": marker}:
-                return True
-        return False
+                return
+            if reading.account(each.get("author") or {}) == own:
+                yield each
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
         body = {

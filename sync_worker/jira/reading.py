@@ -8,7 +8,7 @@ from typing import Any
 
 from sync_worker.edges import Read
 from sync_worker.errors import Rejected, Unavailable
-from sync_worker.issue import Attachment, Candidate, Created, Issue, StatusChange, Transition
+from sync_worker.issue import Attachment, Candidate, Created, Glimpse, Issue, StatusChange, Transition
 
 FIELDS = (
     "project", "issuetype", "summary", "description", "status", "priority", "labels",
@@ -18,6 +18,12 @@ FIELDS = (
 
 def candidate(data: dict[str, Any]) -> Candidate:
     return Candidate(str(data["id"]), time_of(data["fields"]["updated"]))
+
+
+def glimpse(data: dict[str, Any]) -> Glimpse:
+    fields = data["fields"]
+    status, description = fields["status"]["name"], fields.get("description")
+    return Glimpse(str(data["id"]), data["key"], status, time_of(fields["updated"]), description)
 
 
 def issue(data: dict[str, Any]) -> Issue:

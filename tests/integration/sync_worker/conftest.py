@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -334,3 +335,79 @@ def front(bench: Bench, capsys, monkeypatch, plain_environment) -> Callable[...,
         return Ran(code, said.out, said.err)
 
     return run
+
+
+class FormerService:
+    """The service that this one replaces, as far as it is remembered: what it left in MongoDB and in Jira."""
+
+    def __init__(self, bench: Bench, client: MongoClient[dict[str, Any]]) -> None:
+        self._bench = bench
+        self.database = client[bench.former_database.name]
+        is_cloud = "email" in bench.definition["jira"]
+        self.account = bench.control.person("one", "sync@example.com" if is_cloud else "sync", TOKEN)
+        for side in ("user", "dev"):
+            self.database[f"{side}_project_issue_state"].create_index("issue_key", unique=True)
+            self.database["jira_mapping"].create_index(f"{side}_issue_key", unique=True)
+        bench.on_one_site()
+        bench.definition["name"] = self.database.name
+        self.finished_cycle()
+
+    def finished_cycle(self, hours_ago: float = 2.0) -> datetime:
+        """End a cycle: then it stood still."""
+        at = datetime.now(UTC) - timedelta(hours=hours_ago)
+        for name in (self.database.name, "jira-status-sync"):
+            document = {"name": name, "last_sync": at, "initial_sync_completed": False, "updated_at": at}
+            self.database["sync_state"].replace_one({"name": name}, document, upsert=True)
+        return at
+
+    def saw(self, *keys: str, hours_ago: float = 2.0) -> None:
+        """Remember the present status of these issues."""
+        for key in keys:
+            side = "user" if key.startswith("SUP") else "dev"
+            at = datetime.now(UTC) - timedelta(hours=hours_ago)
+            document = {"issue_key": key, "status": self._bench.status(key), "updated_at": at}
+            self.database[f"{side}_project_issue_state"].replace_one({"issue_key": key}, document, upsert=True)
+
+    def paired(self, user_key: str, dev_key: str) -> None:
+        document: dict[str, Any] = {"created_at": datetime.now(UTC)}
+        for side, key in (("user", user_key), ("dev", dev_key)):
+            document |= {f"{side}_issue_key": key, f"{side}_issue_url": f"https://jira/browse/{key}"}
+        self.database["jira_mapping"].insert_one(document)
+
+    def created(self, user_key: str, *, mapped: bool = True, lines: str = "both") -> str:
+        """Create a counterpart, as it did; where it was interrupted, without the rest."""
+        text = f"It is broken\n\nUser Link: https://jira/browse/{user_key}" if lines != "user" else "It is broken"
+        dev_key = self.account.create("DEV", "It is broken", issue_type="Bug", description=text)
+        if lines != "dev":
+            self.account.edit(user_key, description=f"Help!\n\nDev Link: https://jira/browse/{dev_key}")
+        if mapped:
+            self.paired(user_key, dev_key)
+            self.account.comment(user_key, f"followed as {dev_key}")
+        return dev_key
+
+    def pair(self) -> tuple[str, str]:
+        """Have an issue, and its counterpart by this service, that stand still."""
+        user_key = self._bench.taken_on()
+        dev_key = self.created(user_key)
+        self.saw(user_key, dev_key)
+        return user_key, dev_key
+
+    def content(self) -> dict[str, Any]:
+        names = sorted(self.database.list_collection_names())
+        return {name: (list(self.database[name].find()), self.database[name].index_information()) for name in names}
+
+
+@pytest.fixture
+def former(bench: Bench) -> Iterator[FormerService]:
+    """The replaced service, whose database is on the same server; both projects are on one site, as it wanted them."""
+    with MongoClient[dict[str, Any]](bench.mongo_url, tz_aware=True) as client:
+        former = FormerService(bench, client)
+        yield former
+        former.account.http.close()
+
+
+@pytest.fixture
+def long_ago(bench: Bench) -> Callable[[], None]:
+    """Let what happens until this is called have happened a month ago."""
+    bench.control.clock("one", -30 * 24 * 3600)
+    return lambda: bench.control.clock("one", 0)

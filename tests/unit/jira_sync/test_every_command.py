@@ -57,6 +57,7 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "history": (["NAME", "SUP-1"], ITS_OWN),
     "backup": (["NAME", "sync-ab.backup"], ITS_OWN),
     "restore": (["NAME", "sync-ab.backup"], {**ITS_OWN, NO_MONGODB: "No such file"}),  # the file comes first
+    "import": (["NAME", "--dry-run"], ITS_OWN),
     "doctor": (["NAME"], {NO_GROUP: "jira-sync start", BROKEN: "rulez: is not", NO_MONGODB: "127.0.0.1:1"}),
     "init": ([], dict.fromkeys(SAID)),  # it needs nothing of this
     "schema": ([], dict.fromkeys(SAID)),
