@@ -90,7 +90,7 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
             # One more connection, to see whether the server is there: it is asked now and then instead of over a
             # connection that stands open for its answer, beside which another one would measure how fast it is.
             serverMonitoringMode="poll",
-            # Nothing is opened before it is needed; see `sync_worker.shared`.
+            # Nothing is opened before it is needed; see `sync_worker.warm_up`.
             connect=False,
         )
     except (PyMongoError, ValueError) as error:
