@@ -62,7 +62,7 @@ def test_what_is_replaced_or_called_takes_what_it_took(method, parameters):
         ),
         (
             Supervisor.runforever,
-            ["get_socket_map()", "combined_map.update(socket_map)", "stop_groups = pgroups[:]",
+            ["SupervisorRunningEvent()", "get_socket_map()", "combined_map.update(socket_map)", "stop_groups = pgroups[:]",
              "ordered_stop_groups_phase_1()", "raise asyncore.ExitNow", ".readable()", ".writable()", "poll(timeout)",
              "handle_read_event()", "handle_error()", "transition()", "reap()", "handle_signal()",
              "ordered_stop_groups_phase_2()"],
