@@ -102,7 +102,7 @@ def _events(group: RunningGroup, design: Design) -> Iterator[tuple[str, float]]:
     yield "crash", _crash(group)
     if design.edits:
         yield "edit of 1", _edit(group, range(1))
-        yield "edit of 50", _edit(group, range(50))
+        yield "edit of half", _edit(group, range(len(group.names) // 2))
 
 
 def _crash(group: RunningGroup) -> float:
@@ -222,18 +222,63 @@ def targets(figures: Sequence[Figures], idle: float, many: tuple[int, int, int])
         ["SIGTERM to all gone, all busy", "≤ 5 s", _s(ours.stop), theirs(lambda it: _s(it.stop))],
         ["issues lost track of by that", "0", str(ours.lost), theirs(lambda it: str(it.lost))],
         ["edit of 1, until its new process works", "≤ 2 s", _s(ours.events["edit of 1"]), restart],
-        ["edit of 50", "≤ 5 s", _s(ours.events["edit of 50"]), restart],
+        [f"edit of {ours.syncs // 2}", "≤ 5 s", _s(ours.events["edit of half"]), restart],
         [
             "crash to working again", "≤ 2 s", _s(ours.events["crash"]), theirs(lambda it: _s(it.events["crash"])),
         ],
         ["idle CPU, a cycle every 5 minutes", "≤ 3 % of one core", f"{idle:.1%} of one core", "–"],
         [
             "MongoDB servers: memory", "measured ratio",
-            f"one with {count} databases: {_mb(one)}", f"{count} with one each: {_mb(server_memory)}, "
-            f"{server_memory / one:.0f} times as much",
+            f"one with {count} databases: {_mb(one)}",
+            f"{count} with one each: {_mb(server_memory)}, {server_memory / one:.0f} times as much",
         ],
     ]  # fmt: skip
     return table([f"what, with {ours.syncs} syncs", "target", "jira-sync", "the replaced design"], rows)
+
+
+def compare(options: argparse.Namespace) -> list[Figures]:
+    """Run every group that was asked for, one after the other; say how far it is."""
+    figures = []
+    for design in DESIGNS:
+        if design.name not in options.designs.split(","):
+            continue
+        if why_not := design.why_not():
+            print(f"{design.title}: left out, {why_not}", file=sys.stderr)
+            continue
+        for syncs in map(int, options.syncs.split(",")):
+            figures.append(measure(design, syncs, in_detail=syncs == options.detail))
+            print("  ".join(figures[-1].row()), file=sys.stderr, flush=True)
+    return figures
+
+
+def page(options: argparse.Namespace, figures: Sequence[Figures]) -> str:
+    """Return what was found, as a page for people."""
+    command = f"python -m benchmarks.group_scale --syncs {options.syncs} --designs {options.designs}"
+    parts = [f"`{command}` on {machine()}:", table(TITLES, [each.row() for each in figures])]
+    detailed = [each for each in figures if each.syncs == options.detail]
+    if any(each.design.name == "fork" for each in detailed):
+        one = next(each for each in figures if each.design.name == "fork" and each.syncs == options.servers)
+        many = options.servers, servers(options.servers), one.mongod
+        parts.append(targets(detailed, idle_share(options.detail), many))
+    if options.picture:
+        picture.draw(options.picture, panels(figures))
+        place = (
+            options.picture.name if options.report is None else os.path.relpath(options.picture, options.report.parent)
+        )
+        parts.append(f"![Memory and start against the number of syncs, by every design]({place})")
+    return "\n\n".join([(__doc__ or "").split("\n\n", 2)[2].strip(), *parts])
+
+
+def panels(figures: Sequence[Figures]) -> dict[str, dict[str, dict[int, float]]]:
+    axes: dict[str, Callable[[Figures], float]] = {
+        "memory of all processes, MB (PSS)": lambda it: it.whole / MEGABYTE,
+        "start until all work, seconds": lambda it: it.ready,
+    }
+    titles = dict.fromkeys(each.design.title for each in figures)
+    return {
+        axis: {title: {it.syncs: value(it) for it in figures if it.design.title == title} for title in titles}
+        for axis, value in axes.items()
+    }
 
 
 def _mb(size: float) -> str:
@@ -256,14 +301,11 @@ def main() -> None:
     parser.add_argument("--syncs", default="1,10,50,100,200", metavar="N,…", help="how many (1,10,50,100,200)")
     parser.add_argument("--designs", default=names, metavar="NAME,…", help=f"which ({names})")
     parser.add_argument("--detail", type=int, default=100, metavar="N", help="with how many there is an edit, a crash")
-    parser.add_argument("--servers", type=int, default=20, metavar="N", help="MongoDB servers to compare one with")
+    parser.add_argument("--servers", type=int, default=50, metavar="N", help="MongoDB servers to compare one with")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the tables there, too")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw memory and start against N there")
     options = parser.parse_args()
-    text, figures = compare(options)
-    publish("A hundred syncs in one container", text, options.report)
-    if options.picture:
-        picture.draw(options.picture, figures)
+    publish("A hundred syncs in one container", page(options, compare(options)), options.report)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -115,10 +114,6 @@ def apply(options: argparse.Namespace, environ: Environ) -> int:
 
 def start(options: argparse.Namespace, environ: Environ) -> int:
     """Start the group."""
-    if options.foreground:
-        # The first process of a container never gets a signal that it has no handler for. So one that asks it to stop
-        # waits until supervisord, which this process becomes, takes it in.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     settings = from_environ(environ, log_to_files=not options.foreground)
     with _locked(settings.run_dir):
         group.check_free(settings)

@@ -45,7 +45,7 @@ def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
 
 
 def _let_stop_in(_event: Any) -> None:
-    """Take in what has asked this process to stop since `start --foreground` began."""
+    """Take in what has asked this process to stop before it was supervisord."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
