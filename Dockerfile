@@ -64,4 +64,4 @@ EXPOSE 3000
 # restart all of them.
 HEALTHCHECK --interval=15s --timeout=10s --start-period=40s CMD ["python", "-m", "health_monitor.probe", "live"]
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["python", "-m", "generator", "start", "--foreground"]
+ENTRYPOINT ["python", "-m", "generator.container"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import backlog
 from benchmarks.measure import cpu_seconds
 from benchmarks.rig import Rig, free_port, rig
-from generator.processes import members
+from generator.processes import GROUP_VARIABLE, members
 from generator.supervisor_rpc import Supervisor
 from sync_model.heartbeat import Heartbeat, read_heartbeat
 
@@ -30,47 +30,81 @@ SECONDS_BETWEEN_LOOKS = 0.02
 
 
 class RunningGroup:
-    """A group that runs; `made` is what it stands on, `log` is what all of its processes say."""
+    """A group that runs; `made` is what it stands on, `log` is what all of its processes say, `parent` is the process
+    that a container would be ended by.
+    """
 
-    def __init__(self, made: Rig, syncs: int, spawn: str, interval: float, environ: Mapping[str, str]) -> None:
+    def __init__(self, made: Rig, syncs: int, interval: float, environ: Mapping[str, str]) -> None:
         self.made, self.run_dir, self.log = made, made.folder / "run", made.folder / "group.log"
         self.pairs = pairs_of(syncs)
         self.names = [f"sync-{number:03}" for number in range(syncs)]
-        configs = made.folder / "configs"
-        configs.mkdir()
-        for name, (user, dev) in zip(self.names, self.pairs, strict=True):
-            keys = {"userProjectKey": user, "devProjectKey": dev, "rules": [backlog.RULE]}
-            times = {"syncIntervalMinutes": interval / 60, "searchLagMinutes": 0.05}
-            made.define(name, jira=made.account(SITE), **keys, **times).rename(configs / f"{name}.json")
-        folders = {"CONFIG_DIR": str(configs), "RUN_DIR": str(self.run_dir)}
+        self.configs = made.folder / "configs"
+        self.configs.mkdir()
+        for number in range(syncs):
+            self.write(number, syncIntervalMinutes=interval / 60)
         self.port = free_port()
-        ours = {"DATABASE_URL": made.mongod.url, "PORT": str(self.port), "SPAWN": spawn}
+        self.environ = {
+            **os.environ,
+            "CONFIG_DIR": str(self.configs),
+            "RUN_DIR": str(self.run_dir),
+            "DATABASE_URL": made.mongod.url,
+            "PORT": str(self.port),
+            **environ,
+        }
+        self.prepare()
         self._began = time.monotonic()
-        command = [sys.executable, "-m", "generator", "start", "--foreground"]
         with self.log.open("wb") as log:
-            environ = {**os.environ, **folders, **ours, **environ}
-            self.supervisord = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+            self.parent = subprocess.Popen(self.command(), env=self.environ, stdout=log, stderr=log)
+
+    def prepare(self) -> None:
+        """Do what is done once, before the start."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "generator", "start", "--foreground"]
+
+    def write(self, number: int, **changes: object) -> None:
+        """Write the file of one sync."""
+        user, dev = self.pairs[number]
+        keys = {"userProjectKey": user, "devProjectKey": dev, "rules": [backlog.RULE]}
+        name = self.names[number]
+        draft = self.made.define(name, jira=self.made.account(SITE), **keys, searchLagMinutes=0.05, **changes)
+        draft.rename(self.configs / f"{name}.json")
 
     def wait_until_ready(self) -> tuple[float, float]:
         """Return how many seconds, and how many of the processor's, passed until every worker had said something."""
-        beats = self.run_dir / "heartbeats"
-        self.wait_for(lambda: sum(1 for _ in beats.glob("[!.]*.json")) >= len(self.names))
+        self.wait_for(lambda: self.count_ready() >= len(self.names))
         seconds = time.monotonic() - self._began
-        return seconds, sum(map(cpu_seconds, {self.supervisord.pid, *members(self.run_dir)}))
+        return seconds, sum(map(cpu_seconds, self.everybody()))
+
+    def count_ready(self) -> int:
+        """Return how many workers stand on their database and are about to begin."""
+        return sum(1 for _ in (self.run_dir / "heartbeats").glob("[!.]*.json"))
+
+    def everybody(self) -> set[int]:
+        """Return all processes of the group, whoever started them."""
+        return {self.parent.pid, *members(self.run_dir)}
 
     def heartbeats(self) -> dict[str, Heartbeat]:
         """Return what the workers last said, of those that have said anything."""
         said = {name: read_heartbeat(self.run_dir, name) for name in self.names}
         return {name: beat for name, beat in said.items() if beat}
 
+    def cycles(self) -> dict[str, int]:
+        """Return how many cycles each worker has completed since its process started."""
+        return {name: beat.totals.cycles for name, beat in self.heartbeats().items()}
+
     def wait_for_cycles(self, count: int) -> None:
-        """Wait until every worker has completed so many since its process started."""
+        """Wait until every worker has completed so many."""
 
         def are_done() -> bool:
-            beats = self.heartbeats()
-            return len(beats) == len(self.names) and all(beat.totals.cycles >= count for beat in beats.values())
+            done = self.cycles()
+            return len(done) == len(self.names) and min(done.values()) >= count
 
         self.wait_for(are_done)
+
+    def ready_pids(self) -> dict[str, int]:
+        """Return the process of each worker that is ready, by what the workers say themselves."""
+        return {name: beat.pid for name, beat in self.heartbeats().items()}
 
     def pids(self) -> dict[str, int]:
         """Return the processes that supervisord has started and that run now, by the names of its programs."""
@@ -78,11 +112,11 @@ class RunningGroup:
         return {name: state.pid for name, state in states.items() if state.pid}
 
     def wait_for(self, fact: Callable[[], bool]) -> None:
-        """Raises TimeoutError when it takes unreasonably long, and RuntimeError when supervisord has ended."""
+        """Raises TimeoutError when it takes unreasonably long, and RuntimeError when the parent has ended."""
         deadline = time.monotonic() + PATIENCE
         while not fact():
-            if self.supervisord.poll() is not None:
-                raise RuntimeError(f"supervisord has ended:\n{self.log.read_text(errors='replace')[-2000:]}")
+            if self.parent.poll() is not None:
+                raise RuntimeError(f"the group has ended:\n{self.log.read_text(errors='replace')[-2000:]}")
             if time.monotonic() > deadline:
                 raise TimeoutError
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -90,14 +124,14 @@ class RunningGroup:
     def stop(self) -> float:
         """End it as `docker stop` does; return how many seconds it took until nobody was left."""
         began = time.monotonic()
-        self.supervisord.send_signal(signal.SIGTERM)
-        self.supervisord.wait(PATIENCE)
+        self.parent.send_signal(signal.SIGTERM)
+        self.parent.wait(PATIENCE)
         while members(self.run_dir):
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return time.monotonic() - began
 
     def close(self) -> None:
-        if self.supervisord.poll() is None:
+        if self.parent.poll() is None:
             self.stop()
 
 
@@ -105,18 +139,20 @@ class RunningGroup:
 def running_group(
     folder: Path,
     syncs: int,
-    spawn: str,
+    spawn: str = "fork",
     *,
     interval: float = INTERVAL,
     issues: int = ISSUES,
     environ: Mapping[str, str] | None = None,
+    kind: type[RunningGroup] = RunningGroup,
 ) -> Iterator[RunningGroup]:
     """Run a group in `folder`, each sync with some issues that wait for a counterpart, until the end of the block."""
     pairs = pairs_of(syncs)
     with rig(folder, [backlog.site(SITE, *pairs)]) as made:
         for user, _ in pairs:
             made.control.create_many(SITE, user, issues, status=backlog.STATUS)
-        group = RunningGroup(made, syncs, spawn, interval, environ or {})
+        mark = {GROUP_VARIABLE: str(folder / "run"), "SPAWN": spawn}
+        group = kind(made, syncs, interval, {**mark, **(environ or {})})
         try:
             yield group
         finally:

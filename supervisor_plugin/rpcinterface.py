@@ -11,11 +11,13 @@ it, too.
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from supervisor import events
 from supervisor.options import VERSION
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface, make_main_rpcinterface
 
@@ -29,6 +31,8 @@ FORK, EXEC = "fork", "exec"
 def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
     """Return what `supervisorctl` speaks to, after joining the plugin to `supervisord`."""
     options = supervisord.options
+    # By then supervisord handles signals, and no program has inherited yet what is blocked.
+    events.subscribe(events.SupervisorRunningEvent, _let_stop_in)
     if not _is_wanted(options):
         return make_main_rpcinterface(supervisord)
     if "fork" not in vars(options):  # once, however many sockets supervisord listens on
@@ -38,6 +42,11 @@ def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
             except Exception:
                 options.logger.error(f"{step.__name__.strip('_')}: does without, because of this:\n{_traceback()}")
     return Interface(supervisord)
+
+
+def _let_stop_in(_event: Any) -> None:
+    """Take in what has asked this process to stop before it was supervisord."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _is_wanted(options: Any) -> bool:

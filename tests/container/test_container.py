@@ -120,6 +120,24 @@ def test_docker_stop_lets_everybody_finish_in_time_and_nothing_is_lost_or_double
     deployment.expect("AB", summaries)
 
 
+def test_a_container_that_is_stopped_while_it_starts_ends_in_order_too(settled):
+    name = f"jira-sync-test-{uuid.uuid4().hex[:8]}"
+    settled.type(f"docker run --detach --name {name} -e DATABASE_URL=mongodb://nowhere jira-sync")
+    try:
+        settled.type(f"docker stop --time 60 {name}")
+        assert json.loads(settled.type(f"docker inspect {name}"))[0]["State"]["ExitCode"] == 0
+    finally:
+        settled.type(f"docker rm --force {name}")
+
+
+def test_workers_are_forked_and_share_most_of_their_memory(settled):
+    for name in ("sync-ab", "sync-cd"):
+        process = f"/proc/$(supervisorctl pid {name})"
+        assert settled.inside(f"tr -d '\\0' <{process}/cmdline") == f"jira-sync: {name}"
+        sizes = dict(line.split()[:2] for line in settled.inside(f"tail -n +2 {process}/smaps_rollup").splitlines())
+        assert int(sizes["Shared_Dirty:"]) > int(sizes["Private_Dirty:"]) + int(sizes["Private_Clean:"])
+
+
 def test_the_group_of_a_container_is_stopped_from_outside_as_it_would_come_back_else(settled):
     said = settled.type("docker compose exec jira-sync jira-sync stop", code=1)
     assert "docker compose stop" in said

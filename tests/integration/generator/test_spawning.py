@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,32 @@ def test_the_same_conf_runs_with_workers_that_are_executed(group):
 def test_a_wrong_way_to_spawn_is_said(group, command):
     ran = group.run(command, SPAWN="spoon")
     assert (ran.code, ran.err) == (1, "error: SPAWN is 'spoon'; it must be one of fork, exec\n")
+
+
+@pytest.fixture(params=["fork", "exec"])
+def first_process(group, request):
+    """What a container runs first."""
+    group.write("sync-a.json")
+    environ = {**group.environ, "SPAWN": request.param, "LOG_DIR": str(group.run_dir / "logs")}
+    process = subprocess.Popen([sys.executable, "-m", "generator.container"], env=environ)
+    yield process
+    process.terminate()
+    assert process.wait(60) == 0
+
+
+def test_a_word_to_stop_that_comes_before_it_is_supervisord_is_not_lost(group, first_process):
+    group.wait_until(lambda: signal.SIGTERM in _blocked(first_process.pid), "it to have begun")
+    first_process.terminate()
+    assert first_process.wait(60) == 0
+    assert "received SIGTERM indicating exit request" in (group.run_dir / "logs/supervisord.log").read_text()
+
+
+def test_no_program_inherits_that_a_word_to_stop_is_held_back(group, first_process):
+    group.wait_until(group.digests, "a worker to be at work")
+    assert [pid for pid in (first_process.pid, *group.members()) if _blocked(pid)] == []
+
+
+def _blocked(pid: int) -> set[int]:
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk:"))
+    return {number for number in signal.valid_signals() if mask >> (number - 1) & 1}
