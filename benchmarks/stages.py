@@ -1,8 +1,8 @@
 """A worker that goes so far and no further: `python -m benchmarks.stages executed|forked STAGE CONFIG RUN_DIR`.
 
 It says its process id, walks through the stages up to the one that is named, says so, and stays there until its input
-ends; in the last stage it is a worker like any other, which goes on until it is asked to stop. Executed, it is a process
-from the start; forked, it is the child of one that has been warmed as supervisord is.
+ends; in the last stage it is a worker like any other, which goes on until it is asked to stop. Forked, it is the child
+of a process that is warmed as supervisord is.
 
 Nothing is imported at the top but what an interpreter has loaded anyway: it would count for the first stage.
 """
@@ -13,37 +13,37 @@ import os
 import sys
 
 REACHED = "reached"
-kept = []
+kept: list[object] = []
 """What a worker holds in its hands from one stage to the next."""
 
 
-def interpreter(_config, _run_dir):
+def interpreter(_config: str, _run_dir: str) -> None:
     """Python itself."""
 
 
-def log(_config, _run_dir):
+def log(_config: str, _run_dir: str) -> None:
     """structlog, and what it needs of the standard library."""
     import structlog  # noqa: F401
 
 
-def models(_config, _run_dir):
+def models(_config: str, _run_dir: str) -> None:
     """pydantic, and what people write and workers say, in its terms."""
     from sync_model import heartbeat, loading  # noqa: F401
 
 
-def driver(_config, _run_dir):
+def driver(_config: str, _run_dir: str) -> None:
     """MongoDB's driver."""
     import pymongo  # noqa: F401
 
 
-def http(_config, _run_dir):
+def http(_config: str, _run_dir: str) -> None:
     """The HTTP client, and the certificates it trusts."""
     from sync_worker.jira.transport import new_http_client
 
     kept.append(new_http_client())
 
 
-def parts(config, run_dir):
+def parts(config: str, run_dir: str) -> None:
     """The sync's definition, and all parts of its worker."""
     from pathlib import Path
 
@@ -60,12 +60,12 @@ def parts(config, run_dir):
     kept.append(join(file, worker, client, os.environ))
 
 
-def lease(_config, _run_dir):
+def lease(_config: str, _run_dir: str) -> None:
     """The first connection to MongoDB, and the lease."""
     kept[-1].lease.hold()
 
 
-def cycles(config, run_dir):
+def cycles(config: str, run_dir: str) -> None:
     """Cycles, as many as there are until it is asked to stop."""
     from sync_worker.__main__ import main
 
@@ -75,7 +75,7 @@ def cycles(config, run_dir):
 STAGES = (interpreter, log, models, driver, http, parts, lease)
 
 
-def walk(stage, config, run_dir):
+def walk(stage: str, config: str, run_dir: str) -> None:
     """Say who we are, and come to `stage`; the last one is a way of its own."""
     print(os.getpid(), flush=True)
     if stage == cycles.__name__:
@@ -90,7 +90,7 @@ def walk(stage, config, run_dir):
     os._exit(0)  # nobody is interested in how it ends
 
 
-def fork(stage, config, run_dir):
+def fork(stage: str, config: str, run_dir: str) -> None:
     """Do it in a child of this process, which is warmed as supervisord is."""
     import signal
     from functools import partial
@@ -98,6 +98,7 @@ def fork(stage, config, run_dir):
     import supervisor.supervisord  # noqa: F401
     from supervisor.loggers import Logger
     from supervisor.options import ServerOptions
+
     from supervisor_plugin import child
     from supervisor_plugin.forking import Forking
 

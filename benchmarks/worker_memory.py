@@ -30,10 +30,9 @@ SECONDS_TO_SETTLE = 0.3
 """After a cycle is said to be completed the worker tidies up."""
 COMPLETED = '"cycle completed"'
 WAYS = "executed", "forked"
-EXPLANATION = """Private memory: what no other process shares, and so what one more worker costs; \
-and how much more it is than in the line above. Each figure is that of processes of its own which have come so far and no
-further. They are looked at two at a time, so that files that all workers map count for none of them. Forked means: from a
-process that is warmed as supervisord is."""
+EXPLANATION = """Private memory, which no other process shares: what one more worker costs; and how much more that is
+than in the line above. Each figure is that of two processes of its own that have come so far and no further; two, so
+that files which all workers map count for neither. Forked means: from a process that is warmed as supervisord is."""
 TITLES = ["a worker that has", "executed", "more", "forked", "more"]
 
 
