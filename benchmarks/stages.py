@@ -1,4 +1,4 @@
-"""A worker that goes so far and no further: `python -m benchmarks.stages executed|forked STAGE CONFIG RUN_DIR`.
+"""A worker that goes so far and no further: `python -m benchmarks.stages WAY STAGE CONFIG RUN_DIR`.
 
 It says its process id, walks through the stages up to the one that is named, says so, and stays there until its input
 ends; in the last stage it is a worker like any other, which goes on until it is asked to stop. Forked, it is the child
@@ -90,8 +90,8 @@ def walk(stage: str, config: str, run_dir: str) -> None:
     os._exit(0)  # nobody is interested in how it ends
 
 
-def fork(stage: str, config: str, run_dir: str) -> None:
-    """Do it in a child of this process, which is warmed as supervisord is."""
+def fork(without: str, stage: str, config: str, run_dir: str) -> None:
+    """Do it in a child of this process, which is warmed as supervisord is, `without` a part of the sharing."""
     import signal
     from functools import partial
 
@@ -99,9 +99,13 @@ def fork(stage: str, config: str, run_dir: str) -> None:
     from supervisor.loggers import Logger
     from supervisor.options import ServerOptions
 
-    from supervisor_plugin import child
+    from supervisor_plugin import child, sharing
     from supervisor_plugin.forking import Forking
 
+    if "immortal" in without:
+        sharing.can_immortalise = lambda: False
+    if "filled" in without:
+        sharing._fill_gaps = lambda: None  # noqa: SLF001
     options = ServerOptions()
     options.logger = Logger()
     forking = Forking(options)
@@ -116,7 +120,8 @@ def fork(stage: str, config: str, run_dir: str) -> None:
 
 if __name__ == "__main__":
     way, *arguments = sys.argv[1:]
+    way, _, without = way.partition(" without ")
     if way == "forked":
-        fork(*arguments)
+        fork(without, *arguments)
     else:
         walk(*arguments)

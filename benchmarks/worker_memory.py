@@ -8,13 +8,14 @@ They work on a real mongod and a simulated Jira. `benchmarks.stages` says what h
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,10 @@ SECONDS_TO_SETTLE = 0.3
 """After a cycle is said to be completed the worker tidies up."""
 COMPLETED = '"cycle completed"'
 WAYS = "executed", "forked"
+LESS = tuple(
+    f"forked without {what}" for what in ("immortal objects", "filled gaps", "immortal objects and filled gaps")
+)
+"""What `supervisor_plugin.sharing` does, left out: only for the last point."""
 EXPLANATION = """Private memory, which no other process shares: what one more worker costs; and how much more that is
 than in the line above. Each figure is that of two processes of its own that have come so far and no further; two, so
 that files which all workers map count for neither. Forked means: from a process that is warmed as supervisord is."""
@@ -60,6 +65,9 @@ POINTS = [
 ]
 
 
+LAST = ["what is left out", POINTS[-1].title]
+
+
 @dataclass(frozen=True)
 class Place:
     """What one worker works on."""
@@ -71,11 +79,11 @@ class Place:
 
 def places() -> dict[tuple[str, Point], list[Place]]:
     """Return two places for each way to each point."""
-    numbers = iter(range(2 * len(WAYS) * len(POINTS)))
+    wanted = [*itertools.product(WAYS, POINTS), *itertools.product(LESS, POINTS[-1:])]
+    numbers = itertools.count()
     return {
-        (way, point): [Place(f"sync-{each:02}", f"SUP{each}", f"DEV{each}") for each in (next(numbers), next(numbers))]
-        for way in WAYS
-        for point in POINTS
+        each: [Place(f"sync-{number:02}", f"SUP{number}", f"DEV{number}") for number in itertools.islice(numbers, 2)]
+        for each in wanted
     }
 
 
@@ -109,9 +117,8 @@ def started(made: Rig, way: str, point: Point, place: Place) -> Iterator[int]:
             process.communicate()
 
 
-def rows(made: Rig) -> Iterator[list[str]]:
+def stage_rows(made: Rig, where: Mapping[tuple[str, Point], Sequence[Place]]) -> Iterator[list[str]]:
     before = dict.fromkeys(WAYS, 0.0)
-    where = places()
     for point in POINTS:
         row = [point.title]
         for way in WAYS:
@@ -121,20 +128,23 @@ def rows(made: Rig) -> Iterator[list[str]]:
         yield row
 
 
+def sharing_rows(made: Rig, where: Mapping[tuple[str, Point], Sequence[Place]]) -> Iterator[list[str]]:
+    for way in LESS:
+        yield [way, f"{measure(made, way, POINTS[-1], where[way, POINTS[-1]]) / MEGABYTE:.1f} MB"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.worker_memory", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
-    pairs = [(each.user, each.dev) for both in places().values() for each in both]
+    where = places()
+    pairs = [(each.user, each.dev) for both in where.values() for each in both]
     with tempfile.TemporaryDirectory() as folder, rig(Path(folder), [backlog.site(SITE, *pairs)]) as made:
-        text = table(TITLES, rows(made))
-    publish(
-        "The memory of one worker",
-        f"`python -m benchmarks.worker_memory` on {machine()}\n\n{text}\n\n{EXPLANATION}",
-        options.report,
-    )
+        stage_table, sharing_table = table(TITLES, stage_rows(made, where)), table(LAST, sharing_rows(made, where))
+    text = [f"`python -m benchmarks.worker_memory` on {machine()}", stage_table, EXPLANATION, sharing_table]
+    publish("The memory of one worker", "\n\n".join(text), options.report)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ SIGNS = {"started": "+", "restarted": "~", "stopped": "-"}
 SECONDS_TO_START = 20.0
 SECONDS_TO_STOP = STOP_SECONDS + 10.0
 SECONDS_TO_END = 70.0
+LEAN = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
+"""Else the C library gives each thread of each worker a pool of its own, and keeps what was freed for the next time."""
 
 
 @dataclass(frozen=True)
@@ -336,5 +338,4 @@ def _supervisord(settings: Settings) -> list[str]:
 
 def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     own = {processes.GROUP_VARIABLE: str(settings.run_dir), "RUN_DIR": str(settings.run_dir)}
-    # Else the C library gives each thread of each worker a pool of memory of its own.
-    return {"MALLOC_ARENA_MAX": "1", **environ, **own}
+    return {**LEAN, **environ, **own}
