@@ -115,6 +115,13 @@ def test_no_program_inherits_that_a_word_to_stop_is_held_back(group, first_proce
     assert [pid for pid in (first_process.pid, *group.members()) if _blocked(pid)] == []
 
 
+def test_short_of_memory_the_kernel_ends_a_worker_before_all_the_others(group, first_process):
+    group.wait_until(group.digests, "a worker to be at work")
+    scores = {pid: int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (first_process.pid, *group.members())}
+    worker = group.pids()["sync-a"]
+    assert [pid for pid in scores if scores[pid] >= scores[worker]] == [worker]
+
+
 def _blocked(pid: int) -> set[int]:
     status = Path(f"/proc/{pid}/status").read_text()
     mask = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk:"))
