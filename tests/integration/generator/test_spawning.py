@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.code import fingerprint
 from generator.processes import command, environment_of_group, is_supervisord, members
 
 
@@ -84,6 +85,15 @@ def test_the_same_conf_runs_with_workers_that_are_executed(group):
     assert re.search(r" -m sync_worker --config .*/sync-a.json ", command(group.pids()["sync-a"]) + " ")
     group.write("sync-a.json", syncIntervalMinutes=7)
     assert group.run("apply").out == "~ sync-a restarted (config changed)\n"
+
+
+def test_workers_of_an_older_version_are_not_taken_for_what_is_installed_now(group):
+    group.write("sync-a.json")
+    group.start()
+    assert "has changed since" not in group.run("apply").err
+    record = group.run_dir / "settings.json"
+    record.write_text(record.read_text().replace(fingerprint(), "that of another version"))
+    assert "jira-sync itself has changed since this group was started; `stop` and `start` it" in group.run("apply").err
 
 
 @pytest.mark.parametrize("command", ["start", "render"])
