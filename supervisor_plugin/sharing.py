@@ -8,8 +8,12 @@ are done about that, once all is imported and used, and before the first fork:
   function gets its own copy of the page that the function lies in. Python 3.12 and later know immortal objects, which
   are not counted (PEP 683, https://peps.python.org/pep-0683/, was made for servers that fork). There is no way yet to
   ask for that from Python, only from C in 3.15 (`PyUnstable_SetImmortal`); it is one number in an object's first word.
+  This alone halves what a worker needs for itself.
 - The gaps between the objects are filled, so that what a child makes lies together on pages of its own and does not
-  cost it a shared page for each gap.
+  cost it a shared page for each gap. This is worth a fifth.
+
+What each is worth, `benchmarks.worker_memory` measures. Most of what is left is Python's, too: it notes in a function's
+code which way each branch went, whenever it is run.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ import ctypes
 import gc
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import CodeType
 
 IMMORTAL = 0xFFFFFFFF
@@ -29,6 +34,11 @@ OWN = frozenset({"__main__", "supervisor", "supervisor_plugin"})
 POOL = 16 * 1024
 SMALLEST, LARGEST, STEP = 48, 512, 16
 """Bytes: Python's allocator serves sizes up to the largest, rounded to steps, each size from pools of its own."""
+LARGE_BLOCKS = tuple(2**power for power in range(16, 9, -1))
+HEADER = 8
+"""Bytes that glibc needs of each block for itself."""
+MOST = 2 * 1024 * 1024
+"""Bytes that are spent on the gaps of one size."""
 EMPTY = sys.getsizeof(b"")
 
 _fillers: list[bytes] = []
@@ -79,11 +89,33 @@ def _make_immortal(thing: object) -> None:
 
 
 def _fill_gaps() -> None:
-    """Make objects of each size until one pool is filled from its first place to its last: then no other has a gap."""
+    """Make what fits into them, of each size, and keep it.
+
+    What is larger than Python's pools serve, and what is not Python's, comes from the C library. Its gaps are of any
+    size: they are filled from the largest down.
+    """
     for size in range(SMALLEST, LARGEST + 1, STEP):
-        last = in_a_row = 0
-        while in_a_row < (POOL - SMALLEST) // size:
-            filler = bytes(size - EMPTY)
-            _fillers.append(filler)
-            in_a_row = in_a_row + 1 if id(filler) - last == size else 1
-            last = id(filler)
+        _fill(size, partial(_filler, size), in_a_row=(POOL - SMALLEST) // size)
+    allocate = ctypes.pythonapi.PyMem_RawMalloc
+    allocate.restype, allocate.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+    for size in (*LARGE_BLOCKS, *range(LARGE_BLOCKS[-1] - STEP, STEP, -STEP)):
+        _fill(size, partial(allocate, size - HEADER), in_a_row=8)
+
+
+def _fill(size: int, make: Callable[[], int], in_a_row: int) -> None:
+    """Call `make`, which returns an address, until so many blocks lie one after the other: then no gap is left.
+
+    Where they never do, because another allocator is at work, it is given up.
+    """
+    last = found = 0
+    for _ in range(MOST // size):
+        address = make()
+        found = found + 1 if address - last == size else 1
+        if found == in_a_row:
+            return
+        last = address
+
+
+def _filler(size: int) -> int:
+    _fillers.append(bytes(size - EMPTY))
+    return id(_fillers[-1])

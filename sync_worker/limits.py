@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -98,19 +98,25 @@ class _Known:
 class IssuePace:
     """Spaces the writes to each single issue, for this process."""
 
-    _times: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
+    _times: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
 
     def seconds_to_wait(self, issue: str, now: float) -> float:
         """Return how long the next write to `issue` has to wait; when that is 0, it counts as made."""
-        times = self._times.setdefault(issue, deque(maxlen=ISSUE_WINDOWS[-1][0]))
+        longest = ISSUE_WINDOWS[-1]
+        times = self._times.setdefault(issue, [])
         self._times.move_to_end(issue)
-        while len(self._times) > ISSUES_KEPT:
-            self._times.popitem(last=False)
         waits = [times[-most] + window - now for most, window in ISSUE_WINDOWS if len(times) >= most]
         if (wait := max(waits, default=0.0)) > 0:
             return wait
         times.append(now)
+        del times[: -longest[0]]
+        self._forget(before=now - longest[1])
         return 0.0
+
+    def _forget(self, before: float) -> None:
+        """Forget the issues that nothing was written to for so long, and the first of too many."""
+        while len(self._times) > ISSUES_KEPT or next(iter(self._times.values()))[-1] < before:
+            self._times.popitem(last=False)
 
 
 class SiteLimits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -22,9 +23,22 @@ sharing.share()
 """
 
 
-def _after_sharing(script: str) -> str:
-    command = [sys.executable, "-c", SHARED + script]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+GAPS = """
+kept = [bytes(size) for size in (200, 2000) for _ in range(4000)]
+del kept[::10]
+"""
+PAGES_OF_NEW_THINGS = """
+things = [bytes(size) for size in (200, 2000) for _ in range(20)]
+print(len({id(each) // 4096 for each in things}))
+"""
+
+
+def _after_sharing(script: str, before: str = "", **environ: str) -> str:
+    command = [sys.executable, "-c", before + SHARED + script]
+    done = subprocess.run(
+        command, env={**os.environ, **environ}, check=True, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout.strip()
 
 
 def test_the_collector_does_not_look_at_it_any_more():
@@ -33,6 +47,14 @@ def test_the_collector_does_not_look_at_it_any_more():
 
 def test_the_same_may_be_done_again_after_a_reload():
     assert _after_sharing("sharing.share(); print(package.thing.method())") == "None"
+
+
+def test_what_is_made_afterwards_lies_together_whatever_gaps_there_were():
+    assert int(_after_sharing(PAGES_OF_NEW_THINGS, before=GAPS)) <= 20
+
+
+def test_it_comes_to_an_end_with_any_allocator():
+    assert _after_sharing("print(package.thing.method())", PYTHONMALLOC="malloc") == "None"
 
 
 @pytest.mark.skipif(not can_immortalise(), reason="this Python has no immortal objects whose layout is known")

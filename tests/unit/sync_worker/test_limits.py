@@ -68,3 +68,10 @@ class TestIssuePace:
         for number in range(3000):
             pace.seconds_to_wait(str(number), 0.0)
         assert len(pace._times) == 1000
+
+    def test_what_limits_nothing_any_more_is_forgotten(self):
+        pace = IssuePace()
+        for number in range(100):
+            pace.seconds_to_wait(str(number), 0.0)
+        pace.seconds_to_wait("last", 31.0)
+        assert list(pace._times) == ["last"]
