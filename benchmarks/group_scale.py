@@ -198,8 +198,10 @@ def _fill(url: str, content: dict[str, list[dict[str, Any]]], indexes: dict[str,
     with MongoClient[dict[str, Any]](url) as client:
         for name, documents in content.items():
             collection = client["sync"].create_collection(name)
-            for index in indexes[name].values():
-                collection.create_index(index["key"], unique=index.get("unique", False))
+            for known_as, index in indexes[name].items():
+                if known_as != "_id_":
+                    keys = index.pop("key")
+                    collection.create_index(keys, name=known_as, **index)
             if documents:
                 collection.insert_many(documents)
 

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from generator import files, group, processes, report
+from generator.code import fingerprint
 from generator.report import complain
 from generator.settings import Settings, Unusable, from_environ, of_running_group, run_dir_of, without_effect
 from generator.supervisor_rpc import NoAnswer, NotRunning, Supervisor
@@ -88,6 +89,8 @@ def apply(options: argparse.Namespace, environ: Environ) -> int:
             raise Unusable(not_running)
         for name in without_effect(environ, started_with):
             report.warn(f"{name} here has no effect on a group that runs; `stop` and `start` it")
+        if settings.code != fingerprint():
+            report.warn("jira-sync itself has changed since this group was started; `stop` and `start` it to use that")
         prepared = group.prepare(settings, started_with)
         if options.strict and prepared.problems:
             report.tell(prepared.problems, ())

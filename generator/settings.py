@@ -8,11 +8,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from generator.code import fingerprint
 from sync_model.connection import database_url
 from sync_model.heartbeat import INTERVAL_SECONDS
 from sync_model.judgement import STUCK_AFTER
@@ -68,6 +69,8 @@ class Settings:
     watch: bool = False
     max_worker_memory: int | None = None
     stuck_after: float = STUCK_AFTER
+    code: str = field(default_factory=fingerprint)
+    """What the group runs; see `code`."""
 
     @property
     def conf(self) -> Path:
@@ -165,6 +168,7 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
         mongodb_port=kept["mongodb_port"],
         simulator_port=kept["simulator_port"],
         mongod=kept.get("mongod"),
+        code=kept.get("code", "an earlier version's"),
         # A group that an earlier version started says nothing of these.
         **{name: kept[name] for name in ("port", "bind", "watch", "max_worker_memory", "stuck_after") if name in kept},
     )

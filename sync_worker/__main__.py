@@ -10,12 +10,15 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 
 from sync_model.loading import load_file
 from sync_worker.ready import ready
+
+ENDED_FIRST = 500
+"""As `oom_score_adj`: like a process that takes half of all memory more than it does."""
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -38,9 +41,17 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         if options.once:
             error = worker.run_only_once(parts.one_pass)
         else:
+            _give_way_when_memory_is_short()
             gc.freeze()  # what is there now stays, and need not be looked at after each cycle
             worker.run(parts.one_pass)
     return int(error is not None)
+
+
+def _give_way_when_memory_is_short() -> None:
+    """Let the kernel end a worker, which loses nothing by it, before it ends supervisord and with it everything."""
+    wish = Path("/proc/self/oom_score_adj")
+    with suppress(OSError):
+        wish.write_text(str(max(int(wish.read_text()), ENDED_FIRST)))
 
 
 @cache

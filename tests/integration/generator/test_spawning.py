@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.code import fingerprint
 from generator.processes import command, environment_of_group, is_supervisord, members
 
 
@@ -86,6 +87,15 @@ def test_the_same_conf_runs_with_workers_that_are_executed(group):
     assert group.run("apply").out == "~ sync-a restarted (config changed)\n"
 
 
+def test_workers_of_an_older_version_are_not_taken_for_what_is_installed_now(group):
+    group.write("sync-a.json")
+    group.start()
+    assert "has changed since" not in group.run("apply").err
+    record = group.run_dir / "settings.json"
+    record.write_text(record.read_text().replace(fingerprint(), "that of another version"))
+    assert "jira-sync itself has changed since this group was started; `stop` and `start` it" in group.run("apply").err
+
+
 @pytest.mark.parametrize("command", ["start", "render"])
 def test_a_wrong_way_to_spawn_is_said(group, command):
     ran = group.run(command, SPAWN="spoon")
@@ -113,6 +123,13 @@ def test_a_word_to_stop_that_comes_before_it_is_supervisord_is_not_lost(group, f
 def test_no_program_inherits_that_a_word_to_stop_is_held_back(group, first_process):
     group.wait_until(group.digests, "a worker to be at work")
     assert [pid for pid in (first_process.pid, *group.members()) if _blocked(pid)] == []
+
+
+def test_short_of_memory_the_kernel_ends_a_worker_before_all_the_others(group, first_process):
+    group.wait_until(group.digests, "a worker to be at work")
+    scores = {pid: int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (first_process.pid, *group.members())}
+    worker = group.pids()["sync-a"]
+    assert [pid for pid in scores if scores[pid] >= scores[worker]] == [worker]
 
 
 def _blocked(pid: int) -> set[int]:
