@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +308,8 @@ def main() -> None:
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the tables there, too")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw memory and start against N there")
     options = parser.parse_args()
+    if options.picture and not find_spec("matplotlib"):
+        parser.error("--picture needs matplotlib, which is not part of what is installed: pip install matplotlib")
     publish("A hundred syncs in one container", page(options, compare(options)), options.report)
 
 

@@ -16,13 +16,14 @@ from structlog.typing import FilteringBoundLogger
 from generator.programs import MONITOR
 from generator.settings import Settings
 from generator.supervisor_rpc import NoAnswer, NotRunning, Supervisor
+from health_monitor.folder import Folder
 from health_monitor.picture import Picture, Watch, look, process_of, remind
 from health_monitor.records import Record, read_records, write_records
 from health_monitor.remedies import Do, Step, decide, restart
 from sync_model.judgement import Process, Verdict
 from sync_worker.errors import Rejected, Unavailable
 
-EVERY = 2.0
+EVERY = 4.0
 ALIVE = 30.0
 """Seconds after a look from which on the loop counts as dead."""
 
@@ -34,6 +35,7 @@ class Observer:
         self._settings, self._environ, self._log = settings, environ, log
         self._supervisor = Supervisor(settings.socket)
         self._watch: Watch = {}
+        self._folder = Folder(settings, environ)
         self._records = self._remembered = read_records(settings.run_dir)
         self._cannot_write = False
         self._over, self._turn = Event(), Lock()
@@ -88,7 +90,7 @@ class Observer:
 
     def _look(self) -> None:
         remind(self._watch, self._records)
-        self.picture = picture = look(self._settings, self._environ, self._watch)
+        self.picture = picture = look(self._settings, self._environ, self._watch, self._folder)
         self._looked = time.monotonic()
         try:
             for name, process, verdict in _programs(picture):

@@ -5,7 +5,6 @@ Whoever looks twice hands the first `Watch` to the second look: it knows for how
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,11 +15,12 @@ from generator.files import read_manifest
 from generator.programs import Known
 from generator.settings import Settings
 from generator.supervisor_rpc import NoAnswer, NotRunning, State, Supervisor
+from health_monitor.folder import Folder
 from health_monitor.records import Record
 from sync_model.definition import Sync
 from sync_model.heartbeat import CRASHES_COUNT_FOR, Heartbeat, read_heartbeat
 from sync_model.judgement import SEVERITY, Condition, Facts, Level, Process, Verdict, judge
-from sync_model.loading import Loaded, Problem, load_file, load_folder
+from sync_model.loading import Loaded, Problem
 
 DEFAULT_INTERVAL_MINUTES = 5.0
 OURS_FOR = timedelta(minutes=1)
@@ -103,12 +103,15 @@ def remind(watch: Watch, records: Mapping[str, Record]) -> None:
         seen.next_start, seen.told_to_end = record.next_start, tuple(deed.at for deed in record.deeds)
 
 
-def look(settings: Settings, environ: Mapping[str, str], watch: Watch | None = None) -> Picture:
+def look(
+    settings: Settings, environ: Mapping[str, str], watch: Watch | None = None, folder: Folder | None = None
+) -> Picture:
     """Look at the group of `settings`, whose workers see `environ`. Never raises for what is wrong with the group."""
     watch = {} if watch is None else watch
+    folder = folder or Folder(settings, environ)
     states, silence = _states(settings)
-    loaded, unreadable = _loaded(settings, environ)
-    found = _syncs(settings, environ, loaded, states)
+    loaded, unreadable = folder.loaded()
+    found = _syncs(settings, folder, loaded, states)
     now, clock = datetime.now(UTC), time.monotonic()
     views = []
     for name, each in found.items():
@@ -151,25 +154,12 @@ def _states(settings: Settings) -> tuple[dict[str, State], str | None]:
         return {}, str(error)
 
 
-def _loaded(settings: Settings, environ: Mapping[str, str]) -> tuple[Loaded, str | None]:
-    """Return what the folder says, and why it says nothing."""
-    try:
-        # A folder without permission looks empty otherwise.
-        os.scandir(settings.config_dir).close()
-        return load_folder(settings.config_dir, environ), None
-    except OSError as error:
-        return Loaded(), f"{settings.config_dir} cannot be read: {error.strerror or error}"
-
-
-def _syncs(
-    settings: Settings, environ: Mapping[str, str], loaded: Loaded, states: Mapping[str, State]
-) -> dict[str, _Found]:
+def _syncs(settings: Settings, folder: Folder, loaded: Loaded, states: Mapping[str, State]) -> dict[str, _Found]:
     """Return the syncs by name. A broken file that no running sync comes from goes by its own name."""
     found: dict[str, _Found] = {}
     for name, known in read_manifest(settings).items():
         if name in states or known.file in loaded.broken:
-            applied = load_file(settings.snapshots / f"{name}.json", environ).files
-            found[name] = _Found(known.file, applied[0].sync if applied else None, _is_edited(name, known, loaded))
+            found[name] = _Found(known.file, folder.applied(name), _is_edited(name, known, loaded))
     for file in loaded.files:
         if file.sync.enabled:
             found.setdefault(file.sync.name, _Found(file.path.name, file.sync))

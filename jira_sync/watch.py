@@ -96,21 +96,10 @@ class Attempt:
 
 
 def look(folder: Path) -> Look:
-    """Return what tells one state of the folder's files from another; None when it is not there.
-
-    Symbolic links count with what they lead to: a ConfigMap is replaced by turning one of them.
-    """
-    from sync_model.loading import config_paths
+    """Return what tells one state of the folder's files from another; None when it is not there."""
+    from sync_model.loading import states_of
 
     try:
-        return tuple(_state(path) for path in config_paths(folder)) if folder.is_dir() else None
+        return states_of(folder) if folder.is_dir() else None
     except OSError:
         return None
-
-
-def _state(path: Path) -> tuple[object, ...]:
-    try:
-        found = path.stat()
-        return path.name, os.path.realpath(path), found.st_ino, found.st_size, found.st_mtime_ns
-    except OSError:
-        return path.name, None

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-INTERVAL_SECONDS = 10.0
+INTERVAL_SECONDS = 30.0
 """A worker that is alive and not inside one single request says so at least this often."""
 CRASHES_COUNT_FOR = timedelta(minutes=10)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from sync_model.values import REFERENCE_PATTERN
 
 MAXIMUM_FILE_SIZE = 1_000_000
 NO_SYNCS = (".example.json", ".schema.json")
+
+State = tuple[object, ...]
+"""Of a file: name, and what the kernel knows of it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -83,6 +87,23 @@ def config_paths(folder: Path) -> list[Path]:
         and not path.name.endswith(NO_SYNCS)
         and path.is_file()
     )
+
+
+def states_of(folder: Path) -> tuple[State, ...]:
+    """Return what tells one state of the syncs in `folder` from another. Raises OSError as `config_paths` does."""
+    return tuple(map(state_of, config_paths(folder)))
+
+
+def state_of(path: Path) -> State:
+    """Return what changes whenever a file does.
+
+    Symbolic links count with what they lead to: a ConfigMap is replaced by turning one of them.
+    """
+    try:
+        found = path.stat()
+        return path.name, os.path.realpath(path), found.st_ino, found.st_size, found.st_mtime_ns
+    except OSError:
+        return path.name, None
 
 
 def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:

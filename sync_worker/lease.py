@@ -4,7 +4,7 @@
                token     grows by one with every new writer; each document of the sync carries its last writer's
                owner     one process; expires when it ends on MongoDB's own clock unless it is renewed
                process   who that is, for people and to find out that it is dead: host, pid, run directory, …
-               wake      counts the times that somebody asked the writer to look at once
+               wake      counts the times that somebody asked the writer to look at once; heeds_signal: SIGUSR1 tells it
 
 Whoever does not hold the lease neither asks Jira for anything nor writes to the database. MongoDB refuses a
 document of a writer that has been succeeded, because the document names a higher token. Jira cannot do that, so
@@ -14,6 +14,7 @@ the last look at the lease is right before a request is sent, on a clock that go
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 import uuid
@@ -22,7 +23,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
 from pymongo import MongoClient, ReturnDocument
@@ -30,13 +31,16 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
+from sync_worker.bell import Bell
 from sync_worker.errors import Displaced, NoDatabase
 
-SECONDS = 20.0
+SECONDS = 24.0
 """How long a lease lasts without being renewed. With a look every few seconds, a successor is at work within 30."""
 MARGIN = 2.0
 """Seconds before its end from which on a lease is not relied upon."""
-RENEW_EVERY = 4.0
+RENEW_EVERY = 5.0
+RENEW_UNUSED_EVERY = 12.0
+"""While nothing is done by it: in an idle group, most of what a worker does is to renew its lease."""
 WRITER = "writer"
 DEAD_STATES = frozenset("ZX")
 
@@ -70,10 +74,13 @@ class Lease:
         self._me = Process(socket.gethostname(), _home(), os.getpid(), _start_of(os.getpid()), str(run_dir.resolve()))
         self._until = float("-inf")
         self._wake = 0
-        self._over = Event()
+        self._bell = Bell()
+        self._is_used = True
         self._renewing: Thread | None = None
         self.token = 0
         self.holder: Process | None = None
+        self.heeds_signal = False
+        """SIGUSR1 makes this process `look_at_once`."""
 
     # Getting hold of it
 
@@ -94,6 +101,7 @@ class Lease:
 
     def check(self) -> None:
         """Raise Displaced unless this worker is certainly the writer now."""
+        self._is_used = True
         if not self.is_held():
             raise Displaced("the lease has run out; another worker may act for this sync now")
 
@@ -122,7 +130,7 @@ class Lease:
 
     def release(self) -> None:
         """Let the next one act at once. When MongoDB does not answer, the lease ends by itself."""
-        self._over.set()
+        self._bell.ring_to_stop()
         self._until = float("-inf")
         mine = {"_id": WRITER, "owner": self._owner, "token": self.token}
         try:
@@ -137,7 +145,17 @@ class Lease:
             found = self._lease.find_one_and_update(held, {"$inc": {"wake": 1}})
         except PyMongoError as error:
             raise unavailable(error) from error
-        return found is not None and not _process_in(found).is_certainly_dead()
+        if found is None or (writer := _process_in(found)).is_certainly_dead():
+            return False
+        # Another machine's finds out when it renews its lease.
+        if found.get("heeds_signal") and writer.home == self._me.home:
+            with suppress(OSError):
+                os.kill(writer.pid, signal.SIGUSR1)
+        return True
+
+    def look_at_once(self) -> None:
+        """Find out now whether somebody wants this writer to look. To be called from a signal handler, too."""
+        self._bell.ring_to_look()
 
     def _acquire(self) -> None:
         before = self._lease.find_one({"_id": WRITER})
@@ -156,6 +174,7 @@ class Lease:
             "token": {"$add": ["$token", 1]},
             "owner": self._owner,
             "process": asdict(self._me),
+            "heeds_signal": self.heeds_signal,
             "since": "$$NOW",
             "expires": _from_now(),
         }
@@ -187,24 +206,31 @@ class Lease:
     # Keeping it
 
     def _renew(self) -> None:
-        while not self._over.wait(RENEW_EVERY):
-            asked_at = _clock()
-            mine = {"_id": WRITER, "owner": self._owner, "token": self.token}
-            try:
-                document = self._lease.find_one_and_update(
-                    mine, [{"$set": {"expires": _from_now()}}], return_document=ReturnDocument.AFTER
-                )
-            except PyMongoError:
-                continue  # it runs out by itself, unless MongoDB is back in time
-            if document is None:
-                self._until = float("-inf")
-                continue
-            if self._over.is_set():
+        while True:
+            self._bell.wait(RENEW_EVERY if self._is_used else RENEW_UNUSED_EVERY)
+            if self._bell.stop:
                 return
+            self._bell.look = False
+            self._is_used = not self._renew_once()  # what failed is tried again soon
+
+    def _renew_once(self) -> bool:
+        """Tell whether MongoDB answered."""
+        asked_at = _clock()
+        mine = {"_id": WRITER, "owner": self._owner, "token": self.token}
+        try:
+            document = self._lease.find_one_and_update(
+                mine, [{"$set": {"expires": _from_now()}}], return_document=ReturnDocument.AFTER
+            )
+        except PyMongoError:
+            return False  # it runs out by itself, unless MongoDB is back in time
+        if document is None:
+            self._until = float("-inf")
+        elif not self._bell.stop:
             self._until = asked_at + SECONDS - MARGIN
             if document["wake"] != self._wake:
                 self._wake = document["wake"]
                 self._on_wake()
+        return True
 
 
 def writer_of(database: Database[dict[str, Any]]) -> tuple[Process, datetime] | None:

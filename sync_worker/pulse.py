@@ -27,7 +27,7 @@ from sync_model.heartbeat import (
 from sync_worker.cycle import Result
 
 BEAT_EVERY = INTERVAL_SECONDS / 2
-MEMORY_EVERY = 30.0
+MEMORY_EVERY = 120.0
 """Seconds between two looks at our own memory, which takes the kernel a moment."""
 
 

@@ -24,7 +24,7 @@ from sync_worker.worker import Worker
 DEFAULT_INTERVAL_MINUTES = "5"
 STOP_GRACE = 20.0
 """Seconds that a request under way has to come to its end after SIGTERM; well below supervisord's `stopwaitsecs`."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGUSR1)
 
 
 class GraceIsOver(BaseException):
@@ -45,6 +45,8 @@ def ready(file: SyncFile, environ: Mapping[str, str], run_dir: Path, stream: Tex
     parts = join(file, worker, client, environ)
     before = [signal.getsignal(number) for number in SIGNALS]
     _stop_on_signals(worker.bell)
+    signal.signal(signal.SIGUSR1, lambda *_: parts.lease.look_at_once())
+    parts.lease.heeds_signal = True
     try:
         parts.lease.look()
         yield worker, parts

@@ -36,6 +36,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from sync_model.definition import Side
+from sync_worker import driver_threads
 from sync_worker.edges import Backlog, Waiting
 from sync_worker.errors import Refused, Rejected
 from sync_worker.former_database import FormerDatabase
@@ -49,6 +50,8 @@ RESTORING = "restoring"
 """In the progress, while the database is being replaced by a backup, and when that was interrupted: since when."""
 SECONDS_TO_FIND_A_SERVER = 3
 SECONDS_TO_ANSWER = 20
+SECONDS_BETWEEN_CHECKS = 30
+"""Whether the server is there, while nobody asks it anything; who does finds out at once."""
 CONNECTIONS = 2
 DUPLICATE_KEY = 11000
 ID_OF = {Side.USER: "_id", Side.DEV: "dev_id"}
@@ -78,6 +81,7 @@ def _answered(method: Callable[Concatenate[MongoStore, P], R]) -> Callable[Conca
 
 def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
     """Return a client that gives up soon enough for a stop to be answered. Raises ValueError for a wrong URL."""
+    driver_threads.install()
     try:
         return MongoClient(
             url,
@@ -90,6 +94,7 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
             # One more connection, to see whether the server is there: it is asked now and then instead of over a
             # connection that stands open for its answer, beside which another one would measure how fast it is.
             serverMonitoringMode="poll",
+            heartbeatFrequencyMS=SECONDS_BETWEEN_CHECKS * 1000,
             # Nothing is opened before it is needed; see `sync_worker.warm_up`.
             connect=False,
         )

@@ -7,7 +7,7 @@ import os
 import signal
 from datetime import UTC, datetime
 
-ENVIRON = {"STUCK_AFTER": "10", "MAX_WORKER_MEMORY": "1MB"}
+ENVIRON = {"STUCK_AFTER": "30", "MAX_WORKER_MEMORY": "1MB"}
 LARGE = 2 * 1024 * 1024
 
 
@@ -27,7 +27,7 @@ def test_what_hangs_is_restarted_what_is_large_once_and_what_an_operator_stopped
         stage.beat("sync-c", memory=LARGE)
         return all(stage.pid(name) not in (0, pid) for name, pid in before.items())
 
-    stage.wait_until(both_are_restarted, "the one that hangs and the one that is large to be restarted")
+    stage.wait_until(both_are_restarted, "the one that hangs and the one that is large to be restarted", 60)
     stage.beat("sync-a")
     told = stage.expect("sync-a", "ok")
     assert told["lastRemedy"]["reason"] == "stuck"

@@ -247,7 +247,7 @@ def test_a_dead_database_costs_history_only_and_without_a_token_all_is_read_only
     ("environ", "said"),
     [
         ({}, "set PORT"),  # the group's own monitor listens there
-        ({"STUCK_AFTER": "soon"}, "STUCK_AFTER is 'soon'; it must be a number of seconds, 10 or more"),
+        ({"STUCK_AFTER": "soon"}, "STUCK_AFTER is 'soon'; it must be a number of seconds, 30 or more"),
     ],
 )
 def test_what_keeps_a_monitor_from_starting_is_one_line(stage, tmp_path, environ, said):

@@ -21,6 +21,7 @@ from pymongo import MongoClient
 from sync_model.connection import Connection
 from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
+from sync_worker import lease
 from sync_worker.errors import Displaced
 from sync_worker.jira import JiraClient
 from sync_worker.lease import WRITER, Lease
@@ -167,6 +168,9 @@ class Writer:
         names = ("issues", "pairs", "progress", "requests")
         return {name: list(self.database[name].find().sort("_id")) for name in names}
 
+    def ends(self) -> datetime:
+        return self.database["lease"].find_one({"_id": WRITER})["expires"]
+
     def expire(self) -> None:
         """Let the lease run out, whoever has it."""
         self.database["lease"].update_one({"_id": WRITER}, {"$set": {"expires": NOW}})
@@ -288,6 +292,42 @@ class TestFencing:
         with pytest.raises(Displaced):
             third.lease.hold()
         assert (first.lease.token, second.lease.token) == (1, 2)
+
+    def test_a_writer_that_heeds_the_signal_is_woken_at_once_by_whoever_is_on_its_machine(
+        self, new_writer, wait_until, monkeypatch
+    ):
+        for name in ("RENEW_EVERY", "RENEW_UNUSED_EVERY"):
+            monkeypatch.setattr(lease, name, 1000.0)
+        writer, other = new_writer(), new_writer()
+        woken: list[bool] = []
+        writer.lease._on_wake = lambda: woken.append(True)
+        before = signal.signal(signal.SIGUSR1, lambda *_: writer.lease.look_at_once())
+        try:
+            writer.lease.heeds_signal = True
+            writer.lease.hold()
+            assert other.lease.wake_writer()
+            wait_until(lambda: woken, "it to be woken")
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert woken == [True]
+
+    @pytest.mark.parametrize("is_used", [True, False])
+    def test_a_lease_is_renewed_whether_anything_is_done_by_it_or_not(
+        self, new_writer, wait_until, monkeypatch, is_used
+    ):
+        monkeypatch.setattr(lease, "RENEW_EVERY", 0.05 if is_used else 1000.0)
+        monkeypatch.setattr(lease, "RENEW_UNUSED_EVERY", 1000.0 if is_used else 0.05)
+        writer = new_writer()
+        writer.lease._is_used = is_used
+        writer.lease.hold()
+        first = writer.ends()
+
+        def is_renewed() -> bool:
+            if is_used:
+                writer.lease.check()
+            return writer.ends() > first
+
+        wait_until(is_renewed, "it to be renewed")
 
     def test_only_a_writer_is_woken(self, new_writer):
         first, other = new_writer(), new_writer()

@@ -235,7 +235,7 @@ def test_a_comment_stays_on_its_line():
         ({"WATCH": "yes"}, ["WATCH is 'yes'; it must be 1 or 0"]),
         ({"MAX_WORKER_MEMORY": "300 MiB"}, ["MAX_WORKER_MEMORY is '300 MiB'; it must be"]),
         ({"MAX_WORKER_MEMORY": "0"}, ["MAX_WORKER_MEMORY is '0'"]),
-        ({"STUCK_AFTER": "5"}, ["STUCK_AFTER is '5'; it must be a number of seconds, 10 or more"]),
+        ({"STUCK_AFTER": "5"}, ["STUCK_AFTER is '5'; it must be a number of seconds, 30 or more"]),
         ({"STUCK_AFTER": "nan"}, ["STUCK_AFTER is 'nan'"]),
         ({"RUN_DIR": "/run/100%"}, ["RUN_DIR is '/run/100%'"]),
         ({"RUN_DIR": "/run/a;b"}, ["RUN_DIR is '/run/a;b'"]),

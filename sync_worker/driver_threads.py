@@ -1,0 +1,70 @@
+"""The threads of MongoDB's driver, which sleep until there is something to do.
+
+The driver has them look twice a second whether they are called. In a hundred workers that wait for their next cycle,
+that is most of what is done. What these threads do, and when at the latest, stays as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from pymongo import periodic_executor
+
+STOCK = periodic_executor.PeriodicExecutor
+INTERVALS = {"pymongo_kill_cursors_thread": 60.0}
+"""Seconds from one time to the next, where the driver does it oftener than anybody needs. This one does away with what
+was not read to its end, and with connections that nobody has used for long.
+"""
+
+
+class Executor(STOCK):
+    """One such thread. It can be called, and closed, at any moment, even while garbage is collected: a queue of this
+    kind takes no lock that could be held by the same thread.
+    """
+
+    def __init__(self, interval: float, min_interval: float, target: Any, name: str | None = None) -> None:
+        super().__init__(INTERVALS.get(name or "", interval), min_interval, target, name)
+        self._calls: SimpleQueue[None] = SimpleQueue()
+
+    def wake(self) -> None:
+        super().wake()
+        self._calls.put(None)
+
+    def close(self, dummy: Any = None) -> None:
+        super().close(dummy)
+        self._calls.put(None)
+
+    def _run(self) -> None:
+        while not self._should_stop():
+            try:
+                goes_on = self._target()
+            except BaseException:
+                self._stop()
+                raise
+            if not goes_on:
+                self._stop()
+                return
+            if self._skip_sleep:
+                self._skip_sleep = False
+            else:
+                self._sleep()
+            self._event = False
+
+    def _sleep(self) -> None:
+        deadline = time.monotonic() + self._interval
+        time.sleep(self._min_interval)
+        while not (self._stopped or self._event) and (left := deadline - time.monotonic()) > 0:
+            with suppress(Empty):
+                self._calls.get(timeout=left)
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._stopped = self._thread_will_exit = True
+
+
+def install() -> None:
+    """Have every client that is made from now on use such threads."""
+    periodic_executor.PeriodicExecutor = Executor  # type: ignore[misc]
