@@ -63,7 +63,7 @@ def test_it_follows_what_happens_and_keeps_focus_scroll_and_what_is_unfolded(bro
     assert names(browser) == ["sync-c", "broken", "sync-a", "sync-b"]
     assert browser.text("#summary").startswith("2 of 4 syncs need you: sync-c is refused, broken has a broken file")
     assert browser.driver.title == "2 need you · jira-sync"
-    assert browser.driver.switch_to.active_element == link
+    browser.wait_until(lambda: browser.driver.switch_to.active_element == link, "the focus to be where it was")
     assert browser.run("return scrollY") == 120
     assert browser.find(".syncs details").get_attribute("open") is not None
     scene.beat("sync-c", phase=Phase.WAITING, reason=None)
@@ -71,7 +71,7 @@ def test_it_follows_what_happens_and_keeps_focus_scroll_and_what_is_unfolded(bro
     (scene.configs / "broken.json").unlink()
     browser.expect("#summary", "All 3 syncs are in step.")
     assert "ok.svg" in browser.find("link[rel=icon]").get_attribute("href")
-    assert browser.driver.switch_to.active_element == link
+    browser.wait_until(lambda: browser.driver.switch_to.active_element == link, "the focus to be where it was")
     assert is_still_this(browser)
 
 

@@ -102,11 +102,18 @@
     else parent.insertBefore(node, before);
   }
 
+  function keepFocus(focused) {
+    const isLost = document.activeElement === document.body || document.activeElement === null;
+    if (isLost && focused.isConnected) focused.focus({ preventScroll: true });
+  }
+
   function show(page) {
     const fresh = page.querySelector("main");
     const focused = document.activeElement;
     update(main, fresh);
-    if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+    keepFocus(focused);
+    // A browser may find out only when it draws that what has the focus was moved.
+    requestAnimationFrame(() => keepFocus(focused));
     wanted = page.title;
     const icon = document.querySelector("link[rel=icon]");
     const href = page.querySelector("link[rel=icon]").getAttribute("href");
