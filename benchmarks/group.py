@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks import backlog
@@ -129,6 +129,13 @@ class RunningGroup:
         while members(self.run_dir):
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return time.monotonic() - began
+
+    def kill(self) -> None:
+        """End it without letting anybody end anything."""
+        for pid in self.everybody():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.parent.wait(PATIENCE)
 
     def close(self) -> None:
         if self.parent.poll() is None:

@@ -1,17 +1,19 @@
 """What a group of N syncs costs, by every design: start, memory, an edit, a crash, the end while all are busy.
 
-    .venv/bin/python -m benchmarks.group_scale [--syncs N,…] [--designs NAME,…] [--detail N] [--report FILE]
-                                               [--picture FILE]
+    .venv/bin/python -m benchmarks.group_scale [--syncs N,…] [--designs NAME,…] [--detail N] [--keep FILE]
+                                               [--report FILE] [--picture FILE]
 
-Each group is a real one, over one simulated site and one real mongod that are not counted. Memory is proportional set
-size: what is shared is counted once. A worker works when it stands on its database. While the group is ended, every
-request to the site takes a second, and every worker is in the middle of its issues. Lost track of are issues that the
-site has got from a worker and that no database knows.
+Each group is a real one, over one simulated site and one real mongod that are not counted. A worker works when it
+stands on its database. Starts, edits and crashes are seen in a group with a cycle every five minutes. Memory is that
+after twenty cycles with hardly a pause: proportional set size, which counts once what is shared. While the group is
+ended, every request to the site takes a second, and every worker is in the middle of its issues. Lost track of are
+issues that the site has got from a worker and that no database knows.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -19,10 +21,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo import MongoClient
 
@@ -32,12 +35,14 @@ from benchmarks.group import SITE, RunningGroup, running_group
 from benchmarks.measure import MEGABYTE, cpu_seconds, machine, memory, publish, table
 from benchmarks.rig import Mongod
 
+T = TypeVar("T")
 CYCLES = 20
-SECONDS_PER_SYNC = 0.05
+SECONDS_PER_SYNC = 0.03
 """Between two cycles, so that the two cores of a small machine, and the simulated site, are not what is measured."""
 LATENCY = 1.0
 BUSY_ISSUES = 20
-IDLE_INTERVAL = 300.0
+RARELY = 300.0
+"""As people have it, so that most of them wait."""
 MAPPINGS = {"pairs": "dev_id", "jira_mapping": "dev_issue_key"}
 """Where a database keeps counterparts, of each design."""
 TITLES = [
@@ -77,26 +82,31 @@ class Figures:
 
 
 def measure(design: Design, syncs: int, *, in_detail: bool) -> Figures:
-    """Run one group from its start to its end; `in_detail` with an edit and a crash in between."""
+    """Run one group as people do, to see it start, and `in_detail` to see it follow an edit and a crash; then one that
+    works without a rest, to see what that leaves behind, and how it ends.
+    """
     figures = Figures(design, syncs)
-    interval = max(1.0, syncs * SECONDS_PER_SYNC)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_group(Path(folder), syncs, design.spawn, interval=interval, kind=design.kind) as group,
-    ):
+    with tempfile.TemporaryDirectory() as folder, _group(design, syncs, folder, RARELY) as group:
         figures.ready, figures.cpu = group.wait_until_ready()
+        if in_detail:
+            figures.events = dict(_events(group, design))
+        group.kill()
+    often = max(1.0, syncs * SECONDS_PER_SYNC)
+    with tempfile.TemporaryDirectory() as folder, _group(design, syncs, folder, often) as group:
         group.wait_for_cycles(CYCLES)
         workers = [memory(pid) for pid in group.ready_pids().values()]
         figures.worker = sum(each["Pss"] for each in workers) / syncs
         figures.private = sum(each["Private_Clean"] + each["Private_Dirty"] for each in workers) / syncs
         figures.whole = sum(memory(pid)["Pss"] for pid in group.everybody())
         figures.mongod = memory(group.made.mongod.pid)["Pss"]
-        if in_detail:
-            figures.events = dict(_events(group, design))
         _keep_all_busy(group)
         figures.stop = group.stop()
         figures.lost = _lost(group)
     return figures
+
+
+def _group(design: Design, syncs: int, folder: str, interval: float) -> AbstractContextManager[RunningGroup]:
+    return running_group(Path(folder), syncs, design.spawn, interval=interval, kind=design.kind)
 
 
 def _events(group: RunningGroup, design: Design) -> Iterator[tuple[str, float]]:
@@ -124,11 +134,16 @@ def _edit(group: RunningGroup, which: range) -> float:
     before = group.ready_pids()
     touched = [group.names[number] for number in which]
     for number in which:
-        group.write(number, syncIntervalMinutes=0.2 + len(touched) / 1000)
+        group.write(number, syncIntervalMinutes=RARELY / 60 + len(touched))
     began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "jira_sync", "apply"], env=group.environ, check=True, capture_output=True)
-    group.wait_for(lambda: all(group.ready_pids()[name] != before[name] for name in touched))
-    seconds = time.monotonic() - began
+    command = [sys.executable, "-m", "jira_sync", "apply"]
+    quiet = subprocess.DEVNULL
+    # It says that all is well only when they have worked for some seconds.
+    with subprocess.Popen(command, env=group.environ, stdout=quiet, stderr=quiet) as apply:
+        group.wait_for(lambda: all(group.ready_pids()[name] != before[name] for name in touched))
+        seconds = time.monotonic() - began
+    if apply.returncode:
+        raise subprocess.CalledProcessError(apply.returncode, command)
     after = group.ready_pids()
     if others := [name for name in group.names if name not in touched and after[name] != before[name]]:
         raise RuntimeError(f"not touched by the edit, but restarted: {', '.join(others)}")
@@ -161,15 +176,15 @@ def idle_share(syncs: int) -> float:
     """Return which part of one core `syncs` forked workers, supervisord and the monitor take while little happens."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_group(Path(folder), syncs, interval=IDLE_INTERVAL) as group,
+        running_group(Path(folder), syncs, interval=RARELY) as group,
     ):
         group.wait_until_ready()
         group.wait_for_cycles(1)
         everybody = group.everybody()
         before = sum(map(cpu_seconds, everybody))
         # Nothing to wait for: how much is used while time passes is what is asked.
-        time.sleep(IDLE_INTERVAL)
-        return (sum(map(cpu_seconds, everybody)) - before) / IDLE_INTERVAL
+        time.sleep(RARELY)
+        return (sum(map(cpu_seconds, everybody)) - before) / RARELY
 
 
 def servers(count: int) -> int:
@@ -239,7 +254,23 @@ def targets(figures: Sequence[Figures], idle: float, many: tuple[int, int, int])
     return table([f"what, with {ours.syncs} syncs", "target", "jira-sync", "the replaced design"], rows)
 
 
-def compare(options: argparse.Namespace) -> list[Figures]:
+class Kept:
+    """What has been measured, in a file if there is to be one: a run that was interrupted goes on where it was."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._values: dict[str, Any] = json.loads(path.read_text()) if path and path.exists() else {}
+
+    def get(self, name: str, measure: Callable[[], T]) -> T:
+        if name not in self._values:
+            self._values[name] = measure()
+            if self._path:
+                self._path.write_text(json.dumps(self._values, indent=1, default=vars))
+        found: T = self._values[name]
+        return found
+
+
+def compare(options: argparse.Namespace, kept: Kept) -> list[Figures]:
     """Run every group that was asked for, one after the other; say how far it is."""
     figures = []
     for design in DESIGNS:
@@ -249,20 +280,28 @@ def compare(options: argparse.Namespace) -> list[Figures]:
             print(f"{design.title}: left out, {why_not}", file=sys.stderr)
             continue
         for syncs in map(int, options.syncs.split(",")):
-            figures.append(measure(design, syncs, in_detail=syncs == options.detail))
+            if f"{design.name}:{syncs}" in options.without.split(","):
+                continue
+
+            def run(design: Design = design, syncs: int = syncs) -> dict[str, Any]:
+                return {**vars(measure(design, syncs, in_detail=syncs == options.detail)), "design": design.name}
+
+            figures.append(Figures(**{**kept.get(f"{design.name} {syncs}", run), "design": design}))
             print("  ".join(figures[-1].row()), file=sys.stderr, flush=True)
     return figures
 
 
-def page(options: argparse.Namespace, figures: Sequence[Figures]) -> str:
+def page(options: argparse.Namespace, figures: Sequence[Figures], kept: Kept) -> str:
     """Return what was found, as a page for people."""
     command = f"python -m benchmarks.group_scale --syncs {options.syncs} --designs {options.designs}"
+    command += f" --without {options.without}" if options.without else ""
     parts = [f"`{command}` on {machine()}:", table(TITLES, [each.row() for each in figures])]
     detailed = [each for each in figures if each.syncs == options.detail]
     if any(each.design.name == "fork" for each in detailed):
         one = next(each for each in figures if each.design.name == "fork" and each.syncs == options.servers)
-        many = options.servers, servers(options.servers), one.mongod
-        parts.append(targets(detailed, idle_share(options.detail), many))
+        many = kept.get(f"{options.servers} servers", lambda: servers(options.servers))
+        idle = kept.get(f"idle {options.detail}", lambda: idle_share(options.detail))
+        parts.append(targets(detailed, idle, (options.servers, many, one.mongod)))
     if options.picture:
         picture.draw(options.picture, panels(figures))
         place = (
@@ -303,14 +342,17 @@ def main() -> None:
     names = ",".join(each.name for each in DESIGNS)
     parser.add_argument("--syncs", default="1,10,50,100,200", metavar="N,…", help="how many (1,10,50,100,200)")
     parser.add_argument("--designs", default=names, metavar="NAME,…", help=f"which ({names})")
+    parser.add_argument("--without", default="", metavar="NAME:N,…", help="groups to leave out: some take very long")
     parser.add_argument("--detail", type=int, default=100, metavar="N", help="with how many there is an edit, a crash")
     parser.add_argument("--servers", type=int, default=50, metavar="N", help="MongoDB servers to compare one with")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="remember there what was measured, and go on")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the tables there, too")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw memory and start against N there")
     options = parser.parse_args()
     if options.picture and not find_spec("matplotlib"):
         parser.error("--picture needs matplotlib, which is not part of what is installed: pip install matplotlib")
-    publish("A hundred syncs in one container", page(options, compare(options)), options.report)
+    kept = Kept(options.keep)
+    publish("A hundred syncs in one container", page(options, compare(options, kept), kept), options.report)
 
 
 if __name__ == "__main__":
