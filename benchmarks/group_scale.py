@@ -216,8 +216,8 @@ def _fill(url: str, content: dict[str, list[dict[str, Any]]], indexes: dict[str,
             collection = client["sync"].create_collection(name)
             for known_as, index in indexes[name].items():
                 if known_as != "_id_":
-                    keys = index.pop("key")
-                    collection.create_index(keys, name=known_as, **index)
+                    options = {name: value for name, value in index.items() if name != "key"}
+                    collection.create_index(index["key"], name=known_as, **options)
             if documents:
                 collection.insert_many(documents)
 
