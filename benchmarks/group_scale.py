@@ -32,7 +32,7 @@ from pymongo import MongoClient
 from benchmarks import backlog, picture
 from benchmarks.designs import DESIGNS, Design
 from benchmarks.group import SITE, RunningGroup, running_group
-from benchmarks.measure import MEGABYTE, cpu_seconds, machine, memory, publish, table
+from benchmarks.measure import MEGABYTE, cpu_seconds, machine, memory, private, publish, table
 from benchmarks.rig import Mongod
 
 T = TypeVar("T")
@@ -94,9 +94,9 @@ def measure(design: Design, syncs: int, *, in_detail: bool) -> Figures:
     often = max(1.0, syncs * SECONDS_PER_SYNC)
     with tempfile.TemporaryDirectory() as folder, _group(design, syncs, folder, often) as group:
         group.wait_for_cycles(CYCLES)
-        workers = [memory(pid) for pid in group.ready_pids().values()]
-        figures.worker = sum(each["Pss"] for each in workers) / syncs
-        figures.private = sum(each["Private_Clean"] + each["Private_Dirty"] for each in workers) / syncs
+        workers = group.ready_pids().values()
+        figures.worker = sum(memory(pid)["Pss"] for pid in workers) / syncs
+        figures.private = sum(map(private, workers)) / syncs
         figures.whole = sum(memory(pid)["Pss"] for pid in group.everybody())
         figures.mongod = memory(group.made.mongod.pid)["Pss"]
         _keep_all_busy(group)

@@ -89,7 +89,7 @@ def apply(options: argparse.Namespace, environ: Environ) -> int:
             raise Unusable(not_running)
         for name in without_effect(environ, started_with):
             report.warn(f"{name} here has no effect on a group that runs; `stop` and `start` it")
-        if settings.code != fingerprint():
+        if settings.code not in (None, fingerprint()):
             report.warn("jira-sync itself has changed since this group was started; `stop` and `start` it to use that")
         prepared = group.prepare(settings, started_with)
         if options.strict and prepared.problems:

@@ -69,8 +69,8 @@ class Settings:
     watch: bool = False
     max_worker_memory: int | None = None
     stuck_after: float = STUCK_AFTER
-    code: str = field(default_factory=fingerprint)
-    """What the group runs; see `code`."""
+    code: str | None = field(default=None, compare=False)
+    """Not a setting: what the running group was started with, as `code.fingerprint` said it."""
 
     @property
     def conf(self) -> Path:
@@ -94,7 +94,7 @@ class Settings:
 
     def recorded(self) -> str:
         """Return what later commands need to know of this group. None of it is a secret."""
-        return json.dumps(asdict(self), default=str, indent=2) + "\n"
+        return json.dumps({**asdict(self), "code": fingerprint()}, default=str, indent=2) + "\n"
 
 
 def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> Settings:
