@@ -24,12 +24,14 @@ from sync_model.judgement import Process, Verdict
 from sync_worker.errors import Rejected, Unavailable
 
 EVERY = 4.0
+EVERY_UNASKED = 10.0
+"""While nobody wants to see the group: what a look at a hundred syncs takes is most of what the monitor does then."""
 ALIVE = 30.0
 """Seconds after a look from which on the loop counts as dead."""
 
 
 class Observer:
-    """Looks at the group of `settings`, whose programs see `environ`. `picture` is the newest one, None at first."""
+    """Looks at the group of `settings`, whose programs see `environ`."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], log: FilteringBoundLogger) -> None:
         self._settings, self._environ, self._log = settings, environ, log
@@ -38,16 +40,23 @@ class Observer:
         self._folder = Folder(settings, environ)
         self._records = self._remembered = read_records(settings.run_dir)
         self._cannot_write = False
-        self._over, self._turn = Event(), Lock()
+        self._over, self._asked, self._turn = Event(), Event(), Lock()
         self._thread = Thread(target=self._run, name="observer", daemon=True)
         self._looked = time.monotonic()
-        self.picture: Picture | None = None
+        self._picture: Picture | None = None
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         self._over.set()
+        self._asked.set()
+
+    @property
+    def picture(self) -> Picture | None:
+        """The newest picture; None before the first look. Whoever asks finds a newer one before long."""
+        self._asked.set()
+        return self._picture
 
     @property
     def is_alive(self) -> bool:
@@ -79,18 +88,19 @@ class Observer:
         return f"{name} is {'restarted' if step.do is Do.END else 'started'}"
 
     def _run(self) -> None:
-        while True:
+        while not self._over.is_set():
             try:
                 with self._turn:
                     self._look()
             except Exception:  # noqa: BLE001 - whatever it was, the next look may go well
                 self._log.exception("the group could not be looked at")
-            if self._over.wait(EVERY):
-                return
+            self._over.wait(EVERY)
+            self._asked.wait(EVERY_UNASKED - EVERY)
+            self._asked.clear()
 
     def _look(self) -> None:
         remind(self._watch, self._records)
-        self.picture = picture = look(self._settings, self._environ, self._watch, self._folder)
+        self._picture = picture = look(self._settings, self._environ, self._watch, self._folder)
         self._looked = time.monotonic()
         try:
             for name, process, verdict in _programs(picture):

@@ -1,22 +1,25 @@
-"""What a worker last said of itself: one small JSON file per sync, replaced whole.
+"""What a worker last said of itself: one small JSON file per sync, replaced whole, or touched when nothing has changed.
 
-The record reports progress, not existence: it leaves the working loop, so a loop that hangs stops sending it.
-Judging it against the time is for whoever reads it; `judgement` says how.
+When it was sent is the file's own time. The record reports progress, not existence: it leaves the working loop, so
+a loop that hangs stops sending it. Judging it against the time is for whoever reads it; `judgement` says how.
 """
 
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
 
 INTERVAL_SECONDS = 30.0
 """A worker that is alive and not inside one single request says so at least this often."""
 CRASHES_COUNT_FOR = timedelta(minutes=10)
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Phase(StrEnum):
@@ -120,7 +123,16 @@ def heartbeat_path(run_dir: Path, name: str) -> Path:
     return run_dir / "heartbeats" / f"{name}.json"
 
 
-def write_heartbeat(run_dir: Path, heartbeat: Heartbeat) -> None:
+@dataclass(frozen=True)
+class Written:
+    """One heartbeat's file, by what tells it from the files that took or take its place."""
+
+    path: Path
+    inode: int
+    modified: int
+
+
+def write_heartbeat(run_dir: Path, heartbeat: Heartbeat) -> Written:
     """Replace the sync's heartbeat file in one step, so that a reader sees the old one or the new one.
 
     Raises OSError when the run directory cannot be written.
@@ -128,16 +140,40 @@ def write_heartbeat(run_dir: Path, heartbeat: Heartbeat) -> None:
     path = heartbeat_path(run_dir, heartbeat.name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(heartbeat.model_dump_json(by_alias=True) + "\n", encoding="utf-8")
+    draft.write_text(heartbeat.model_dump_json(by_alias=True, exclude={"sent"}) + "\n", encoding="utf-8")
+    written = _sent(draft, heartbeat.sent)
     draft.replace(path)
+    return replace(written, path=path)
+
+
+def repeat_heartbeat(last: Written, sent: datetime) -> Written | None:
+    """Say again what was said last; return None when that is not there any more, as when another worker has said
+    something meanwhile.
+
+    Raises OSError like `write_heartbeat`.
+    """
+    try:
+        found = last.path.stat()
+        return _sent(last.path, sent) if (found.st_ino, found.st_mtime_ns) == (last.inode, last.modified) else None
+    except FileNotFoundError:
+        return None
 
 
 def read_heartbeat(run_dir: Path, name: str) -> Heartbeat | None:
     """Return what the sync's worker last said, or None when it said nothing that can be understood."""
     try:
-        return Heartbeat.model_validate_json(heartbeat_path(run_dir, name).read_bytes())
-    except (OSError, ValidationError):
+        with heartbeat_path(run_dir, name).open("rb") as file:
+            sent = EPOCH + timedelta(microseconds=os.fstat(file.fileno()).st_mtime_ns // 1000)
+            return Heartbeat.model_validate({**from_json(file.read()), "sent": sent})
+    except (OSError, ValueError, TypeError):
         return None
+
+
+def _sent(path: Path, sent: datetime) -> Written:
+    nanoseconds = (sent - EPOCH) // timedelta(microseconds=1) * 1000
+    os.utime(path, ns=(nanoseconds, nanoseconds))
+    found = path.stat()
+    return Written(path, found.st_ino, found.st_mtime_ns)  # which may be coarser than what it was set to
 
 
 def crashes_before(predecessor: Heartbeat | None, now: datetime) -> tuple[datetime, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from pymongo import periodic_executor
 
 STOCK = periodic_executor.PeriodicExecutor
-INTERVALS = {"pymongo_kill_cursors_thread": 60.0}
+INTERVALS = {"pymongo_kill_cursors_thread": 120.0}
 """Seconds from one time to the next, where the driver does it oftener than anybody needs. This one does away with what
 was not read to its end, and with connections that nobody has used for long.
 """
@@ -54,11 +54,13 @@ class Executor(STOCK):
             self._event = False
 
     def _sleep(self) -> None:
-        deadline = time.monotonic() + self._interval
-        time.sleep(self._min_interval)
+        began = time.monotonic()
+        deadline = began + self._interval
         while not (self._stopped or self._event) and (left := deadline - time.monotonic()) > 0:
             with suppress(Empty):
                 self._calls.get(timeout=left)
+        if not self._stopped:
+            time.sleep(max(began + self._min_interval - time.monotonic(), 0.0))
 
     def _stop(self) -> None:
         with self._lock:

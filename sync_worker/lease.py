@@ -39,7 +39,7 @@ SECONDS = 24.0
 MARGIN = 2.0
 """Seconds before its end from which on a lease is not relied upon."""
 RENEW_EVERY = 5.0
-RENEW_UNUSED_EVERY = 12.0
+RENEW_UNUSED_EVERY = 16.0
 """While nothing is done by it: in an idle group, most of what a worker does is to renew its lease."""
 WRITER = "writer"
 DEAD_STATES = frozenset("ZX")

@@ -22,6 +22,8 @@ from sync_model.heartbeat import (
     Phase,
     Totals,
     Trouble,
+    Written,
+    repeat_heartbeat,
     write_heartbeat,
 )
 from sync_worker.cycle import Result
@@ -73,6 +75,7 @@ class Pulse:
     _lock: RLock = field(default_factory=RLock)
     _beat_at: float = float("-inf")
     _beat_failed: bool = False
+    _written: Written | None = None
 
     def enter(self, phase: Phase, due: float | None = None, reason: str | None = None) -> None:
         """Be in `phase` from now on; the next cycle is `due` on the monotonic clock."""
@@ -94,17 +97,25 @@ class Pulse:
         if self._beat_at + BEAT_EVERY <= time.monotonic():
             self.beat()
 
-    def beat(self) -> None:
+    def beat_if_due_while_waiting(self) -> None:
+        """Like `beat_if_due`, for whoever does nothing between two of them: little of a heartbeat changes then."""
+        if self._beat_at + BEAT_EVERY <= time.monotonic():
+            self.beat(is_waiting=True)
+
+    def beat(self, *, is_waiting: bool = False) -> None:
         """Send a heartbeat. That it cannot be written stops nothing."""
         if self.is_silent():
             return
         with self._lock:  # the cycle's threads come by here too
             self._beat_at = time.monotonic()
-            self._write()
+            self._write(is_waiting=is_waiting)
 
-    def _write(self) -> None:
+    def _write(self, *, is_waiting: bool) -> None:
         try:
-            write_heartbeat(self.run_dir, self._heartbeat())
+            last, self._written = self._written, None
+            if is_waiting and last and time.monotonic() < self._memory[0] + MEMORY_EVERY:
+                self._written = repeat_heartbeat(last, datetime.now(UTC))
+            self._written = self._written or write_heartbeat(self.run_dir, self._heartbeat())
         except OSError as error:
             if not self._beat_failed:
                 self.log.warning("heartbeat cannot be written", error=f"{self.run_dir}: {error.strerror}")

@@ -50,7 +50,7 @@ RESTORING = "restoring"
 """In the progress, while the database is being replaced by a backup, and when that was interrupted: since when."""
 SECONDS_TO_FIND_A_SERVER = 3
 SECONDS_TO_ANSWER = 20
-SECONDS_BETWEEN_CHECKS = 30
+SECONDS_BETWEEN_CHECKS = 120
 """Whether the server is there, while nobody asks it anything; who does finds out at once."""
 CONNECTIONS = 2
 DUPLICATE_KEY = 11000

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 from contextlib import closing
+from itertools import pairwise
 
 import pytest
 
@@ -54,6 +56,20 @@ def test_it_works_at_once_when_it_is_called(work, new_executor, wait_until):
         wait_until(lambda times=times: work.times == times, "it to have worked")
         executor.wake()
     wait_until(lambda: work.times == 4, "it to have worked")
+
+
+def test_it_rests_a_moment_however_often_it_is_called(wait_until):
+    times, least = [], 0.05
+
+    def work() -> bool:
+        times.append(time.monotonic())
+        executor.wake()
+        return len(times) < 4
+
+    executor = Executor(NEVER, least, work, "of a test")
+    executor.open()
+    wait_until(lambda: len(times) == 4, "it to have worked")
+    assert all(later >= earlier + least for earlier, later in pairwise(times))
 
 
 def test_it_ends_at_once_when_it_is_closed_and_can_be_opened_again(work, new_executor, wait_until):

@@ -15,6 +15,7 @@ from sync_model.heartbeat import (
     crashes_before,
     heartbeat_path,
     read_heartbeat,
+    repeat_heartbeat,
     write_heartbeat,
 )
 
@@ -45,6 +46,29 @@ def test_no_heartbeat_and_a_broken_one_say_nothing(tmp_path):
 
 def test_its_age_is_counted_from_when_it_was_sent():
     assert age(heartbeat(), NOW + timedelta(seconds=12)) == 12
+
+
+def test_what_was_said_is_said_again_without_being_written(tmp_path):
+    written = write_heartbeat(tmp_path, heartbeat())
+    path = heartbeat_path(tmp_path, "sync-ab")
+    before, later = path.stat().st_ino, NOW + timedelta(seconds=15)
+    set_back = repeat_heartbeat(repeat_heartbeat(written, later), NOW - timedelta(hours=1))  # the clock was
+    assert repeat_heartbeat(set_back, later)
+    assert path.stat().st_ino == before
+    assert read_heartbeat(tmp_path, "sync-ab") == heartbeat().model_copy(update={"sent": later})
+
+
+@pytest.mark.parametrize("another", [None, NOW, NOW + timedelta(seconds=1)], ids=["gone", "at the same time", "later"])
+def test_what_somebody_else_says_meanwhile_is_not_kept_alive(tmp_path, another):
+    written = write_heartbeat(tmp_path, heartbeat())
+    path = heartbeat_path(tmp_path, "sync-ab")
+    if another:
+        write_heartbeat(tmp_path, heartbeat().model_copy(update={"pid": 8, "sent": another}))
+    else:
+        path.unlink()
+    assert repeat_heartbeat(written, NOW + timedelta(seconds=15)) is None
+    found = read_heartbeat(tmp_path, "sync-ab")
+    assert (found and found.sent) == another
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -120,6 +121,43 @@ def test_a_worker_that_stands_by_beside_the_writer_leaves_its_heartbeat_alone(wo
     worker.pulse.is_silent = lambda: True
     worker.pulse.enter(Phase.STANDBY)
     assert heartbeat(worker) == before
+
+
+class Hurried(Bell):
+    """Has each wait be over at once and the next heartbeat be due, and does `meanwhile`; rings after as many waits."""
+
+    def __init__(self, worker: Worker, *meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self._worker, self._meanwhile = worker, list(meanwhile)
+
+    def wait(self, _seconds: float) -> None:
+        self._meanwhile.pop(0)()
+        self._worker.pulse._beat_at = float("-inf")
+        self.look = not self._meanwhile
+
+
+def test_a_worker_that_waits_goes_on_saying_so_whatever_happens_to_its_file(worker):
+    """What has not changed is not written again, except where it is not there to be repeated."""
+    file = worker.run_dir / "heartbeats" / "sync-ab.json"
+    seen = []
+
+    def look() -> None:
+        seen.append((file.stat().st_ino, heartbeat(worker)))
+
+    def much_memory() -> None:
+        look()
+        worker.pulse._memory = (float("-inf"), 7)  # looked at long ago
+
+    worker.bell = Hurried(worker, look, look, file.unlink, much_memory, look)
+    worker.pulse.enter(Phase.WAITING)
+    worker._wait_until(float("inf"))
+    first, repeated, rewritten, looked = seen
+    assert first[0] == repeated[0]
+    assert first[1].model_copy(update={"sent": repeated[1].sent}) == repeated[1]
+    assert first[1].sent < repeated[1].sent < rewritten[1].sent < looked[1].sent
+    assert [each[1].phase for each in seen] == [Phase.WAITING] * 4
+    assert looked[0] != rewritten[0]  # a look at the memory was due
+    assert looked[1].memory > 1_000_000
 
 
 def test_a_wait_between_cycles_ends_when_somebody_asks_for_a_look(worker):
