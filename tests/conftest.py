@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -17,6 +18,9 @@ from pymongo import MongoClient
 
 T = TypeVar("T")
 DEADLINE = 30.0
+
+# Whoever has the tests run in the background has Ctrl-C ignored, and so would have every command that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_until(fact: Callable[[], T], what: str = "", deadline: float = DEADLINE) -> T:

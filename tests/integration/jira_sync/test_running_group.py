@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import httpx
 
@@ -29,6 +30,8 @@ def on_a_terminal(project, *arguments: str, end_with: signal.Signals | None = No
     environ = {**project.shell, "TERM": "xterm", "COLUMNS": "200", "LINES": "50"}
     process = subprocess.Popen(command, env=environ, cwd=project.folder, stdout=theirs, stderr=theirs)
     os.close(theirs)
+    too_long = threading.Timer(60.0, process.kill)
+    too_long.start()
     said = ""
     while True:
         try:
@@ -40,6 +43,8 @@ def on_a_terminal(project, *arguments: str, end_with: signal.Signals | None = No
             end_with = None
     os.close(ours)
     process.wait(30)
+    too_long.cancel()
+    assert process.returncode != -signal.SIGKILL, f"it did not end: {said}"
     return said
 
 
