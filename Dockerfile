@@ -64,4 +64,6 @@ EXPOSE 3000
 # restart all of them.
 HEALTHCHECK --interval=15s --timeout=10s --start-period=40s CMD ["python", "-m", "health_monitor.probe", "live"]
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["python", "-m", "generator.container"]
+# The kernel keeps a signal from the first process that it has no handler for. A container that is stopped while Python
+# starts would go on, and be killed when its grace is over: so the signal is held back until supervisord takes it in.
+ENTRYPOINT ["env", "--block-signal=TERM", "python", "-m", "generator", "start", "--foreground"]

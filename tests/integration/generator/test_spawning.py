@@ -107,7 +107,8 @@ def first_process(group, request):
     """What a container runs first."""
     group.write("sync-a.json")
     environ = {**group.environ, "SPAWN": request.param, "LOG_DIR": str(group.run_dir / "logs")}
-    process = subprocess.Popen([sys.executable, "-m", "generator.container"], env=environ)
+    start = [sys.executable, "-m", "generator", "start", "--foreground"]
+    process = subprocess.Popen(["env", "--block-signal=TERM", *start], env=environ)
     yield process
     process.terminate()
     assert process.wait(60) == 0
