@@ -93,17 +93,15 @@ class Pulse:
         waits = result.waits_for
         self._oldest_change = None if waits is None else self.last_success - timedelta(seconds=waits)
 
-    def beat_if_due(self) -> None:
+    def beat_if_due(self, *, is_waiting: bool = False) -> None:
         if self._beat_at + BEAT_EVERY <= time.monotonic():
-            self.beat()
-
-    def beat_if_due_while_waiting(self) -> None:
-        """Like `beat_if_due`, for whoever does nothing between two of them: little of a heartbeat changes then."""
-        if self._beat_at + BEAT_EVERY <= time.monotonic():
-            self.beat(is_waiting=True)
+            self.beat(is_waiting=is_waiting)
 
     def beat(self, *, is_waiting: bool = False) -> None:
-        """Send a heartbeat. That it cannot be written stops nothing."""
+        """Send a heartbeat. That it cannot be written stops nothing.
+
+        Whoever `is_waiting` has done nothing since the last one, so that it is mostly said again as it was.
+        """
         if self.is_silent():
             return
         with self._lock:  # the cycle's threads come by here too

@@ -154,10 +154,10 @@ class Worker:
     def _wait_until(self, due: float) -> bool:
         """Wait until `due` on the monotonic clock, or until somebody asks for a look at once; return False when asked
         to stop instead."""
-        self.pulse.beat_if_due_while_waiting()
+        self.pulse.beat_if_due(is_waiting=True)
         while not (self.bell.stop or self.bell.look) and (left := due - time.monotonic()) > 0:
             self.bell.wait(min(left, BEAT_EVERY))
-            self.pulse.beat_if_due_while_waiting()
+            self.pulse.beat_if_due(is_waiting=True)
         self.bell.look = False
         return not self.bell.stop
 
