@@ -33,10 +33,11 @@ from health_monitor.server import application
 from health_monitor.state import State as MonitorState
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
 from sync_model.loading import load_folder
-from sync_worker import logs, store
-from sync_worker.journal import Journal
-from sync_worker.lease import Lease
-from sync_worker.memory import Entry, Memory, PastCycle
+from sync_worker.core.state import IssueState, JournalEntry, PastCycle
+from sync_worker.database import store
+from sync_worker.database.journal import Journal
+from sync_worker.database.lease import Lease
+from sync_worker.runtime import logs
 
 RULE = {"id": "take-on", "sourceStatus": "Will Do", "syncDirection": "user_to_dev", "actions": {"createIssue": True}}
 JIRA = {"baseUrl": "https://acme.atlassian.net", "email": "sync@acme.example", "apiToken": "${ACME_TOKEN}"}
@@ -174,9 +175,9 @@ class Scene:
     def remember(
         self,
         name: str,
-        entries: Sequence[Entry] = (),
+        entries: Sequence[JournalEntry] = (),
         cycles: Iterable[PastCycle] = (),
-        failing: Sequence[Memory] = (),
+        failing: Sequence[IssueState] = (),
     ) -> None:
         """Put into the database of `name` what its worker would have put there."""
         journal = self.journal(name)
@@ -219,7 +220,7 @@ class Monitor:
         log = logs.configure("health-monitor", "info", self.said)
         self._scene, self._refresh, self._token = scene, refresh, token
         self.observer = Observer(scene.settings, scene.environ, log)
-        self._log, self._up, self._over, self._go_on = log, Event(), asyncio.Event(), Event()
+        self._log, self._up, self._over, self._checkpoint = log, Event(), asyncio.Event(), Event()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
         self.url = ""
@@ -251,11 +252,11 @@ class Monitor:
 
     def freeze(self) -> None:
         """Let it take connections and answer nothing."""
-        self._go_on.clear()
-        self._loop.call_soon_threadsafe(self._go_on.wait)
+        self._checkpoint.clear()
+        self._loop.call_soon_threadsafe(self._checkpoint.wait)
 
     def thaw(self) -> None:
-        self._go_on.set()
+        self._checkpoint.set()
 
     def close(self) -> None:
         self.observer.stop()

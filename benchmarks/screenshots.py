@@ -23,7 +23,7 @@ from benchmarks.rig import Mongod
 from benchmarks.scene import Monitor, Scene, ago
 from sync_model.definition import Side
 from sync_model.heartbeat import CycleSummary, Phase, Trouble
-from sync_worker.memory import Cause, CauseKind, Entry, Failure, Memory, PastCycle
+from sync_worker.core.state import Cause, CauseKind, Failure, IssueState, JournalEntry, PastCycle
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 TOKEN = "screenshots"
@@ -106,7 +106,7 @@ def _set(scene: Scene) -> None:
         scene.remember(name, list(_entries(chance, user, dev)), _cycles(chance), failing)
 
 
-def _entries(chance: random.Random, user: str, dev: str) -> Iterator[Entry]:
+def _entries(chance: random.Random, user: str, dev: str) -> Iterator[JournalEntry]:
     """A day of work: more of it by day than by night."""
     busy = chance.uniform(0.5, 6)
     for hours in range(24):
@@ -117,7 +117,7 @@ def _entries(chance: random.Random, user: str, dev: str) -> Iterator[Entry]:
             keys = (f"{user}-{number}", f"{dev}-{number + 12}")
             issue, counterpart = keys if side is Side.USER else keys[::-1]
             at = ago(hours * 3600 + chance.uniform(20, 3500))
-            yield Entry(at, "worker", what, "done", side, issue, counterpart, rule, cause, text)
+            yield JournalEntry(at, "worker", what, "done", side, issue, counterpart, rule, cause, text)
 
 
 def _cycles(chance: random.Random) -> list[PastCycle]:
@@ -128,12 +128,12 @@ def _cycles(chance: random.Random) -> list[PastCycle]:
     return [PastCycle(ago(300 * number + 40), chance.uniform(0.8, 4), counts()) for number in range(40)]
 
 
-def _failing() -> Sequence[Memory]:
-    def memory(key: str, error: str, *, is_dead: bool) -> Memory:
+def _failing() -> Sequence[IssueState]:
+    def memory(key: str, error: str, *, is_dead: bool) -> IssueState:
         failure = Failure(error, 9, ago(4300), ago(60), datetime.now(UTC) + timedelta(minutes=11))
         causes = (Cause("1", CauseKind.STATUS, ago(4300), "In Progress", "Done", failure=failure),)
         pending, dead = ((), causes) if is_dead else (causes, ())
-        return Memory(Side.DEV, key, key, "Done", ago(4300), ago(4300), pending=pending, dead=dead)
+        return IssueState(Side.DEV, key, key, "Done", ago(4300), ago(4300), pending=pending, dead=dead)
 
     gone = "SHOP-88, the counterpart, is gone, or our account may not see it"
     return [memory("PLAT-212", NO_WAY, is_dead=False), memory("PLAT-199", gone, is_dead=True)]

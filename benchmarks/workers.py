@@ -53,11 +53,11 @@ class Workers:
         process = self._processes[name]
         process.send_signal(signal.SIGSTOP)
 
-        def go_on() -> None:
+        def checkpoint() -> None:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
 
-        return go_on
+        return checkpoint
 
     def invite(self, name: str) -> Callable[[], None]:
         """Start a second worker for a sync that has one; return what kills it."""

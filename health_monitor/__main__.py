@@ -22,7 +22,7 @@ from health_monitor.past import Archive
 from health_monitor.server import application
 from health_monitor.state import State
 from sync_model.connection import database_url
-from sync_worker import logs
+from sync_worker.runtime import logs
 
 SECONDS_TO_FINISH_ANSWERS = 2.0
 

@@ -20,8 +20,8 @@ from health_monitor.access import SESSION_SECONDS, TooMany, is_encrypted, is_fro
 from health_monitor.picture import SyncView
 from health_monitor.state import STATE, State
 from sync_model.definition import Sync
-from sync_worker.errors import Rejected, SyncError, Unavailable
-from sync_worker.steering import Steering
+from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
+from sync_worker.database.control import Control
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CSRF_HEADER = "X-CSRF-Token"
@@ -113,10 +113,10 @@ async def act(request: web.Request) -> web.Response:
 # What each verb does
 
 
-async def _steer(do: Callable[[Steering, Asked, str], str], state: State, view: SyncView, asked: Asked, by: str) -> str:
+async def _steer(do: Callable[[Control, Asked, str], str], state: State, view: SyncView, asked: Asked, by: str) -> str:
     if view.sync is None:
-        raise Rejected(f"{view.name} has never run")
-    return await state.archive.steer(view.sync, lambda steering: do(steering, asked, by))
+        raise InvalidRequest(f"{view.name} has never run")
+    return await state.archive.steer(view.sync, lambda control: do(control, asked, by))
 
 
 async def _restart(state: State, view: SyncView, _asked: Asked, by: str) -> str:
@@ -126,11 +126,11 @@ async def _restart(state: State, view: SyncView, _asked: Asked, by: str) -> str:
 
 
 VERBS: dict[str, Verb] = {
-    "retry": partial(_steer, lambda steering, asked, by: steering.request("retry", asked.issues, by)),
-    "dismiss": partial(_steer, lambda steering, asked, by: steering.request("dismiss", asked.issues, by)),
-    "pause": partial(_steer, lambda steering, asked, by: steering.pause(by, asked.text("reason"))),
-    "resume": partial(_steer, lambda steering, _asked, by: steering.resume(by)),
-    "sync-now": partial(_steer, lambda steering, _asked, by: steering.sync_now(by)),
+    "retry": partial(_steer, lambda control, asked, by: control.request("retry", asked.issues, by)),
+    "dismiss": partial(_steer, lambda control, asked, by: control.request("dismiss", asked.issues, by)),
+    "pause": partial(_steer, lambda control, asked, by: control.pause(by, asked.text("reason"))),
+    "resume": partial(_steer, lambda control, _asked, by: control.resume(by)),
+    "sync-now": partial(_steer, lambda control, _asked, by: control.sync_now(by)),
     "restart": _restart,
 }
 
@@ -180,7 +180,7 @@ async def _note(state: State, sync: Sync | None, what: str, by: str, result: str
     if sync is None:
         return
     try:
-        await state.archive.steer(sync, lambda steering: steering.note(what, by, result))
+        await state.archive.steer(sync, lambda control: control.note(what, by, result))
     except SyncError as error:
         state.log.warning("the journal does not take it", what=what, program=sync.name, by=by, error=str(error))
 

@@ -21,7 +21,7 @@ from health_monitor.picture import Picture, Watch, look, process_of, remind
 from health_monitor.records import Record, read_records, write_records
 from health_monitor.remedies import Do, Step, decide, restart
 from sync_model.judgement import Process, Verdict
-from sync_worker.errors import Rejected, Unavailable
+from sync_worker.core.errors import InvalidRequest, Unavailable
 
 EVERY = 4.0
 EVERY_UNASKED = 10.0
@@ -70,16 +70,16 @@ class Observer:
     def restart(self, name: str, by: str) -> str:
         """Have the program restarted, or started if it does not run; return what was done, as a sentence.
 
-        Raises Rejected when supervisord does not know it or does not want to, Unavailable when it does not answer.
+        Raises InvalidRequest when supervisord does not know it or does not start it, Unavailable when it is silent.
         """
         try:
             with self._turn:
                 state = self._supervisor.states().get(name)
                 if state is None:
-                    raise Rejected(f"supervisord does not know {name}; apply the configuration first")
+                    raise InvalidRequest(f"supervisord does not know {name}; apply the configuration first")
                 step = restart(process_of(state), self.record(name), datetime.now(UTC), by)
                 if step.do is None or not self._take(name, step):
-                    raise Rejected(f"{name} cannot be restarted now: it is {state.state.lower()}")
+                    raise InvalidRequest(f"{name} cannot be restarted now: it is {state.state.lower()}")
                 self._remember()
         except NotRunning:
             raise Unavailable("supervisord does not run") from None

@@ -16,11 +16,11 @@ import pymongo
 from pymongo import MongoClient
 
 from sync_model.definition import Sync
-from sync_worker import store
-from sync_worker.errors import SyncError
-from sync_worker.journal import Journal
-from sync_worker.memory import Entry, Memory, PastCycle, Pause
-from sync_worker.steering import Steering
+from sync_worker.core.errors import SyncError
+from sync_worker.core.state import IssueState, JournalEntry, PastCycle, Pause
+from sync_worker.database import store
+from sync_worker.database.control import Control
+from sync_worker.database.journal import Journal
 
 PATIENCE = 2.5
 """Seconds for everything that one answer needs."""
@@ -41,9 +41,9 @@ class Past:
     """
 
     cycles: tuple[PastCycle, ...] = ()
-    actions: tuple[Entry, ...] = ()
+    actions: tuple[JournalEntry, ...] = ()
     per_hour: tuple[int, ...] = ()
-    failing: tuple[Memory, ...] = ()
+    failing: tuple[IssueState, ...] = ()
     pause: Pause | None = None
     error: str | None = None
 
@@ -91,9 +91,9 @@ class Archive:
             task.add_done_callback(self._background.discard)
         return self._hours
 
-    async def steer(self, sync: Sync, do: Callable[[Steering], T]) -> T:
+    async def steer(self, sync: Sync, do: Callable[[Control], T]) -> T:
         """Have `do` done with the sync's steering. Raises SyncError."""
-        return await self._in_thread(lambda client: do(Steering(client, sync)))
+        return await self._in_thread(lambda client: do(Control(client, sync)))
 
     def forget(self, name: str) -> None:
         """Have the sync's past read anew when it is next asked for."""
@@ -122,7 +122,7 @@ class Archive:
             cycles=tuple(journal.cycles(CYCLES)),
             actions=tuple(journal.actions(ACTIONS)),
             per_hour=tuple(journal.per_hour(datetime.now(UTC))),
-            failing=tuple(Steering(client, sync).failing()),
+            failing=tuple(Control(client, sync).failing()),
             pause=journal.paused(),
         )
 

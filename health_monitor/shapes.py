@@ -14,7 +14,7 @@ from health_monitor.records import Record
 from sync_model.definition import Side, Sync
 from sync_model.judgement import Condition, Level
 from sync_model.values import is_reference
-from sync_worker.memory import Cause, Entry, Memory, PastCycle
+from sync_worker.core.state import Cause, IssueState, JournalEntry, PastCycle
 
 Json = dict[str, Any]
 Browse = Callable[[Side, str], str | None]
@@ -107,7 +107,7 @@ def history(past: Past, browse: Browse) -> Json | None:
         "perHour": list(past.per_hour),
         "cycles": [_cycle(each) for each in past.cycles],
         "actions": [_action(each, browse) for each in past.actions],
-        "failing": [said for memory in past.failing for said in _failing(memory, browse)],
+        "failing": [said for state in past.failing for said in _failing(state, browse)],
     }
 
 
@@ -115,7 +115,7 @@ def _cycle(cycle: PastCycle) -> Json:
     return {"started": _time(cycle.started), "duration": cycle.duration, "error": cycle.error, **cycle.counts}
 
 
-def _action(entry: Entry, browse: Browse) -> Json:
+def _action(entry: JournalEntry, browse: Browse) -> Json:
     other = entry.side.other if entry.side else None
     return {
         **asdict(entry),
@@ -125,19 +125,19 @@ def _action(entry: Entry, browse: Browse) -> Json:
     }
 
 
-def _failing(memory: Memory, browse: Browse) -> list[Json]:
+def _failing(state: IssueState, browse: Browse) -> list[Json]:
     """The changes of one issue that were given up, and the one that is tried again."""
-    given_up = [_cause(memory, cause, browse, is_dead=True) for cause in memory.dead]
-    waiting = [_cause(memory, cause, browse, is_dead=False) for cause in memory.pending[:1] if cause.failure]
+    given_up = [_cause(state, cause, browse, is_dead=True) for cause in state.dead]
+    waiting = [_cause(state, cause, browse, is_dead=False) for cause in state.pending[:1] if cause.failure]
     return [*given_up, *waiting]
 
 
-def _cause(memory: Memory, cause: Cause, browse: Browse, *, is_dead: bool) -> Json:
+def _cause(state: IssueState, cause: Cause, browse: Browse, *, is_dead: bool) -> Json:
     failure = cause.failure
     return {
-        "issue": memory.key,
-        "side": memory.side,
-        "url": browse(memory.side, memory.key),
+        "issue": state.key,
+        "side": state.side,
+        "url": browse(state.side, state.key),
         "change": f"{cause.kind}: {cause.to_status}",
         "madeAt": _time(cause.at),
         "isDead": is_dead,

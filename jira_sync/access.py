@@ -17,10 +17,10 @@ from jira_sync.checkup.finding import listed
 from jira_sync.interview import Interview, Misfit
 from sync_model.connection import Connection
 from sync_model.values import url_fault
-from sync_worker.errors import Refused
-from sync_worker.jira.reach import Obstacle, patient_client, reach
+from sync_worker.core.errors import NeedsOperator
+from sync_worker.core.site_info import Project, Server
+from sync_worker.jira.probe import Obstacle, patient_client, probe
 from sync_worker.jira.survey import Survey
-from sync_worker.site import Project, Server
 
 TRIES = 3
 MOST_SHOWN = 20
@@ -117,7 +117,7 @@ def _site(text: str) -> tuple[str, Server | None]:
     if fault := url_fault(base_url):
         raise Misfit(fault)
     with patient_client() as http:
-        reached = reach(http, base_url)
+        reached = probe(http, base_url)
     if isinstance(reached, Obstacle):
         raise Misfit(f"{reached.what}; {reached.advice}")
     return base_url, reached.server
@@ -152,7 +152,7 @@ def _sign_in(interview: Interview, token_from: str, survey: Callable[[str], Surv
         asked = survey(token or interview.secret("The token itself (not shown, kept nowhere)"))
         try:
             profile = asked.profile()
-        except Refused as error:
+        except NeedsOperator as error:
             asked.close()
             why = str(error).partition(": ")[2] or str(error)
             if attempt == TRIES or not interview.asks:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sync_model.definition import Sync
     from sync_model.loading import SyncFile
-    from sync_worker.memory import Entry
+    from sync_worker.core.state import JournalEntry
 
 PATIENCE = 120.0
 """Seconds to wait for the writer to have done it."""
@@ -51,8 +51,8 @@ class Asking:
     def __init__(
         self, client: MongoClient[dict[str, Any]], sync: Sync, run_here: Callable[[], Exception | None]
     ) -> None:
-        from sync_worker.lease import Lease
-        from sync_worker.store import MongoStore
+        from sync_worker.database.lease import Lease
+        from sync_worker.database.store import MongoStore
 
         self._sync, self._run_here = sync, run_here
         # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
@@ -77,7 +77,7 @@ class Asking:
 
     def _wait(self, request: str, began: datetime) -> None:
         from generator.settings import Unusable
-        from sync_worker.errors import Displaced
+        from sync_worker.core.errors import LeaseLost
 
         end, wake = time.monotonic() + PATIENCE, 0.0
         while not self._store.is_answered(request):
@@ -86,7 +86,7 @@ class Asking:
                 wake = now + WAKE_EVERY
                 if not self._lease.wake_writer():
                     wake, error = 0.0, self._run_here()
-                    if error and not isinstance(error, Displaced):
+                    if error and not isinstance(error, LeaseLost):
                         raise Unusable(f"it is noted and will be done, but not now: {error}")
                     continue
             if now > end:
@@ -97,9 +97,9 @@ class Asking:
         last = next(iter(self._store.journal.cycles(1)), None)
         return f": {last.error}" if last and last.error and last.started > began else ""
 
-    def _entries(self, issue: Named) -> list[Entry]:
-        memory = self._store.memory(issue.side, issue.id)
-        names = {issue.key, memory.key if memory else issue.key}
+    def _entries(self, issue: Named) -> list[JournalEntry]:
+        state = self._store.state(issue.side, issue.id)
+        names = {issue.key, state.key if state else issue.key}
         return [each for each in self._store.journal.of_issue(names) if each.issue in names]
 
     def _outcome(self, issue: Named, seen: int) -> Outcome:
@@ -120,16 +120,16 @@ class Asking:
         return Outcome(issue, is_well=True, text=f"{counterpart}{done or 'all was as it should be'}")
 
     def _error(self, issue: Named) -> str | None:
-        memory = self._store.memory(issue.side, issue.id)
-        causes = (*memory.dead, *memory.pending[:1]) if memory else ()
+        state = self._store.state(issue.side, issue.id)
+        causes = (*state.dead, *state.pending[:1]) if state else ()
         return next((printable(each.failure.error) for each in causes if each.failure), None)
 
 
 def asking(here: Place, file: SyncFile, client: MongoClient[dict[str, Any]]) -> Asking:
     """Return whom to ask for the sync of `file`."""
-    from sync_worker.steering import Steering
+    from sync_worker.database.control import Control
 
     # Where the embedded server was started for this command, it is on a port of its own.
     here = replace(here, environ={**here.environ, "DATABASE_URL": address_of(here, client)})
-    wheel = Wheel(here, file, Steering(client, file.sync))
+    wheel = Wheel(here, file, Control(client, file.sync))
     return Asking(client, file.sync, partial(run_here, wheel))

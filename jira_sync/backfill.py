@@ -20,9 +20,9 @@ from jira_sync.wording import issues
 
 if TYPE_CHECKING:
     from sync_model.definition import Side, Sync
-    from sync_worker.edges import Jira
-    from sync_worker.issue import Issue
-    from sync_worker.store import MongoStore
+    from sync_worker.core.issue import Issue
+    from sync_worker.core.ports import Jira
+    from sync_worker.database.store import MongoStore
 
 HANDFUL = 5
 """So many issues are carried over without asking."""
@@ -64,13 +64,13 @@ def backfill(
 
     Example: jira-sync backfill sync-ab --since 2025-01-31 --dry-run
     """
-    from sync_worker.parts import looking
+    from sync_worker.runtime.wiring import read_only
 
     bound = _time(since)
     here = place(os.environ)
     file = here.sync(name)
     with database(here, name) as client:
-        with looking(file, client, here.environ) as (jiras, store), out.status("looking for issues"):
+        with read_only(file, client, here.environ) as (jiras, store), out.status("looking for issues"):
             found = find(file.sync, jiras, store, bound)[:limit]
         if as_json and dry_run:
             print_json([_as_json(each) for each in found])
@@ -90,7 +90,7 @@ def backfill(
 def find(sync: Sync, jiras: Mapping[Side, Jira], store: MongoStore, since: datetime) -> list[Found]:
     """Return the issues changed since then that have no counterpart and could have one, oldest first."""
     from sync_model.definition import Side
-    from sync_worker.rules import creates_from
+    from sync_worker.core.rules import creates_from
 
     found = [
         each for side in Side if creates_from(sync, side) for each in _of_side(sync, side, jiras[side], store, since)
@@ -99,15 +99,15 @@ def find(sync: Sync, jiras: Mapping[Side, Jira], store: MongoStore, since: datet
 
 
 def _of_side(sync: Sync, side: Side, jira: Jira, store: MongoStore, since: datetime) -> list[Found]:
-    from sync_worker.rules import creates_from
-    from sync_worker.side_by_side import batches
+    from sync_worker.core.concurrency import batches
+    from sync_worker.core.rules import creates_from
 
     ids = [each.id for each in jira.changed_since(jira.project_id(sync.project_key(side)), since)]
     account = jira.account()  # nobody in particular is shown an empty project
     found = []
     for batch in batches(ids, 100):
-        paired, (memories, _) = store.paired(side, batch), store.memories(side, batch)
-        waiting = {issue_id for issue_id, memory in memories.items() if memory.pending}
+        paired, (states, _) = store.paired(side, batch), store.states(side, batch)
+        waiting = {issue_id for issue_id, state in states.items() if state.pending}
         read = jira.read([each for each in batch if each not in paired | waiting])
         found += [each for each in read.issues if creates_from(sync, side, each.status)]
     return [_found(side, each) for each in found if not (each.creator == account and jira.is_marked(each.id))]
@@ -153,7 +153,7 @@ def _carry_over(writer: Asking, wanted: Sequence[Named]) -> list[Outcome]:
     """Hand them to the worker in portions; what was not done in time is said, and all that was done stays done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from sync_worker.side_by_side import batches
+    from sync_worker.core.concurrency import batches
 
     columns = (TextColumn("carrying over"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     outcomes: list[Outcome] = []

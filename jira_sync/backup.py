@@ -20,7 +20,7 @@ from jira_sync.terminal import out, warn, who
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-    from sync_worker.backup import Contents
+    from sync_worker.database.backup import Contents
 
 PANEL = "The memory of a sync"
 NOWHERE = "there is no such folder"
@@ -48,7 +48,7 @@ def backup(
     Example: jira-sync backup sync-ab /backups/sync-ab.$(date +%F)
     """
     from generator.settings import Unusable
-    from sync_worker import backup as backups
+    from sync_worker.database import backup as backups
 
     here = place(os.environ)
     sync = here.sync(name).sync
@@ -82,8 +82,8 @@ def restore(
 
     Example: jira-sync restore sync-ab /backups/sync-ab.2025-01-31 --replace
     """
-    from sync_worker.lease import Lease
-    from sync_worker.restore import Restore
+    from sync_worker.database.lease import Lease
+    from sync_worker.database.restore import Restore
 
     here = place(os.environ)
     sync = here.sync(name).sync
@@ -103,7 +103,7 @@ def restore(
 
 
 def _write(client: MongoClient[dict[str, Any]], database_name: str, name: str, stream: IO[bytes]) -> None:
-    from sync_worker import backup as backups
+    from sync_worker.database import backup as backups
 
     source = client[database_name]
     count = sum(source[each].estimated_document_count() for each in backups.collections_of(source))
@@ -112,7 +112,7 @@ def _write(client: MongoClient[dict[str, Any]], database_name: str, name: str, s
 
 
 def _checked(file: Path, database_name: str) -> Contents:
-    from sync_worker import backup as backups
+    from sync_worker.database import backup as backups
 
     with _bar("checking", file.stat().st_size) as step:
         return backups.check(file, database_name, step)

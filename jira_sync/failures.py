@@ -16,7 +16,7 @@ from jira_sync.steer import PANEL, Wheel, run_here, wheels
 from jira_sync.terminal import complain, notes, out, printable, who
 
 if TYPE_CHECKING:
-    from sync_worker.memory import Cause, Memory
+    from sync_worker.core.state import Cause, IssueState
 
 PATIENCE = 120.0
 """Seconds to wait for the worker to have done it."""
@@ -55,38 +55,38 @@ def dismiss(name: Name, issues: Issues = None, everything: All = False) -> int:
 
 
 def _ask(kind: str, name: str, issues: list[str], *, everything: bool) -> int:
-    from sync_worker.errors import Rejected
+    from sync_worker.core.errors import InvalidRequest
 
     with wheels([name], everything=False) as (wheel,):
-        steering = wheel.steering
+        control = wheel.control
         if not issues and not everything:
-            return _list(kind, steering.failing())
+            return _list(kind, control.failing())
         try:
-            asked = steering.meant(kind, issues)
-        except Rejected as error:
+            asked = control.meant(kind, issues)
+        except InvalidRequest as error:
             complain(str(error))
-            _show(steering.failing())
+            _show(control.failing())
             return 1
-        request = steering.ask(kind, asked, who())
+        request = control.ask(kind, asked, who())
         if obstacle := _see_it_done(wheel, request):
             complain(obstacle)
             return 1
-        return _tell(kind, asked, {(each.side, each.id): each for each in steering.failing()})
+        return _tell(kind, asked, {(each.side, each.id): each for each in control.failing()})
 
 
-def _list(kind: str, failing: list[Memory]) -> int:
+def _list(kind: str, failing: list[IssueState]) -> int:
     _show(failing)
     _say(f"name issues, or say --all, to {kind} them" if failing else "nothing has failed")
     return 0
 
 
-def _show(failing: list[Memory]) -> None:
-    for memory in failing:
-        for cause in memory.dead:
-            _say(f"{memory.key}: given up: {_said(cause)}")
-        for cause in memory.pending[:1]:
+def _show(failing: list[IssueState]) -> None:
+    for state in failing:
+        for cause in state.dead:
+            _say(f"{state.key}: given up: {_said(cause)}")
+        for cause in state.pending[:1]:
             if cause.failure:
-                _say(f"{memory.key}: tried again at {cause.failure.next_try:%Y-%m-%d %H:%M:%S} UTC: {_said(cause)}")
+                _say(f"{state.key}: tried again at {cause.failure.next_try:%Y-%m-%d %H:%M:%S} UTC: {_said(cause)}")
 
 
 def _said(cause: Cause) -> str:
@@ -102,25 +102,25 @@ def _say(sentence: str) -> None:
 
 def _see_it_done(wheel: Wheel, request: str) -> str | None:
     """Have the worker do it, or do it here when there is none. Returns what stands in the way, or None."""
-    from sync_worker.errors import Displaced
+    from sync_worker.core.errors import LeaseLost
 
-    steering, until = wheel.steering, time.monotonic() + PATIENCE
+    control, until = wheel.control, time.monotonic() + PATIENCE
     with notes.status(f"{wheel.name} is at it …") as spinner:
-        while not steering.is_answered(request):
-            if pause := steering.paused():
+        while not control.is_answered(request):
+            if pause := control.paused():
                 return f"it is noted, but {wheel.name} is {pause}; resume it first"
             if time.monotonic() > until:
                 return "the worker has not come to it yet; it is noted and will be done"
-            if steering.wake():
+            if control.wake():
                 time.sleep(LOOK_EVERY)
                 continue
             spinner.stop()  # what is done here is said here
-            if (error := run_here(wheel)) and not isinstance(error, Displaced):
+            if (error := run_here(wheel)) and not isinstance(error, LeaseLost):
                 return f"it is noted and will be done, but not now: {error}"
     return None
 
 
-def _tell(kind: str, asked: list[Memory], failing: dict[tuple[object, str], Memory]) -> int:
+def _tell(kind: str, asked: list[IssueState], failing: dict[tuple[object, str], IssueState]) -> int:
     """Say for each issue how it stands now."""
     code = 0
     for before in asked:

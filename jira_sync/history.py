@@ -16,8 +16,8 @@ from jira_sync.terminal import out, print_json, printable
 from jira_sync.wording import did
 
 if TYPE_CHECKING:
-    from sync_worker.memory import Cause, Entry, Memory, Pair
-    from sync_worker.store import MongoStore
+    from sync_worker.core.state import Cause, IssueState, JournalEntry, Pair
+    from sync_worker.database.store import MongoStore
 
 STYLES = {"failed": "red", "given up": "bold red", "skipped": "dim"}
 
@@ -27,8 +27,8 @@ class History:
     """What is known of an issue and of its counterpart: present and past, under all the keys that they ever had."""
 
     keys: Collection[str]
-    entries: Sequence[Entry]
-    memories: Sequence[Memory]
+    entries: Sequence[JournalEntry]
+    states: Sequence[IssueState]
     pairs: Sequence[Pair]
 
 
@@ -51,13 +51,13 @@ def history(
     Example: jira-sync history sync-ab SUP-12
     """
     from generator.settings import Unusable
-    from sync_worker.parts import looking
+    from sync_worker.runtime.wiring import read_only
 
     here = place(os.environ)
     file = here.sync(name)
-    with database(here, name) as client, looking(file, client, here.environ) as (_, store):
+    with database(here, name) as client, read_only(file, client, here.environ) as (_, store):
         known = look_up(store, issue.strip().upper())
-    if not (known.entries or known.memories or known.pairs):
+    if not (known.entries or known.states or known.pairs):
         advice = f"to have it looked at: jira-sync resync {name} {issue}"
         raise Unusable(f"{name} knows nothing of {issue}; if it is one of its issues, {advice}")
     if as_json:
@@ -70,20 +70,20 @@ def history(
 def look_up(store: MongoStore, name: str) -> History:
     """Return what is known of the issue called `name`: each key leads to the counterpart's, and that to past ones."""
     keys, before = {name}, set[str]()
-    entries: list[Entry] = []
-    memories: dict[tuple[str, str], Memory] = {}
+    entries: list[JournalEntry] = []
+    states: dict[tuple[str, str], IssueState] = {}
     pairs: dict[str, Pair] = {}
     while keys != before:
         before = set(keys)
         found = store.named(keys)
-        memories |= {(each.side, each.id): each for each in found}
+        states |= {(each.side, each.id): each for each in found}
         own = [store.pair_of(each.side, each.id) for each in found]
         pairs |= {pair.user_id: pair for pair in (*store.pairs_named(keys), *own) if pair}
         entries = store.journal.of_issue(keys)
-        keys |= {memory.key for memory in memories.values()}
+        keys |= {state.key for state in states.values()}
         keys |= {key for pair in pairs.values() for key in (pair.user_key, pair.dev_key)}
         keys |= {key for entry in entries for key in (entry.issue, entry.counterpart) if key}
-    issues = sorted(memories.values(), key=lambda memory: (memory.side, memory.key), reverse=True)
+    issues = sorted(states.values(), key=lambda state: (state.side, state.key), reverse=True)
     return History(sorted(keys), entries, issues, list(pairs.values()))
 
 
@@ -99,27 +99,27 @@ def _show(known: History) -> None:
         out.print(line.append(f"  ({why})" if why else ""))
     if not known.entries:
         out.print("nothing was done for it that is still remembered")
-    for memory in known.memories:
-        for text, style in _standing(memory, known.pairs):
+    for state in known.states:
+        for text, style in _standing(state, known.pairs):
             out.print(Text(printable(text), style))
 
 
-def _person(entry: Entry) -> str:
+def _person(entry: JournalEntry) -> str:
     return "" if entry.who == "worker" else f"by {entry.who}"
 
 
-def _standing(memory: Memory, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
+def _standing(state: IssueState, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
     """Return how an issue stands, line by line, each with its style."""
-    pair = next((each for each in pairs if each.id(memory.side) == memory.id), None)
-    other = f"its counterpart is {pair.key(memory.side.other)}" if pair else "it has no counterpart"
-    if pair and memory.side.other in pair.gone:
+    pair = next((each for each in pairs if each.id(state.side) == state.id), None)
+    other = f"its counterpart is {pair.key(state.side.other)}" if pair else "it has no counterpart"
+    if pair and state.side.other in pair.gone:
         other += ", which was deleted"
-    if pair and memory.side in pair.gone:
+    if pair and state.side in pair.gone:
         other += "; it was deleted itself"
     return [
-        (f"{memory.key} was last seen in {memory.status or 'no status yet'}; {other}", ""),
-        *((f"  waiting: {each}{_failure(each, next_try=True)}", "yellow") for each in memory.pending),
-        *((f"  given up: {each}{_failure(each)}", "red") for each in memory.dead),
+        (f"{state.key} was last seen in {state.status or 'no status yet'}; {other}", ""),
+        *((f"  waiting: {each}{_failure(each, next_try=True)}", "yellow") for each in state.pending),
+        *((f"  given up: {each}{_failure(each)}", "red") for each in state.dead),
     ]
 
 
@@ -135,14 +135,14 @@ def _as_json(known: History) -> dict[str, Any]:
     pairs = [{"user": pair.user_key, "dev": pair.dev_key, "gone": list(pair.gone)} for pair in known.pairs]
     issues = [
         {
-            "side": memory.side,
-            "id": memory.id,
-            "key": memory.key,
-            "status": memory.status,
-            "pending": [_cause(each) for each in memory.pending],
-            "givenUp": [_cause(each) for each in memory.dead],
+            "side": state.side,
+            "id": state.id,
+            "key": state.key,
+            "status": state.status,
+            "pending": [_cause(each) for each in state.pending],
+            "givenUp": [_cause(each) for each in state.dead],
         }
-        for memory in known.memories
+        for state in known.states
     ]
     return {"keys": known.keys, "issues": issues, "pairs": pairs, "actions": [asdict(each) for each in known.entries]}
 

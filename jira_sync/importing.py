@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from sync_model.loading import SyncFile
-    from sync_worker.errors import Undecided
-    from sync_worker.former import Former
-    from sync_worker.importing import Import
-    from sync_worker.pairing import Finding
-    from sync_worker.rehearsal import Step
-    from sync_worker.takeover import Change, Report
+    from sync_worker.core.errors import OutcomeUnknown
+    from sync_worker.engine.dry_run import PlannedStep
+    from sync_worker.migration.legacy import LegacyState
+    from sync_worker.migration.pairing import PairFinding
+    from sync_worker.migration.takeover import MissedChange, TakeoverReport
+    from sync_worker.runtime.import_run import Import
 
 PANEL = "Moving in"
 SHOWN = 20
@@ -78,20 +78,20 @@ def import_(
     with ExitStack() as stack:
         client = stack.enter_context(database(here, name, is_needed=not dry_run))
         old = stack.enter_context(_connect(old_server)) if old_server else client
-        task, former = _task(here, file, client, old, old_database)
+        task, legacy = _task(here, file, client, old, old_database)
         if not dry_run:
             task.check()
         steps = None
         if not yes or dry_run:
             with notes.status("looking at both projects"):
-                report, steps = task.preview(former)
+                report, steps = task.preview(legacy)
             if not as_json:
                 _show(task, report, steps)
             if not dry_run and not _agreed(name):
                 return 1
         if not dry_run:
             with notes.status("taking over"):
-                report = task.run(former, who(), _wait)
+                report = task.run(legacy, who(), _wait)
         if as_json:
             print_json(_as_json(task, report, steps, is_done=not dry_run))
         elif not dry_run:
@@ -102,7 +102,7 @@ def import_(
 @contextmanager
 def _connect(url: str) -> Iterator[MongoClient[dict[str, Any]]]:
     from generator.settings import Unusable
-    from sync_worker.store import connect
+    from sync_worker.database.store import connect
 
     try:
         client = connect(url, "import")
@@ -114,30 +114,30 @@ def _connect(url: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 def _task(
     here: Place, file: SyncFile, client: MongoClient[dict[str, Any]], old: MongoClient[dict[str, Any]], name: str | None
-) -> tuple[Import, Former]:
+) -> tuple[Import, LegacyState]:
     """Return what is to be done, and what was left. Raises Unusable when nothing was."""
     from generator.settings import Unusable
-    from sync_worker.errors import NoDatabase
-    from sync_worker.former_database import FormerDatabase, left_on
-    from sync_worker.importing import Import
+    from sync_worker.core.errors import DatabaseUnavailable
+    from sync_worker.migration.legacy_database import LegacyDatabase, left_on
+    from sync_worker.runtime.import_run import Import
 
     sync = file.sync
     names = {name} if name else {sync.name, sync.database} if old is client else {sync.name}
     try:
-        estate = FormerDatabase(old, names)
+        legacy_source = LegacyDatabase(old, names)
     except ValueError as error:
         raise Unusable(f"--database: {error}") from None
     try:
-        former = estate.read()
-    except NoDatabase as error:
+        legacy = legacy_source.read()
+    except DatabaseUnavailable as error:
         if old is client:
             raise
         raise Unusable(str(error)) from None  # that it is where DATABASE_URL says helps nobody here
-    if former is None:
+    if legacy is None:
         there = left_on(old)
         hint = f"; it left something in {', '.join(there)}: say --database" if there else ""
-        raise Unusable(f"the replaced service left nothing in {estate.where}{hint}")
-    return Import(file, client, here.environ, here.run_dir, estate, estate.where), former
+        raise Unusable(f"the replaced service left nothing in {legacy_source.where}{hint}")
+    return Import(file, client, here.environ, here.run_dir, legacy_source, legacy_source.where), legacy
 
 
 def _agreed(name: str) -> bool:
@@ -148,7 +148,7 @@ def _agreed(name: str) -> bool:
     return typer.confirm(f"Take this over for {name}?")
 
 
-def _wait(undecided: Undecided) -> None:
+def _wait(undecided: OutcomeUnknown) -> None:
     warn(f"{undecided}; it goes on then")
     time.sleep(undecided.retry_after)
 
@@ -156,14 +156,14 @@ def _wait(undecided: Undecided) -> None:
 # What is said
 
 
-def _show(task: Import, report: Report, steps: Sequence[Step]) -> None:
+def _show(task: Import, report: TakeoverReport, steps: Sequence[PlannedStep]) -> None:
     _head(task, report)
     _rows(report)
     out.print("what the first cycle would do then:")
     show_steps(steps, SHOWN, "--json says all")
 
 
-def _tell(here: Place, task: Import, report: Report, *, is_shown: bool) -> None:
+def _tell(here: Place, task: Import, report: TakeoverReport, *, is_shown: bool) -> None:
     if not is_shown:
         _head(task, report)
         _rows(report)
@@ -172,8 +172,8 @@ def _tell(here: Place, task: Import, report: Report, *, is_shown: bool) -> None:
     out.print(f"done; {name} goes on from there: jira-sync plan {name} shows its first cycle, {start} starts it")
 
 
-def _head(task: Import, report: Report) -> None:
-    at = report.former.last_sync
+def _head(task: Import, report: TakeoverReport) -> None:
+    at = report.legacy.last_sync
     _print(f"{task.file.sync.name}, from {task.source}")
     if at is None:
         first = "all issues count" if task.file.sync.initial_sync_enabled else "what is there is only noted"
@@ -185,12 +185,12 @@ def _head(task: Import, report: Report) -> None:
         warn("see to it that its container is stopped: two services must not do the same")
 
 
-def _rows(report: Report) -> None:
-    from sync_worker.pairing import Kind
+def _rows(report: TakeoverReport) -> None:
+    from sync_worker.migration.pairing import PairOutcome
 
-    moved = [each for each in report.findings if each.kind in (Kind.TAKEN, Kind.LINKED) and each.text]
+    moved = [each for each in report.findings if each.kind in (PairOutcome.TAKEN, PairOutcome.LINKED) and each.text]
     out.print("pairs")
-    for kind in Kind:
+    for kind in PairOutcome:
         findings = report.of(kind)
         _row(str(kind), len(findings), [_pair(each) for each in findings] if kind in NAMED else ())
     _row("with another key now", len(moved), [_pair(each) for each in moved])
@@ -209,7 +209,7 @@ def _row(what: str, count: int, examples: Sequence[str] = ()) -> None:
         out.print(f"    and {len(examples) - SHOWN} more (--json says all)")
 
 
-def _pair(finding: Finding) -> str:
+def _pair(finding: PairFinding) -> str:
     return f"{finding.user_key} → {finding.dev_key}{f': {finding.text}' if finding.text else ''}"
 
 
@@ -224,22 +224,24 @@ def _ago(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} seconds"
 
 
-def _as_json(task: Import, report: Report, steps: Sequence[Step] | None, *, is_done: bool) -> dict[str, Any]:
-    from sync_worker.pairing import Kind
+def _as_json(
+    task: Import, report: TakeoverReport, steps: Sequence[PlannedStep] | None, *, is_done: bool
+) -> dict[str, Any]:
+    from sync_worker.migration.pairing import PairOutcome
 
-    def pairs(kind: Kind) -> list[dict[str, str]]:
+    def pairs(kind: PairOutcome) -> list[dict[str, str]]:
         return [{"user": each.user_key, "dev": each.dev_key, "why": each.text} for each in report.of(kind)]
 
-    def change(each: Change) -> dict[str, str]:
+    def change(each: MissedChange) -> dict[str, str]:
         return {"side": each.side, "issue": each.issue, "change": each.what}
 
-    last_sync = report.former.last_sync
+    last_sync = report.legacy.last_sync
     return {
         "sync": task.file.sync.name,
         "from": task.source,
         "lastSync": last_sync.isoformat() if last_sync else None,
         "isDone": is_done,
-        "pairs": {str(kind): pairs(kind) for kind in Kind},
+        "pairs": {str(kind): pairs(kind) for kind in PairOutcome},
         "issues": {
             "asLastSeen": report.noted,
             "alreadyKnown": report.known,

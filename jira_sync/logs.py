@@ -69,7 +69,7 @@ def _in_order(lines: Iterable[Line]) -> list[Line]:
 
 
 def _show(lines: Iterable[Line], *, as_json: bool) -> None:
-    from sync_worker.log_lines import as_line
+    from sync_worker.runtime.log_lines import as_line
 
     colors = out.is_terminal and not out.no_color
     for line in lines:

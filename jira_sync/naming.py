@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sync_model.definition import Side, Sync
-    from sync_worker.edges import Jira
-    from sync_worker.store import MongoStore
+    from sync_worker.core.ports import Jira
+    from sync_worker.database.store import MongoStore
 
 KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]*)-[0-9]+")
 
@@ -49,8 +49,8 @@ def _find(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) 
 
     if match := re.fullmatch(rf"({'|'.join(Side)}):([0-9]+)", name):
         side = Side(match[1])
-        memory = store.memory(side, match[2])
-        return Named(side, match[2], memory.key if memory else name)
+        state = store.state(side, match[2])
+        return Named(side, match[2], state.key if state else name)
     known = _known(name.upper(), store)
     if len(known) > 1:
         raise Unusable(f"{name} is an issue on either side: say {' or '.join(map(str, known))}")
@@ -67,7 +67,7 @@ def _find(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) 
 def _known(name: str, store: MongoStore) -> list[Named]:
     from sync_model.definition import Side
 
-    found = {str(each): each for each in (Named(memory.side, memory.id, memory.key) for memory in store.named([name]))}
+    found = {str(each): each for each in (Named(state.side, state.id, state.key) for state in store.named([name]))}
     for pair in store.pairs_named([name]):
         for side in (side for side in Side if pair.key(side) == name):
             found.setdefault(f"{side}:{pair.id(side)}", Named(side, pair.id(side), name))

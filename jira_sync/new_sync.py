@@ -27,7 +27,7 @@ from jira_sync.terminal import complain
 from sync_model.definition import Sync, fold
 from sync_model.loading import claims_of, config_paths, load_file
 from sync_model.schema import FILE, json_schema
-from sync_worker.site import Project, Workflows
+from sync_worker.core.site_info import Project, Workflows
 
 READABLE = 0o644
 """The container's user is another one than the one who edits."""

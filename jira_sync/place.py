@@ -86,9 +86,9 @@ class Place:
         """
         from generator.settings import Unusable
         from sync_model.connection import database_url
-        from sync_worker.errors import NoDatabase
-        from sync_worker.parts import DEFAULT_DATABASE_URL
-        from sync_worker.store import connect
+        from sync_worker.core.errors import DatabaseUnavailable
+        from sync_worker.database.store import connect
+        from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
 
         if self.settings.embedded and not self.is_running:
             raise Unusable(f"{self.not_running} (its MongoDB is part of it)")
@@ -99,7 +99,7 @@ class Place:
         try:
             with client:
                 yield client
-        except NoDatabase as error:
+        except DatabaseUnavailable as error:
             hint = "supervisorctl status mongodb" if self.settings.embedded else "DATABASE_URL says where it should be"
             raise Unusable(f"{error}; {hint}") from None
 

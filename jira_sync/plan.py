@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from sync_model.loading import SyncFile
-    from sync_worker.memory import Pause, Progress
-    from sync_worker.rehearsal import Step
+    from sync_worker.core.state import Pause, Progress
+    from sync_worker.engine.dry_run import PlannedStep
 
 PANEL = "Carrying over"
 STYLES = {"nothing": "dim", "wait": "yellow", "cannot": "red", "give up": "bold red"}
@@ -57,15 +57,15 @@ def plan(
 
     Example, what an edit would come to: jira-sync plan sync-ab --edited
     """
-    from sync_worker import rehearsal
-    from sync_worker.parts import looking
+    from sync_worker.engine import dry_run
+    from sync_worker.runtime.wiring import read_only
 
     here = place(os.environ)
     file = (replace(here, is_running=False) if edited else here).sync(name)
-    with database(here, name) as client, looking(file, client, here.environ) as (jiras, store):
+    with database(here, name) as client, read_only(file, client, here.environ) as (jiras, store):
         pause, progress = store.journal.paused(), store.progress()
         with out.status("looking at both projects"):
-            steps = rehearsal.rehearse(file.sync, file.digest, jiras, store, lambda: None)
+            steps = dry_run.dry_run(file.sync, file.digest, jiras, store, lambda: None)
     if as_json:
         print_json(_as_json(file, steps, pause, progress))
     else:
@@ -73,7 +73,7 @@ def plan(
     return 0
 
 
-def _as_json(file: SyncFile, steps: Sequence[Step], pause: Pause | None, progress: Progress) -> dict[str, Any]:
+def _as_json(file: SyncFile, steps: Sequence[PlannedStep], pause: Pause | None, progress: Progress) -> dict[str, Any]:
     return {
         "sync": file.sync.name,
         "isFirstCycle": not progress.cursors,
@@ -83,7 +83,7 @@ def _as_json(file: SyncFile, steps: Sequence[Step], pause: Pause | None, progres
     }
 
 
-def _show(file: SyncFile, steps: Sequence[Step], pause: Pause | None, progress: Progress, limit: int) -> None:
+def _show(file: SyncFile, steps: Sequence[PlannedStep], pause: Pause | None, progress: Progress, limit: int) -> None:
     sync = file.sync
     created = sum(step.verdict == "do" and step.what == "create" and step.text == "" for step in steps)
     if pause:
@@ -96,7 +96,7 @@ def _show(file: SyncFile, steps: Sequence[Step], pause: Pause | None, progress: 
     show_steps(steps, limit, "--limit")
 
 
-def show_steps(steps: Sequence[Step], limit: int, more: str) -> None:
+def show_steps(steps: Sequence[PlannedStep], limit: int, more: str) -> None:
     """Say what would be done, of at most `limit` issues; `more` shows the others."""
     groups = [list(group) for _, group in groupby(steps, key=lambda step: step.issue)]
     for steps_of_one in groups[:limit]:
@@ -108,12 +108,12 @@ def show_steps(steps: Sequence[Step], limit: int, more: str) -> None:
     out.print(f"in all: {counts}" if counts else "nothing to do")
 
 
-def totals(steps: Sequence[Step]) -> dict[str, int]:
+def totals(steps: Sequence[PlannedStep]) -> dict[str, int]:
     counts = Counter(step.what if step.verdict == "do" else step.verdict for step in steps)
     return {said: counts[kind] for kind, said in TOTALS.items() if counts[kind]}
 
 
-def _lines(steps: Sequence[Step]) -> Iterator[Text]:
+def _lines(steps: Sequence[PlannedStep]) -> Iterator[Text]:
     """Yield one line for each thing that happened to an issue: what it comes to, by which rule, and what it was."""
     from rich.text import Text
 
@@ -127,7 +127,7 @@ def _lines(steps: Sequence[Step]) -> Iterator[Text]:
         yield line.append(f"  ({why})" if why else "", "not bold dim")
 
 
-def _said(step: Step) -> str:
+def _said(step: PlannedStep) -> str:
     if step.verdict == "do":
         return said(step.what, step.text)
     what = f" {step.what}" if step.verdict == "cannot" and step.what != "change" else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_model.definition import fold
-from sync_worker.site import Status
+from sync_worker.core.site_info import Status
 
 # The first of each that a project has is meant.
 TAKEN_ON = ("Will Do", "Accepted", "Approved", "Escalated", "Selected for Development", "Ready for Development")

@@ -35,12 +35,12 @@ def resync(
 
     Example: jira-sync resync sync-ab SUP-12 SUP-15
     """
-    from sync_worker.parts import looking
+    from sync_worker.runtime.wiring import read_only
 
     here = place(os.environ)
     file = here.sync(name)
     with database(here, name) as client:
-        with looking(file, client, here.environ) as (jiras, store):
+        with read_only(file, client, here.environ) as (jiras, store):
             meant = find(issues, file.sync, store, jiras)
         writer = asking(here, file, client)
         if obstacle := writer.obstacle():

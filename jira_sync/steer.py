@@ -18,8 +18,8 @@ from jira_sync.terminal import complain, notes, out, printable, who
 
 if TYPE_CHECKING:
     from sync_model.loading import SyncFile
-    from sync_worker.memory import PastCycle
-    from sync_worker.steering import Steering
+    from sync_worker.core.state import PastCycle
+    from sync_worker.database.control import Control
 
 PANEL = "Steering"
 LOOK_EVERY = 0.25
@@ -37,7 +37,7 @@ class Wheel:
 
     place: Place
     file: SyncFile
-    steering: Steering
+    control: Control
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ def pause(
     Example: jira-sync pause sync-ab --reason "the workflow is rebuilt"
     """
     with wheels(names, everything=everything) as found:
-        return max(_try(wheel, lambda wheel: _say(wheel.steering.pause(who(), reason))) for wheel in found)
+        return max(_try(wheel, lambda wheel: _say(wheel.control.pause(who(), reason))) for wheel in found)
 
 
 def resume(names: Names = None, everything: All = False) -> int:
@@ -70,7 +70,7 @@ def resume(names: Names = None, everything: All = False) -> int:
     Example: jira-sync resume --all
     """
     with wheels(names, everything=everything) as found:
-        return max(_try(wheel, lambda wheel: _say(wheel.steering.resume(who()))) for wheel in found)
+        return max(_try(wheel, lambda wheel: _say(wheel.control.resume(who()))) for wheel in found)
 
 
 def sync_now(
@@ -100,40 +100,40 @@ def sync_now(
 def wheels(names: list[str] | None, *, everything: bool) -> Iterator[list[Wheel]]:
     """Yield what steers each sync that is meant. Raises Unusable when none is."""
     from generator.settings import Unusable
-    from sync_worker.steering import Steering
+    from sync_worker.database.control import Control
 
     where = place(os.environ)
     files = where.syncs(names, everything=everything)
     if not files:
         raise Unusable("there are no syncs")
     with where.connect("command") as client:
-        yield [Wheel(where, file, Steering(client, file.sync)) for file in files]
+        yield [Wheel(where, file, Control(client, file.sync)) for file in files]
 
 
 def run_here(wheel: Wheel) -> Exception | None:
     """Run one cycle of a sync in this process; return what ended it early. Raises Unusable, or KeyboardInterrupt."""
     from generator.settings import Unusable
-    from sync_worker.ready import ready
+    from sync_worker.runtime.process import open_worker
 
     with ExitStack() as stack:
         try:
-            running = ready(wheel.file, wheel.place.environ, wheel.place.run_dir, sys.stderr)
+            running = open_worker(wheel.file, wheel.place.environ, wheel.place.run_dir, sys.stderr)
             worker, parts = stack.enter_context(running)
         except ValueError as wrong:
             raise Unusable(str(wrong)) from None
-        error = worker.run_only_once(parts.one_pass)
-    if worker.bell.stop:
+        error = worker.run_only_once(parts.run_cycle)
+    if worker.wakeup.stop:
         raise KeyboardInterrupt
     return error
 
 
 def _try(wheel: Wheel, do: Callable[[Wheel], int]) -> int:
     """Do it; where there is nothing to be done, say so, and let the next sync be the next."""
-    from sync_worker.errors import Rejected
+    from sync_worker.core.errors import InvalidRequest
 
     try:
         return do(wheel)
-    except Rejected as error:
+    except InvalidRequest as error:
         complain(str(error))
         return 1
 
@@ -147,7 +147,7 @@ def _run_here(wheel: Wheel) -> int:
     if error := run_here(wheel):
         complain(f"{wheel.name}: {error}")
         return 1
-    return _tell(wheel.name, wheel.steering.cycles(1)[0])
+    return _tell(wheel.name, wheel.control.cycles(1)[0])
 
 
 class _Asked:
@@ -159,24 +159,24 @@ class _Asked:
         self._at = datetime.now(UTC)
 
     def ask(self, wheel: Wheel) -> int:
-        """Raises Rejected, with what to do, when no worker runs or the sync is paused."""
-        from sync_worker.errors import Rejected
+        """Raises InvalidRequest, with what to do, when no worker runs or the sync is paused."""
+        from sync_worker.core.errors import InvalidRequest
 
-        self._before, self._at = wheel.steering.cycles(1), datetime.now(UTC)
+        self._before, self._at = wheel.control.cycles(1), datetime.now(UTC)
         try:
-            return _say(wheel.steering.sync_now(who()))
-        except Rejected as error:
-            if wheel.steering.paused():
+            return _say(wheel.control.sync_now(who()))
+        except InvalidRequest as error:
+            if wheel.control.paused():
                 raise
             if wheel.place.has_process(wheel.name):  # it acts for the sync from its first cycle on
                 return _say(f"{wheel.name} has just been started, and begins its first cycle by itself")
             start = f"supervisorctl start {wheel.name}" if wheel.place.is_running else "jira-sync start"
             here = f"jira-sync sync-now {wheel.name} --here"
-            raise Rejected(f"{error}; start it: {start}; or run one cycle here: {here}") from None
+            raise InvalidRequest(f"{error}; start it: {start}; or run one cycle here: {here}") from None
 
     def wait(self) -> int:
         """Say what the cycle did, once it has ended."""
-        from sync_worker.ready import interval_of
+        from sync_worker.runtime.process import interval_of
 
         name = self._wheel.name
         until = time.monotonic() + PATIENCE + 2 * interval_of(self._wheel.file.sync, self._wheel.place.environ)
@@ -193,7 +193,7 @@ class _Asked:
         machine's: of two cycles that have ended since, the second is certainly the one.
         """
         before = self._before[0].started if self._before else None
-        ended = [each for each in self._wheel.steering.cycles(2) if before is None or each.started > before]
+        ended = [each for each in self._wheel.control.cycles(2) if before is None or each.started > before]
         return ended[0] if ended and (ended[0].started >= self._at or len(ended) > 1) else None
 
 

@@ -41,14 +41,14 @@ def for_people(error: Exception) -> Sequence[str] | None:
     """Return what to say of an error that a person can do something about, or None."""
     from generator.settings import Unusable
     from generator.supervisor_rpc import NoAnswer, NotRunning
-    from sync_worker.errors import Displaced, Paused, SyncError
+    from sync_worker.core.errors import LeaseLost, Paused, SyncError
 
     match error:
         case Unusable():
             return error.problems
         case NotRunning():
             return ["no group runs here; start one: jira-sync start"]
-        case NoAnswer() | SyncError() | Displaced() | Paused():
+        case NoAnswer() | SyncError() | LeaseLost() | Paused():
             return [str(error)]
         case OSError():
             return [f"{error.filename}: {error.strerror}" if error.filename else str(error)]

@@ -25,7 +25,7 @@ from supervisor_plugin import child, sharing
 
 WORKER = "sync_worker"
 ENTRY = f"{WORKER}.__main__"
-WARM_UP = f"{WORKER}.warm_up"
+WARM_UP = f"{WORKER}.runtime.warm_up"
 """The worker's own module that knows what all workers use: its `warm_up` uses it."""
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from sync_model.loading import load_file
-from sync_worker.ready import ready
+from sync_worker.runtime.process import open_worker
 
 ENDED_FIRST = 500
 """As `oom_score_adj`: like a process that takes half of all memory more than it does."""
@@ -32,18 +32,18 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     error: Exception | None = None
     with ExitStack() as stack:
         try:
-            worker, parts = stack.enter_context(ready(loaded.files[0], environ, run_dir, sys.stdout))
+            worker, parts = stack.enter_context(open_worker(loaded.files[0], environ, run_dir, sys.stdout))
         except ValueError as wrong:
             print(wrong, file=sys.stderr)
             return 1
         for warning in loaded.warnings:
             worker.log.warning("configuration", where=warning.where, warning=warning.message)
         if options.once:
-            error = worker.run_only_once(parts.one_pass)
+            error = worker.run_only_once(parts.run_cycle)
         else:
             _give_way_when_memory_is_short()
             gc.freeze()  # what is there now stays, and need not be looked at after each cycle
-            worker.run(parts.one_pass)
+            worker.run(parts.run_cycle)
     return int(error is not None)
 
 

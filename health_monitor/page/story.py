@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sync_model.definition import Side
 from sync_model.judgement import Level
-from sync_worker.memory import Entry, Memory, PastCycle
+from sync_worker.core.state import IssueState, JournalEntry, PastCycle
 
 DEEDS = {
     "create": "create counterpart",
@@ -44,13 +44,13 @@ class Failed:
     behind: int = 0
 
 
-def failed(memories: Iterable[Memory]) -> list[Failed]:
+def failed(memories: Iterable[IssueState]) -> list[Failed]:
     """Return what failed: what was given up first, then what is tried again, the next one first."""
     found = [each for memory in memories for each in _failed_of(memory)]
     return sorted(found, key=lambda each: (each.next_try is not None, each.next_try or each.first_at, each.key))
 
 
-def _failed_of(memory: Memory) -> Iterable[Failed]:
+def _failed_of(memory: IssueState) -> Iterable[Failed]:
     for cause in (*memory.dead, *memory.pending[:1]):
         if failure := cause.failure:
             is_dead = cause in memory.dead
@@ -80,15 +80,15 @@ def failed_words(found: Sequence[Failed], queued: int) -> str:
     return f"{'; '.join(said)}."
 
 
-def deed(entry: Entry) -> str:
+def deed(entry: JournalEntry) -> str:
     return DEEDS.get(entry.what, entry.what)
 
 
-def result_level(entry: Entry) -> str:
+def result_level(entry: JournalEntry) -> str:
     return RESULTS.get(entry.result, (Level.OFF, ""))[0]
 
 
-def result_shape(entry: Entry) -> str:
+def result_shape(entry: JournalEntry) -> str:
     return RESULTS.get(entry.result, ("", "unknown"))[1]
 
 

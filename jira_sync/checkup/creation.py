@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
-from sync_worker.drafting import choose_type
-from sync_worker.edges import IssueType
-from sync_worker.errors import Rejected
-from sync_worker.site import Field
+from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.ports import IssueType
+from sync_worker.core.site_info import Field
+from sync_worker.facets.fields import choose_type
 
 ALWAYS_FILLED = frozenset({"project", "issuetype", "summary"})
 OFTEN_FILLED = frozenset({"description", "labels", "priority"})
@@ -29,7 +29,7 @@ def choose(
         for source in ["every issue"] if name else sources:
             try:
                 chosen.setdefault(choose_type(creatable, name, source), []).append(source)
-            except Rejected as error:
+            except InvalidRequest as error:
                 why = str(error).replace("the target project", project)
                 findings.append(failed(why, "mend issueType in the file, or let our account create that type"))
                 break

@@ -13,7 +13,7 @@ from pymongo.write_concern import WriteConcern
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.definition import Sync
-from sync_worker import lease, limits
+from sync_worker.database import lease, rate_limits
 
 Client = MongoClient[dict[str, Any]]
 COLLECTION = "doctor"
@@ -42,7 +42,7 @@ def of_sync(client: Client, sync: Sync, *, is_expected_to_run: bool) -> Iterator
     """Say whether the sync's database takes writes, and whether somebody writes for it."""
     trouble = _writes(client, sync.database)
     yield trouble or passed(f"it takes writes to {sync.database}, and has them on disk when it says so")
-    if shared := _writes(client, limits.DATABASE):
+    if shared := _writes(client, rate_limits.DATABASE):
         advice = f"{shared.advice}; until then the syncs of a site do not tell each other of its limits"
         yield warning(shared.says, advice)
     try:

@@ -15,10 +15,10 @@ from jira_sync.checkup.site import LimitsOf, Visit, visit
 from jira_sync.place import Place
 from sync_model.connection import Connection, database_url, resolve, site_of
 from sync_model.definition import Side
-from sync_worker import limits, store
+from sync_worker.core.concurrency import side_by_side
+from sync_worker.database import rate_limits, store
 from sync_worker.jira.transport import NoLimits
-from sync_worker.parts import DEFAULT_DATABASE_URL
-from sync_worker.side_by_side import side_by_side
+from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
 
 SITES_AT_ONCE = 16
 SYNCS_AT_ONCE = 8
@@ -78,9 +78,9 @@ def _no_limits(_connection: Connection) -> NoLimits:
 def _shared_limits(client: database.Client, connections: Mapping[Connection, tuple[float | None, str]]) -> LimitsOf:
     """Keep to what the workers know of a site's limits, and take our turn among them."""
 
-    def limits_of(connection: Connection) -> limits.SiteLimits:
+    def limits_of(connection: Connection) -> rate_limits.SiteLimits:
         budget, _ = connections[connection]
-        return limits.SiteLimits(client, site_of(connection.base_url), budget, SILENT)
+        return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, SILENT)
 
     return limits_of
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sync_worker.errors import Refused, SyncError, Unavailable
+from sync_worker.core.errors import NeedsOperator, SyncError, Unavailable
 
 
 class Level(StrEnum):
@@ -65,7 +65,7 @@ def of_error(error: SyncError) -> Finding:
         )
     if isinstance(error, Unavailable):
         return failed(f"{error}", "the rest was not asked; ask again, and look at Jira's own health if it stays so")
-    if isinstance(error, Refused):
+    if isinstance(error, NeedsOperator):
         return failed(f"{error}", "the rest was not asked")
     return failed(f"{error}", "ask Jira's administrators what stands in the way")
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from jira_sync.checkup import creation, workflow
 from jira_sync.checkup.finding import Finding, failed, listed, of_error, passed, warning
 from sync_model.definition import Side, Sync
-from sync_worker import needs
-from sync_worker.errors import SyncError
+from sync_worker.core.errors import SyncError
+from sync_worker.core.site_info import Project, Workflows
+from sync_worker.facets import permissions
 from sync_worker.jira.client import PERMISSIONS
 from sync_worker.jira.survey import Survey
-from sync_worker.site import Project, Workflows
 
-WORDS = {needs.BROWSE: "see issues", **PERMISSIONS}
+WORDS = {permissions.BROWSE: "see issues", **PERMISSIONS}
 MEGABYTE = 1024 * 1024
 MOST_SHOWN = 20
 
@@ -63,7 +63,7 @@ def _ground(sync: Sync, side: Side, survey: Survey, findings: list[Finding]) -> 
         return None
     named = f", and is called {project.key} now" if project.key.upper() != key.upper() else ""
     findings.append(passed(f"{key} is there: {project.name}{named}"))
-    wanted = needs.permissions(sync, side)
+    wanted = permissions.permissions(sync, side)
     missing = frozenset(survey.missing_permissions(project, wanted))
     for name in sorted(missing):
         says = f"our account may not {WORDS[name]} in {key}, as {listed(wanted[name])} asks"
@@ -89,9 +89,9 @@ def _no_project(key: str, survey: Survey) -> Finding:
 
 def _of_side(sync: Sync, side: Side, here: Ground, there: Ground | None) -> Iterator[Finding]:
     key = here.project.key
-    yield from workflow.sources(key, needs.source_statuses(sync, side), here.workflows)
+    yield from workflow.sources(key, permissions.source_statuses(sync, side), here.workflows)
     types = [each.name for each in here.workflows.types if not each.is_subtask]
-    if wanted := needs.issue_types(sync, side) if needs.CREATE not in here.missing else []:
+    if wanted := permissions.issue_types(sync, side) if permissions.CREATE not in here.missing else []:
         # Of a project that is not seen nothing is known: what becomes of its types is told when it is.
         sources = [each.name for each in there.workflows.types] if there else []
         chosen, findings = creation.choose(key, wanted, here.survey.creatable_types(here.project), sources)
@@ -100,17 +100,17 @@ def _of_side(sync: Sync, side: Side, here: Ground, there: Ground | None) -> Iter
         yield from creation.screens(key, shown, is_cloud=here.survey.server.is_cloud)
         types = [each.name for each in chosen]
     yield from _moves(sync, side, here, there, types)
-    if needs.copies_files(sync, side):
+    if permissions.copies_files(sync, side):
         yield _files(sync, side, here, there)
 
 
 def _moves(sync: Sync, side: Side, here: Ground, there: Ground | None, types: list[str]) -> Iterator[Finding]:
-    key, named = here.project.key, needs.target_statuses(sync, side)
-    may_move = needs.MOVE not in here.missing
+    key, named = here.project.key, permissions.target_statuses(sync, side)
+    may_move = permissions.MOVE not in here.missing
     samples = here.survey.samples(here.project, here.workflows.statuses) if named and may_move else None
     yield from workflow.targets(key, named, here.workflows, samples, types)
     if there:
-        yield from workflow.followed(key, needs.followers(sync, side), here.workflows, there.workflows)
+        yield from workflow.followed(key, permissions.followers(sync, side), here.workflows, there.workflows)
 
 
 def _files(sync: Sync, side: Side, here: Ground, there: Ground | None) -> Finding:

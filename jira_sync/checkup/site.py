@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from sync_model.connection import Connection
 from sync_model.judgement import spell
-from sync_worker.errors import Refused, SyncError
-from sync_worker.jira.reach import Obstacle, Reached, patient_client, reach
+from sync_worker.core.errors import NeedsOperator, SyncError
+from sync_worker.jira.probe import Obstacle, Reachable, patient_client, probe
 from sync_worker.jira.survey import API, Survey
 from sync_worker.jira.transport import Limits
 
@@ -36,7 +36,7 @@ class Visit:
 def visit(connection: Connection, limits_of: LimitsOf, budget: float | None, token_from: str) -> Visit:
     """Look a site up. `budget` is what the file says of calls per second, `token_from` where it says the token is."""
     with patient_client() as http:
-        reached = reach(http, connection.base_url)
+        reached = probe(http, connection.base_url)
     if isinstance(reached, Obstacle):
         return Visit((failed(f"{connection.base_url}: {reached.what}", reached.advice),))
     survey = Survey(connection, limits_of, server=reached.server)
@@ -48,7 +48,7 @@ def visit(connection: Connection, limits_of: LimitsOf, budget: float | None, tok
     return Visit((_answers(reached, connection.base_url, str(survey.server)), *known), survey)
 
 
-def _answers(reached: Reached, base_url: str, server: str = "") -> Finding:
+def _answers(reached: Reachable, base_url: str, server: str = "") -> Finding:
     kind = server or (str(reached.server) if reached.server else "it does not tell strangers what it is")
     says = f"{base_url} answers in {reached.seconds * 1000:.0f} ms: {kind}"
     if reached.seconds > SLOW:
@@ -57,7 +57,7 @@ def _answers(reached: Reached, base_url: str, server: str = "") -> Finding:
 
 
 def _unknown(error: SyncError, connection: Connection, token_from: str) -> Finding:
-    if not isinstance(error, Refused):
+    if not isinstance(error, NeedsOperator):
         return failed(f"it does not say who we are: {error}", "ask Jira's administrators what stands in the way")
     why = str(error).removeprefix(f"GET {API}/myself: ")
     if "captcha" in why:
@@ -66,7 +66,7 @@ def _unknown(error: SyncError, connection: Connection, token_from: str) -> Findi
     return failed(why, f"{what} is wrong or has expired; make a new one. It is read from {token_from}")
 
 
-def _known(survey: Survey, reached: Reached, budget: float | None) -> Iterator[Finding]:
+def _known(survey: Survey, reached: Reachable, budget: float | None) -> Iterator[Finding]:
     profile = survey.profile()
     _ = survey.server  # where strangers are told nothing, it is asked for here
     yield passed(f"it knows us as {profile.name}" + (f" ({profile.email})" if profile.email else ""))

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.definition import fold
-from sync_worker.needs import FALLBACK, ON_DELETE, Named
-from sync_worker.site import Sample, Status, Workflows
+from sync_worker.core.site_info import Sample, Status, Workflows
+from sync_worker.facets.permissions import FALLBACK, ON_DELETE, NamedStatus
 
 FIELDS = frozenset({FALLBACK, ON_DELETE})
 
 
-def sources(project: str, named: Sequence[Named], there: Workflows) -> Iterator[Finding]:
+def sources(project: str, named: Sequence[NamedStatus], there: Workflows) -> Iterator[Finding]:
     """Say whether the statuses that rules answer are there."""
     found = [each for each in named if find(there, each.status)]
     for each in named:
@@ -24,7 +24,11 @@ def sources(project: str, named: Sequence[Named], there: Workflows) -> Iterator[
 
 
 def targets(
-    project: str, named: Sequence[Named], there: Workflows, samples: Sequence[Sample] | None, types: Collection[str]
+    project: str,
+    named: Sequence[NamedStatus],
+    there: Workflows,
+    samples: Sequence[Sample] | None,
+    types: Collection[str],
 ) -> Iterator[Finding]:
     """Say whether the statuses that issues are moved to are there, and can be reached.
 
@@ -61,7 +65,7 @@ def followed(project: str, rules: Sequence[str], there: Workflows, others: Workf
         yield warning(says, "such changes are given up: name the target in targetStatus, or the sources instead of *")
 
 
-def reach(project: str, named: Named, samples: Sequence[Sample]) -> Finding:
+def reach(project: str, named: NamedStatus, samples: Sequence[Sample]) -> Finding:
     """Say from which statuses, of those with a sample, issues get into a status by one transition."""
     target = named.status
     tried = [each for each in samples if fold(each.status) != fold(target)]
@@ -96,14 +100,14 @@ def find(there: Workflows, name: str) -> Status | None:
     return next((each for each in there.statuses if fold(each.name) == fold(name)), None)
 
 
-def _way_out(named: Named, tried: Sequence[Sample]) -> str:
+def _way_out(named: NamedStatus, tried: Sequence[Sample]) -> str:
     if any(way.demands and fold(way.to) == fold(named.status) for sample in tried for way in sample.ways):
         return "jira-sync fills nothing in on a transition's screen: make the field optional there, or take it off"
     offered = listed(sorted({way.to for sample in tried for way in sample.ways}))
     return f"our account is offered {offered}: add a transition, or change the target of {_by(named.by)}"
 
 
-def _nearest(named: Named, there: Workflows) -> str:
+def _nearest(named: NamedStatus, there: Workflows) -> str:
     names = {fold(each.name): each.name for each in there.statuses}
     near = difflib.get_close_matches(fold(named.status), names, n=1)
     return f"did you mean {names[near[0]]}?" if near else f"it has {listed(names.values())}"

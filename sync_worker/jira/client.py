@@ -17,12 +17,12 @@ from urllib.parse import quote
 
 from sync_model.connection import Connection, site_of
 from sync_model.definition import fold
-from sync_worker.edges import CreateScreen, IssueType, Read
-from sync_worker.errors import Refused, Rejected, SiteIsClosed, Unavailable
-from sync_worker.issue import MARKER, Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
-from sync_worker.jira import reading, transfer
+from sync_worker.core.concurrency import batches
+from sync_worker.core.errors import InvalidRequest, NeedsOperator, SiteThrottled, Unavailable
+from sync_worker.core.issue import MARKER, Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
+from sync_worker.core.ports import CreateScreen, IssueType, Read
+from sync_worker.jira import parsing, transfer
 from sync_worker.jira.transport import Limits, NoLimits, Transport
-from sync_worker.side_by_side import batches
 
 T = TypeVar("T")
 API = "/rest/api/2"
@@ -45,7 +45,7 @@ PERMISSIONS = {
 
 
 class JiraClient:
-    """One site, seen by one account. Satisfies `sync_worker.edges.Jira`."""
+    """One site, seen by one account. Satisfies `sync_worker.core.ports.Jira`."""
 
     def __init__(
         self,
@@ -88,9 +88,9 @@ class JiraClient:
         return self._transport.clock.now() or datetime.now(UTC)
 
     def account(self) -> str:
-        account = reading.account(self._transport.get(f"{API}/myself"))
+        account = parsing.account(self._transport.get(f"{API}/myself"))
         if account is None:
-            raise Refused("the site does not say who we are")
+            raise NeedsOperator("the site does not say who we are")
         return account
 
     def site(self) -> str:
@@ -108,8 +108,8 @@ class JiraClient:
         if key not in self._projects:
             try:
                 self._projects[key] = str(self._transport.get(f"{API}/project/{quote(key)}")["id"])
-            except Rejected as error:
-                raise Refused(f"project {key} is not there, or our account may not see it ({error})") from error
+            except InvalidRequest as error:
+                raise NeedsOperator(f"project {key} is not there, or our account may not see it ({error})") from error
         return self._projects[key]
 
     def check_project(self, key: str) -> None:
@@ -143,8 +143,8 @@ class JiraClient:
         bound = f" AND updated >= {int(since.timestamp() * 1000)}" if since else ""
         jql = f"project = {project_id}{bound} ORDER BY key ASC"
         try:
-            return self._search(jql, ["updated"], reading.candidate)
-        except Rejected:
+            return self._search(jql, ["updated"], parsing.candidate)
+        except InvalidRequest:
             # Search knows no project that is gone or that our account may not see any more.
             for key in [key for key, known in self._projects.items() if known == project_id]:
                 self.check_project(key)
@@ -156,7 +156,7 @@ class JiraClient:
 
     def listing(self, project_id: str, make: Callable[[Glimpse], T]) -> list[T]:
         jql = f"project = {project_id} ORDER BY key ASC"
-        return self._search(jql, ["status", "updated", "description"], lambda each: make(reading.glimpse(each)))
+        return self._search(jql, ["status", "updated", "description"], lambda each: make(parsing.glimpse(each)))
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         return self._search(_made_by_us(project_id, since), ["id"], lambda each: str(each["id"]), page=ID_PAGE)
@@ -180,7 +180,7 @@ class JiraClient:
                 if marker in wanted:
                     data = self._transport.get(f"{API}/issue/{each['id']}", fields="updated")
                     found.setdefault(wanted.index(marker), Created(str(data["id"]), data["key"]))
-            except SiteIsClosed:
+            except SiteThrottled:
                 raise
             except Unavailable as error:  # which may be the one in question; the others can be told all the same
                 unread = error
@@ -246,10 +246,10 @@ class JiraClient:
     def read(self, ids: Collection[str]) -> Read:
         wanted = sorted(ids, key=int)
         read = self._bulk_fetch if self.is_cloud else self._bulk_search
-        return reading.issues(each for batch in batches(wanted, READ_AT_ONCE) for each in read(batch))
+        return parsing.issues(each for batch in batches(wanted, READ_AT_ONCE) for each in read(batch))
 
     def _bulk_fetch(self, ids: list[str]) -> list[dict[str, Any]]:
-        body = {"issueIdsOrKeys": ids, "fields": list(reading.FIELDS), "expand": ["changelog"]}
+        body = {"issueIdsOrKeys": ids, "fields": list(parsing.FIELDS), "expand": ["changelog"]}
         answer = self._transport.post(f"{API}/issue/bulkfetch", body, repeatable=True)
         if errors := answer.get("issueErrors"):
             raise Unavailable(f"{len(errors)} issues could not be read for the moment")
@@ -260,7 +260,7 @@ class JiraClient:
         page = self._transport.get(
             f"{API}/search",
             jql=f"id in ({', '.join(ids)}) ORDER BY key ASC",
-            fields=",".join(reading.FIELDS),
+            fields=",".join(parsing.FIELDS),
             expand="changelog",
             maxResults=len(ids),
             validateQuery="false",  # one id that is gone must not take the others with it
@@ -270,9 +270,9 @@ class JiraClient:
             try:
                 if data := self._issue_data(missing, "changelog"):
                     found[missing] = data
-            except SiteIsClosed:
+            except SiteThrottled:
                 raise
-            except (Rejected, Unavailable) as error:  # there, it seems, but not for us, or not now
+            except (InvalidRequest, Unavailable) as error:  # there, it seems, but not for us, or not now
                 found[missing] = {"id": missing, "error": str(error)}
         return list(found.values())
 
@@ -283,36 +283,36 @@ class JiraClient:
 
     def issue(self, issue_id: str) -> Issue | None:
         data = self._issue_data(issue_id, "changelog")
-        return self.with_history(reading.issue(data)) if data else None
+        return self.with_history(parsing.issue(data)) if data else None
 
-    def way(self, issue: Issue, status: str, *, anew: bool = False) -> Transition | None:
-        found = None if anew else self._way(self._ways(issue), status)
-        return found or self._way(self._ways(issue, anew=True), status)
+    def transition_to(self, issue: Issue, status: str, *, refresh: bool = False) -> Transition | None:
+        found = None if refresh else self._leading_to(self._transitions(issue), status)
+        return found or self._leading_to(self._transitions(issue, refresh=True), status)
 
-    def ways(self, issue: Issue) -> list[str]:
-        found = sorted({each.to_status for each in self._ways(issue, anew=True)})
+    def reachable_statuses(self, issue: Issue) -> list[str]:
+        found = sorted({each.to_status for each in self._transitions(issue, refresh=True)})
         # Jira offers nothing, rather than refusing, to whom may not move issues.
         if not found and not self._has_permission(permission := "TRANSITION_ISSUES", issue.project_id):
             raise self._not_permitted(permission, issue.project_id)
         return found
 
-    def _ways(self, issue: Issue, *, anew: bool = False) -> list[Transition]:
+    def _transitions(self, issue: Issue, *, refresh: bool = False) -> list[Transition]:
         """Return the transitions from where `issue` is; they are the same for all issues of its workflow."""
         workflow = f"transitions {issue.project_id} {issue.issue_type} {fold(issue.status)}"
-        if anew:
+        if refresh:
             self._kept.pop(workflow, None)
         found = self._keep(workflow, lambda: self._transport.get(f"{API}/issue/{issue.id}/transitions"))
-        return [reading.transition(each) for each in found.get("transitions") or ()]
+        return [parsing.transition(each) for each in found.get("transitions") or ()]
 
     @staticmethod
-    def _way(ways: Iterable[Transition], status: str) -> Transition | None:
-        return next((each for each in ways if fold(each.to_status) == fold(status)), None)
+    def _leading_to(transitions: Iterable[Transition], status: str) -> Transition | None:
+        return next((each for each in transitions if fold(each.to_status) == fold(status)), None)
 
     def _issue_data(self, issue_id: str, expand: str) -> dict[str, Any] | None:
         try:
             path = f"{API}/issue/{issue_id}"
-            data: dict[str, Any] = self._transport.get(path, fields=",".join(reading.FIELDS), expand=expand)
-        except Rejected as error:
+            data: dict[str, Any] = self._transport.get(path, fields=",".join(parsing.FIELDS), expand=expand)
+        except InvalidRequest as error:
             if error.status != 404:  # noqa: PLR2004
                 raise
             self.account()  # nobody in particular is told that nothing is there
@@ -323,7 +323,7 @@ class JiraClient:
         if issue.history_from is None:
             return issue
         entries = self._offset_pages(f"{API}/issue/{issue.id}/changelog", ("values",))
-        return replace(issue, changes=reading.status_changes(entries), history_from=None)
+        return replace(issue, changes=parsing.status_changes(entries), history_from=None)
 
     def is_marked(self, issue_id: str) -> bool:
         return self.mark_of(issue_id) is not None
@@ -335,25 +335,25 @@ class JiraClient:
         try:
             with self._permitted("CREATE_ISSUES", project_id=draft.project_id):
                 data = self._transport.post(f"{API}/issue", _creation(draft))
-        except Rejected:
+        except InvalidRequest:
             self._kept.clear()  # the project's types or screens may have changed since we looked
             raise
         return Created(str(data["id"]), data["key"])
 
-    def create_many(self, drafts: Sequence[Draft]) -> list[Created | Rejected]:
+    def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
         body = {"issueUpdates": [_creation(draft) for draft in drafts]}
         with self._permitted("CREATE_ISSUES", project_id=drafts[0].project_id):
             # 400 says that none was created, and why, each for itself.
             answer = self._transport.post(f"{API}/issue/bulk", body, and_status=400)
-        outcome = reading.creations(answer, len(drafts))
-        if any(isinstance(each, Rejected) for each in outcome):
+        outcome = parsing.creations(answer, len(drafts))
+        if any(isinstance(each, InvalidRequest) for each in outcome):
             self._kept.clear()
         return outcome
 
     def transition(self, issue: Issue, transition: Transition) -> None:
         def is_unchanged() -> None:
             data = self._transport.get(f"{API}/issue/{issue.id}", fields="updated")
-            if reading.time_of(data["fields"]["updated"]) != issue.updated:
+            if parsing.time_of(data["fields"]["updated"]) != issue.updated:
                 raise Unavailable(f"{issue.key} was changed while its move waited for its turn; it is looked at again")
 
         path, body = f"{API}/issue/{issue.id}/transitions", {"transition": {"id": transition.id}}
@@ -377,9 +377,9 @@ class JiraClient:
     def _own_comments(self, issue_id: str, since: datetime) -> Iterator[dict[str, Any]]:
         own = self.account()
         for each in self._offset_pages(f"{API}/issue/{issue_id}/comment", ("comments",), orderBy="-created"):
-            if reading.time_of(each["created"]) < since:
+            if parsing.time_of(each["created"]) < since:
                 return
-            if reading.account(each.get("author") or {}) == own:
+            if parsing.account(each.get("author") or {}) == own:
                 yield each
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
@@ -405,20 +405,20 @@ class JiraClient:
     def _permitted(self, permission: str, *, issue_id: str = "", project_id: str = "") -> Iterator[None]:
         """Tell a permission that our account lacks in the whole project, which stops the sync, from any other refusal.
 
-        Raises Refused for the former.
+        Raises NeedsOperator for the former.
         """
         try:
             yield
-        except Rejected as error:
+        except InvalidRequest as error:
             project = self._project_of(issue_id, project_id) if error.status == FORBIDDEN else ""
             if not project or self._has_permission(permission, project):
                 raise
             raise self._not_permitted(permission, project) from error
 
-    def _not_permitted(self, permission: str, project_id: str) -> Refused:
+    def _not_permitted(self, permission: str, project_id: str) -> NeedsOperator:
         key = next((key for key, known in self._projects.items() if known == project_id), project_id)
         message = f"our account may not {PERMISSIONS[permission]} in project {key}: grant it {permission}"
-        return Refused(message, status=FORBIDDEN)
+        return NeedsOperator(message, status=FORBIDDEN)
 
     def _project_of(self, issue_id: str, project_id: str) -> str:
         if project_id:
@@ -433,7 +433,7 @@ class JiraClient:
     def _marker(self, kind: str, identity: str) -> Any:
         try:
             return self._transport.get(f"{API}/{kind}/{identity}/properties/{MARKER}")["value"]
-        except Rejected as error:
+        except InvalidRequest as error:
             if error.status != 404:  # noqa: PLR2004
                 raise
             return None

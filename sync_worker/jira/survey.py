@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 from sync_model.connection import Connection
 from sync_model.definition import fold
-from sync_worker.edges import IssueType
-from sync_worker.errors import Rejected, Unavailable
-from sync_worker.jira.reach import SERVER_INFO, patient_client, server_of
+from sync_worker.core.concurrency import side_by_side
+from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.core.ports import IssueType
+from sync_worker.core.site_info import Field, OfferedTransition, Profile, Project, Sample, Server, Status, Workflows
+from sync_worker.jira.probe import SERVER_INFO, patient_client, server_of
 from sync_worker.jira.transport import Limits, NoLimits, Transport
-from sync_worker.side_by_side import side_by_side
-from sync_worker.site import Field, Profile, Project, Sample, Server, Status, Way, Workflows
 
 API = "/rest/api/2"
 PAGE = 100
@@ -61,7 +61,7 @@ class Survey:
         return self._server
 
     def profile(self) -> Profile:
-        """Return who we are. Raises Refused when the site does not know us (any more)."""
+        """Return who we are. Raises NeedsOperator when the site does not know us (any more)."""
         found = self._get(f"{API}/myself")
         name = found.get("displayName") or found.get("name") or found.get("accountId") or "somebody without a name"
         return Profile(name, found.get("emailAddress") or None, found.get("timeZone"))
@@ -86,7 +86,7 @@ class Survey:
         """Return the project, or None when it is not there or not visible."""
         try:
             return _project(self._get(f"{API}/project/{quote(key)}"))
-        except Rejected as error:
+        except InvalidRequest as error:
             if error.status != NOT_FOUND:
                 raise
             return None
@@ -186,10 +186,10 @@ def _is_demanded(field: Mapping[str, Any]) -> bool:
     return bool(field.get("required")) and not field.get("hasDefaultValue")
 
 
-def _way(data: Mapping[str, Any]) -> Way:
+def _way(data: Mapping[str, Any]) -> OfferedTransition:
     fields = (data.get("fields") or {}).items()
     demands = tuple(each.get("name") or name for name, each in fields if _is_demanded(each))
-    return Way(data["name"], data["to"]["name"], demands)
+    return OfferedTransition(data["name"], data["to"]["name"], demands)
 
 
 def _of_different_types(issues: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import httpx
 
-from sync_worker.errors import Rejected, Unavailable
-from sync_worker.issue import Attachment
-from sync_worker.jira import reading
+from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.core.issue import Attachment
+from sync_worker.jira import parsing
 from sync_worker.jira.transport import Transport
 
 CHUNK = 64 * 1024
@@ -26,7 +26,7 @@ CHUNK = 64 * 1024
 def download(source: Transport, attachment: Attachment, *, is_cloud: bool) -> Iterator[Iterator[bytes]]:
     """Give the file's content piece by piece.
 
-    Raises Rejected when the site answers with anything but a file of the size it announced.
+    Raises InvalidRequest when the site answers with anything but a file of the size it announced.
     """
     address = _address(attachment, is_cloud=is_cloud)
     headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
@@ -34,7 +34,7 @@ def download(source: Transport, attachment: Attachment, *, is_cloud: bool) -> It
     with source.stream("GET", address, headers=headers, params=parameters) as file:
         length = file.headers.get("Content-Length")
         if length is not None and int(length) != attachment.size:
-            raise Rejected(f"{attachment.filename}: {length} bytes came instead of {attachment.size}")
+            raise InvalidRequest(f"{attachment.filename}: {length} bytes came instead of {attachment.size}")
         yield _exactly(attachment, _chunks(file, source))
 
 
@@ -49,7 +49,7 @@ def upload(target: Transport, issue_id: str, attachment: Attachment, content: It
     }
     path = f"/rest/api/2/issue/{issue_id}/attachments"
     answer = target.request("POST", path, content=chain([head], content, [tail]), headers=headers)
-    return reading.attachment(answer[0])
+    return parsing.attachment(answer[0])
 
 
 def _address(attachment: Attachment, *, is_cloud: bool) -> str:
@@ -69,7 +69,7 @@ def _chunks(file: httpx.Response, source: Transport) -> Iterator[bytes]:
 
 
 def _exactly(attachment: Attachment, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass the file on while it is no longer than announced. Raises Rejected when it is longer or shorter."""
+    """Pass the file on while it is no longer than announced. Raises InvalidRequest when it is longer or shorter."""
     passed = 0
     for chunk in chunks:
         passed += len(chunk)
@@ -77,7 +77,7 @@ def _exactly(attachment: Attachment, chunks: Iterator[bytes]) -> Iterator[bytes]
             break
         yield chunk
     if passed != attachment.size:
-        raise Rejected(f"{attachment.filename}: its size is not the {attachment.size} bytes that were announced")
+        raise InvalidRequest(f"{attachment.filename}: its size is not the {attachment.size} bytes that were announced")
 
 
 def _frame(attachment: Attachment, boundary: str) -> tuple[bytes, bytes]:

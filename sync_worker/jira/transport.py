@@ -1,4 +1,4 @@
-"""One request to Jira, and what its answer means: signing in, waiting, the errors of `sync_worker.errors`.
+"""One request to Jira, and what its answer means: signing in, waiting, the errors of `sync_worker.core.errors`.
 
 What is odd here is Jira's: an expired token may answer 200 with an anonymous view, a login page may answer 200
 with HTML, `Retry-After` may be missing or absurd.
@@ -22,10 +22,10 @@ from typing import Any, Protocol
 import httpx
 
 from sync_model.connection import Connection
-from sync_worker.errors import Refused, Rejected, SiteIsClosed, Unavailable
-from sync_worker.jira.reading import explanation
-from sync_worker.limits import Call, Pause, call_of
-from sync_worker.retry import clamp_retry_after
+from sync_worker.core.errors import InvalidRequest, NeedsOperator, SiteThrottled, Unavailable
+from sync_worker.core.retry import clamp_retry_after
+from sync_worker.database.rate_limits import ApiCall, Wait, call_of
+from sync_worker.jira.parsing import explanation
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 TRIES = 4
@@ -50,13 +50,13 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 class Limits(Protocol):
     """What is known of the site's limits, by this worker and the others."""
 
-    def before(self, call: Call) -> Pause: ...
+    def before(self, call: ApiCall) -> Wait: ...
 
-    def closed(self, call: Call) -> Pause | None: ...
+    def closed(self, call: ApiCall) -> Wait | None: ...
 
-    def give_back(self, call: Call) -> None: ...
+    def return_token(self, call: ApiCall) -> None: ...
 
-    def answered(self, call: Call, status: int, headers: Mapping[str, str]) -> None: ...
+    def answered(self, call: ApiCall, status: int, headers: Mapping[str, str]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ NO_OPTIONS = Options()
 class NoLimits:
     """Nobody to ask and nobody to tell."""
 
-    def before(self, _call: Call) -> Pause:
-        return Pause(is_turn=True)
+    def before(self, _call: ApiCall) -> Wait:
+        return Wait(is_turn=True)
 
-    def closed(self, _call: Call) -> Pause | None:
+    def closed(self, _call: ApiCall) -> Wait | None:
         return None
 
-    def give_back(self, _call: Call) -> None: ...
+    def return_token(self, _call: ApiCall) -> None: ...
 
-    def answered(self, _call: Call, _status: int, _headers: Mapping[str, str]) -> None: ...
+    def answered(self, _call: ApiCall, _status: int, _headers: Mapping[str, str]) -> None: ...
 
 
 @dataclass
@@ -142,8 +142,8 @@ def _ssl_context() -> ssl.SSLContext:
 class Transport:
     """Sends requests to one site, from any thread.
 
-    `connect` looks the connection up anew. `pause` waits so many seconds, and raises Stopping when the worker is
-    to stop; it is asked before every request, and while a file is on its way. `check` raises Displaced when this
+    `connect` looks the connection up anew. `pause` waits so many seconds, and raises StopRequested when the worker is
+    to stop; it is asked before every request, and while a file is on its way. `check` raises LeaseLost when this
     worker must send nothing more; it is asked when the connection stands, right before the request leaves.
 
     `calls` counts the requests by endpoint and status, `cooldown` the seconds that were spent waiting because the
@@ -164,7 +164,7 @@ class Transport:
 
     @property
     def connection(self) -> Connection:
-        """Where and as whom we speak. Raises Refused while a secret cannot be looked up."""
+        """Where and as whom we speak. Raises NeedsOperator while a secret cannot be looked up."""
         if self._connection is None:
             self._connection = self.connect()
         return self._connection
@@ -210,7 +210,9 @@ class Transport:
         """Send one request and return its JSON, or None when there is none.
 
         Too many calls are waited for whatever the method, because such a request was not carried out; no answer
-        and errors of the other side only for requests that may be repeated. Raises Unavailable, Refused, Rejected.
+        and errors of the other side only for requests that may be repeated.
+
+        Raises Unavailable, NeedsOperator, InvalidRequest.
         """
         repeatable = repeatable or method in SAFE_METHODS
         for attempt in range(1, TRIES + 1):
@@ -220,7 +222,7 @@ class Transport:
                 ) as response:
                     response.read()
                     return _json(response)
-            except SiteIsClosed:
+            except SiteThrottled:
                 raise
             except Unavailable as error:
                 pause = max(error.retry_after, FIRST_PAUSE * 2 ** (attempt - 1))
@@ -240,7 +242,7 @@ class Transport:
         with ExitStack() as stack:
             try:
                 response = stack.enter_context(self._send(method, path, options, **request))
-            except Refused:
+            except NeedsOperator:
                 if request.get("content") is not None or not self._has_new_credentials():
                     raise
                 response = stack.enter_context(self._send(method, path, options, **request))
@@ -280,7 +282,7 @@ class Transport:
             reason = str(error) or type(error).__name__
             raise Unavailable(f"{what}: no answer: {reason}", ambiguous=ambiguous) from error
 
-    def _count(self, call: Call, status: int) -> None:
+    def _count(self, call: ApiCall, status: int) -> None:
         with self._lock:
             self.calls[call.endpoint, status] += 1
 
@@ -296,7 +298,7 @@ class Transport:
         if event.endswith("send_request_headers.started"):
             self.check()
 
-    def _await_turn(self, what: str, call: Call) -> None:
+    def _await_turn(self, what: str, call: ApiCall) -> None:
         """Wait until the site's limits let `call` through. Raises Unavailable when that would take too long."""
         while True:
             self.pause(0)
@@ -304,8 +306,8 @@ class Transport:
             longest = LONGEST_TURN_IN_PLACE if wait.is_turn else LONGEST_PAUSE_IN_PLACE
             if wait.seconds > longest:
                 if wait.is_turn:
-                    self.limits.give_back(call)
-                kind = SiteIsClosed if wait.whole_site else Unavailable
+                    self.limits.return_token(call)
+                kind = SiteThrottled if wait.whole_site else Unavailable
                 message = f"{what}: not before {wait.seconds:.0f} s have passed: {wait.why}"
                 raise kind(message, retry_after=wait.seconds)
             if wait.seconds > 0:
@@ -322,16 +324,16 @@ def _raise_for(response: httpx.Response, what: str, and_status: int | None = Non
     """Turn an answer that is none into the error that says what to do about it."""
     status = response.status_code
     if "X-Authentication-Denied-Reason" in response.headers:  # what else such an answer says sounds like a wrong token
-        raise Refused(f"{what}: {status}: a person must sign in on the site and solve its captcha", status=status)
+        raise NeedsOperator(f"{what}: {status}: a person must sign in on the site and solve its captcha", status=status)
     if reason := _anonymous(response):
-        raise Refused(f"{what}: the site does not accept our credentials any more ({reason})", status=status)
+        raise NeedsOperator(f"{what}: the site does not accept our credentials any more ({reason})", status=status)
     if status < 300 or status == and_status:  # noqa: PLR2004
         return
     response.read()
     message = f"{what}: {status} {_explanation(response)}".strip()
     match status:
         case 401:
-            raise Refused(f"{message}: the credentials are wrong or have expired", status=status)
+            raise NeedsOperator(f"{message}: the credentials are wrong or have expired", status=status)
         case 429:
             raise Unavailable(message, status=status, retry_after=_retry_after(response))
         case 408 | 425:
@@ -341,9 +343,11 @@ def _raise_for(response: httpx.Response, what: str, and_status: int | None = Non
             raise Unavailable(message, status=status, retry_after=retry_after, ambiguous=_is_write(response))
         case _ if status < 400:  # noqa: PLR2004
             host = httpx.URL(response.headers.get("Location", "")).host
-            raise Rejected(f"{message}: it redirects to {host or 'nowhere'}, which is not followed", status=status)
+            raise InvalidRequest(
+                f"{message}: it redirects to {host or 'nowhere'}, which is not followed", status=status
+            )
         case _:
-            raise Rejected(message, status=status, final=status in _FINAL)
+            raise InvalidRequest(message, status=status, final=status in _FINAL)
 
 
 def _is_write(response: httpx.Response) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.scene import ago
 from sync_model.definition import Side
 from sync_model.heartbeat import Phase, Trouble
-from sync_worker.memory import Entry
+from sync_worker.core.state import JournalEntry
 
 EVIL = "<script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
 LONG = "partner-portal-emea-and-apac-customer-success-escalations-2026"
@@ -55,7 +55,7 @@ def scene(new_scene):
     scene.start()
     done = [(0, 3), (5, 2), (23, 1)]
     entries = [
-        Entry(ago(60) - timedelta(hours=hours), "worker", "move", "done", Side.USER, "U-1", "D-1")
+        JournalEntry(ago(60) - timedelta(hours=hours), "worker", "move", "done", Side.USER, "U-1", "D-1")
         for hours, number in done
         for _ in range(number)
     ]

@@ -35,7 +35,8 @@ print(json.dumps([row[1] for row in rows if row[3] in ('0A', '07')]))
 UNCOMPILED = """
 import importlib, json, pathlib, sys
 for name in ('generator.__main__', 'sync_worker.__main__', 'health_monitor.__main__', 'health_monitor.probe',
-             'jira_sync.__main__', 'supervisor_plugin.rpcinterface', 'supervisor_plugin.forking', 'sync_worker.warm_up',
+             'jira_sync.__main__', 'supervisor_plugin.rpcinterface', 'supervisor_plugin.forking',
+             'sync_worker.runtime.warm_up',
              'supervisor.supervisord', 'supervisor.supervisorctl'):
     importlib.import_module(name)
 cached = {name: getattr(module.__spec__, 'cached', None) for name, module in sys.modules.items() if module.__spec__}

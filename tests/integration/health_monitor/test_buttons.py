@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from health_monitor.access import Gate
-from sync_worker.journal import Journal
+from sync_worker.database.journal import Journal
 
 ADMIN_TOKEN = "s3cr3t-admin-token"
 SCRIPT = {"Authorization": f"Bearer {ADMIN_TOKEN}"}

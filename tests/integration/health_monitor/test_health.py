@@ -19,7 +19,7 @@ from health_monitor.picture import look
 from health_monitor.server import HEADERS
 from sync_model.definition import Side
 from sync_model.heartbeat import CallCount, Phase, Totals
-from sync_worker.memory import Entry, PastCycle
+from sync_worker.core.state import JournalEntry, PastCycle
 
 REPO = Path(__file__).parents[3]
 SYNCS = ("sync-a", "sync-b", "sync-c")
@@ -137,7 +137,9 @@ def test_the_probe_of_a_container_needs_no_other_program(stage, free_port, capsy
 def test_one_sync_is_told_with_its_past(stage, journal):
     journal.record_cycle(PastCycle(ago(60), 1.5, {"created": 2}, error=None))
     journal.record_cycle(PastCycle(ago(30), 0.5, {}, error="no answer"))
-    journal.record([Entry(ago(50), "worker", "create", side=Side.USER, issue="USYNCA-1", counterpart="DSYNCA-1")])
+    journal.record(
+        [JournalEntry(ago(50), "worker", "create", side=Side.USER, issue="USYNCA-1", counterpart="DSYNCA-1")]
+    )
     told = stage.http.get("/api/syncs/sync-a").json()
     history = told["history"]
     assert told["historyError"] is None

@@ -215,10 +215,10 @@ def test_the_document_as_it_is_typed_moves_four_pairs_in(project, old, shell, wa
 
 
 def test_what_the_document_shows_of_a_dry_run_has_the_lines_that_it_has(project):
-    from sync_worker.pairing import Kind
+    from sync_worker.migration.pairing import PairOutcome
 
     shown = re.search(r"^```\nsync-ab, from .*?^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert shown
     rows = re.findall(r"^  (\S.*?)\s+\d+$", shown[0], re.MULTILINE)
     source = (REPO / "jira_sync" / "importing.py").read_text()
-    assert set(rows) == set(Kind) | set(re.findall(r'_row\("([^"]+)"', source))
+    assert set(rows) == set(PairOutcome) | set(re.findall(r'_row\("([^"]+)"', source))

@@ -21,9 +21,10 @@ from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from sync_model.heartbeat import CycleSummary
 from sync_model.loading import load_file
-from sync_worker import logs, store
-from sync_worker.parts import join
-from sync_worker.worker import Worker
+from sync_worker.database import store
+from sync_worker.runtime import logs
+from sync_worker.runtime.loop import Worker
+from sync_worker.runtime.wiring import wire
 
 REPO = Path(__file__).parents[3]
 TOKEN = "s3cr3t-sync-token"
@@ -150,8 +151,8 @@ class Bench:
         self.worker = HurriedWorker("sync-ab", file.digest, 60.0, self.folder, log)
         self.worker.bench = self
         client = store.connect(self.mongo_url, "test")
-        parts = join(file, self.worker, client, self.environ)
-        self._one_pass, self.store = parts.one_pass, parts.store
+        parts = wire(file, self.worker, client, self.environ)
+        self._one_pass, self.store = parts.run_cycle, parts.store
 
         def close_all() -> None:
             parts.close()
@@ -191,8 +192,8 @@ class Bench:
         error = self.try_cycle()
         assert error is None, error
         assert self.worker is not None
-        assert self.worker.pulse.last_cycle is not None
-        return self.worker.pulse.last_cycle
+        assert self.worker.heartbeats.last_cycle is not None
+        return self.worker.heartbeats.last_cycle
 
     def pass_time(self, seconds: float) -> None:
         """Let the clocks of both sites run ahead."""

@@ -16,7 +16,7 @@ from health_monitor.picture import Picture, SyncView
 from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat, Phase
 from sync_model.judgement import Condition, Facts, Process, Verdict
-from sync_worker.memory import Cause, CauseKind, Failure, Memory, PastCycle
+from sync_worker.core.state import Cause, CauseKind, Failure, IssueState, PastCycle
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 
@@ -128,17 +128,17 @@ def test_a_bar_is_as_high_as_its_hour_and_an_hour_without_actions_is_there_too()
     assert chart([0] * 24).text == "0 actions in the last 24 hours"
 
 
-def memory(key: str, *, dead: int = 0, pending: int = 0, has_failed: bool = True) -> Memory:
+def state(key: str, *, dead: int = 0, pending: int = 0, has_failed: bool = True) -> IssueState:
     def cause(number: int) -> Cause:
         failure = Failure("no", 3, NOW, NOW, NOW + timedelta(minutes=number)) if has_failed else None
         return Cause(f"{key}-{number}", CauseKind.STATUS, NOW, "To Do", "Done", failure=failure)
 
     causes = [cause(number) for number in range(dead + pending)]
-    return Memory(Side.DEV, key, key, "Done", NOW, NOW, pending=tuple(causes[dead:]), dead=tuple(causes[:dead]))
+    return IssueState(Side.DEV, key, key, "Done", NOW, NOW, pending=tuple(causes[dead:]), dead=tuple(causes[:dead]))
 
 
 def test_what_was_given_up_comes_before_what_is_tried_again():
-    found = failed([memory("D-1", pending=3), memory("D-2", dead=2), memory("D-3", pending=1, has_failed=False)])
+    found = failed([state("D-1", pending=3), state("D-2", dead=2), state("D-3", pending=1, has_failed=False)])
     assert [(each.key, each.next_try is None, each.behind) for each in found] == [
         ("D-2", True, 0),
         ("D-2", True, 0),

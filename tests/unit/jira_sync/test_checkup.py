@@ -6,19 +6,23 @@ import pytest
 
 from jira_sync.checkup import creation, site, workflow
 from jira_sync.checkup.finding import Level, listed
-from sync_worker.edges import IssueType
-from sync_worker.needs import Named
-from sync_worker.site import Field, Sample, Way
+from sync_worker.core.ports import IssueType
+from sync_worker.core.site_info import Field, OfferedTransition, Sample
+from sync_worker.facets.permissions import NamedStatus
 
 BUG = IssueType("1", "Bug", is_subtask=False)
-DONE = Named("Done", ("finish",))
+DONE = NamedStatus("Done", ("finish",))
 
 
-def sample(status: str, *ways: Way, key: str = "A-1") -> Sample:
+def sample(status: str, *ways: OfferedTransition, key: str = "A-1") -> Sample:
     return Sample(key, "Task", status, ways)
 
 
-FREE, LOCKED, OTHER = Way("Finish", "Done"), Way("Finish", "done", ("Resolution",)), Way("Start", "In Progress")
+FREE, LOCKED, OTHER = (
+    OfferedTransition("Finish", "Done"),
+    OfferedTransition("Finish", "done", ("Resolution",)),
+    OfferedTransition("Start", "In Progress"),
+)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import typer
 
 from jira_sync.__main__ import app, main
 from jira_sync.place import complete_name
-from sync_worker import store
+from sync_worker.database import store
 
 REPO = Path(__file__).parents[3]
 TOKEN, PASSWORD = "s3cr3t-jira-token", "s3cr3t-database-password"

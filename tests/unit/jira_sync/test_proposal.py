@@ -9,7 +9,7 @@ import pytest
 from jira_simulator.seed import CATEGORIES, WORKFLOWS
 from jira_sync.proposal import propose, take_on_status
 from sync_model.definition import Sync
-from sync_worker.site import Status
+from sync_worker.core.site_info import Status
 
 MORE = {
     "Backlog": "new", "Selected for Development": "new", "Waiting for support": "new", "Escalated": "indeterminate",

@@ -1,0 +1,85 @@
+"""What can go wrong outside, sorted by what the caller does next.
+
+    SyncError
+    ├── Unavailable       wait and try again: no answer, too many calls, an error on the other side
+    │   ├── DatabaseUnavailable    wait: it is MongoDB that does not answer
+    │   ├── OutcomeUnknown     wait: whether an earlier attempt was carried out cannot be told yet
+    │   └── SiteThrottled  wait, and all other calls to this site with it
+    ├── Refused           a person must act: credentials, a missing project, a permission for the whole sync
+    └── Rejected          this one action is wrong: note it and go on with the others
+        └── Vanished      its issue is not there (any more)
+
+`StopRequested`, `LeaseLost` and `Paused` are no errors: they unwind a cycle that was asked to end, or that is another
+worker's now, or nobody's for the time being.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class SyncError(Exception):
+    """Something outside did not do what it was asked to. The message is one sentence for an operator."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Unavailable(SyncError):
+    """Wait and try again, at the earliest after `retry_after` seconds.
+
+    `ambiguous` is True when the request may have been carried out although no answer says so.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float = 0.0, ambiguous: bool = False
+    ) -> None:
+        super().__init__(message, status=status)
+        self.retry_after = retry_after
+        self.ambiguous = ambiguous
+
+
+class DatabaseUnavailable(Unavailable):
+    """MongoDB does not answer, or not as it should."""
+
+
+class OutcomeUnknown(Unavailable):
+    """Whether an earlier attempt was carried out cannot be told yet; until then there must be no second one."""
+
+
+class SiteThrottled(Unavailable):
+    """The site as a whole asked for a pause that is too long to wait for in place."""
+
+
+class NeedsOperator(SyncError):
+    """Nothing of this sync can work until a person has acted."""
+
+
+class InvalidRequest(SyncError):
+    """This one action cannot be done as things stand; the others can. `final`: no waiting mends it."""
+
+    def __init__(self, message: str, *, status: int | None = None, final: bool = False) -> None:
+        super().__init__(message, status=status)
+        self.final = final
+
+
+class IssueGone(InvalidRequest):
+    """The issue is gone, or our account may not see it any more."""
+
+
+class StopRequested(Exception):
+    """The worker was asked to stop; raised between two requests."""
+
+
+class LeaseLost(Exception):
+    """This sync is another worker's, or may be by now: nothing more is written. The message says whose."""
+
+
+class Paused(Exception):
+    """An operator wants this sync to do nothing for the time being. The message says who, and why."""
+
+
+def to_go_by(errors: Iterable[SyncError]) -> SyncError:
+    """Return which of several errors decides: one that waiting may mend, if there is one, so that it is tried again."""
+    return min(errors, key=lambda error: isinstance(error, InvalidRequest) and error.final)

@@ -1,0 +1,248 @@
+"""What the working part of a worker needs from the outside: one Jira per side and a store. No more than this.
+
+`sync_worker.jira` and `sync_worker.database.store` satisfy these without importing them; `__main__` joins the two.
+All methods may raise `Unavailable` or `Refused`, and `LeaseLost` when another worker acts for this sync now; those
+that write may raise `InvalidRequest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from sync_model.definition import Side
+from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
+from sync_worker.core.state import FailingIssue, IssueState, JournalEntry, Pair, Progress, Request
+from sync_worker.migration.legacy import LegacySource
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class IssueType:
+    id: str
+    name: str
+    is_subtask: bool
+
+
+@dataclass(frozen=True)
+class CreateScreen:
+    """What may be set when an issue of one type is created. `priorities` are the allowed names."""
+
+    fields: frozenset[str]
+    priorities: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An issue with changes to carry out: how often the first of them failed, and since when it waits."""
+
+    side: Side
+    id: str
+    attempts: int
+    since: datetime
+
+    @property
+    def key(self) -> tuple[Side, str]:
+        return self.side, self.id
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is not carried out: how many issues have changes that wait, how many changes were given up, when, on its
+    own site's clock, the oldest one of each side that waits was made, and what has failed for the longest time.
+    """
+
+    queued: int
+    dead: int
+    oldest: Mapping[Side, datetime]
+    failing: FailingIssue | None
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a bulk read gave: the issues, and those (id: why) that are there but cannot be understood."""
+
+    issues: list[Issue]
+    unprocessable: dict[str, str]
+
+
+class Jira(Protocol):
+    """One Jira site, seen by our account. Safe to use from several threads."""
+
+    @property
+    def search_lag(self) -> timedelta:
+        """How far search may lag behind on this kind of site."""
+
+    def now(self) -> datetime:
+        """Return the time on the site's own clock."""
+
+    def account(self) -> str:
+        """Return our own account's id. Raises NeedsOperator when the site does not know us (any more)."""
+
+    def project_id(self, key: str) -> str:
+        """Return the immutable id of the project. Raises NeedsOperator when it is not there or not visible."""
+
+    def check_project(self, key: str) -> None:
+        """Ask again whether the project is there and visible. Raises NeedsOperator when it is not."""
+
+    def changed_since(self, project_id: str, since: datetime | None) -> list[Candidate]:
+        """Search for the issues updated at or after `since`; for all of them when it is None."""
+
+    def ids_in(self, project_id: str) -> set[str]:
+        """Search for the ids of all issues in the project."""
+
+    def listing(self, project_id: str, make: Callable[[Glimpse], T]) -> list[T]:
+        """Search for all issues in the project; return what `make` makes of each. No more than that is kept."""
+
+    def read(self, ids: Collection[str]) -> Read:
+        """Read issues directly, in bulk. Those that are gone or not visible are left out."""
+
+    def ids_of(self, keys: Collection[str]) -> dict[str, str]:
+        """Return the ids of the issues that have, or once had, these keys, as far as they are there."""
+
+    def with_history(self, issue: Issue) -> Issue:
+        """Return `issue` with all of its status changes."""
+
+    def issue(self, issue_id: str) -> Issue | None:
+        """Read one issue with its attachments and history; None when it is gone or not visible."""
+
+    def transition_to(self, issue: Issue, status: str, *, refresh: bool = False) -> Transition | None:
+        """Return how our account gets `issue` into `status`; asked anew when what is remembered may be stale."""
+
+    def reachable_statuses(self, issue: Issue) -> list[str]:
+        """Return the statuses that our account can bring `issue` into, asked anew."""
+
+    def is_marked(self, issue_id: str) -> bool:
+        """Tell whether the issue was created by a sync."""
+
+    def mark_of(self, issue_id: str) -> object:
+        """Return the marker of the draft that the issue was created from; None when no sync has created it."""
+
+    def made_since(self, project_id: str, since: datetime) -> list[str]:
+        """Search for the ids of the issues in the project that our account created at or after `since`."""
+
+    def issue_types(self, project_id: str) -> list[IssueType]:
+        """Return what kinds of issue can be created in the project, in its own order."""
+
+    def create_screen(self, project_id: str, issue_type_id: str) -> CreateScreen:
+        """Return what can be set at creation."""
+
+    def create(self, draft: Draft) -> Created:
+        """Create an issue, once: this is never repeated on its own."""
+
+    def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
+        """Create issues of one project in one request, once; return what became of each, in the same order."""
+
+    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
+        """Search for what earlier attempts with the same markers, in one project, created at or after `since`.
+
+        An error stands for those of which it cannot be told, because an issue that was found cannot be read.
+        """
+
+    def transition(self, issue: Issue, transition: Transition) -> None:
+        """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
+
+    def comment(self, issue_id: str, body: str, marker: str) -> None:
+        """Post a comment that carries `marker`."""
+
+    def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
+        """Tell whether a comment that carries `marker` was posted at or after `since`."""
+
+    def own_comments(self, issue_id: str, since: datetime) -> list[str]:
+        """Return what our account has posted at or after `since`."""
+
+    def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
+        """Add the remote link `global_id`, or bring it up to date."""
+
+    def browse(self, key: str) -> str:
+        """Return the address of an issue for people."""
+
+    def site(self) -> str:
+        """Return what tells this site from others."""
+
+    def upload_limit(self) -> int | None:
+        """Return the largest attachment that the site takes, in bytes; None when it does not say."""
+
+    def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
+        """Give the file piece by piece; exactly as many bytes as announced, else InvalidRequest."""
+
+    def upload(self, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
+        """Put a file on the issue, passing its content on as it comes, and return it as it is there."""
+
+
+class Store(Protocol):
+    """What one sync remembers, in its own database. Every write is safe to repeat. Safe to use from several threads."""
+
+    def progress(self) -> Progress: ...
+
+    def save_progress(self, progress: Progress) -> None: ...
+
+    def state(self, side: Side, issue_id: str) -> IssueState | None:
+        """Return what is remembered. Raises InvalidRequest when it does not fit."""
+
+    def states(self, side: Side, ids: Collection[str]) -> tuple[dict[str, IssueState], dict[str, str]]:
+        """Return what is remembered of those among `ids` that were seen before, and (id: why) what does not fit."""
+
+    def save(self, states: Iterable[IssueState]) -> None:
+        """Remember; on disk when this returns."""
+
+    def forget(self, state: IssueState) -> None:
+        """Remember nothing of the issue any more."""
+
+    def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
+        """Return issues whose first cause may be tried now: those that failed least often first."""
+
+    def count_due(self, side: Side, now: datetime) -> int: ...
+
+    def next_try(self, side: Side, after: datetime) -> datetime | None:
+        """Return when the next issue that may not be tried before `after` may be; None when there is none."""
+
+    def backlog(self) -> Backlog: ...
+
+    def failing(self) -> list[IssueState]:
+        """Return the issues of which a change failed or was given up."""
+
+    def pair_of(self, side: Side, issue_id: str) -> Pair | None:
+        """Return the pair. Raises InvalidRequest when its document does not fit."""
+
+    def pairs_of(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Pair], dict[str, str]]:
+        """Return the pairs of those among `ids` that have a counterpart, and (id: why) what does not fit."""
+
+    def paired(self, side: Side, ids: Collection[str]) -> set[str]:
+        """Return those among `ids` that have a counterpart."""
+
+    def living(self, side: Side) -> set[str]:
+        """Return the ids of all issues of `side` that have a counterpart and were not deleted as far as we know."""
+
+    def gone(self, side: Side) -> set[str]:
+        """Return the ids of all issues of `side` that count as deleted."""
+
+    def away(self) -> list[Pair]:
+        """Return the pairs of which an issue was moved out of its project."""
+
+    def missing(self) -> list[Pair]:
+        """Return the pairs of which a direct read did not find an issue, once."""
+
+    def former(self) -> LegacySource:
+        """Return where the replaced service left what it knew, on the same server."""
+
+    def save_pair(self, pair: Pair) -> None:
+        """Remember the pair. Raises InvalidRequest when one of the two already has another counterpart."""
+
+    def save_pairs(self, pairs: Sequence[Pair]) -> None: ...
+
+    def forget_pair(self, pair: Pair) -> None: ...
+
+    def record(self, entries: Sequence[JournalEntry]) -> None:
+        """Put into the journal what was done, or was not, and why."""
+
+    def requests(self) -> list[Request]:
+        """Return what operators asked for, oldest first."""
+
+    def answer(self, request: Request) -> None:
+        """Take note that the request is carried out."""

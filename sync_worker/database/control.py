@@ -1,0 +1,117 @@
+"""What a person does to a sync from outside its worker: by a command, or on the status page. Prints nothing.
+
+All of it goes through the sync's database, where its worker finds it, and is noted in the sync's journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from sync_model.definition import Sync
+from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.state import IssueState, JournalEntry, PastCycle, Pause
+from sync_worker.database.journal import Journal
+from sync_worker.database.lease import Lease
+from sync_worker.database.store import MongoStore
+
+NAMED_AT_MOST = 5
+
+
+class Control:
+    """The wheel of one sync; holding its lease is not needed.
+
+    `by` says who asks, in words. What was done is returned as a sentence. Every method raises Unavailable when
+    MongoDB does not answer, and InvalidRequest, with a sentence, when there is nothing to be done.
+    """
+
+    def __init__(self, client: MongoClient[dict[str, Any]], sync: Sync) -> None:
+        self._name = sync.name
+        self._journal = Journal(client, sync.database)
+        # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
+        self._lease = Lease(client, sync.database, Path(), lambda: None)
+        self._store = MongoStore(client, sync.database, sync.name, self._lease)
+
+    def pause(self, by: str, reason: str = "") -> str:
+        """Keep the sync from working, across restarts, until `resume`."""
+        if before := self._journal.paused():
+            raise InvalidRequest(f"{self._name} is {before}")
+        self._journal.pause(by, reason)
+        self.note("pause", by, text=reason)
+        self._lease.wake_writer()
+        return f"{self._name} is paused, until somebody resumes it"
+
+    def resume(self, by: str) -> str:
+        if not self._journal.resume():
+            raise InvalidRequest(f"{self._name} is not paused")
+        self.note("resume", by)
+        self._lease.wake_writer()
+        return f"{self._name} goes on"
+
+    def sync_now(self, by: str) -> str:
+        """Have the worker begin its next cycle at once."""
+        if pause := self._journal.paused():
+            raise InvalidRequest(f"{self._name} is {pause}; resume it first")
+        if not self._lease.wake_writer():
+            raise InvalidRequest(f"no worker runs {self._name} now")
+        self.note("sync now", by)
+        return f"{self._name} begins its next cycle at once"
+
+    def request(self, kind: str, issues: Collection[str], by: str) -> str:
+        """Have the worker `retry` what failed or `dismiss` what was given up: of `issues`, which are keys or ids, or,
+        when there are none, of all.
+        """
+        asked = self.meant(kind, issues)
+        self.ask(kind, asked, by)
+        later = "" if self.wake() else f", once a worker runs {self._name}"
+        done = "tried again" if kind == "retry" else "dismissed"
+        return f"{_named(asked)} {'is' if len(asked) == 1 else 'are'} {done}{later}"
+
+    # The same in steps, for those who wait until it is done
+
+    def meant(self, kind: str, issues: Collection[str]) -> list[IssueState]:
+        """Return what `kind` can be asked for: of `issues`, or, when there are none, of all."""
+        failing = [each for each in self.failing() if kind == "retry" or each.dead]
+        asked = [each for each in failing if not issues or each.key in issues or each.id in issues]
+        if not asked:
+            raise InvalidRequest(f"nothing of {', '.join(issues)} has failed" if issues else "nothing has failed")
+        return asked
+
+    def ask(self, kind: str, asked: Sequence[IssueState], by: str) -> str:
+        """Leave the request for these issues, where the worker finds it; return its id."""
+        request = self._store.ask(kind, [f"{each.side}:{each.id}" for each in asked], by)
+        at = datetime.now(UTC)
+        self._journal.record([JournalEntry(at, by, kind, "asked", each.side, each.key) for each in asked])
+        return request
+
+    def is_answered(self, request: str) -> bool:
+        return self._store.is_answered(request)
+
+    def wake(self) -> bool:
+        """Have the worker look at once; return whether there is one."""
+        return self._lease.wake_writer()
+
+    def paused(self) -> Pause | None:
+        return self._journal.paused()
+
+    def cycles(self, limit: int) -> list[PastCycle]:
+        """Return the last cycles, newest first."""
+        return self._journal.cycles(limit)
+
+    def failing(self) -> list[IssueState]:
+        """Return the issues with changes that failed or were given up."""
+        return self._store.failing()
+
+    def note(self, what: str, by: str, result: str = "done", text: str = "") -> None:
+        """Put into the journal what was asked for, and what came of it."""
+        self._journal.record([JournalEntry(datetime.now(UTC), by, what, result, text=text)])
+
+
+def _named(states: list[IssueState]) -> str:
+    keys = [each.key for each in states]
+    more = f" and {len(keys) - NAMED_AT_MOST} more" if len(keys) > NAMED_AT_MOST else ""
+    return ", ".join(keys[:NAMED_AT_MOST]) + more

@@ -1,0 +1,160 @@
+"""A store in which nothing is written down: what a rehearsed cycle remembers, over what is really remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sync_model.definition import Side
+from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.ports import Backlog, Store, Waiting
+from sync_worker.core.state import LONG_AGO, Cause, IssueState, JournalEntry, Pair, Progress, Request
+from sync_worker.migration.legacy import LegacySource
+
+PLENTY = 1_000_000
+
+
+@dataclass
+class DryRunStore:
+    """Satisfies `sync_worker.core.ports.Store`. Reads reach `beneath`, writes stay here.
+
+    `entries` is what would be put into the journal, `settled` every change that would be done with.
+    """
+
+    beneath: Store
+    entries: list[JournalEntry] = field(default_factory=list)
+    settled: list[tuple[IssueState, Cause]] = field(default_factory=list)
+    _states: dict[tuple[Side, str], IssueState | None] = field(default_factory=dict)
+    _pairs: dict[str, Pair] = field(default_factory=dict)
+    _forgotten: set[tuple[str, str]] = field(default_factory=set)
+    _progress: Progress | None = None
+
+    def progress(self) -> Progress:
+        return self._progress or self.beneath.progress()
+
+    def save_progress(self, progress: Progress) -> None:
+        self._progress = progress
+
+    # Issues
+
+    def state(self, side: Side, issue_id: str) -> IssueState | None:
+        key = (side, issue_id)
+        return self._states[key] if key in self._states else self.beneath.state(side, issue_id)
+
+    def states(self, side: Side, ids: Collection[str]) -> tuple[dict[str, IssueState], dict[str, str]]:
+        here = {each: self._states[side, each] for each in ids if (side, each) in self._states}
+        found, unprocessable = self.beneath.states(side, [each for each in ids if each not in here])
+        return found | {each: state for each, state in here.items() if state}, unprocessable
+
+    def save(self, states: Iterable[IssueState]) -> None:
+        for state in states:
+            kept = {each.id for each in (*state.pending, *state.dead)}
+            with suppress(InvalidRequest):  # what is there does not fit, and is replaced
+                before = self.state(state.side, state.id)
+                self.settled += [(state, each) for each in (before.pending if before else ()) if each.id not in kept]
+            self._states[state.side, state.id] = state
+
+    def forget(self, state: IssueState) -> None:
+        self._states[state.side, state.id] = None
+
+    def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
+        beneath = self.beneath.due(side, now, min(limit + len(self._states), PLENTY))
+        waiting = [_waiting(each) for each in self._here(side) if each.pending and _next_try(each) <= now]
+        found = [*waiting, *(each for each in beneath if each.key not in self._states)]
+        return sorted(found, key=lambda each: (each.attempts, each.since))[:limit]
+
+    def count_due(self, side: Side, now: datetime) -> int:
+        return len(self.due(side, now, PLENTY))
+
+    def next_try(self, side: Side, after: datetime) -> datetime | None:
+        tries = [_next_try(each) for each in self._here(side) if each.pending]
+        beneath = self.beneath.next_try(side, after)
+        return min([each for each in (*tries, beneath) if each and each > after], default=None)
+
+    def backlog(self) -> Backlog:
+        """Return what really waits: it is for heartbeats, and a rehearsal sends none."""
+        return self.beneath.backlog()
+
+    def failing(self) -> list[IssueState]:
+        here = [each for side in Side for each in self._here(side)]
+        failing = [each for each in here if each.dead or (each.pending and each.pending[0].failure)]
+        return [*failing, *(each for each in self.beneath.failing() if (each.side, each.id) not in self._states)]
+
+    def _here(self, side: Side) -> list[IssueState]:
+        return [state for (at, _), state in list(self._states.items()) if at is side and state]
+
+    # Pairs
+
+    def pair_of(self, side: Side, issue_id: str) -> Pair | None:
+        return self.pairs_of(side, [issue_id])[0].get(issue_id)
+
+    def pairs_of(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Pair], dict[str, str]]:
+        found, unprocessable = self.beneath.pairs_of(side, ids)
+        found = {each: pair for each, pair in found.items() if (pair.user_id, pair.dev_id) not in self._forgotten}
+        here = {pair.id(side): pair for pair in list(self._pairs.values())}
+        return found | {each: here[each] for each in ids if each in here}, unprocessable
+
+    def paired(self, side: Side, ids: Collection[str]) -> set[str]:
+        here = {pair.id(side) for pair in list(self._pairs.values())}
+        return self.beneath.paired(side, ids) | (here & set(ids))
+
+    def living(self, side: Side) -> set[str]:
+        return self._ids(side, self.beneath.living(side), lambda pair: side not in pair.gone)
+
+    def gone(self, side: Side) -> set[str]:
+        return self._ids(side, self.beneath.gone(side), lambda pair: side in pair.gone)
+
+    def _ids(self, side: Side, beneath: set[str], fits: Callable[[Pair], bool]) -> set[str]:
+        here = list(self._pairs.values())
+        return beneath - {pair.id(side) for pair in here} | {pair.id(side) for pair in here if fits(pair)}
+
+    def away(self) -> list[Pair]:
+        return self._over(self.beneath.away(), lambda pair: bool(pair.away))
+
+    def missing(self) -> list[Pair]:
+        return self._over(self.beneath.missing(), lambda pair: bool(set(pair.missing) - set(pair.gone)))
+
+    def _over(self, beneath: list[Pair], fits: Callable[[Pair], bool]) -> list[Pair]:
+        kept = [pair for pair in beneath if pair.user_id not in self._pairs]
+        return kept + [pair for pair in list(self._pairs.values()) if fits(pair)]
+
+    def former(self) -> LegacySource:
+        return self.beneath.former()
+
+    def save_pair(self, pair: Pair) -> None:
+        for side in Side:
+            known = self.pair_of(side, pair.id(side))
+            if known and known.id(side.other) != pair.id(side.other):
+                message = f"{pair.user_key} or {pair.dev_key} already has another counterpart"
+                raise InvalidRequest(message, final=True)
+        self._pairs[pair.user_id] = pair
+
+    def save_pairs(self, pairs: Sequence[Pair]) -> None:
+        for pair in pairs:
+            self.save_pair(pair)
+
+    def forget_pair(self, pair: Pair) -> None:
+        self._pairs.pop(pair.user_id, None)
+        self._forgotten.add((pair.user_id, pair.dev_id))
+
+    # The journal, and what operators ask for
+
+    def record(self, entries: Sequence[JournalEntry]) -> None:
+        self.entries += entries
+
+    def requests(self) -> list[Request]:
+        return self.beneath.requests()
+
+    def answer(self, request: Request) -> None: ...
+
+
+def _next_try(state: IssueState) -> datetime:
+    failure = state.pending[0].failure
+    return failure.next_try if failure else LONG_AGO
+
+
+def _waiting(state: IssueState) -> Waiting:
+    first = state.pending[0]
+    return Waiting(state.side, state.id, first.failure.attempts if first.failure else 0, first.at)

@@ -1,0 +1,168 @@
+"""Whether there is a Jira at an address, and if not, what is in the way, in words.
+
+Nobody signs in here: what is asked is what Jira tells strangers, so that no credentials go to an address that may
+be the wrong one. Nothing is asked twice.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from sync_worker.core.site_info import Server
+from sync_worker.jira.transport import HEADERS, new_http_client
+
+SECONDS_TO_CONNECT = 5.0
+SECONDS_TO_ANSWER = 10.0
+SERVER_INFO = "/rest/api/2/serverInfo"
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """An answer of Jira's. `server` is None where strangers are told nothing.
+
+    `ahead`: how many seconds the site's clock is ahead of ours; None when the site does not tell its time.
+    """
+
+    seconds: float
+    server: Server | None
+    ahead: float | None
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What is in the way, and what to do about it: two sentences."""
+
+    what: str
+    advice: str
+
+
+def patient_client() -> httpx.Client:
+    """Return a client as the worker's, only less patient: somebody waits for the answer."""
+    http = new_http_client()
+    http.timeout = httpx.Timeout(SECONDS_TO_ANSWER, connect=SECONDS_TO_CONNECT)
+    return http
+
+
+def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
+    """Ask for what Jira tells strangers of itself."""
+    url = httpx.URL(base_url)
+    asked, began = time.time(), time.monotonic()
+    try:
+        answer = http.get(base_url + SERVER_INFO, headers=HEADERS)
+    except httpx.HTTPError as error:
+        return obstacle_of(error, url, proxy_for(url))
+    seconds = time.monotonic() - began
+    if obstacle := _no_jira(answer):
+        return obstacle
+    server = server_of(answer.json()) if answer.is_success else None
+    return Reachable(seconds, server, _ahead(answer, asked + seconds / 2))
+
+
+def server_of(answer: Any) -> Server:
+    return Server(answer.get("deploymentType") == "Cloud", str(answer.get("version") or ""))
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    """Return the proxy, without credentials, that the environment names for `url`; None when there is none."""
+    proxies = getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    if not found or proxy_bypass(url.host):
+        return None
+    return httpx.URL(found if "://" in found else f"http://{found}").netloc.decode()
+
+
+def obstacle_of(error: httpx.HTTPError, url: httpx.URL, proxy: str | None = None) -> Obstacle:
+    """Tell apart why there was no answer."""
+    causes = list(_causes(error))
+    there = f"the proxy {proxy}" if proxy else url.netloc.decode()
+    behind = "HTTPS_PROXY and NO_PROXY say who goes through it" if proxy else "is the port in baseUrl right?"
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            name = proxy or url.host
+            advice = "look for a typing error in baseUrl, and whether this machine's DNS works"
+            return Obstacle(f"nobody knows the name {name} here (DNS: {cause.strerror})", advice)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _certificate(cause, url)
+        if isinstance(cause, ssl.SSLError):
+            advice = "is it http instead of https, or another port?"
+            return Obstacle(f"{there} does not speak TLS ({cause})", advice)
+        if isinstance(cause, ConnectionRefusedError):
+            return Obstacle(f"{there} refuses the connection: nothing listens there", f"is Jira down? {behind}")
+    if isinstance(error, httpx.ProxyError):
+        advice = "look at HTTPS_PROXY and its credentials, or name the site in NO_PROXY"
+        return Obstacle(f"{there} does not let us through ({error})", advice)
+    if isinstance(error, httpx.ConnectTimeout):
+        what = f"{there} did not take the connection within {SECONDS_TO_CONNECT:.0f} s"
+        return Obstacle(what, "a firewall that drops packets looks like this; is a proxy needed (HTTPS_PROXY)?")
+    if isinstance(error, httpx.TimeoutException):
+        what = f"{there} took the connection, but gave no answer within {SECONDS_TO_ANSWER:.0f} s"
+        return Obstacle(
+            what, "Jira is overloaded or starting, or something between us swallows answers; ask its admins"
+        )
+    if isinstance(error, httpx.ConnectError):
+        return Obstacle(f"there is no way to {there} ({error})", "look at this machine's network and firewall")
+    advice = "something else than Jira listens there, or it wants https: look at baseUrl"
+    return Obstacle(f"{there} closed the connection without an answer ({error})", advice)
+
+
+def _certificate(error: ssl.SSLCertVerificationError, url: httpx.URL) -> Obstacle:
+    what = f"the certificate of {url.netloc.decode()} is not trusted: {error.verify_message or error}"
+    if "expired" in error.verify_message:
+        return Obstacle(what, "have it renewed; until then no sync can work with this site")
+    if "match" in error.verify_message:
+        return Obstacle(what, "write baseUrl with the name that the certificate is for")
+    return Obstacle(what, "if your company signs its own certificates, name its authority's file in SSL_CERT_FILE")
+
+
+def _no_jira(answer: httpx.Response) -> Obstacle | None:
+    """Say by what sign an answer is not Jira's own; one that asks strangers to sign in may well be."""
+    status, host = answer.status_code, answer.url.host
+    if answer.has_redirect_location:
+        there = answer.url.join(answer.headers["Location"]).copy_with(query=None, fragment=None, userinfo=b"")
+        better = str(there).removesuffix(SERVER_INFO)
+        advice = f"if {better} is your Jira, write that into baseUrl; redirects are not followed"
+        return Obstacle(f"it redirects to {there}", advice)
+    if status == 404:  # noqa: PLR2004
+        if host.endswith(".atlassian.net"):
+            return Obstacle(f"Atlassian has no site {host}", "look for a typing error in baseUrl")
+        return Obstacle("there is no Jira at this path (404)", "baseUrl may lack its context path, such as /jira")
+    if status >= 500:  # noqa: PLR2004
+        return Obstacle(
+            f"it answers {status} {answer.reason_phrase}", "Jira is down or being maintained; ask again later"
+        )
+    if answer.is_success and not _is_json_object(answer):
+        kind = answer.headers.get("Content-Type", "without a type").partition(";")[0]
+        return Obstacle(f"it answers, but not as Jira does ({kind})", "is there a login page or a portal in between?")
+    return None
+
+
+def _is_json_object(answer: httpx.Response) -> bool:
+    try:
+        return isinstance(answer.json(), dict)
+    except ValueError:
+        return False
+
+
+def _ahead(answer: httpx.Response, at: float) -> float | None:
+    """The header names the second, so its middle is the best guess."""
+    try:
+        told = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None
+    return (told - datetime.fromtimestamp(at, UTC)).total_seconds() + 0.5
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

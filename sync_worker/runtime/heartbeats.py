@@ -1,0 +1,183 @@
+"""What a worker says of itself: its phase, what it did, what waits, as a heartbeat that leaves when it is due."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import RLock
+
+from structlog.typing import FilteringBoundLogger
+
+from sync_model import VERSION
+from sync_model.heartbeat import (
+    INTERVAL_SECONDS,
+    CallCount,
+    CycleSummary,
+    Heartbeat,
+    Phase,
+    Totals,
+    Trouble,
+    Written,
+    repeat_heartbeat,
+    write_heartbeat,
+)
+from sync_worker.engine.cycle import CycleResult
+
+BEAT_EVERY = INTERVAL_SECONDS / 2
+MEMORY_EVERY = 120.0
+"""Seconds between two looks at our own memory, which takes the kernel a moment."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What was asked of Jira so far: requests by endpoint and status, and the seconds spent in cool-downs."""
+
+    calls: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    cooldown: float = 0.0
+
+    @property
+    def requests(self) -> int:
+        return sum(self.calls.values())
+
+
+@dataclass
+class HeartbeatSender:
+    """One worker's heartbeats. `usage` tells what was asked of Jira so far, `is_silent` whether to send none, because
+    another worker, which is the writer, sends its own to the same file. `actions` counts what was done, by kind and
+    result (`create done`).
+    """
+
+    name: str
+    digest: str
+    interval: float
+    run_dir: Path
+    log: FilteringBoundLogger
+    usage: Callable[[], Usage] = Usage
+    is_silent: Callable[[], bool] = lambda: False
+    actions: Counter[str] = field(default_factory=Counter)
+    phase: Phase = Phase.STARTING
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    reason: str | None = None
+    next_cycle: datetime | None = None
+    last_cycle: CycleSummary | None = None
+    last_success: datetime | None = None
+    cycles: int = 0
+    failed_cycles: int = 0
+    crashes: tuple[datetime, ...] = ()
+    _result: CycleResult = field(default_factory=CycleResult)
+    _oldest_change: datetime | None = None
+    _memory: tuple[float, int | None] = (float("-inf"), None)
+    _lock: RLock = field(default_factory=RLock)
+    _beat_at: float = float("-inf")
+    _beat_failed: bool = False
+    _written: Written | None = None
+
+    def enter(self, phase: Phase, due: float | None = None, reason: str | None = None) -> None:
+        """Be in `phase` from now on; the next cycle is `due` on the monotonic clock."""
+        now = datetime.now(UTC)
+        if phase is not self.phase:
+            self.since = now
+        self.phase, self.reason = phase, reason
+        self.next_cycle = now + timedelta(seconds=due - time.monotonic()) if due is not None else None
+        self.beat()
+
+    def completed(self, summary: CycleSummary, result: CycleResult) -> None:
+        """Take note of a cycle that went through."""
+        self.cycles += 1
+        self.last_cycle, self._result, self.last_success = summary, result, datetime.now(UTC)
+        waits = result.waits_for
+        self._oldest_change = None if waits is None else self.last_success - timedelta(seconds=waits)
+
+    def beat_if_due(self, *, is_waiting: bool = False) -> None:
+        if self._beat_at + BEAT_EVERY <= time.monotonic():
+            self.beat(is_waiting=is_waiting)
+
+    def beat(self, *, is_waiting: bool = False) -> None:
+        """Send a heartbeat. That it cannot be written stops nothing.
+
+        Whoever `is_waiting` has done nothing since the last one, so that it is mostly said again as it was.
+        """
+        if self.is_silent():
+            return
+        with self._lock:  # the cycle's threads come by here too
+            self._beat_at = time.monotonic()
+            self._write(is_waiting=is_waiting)
+
+    def _write(self, *, is_waiting: bool) -> None:
+        try:
+            last, self._written = self._written, None
+            if is_waiting and last and time.monotonic() < self._memory[0] + MEMORY_EVERY:
+                self._written = repeat_heartbeat(last, datetime.now(UTC))
+            self._written = self._written or write_heartbeat(self.run_dir, self._heartbeat())
+        except OSError as error:
+            if not self._beat_failed:
+                self.log.warning("heartbeat cannot be written", error=f"{self.run_dir}: {error.strerror}")
+            self._beat_failed = True
+        else:
+            self._beat_failed = False
+
+    def _heartbeat(self) -> Heartbeat:
+        failing = self._result.failing
+        trouble = failing and Trouble(
+            issue=failing.issue, since=failing.since, attempts=failing.attempts, error=failing.error
+        )
+        return Heartbeat(
+            name=self.name,
+            pid=os.getpid(),
+            digest=self.digest,
+            phase=self.phase,
+            since=self.since,
+            sent=datetime.now(UTC),
+            version=VERSION,
+            interval=self.interval,
+            reason=self.reason,
+            last_cycle=self.last_cycle,
+            last_success=self.last_success,
+            queued=self._result.queued,
+            dead_letters=self._result.dead,
+            oldest_change=self._oldest_change,
+            trouble=trouble,
+            next_cycle=self.next_cycle,
+            memory=self._own_memory(),
+            totals=self._totals(),
+            crashes=self.crashes,
+        )
+
+    def _totals(self) -> Totals:
+        usage = self.usage()
+        calls = tuple(
+            CallCount(endpoint=endpoint, status=status, count=count)
+            for (endpoint, status), count in sorted(usage.calls.items())
+        )
+        return Totals(
+            cycles=self.cycles,
+            failed_cycles=self.failed_cycles,
+            actions=dict(self.actions),
+            calls=calls,
+            cooldown=round(usage.cooldown, 1),
+        )
+
+    def _own_memory(self) -> int | None:
+        read_at, memory = self._memory
+        if time.monotonic() >= read_at + MEMORY_EVERY:
+            memory = proportional_set_size()
+            self._memory = time.monotonic(), memory
+        return memory
+
+
+def proportional_set_size() -> int | None:
+    """Return our share, in bytes, of the memory that we use; None where the kernel does not say.
+
+    Not the resident set size: that counts what is shared with other processes once for each of them.
+    """
+    try:
+        lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    found = next((line.split()[1] for line in lines if line.startswith("Pss:")), None)
+    return int(found) * 1024 if found else None

@@ -1,0 +1,89 @@
+"""`jira-sync import`: what the replaced service left is taken over, shown before it is done, and done by one writer.
+
+The sync's worker must not run meanwhile. Until the takeover has come to its end, its worker refuses to begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from sync_model.loading import SyncFile
+from sync_worker.core.errors import NeedsOperator, OutcomeUnknown
+from sync_worker.core.state import LONG_AGO, Importing
+from sync_worker.database.lease import Lease
+from sync_worker.database.store import MongoStore
+from sync_worker.engine import dry_run
+from sync_worker.engine.dry_run import PlannedStep
+from sync_worker.engine.dry_store import DryRunStore
+from sync_worker.migration.legacy import LegacySource, LegacyState
+from sync_worker.migration.takeover import TakeOver, TakeoverReport
+from sync_worker.runtime.wiring import read_only, silence
+
+
+@dataclass(frozen=True)
+class Import:
+    """One sync's import from `legacy_source` into the database on `client`'s server.
+
+    `source` names the former for people.
+    """
+
+    file: SyncFile
+    client: MongoClient[dict[str, Any]]
+    environ: Mapping[str, str]
+    run_dir: Path
+    legacy_source: LegacySource
+    source: str
+
+    def preview(self, legacy: LegacyState) -> tuple[TakeoverReport, list[PlannedStep]]:
+        """Return what the import would come to, and what the worker would do then. Nothing is changed anywhere."""
+        sync = self.file.sync
+        with read_only(self.file, self.client, self.environ) as (jiras, store):
+            dry_store = DryRunStore(store)
+            # It does not wait for search: what that hides for the moment is not shown here.
+            at_once = replace(store.progress(), importing=Importing(LONG_AGO))
+            report = TakeOver(sync, jiras, dry_store, silence(), lambda: None).run(self.legacy_source, legacy, at_once)
+            return report, dry_run.dry_run(sync, self.file.digest, jiras, dry_store, lambda: None)
+
+    def check(self) -> None:
+        """Raise NeedsOperator when a worker runs the sync."""
+        lease = self._lease()
+        lease.look()
+        if holder := lease.holder:
+            advice = f"stop it first: supervisorctl stop {self.file.sync.name} (a pause is not enough)"
+            raise NeedsOperator(f"process {holder.pid} on {holder.host} runs {self.file.sync.name}; {advice}")
+
+    def run(self, legacy: LegacyState, by: str, wait: Callable[[OutcomeUnknown], None]) -> TakeoverReport:
+        """Do it, in the name of `by`; `wait` is called when search has to catch up first.
+
+        Raises NeedsOperator when a person must do something first, LeaseLost when a worker runs the sync, and
+        Unavailable when MongoDB or Jira does not answer.
+        """
+        with read_only(self.file, self.client, self.environ) as (jiras, _), self._writing() as store:
+            takeover = TakeOver(self.file.sync, jiras, store, silence(), lambda: None, by, self.source)
+            while True:
+                try:
+                    return takeover.run(self.legacy_source, legacy, store.progress())
+                except OutcomeUnknown as undecided:
+                    wait(undecided)
+
+    @contextmanager
+    def _writing(self) -> Iterator[MongoStore]:
+        sync, lease = self.file.sync, self._lease()
+        store = MongoStore(self.client, sync.database, sync.name, lease)
+        try:
+            lease.hold()
+            store.prepare()
+            store.journal.prepare(timedelta(days=sync.history_days))
+            yield store
+        finally:
+            lease.release()
+
+    def _lease(self) -> Lease:
+        return Lease(self.client, self.file.sync.database, self.run_dir, lambda: None)

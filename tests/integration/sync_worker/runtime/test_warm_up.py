@@ -1,0 +1,72 @@
+"""What is shared by all workers is complete, leaves nothing behind, and asks nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPO = Path(__file__).parents[4]
+WARM_UP = """
+import gc, json, os, signal, sys, tempfile, threading
+addresses = []
+sys.addaudithook(lambda event, given: addresses.append(given[1]) if event == "socket.connect" else None)
+def state():
+    gc.collect()
+    handlers = [str(signal.getsignal(each)) for each in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
+    descriptors = sorted(f"{each} {os.readlink('/proc/self/fd/' + each)}" for each in os.listdir("/proc/self/fd")[:-1])
+    blocked = sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    return [handlers, descriptors, blocked, sorted(os.environ), os.listdir(tempfile.gettempdir())]
+before = state()
+from sync_worker.runtime.warm_up import warm_up
+warm_up()
+after = state()
+"""
+LOOK = """
+import logging
+found = {
+    "before": before,
+    "after": after,
+    "threads": [each.name for each in threading.enumerate()],
+    "hosts": sorted({address[0] for address in addresses}),
+    "loggers": logging.root.handlers,
+}
+print(json.dumps(found))
+"""
+WORK = """
+known = set(sys.modules)
+from sync_worker.__main__ import main
+code = main(["--config", sys.argv[1], "--run-dir", sys.argv[2], "--once"])
+print(json.dumps([code, sorted(set(sys.modules) - known)]))
+"""
+
+
+def _run(script: str, *arguments: str, **environ: str) -> Any:
+    ran = subprocess.run(
+        [sys.executable, "-c", WARM_UP + script, *arguments],
+        env={**os.environ, **environ}, cwd=REPO, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert ran.stderr == ""
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def test_nothing_is_left_of_it_and_nobody_outside_was_asked(tmp_path):
+    # Whoever is asked to pass requests on must not hear of these.
+    found = _run(LOOK, TMPDIR=str(tmp_path), HTTP_PROXY="http://127.0.0.2:1", no_proxy="example.com")
+    assert found["after"] == found["before"]
+    assert (found["threads"], found["loggers"], found["hosts"]) == (["MainThread"], [], ["127.0.0.1"])
+
+
+@pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)
+def test_a_worker_imports_nothing_that_was_not_imported_before(bench):
+    bench.taken_on()
+    bench.start()
+    bench.stop()
+    code, late = _run(WORK, str(bench.folder / "sync-ab.json"), str(bench.folder), DATABASE_URL=bench.mongo_url)
+    assert (code, late) == (0, [])
+    assert len(bench.devs()) == 1
