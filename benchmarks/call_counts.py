@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks import backlog
-from benchmarks.rig import ANN, Rig, rig
+from benchmarks.rig.processes import ANN, Rig, rig
+from benchmarks.scenario import backlog
 
 
 def main() -> None:

@@ -25,15 +25,16 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from benchmarks import report, timeline
-from benchmarks.healing import Healing, NotAtRest
-from benchmarks.pairings import Pairing, pairings, sites
-from benchmarks.people import People
-from benchmarks.rig import Rig, rig
-from benchmarks.timeline import SWITCHES, Event, Timeline
-from benchmarks.trouble import Trouble
-from benchmarks.verdict import Verdict, judge
-from benchmarks.workers import Workers
+from benchmarks.rig.processes import Rig, rig
+from benchmarks.scenario import timeline
+from benchmarks.scenario.healing import Healing, NotAtRest
+from benchmarks.scenario.pairings import Pairing, pairings, sites
+from benchmarks.scenario.people import People
+from benchmarks.scenario.timeline import SWITCHES, Event, Timeline
+from benchmarks.scenario.trouble import Trouble
+from benchmarks.scenario.workers import Workers
+from benchmarks.verdict import report
+from benchmarks.verdict.judge import Verdict, judge
 
 LOOK_EVERY = 0.02
 SECONDS_TO_BEGIN = 60.0

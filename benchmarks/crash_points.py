@@ -29,12 +29,12 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from benchmarks import dying
-from benchmarks.evidence import Gone
-from benchmarks.measure import machine, publish, table
-from benchmarks.pairings import Pairing, is_cloud, pairing, sites, write
-from benchmarks.rig import ANN, Rig, rig
-from benchmarks.verdict import judge
+from benchmarks.rig.measure import machine, publish, table
+from benchmarks.rig.processes import ANN, Rig, rig
+from benchmarks.scenario import dying
+from benchmarks.scenario.pairings import Pairing, is_cloud, pairing, sites, write
+from benchmarks.verdict.evidence import Gone
+from benchmarks.verdict.judge import judge
 from jira_simulator.client import Control, Person
 
 FLAVORS = ("cloud-cloud", "cloud-dc")
@@ -256,7 +256,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=3, help="how many are played at the same time")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
-    context.set_forkserver_preload(["benchmarks.dying", "benchmarks.rig", "benchmarks.verdict"])
+    context.set_forkserver_preload(
+        ["benchmarks.scenario.dying", "benchmarks.rig.processes", "benchmarks.verdict.judge"]
+    )
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, rig(Path(folder), []) as made:
         stage = Stage(made, after_writes=options.after_writes)

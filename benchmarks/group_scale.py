@@ -29,11 +29,12 @@ from typing import Any, TypeVar
 
 from pymongo import MongoClient
 
-from benchmarks import backlog, picture
-from benchmarks.designs import DESIGNS, Design
-from benchmarks.group import SITE, RunningGroup, running_group
-from benchmarks.measure import MEGABYTE, cpu_seconds, machine, memory, private, publish, table
-from benchmarks.rig import Mongod
+from benchmarks.pictures import draw
+from benchmarks.rig.designs import DESIGNS, Design
+from benchmarks.rig.group import SITE, RunningGroup, running_group
+from benchmarks.rig.measure import MEGABYTE, cpu_seconds, machine, memory, private, publish, table
+from benchmarks.rig.processes import Mongod
+from benchmarks.scenario import backlog
 
 T = TypeVar("T")
 CYCLES = 20
@@ -303,7 +304,7 @@ def page(options: argparse.Namespace, figures: Sequence[Figures], kept: Kept) ->
         idle = kept.get(f"idle {options.detail}", lambda: idle_share(options.detail))
         parts.append(targets(detailed, idle, (options.servers, many, one.mongod)))
     if options.picture:
-        picture.draw(options.picture, panels(figures))
+        draw.draw(options.picture, panels(figures))
         place = (
             options.picture.name if options.report is None else os.path.relpath(options.picture, options.report.parent)
         )

@@ -18,9 +18,9 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from benchmarks.browser import NoBrowser, show_as, start
-from benchmarks.rig import Mongod
-from benchmarks.scene import Monitor, Scene, ago
+from benchmarks.pictures.browser import NoBrowser, show_as, start
+from benchmarks.pictures.scene import Monitor, Scene, ago
+from benchmarks.rig.processes import Mongod
 from sync_model.definition import Side
 from sync_model.heartbeat import CycleSummary, Phase, Trouble
 from sync_worker.core.state import Cause, CauseKind, Failure, IssueState, JournalEntry, PastCycle

@@ -24,9 +24,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks import backlog
-from benchmarks.measure import machine, publish, table
-from benchmarks.rig import Rig, rig
+from benchmarks.rig.measure import machine, publish, table
+from benchmarks.rig.processes import Rig, rig
+from benchmarks.scenario import backlog
 from jira_simulator.state import CLOUD, DATA_CENTER
 from sync_model.heartbeat import Phase, read_heartbeat
 

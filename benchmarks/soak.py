@@ -29,11 +29,11 @@ from typing import Any
 import httpx
 from pymongo import MongoClient
 
-from benchmarks import backlog
-from benchmarks.group import SITE, RunningGroup, running_group
-from benchmarks.measure import MEGABYTE, machine, memory, private, publish, table
-from benchmarks.rig import ANN
-from generator.programs import MONITOR
+from benchmarks.rig.group import SITE, RunningGroup, running_group
+from benchmarks.rig.measure import MEGABYTE, machine, memory, private, publish, table
+from benchmarks.rig.processes import ANN
+from benchmarks.scenario import backlog
+from generator.deploy.programs import MONITOR
 
 STEPS = 20
 """Something happens after each; after the first is the first look."""

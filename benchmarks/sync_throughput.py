@@ -24,9 +24,9 @@ from typing import Any
 
 import httpx
 
-from benchmarks import backlog
-from benchmarks.measure import MEGABYTE, Life, cpu_seconds, machine, publish, table, watch
-from benchmarks.rig import SYNC, Rig, rig
+from benchmarks.rig.measure import MEGABYTE, Life, cpu_seconds, machine, publish, table, watch
+from benchmarks.rig.processes import SYNC, Rig, rig
+from benchmarks.scenario import backlog
 from jira_simulator.client import Control
 
 ALL_SIZES, ALL_LATENCIES = "200,2000,20000", "0,50,200"

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.worker_memory [--report FILE]
 
-They work on a real mongod and a simulated Jira. `benchmarks.stages` says what happens in each stage.
+They work on a real mongod and a simulated Jira. `benchmarks.rig.processes.stages` says what happens in each stage.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import backlog, stages
-from benchmarks.measure import MEGABYTE, machine, private, publish, table
-from benchmarks.rig import Rig, rig
+from benchmarks.rig import stages
+from benchmarks.rig.measure import MEGABYTE, machine, private, publish, table
+from benchmarks.rig.processes import Rig, rig
+from benchmarks.scenario import backlog
 
 SITE = "site"
 INTERVAL = 1.0
@@ -101,7 +102,7 @@ def started(made: Rig, way: str, point: Point, place: Place) -> Iterator[int]:
     keys = {"userProjectKey": place.user, "devProjectKey": place.dev, "rules": [backlog.RULE]}
     times = {"syncIntervalMinutes": INTERVAL / 60, "searchLagMinutes": 0.05}
     config = made.define(place.name, jira=made.account(SITE), **keys, **times)
-    command = [sys.executable, "-m", "benchmarks.stages", way, point.stage, str(config), str(made.folder)]
+    command = [sys.executable, "-m", "benchmarks.rig.processes.stages", way, point.stage, str(config), str(made.folder)]
     environ = {**os.environ, "DATABASE_URL": made.mongod.url}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environ, text=True, stdin=pipe, stdout=pipe) as process:

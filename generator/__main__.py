@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from generator import files, group, processes, report
-from generator.code import fingerprint
-from generator.report import complain
-from generator.settings import Settings, Unusable, from_environ, of_running_group, run_dir_of, without_effect
-from generator.supervisor_rpc import NoAnswer, NotRunning, Supervisor
+from generator.deploy import group, report
+from generator.deploy.report import complain
+from generator.running import files, processes
+from generator.running.code import fingerprint
+from generator.running.settings import Settings, Unusable, from_environ, of_running_group, run_dir_of, without_effect
+from generator.running.supervisor_rpc import NoAnswer, NotRunning, Supervisor
 
 Environ = Mapping[str, str]
 FIRST_PROCESS = 1

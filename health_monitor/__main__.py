@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
-from generator.programs import MONITOR
-from generator.settings import Settings, Unusable, from_environ, of_running_group
+from generator.deploy.programs import MONITOR
+from generator.running.settings import Settings, Unusable, from_environ, of_running_group
 from health_monitor.access import Gate, token_in
+from health_monitor.history import Archive
 from health_monitor.observer import Observer
-from health_monitor.past import Archive
 from health_monitor.server import application
-from health_monitor.state import State
+from health_monitor.state import MonitorState
 from sync_model.connection import database_url
 from sync_worker.runtime import logs
 
@@ -43,7 +43,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
-    state = State(
+    state = MonitorState(
         settings,
         environ,
         Observer(settings, environ, log),

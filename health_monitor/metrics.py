@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from health_monitor.picture import Picture, SyncView
 from health_monitor.records import Reason, Record
+from health_monitor.snapshot import Snapshot, SyncView
 from health_monitor.state import STATE
 from sync_model.heartbeat import Heartbeat
 from sync_model.judgement import RUNNING_STATES, Condition
@@ -36,7 +36,7 @@ async def metrics(request: web.Request) -> web.Response:
 class Syncs(Collector):
     """Says of the newest picture what there is to be measured. `record` returns what is remembered of a program."""
 
-    def __init__(self, picture: Callable[[], Picture | None], record: Callable[[str], Record]) -> None:
+    def __init__(self, picture: Callable[[], Snapshot | None], record: Callable[[str], Record]) -> None:
         self._picture, self._record = picture, record
 
     def describe(self) -> list[Metric]:
@@ -59,7 +59,7 @@ class Syncs(Collector):
         yield from vars(said).values()
 
 
-def _of_group(picture: Picture) -> Iterator[Metric]:
+def _of_group(picture: Snapshot) -> Iterator[Metric]:
     invalid = sum(1 for view in picture.syncs if view.facts.problems)
     yield GaugeMetricFamily("jira_sync_healthy", "1 unless a person must act on something.", picture.is_healthy)
     yield GaugeMetricFamily("jira_sync_invalid_files", "Files in the folder that do not load.", invalid)

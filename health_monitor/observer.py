@@ -13,13 +13,13 @@ from threading import Event, Lock, Thread
 
 from structlog.typing import FilteringBoundLogger
 
-from generator.programs import MONITOR
-from generator.settings import Settings
-from generator.supervisor_rpc import NoAnswer, NotRunning, Supervisor
-from health_monitor.folder import Folder
-from health_monitor.picture import Picture, Watch, look, process_of, remind
+from generator.deploy.programs import MONITOR
+from generator.running.settings import Settings
+from generator.running.supervisor_rpc import NoAnswer, NotRunning, Supervisor
+from health_monitor.config_cache import ConfigCache
 from health_monitor.records import Record, read_records, write_records
-from health_monitor.remedies import Do, Step, decide, restart
+from health_monitor.remedies import Do, RemedyStep, decide, restart
+from health_monitor.snapshot import Snapshot, Watch, look, process_of, remind
 from sync_model.judgement import Process, Verdict
 from sync_worker.core.errors import InvalidRequest, Unavailable
 
@@ -37,13 +37,13 @@ class Observer:
         self._settings, self._environ, self._log = settings, environ, log
         self._supervisor = Supervisor(settings.socket)
         self._watch: Watch = {}
-        self._folder = Folder(settings, environ)
+        self._folder = ConfigCache(settings, environ)
         self._records = self._remembered = read_records(settings.run_dir)
         self._cannot_write = False
         self._over, self._asked, self._turn = Event(), Event(), Lock()
         self._thread = Thread(target=self._run, name="observer", daemon=True)
         self._looked = time.monotonic()
-        self._picture: Picture | None = None
+        self._picture: Snapshot | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -53,7 +53,7 @@ class Observer:
         self._asked.set()
 
     @property
-    def picture(self) -> Picture | None:
+    def picture(self) -> Snapshot | None:
         """The newest picture; None before the first look. Whoever asks finds a newer one before long."""
         self._asked.set()
         return self._picture
@@ -112,7 +112,7 @@ class Observer:
             self._records = {name: record for name, record in self._records.items() if name in known}
         self._remember()
 
-    def _take(self, name: str, step: Step) -> bool:
+    def _take(self, name: str, step: RemedyStep) -> bool:
         """Take one step; tell whether supervisord did what it was asked to."""
         if step.said:
             self._log.warning("remedy", program=name, said=step.said)
@@ -145,7 +145,7 @@ class Observer:
             self._remembered, self._cannot_write = self._records, False
 
 
-def _programs(picture: Picture) -> Iterator[tuple[str, Process, Verdict | None]]:
+def _programs(picture: Snapshot) -> Iterator[tuple[str, Process, Verdict | None]]:
     """Yield each program of the group but the monitor itself; syncs come with their verdict."""
     for view in picture.syncs:
         if view.facts.process:

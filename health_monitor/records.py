@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from generator.files import write_if_changed
+from generator.running.files import write_if_changed
 
 DEEDS_KEPT = 10
 

@@ -35,7 +35,7 @@ class Do(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class RemedyStep:
     """What to do now, if anything; what to say about it, if anything; and what to remember then."""
 
     record: Record
@@ -43,32 +43,32 @@ class Step:
     said: str = ""
 
 
-def decide(process: Process, verdict: Verdict | None, record: Record, now: datetime, chance: float) -> Step:
+def decide(process: Process, verdict: Verdict | None, record: Record, now: datetime, chance: float) -> RemedyStep:
     """Return the next step for one program. There is a verdict for syncs only; `chance` is between 0 and 1."""
     record = _settled(process, record, now)
     if process.state == "FATAL":
         return _revival(process, record, now, chance)
     if process.state not in RUNNING_STATES or verdict is None:
-        return Step(record)
+        return RemedyStep(record)
     if record.ending:
         return _insistence(record, record.ending, now)
     if verdict.remedy is Remedy.RESTART:
         return _end(process, record, now, Reason.STUCK, f"restarted: {verdict.why}")
     if verdict.remedy is Remedy.RENEW and _may_renew(record, now):
         return _end(process, record, now, Reason.MEMORY, "restarted: it uses more memory than MAX_WORKER_MEMORY")
-    return Step(record)
+    return RemedyStep(record)
 
 
-def restart(process: Process, record: Record, now: datetime, by: str) -> Step:
+def restart(process: Process, record: Record, now: datetime, by: str) -> RemedyStep:
     """Return the step that a person asked for."""
     said = f"restarted: {by} asked for it"
     if process.state in RUNNING_STATES:
         return _end(process, record, now, Reason.ASKED, said)
     if process.state == "STOPPING":
-        return Step(record)
+        return RemedyStep(record)
     started = record.with_deed(Deed(at=now, reason=Reason.ASKED, text=said))
     started = started.model_copy(update={"attempts": 0, "next_start": None})
-    return Step(started, Do.START_AFRESH if process.state == "BACKOFF" else Do.START, said)
+    return RemedyStep(started, Do.START_AFRESH if process.state == "BACKOFF" else Do.START, said)
 
 
 def pause(attempts: int, chance: float) -> timedelta:
@@ -95,32 +95,32 @@ def _is_meant(ending: Ending, process: Process) -> bool:
     return process.pid == ending.pid and process.state in RUNNING_STATES and is_older
 
 
-def _revival(process: Process, record: Record, now: datetime, chance: float) -> Step:
+def _revival(process: Process, record: Record, now: datetime, chance: float) -> RemedyStep:
     """supervisord has given up on it: start it again, after a pause that grows."""
     if record.next_start is None:
         attempts = record.attempts + 1
         wait = pause(attempts, chance)
         planned = record.model_copy(update={"attempts": attempts, "next_start": now + wait})
         why = f"given up on ({process.description}); it is started again in {spell(wait.total_seconds())}"
-        return Step(planned, said=why)
+        return RemedyStep(planned, said=why)
     if now < record.next_start:
-        return Step(record)
+        return RemedyStep(record)
     said = f"started again, for the {_ordinal(record.attempts)} time: supervisord had given up on it"
     started = record.with_deed(Deed(at=now, reason=Reason.FAILED, text=said))
-    return Step(started.model_copy(update={"next_start": None}), Do.START, said)
+    return RemedyStep(started.model_copy(update={"next_start": None}), Do.START, said)
 
 
-def _end(process: Process, record: Record, now: datetime, reason: Reason, said: str) -> Step:
+def _end(process: Process, record: Record, now: datetime, reason: Reason, said: str) -> RemedyStep:
     ending = Ending(pid=process.pid, since=now)
     told = record.with_deed(Deed(at=now, reason=reason, text=said)).model_copy(update={"ending": ending})
-    return Step(told, Do.END, said)
+    return RemedyStep(told, Do.END, said)
 
 
-def _insistence(record: Record, ending: Ending, now: datetime) -> Step:
+def _insistence(record: Record, ending: Ending, now: datetime) -> RemedyStep:
     if (now - ending.since).total_seconds() < INSIST_AFTER:
-        return Step(record)
+        return RemedyStep(record)
     again = record.model_copy(update={"ending": ending.model_copy(update={"since": now})})
-    return Step(again, Do.KILL, f"killed: it did not end within {INSIST_AFTER:.0f} s")
+    return RemedyStep(again, Do.KILL, f"killed: it did not end within {INSIST_AFTER:.0f} s")
 
 
 def _may_renew(record: Record, now: datetime) -> bool:

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from health_monitor import acting, metrics, page, reading
-from health_monitor.state import STATE, State
+from health_monitor import control_api, metrics, page, read_api
+from health_monitor.state import STATE, MonitorState
 
 LARGEST_BODY = 16 * 1024
 HEADERS = {
@@ -34,11 +34,11 @@ NOT_FOUND = 404
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(state: State) -> web.Application:
+def application(state: MonitorState) -> web.Application:
     """Return the server for `state`."""
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_every_answer])
     app[STATE] = state
-    for part in (page, reading, acting, metrics):
+    for part in (page, read_api, control_api, metrics):
         part.add_routes(app)
     return app
 

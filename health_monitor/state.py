@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
-from generator.settings import Settings
+from generator.running.settings import Settings
 from health_monitor.access import Gate
+from health_monitor.history import Archive, SyncHistory
+from health_monitor.json_views import Browse
 from health_monitor.observer import Observer
-from health_monitor.past import Archive, Past
-from health_monitor.picture import Picture, SyncView
 from health_monitor.records import Record
-from health_monitor.shapes import Browse
+from health_monitor.snapshot import Snapshot, SyncView
 from sync_model.connection import resolve
 from sync_model.definition import Side
 
 
 @dataclass(frozen=True)
-class State:
+class MonitorState:
     """Everything that an answer is made of. `environ` is what the group's programs see."""
 
     settings: Settings
@@ -31,18 +31,18 @@ class State:
     log: FilteringBoundLogger
 
     @property
-    def picture(self) -> Picture | None:
+    def picture(self) -> Snapshot | None:
         """The newest picture; None before the first look."""
         return self.observer.picture
 
     def sync(self, name: str) -> SyncView | None:
         return self.picture.sync(name) if self.picture else None
 
-    async def past(self, name: str) -> Past:
+    async def past(self, name: str) -> SyncHistory:
         """Return the past of the sync `name`: its `error` is set where there is none to be had. Never takes long."""
         view = self.sync(name)
         if view is None or view.sync is None:
-            return Past(error="no sync of that name has ever run here")
+            return SyncHistory(error="no sync of that name has ever run here")
         return await self.archive.past(view.sync)
 
     def browse(self, view: SyncView) -> Browse:
@@ -78,4 +78,4 @@ class State:
         return self.gate.csrf(session) if session else ""
 
 
-STATE = web.AppKey("state", State)
+STATE = web.AppKey("state", MonitorState)

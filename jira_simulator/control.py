@@ -35,7 +35,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from jira_simulator import permissions, seed
-from jira_simulator.faults import Fault
+from jira_simulator.faults import InjectedFault
 from jira_simulator.hosting import Hosted
 from jira_simulator.model import JiraError
 
@@ -64,7 +64,7 @@ async def add_site(request: web.Request) -> web.Response:
 @routes.post("/control/{site}/faults")
 async def add_fault(request: web.Request) -> web.Response:
     try:
-        fault = Fault.model_validate(await request.json())
+        fault = InjectedFault.model_validate(await request.json())
     except ValidationError as error:
         raise JiraError(400, str(error)) from None
     return web.json_response({"id": hosted_of(request).faults.add(fault)}, status=201)

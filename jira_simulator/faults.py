@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic.alias_generators import to_camel
 
 
-class Fault(BaseModel):
+class InjectedFault(BaseModel):
     """One thing that goes wrong, for the calls that match, until it is taken away.
 
     A call matches by `method`, by `path` (a regular expression, searched for below the site's name) and by `user`, as
@@ -78,7 +78,7 @@ class Fault(BaseModel):
         return path
 
     @model_validator(mode="after")
-    def _has_a_window(self) -> Fault:
+    def _has_a_window(self) -> InjectedFault:
         if self.kind == "per_issue_burst" and not self.seconds:
             raise ValueError("per_issue_burst needs the seconds within which writes are counted")
         return self
@@ -99,7 +99,7 @@ class Faults:
     """The faults that are switched on for one site."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._faults: dict[int, Fault] = {}
+        self._faults: dict[int, InjectedFault] = {}
         self._left: dict[int, int] = {}
         self._ends: dict[int, float] = {}
         self._last = 0
@@ -110,7 +110,7 @@ class Faults:
         """Let chance take the same course as after any other time that it was given this number."""
         self._random.seed(number)
 
-    def add(self, fault: Fault) -> int:
+    def add(self, fault: InjectedFault) -> int:
         self._last += 1
         self._faults[self._last] = fault
         if fault.times is not None:
@@ -130,10 +130,10 @@ class Faults:
         self._remove_ended()
         return identity in self._faults
 
-    def status_of(self, fault: Fault) -> int:
+    def status_of(self, fault: InjectedFault) -> int:
         return self._random.choice(fault.statuses) if fault.statuses else fault.status
 
-    def take(self, method: str, path: str, user: str | None) -> list[tuple[int, Fault]]:
+    def take(self, method: str, path: str, user: str | None) -> list[tuple[int, InjectedFault]]:
         """Return the faults that befall this call, and count it for those that end after so many."""
         if not self._faults:
             return []
@@ -151,7 +151,7 @@ class Faults:
                     self.remove(key)
         return befallen
 
-    def _strikes(self, fault: Fault) -> bool:
+    def _strikes(self, fault: InjectedFault) -> bool:
         return fault.probability == 1 or self._random.random() < fault.probability
 
     def _remove_ended(self) -> None:

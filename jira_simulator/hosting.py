@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from jira_simulator.call_log import CallLog
-from jira_simulator.faults import Fault, Faults
+from jira_simulator.faults import Faults, InjectedFault
 from jira_simulator.index import Index
 from jira_simulator.model import Issue, JiraError, Project, User
 from jira_simulator.permissions import BROWSE_PROJECTS, REFUSALS
@@ -44,7 +44,7 @@ class Hosted:
 
 
 @dataclass
-class Call:
+class IncomingCall:
     """One request to a site's API, by `user`, or by nobody when that is None."""
 
     request: web.Request
@@ -52,7 +52,7 @@ class Call:
     user: User | None
     failed_login: bool = False
     silent: bool = False
-    faults: list[tuple[int, Fault]] = field(default_factory=list)
+    faults: list[tuple[int, InjectedFault]] = field(default_factory=list)
     rate_headers: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -64,7 +64,7 @@ class Call:
         """Things as the caller is shown them; to be asked for when it is settled who the caller is."""
         return Representation(self.site, f"{self.request.url.origin()}/{self.site.name}", self.user)
 
-    def fault(self, kind: str) -> Fault | None:
+    def fault(self, kind: str) -> InjectedFault | None:
         return next((fault for _, fault in self.faults if fault.kind == kind), None)
 
     def known_user(self) -> User:
@@ -147,7 +147,7 @@ class Call:
         return headers
 
 
-CALL = web.RequestKey("call", Call)
+CALL = web.RequestKey("call", IncomingCall)
 
 
 def who(site: Site, header: str | None) -> tuple[User | None, bool]:

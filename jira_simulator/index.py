@@ -15,7 +15,7 @@ from jira_simulator.state import Site
 ANSWERS_KEPT = 50
 
 
-class Entry(NamedTuple):
+class IndexEntry(NamedTuple):
     """One issue as the index knows it. `number` is the key as it is ordered, and `status` is in lower case."""
 
     id: int
@@ -37,7 +37,7 @@ class _Waiting(NamedTuple):
     due: float
     noted: float
     issue_id: int
-    entry: Entry | None
+    entry: IndexEntry | None
 
 
 class Index:
@@ -48,10 +48,10 @@ class Index:
         self._clock = clock
         self._lag = 0.0
         self._hidden: dict[int, float] = {}
-        self._entries: dict[int, Entry] = {}
-        self._by_project: dict[str, dict[int, Entry]] = {}
+        self._entries: dict[int, IndexEntry] = {}
+        self._by_project: dict[str, dict[int, IndexEntry]] = {}
         self._waiting: deque[_Waiting] = deque()
-        self._answers: dict[Hashable, list[Entry]] = {}
+        self._answers: dict[Hashable, list[IndexEntry]] = {}
         site.on_change = self._note
         for issue in site.issues.values():
             self._put(issue.id, _entry(issue))
@@ -76,7 +76,7 @@ class Index:
         self._hidden = {each: until for each, until in self._hidden.items() if each not in issue_ids}
         self._answers.clear()
 
-    def entries(self, projects: frozenset[str] | None = None) -> list[Entry]:
+    def entries(self, projects: frozenset[str] | None = None) -> list[IndexEntry]:
         """Return what search can find now, in these projects (ids) only if any are named."""
         self._catch_up()
         if projects is None:
@@ -85,7 +85,7 @@ class Index:
             found = [entry for each in projects for entry in self._by_project.get(each, {}).values()]
         return [entry for entry in found if entry.id not in self._hidden] if self._hidden else found
 
-    def remembered(self, query: Hashable, find: Callable[[], list[Entry]]) -> list[Entry]:
+    def remembered(self, query: Hashable, find: Callable[[], list[IndexEntry]]) -> list[IndexEntry]:
         """Return what `find` finds, or what it found for the same query before, if nothing has changed since."""
         self._catch_up()
         if query not in self._answers:
@@ -110,7 +110,7 @@ class Index:
         if over := {each for each, until in self._hidden.items() if until <= now}:
             self.show(over)
 
-    def _put(self, issue_id: int, entry: Entry | None) -> None:
+    def _put(self, issue_id: int, entry: IndexEntry | None) -> None:
         self._answers.clear()
         before = self._entries.get(issue_id)
         if before and (entry is None or before.project != entry.project):
@@ -122,9 +122,9 @@ class Index:
             self._by_project.setdefault(entry.project, {})[issue_id] = entry
 
 
-def _entry(issue: Issue) -> Entry:
+def _entry(issue: Issue) -> IndexEntry:
     project, _, number = issue.key.rpartition("-")
-    return Entry(
+    return IndexEntry(
         id=issue.id,
         key=issue.key,
         number=(project, int(number)),

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from lark import Lark, Token, Transformer, Tree
 from lark.exceptions import LarkError, VisitError
 
-from jira_simulator.index import Entry
+from jira_simulator.index import IndexEntry
 from jira_simulator.model import JiraError, Project, User
 from jira_simulator.permissions import BROWSE_PROJECTS
 from jira_simulator.state import Site
@@ -43,11 +43,11 @@ GRAMMAR = r"""
     %ignore /\s+/
 """
 
-Match = Callable[[Entry], bool]
+Match = Callable[[IndexEntry], bool]
 
 OPPOSITES = {"=": "!=", "!=": "=", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
 ORDERINGS = {">": operator.gt, "<=": operator.le, "<": operator.lt, ">=": operator.ge}
-Key = Callable[[Entry], Any]
+Key = Callable[[IndexEntry], Any]
 
 TIME_FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -55,7 +55,7 @@ MOST_ORDERINGS = 7
 
 
 @dataclass(frozen=True)
-class Condition:
+class JqlCondition:
     """What matches, and what matches its negation: an issue whose field is empty matches neither, as in Jira.
 
     `projects` are those (ids) outside of which nothing matches; None when any may do.
@@ -79,7 +79,7 @@ class Query:
     projects: frozenset[str] | None = None
     is_steady: bool = True
 
-    def run(self, entries: Sequence[Entry]) -> list[Entry]:
+    def run(self, entries: Sequence[IndexEntry]) -> list[IndexEntry]:
         found = [entry for entry in entries if self.matches(entry)]
         for key, descending in reversed(self.order):
             found.sort(key=key, reverse=descending)
@@ -173,33 +173,33 @@ class _Builder(Transformer[Token, Any]):
         name, direction = parts
         return self._field(name), direction is not None and direction.upper() == "DESC"
 
-    def any_of(self, parts: list[Condition]) -> Condition:
+    def any_of(self, parts: list[JqlCondition]) -> JqlCondition:
         if len(parts) == 1:
             return parts[0]
         known = [part.projects for part in parts if part.projects is not None]
-        return Condition(
+        return JqlCondition(
             lambda entry: any(part.holds(entry) for part in parts),
             _every([part.fails for part in parts]),
             frozenset.union(*known) if len(known) == len(parts) else None,
         )
 
-    def all_of(self, parts: list[Condition]) -> Condition:
+    def all_of(self, parts: list[JqlCondition]) -> JqlCondition:
         if len(parts) == 1:
             return parts[0]
         known = [part.projects for part in parts if part.projects is not None]
-        return Condition(
+        return JqlCondition(
             _every([part.holds for part in parts]),
             lambda entry: any(part.fails(entry) for part in parts),
             frozenset.intersection(*known) if known else None,
         )
 
-    def negated(self, parts: list[Condition]) -> Condition:
-        return Condition(parts[0].fails, parts[0].holds)
+    def negated(self, parts: list[JqlCondition]) -> JqlCondition:
+        return JqlCondition(parts[0].fails, parts[0].holds)
 
     def value(self, parts: list[Token]) -> Token:
         return parts[0]
 
-    def compared(self, parts: list[Token]) -> Condition:
+    def compared(self, parts: list[Token]) -> JqlCondition:
         name, sign, value = parts
         field = self._field(name)
         if sign not in ("=", "!=") and name.lower() not in ORDERED:
@@ -208,30 +208,30 @@ class _Builder(Transformer[Token, Any]):
         compare = _several if name.lower() == "labels" else _single
         is_project = name.lower() == "project" and sign == "="
         projects = frozenset({wanted}) if is_project else None
-        return Condition(compare(sign, field, wanted), compare(OPPOSITES[sign], field, wanted), projects)
+        return JqlCondition(compare(sign, field, wanted), compare(OPPOSITES[sign], field, wanted), projects)
 
-    def among(self, parts: list[Token]) -> Condition:
+    def among(self, parts: list[Token]) -> JqlCondition:
         name, *values = parts
         field, wanted = self._field(name), frozenset(self._value(name, each) for each in values)
         has_several = name.lower() == "labels"
 
-        def is_among(entry: Entry) -> bool:
+        def is_among(entry: IndexEntry) -> bool:
             return not wanted.isdisjoint(field(entry)) if has_several else field(entry) in wanted
 
-        def is_outside(entry: Entry) -> bool:
+        def is_outside(entry: IndexEntry) -> bool:
             return field(entry) not in (None, ()) and not is_among(entry)
 
-        return Condition(is_among, is_outside, wanted if name.lower() == "project" else None)
+        return JqlCondition(is_among, is_outside, wanted if name.lower() == "project" else None)
 
-    def not_among(self, parts: list[Token]) -> Condition:
+    def not_among(self, parts: list[Token]) -> JqlCondition:
         return self.negated([self.among(parts)])
 
-    def filled(self, parts: list[Token]) -> Condition:
+    def filled(self, parts: list[Token]) -> JqlCondition:
         return self.negated([self.empty(parts)])
 
-    def empty(self, parts: list[Token]) -> Condition:
+    def empty(self, parts: list[Token]) -> JqlCondition:
         field = self._field(parts[0])
-        return Condition(lambda entry: not field(entry), lambda entry: bool(field(entry)))
+        return JqlCondition(lambda entry: not field(entry), lambda entry: bool(field(entry)))
 
     def _field(self, name: str) -> Key:
         if name.lower() not in FIELDS:

@@ -92,7 +92,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Change:
+class HistoryChange:
     """One item of a history entry."""
 
     field: str
@@ -107,7 +107,7 @@ class History:
     id: int
     author: User
     created: datetime
-    changes: tuple[Change, ...]
+    changes: tuple[HistoryChange, ...]
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from jira_simulator.faults import Fault
+from jira_simulator.faults import InjectedFault
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Buckets:
 
     _buckets: dict[tuple[object, ...], _Bucket] = field(default_factory=dict)
 
-    def take(self, burst: Fault, key: tuple[object, ...], now: float | None = None) -> float:
+    def take(self, burst: InjectedFault, key: tuple[object, ...], now: float | None = None) -> float:
         """Take a token and return how many are left; how many are missing, below 0, when there was none."""
         now = time.monotonic() if now is None else now
         bucket = self._buckets.setdefault(key, _Bucket(burst.size, now))
@@ -41,7 +41,7 @@ class Writes:
 
     _times: dict[tuple[int, int], deque[float]] = field(default_factory=dict)
 
-    def wait(self, burst: Fault, key: tuple[int, int], now: float | None = None) -> int:
+    def wait(self, burst: InjectedFault, key: tuple[int, int], now: float | None = None) -> int:
         """Count a write, unless there were too many: then return after how many whole seconds to come back."""
         now = time.monotonic() if now is None else now
         times = self._times.setdefault(key, deque())
@@ -53,7 +53,7 @@ class Writes:
         return 0
 
 
-def headers(burst: Fault, left: float, *, is_cloud: bool, now: datetime) -> dict[str, str]:
+def headers(burst: InjectedFault, left: float, *, is_cloud: bool, now: datetime) -> dict[str, str]:
     """Return what an answer says of its bucket: Data Center always the whole of it, Cloud more when it is empty."""
     wait = 0 if left >= 0 else max(1, math.ceil(-left / burst.rate))
     known = {"X-RateLimit-Limit": str(burst.size), "X-RateLimit-Remaining": str(max(0, math.floor(left)))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import BodyPartReader, web
 
-from jira_simulator.hosting import Call
+from jira_simulator.hosting import IncomingCall
 from jira_simulator.model import Attachment, Comment, Issue, JiraError, RemoteLink
 from jira_simulator.permissions import ADD_COMMENTS, CREATE_ATTACHMENTS, LINK_ISSUES
 from jira_simulator.rest_issues import LONGEST_KEY, properties_in, property_answer
@@ -68,7 +68,7 @@ async def comment_property(request: web.Request) -> web.Response:
     return property_answer(_comment(call).properties, request.match_info["key"])
 
 
-def _comment(call: Call) -> Comment:
+def _comment(call: IncomingCall) -> Comment:
     identity = call.request.match_info["comment"]
     found = _seen_comment(call, int(identity)) if identity.isdigit() else None
     if found is None:
@@ -76,7 +76,7 @@ def _comment(call: Call) -> Comment:
     return found
 
 
-def _seen_comment(call: Call, identity: int) -> Comment | None:
+def _seen_comment(call: IncomingCall, identity: int) -> Comment | None:
     found = call.site.comments.get(identity)
     return found if found and call.sees(call.site.issues[found.issue_id]) else None
 
@@ -105,7 +105,7 @@ async def attach(request: web.Request) -> web.Response:
     return answer([call.show.attachment(each) for each in attached])
 
 
-async def _content(call: Call, part: BodyPartReader) -> bytes:
+async def _content(call: IncomingCall, part: BodyPartReader) -> bytes:
     content = bytearray()
     while chunk := await part.read_chunk(CHUNK):
         content += chunk
@@ -167,7 +167,7 @@ async def content(request: web.Request) -> web.StreamResponse:
     return await _send(call, found)
 
 
-def _attachment(call: Call) -> Attachment:
+def _attachment(call: IncomingCall) -> Attachment:
     identity = call.request.match_info["attachment"]
     found = call.site.attachments.get(int(identity)) if identity.isdigit() else None
     if found is None or not call.sees(call.site.issues[found.issue_id]):
@@ -175,7 +175,7 @@ def _attachment(call: Call) -> Attachment:
     return found
 
 
-async def _send(call: Call, found: Attachment) -> web.StreamResponse:
+async def _send(call: IncomingCall, found: Attachment) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={**call.headers(), "Content-Type": found.mime_type or "application/octet-stream"}
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from jira_simulator.hosting import Call
+from jira_simulator.hosting import IncomingCall
 from jira_simulator.model import JiraError
 from jira_simulator.permissions import CREATE_ISSUES, EDIT_ISSUES, TRANSITION_ISSUES
 from jira_simulator.rest_site import API, INVALID, answer, call_of
@@ -46,7 +46,7 @@ async def create_many(request: web.Request) -> web.Response:
     return answer({"issues": issues, "errors": errors}, 201 if issues else 400)
 
 
-def _create(call: Call, draft: dict[str, Any]) -> dict[str, str]:
+def _create(call: IncomingCall, draft: dict[str, Any]) -> dict[str, str]:
     call.known_user()
     fields = draft.get("fields") or {}
     user = call.permitted(CREATE_ISSUES, call.site.project_in(fields))

@@ -9,8 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from jira_simulator import jql
-from jira_simulator.hosting import Call
-from jira_simulator.index import Entry
+from jira_simulator.hosting import IncomingCall
+from jira_simulator.index import IndexEntry
 from jira_simulator.model import JiraError, User
 from jira_simulator.rest_site import API, INVALID, PAGE, answer, call_of
 
@@ -56,7 +56,7 @@ async def data_center_search(request: web.Request) -> web.Response:
     return answer({"startAt": start, "maxResults": most, "total": len(found), "issues": issues})
 
 
-async def _search_parameters(call: Call) -> dict[str, Any]:
+async def _search_parameters(call: IncomingCall) -> dict[str, Any]:
     if call.request.method == "POST":
         given = await call.json()
     elif call.request.method == "GET":
@@ -90,7 +90,7 @@ def _names(given: str | list[str]) -> list[str]:
     return given.split(",") if isinstance(given, str) else list(given)
 
 
-def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
+def _find(call: IncomingCall, text: str, *, must_be_bounded: bool) -> list[IndexEntry]:
     """An anonymous visitor finds nothing, and is not told why."""
     if call.user is None:
         return []
@@ -101,21 +101,21 @@ def _find(call: Call, text: str, *, must_be_bounded: bool) -> list[Entry]:
     return [entry for entry in found if not _is_hidden(call, entry, hidden)] if hidden else found
 
 
-def _run(call: Call, query: jql.Query, text: str, user: User) -> list[Entry]:
-    def find() -> list[Entry]:
+def _run(call: IncomingCall, query: jql.Query, text: str, user: User) -> list[IndexEntry]:
+    def find() -> list[IndexEntry]:
         return query.run(call.hosted.index.entries(query.projects))
 
     # The next page of the same query is not searched for again.
     return call.hosted.index.remembered((text, user), find) if query.is_steady else find()
 
 
-def _is_hidden(call: Call, entry: Entry, projects: frozenset[str]) -> bool:
+def _is_hidden(call: IncomingCall, entry: IndexEntry, projects: frozenset[str]) -> bool:
     """Where the issue is in truth, and where the index believes it, must both be seen."""
     issue = call.site.issues.get(entry.id)
     return entry.project in projects or (issue is not None and issue.project.id in projects)
 
 
-def _found(call: Call, entry: Entry, fields: list[str], wanted: dict[str, Any]) -> dict[str, Any]:
+def _found(call: IncomingCall, entry: IndexEntry, fields: list[str], wanted: dict[str, Any]) -> dict[str, Any]:
     """Show what search knows: times are the index's own, which may be behind the truth."""
     issue, properties = call.site.issues.get(entry.id), wanted["properties"]
     if issue is None:  # deleted, but the index does not know yet
@@ -131,7 +131,7 @@ def _found(call: Call, entry: Entry, fields: list[str], wanted: dict[str, Any]) 
     return bean
 
 
-def _forgotten(call: Call, entry: Entry, fields: list[str]) -> dict[str, Any]:
+def _forgotten(call: IncomingCall, entry: IndexEntry, fields: list[str]) -> dict[str, Any]:
     if fields == ["id"]:
         return {"id": str(entry.id)}
     known = {"updated": call.show.time(entry.updated), "created": call.show.time(entry.created)}

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from jira_simulator import permissions
-from jira_simulator.hosting import CALL, Call
+from jira_simulator.hosting import CALL, IncomingCall
 from jira_simulator.model import JiraError, Project
 
 routes = web.RouteTableDef()
@@ -16,7 +16,7 @@ PAGE = 50
 INVALID = "Invalid request payload. Refer to the REST API documentation and try again."
 
 
-def call_of(request: web.Request) -> Call:
+def call_of(request: web.Request) -> IncomingCall:
     return request[CALL]
 
 
@@ -74,7 +74,7 @@ async def my_permissions(request: web.Request) -> web.Response:
     return answer({"permissions": {name: _permission(call, name, projects) for name in names or known}})
 
 
-def _permission_context(call: Call) -> list[Project]:
+def _permission_context(call: IncomingCall) -> list[Project]:
     """Return the projects of which one is enough; all of them unless the caller names one, or an issue."""
     query, projects = call.request.query, list(call.site.projects.values())
     if reference := query.get("projectId") or query.get("projectKey"):
@@ -84,7 +84,7 @@ def _permission_context(call: Call) -> list[Project]:
     return projects
 
 
-def _permission(call: Call, name: str, projects: list[Project]) -> dict[str, Any]:
+def _permission(call: IncomingCall, name: str, projects: list[Project]) -> dict[str, Any]:
     return {
         "id": permissions.IDS[name],
         "key": name,
@@ -158,7 +158,7 @@ async def create_screen(request: web.Request) -> web.Response:
     return answer(_page(call, entries, "fields"))
 
 
-def _field(call: Call, name: str, *, is_required: bool) -> dict[str, Any]:
+def _field(call: IncomingCall, name: str, *, is_required: bool) -> dict[str, Any]:
     kind = {"labels": "array", "priority": "priority", "project": "project", "issuetype": "issuetype"}.get(
         name, "string"
     )
@@ -176,7 +176,7 @@ def _field(call: Call, name: str, *, is_required: bool) -> dict[str, Any]:
     return entry
 
 
-def _page(call: Call, entries: list[dict[str, Any]], cloud_name: str) -> dict[str, Any]:
+def _page(call: IncomingCall, entries: list[dict[str, Any]], cloud_name: str) -> dict[str, Any]:
     start, most = call.number("startAt", 0), min(call.number("maxResults", PAGE), 200)
     name = cloud_name if call.site.is_cloud else "values"
     page = {"startAt": start, "maxResults": most, "total": len(entries), name: entries[start : start + most]}

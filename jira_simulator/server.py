@@ -12,8 +12,8 @@ from aiohttp import web
 from jira_simulator import control, control_issues, pages, rate_limit, rest_content, rest_issues, rest_search, rest_site
 from jira_simulator.client import Control
 from jira_simulator.control import HOSTED
-from jira_simulator.faults import Fault
-from jira_simulator.hosting import CALL, Call, Hosted, who
+from jira_simulator.faults import InjectedFault
+from jira_simulator.hosting import CALL, Hosted, IncomingCall, who
 from jira_simulator.model import JiraError
 from jira_simulator.seed import Seed, build
 
@@ -69,7 +69,7 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
     user, is_wrong = who(hosted.site, request.headers.get("Authorization"))
     path = request.path.removeprefix(f"/{hosted.site.name}")
     befallen = hosted.faults.take(request.method, path, user.name if user else None)
-    call = request[CALL] = Call(request, hosted, user, failed_login=is_wrong, faults=befallen)
+    call = request[CALL] = IncomingCall(request, hosted, user, failed_login=is_wrong, faults=befallen)
     status, size = 0, 0
     try:
         response = await _answered(call, handler)
@@ -81,7 +81,7 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
     return response
 
 
-async def _answered(call: Call, handler: Handler) -> web.StreamResponse:
+async def _answered(call: IncomingCall, handler: Handler) -> web.StreamResponse:
     try:
         return await _serve(call, handler)
     except JiraError as error:
@@ -92,7 +92,7 @@ async def _answered(call: Call, handler: Handler) -> web.StreamResponse:
         return _error(JiraError(error.status, error.reason))
 
 
-async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
+async def _serve(call: IncomingCall, handler: Handler) -> web.StreamResponse:
     await _wait(call)
     if call.fault("drop_before"):
         raise Dropped
@@ -115,7 +115,7 @@ async def _serve(call: Call, handler: Handler) -> web.StreamResponse:
     return response
 
 
-def _instead(call: Call) -> web.Response | None:
+def _instead(call: IncomingCall) -> web.Response | None:
     """Return what is answered instead of carrying the call out."""
     if call.fault("html_login"):
         return web.Response(text=LOGIN_PAGE, content_type="text/html")
@@ -127,7 +127,7 @@ def _instead(call: Call) -> web.Response | None:
     return _fault_answer(call, fault) if fault else None
 
 
-def _count(call: Call) -> None:
+def _count(call: IncomingCall) -> None:
     """Count the call where there is a limit to calls. Raises JiraError 429 for one too many."""
     for identity, fault in call.faults:
         if fault.kind == "burst":
@@ -136,7 +136,7 @@ def _count(call: Call) -> None:
             _count_write(call, identity, fault)
 
 
-def _take_token(call: Call, identity: int, fault: Fault) -> None:
+def _take_token(call: IncomingCall, identity: int, fault: InjectedFault) -> None:
     resource = call.request.match_info.route.resource
     endpoint = (call.request.method, resource.canonical if resource else "")
     key = endpoint if call.site.is_cloud else (call.user.name if call.user else None,)
@@ -146,7 +146,7 @@ def _take_token(call: Call, identity: int, fault: Fault) -> None:
         raise JiraError(429, TOO_MANY)
 
 
-def _count_write(call: Call, identity: int, fault: Fault) -> None:
+def _count_write(call: IncomingCall, identity: int, fault: InjectedFault) -> None:
     issue = call.site.issue(call.request.match_info.get("issue", ""))
     if issue is None or call.request.method not in WRITES:
         return
@@ -155,7 +155,7 @@ def _count_write(call: Call, identity: int, fault: Fault) -> None:
         raise JiraError(429, TOO_MANY)
 
 
-async def _wait(call: Call) -> None:
+async def _wait(call: IncomingCall) -> None:
     if call.hosted.latency:
         await asyncio.sleep(call.hosted.latency)
     if fault := call.fault("delay"):
@@ -163,13 +163,13 @@ async def _wait(call: Call) -> None:
     await _hang(call, "hang")
 
 
-async def _hang(call: Call, kind: str) -> None:
+async def _hang(call: IncomingCall, kind: str) -> None:
     for identity, fault in call.faults:
         while fault.kind == kind and call.hosted.faults.is_on(identity):  # noqa: ASYNC110 - a test's own switch
             await asyncio.sleep(HANG_LOOK)
 
 
-def _fault_answer(call: Call, fault: Fault) -> web.Response:
+def _fault_answer(call: IncomingCall, fault: InjectedFault) -> web.Response:
     response = _error(JiraError(call.hosted.faults.status_of(fault), fault.message))
     if fault.retry_after is not None:
         response.headers["Retry-After"] = fault.retry_after
@@ -178,7 +178,7 @@ def _fault_answer(call: Call, fault: Fault) -> web.Response:
     return response
 
 
-def _captcha(call: Call) -> web.Response:
+def _captcha(call: IncomingCall) -> web.Response:
     response = _error(JiraError(403, "Forbidden"))
     login = f"{call.request.url.origin()}/{call.site.name}/login.jsp"
     response.headers["X-Authentication-Denied-Reason"] = f"CAPTCHA_CHALLENGE; login-url={login}"

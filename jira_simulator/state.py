@@ -16,10 +16,10 @@ from typing import Any
 from jira_simulator import screens
 from jira_simulator.model import (
     Attachment,
-    Change,
     Comment,
     DeletedIssue,
     History,
+    HistoryChange,
     Issue,
     JiraError,
     Project,
@@ -148,10 +148,10 @@ class Site:
             if name in wanted and wanted[name] != getattr(issue, name):
                 before, after = getattr(issue, name), wanted[name]
                 setattr(issue, name, after)
-                changes.append(Change(name, None, _text(before), None, _text(after)))
+                changes.append(HistoryChange(name, None, _text(before), None, _text(after)))
         if "priority" in wanted and screens.priority_named(wanted) != issue.priority:
             before, issue.priority = issue.priority, screens.priority_named(wanted)
-            changes.append(Change("priority", None, before, None, issue.priority))
+            changes.append(HistoryChange("priority", None, before, None, issue.priority))
         self._changed(user, issue, changes)
 
     def transition(self, user: User, issue: Issue, transition_id: str, fields: dict[str, Any]) -> None:
@@ -197,14 +197,14 @@ class Site:
         attachment = Attachment(self.new_id(), issue.id, filename, mime_type, content, user, self.now())
         issue.attachments.append(attachment)
         self.attachments[attachment.id] = attachment
-        self._changed(user, issue, [Change("Attachment", None, None, str(attachment.id), filename)])
+        self._changed(user, issue, [HistoryChange("Attachment", None, None, str(attachment.id), filename)])
         return attachment
 
     def detach(self, user: User, attachment: Attachment) -> None:
         issue = self.issues[attachment.issue_id]
         issue.attachments.remove(attachment)
         del self.attachments[attachment.id]
-        self._changed(user, issue, [Change("Attachment", str(attachment.id), attachment.filename, None, None)])
+        self._changed(user, issue, [HistoryChange("Attachment", str(attachment.id), attachment.filename, None, None)])
 
     def link(self, issue: Issue, body: dict[str, Any]) -> tuple[RemoteLink, bool]:
         """Add a remote link, or update the one with the same globalId; tell whether it is new."""
@@ -229,7 +229,7 @@ class Site:
         before, issue.key, issue.project = issue.key, f"{project.key}-{project.last_number}", project
         issue.former_keys.append(before)
         self.keys[issue.key] = issue
-        changes = [Change("Key", None, before, None, issue.key)]
+        changes = [HistoryChange("Key", None, before, None, issue.key)]
         workflow = project.workflow_of(issue.type)
         if not workflow.has(issue.status):
             changes.append(_enter(issue, workflow.initial))
@@ -258,16 +258,16 @@ class Site:
         issue.updated = max(self.now(), issue.updated + timedelta(milliseconds=1))
         self.on_change(issue, False)
 
-    def _changed(self, user: User, issue: Issue, changes: list[Change]) -> None:
+    def _changed(self, user: User, issue: Issue, changes: list[HistoryChange]) -> None:
         if not changes:
             return
         self.touch(issue)
         issue.histories.append(History(self.new_id(), user, issue.updated, tuple(changes)))
 
 
-def _enter(issue: Issue, status: Status) -> Change:
+def _enter(issue: Issue, status: Status) -> HistoryChange:
     before, issue.status = issue.status, status
-    return Change("status", before.id, before.name, status.id, status.name)
+    return HistoryChange("status", before.id, before.name, status.id, status.name)
 
 
 def _text(value: Any) -> str | None:

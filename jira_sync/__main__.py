@@ -12,14 +12,14 @@ from typing import Any
 
 import typer
 
-from jira_sync import (
+from jira_sync.commands import (
     backfill,
     backup,
     doctor,
     failures,
     group,
     history,
-    importing,
+    import_,
     init,
     logs,
     plan,
@@ -29,7 +29,7 @@ from jira_sync import (
     steer,
     watch,
 )
-from jira_sync.terminal import complain, for_people
+from jira_sync.output.terminal import complain, for_people
 
 MISUNDERSTOOD: type[Any] = typer.BadParameter.__mro__[2]
 """Whatever typer says of a command line: it exports no name for it."""
@@ -57,7 +57,7 @@ resync.add_to(app)
 backfill.add_to(app)
 history.add_to(app)
 backup.add_to(app)
-importing.add_to(app)
+import_.add_to(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

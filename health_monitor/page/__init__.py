@@ -19,10 +19,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from health_monitor.json_views import configuration
 from health_monitor.page.rendering import STATIC, render
 from health_monitor.page.story import failed, failed_words
 from health_monitor.page.summary import banners, summary
-from health_monitor.shapes import configuration
 from health_monitor.state import STATE
 from sync_model.judgement import Condition
 

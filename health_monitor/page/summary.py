@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from health_monitor.page.words import program_level
-from health_monitor.picture import Picture, SyncView
+from health_monitor.snapshot import Snapshot, SyncView
 from sync_model.judgement import Condition, Level, spell
 
 NAMED_AT_MOST = 3
@@ -60,7 +60,7 @@ class Banner:
     advice: str = ""
 
 
-def summary(picture: Picture | None) -> Summary:
+def summary(picture: Snapshot | None) -> Summary:
     if picture is None:
         return Summary("The monitor has not looked at the group yet", "no look yet", UNKNOWN)
     if picture.silence:
@@ -73,7 +73,7 @@ def summary(picture: Picture | None) -> Summary:
     return _of_peaceful(picture)
 
 
-def _of_troubled(level: Level, found: Sequence[SyncView], picture: Picture) -> Summary:
+def _of_troubled(level: Level, found: Sequence[SyncView], picture: Snapshot) -> Summary:
     number = len(found)
     does = _agreeing(LEVELS[level][0], number)
     first = "" if level is Level.ERROR else "Nothing is broken, but "
@@ -82,7 +82,7 @@ def _of_troubled(level: Level, found: Sequence[SyncView], picture: Picture) -> S
     return Summary(lead, f"{number} {does}", level, named, number - len(named), _tally(picture))
 
 
-def _of_peaceful(picture: Picture) -> Summary:
+def _of_peaceful(picture: Snapshot) -> Summary:
     conditions = Counter(each.verdict.condition for each in picture.syncs)
     every, in_step = len(picture.syncs), conditions.pop(Condition.OK, 0)
     if in_step == every:
@@ -96,7 +96,7 @@ def _of_peaceful(picture: Picture) -> Summary:
     return Summary(lead, "all in step" if in_step == every else f"{in_step} in step", level)
 
 
-def _tally(picture: Picture) -> list[Count]:
+def _tally(picture: Snapshot) -> list[Count]:
     counts = Counter(each.verdict.level for each in picture.syncs)
     return [
         Count(counts[level], _agreeing(words, counts[level]), level, shape)
@@ -105,7 +105,7 @@ def _tally(picture: Picture) -> list[Count]:
     ]
 
 
-def banners(picture: Picture | None, now: datetime, old_after: float, *, of_one: bool = False) -> list[Banner]:
+def banners(picture: Snapshot | None, now: datetime, old_after: float, *, of_one: bool = False) -> list[Banner]:
     """Return what is to be said of the group above its syncs, or above one of them."""
     if picture is None:
         return []

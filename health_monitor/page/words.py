@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from generator.supervisor_rpc import State
-from health_monitor.picture import SyncView
+from generator.running.supervisor_rpc import ProgramState
+from health_monitor.snapshot import SyncView
 from sync_model.heartbeat import Phase
 from sync_model.judgement import RUNNING_STATES, Condition, Level, Verdict, spell
 
@@ -65,18 +65,18 @@ def next_cycle(view: SyncView) -> datetime | str:
     return "now" if heartbeat.phase is Phase.CYCLE else heartbeat.next_cycle or "–"
 
 
-def program_level(state: State) -> str:
+def program_level(state: ProgramState) -> str:
     if state.state in RUNNING_STATES:
         return Level.OK
     return Level.OFF if state.state in ("STOPPED", "STOPPING") else Level.ERROR
 
 
-def program_shape(state: State) -> str:
+def program_shape(state: ProgramState) -> str:
     level = program_level(state)
     return "stopped" if level == Level.OFF else level
 
 
-def program_words(state: State) -> str:
+def program_words(state: ProgramState) -> str:
     words = {"BACKOFF": "crashing", "FATAL": "failed", "EXITED": "ended"}
     return words.get(state.state, state.state.lower())
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from generator.files import read_manifest
-from generator.settings import Unusable
+from generator.running.files import read_manifest
+from generator.running.settings import Unusable
 from jira_sync.checkup.finding import Finding, failed, passed, warning
-from jira_sync.place import Place
+from jira_sync.context.target import Target
 from sync_model.connection import DEFAULTS, Fault, resolve
 from sync_model.definition import Side, Sync
 from sync_model.loading import Loaded, Problem, SyncFile, load_file, load_folder
@@ -31,7 +31,7 @@ class Subject:
         return (self.sync.description if self.sync else None) or ""
 
 
-def subjects(here: Place, name: str | None) -> list[Subject]:
+def subjects(here: Target, name: str | None) -> list[Subject]:
     """Return the sync called `name`, or all of them, broken ones included. Raises Unusable when there is none."""
     folder = here.settings.config_dir
     try:
@@ -49,7 +49,7 @@ def subjects(here: Place, name: str | None) -> list[Subject]:
     return [Subject(name, removed.sync, (note, *_secrets(here, removed.sync)), is_expected_to_run=True)]
 
 
-def token_from(here: Place, sync: Sync, side: Side) -> str:
+def token_from(here: Target, sync: Sync, side: Side) -> str:
     """Return where a side's token is, and when a new one is noticed. Never the token."""
     token = sync.account(side).api_token
     text = token.get_secret_value() if token else f"{DEFAULTS['apiToken']} or JIRA_API_TOKEN_FILE"
@@ -60,7 +60,7 @@ def token_from(here: Place, sync: Sync, side: Side) -> str:
     return f"{text}, as the group was started: {RESTART}" if here.is_running else text
 
 
-def _of_file(here: Place, loaded: Loaded, file: SyncFile, wanted: str | None) -> Subject:
+def _of_file(here: Target, loaded: Loaded, file: SyncFile, wanted: str | None) -> Subject:
     sync = file.sync
     if not sync.enabled and wanted is None:
         return Subject(sync.name, None, (passed(f"{file.path.name} says enabled: false: it is not run"),))
@@ -74,7 +74,7 @@ def _summary(file: SyncFile) -> str:
     return f"{file.path.name} loads: {sync.user_project_key} ↔ {sync.dev_project_key}, {rules}"
 
 
-def _applied(here: Place, file: SyncFile) -> Iterator[Finding]:
+def _applied(here: Target, file: SyncFile) -> Iterator[Finding]:
     """Say whether what is looked at is what runs."""
     if not here.is_running or not file.sync.enabled:
         return
@@ -87,7 +87,7 @@ def _applied(here: Place, file: SyncFile) -> Iterator[Finding]:
         )
 
 
-def _broken(here: Place, loaded: Loaded) -> Iterator[Subject]:
+def _broken(here: Target, loaded: Loaded) -> Iterator[Subject]:
     """A sync whose file was broken goes on as it was applied last, and is looked at as such."""
     names = {known.file: name for name, known in read_manifest(here.settings).items()} if here.is_running else {}
     for file in sorted(loaded.broken):
@@ -106,7 +106,7 @@ def _said(problem: Problem) -> str:
     return f"{problem.where}: {problem.message}" if problem.where else problem.message
 
 
-def _doubts(warnings: Iterable[Problem], file: str, here: Place, sync: Sync) -> Iterator[Finding]:
+def _doubts(warnings: Iterable[Problem], file: str, here: Target, sync: Sync) -> Iterator[Finding]:
     """What cannot be looked up is told with the secrets."""
     unset = {fault.field for side in Side for fault in resolve(sync, side, here.environ).faults}
     for each in warnings:
@@ -114,7 +114,7 @@ def _doubts(warnings: Iterable[Problem], file: str, here: Place, sync: Sync) -> 
             yield warning(_said(each), "change it, if that is not what is meant")
 
 
-def _secrets(here: Place, sync: Sync) -> Iterator[Finding]:
+def _secrets(here: Target, sync: Sync) -> Iterator[Finding]:
     faults = {fault for side in Side for fault in resolve(sync, side, here.environ).faults}
     for fault in sorted(faults, key=lambda each: (each.field, each.message)):
         yield failed(f"{fault.field}: {fault.message}", _how_to_set(here, fault))
@@ -122,7 +122,7 @@ def _secrets(here: Place, sync: Sync) -> Iterator[Finding]:
         yield passed("all that it looks up in the environment and in secret files is there")
 
 
-def _how_to_set(here: Place, fault: Fault) -> str:
+def _how_to_set(here: Target, fault: Fault) -> str:
     if "environment variable" not in fault.message:
         return "put it right; it is looked up again without a restart"
     if here.is_running:

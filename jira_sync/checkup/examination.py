@@ -10,9 +10,9 @@ from structlog.typing import FilteringBoundLogger
 
 from jira_sync.checkup import database, project
 from jira_sync.checkup.configuration import Subject, subjects, token_from
-from jira_sync.checkup.finding import Chapter, Finding, Report, failed, warning
+from jira_sync.checkup.finding import Chapter, CheckReport, Finding, failed, warning
 from jira_sync.checkup.site import LimitsOf, Visit, visit
-from jira_sync.place import Place
+from jira_sync.context.target import Target
 from sync_model.connection import Connection, database_url, resolve, site_of
 from sync_model.definition import Side
 from sync_worker.core.concurrency import side_by_side
@@ -29,7 +29,7 @@ SILENT: FilteringBoundLogger = structlog.wrap_logger(
 Say = Callable[[str], None]
 
 
-def check_up(here: Place, name: str | None, say: Say) -> list[Report]:
+def check_up(here: Target, name: str | None, say: Say) -> list[CheckReport]:
     """Look at the sync called `name`, or at all of them; `say` is told what is being done. Raises Unusable."""
     found = subjects(here, name)
     say("asking MongoDB …")
@@ -41,10 +41,10 @@ def check_up(here: Place, name: str | None, say: Say) -> list[Report]:
         side_by_side(lambda each: (each, visit(each, limits_of, *connections[each])), connections, SITES_AT_ONCE)
     )
 
-    def look(subject: Subject) -> Report:
+    def look(subject: Subject) -> CheckReport:
         say(f"looking into {subject.name} …")
         chapters = _chapters(here, subject, visits, client, about_server)
-        return Report(subject.name, subject.description, tuple(each for each in chapters if each.findings))
+        return CheckReport(subject.name, subject.description, tuple(each for each in chapters if each.findings))
 
     try:
         return sorted(side_by_side(look, found, SYNCS_AT_ONCE), key=lambda report: report.name)
@@ -55,7 +55,7 @@ def check_up(here: Place, name: str | None, say: Say) -> list[Report]:
             client.close()
 
 
-def _database(here: Place) -> tuple[database.Client | None, list[Finding]]:
+def _database(here: Target) -> tuple[database.Client | None, list[Finding]]:
     """Return a client of a server that answers, and what there is to say of the server."""
     if here.settings.embedded and not here.is_running:
         says = "MongoDB was not asked: the embedded server runs only while the group does"
@@ -85,7 +85,7 @@ def _shared_limits(client: database.Client, connections: Mapping[Connection, tup
     return limits_of
 
 
-def _connections(here: Place, found: Sequence[Subject]) -> dict[Connection, tuple[float | None, str]]:
+def _connections(here: Target, found: Sequence[Subject]) -> dict[Connection, tuple[float | None, str]]:
     """Return all accounts on all sites, each with its calls per second and where its token is."""
     return {
         connection: (each.sync.account(side).calls_per_second, token_from(here, each.sync, side))
@@ -97,7 +97,7 @@ def _connections(here: Place, found: Sequence[Subject]) -> dict[Connection, tupl
 
 
 def _chapters(
-    here: Place,
+    here: Target,
     subject: Subject,
     visits: Mapping[Connection, Visit],
     client: database.Client | None,

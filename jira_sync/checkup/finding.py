@@ -9,7 +9,7 @@ from enum import StrEnum
 from sync_worker.core.errors import NeedsOperator, SyncError, Unavailable
 
 
-class Level(StrEnum):
+class FindingLevel(StrEnum):
     PASSED = "passed"
     WARNING = "warning"
     FAILED = "failed"
@@ -19,7 +19,7 @@ class Level(StrEnum):
 class Finding:
     """One thing that was looked at: what is so, and what to do where that is not good."""
 
-    level: Level
+    level: FindingLevel
     says: str
     advice: str = ""
 
@@ -33,27 +33,27 @@ class Chapter:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """Everything about one sync, or about a file that is none."""
 
     name: str
     description: str
     chapters: tuple[Chapter, ...]
 
-    def count(self, level: Level) -> int:
+    def count(self, level: FindingLevel) -> int:
         return sum(finding.level is level for chapter in self.chapters for finding in chapter.findings)
 
 
 def passed(says: str) -> Finding:
-    return Finding(Level.PASSED, says)
+    return Finding(FindingLevel.PASSED, says)
 
 
 def warning(says: str, advice: str) -> Finding:
-    return Finding(Level.WARNING, says, advice)
+    return Finding(FindingLevel.WARNING, says, advice)
 
 
 def failed(says: str, advice: str) -> Finding:
-    return Finding(Level.FAILED, says, advice)
+    return Finding(FindingLevel.FAILED, says, advice)
 
 
 def of_error(error: SyncError) -> Finding:

@@ -7,20 +7,24 @@ from typing import Any
 
 from rich.text import Text
 
-from jira_sync.checkup.finding import Finding, Level, Report
-from jira_sync.terminal import out, printable
+from jira_sync.checkup.finding import CheckReport, Finding, FindingLevel
+from jira_sync.output.terminal import out, printable
 
-MARKS = {Level.PASSED: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.FAILED: ("✗", "red bold")}
+MARKS = {
+    FindingLevel.PASSED: ("✓", "green"),
+    FindingLevel.WARNING: ("!", "yellow"),
+    FindingLevel.FAILED: ("✗", "red bold"),
+}
 
 
-def print_reports(reports: Sequence[Report], *, quiet: bool) -> None:
+def print_reports(reports: Sequence[CheckReport], *, quiet: bool) -> None:
     for report in reports:
-        if quiet and report.count(Level.PASSED) == sum(report.count(level) for level in Level):
+        if quiet and report.count(FindingLevel.PASSED) == sum(report.count(level) for level in FindingLevel):
             continue
         about = f"  {printable(report.description)}" if report.description else ""
         out.print(Text.assemble((report.name, "bold"), about))
         for chapter in report.chapters:
-            shown = [each for each in chapter.findings if not quiet or each.level is not Level.PASSED]
+            shown = [each for each in chapter.findings if not quiet or each.level is not FindingLevel.PASSED]
             if shown:
                 out.print(Text(f"  {chapter.about}", "bold"))
             for finding in shown:
@@ -35,21 +39,21 @@ def _line(finding: Finding) -> Text:
     return line.append(f"\n      → {printable(finding.advice)}") if finding.advice else line
 
 
-def _summary(reports: Sequence[Report]) -> Text:
-    totals = {level: sum(report.count(level) for report in reports) for level in Level}
-    words = [f"{totals[Level.PASSED]} passed"]
-    if count := totals[Level.WARNING]:
+def _summary(reports: Sequence[CheckReport]) -> Text:
+    totals = {level: sum(report.count(level) for report in reports) for level in FindingLevel}
+    words = [f"{totals[FindingLevel.PASSED]} passed"]
+    if count := totals[FindingLevel.WARNING]:
         words.append(f"{count} warning{'s' * (count != 1)}")
-    broken = [report.name for report in reports if report.count(Level.FAILED)]
+    broken = [report.name for report in reports if report.count(FindingLevel.FAILED)]
     if broken:
-        words.append(f"{totals[Level.FAILED]} failed: {', '.join(broken)}")
+        words.append(f"{totals[FindingLevel.FAILED]} failed: {', '.join(broken)}")
     syncs = f"{len(reports)} sync{'s' * (len(reports) != 1)}"
     return Text(f"{syncs}: {', '.join(words)}", "red bold" if broken else "bold")
 
 
-def as_json(reports: Sequence[Report]) -> dict[str, Any]:
+def as_json(reports: Sequence[CheckReport]) -> dict[str, Any]:
     return {
-        "passed": not any(report.count(Level.FAILED) for report in reports),
+        "passed": not any(report.count(FindingLevel.FAILED) for report in reports),
         "syncs": [
             {
                 "name": report.name,

@@ -12,8 +12,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from benchmarks.browser import NoBrowser, show_as, start
-from benchmarks.scene import Monitor, Scene
+from benchmarks.pictures.browser import NoBrowser, show_as, start
+from benchmarks.pictures.scene import Monitor, Scene
 
 TOKEN = "s3cr3t-admin-token"
 REFRESH = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.scene import ago
+from benchmarks.pictures.scene import ago
 from sync_model.heartbeat import Phase
 
 STOPS_LOOKING = "What you see is"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from benchmarks.scene import ago
+from benchmarks.pictures.scene import ago
 from sync_model.definition import Side
 from sync_model.heartbeat import Phase, Trouble
 from sync_worker.core.state import JournalEntry

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from selenium.webdriver import ActionChains, Keys
 
-from benchmarks.scene import ago
+from benchmarks.pictures.scene import ago
 from sync_model.definition import Side
 from sync_model.heartbeat import Phase
 from sync_worker.core.state import Cause, CauseKind, Failure, IssueState, JournalEntry, PastCycle

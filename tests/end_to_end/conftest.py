@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from generator.processes import members
-from generator.supervisor_rpc import Supervisor
+from generator.running.processes import members
+from generator.running.supervisor_rpc import Supervisor
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 

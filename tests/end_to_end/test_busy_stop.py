@@ -6,8 +6,8 @@ import json
 import os
 import signal
 
-from generator.processes import is_supervisord, members
-from generator.programs import MONITOR
+from generator.deploy.programs import MONITOR
+from generator.running.processes import is_supervisord, members
 from sync_model.heartbeat import Phase, read_heartbeat
 
 LETTERS = "ABC"

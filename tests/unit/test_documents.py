@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from generator.settings import FIXED_AT_START, from_environ
+from generator.running.settings import FIXED_AT_START, from_environ
 from sync_model import VERSION
 from sync_model.connection import DEFAULTS
 from sync_model.definition import Sync

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from generator.processes import is_supervisord, members
-from generator.supervisor_rpc import State, Supervisor
+from generator.running.processes import is_supervisord, members
+from generator.running.supervisor_rpc import ProgramState, Supervisor
 
 REPO = Path(__file__).parents[3]
 TOKEN = "s3cr3t-literal-token"
@@ -88,7 +88,7 @@ class Group:
         (pid,) = [pid for pid in self.members() if is_supervisord(pid)]
         return pid
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, ProgramState]:
         return self.supervisor.states()
 
     def pids(self) -> dict[str, int]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.code import fingerprint
-from generator.processes import command, environment_of_group, is_supervisord, members
+from generator.running.code import fingerprint
+from generator.running.processes import command, environment_of_group, is_supervisord, members
 
 
 def _memory(pid: int) -> bytes:

@@ -18,11 +18,11 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from generator import files
-from generator import group as commands
-from generator.processes import members
-from generator.settings import from_environ
-from generator.supervisor_rpc import Changes, Supervisor
+from generator.deploy import group as commands
+from generator.running import files
+from generator.running.processes import members
+from generator.running.settings import from_environ
+from generator.running.supervisor_rpc import Changes, Supervisor
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
 from sync_worker.database.journal import Journal
 from sync_worker.database.store import connect

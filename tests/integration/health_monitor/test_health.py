@@ -13,10 +13,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from generator.settings import from_environ
+from generator.running.settings import from_environ
 from health_monitor import probe
-from health_monitor.picture import look
 from health_monitor.server import HEADERS
+from health_monitor.snapshot import look
 from sync_model.definition import Side
 from sync_model.heartbeat import CallCount, Phase, Totals
 from sync_worker.core.state import JournalEntry, PastCycle

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.processes import is_supervisord, members
+from generator.running.processes import is_supervisord, members
 
 WAIT = "import signal\nsignal.pause()"
 TITLES_FAIL = """

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from health_monitor.metrics import Syncs
-from health_monitor.picture import Picture, SyncView
 from health_monitor.records import Reason, Record
+from health_monitor.snapshot import Snapshot, SyncView
 from sync_model.heartbeat import CallCount, CycleSummary, Heartbeat, Phase, Totals
 from sync_model.judgement import Condition, Facts, judge
 
@@ -30,7 +30,7 @@ HEARTBEAT = Heartbeat(
 def exposed() -> dict[str, set[str]]:
     """Return the labels of each metric, by its name."""
     facts = Facts("ab", heartbeat=HEARTBEAT)
-    picture = Picture(NOW, (SyncView("ab", "ab.json", None, facts, judge(facts, NOW)),))
+    picture = Snapshot(NOW, (SyncView("ab", "ab.json", None, facts, judge(facts, NOW)),))
     registry = CollectorRegistry()
     registry.register(Syncs(lambda: picture, lambda _name: Record()))
     families = text_string_to_metric_families(generate_latest(registry).decode())

@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 import structlog
 
-from generator.settings import from_environ
+from generator.running.settings import from_environ
 from health_monitor import observer
 from health_monitor.observer import EVERY, EVERY_UNASKED, Observer
 

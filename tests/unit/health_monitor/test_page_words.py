@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator.supervisor_rpc import State
+from generator.running.supervisor_rpc import ProgramState
 from health_monitor.page.chart import HEIGHT, chart
 from health_monitor.page.rendering import render
 from health_monitor.page.story import done, failed, failed_words
 from health_monitor.page.summary import banners, summary
 from health_monitor.page.words import advice_parts, next_cycle
-from health_monitor.picture import Picture, SyncView
+from health_monitor.snapshot import Snapshot, SyncView
 from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat, Phase
 from sync_model.judgement import Condition, Facts, Process, Verdict
@@ -25,11 +25,11 @@ def view(condition: Condition, name: str = "sync-a", **facts) -> SyncView:
     return SyncView(name, f"{name}.json", None, Facts(name, **facts), Verdict(condition, "why"))
 
 
-def picture(*conditions: Condition, **more) -> Picture:
-    return Picture(NOW, tuple(view(each, f"sync-{number}") for number, each in enumerate(conditions)), **more)
+def picture(*conditions: Condition, **more) -> Snapshot:
+    return Snapshot(NOW, tuple(view(each, f"sync-{number}") for number, each in enumerate(conditions)), **more)
 
 
-def sentence(picture: Picture | None) -> tuple[str, list[str], int, str]:
+def sentence(picture: Snapshot | None) -> tuple[str, list[str], int, str]:
     said = summary(picture)
     return said.lead, [each.name for each in said.named], said.others, said.level
 
@@ -74,7 +74,7 @@ def test_what_is_wrong_with_the_group_stands_above_its_syncs_with_what_to_do():
     (banner,) = banners(silent, NOW, old_after=20)
     assert banner.text == "supervisord does not run. What stands here is what the syncs said last."
     assert banner.advice == "jira-sync start"
-    watcher = State("config-watcher", "FATAL", 0, "exit status 1")
+    watcher = ProgramState("config-watcher", "FATAL", 0, "exit status 1")
     failed_watcher = picture(Condition.OK, programs=(watcher,), trouble="config-watcher has failed (exit status 1)")
     assert [each.advice for each in banners(failed_watcher, NOW, old_after=20)] == ["jira-sync logs config-watcher"]
     assert banners(failed_watcher, NOW, old_after=20, of_one=True) == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from jira_simulator.faults import Fault, Faults
+from jira_simulator.faults import Faults, InjectedFault
 
 
 class Clock:
@@ -27,7 +27,7 @@ def struck(faults: Faults, calls: int = 1) -> list[bool]:
 def by_chance(probability: float, seed: int, calls: int = 1000) -> list[bool]:
     faults = Faults()
     faults.seed(seed)
-    faults.add(Fault(kind="status", probability=probability))
+    faults.add(InjectedFault(kind="status", probability=probability))
     return struck(faults, calls)
 
 
@@ -43,25 +43,25 @@ def test_chance_can_be_repeated() -> None:
 def test_only_calls_that_are_struck_count_for_a_fault_that_ends_after_so_many() -> None:
     faults = Faults()
     faults.seed(1)
-    faults.add(Fault(kind="status", probability=0.1, times=3))
+    faults.add(InjectedFault(kind="status", probability=0.1, times=3))
     assert sum(struck(faults, 1000)) == 3
 
 
 def test_a_status_may_be_any_of_several() -> None:
-    faults, fault = Faults(), Fault(kind="status", statuses=[500, 502, 503])
+    faults, fault = Faults(), InjectedFault(kind="status", statuses=[500, 502, 503])
     faults.seed(1)
     first = [faults.status_of(fault) for _ in range(100)]
     faults.seed(1)
     assert set(first) == {500, 502, 503}
     assert first == [faults.status_of(fault) for _ in range(100)]
-    assert faults.status_of(Fault(kind="status", status=504)) == 504
+    assert faults.status_of(InjectedFault(kind="status", status=504)) == 504
 
 
 @pytest.mark.parametrize("kind", ["status", "anonymous", "unauthorized", "hang"])
 def test_a_fault_ends_by_itself(kind: Any) -> None:
     clock = Clock()
     faults = Faults(clock)
-    identity = faults.add(Fault(kind=kind, for_seconds=10))
+    identity = faults.add(InjectedFault(kind=kind, for_seconds=10))
     seen = []
     for clock.seconds in (0, 9.9, 10, 11):
         seen.append((struck(faults)[0], faults.is_on(identity)))
@@ -71,14 +71,14 @@ def test_a_fault_ends_by_itself(kind: Any) -> None:
 def test_a_fault_that_hangs_lets_go_by_itself() -> None:
     clock = Clock()
     faults = Faults(clock)
-    identity = faults.add(Fault(kind="hang", for_seconds=10))
+    identity = faults.add(InjectedFault(kind="hang", for_seconds=10))
     clock.seconds = 10
     assert not faults.is_on(identity)
 
 
 @pytest.mark.parametrize("alias", ["forSeconds", "for_seconds"])
 def test_how_long_a_fault_lasts_is_written_either_way(alias: str) -> None:
-    assert Fault.model_validate({"kind": "anonymous", alias: 3}).for_seconds == 3
+    assert InjectedFault.model_validate({"kind": "anonymous", alias: 3}).for_seconds == 3
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_how_long_a_fault_lasts_is_written_either_way(alias: str) -> None:
 )
 def test_a_fault_that_cannot_be_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Fault.model_validate(options)
+        InjectedFault.model_validate(options)

@@ -7,33 +7,33 @@ from datetime import UTC, datetime
 import pytest
 
 from jira_simulator import rate_limit
-from jira_simulator.faults import Fault
+from jira_simulator.faults import InjectedFault
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_a_bucket_empties_and_fills_again() -> None:
-    burst, buckets = Fault(kind="burst", size=2, rate=1), rate_limit.Buckets()
+    burst, buckets = InjectedFault(kind="burst", size=2, rate=1), rate_limit.Buckets()
     assert [buckets.take(burst, ("a",), now=0) for _ in range(3)] == [1, 0, -1]
     assert buckets.take(burst, ("a",), now=1) == 0
     assert buckets.take(burst, ("a",), now=100) == 1
 
 
 def test_every_key_has_a_bucket_of_its_own() -> None:
-    burst, buckets = Fault(kind="burst", size=1), rate_limit.Buckets()
+    burst, buckets = InjectedFault(kind="burst", size=1), rate_limit.Buckets()
     assert [buckets.take(burst, (key,), now=0) for key in ("a", "b")] == [0, 0]
 
 
 @pytest.mark.parametrize(("left", "wait"), [(1, None), (0, None), (-1, "2"), (-0.4, "1")])
 def test_cloud_says_when_to_come_back_only_when_the_bucket_is_empty(left: float, wait: str | None) -> None:
-    headers = rate_limit.headers(Fault(kind="burst", rate=0.5), left, is_cloud=True, now=NOON)
+    headers = rate_limit.headers(InjectedFault(kind="burst", rate=0.5), left, is_cloud=True, now=NOON)
     assert headers.get("Retry-After") == wait
     assert ("RateLimit-Reason" in headers) is (wait is not None)
 
 
 @pytest.mark.parametrize(("left", "wait"), [(1, "0"), (-1, "2")])
 def test_data_center_tells_of_the_bucket_always(left: float, wait: str) -> None:
-    headers = rate_limit.headers(Fault(kind="burst", size=5, rate=0.5), left, is_cloud=False, now=NOON)
+    headers = rate_limit.headers(InjectedFault(kind="burst", size=5, rate=0.5), left, is_cloud=False, now=NOON)
     assert headers == {
         "X-RateLimit-Limit": "5",
         "X-RateLimit-Remaining": str(max(0, int(left))),
@@ -44,7 +44,7 @@ def test_data_center_tells_of_the_bucket_always(left: float, wait: str) -> None:
 
 
 def waits(writes: rate_limit.Writes, *moments: float, issue: int = 1) -> list[int]:
-    burst = Fault(kind="per_issue_burst", size=2, seconds=10)
+    burst = InjectedFault(kind="per_issue_burst", size=2, seconds=10)
     return [writes.wait(burst, (1, issue), now) for now in moments]
 
 

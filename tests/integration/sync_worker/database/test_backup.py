@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.settings import Unusable
-from jira_sync.mongodump import for_tools
-from jira_sync.mongodump import run as run_mongodump
+from generator.running.settings import Unusable
+from jira_sync.context.mongodump import for_tools
+from jira_sync.context.mongodump import run as run_mongodump
 from sync_worker.core.errors import LeaseLost, NeedsOperator, Unavailable
 from sync_worker.database import backup, restore
 

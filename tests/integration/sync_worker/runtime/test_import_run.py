@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from jira_sync import importing
+from jira_sync.commands import import_
 from sync_model.loading import load_file
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown, StopRequested
 from sync_worker.core.state import LONG_AGO, Importing
@@ -31,7 +31,7 @@ def waits(bench, monkeypatch) -> list[str]:
         said.append(str(undecided))
         bench.pass_time(undecided.retry_after)
 
-    monkeypatch.setattr(importing, "_wait", wait)
+    monkeypatch.setattr(import_, "_wait", wait)
     return said
 
 

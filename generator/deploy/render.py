@@ -1,0 +1,132 @@
+"""From a plan to the text of a `supervisord.conf`, and the proof that supervisord reads in it what was meant."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import resource
+import shlex
+import tempfile
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from supervisor.options import ProcessConfig, ServerOptions
+
+from generator.deploy.programs import Plan, Program
+from generator.running.settings import Settings
+
+TEMPLATE = "supervisord.conf.j2"
+DESCRIPTORS_PER_PROGRAM = 3
+SPARE_DESCRIPTORS = 400
+
+
+class Misread(Exception):
+    """supervisord would read something else than was planned: a fault of ours, never of a configuration."""
+
+
+def render(plan: Plan, settings: Settings) -> str:
+    """Return the conf for `plan`."""
+    wanted = DESCRIPTORS_PER_PROGRAM * len(plan.programs) + SPARE_DESCRIPTORS
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            programs=plan.programs,
+            config_dir=settings.config_dir,
+            run_dir=settings.run_dir,
+            log_dir=settings.log_dir,
+            project_dir=settings.project_dir,
+            minfds=wanted if most == resource.RLIM_INFINITY else min(wanted, most),
+            # Without it supervisord warns at every start that it runs as root, which is then deliberate.
+            user="root" if os.getuid() == 0 else None,
+        )
+    )
+
+
+def verify(text: str, plan: Plan, settings: Settings) -> None:
+    """Have supervisord's own parser read `text`. Raises Misread unless it finds the plan, all of it and no more."""
+    found = {group.name: group.process_configs for group in _parsed(text).process_group_configs}
+    if sorted(found) != sorted(program.name for program in plan.programs):
+        raise Misread(f"it finds the programs {sorted(found)}")
+    for program in plan.programs:
+        (process,) = found[program.name]
+        if _meaning(process) != _intention(program, settings):
+            raise Misread(f"it misreads {program.name}: {_meaning(process)}")
+
+
+def _parsed(text: str) -> ServerOptions:
+    options = ServerOptions()
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as draft:
+        draft.write(text)
+        draft.flush()
+        options.configfile = draft.name
+        said = io.StringIO()
+        try:
+            with redirect_stderr(said), redirect_stdout(said):
+                options.process_config(do_usage=False)
+        except ValueError as error:
+            raise Misread(f"it refuses the file: {str(error)[:200]}") from None
+    return options
+
+
+def _meaning(process: ProcessConfig) -> dict[str, object]:
+    log = process.stdout_logfile
+    return {
+        "command": tuple(shlex.split(process.command)),
+        "environment": dict(process.environment),
+        "priority": process.priority,
+        "start": (process.startsecs, process.startretries),
+        "stop": (process.stopwaitsecs, process.stopasgroup, process.killasgroup),
+        "log": log,
+        "directory": process.directory,
+    }
+
+
+def _intention(program: Program, settings: Settings) -> dict[str, object]:
+    return {
+        "command": program.command,
+        "environment": dict(program.environment),
+        "priority": program.priority,
+        "start": (program.start_seconds, program.start_retries),
+        "stop": (program.stop_seconds, True, True),
+        "log": f"{settings.log_dir}/{program.name}.log" if settings.log_dir else "/dev/fd/1",
+        "directory": str(settings.project_dir),
+    }
+
+
+def _environment() -> Environment:
+    beside = Path(__file__).parents[2] / "templates"
+    loader = FileSystemLoader(beside) if beside.is_dir() else PackageLoader("generator")
+    environment = Environment(  # noqa: S701 - an ini file, not HTML
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= {"command": command_line, "environment": environment_line, "comment": comment}
+    return environment
+
+
+def command_line(arguments: tuple[str, ...]) -> str:
+    """Return `arguments` so that supervisord's reading of it gives them back.
+
+    `%` is its sign for expansions, and `;` or `#` after white space begins a comment, inside quotes too.
+    """
+    quoted = " ".join(shlex.quote(argument) for argument in arguments)
+    return re.sub(r"(\s)([;#])", r"\1''\2", quoted).replace("%", "%%")
+
+
+def environment_line(variables: Mapping[str, str]) -> str:
+    """Return `variables` for `environment=`, which has no escapes. Raises Misread for a value that it cannot say."""
+    for name, value in variables.items():
+        if not re.fullmatch(r"[A-Za-z0-9_:/.@-]*", value):
+            raise Misread(f"the value of {name} cannot be written in environment=")
+    return ",".join(f'{name}="{value}"' for name, value in variables.items())
+
+
+def comment(text: str) -> str:
+    """Return `text` as it can stand behind a `;`, whatever a file may be called."""
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    # supervisord reads the file in the locale's encoding, whichever that is.
+    return printable.encode("ascii", "backslashreplace").decode()

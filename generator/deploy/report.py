@@ -1,0 +1,104 @@
+"""What commands found and did, said: as lines for people, or as one JSON document for a script."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from generator.deploy.group import Applied, ProgramChange
+from generator.running.supervisor_rpc import ProgramState
+from sync_model.connection import resolve, site_of
+from sync_model.definition import Side, Sync
+from sync_model.loading import Loaded, Problem
+
+Environ = Mapping[str, str]
+DEFAULT_INTERVAL_MINUTES = 5.0
+
+
+def complain(sentence: str) -> None:
+    print(f"error: {sentence}", file=sys.stderr)
+
+
+def warn(sentence: str) -> None:
+    print(f"warning: {sentence}", file=sys.stderr)
+
+
+def tell(problems: Sequence[Problem], warnings: Iterable[Problem]) -> int:
+    """Print warnings and problems to standard error; return the exit code that the problems call for."""
+    for warning in warnings:
+        warn(str(warning))
+    for problem in problems:
+        complain(str(problem))
+    return int(bool(problems))
+
+
+def print_check(loaded: Loaded, environ: Environ) -> None:
+    rows = [("SYNC", "FILE", "PROJECTS", "SITES", "EVERY", "DATABASE", "")]
+    for file in loaded.files:
+        sync = file.sync
+        projects = f"{sync.user_project_key} ↔ {sync.dev_project_key}"
+        sites, every = " ↔ ".join(dict.fromkeys(_sites(sync, environ))), f"{_minutes(sync, environ):g} min"
+        state = "" if sync.enabled else "disabled"
+        rows.append((sync.name, file.path.name, projects, sites, every, sync.database, state))
+    rows += [("?", name, "", "", "", "", "does not run") for name in sorted(loaded.broken)]
+    if len(rows) == 1:
+        print("no syncs")
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_check_as_json(loaded: Loaded, environ: Environ) -> None:
+    syncs = [
+        {
+            "name": file.sync.name,
+            "file": file.path.name,
+            "enabled": file.sync.enabled,
+            "userProject": file.sync.user_project_key,
+            "devProject": file.sync.dev_project_key,
+            "sites": _sites(file.sync, environ),
+            "intervalMinutes": _minutes(file.sync, environ),
+            "database": file.sync.database,
+        }
+        for file in loaded.files
+    ]
+    _print({"syncs": syncs, "broken": sorted(loaded.broken), **_found(loaded.problems, loaded.warnings)})
+
+
+def print_applied_as_json(applied: Applied, problems: Iterable[Problem], warnings: Iterable[Problem]) -> None:
+    changes = [_change(each) for each in applied.changes]
+    _print({"changes": changes, "unchanged": applied.unchanged, **_found(problems, warnings)})
+
+
+def print_states(states: Iterable[ProgramState]) -> None:
+    rows = sorted(states, key=lambda state: state.name)
+    width = max((len(state.name) for state in rows), default=0)
+    for state in rows:
+        print(f"{state.name.ljust(width)}  {state.state:<8}  {state.description}")
+
+
+def _change(change: ProgramChange) -> dict[str, Any]:
+    state = {"state": change.state.state, "pid": change.state.pid} if change.state else {}
+    return {"name": change.name, "change": change.what, "why": change.why, **state}
+
+
+def _found(problems: Iterable[Problem], warnings: Iterable[Problem]) -> dict[str, Any]:
+    return {"problems": [asdict(each) for each in problems], "warnings": [asdict(each) for each in warnings]}
+
+
+def _print(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _sites(sync: Sync, environ: Environ) -> list[str]:
+    """Return the site of the users' side, then that of the developers'."""
+    found = [resolve(sync, side, environ).connection for side in Side]
+    return [site_of(each.base_url) if each else "?" for each in found]
+
+
+def _minutes(sync: Sync, environ: Environ) -> float:
+    return sync.sync_interval_minutes or float(environ.get("SYNC_INTERVAL_MINUTES") or DEFAULT_INTERVAL_MINUTES)

@@ -1,0 +1,100 @@
+"""`jira-sync logs`: what the programs of the group wrote, several of them in the order of time."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jira_sync.commands.status import PANEL
+from jira_sync.context.target import Target, complete_name, find_target
+from jira_sync.output.terminal import out, warn
+
+if TYPE_CHECKING:
+    from jira_sync.output.tail import Line
+
+LOOK_EVERY = 0.5
+NO_SYNCS = frozenset({"supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Syncs, or other programs of the group; all syncs, if none is named.",
+        autocompletion=complete_name,
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to `app`."""
+    app.command(rich_help_panel=PANEL)(logs)
+
+
+def logs(
+    names: Names = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is written, until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many lines of the past.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print lines as they were written: JSON.")] = False,
+) -> int:
+    """Show what the workers wrote, several syncs in the order of time.
+
+    In a container they write to its standard output: docker compose logs shows it.
+
+    Example: jira-sync logs sync-ab sync-cd -f
+    """
+    from jira_sync.output.tail import Tail
+
+    here = find_target(os.environ)
+    with ExitStack() as stack:
+        tails = [stack.enter_context(Tail(path)) for path in _paths(here, names or [])]
+        if not here.is_running:
+            warn(f"{here.not_running}; this is what the last one wrote")
+        past = _in_order(line for tail in tails for line in tail.last(lines))
+        _show(past[max(0, len(past) - lines) :], as_json=as_json)
+        while follow:
+            time.sleep(LOOK_EVERY)
+            _show(_in_order(line for tail in tails for line in tail.fresh()), as_json=as_json)
+    return 0
+
+
+def _in_order(lines: Iterable[Line]) -> list[Line]:
+    """Sort by time; the lines of one program stay in their order."""
+    return sorted(lines, key=lambda line: line.stamp)
+
+
+def _show(lines: Iterable[Line], *, as_json: bool) -> None:
+    from sync_worker.runtime.log_lines import as_line
+
+    colors = out.is_terminal and not out.no_color
+    for line in lines:
+        print(line.text if as_json else as_line(line.event(), colors=colors))
+    sys.stdout.flush()
+
+
+def _paths(here: Target, names: list[str]) -> list[Path]:
+    """Return the logs that are meant. Raises Unusable when there are none, or when they are elsewhere."""
+    from generator.running.settings import Unusable
+
+    folder = here.settings.log_dir or here.run_dir / "logs"
+    written = {path.stem: path for path in folder.glob("[!.]*.log")} if folder.is_dir() else {}
+    if not written:
+        raise Unusable(_where_logs_are(here))
+    syncs = here.names() if here.is_running else sorted(set(written) - NO_SYNCS)
+    for name in names:
+        if name not in {*syncs, *written}:
+            raise Unusable(here.unknown(name, sorted({*syncs, *written})))
+    return [folder / f"{name}.log" for name in names or syncs]
+
+
+def _where_logs_are(here: Target) -> str:
+    if not here.is_running:
+        return here.not_running
+    if here.settings.log_dir is None:
+        return "this group logs to its standard output: docker compose logs -f jira-sync"
+    return f"nothing was written to {here.settings.log_dir} yet"

@@ -1,0 +1,53 @@
+"""`jira-sync resync`: issues are carried over again from scratch, by the worker that runs their sync."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from jira_sync.commands.plan import PANEL
+from jira_sync.context.database import database
+from jira_sync.context.issue_lookup import find
+from jira_sync.context.target import complete_name, find_target
+from jira_sync.context.worker_requests import worker_requests
+from jira_sync.output.terminal import complain, out
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to `app`."""
+    app.command(rich_help_panel=PANEL)(resync)
+
+
+def resync(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
+    issues: Annotated[list[str], typer.Argument(metavar="ISSUE…", help="Keys or ids, of either side.")],
+) -> int:
+    """Carry issues over again from scratch: status, links and files.
+
+    The issue that you name is the one whose state is carried over.
+    What waited or had failed for it is dropped. Nothing is made twice: a
+    counterpart that the sync had lost sight of is found again, files that
+    are there are not copied again, and comments are not posted again.
+
+    Exit code 1 when any of them could not be carried over.
+
+    Example: jira-sync resync sync-ab SUP-12 SUP-15
+    """
+    from sync_worker.runtime.wiring import read_only
+
+    here = find_target(os.environ)
+    file = here.sync(name)
+    with database(here, name) as client:
+        with read_only(file, client, here.environ) as (jiras, store):
+            meant = find(issues, file.sync, store, jiras)
+        writer = worker_requests(here, file, client)
+        if obstacle := writer.obstacle():
+            writer.note(meant)
+            complain(f"noted, but not done: {obstacle}")
+            return 1
+        outcomes = writer.resync(meant)
+    for outcome in outcomes:
+        out.print(f"{outcome.issue.key}: {outcome.text}", markup=False, style="" if outcome.is_well else "red")
+    return 0 if all(each.is_well for each in outcomes) else 1

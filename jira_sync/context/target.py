@@ -1,0 +1,158 @@
+"""Where a command acts: the group that runs here, or the folder that would become one; and the sync that is meant.
+
+What is heavy to import is imported where it is needed: a command line that is only read, or completed, waits for none
+of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+    from generator.running.settings import Settings
+    from sync_model.loading import SyncFile
+
+Environ = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A group, running or not. `environ` is what its workers see: of a running group its own, not this shell's."""
+
+    settings: Settings
+    environ: Environ
+    is_running: bool
+
+    @property
+    def run_dir(self) -> Path:
+        return self.settings.run_dir
+
+    @property
+    def not_running(self) -> str:
+        """What to say where a group would have to run."""
+        return f"no group runs in {self.run_dir}; start one: jira-sync start"
+
+    def names(self) -> list[str]:
+        """Return the names of all syncs that load, and of those that run although their file is broken."""
+        return sorted({file.sync.name for file in self._files()} | {path.stem for path in self._snapshots()})
+
+    def sync(self, name: str) -> SyncFile:
+        """Return the sync called `name`, as its worker knows it where one runs, else as its file says.
+
+        Raises Unusable, with the nearest name, when there is none.
+        """
+        from generator.running.settings import Unusable
+
+        applied = [path for path in self._snapshots() if path.stem == name]
+        found = next((file for file in self._files(applied) if file.sync.name == name), None)
+        if found is not None:
+            return found
+        raise Unusable(self.unknown(name, self.names()))
+
+    def syncs(self, names: list[str] | None, *, everything: bool = False) -> list[SyncFile]:
+        """Return the syncs called `names`, or all that are enabled when everything is meant. Raises Unusable."""
+        from generator.running.settings import Unusable
+
+        if names:
+            return [self.sync(name) for name in dict.fromkeys(names)]
+        if not everything:
+            raise Unusable(f"name a sync, or say --all; {_there_are(self.names())}")
+        enabled = {file.sync.name for file in self._files() if file.sync.enabled}
+        return [self.sync(name) for name in sorted(enabled | {path.stem for path in self._snapshots()})]
+
+    def has_process(self, name: str) -> bool:
+        """Tell whether the group has a process for the sync `name`. Raises NoAnswer."""
+        from generator.running.supervisor_rpc import Supervisor
+        from sync_model.judgement import RUNNING_STATES
+
+        if not self.is_running:
+            return False
+        state = Supervisor(self.settings.socket).states().get(name)
+        return state is not None and state.state in RUNNING_STATES
+
+    @contextmanager
+    def connect(self, name: str) -> Iterator[MongoClient[dict[str, Any]]]:
+        """Connect to MongoDB on behalf of `name`. Raises Unusable, with what to do, when it is not there.
+
+        What to do is added to what MongoDB itself says while the connection is used.
+        """
+        from generator.running.settings import Unusable
+        from sync_model.connection import database_url
+        from sync_worker.core.errors import DatabaseUnavailable
+        from sync_worker.database.store import connect
+        from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
+
+        if self.settings.embedded and not self.is_running:
+            raise Unusable(f"{self.not_running} (its MongoDB is part of it)")
+        try:
+            client = connect(database_url(self.environ) or DEFAULT_DATABASE_URL, name)
+        except ValueError as error:
+            raise Unusable(str(error)) from None
+        try:
+            with client:
+                yield client
+        except DatabaseUnavailable as error:
+            hint = "supervisorctl status mongodb" if self.settings.embedded else "DATABASE_URL says where it should be"
+            raise Unusable(f"{error}; {hint}") from None
+
+    def unknown(self, name: str, names: list[str]) -> str:
+        """Return what to say when nothing of `names` is called `name`."""
+        broken = next((path for path in self._paths() if path.stem == name), None)
+        if broken:
+            return f"{broken.name} does not load, so that there is no sync {name}; jira-sync check says why"
+        near = difflib.get_close_matches(name, names, n=1)
+        return f"no sync is called {name}; {f'did you mean {near[0]}?' if near else _there_are(names)}"
+
+    def _files(self, paths: list[Path] | None = None) -> list[SyncFile]:
+        from sync_model.loading import load_file
+
+        return [file for path in paths or self._paths() for file in load_file(path, self.environ).files]
+
+    def _snapshots(self) -> list[Path]:
+        """Return what the workers of the running group read."""
+        return list(self.settings.snapshots.glob("[!.]*.json")) if self.is_running else []
+
+    def _paths(self) -> list[Path]:
+        from generator.running.settings import Unusable
+        from sync_model.loading import config_paths
+
+        folder = self.settings.config_dir
+        if not folder.is_dir():
+            raise Unusable(f"CONFIG_DIR: {folder} is not a folder")
+        return config_paths(folder)
+
+
+def find_target(environ: Environ) -> Target:
+    """Return the place that `environ` means. Raises Unusable."""
+    from generator.running import processes
+    from generator.running.settings import Unusable, from_environ, of_running_group
+
+    settings = from_environ(environ)
+    if settings.run_dir.is_dir() and not os.access(settings.run_dir, os.X_OK):
+        raise Unusable(f"{settings.run_dir} is another user's; act as that one")
+    started_with = processes.environment_of_group(settings.run_dir) if settings.run_dir.is_dir() else None
+    if started_with is None:
+        return Target(settings, environ, is_running=False)
+    settings = of_running_group(settings, environ)
+    if settings.embedded:
+        started_with = {**started_with, "DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"}
+    return Target(settings, started_with, is_running=True)
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """Return the names of syncs that begin like what was typed; whatever is wrong here, a shell is not told."""
+    with suppress(Exception):
+        return [name for name in find_target(os.environ).names() if name.startswith(incomplete)]
+    return []
+
+
+def _there_are(names: list[str]) -> str:
+    return f"there are {', '.join(names)}" if names else "there are none"

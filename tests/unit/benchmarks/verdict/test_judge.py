@@ -1,0 +1,336 @@
+"""The verdict on a sync: a healthy pair passes, and each thing that can be wrong is called by its name."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from benchmarks.scenario.pairings import pairing
+from benchmarks.verdict.evidence import Gone
+from benchmarks.verdict.judge import judge
+
+START = datetime(2026, 5, 1, 12, tzinfo=UTC)
+MIRRORED = pairing(1, "mirrored", "cloud", "dc")
+SHIPPED = pairing(1, "shipped", "cloud", "dc")
+FINISHED = "{} is finished. Please reopen this issue if anything is missing."
+HOME = {"user": "SUP1", "dev": "DEV1"}
+SITES = {"user": "cloud", "dev": "dc"}
+
+
+class Desk:
+    """Two projects, as `Control.issues` shows them, and what people and the sync do there, a minute apart."""
+
+    def __init__(self, sync: str) -> None:
+        self.sync = sync
+        self.dumps: dict[str, list[dict[str, Any]]] = {"cloud": [], "dc": []}
+        self._ids = itertools.count(1)
+        self.now = START
+
+    def issue(self, side: str, *, source: dict[str, Any] | None = None) -> dict[str, Any]:
+        marker = {"jira-sync": {"site": "cloud", "issue": source["id"], "sync": self.sync}} if source else {}
+        made = {
+            "id": self._id(),
+            "key": f"{HOME[side]}-{len(self.dumps[SITES[side]]) + 1}",
+            "project": HOME[side],
+            "summary": "Broken",
+            "status": {"user": "Open", "dev": "To Do"}[side],
+            "creator": "sync" if source else "ann",
+            "created": self.now.isoformat(),
+            "properties": marker,
+            "comments": [],
+            "attachments": [],
+            "links": [],
+            "history": [],
+        }
+        self.dumps[SITES[side]].append(made)
+        return made
+
+    def set(self, issue: dict[str, Any], field: str, to: str, author: str = "ann", after: float = 60.0) -> str:
+        """Record a change `after` seconds; return the id of its history entry."""
+        self.now += timedelta(seconds=after)
+        name = {"Key": "key"}.get(field, field)
+        entry = {"id": self._id(), "author": author, "field": field, "from": issue.get(name), "to": to}
+        issue["history"].append({**entry, "created": self.now.isoformat()})
+        if name in issue:
+            issue[name] = to
+        return str(entry["id"])
+
+    def attach(self, issue: dict[str, Any], filename: str, digest: str, author: str = "ann") -> None:
+        self.set(issue, "Attachment", filename, author)
+        made = {"id": self._id(), "filename": filename, "author": author, "size": 3, "sha256": digest}
+        issue["attachments"].append(made)
+
+    def comment(self, issue: dict[str, Any], body: str, cause: str = "", author: str = "sync") -> None:
+        properties = {"jira-sync": {"cause": cause}} if cause else {}
+        made = {"id": self._id(), "author": author, "body": body, "created": self.now.isoformat()}
+        issue["comments"].append({**made, "properties": properties})
+
+    def link(self, issue: dict[str, Any], key: str) -> None:
+        target = {"title": key, "url": f"http://jira/browse/{key}"}
+        issue["links"].append({"globalId": f"jira-sync:site:{len(issue['links'])}", "object": target})
+
+    def _id(self) -> str:
+        return str(next(self._ids))
+
+
+class Pair:
+    """A user issue and its counterpart, in the shape that a sync leaves them in."""
+
+    def __init__(self, desk: Desk, first: str, *, target: str | None, announcement: str) -> None:
+        self.desk = desk
+        self.user = desk.issue("user")
+        desk.attach(self.user, "log.txt", "aaa")
+        change = desk.set(self.user, "status", first)
+        self.dev = desk.issue("dev", source=self.user)
+        if target:
+            desk.set(self.dev, "status", target, "sync")
+        desk.attach(self.dev, "log.txt", "aaa", "sync")
+        desk.link(self.user, self.dev["key"])
+        desk.link(self.dev, self.user["key"])
+        desk.comment(self.user, announcement.format(self.dev["key"]), f"user:{self.user['id']}:{change}")
+        desk.comment(self.user, "Any news?", author="ann")
+
+
+def mirrored() -> Pair:
+    """Taken on; finished by a developer, with a file; reopened by the customer."""
+    desk = Desk(MIRRORED.name)
+    pair = Pair(desk, "Will Do", target="Selected", announcement="Taken on as {}.")
+    desk.attach(pair.dev, "fix.patch", "bbb")
+    done = desk.set(pair.dev, "status", "Done")
+    desk.set(pair.user, "status", "Resolved", "sync")
+    desk.attach(pair.user, "fix.patch", "bbb", "sync")
+    desk.comment(pair.user, f"{pair.dev['key']} has reached Done.", f"dev:{pair.dev['id']}:{done}")
+    again = desk.set(pair.user, "status", "Reopened")
+    desk.set(pair.dev, "status", "Again", "sync")
+    desk.comment(pair.dev, f"{pair.user['key']} has reached Reopened.", f"user:{pair.user['id']}:{again}")
+    return pair
+
+
+def shipped() -> Pair:
+    """Taken on, started and finished."""
+    desk = Desk(SHIPPED.name)
+    announcement = "We have taken this on; our developers follow it as {}."
+    pair = Pair(desk, "Will Do", target=None, announcement=announcement)
+    desk.set(pair.dev, "status", "In Progress")
+    desk.set(pair.user, "status", "In Progress", "sync")
+    done = desk.set(pair.dev, "status", "Done")
+    desk.set(pair.user, "status", "Resolved", "sync")
+    desk.comment(pair.user, FINISHED.format(pair.dev["key"]), f"dev:{pair.dev['id']}:{done}")
+    return pair
+
+
+def found(pair: Pair, gone: Gone | None = None) -> list[str]:
+    which = MIRRORED if pair.desk.sync == MIRRORED.name else SHIPPED
+    return [each.kind for each in judge(which, pair.desk.dumps, gone).violations]
+
+
+@pytest.mark.parametrize("healthy", [mirrored, shipped])
+def test_a_healthy_pair_passes(healthy):
+    pair = healthy()
+    assert found(pair) == []
+    assert found(pair, Gone(watched=frozenset({("cloud", pair.user["id"])}))) == []
+
+
+def second_counterpart(pair: Pair) -> None:
+    twin = copy.deepcopy(pair.dev)
+    pair.desk.dumps["dc"].append({**twin, "id": "900", "key": "DEV1-9"})
+
+
+def no_counterpart(pair: Pair) -> None:
+    pair.desk.dumps["dc"].remove(pair.dev)
+    issue = pair.desk.issue("user")
+    pair.desk.set(issue, "status", "Will Do")
+    pair.desk.dumps["cloud"].remove(pair.user)
+
+
+def stranger(pair: Pair) -> None:
+    pair.desk.issue("dev", source={"id": "4711"})
+
+
+def counterpart_among_user_issues(pair: Pair) -> None:
+    pair.desk.issue("user", source=pair.dev)
+
+
+def without_announcement(pair: Pair) -> None:
+    del pair.user["comments"][0]
+
+
+def without_answer(pair: Pair) -> None:
+    del pair.user["comments"][-1]
+
+
+def doubled_comment(pair: Pair) -> None:
+    pair.user["comments"].append(copy.deepcopy(pair.user["comments"][0]))
+
+
+def echo(pair: Pair) -> None:
+    """An answer to a move that the sync itself had made."""
+    own = next(each for each in pair.user["history"] if each["author"] == "sync" and each["field"] == "status")
+    pair.desk.comment(pair.dev, "SUP1-1 has reached Resolved.", f"user:{pair.user['id']}:{own['id']}")
+
+
+def unmarked_comment(pair: Pair) -> None:
+    pair.desk.comment(pair.user, "Taken on as DEV1-1.")
+
+
+def wrong_words(pair: Pair) -> None:
+    pair.user["comments"][0]["body"] = "Taken on as DEV1-77."
+
+
+def lost_file(pair: Pair) -> None:
+    pair.dev["attachments"] = [each for each in pair.dev["attachments"] if each["author"] != "sync"]
+
+
+def mangled_file(pair: Pair) -> None:
+    next(each for each in pair.dev["attachments"] if each["author"] == "sync")["sha256"] = "ccc"
+
+
+def doubled_file(pair: Pair) -> None:
+    pair.desk.attach(pair.dev, "log.txt", "aaa", "sync")
+
+
+def strange_file(pair: Pair) -> None:
+    pair.desk.attach(pair.user, "secret.txt", "ddd", "sync")
+
+
+def wrong_status(pair: Pair) -> None:
+    pair.desk.set(pair.user, "status", "In Progress", "sync")
+
+
+def stale_link(pair: Pair) -> None:
+    pair.desk.set(pair.dev, "Key", "OTHERDEV1-3")
+    pair.dev["project"] = "OTHERDEV1"
+
+
+def missing_link(pair: Pair) -> None:
+    pair.dev["links"].clear()
+
+
+def doubled_link(pair: Pair) -> None:
+    pair.desk.link(pair.dev, pair.user["key"])
+
+
+def strange_summary(pair: Pair) -> None:
+    pair.dev["summary"] = pair.dev["key"]
+
+
+TAMPERING: list[tuple[Callable[[Pair], None], list[str]]] = [
+    (second_counterpart, ["duplicated issue"]),
+    (no_counterpart, ["lost issue"]),
+    (stranger, ["unasked issue"]),
+    (counterpart_among_user_issues, ["unasked issue"]),
+    (doubled_comment, ["duplicated comment"]),
+    (echo, ["unasked comment"]),
+    (unmarked_comment, ["unasked comment"]),
+    (wrong_words, ["wrong comment"]),
+    (without_answer, ["lost comment"]),
+    (lost_file, ["lost attachment"]),
+    (mangled_file, ["lost attachment", "unasked attachment"]),
+    (doubled_file, ["duplicated attachment"]),
+    (strange_file, ["unasked attachment"]),
+    (wrong_status, ["wrong status"]),
+    (stale_link, ["wrong link"]),
+    (missing_link, ["missing link"]),
+    (doubled_link, ["duplicated link"]),
+    (strange_summary, ["wrong summary"]),
+]
+
+
+@pytest.mark.parametrize("healthy", [mirrored, shipped])
+@pytest.mark.parametrize(("tamper", "kinds"), TAMPERING)
+def test_each_tampering_is_called_by_its_name(healthy, tamper, kinds):
+    pair = healthy()
+    tamper(pair)
+    assert found(pair) == kinds
+
+
+@pytest.mark.parametrize("healthy", [mirrored, shipped])
+def test_a_lost_announcement_is_a_lost_comment(healthy):
+    """Of what came before the counterpart nothing else tells, so that nothing later can be placed without it."""
+    pair = healthy()
+    without_announcement(pair)
+    assert found(pair)[0] == "lost comment"
+
+
+def test_what_was_noticed_before_anybody_moved_it_is_answered_from_the_first_change_on():
+    pair = mirrored()
+    first = pair.user["history"][0]
+    earlier = {**first, "id": "0", "field": "status", "to": "Waiting", "created": START.isoformat()}
+    pair.user["history"].insert(0, earlier)
+    assert found(pair) == []
+    assert found(pair, Gone(watched=frozenset({("cloud", pair.user["id"])}))) == ["lost comment"]
+
+
+class TestStatuses:
+    def test_the_later_change_wins(self):
+        pair = mirrored()
+        pair.user["status"] = "Resolved"
+        pair.dev["status"] = "Done"
+        assert found(pair) == ["wrong status"]
+
+    @pytest.mark.parametrize(("seconds", "kinds"), [(0.02, []), (0.2, ["wrong status"])])
+    def test_of_two_changes_at_the_same_time_either_may_win(self, seconds, kinds):
+        pair = mirrored()
+        waiting = pair.desk.set(pair.user, "status", "Waiting")
+        done = pair.desk.set(pair.dev, "status", "Done", after=seconds)
+        pair.desk.set(pair.dev, "status", "Blocked", "sync")
+        pair.desk.comment(pair.dev, f"{pair.user['key']} has reached Waiting.", f"user:{pair.user['id']}:{waiting}")
+        pair.desk.comment(pair.user, f"{pair.dev['key']} has reached Done.", f"dev:{pair.dev['id']}:{done}")
+        assert found(pair) == kinds
+
+    @pytest.mark.parametrize(("seconds", "kinds"), [(1.0, []), (3.0, ["wrong status"])])
+    def test_what_was_overtaken_in_the_very_moment_is_told_apart(self, seconds, kinds):
+        pair = mirrored()
+        change = pair.desk.set(pair.dev, "status", "Blocked")
+        pair.desk.comment(pair.user, f"{pair.dev['key']} has reached Blocked.", f"dev:{pair.dev['id']}:{change}")
+        pair.desk.set(pair.dev, "status", "Again", "sync", after=seconds)
+        verdict = judge(MIRRORED, pair.desk.dumps)
+        assert [each.kind for each in verdict.violations] == kinds
+        assert len(verdict.overtaken) == (not kinds)
+
+    def test_two_that_disagree_are_wrong_whoever_overtook_whom(self):
+        pair = mirrored()
+        change = pair.desk.set(pair.dev, "status", "Blocked")
+        pair.desk.comment(pair.user, f"{pair.dev['key']} has reached Blocked.", f"dev:{pair.dev['id']}:{change}")
+        pair.desk.set(pair.dev, "status", "Again", "sync", after=1)
+        pair.desk.set(pair.user, "status", "Waiting", "sync", after=1)
+        assert found(pair) == ["wrong status"]
+
+    def test_where_a_workflow_has_no_way_nothing_is_demanded(self):
+        pair = shipped()
+        pair.desk.set(pair.user, "status", "Closed")
+        pair.desk.set(pair.dev, "status", "Closed")
+        assert found(pair) == []
+
+
+class TestWhatIsGone:
+    def test_an_issue_whose_counterpart_was_deleted_is_left_out(self):
+        pair = mirrored()
+        pair.desk.dumps["dc"].remove(pair.dev)
+        gone = Gone(frozenset({("dc", pair.dev["id"])}), frozenset({("cloud", pair.user["id"])}))
+        assert (found(pair), found(pair, gone)) == (["lost issue"], [])
+
+    def test_the_counterpart_of_a_deleted_issue_is_nobody_s_fault(self):
+        pair = mirrored()
+        pair.desk.dumps["cloud"].remove(pair.user)
+        gone = Gone(deleted=frozenset({("cloud", pair.user["id"])}))
+        assert (found(pair), found(pair, gone)) == (["unasked issue"], [])
+
+    def test_an_issue_elsewhere_keeps_its_pair(self):
+        pair = mirrored()
+        stale_link(pair)
+        target = {"title": "OTHERDEV1-3", "url": "http://jira/browse/OTHERDEV1-3"}
+        pair.user["links"][0]["object"] = target
+        assert found(pair) == []
+
+    def test_an_issue_that_left_before_it_was_noticed_needs_no_counterpart(self):
+        pair = mirrored()
+        issue = pair.desk.issue("user")
+        pair.desk.set(issue, "status", "Will Do")
+        issue["project"] = "OTHERSUP1"
+        assert found(pair) == []

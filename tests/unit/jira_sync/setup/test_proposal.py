@@ -1,0 +1,117 @@
+"""Which rules are proposed for which statuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jira_simulator.seed import CATEGORIES, WORKFLOWS
+from jira_sync.setup.proposal import propose, take_on_status
+from sync_model.definition import Sync
+from sync_worker.core.site_info import Status
+
+MORE = {
+    "Backlog": "new", "Selected for Development": "new", "Waiting for support": "new", "Escalated": "indeterminate",
+    "Canceled": "done", "Neu": "new", "In Arbeit": "indeterminate", "Erledigt": "done", "Declined": "done",
+}  # fmt: skip
+ENGLISH = ["Open", "Will Do", "In Progress", "Resolved", "Closed", "Reopened", "Cancelled"]
+SIMPLE = ["To Do", "In Progress", "Done"]
+KANBAN = ["Backlog", "Selected for Development", "In Progress", "Done"]
+DESK = ["Waiting for support", "Escalated", "In Progress", "Resolved", "Closed", "Canceled"]
+GERMAN = ["Neu", "In Arbeit", "Erledigt"]
+DEVELOPMENT = ["To Do", "In Progress", "In Review", "Done", "Closed", "Cancelled", "Reopened"]
+
+
+def statuses(names: list[str]) -> list[Status]:
+    return [Status(str(number), name, {**CATEGORIES, **MORE}[name], ("Task",)) for number, name in enumerate(names)]
+
+
+def summary(user: list[str], dev: list[str]) -> list[tuple[Any, ...]]:
+    """Return each rule as its id, its sources, and its target as far as it is named."""
+    there = statuses(user)
+    take_on = take_on_status(there)
+    assert take_on
+    rules = [each.rule for each in propose("U", "D", there, statuses(dev), take_on)]
+    Sync.model_validate({"name": "s", "userProjectKey": "U", "devProjectKey": "D", "rules": rules})
+    return [(each["id"], each["sourceStatus"], each["actions"].get("targetStatus")) for each in rules]
+
+
+@pytest.mark.parametrize(
+    ("user", "dev", "expected"),
+    [
+        (
+            ENGLISH,
+            DEVELOPMENT,
+            [
+                ("take-on", "Will Do", None),
+                ("work-started", "In Progress", None),
+                ("work-done", ["Done", "Closed"], "Resolved"),
+                ("cancelled", "Cancelled", None),
+                ("reopened-by-customer", "Reopened", None),
+            ],
+        ),
+        # Taken on when work begins: that work has begun then is no news.
+        (SIMPLE, SIMPLE, [("take-on", "In Progress", None), ("work-done", "Done", None)]),
+        (
+            DESK,
+            KANBAN,
+            [
+                ("take-on", "Escalated", None),
+                ("work-started", "In Progress", None),
+                ("work-done", "Done", "Resolved"),
+            ],
+        ),
+        (
+            DESK,
+            DEVELOPMENT,
+            [
+                ("take-on", "Escalated", None),
+                ("work-started", "In Progress", None),
+                ("work-done", ["Done", "Closed"], "Resolved"),
+                ("cancelled", "Cancelled", "Canceled"),
+            ],
+        ),
+        (
+            ENGLISH,
+            SIMPLE,
+            [
+                ("take-on", "Will Do", None),
+                ("work-started", "In Progress", None),
+                ("work-done", "Done", "Resolved"),
+                ("reopened-by-customer", "Reopened", "To Do"),
+            ],
+        ),
+        (GERMAN, GERMAN, [("take-on", "In Arbeit", None), ("work-done", "Erledigt", None)]),
+        (KANBAN, GERMAN, [
+            ("take-on", "Selected for Development", None), ("work-started", "In Arbeit", "In Progress"),
+            ("work-done", "Erledigt", "Done"),
+        ]),
+        (
+            ENGLISH,
+            ["To Do", "Done", "Cancelled", "Declined"],
+            [
+                ("take-on", "Will Do", None),
+                ("work-done", "Done", "Resolved"),
+                ("cancelled", ["Cancelled", "Declined"], "Cancelled"),
+                ("reopened-by-customer", "Reopened", "To Do"),
+            ],
+        ),
+        # What is only dropped is not finished.
+        (SIMPLE, ["To Do", "In Progress", "Cancelled"], [("take-on", "In Progress", None)]),
+        (["To Do", "In Progress"], SIMPLE, [("take-on", "In Progress", None)]),
+    ],
+)  # fmt: skip
+def test_rules_are_proposed_from_the_statuses_that_are_there(user, dev, expected):
+    assert summary(user, dev) == expected
+
+
+def test_where_nothing_says_that_an_issue_is_taken_on_nothing_is_guessed():
+    assert take_on_status(statuses(["To Do", "Done"])) is None
+
+
+def test_the_demos_workflows_are_those_that_this_test_knows():
+    used = {"customer": {"Open"}, "development": {"To Do"}}
+    for name, rows in WORKFLOWS.items():
+        used[name] |= {target for *_, target in rows}
+    assert used == {"customer": set(ENGLISH), "development": set(DEVELOPMENT)}
