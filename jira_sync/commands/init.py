@@ -1,4 +1,4 @@
-"""`jira-sync init`: writes the file of a new sync. What the options do not say is asked for on a terminal."""
+"""`jira-sync init`: writes the file of a new sync. On a terminal it asks for what the options do not say."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-PANEL = "Setting up"
+from jira_sync.context.command_line import Panel
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(init)
+    app.command(rich_help_panel=Panel.SETUP)(init)
 
 
 def init(

@@ -220,5 +220,5 @@ def test_what_the_document_shows_of_a_dry_run_has_the_lines_that_it_has(project)
     shown = re.search(r"^```\nsync-ab, from .*?^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert shown
     rows = re.findall(r"^  (\S.*?)\s+\d+$", shown[0], re.MULTILINE)
-    source = (REPO / "jira_sync" / "importing.py").read_text()
+    source = (REPO / "jira_sync" / "commands" / "import_.py").read_text()
     assert set(rows) == set(PairOutcome) | set(re.findall(r'_row\("([^"]+)"', source))

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from jira_sync.__main__ import app, main
-from jira_sync.context.target import complete_name
+from jira_sync.context.command_line import complete_name
 from sync_worker.database import store
 
 REPO = Path(__file__).parents[3]

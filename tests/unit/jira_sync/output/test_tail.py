@@ -38,7 +38,7 @@ def put_aside(log: Path) -> None:
             Path(f"{log}{old}").rename(f"{log}{new}")
 
 
-def numbers(lines: list[tail.Line]) -> list[int]:
+def numbers(lines: list[tail.LogLine]) -> list[int]:
     return [int(each.event()["event"].split()[1]) for each in lines]
 
 
@@ -62,47 +62,47 @@ def test_the_last_lines_are_found_across_files(log, monkeypatch, block, oldest, 
         if written:
             write(log, *written, suffix=suffix)
     with Tail(log) as last:
-        assert numbers(last.last(number)) == expected
+        assert numbers(last.last_lines(number)) == expected
 
 
 def test_what_follows_is_shown_once_across_files_that_are_put_aside(log, following):
     write(log, 1)
-    assert numbers(following.last(10)) == [1]
+    assert numbers(following.last_lines(10)) == [1]
     write(log, 2)
-    assert numbers(following.fresh()) == [2]
-    assert following.fresh() == []
+    assert numbers(following.new_lines()) == [2]
+    assert following.new_lines() == []
     write(log, 3)
     put_aside(log)
     write(log, 4)
-    assert numbers(following.fresh()) == [3, 4]
+    assert numbers(following.new_lines()) == [3, 4]
     put_aside(log)
-    assert following.fresh() == []
+    assert following.new_lines() == []
     write(log, 5)
-    assert numbers(following.fresh()) == [5]
+    assert numbers(following.new_lines()) == [5]
 
 
 def test_a_log_that_is_cleared_or_begins_later_is_followed(log, following):
-    assert following.last(10) == []
-    assert following.fresh() == []
+    assert following.last_lines(10) == []
+    assert following.new_lines() == []
     write(log, 1, 2)
-    assert numbers(following.fresh()) == [1, 2]
+    assert numbers(following.new_lines()) == [1, 2]
     log.write_text("")
-    assert following.fresh() == []
+    assert following.new_lines() == []
     write(log, 3)
-    assert numbers(following.fresh()) == [3]
+    assert numbers(following.new_lines()) == [3]
 
 
 def test_half_a_line_waits_for_its_other_half(log, following):
     log.write_text(line(1) + line(2)[:20])
-    assert numbers(following.last(10)) == [1]
+    assert numbers(following.last_lines(10)) == [1]
     with log.open("a") as file:
         file.write(line(2)[20:])
-    assert numbers(following.fresh()) == [2]
+    assert numbers(following.new_lines()) == [2]
 
 
 def test_what_is_no_json_belongs_to_the_line_before_it(log, following):
     log.write_text(line(1) + "Traceback (most recent call last):\n[1]\n")
-    _, second, third = following.last(10)
+    _, second, third = following.last_lines(10)
     assert (second.stamp, second.event()) == (
         "2026-01-01T00:00:01Z",
         {"sync": "sync-ab", "event": "Traceback (most recent call last):"},
