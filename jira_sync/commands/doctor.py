@@ -39,7 +39,7 @@ def doctor(
 
     Example, before a new file is applied: jira-sync doctor sync-ab && jira-sync apply
     """
-    from jira_sync.checkup.examination import check_up
+    from jira_sync.checkup.examination import examine
     from jira_sync.checkup.finding import FindingLevel
     from jira_sync.checkup.report import as_json as reports_as_json
     from jira_sync.checkup.report import print_reports
@@ -48,7 +48,7 @@ def doctor(
     if target.is_running:
         _use_network_settings_of(target.environ)
     with _spinner() as show_progress:
-        reports = check_up(target, name, show_progress)
+        reports = examine(target, name, show_progress)
     if as_json:
         print_json(reports_as_json(reports))
     else:

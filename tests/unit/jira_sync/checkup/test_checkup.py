@@ -82,7 +82,7 @@ def test_a_subtask_demands_its_parent():
     ],
 )
 def test_a_limit_that_is_nearly_used_up_is_a_warning(told, level):
-    assert site._limits(told, None).level == level
+    assert site._rate_limits(told, None).level == level
 
 
 def test_a_site_that_does_not_tell_its_time_is_a_warning():
