@@ -15,6 +15,7 @@ from jira_sync.context.target import find_target
 class Panel(StrEnum):
     """The panels of `jira-sync --help`."""
 
+    GROUP = "The group"
     MONITORING = "Looking"
     CONTROL = "Steering"
     SETUP = "Setting up"
