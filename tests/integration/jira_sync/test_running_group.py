@@ -162,6 +162,7 @@ def test_supervisorctl_works_in_the_folder_of_the_project_without_options(group,
     before = group.pid("sync-a")
     assert group.run("supervisorctl", "restart", "sync-a").stdout == "sync-a: stopped\nsync-a: started\n"
     assert group.pid("sync-a") != before
+    wait_until(lambda: group.is_waiting("sync-a"), "sync-a to end its first cycle")
 
 
 def test_logs_of_several_syncs_are_sorted_by_time(group):
