@@ -11,12 +11,11 @@ from jira_sync.checkup import creation, workflow
 from jira_sync.checkup.finding import Finding, failed, listed, of_error, passed, warning
 from sync_model.definition import Side, Sync
 from sync_worker.core.errors import SyncError
+from sync_worker.core.permissions import Permission
 from sync_worker.core.site_info import Project, Workflows
 from sync_worker.facets import permissions
-from sync_worker.jira.client import PERMISSIONS
 from sync_worker.jira.survey import Survey
 
-WORDS = {permissions.BROWSE: "see issues", **PERMISSIONS}
 MEGABYTE = 1024 * 1024
 MOST_SHOWN = 20
 
@@ -65,10 +64,10 @@ def _ground(sync: Sync, side: Side, survey: Survey, findings: list[Finding]) -> 
     findings.append(passed(f"{key} is there: {project.name}{named}"))
     wanted = permissions.permissions(sync, side)
     missing = frozenset(survey.missing_permissions(project, wanted))
-    for name in sorted(missing):
-        says = f"our account may not {WORDS[name]} in {key}, as {listed(wanted[name])} asks"
+    for name in sorted(name for name in Permission if name in missing):
+        says = f"our account may not {name.may} in {key}, as {listed(wanted[name])} asks"
         findings.append(failed(says, f"grant it {name} in the permission scheme of {key}"))
-    if granted := [WORDS[name] for name in WORDS if name in wanted and name not in missing]:
+    if granted := [name.may for name in Permission if name in wanted and name not in missing]:
         findings.append(passed(f"our account may {listed(granted)} in {key}"))
     return Ground(survey, project, missing, survey.workflows(project))
 
@@ -91,7 +90,7 @@ def _of_side(sync: Sync, side: Side, here: Ground, there: Ground | None) -> Iter
     key = here.project.key
     yield from workflow.sources(key, permissions.source_statuses(sync, side), here.workflows)
     types = [each.name for each in here.workflows.types if not each.is_subtask]
-    if wanted := permissions.issue_types(sync, side) if permissions.CREATE not in here.missing else []:
+    if wanted := permissions.issue_types(sync, side) if Permission.CREATE not in here.missing else []:
         # Of a project that is not seen nothing is known: what becomes of its types is told when it is.
         sources = [each.name for each in there.workflows.types] if there else []
         chosen, findings = creation.choose(key, wanted, here.survey.creatable_types(here.project), sources)
@@ -106,7 +105,7 @@ def _of_side(sync: Sync, side: Side, here: Ground, there: Ground | None) -> Iter
 
 def _moves(sync: Sync, side: Side, here: Ground, there: Ground | None, types: list[str]) -> Iterator[Finding]:
     key, named = here.project.key, permissions.target_statuses(sync, side)
-    may_move = permissions.MOVE not in here.missing
+    may_move = Permission.TRANSITION not in here.missing
     samples = here.survey.samples(here.project, here.workflows.statuses) if named and may_move else None
     yield from workflow.targets(key, named, here.workflows, samples, types)
     if there:

@@ -70,8 +70,8 @@ def backfill(
     here = find_target(os.environ)
     file = here.sync(name)
     with database(here, name) as client:
-        with read_only(file, client, here.environ) as (jiras, store), out.status("looking for issues"):
-            found = find(file.sync, jiras, store, bound)[:limit]
+        with read_only(file, client, here.environ) as seen, out.status("looking for issues"):
+            found = find(file.sync, seen.jiras, seen.store, bound)[:limit]
         if as_json and dry_run:
             print_json([_as_json(each) for each in found])
             return 0

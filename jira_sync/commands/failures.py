@@ -16,7 +16,8 @@ from jira_sync.context.target import complete_name
 from jira_sync.output.terminal import complain, notes, out, printable, who
 
 if TYPE_CHECKING:
-    from sync_worker.core.state import Cause, IssueState
+    from sync_worker.core.causes import Cause
+    from sync_worker.core.state import IssueState
 
 PATIENCE = 120.0
 """Seconds to wait for the worker to have done it."""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from sync_model.loading import SyncFile
-    from sync_worker.core.state import Pause, Progress
+    from sync_worker.core.progress import Progress
+    from sync_worker.core.records import Pause
     from sync_worker.engine.dry_run import PlannedStep
 
 PANEL = "Carrying over"
@@ -57,15 +58,14 @@ def plan(
 
     Example, what an edit would come to: jira-sync plan sync-ab --edited
     """
-    from sync_worker.engine import dry_run
     from sync_worker.runtime.wiring import read_only
 
     here = find_target(os.environ)
     file = (replace(here, is_running=False) if edited else here).sync(name)
-    with database(here, name) as client, read_only(file, client, here.environ) as (jiras, store):
-        pause, progress = store.journal.paused(), store.progress()
+    with database(here, name) as client, read_only(file, client, here.environ) as seen:
+        pause, progress = seen.store.journal.paused(), seen.store.progress()
         with out.status("looking at both projects"):
-            steps = dry_run.dry_run(file.sync, file.digest, jiras, store, lambda: None)
+            steps = seen.dry_run()
     if as_json:
         print_json(_as_json(file, steps, pause, progress))
     else:

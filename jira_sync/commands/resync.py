@@ -40,8 +40,8 @@ def resync(
     here = find_target(os.environ)
     file = here.sync(name)
     with database(here, name) as client:
-        with read_only(file, client, here.environ) as (jiras, store):
-            meant = find(issues, file.sync, store, jiras)
+        with read_only(file, client, here.environ) as seen:
+            meant = find(issues, file.sync, seen.store, seen.jiras)
         writer = worker_requests(here, file, client)
         if obstacle := writer.obstacle():
             writer.note(meant)

@@ -18,7 +18,7 @@ from jira_sync.output.terminal import complain, notes, out, printable, who
 
 if TYPE_CHECKING:
     from sync_model.loading import SyncFile
-    from sync_worker.core.state import PastCycle
+    from sync_worker.core.records import PastCycle
     from sync_worker.database.control import Control
 
 PANEL = "Steering"

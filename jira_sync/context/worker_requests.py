@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sync_model.definition import Sync
     from sync_model.loading import SyncFile
-    from sync_worker.core.state import JournalEntry
+    from sync_worker.core.records import JournalEntry
 
 PATIENCE = 120.0
 """Seconds to wait for the writer to have done it."""
@@ -57,7 +57,7 @@ class WorkerRequests:
         self._sync, self._run_here = sync, run_here
         # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
         self._lease = Lease(client, sync.database, Path(), lambda: None)
-        self._store = MongoStore(client, sync.database, sync.name, self._lease)
+        self._store = MongoStore(client, sync.database, self._lease)
 
     def obstacle(self) -> str | None:
         """Say why nothing that is asked for would be done now, or None."""

@@ -15,7 +15,8 @@ worker's now, or nobody's for the time being.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 
 class SyncError(Exception):
@@ -83,3 +84,23 @@ class Paused(Exception):
 def to_go_by(errors: Iterable[SyncError]) -> SyncError:
     """Return which of several errors decides: one that waiting may mend, if there is one, so that it is tried again."""
     return min(errors, key=lambda error: isinstance(error, InvalidRequest) and error.final)
+
+
+def may_have_happened(error: Exception) -> bool:
+    """Tell whether a request that ended in `error` may have been carried out all the same."""
+    if isinstance(error, SyncError | StopRequested):
+        return isinstance(error, Unavailable) and error.ambiguous
+    return True  # a fault of our own, which may have come up after the answer
+
+
+@contextmanager
+def unless_carried_out(take_back: Callable[[], None]) -> Iterator[None]:
+    """Surround a request: `take_back` what was remembered of it when it certainly was not carried out."""
+    try:
+        yield
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if not may_have_happened(error):
+            take_back()
+        raise

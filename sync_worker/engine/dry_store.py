@@ -1,4 +1,4 @@
-"""A store in which nothing is written down: what a rehearsed cycle remembers, over what is really remembered."""
+"""The store of a dry run: reads reach the real store, writes stay in memory."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_model.definition import Side
+from sync_worker.core.causes import Cause
 from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import Backlog, Store, Waiting
-from sync_worker.core.state import LONG_AGO, Cause, IssueState, JournalEntry, Pair, Progress, Request
-from sync_worker.migration.legacy import LegacySource
+from sync_worker.core.progress import Progress
+from sync_worker.core.records import JournalEntry, Request
+from sync_worker.core.state import IssueState
+from sync_worker.core.timing import LONG_AGO
 
 PLENTY = 1_000_000
 
 
 @dataclass
 class DryRunStore:
-    """Satisfies `sync_worker.core.ports.Store`. Reads reach `beneath`, writes stay here.
+    """Satisfies `core.ports.Store`. Reads reach `beneath`, writes stay here.
 
-    `entries` is what would be put into the journal, `settled` every change that would be done with.
+    `entries` is what would be put into the journal. `settled` holds every change that would be done with.
     """
 
     beneath: Store
@@ -74,7 +78,7 @@ class DryRunStore:
         return min([each for each in (*tries, beneath) if each and each > after], default=None)
 
     def backlog(self) -> Backlog:
-        """Return what really waits: it is for heartbeats, and a rehearsal sends none."""
+        """Return what really waits: it is for heartbeats, and a dry run sends none."""
         return self.beneath.backlog()
 
     def failing(self) -> list[IssueState]:
@@ -119,9 +123,6 @@ class DryRunStore:
     def _over(self, beneath: list[Pair], fits: Callable[[Pair], bool]) -> list[Pair]:
         kept = [pair for pair in beneath if pair.user_id not in self._pairs]
         return kept + [pair for pair in list(self._pairs.values()) if fits(pair)]
-
-    def former(self) -> LegacySource:
-        return self.beneath.former()
 
     def save_pair(self, pair: Pair) -> None:
         for side in Side:
