@@ -114,7 +114,7 @@ class Census:
             begun = min(begun, self._restored.earliest(side.other))
         cause = Cause("gone", CauseKind.GONE, now, state.status, state.status, marks={Comment.kind: Attempt(begun)})
         self.context.store.save([replace(state, pending=(cause,))])
-        away = tuple(each for each in pair.away if each != side)  # where it was is asked no more
+        away = tuple(away for away in pair.away if away != side)  # where it was is asked no more
         self.context.store.save_pair(replace(pair, gone={**pair.gone, side: now}, away=away))
         self.context.log.warning(
             "issue was deleted",

@@ -54,7 +54,7 @@ def observe(
     if paired and issue.key != state.key:
         # First of all: it mends links, whatever may be in the way of a status.
         moved = Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status)
-        pending = (moved, *(each for each in pending if each.kind is not CauseKind.MOVED))
+        pending = (moved, *(cause for cause in pending if cause.kind is not CauseKind.MOVED))
     return replace(
         with_history(state, issue.changes),
         key=issue.key,
@@ -88,10 +88,10 @@ def with_history(state: IssueState, changes: Sequence[StatusChange]) -> IssueSta
 def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...]:
     """Append `causes`; an update that is still waiting becomes the newer one instead of standing there twice."""
     for cause in causes:
-        waiting = next((each for each in pending if each.kind is cause.kind is CauseKind.UPDATE), None)
+        waiting = next((old for old in pending if old.kind is cause.kind is CauseKind.UPDATE), None)
         if waiting:
             newer = replace(cause, id=waiting.id, marks=waiting.marks, failure=waiting.failure)
-            pending = tuple(newer if each is waiting else each for each in pending)
+            pending = tuple(newer if old is waiting else old for old in pending)
         else:
             pending = (*pending, cause)
     return pending
