@@ -13,9 +13,9 @@ from sync_worker.core.timing import LONG_AGO
 
 @dataclass(frozen=True)
 class OwnMove:
-    """A status that we set on behalf of a cause: no cause itself once it shows up in the issue's history.
+    """A move that we made on behalf of a cause. It is no cause itself when it shows up in the issue's history.
 
-    `landed`: it has shown up. `settled`: we know that it was carried out. With both it can be forgotten.
+    `landed`: it has shown up there. `settled`: we know that it was carried out. With both it can be forgotten.
     """
 
     cause: str
@@ -28,11 +28,12 @@ class OwnMove:
 class IssueState:
     """What is remembered of one issue.
 
-    `updated` is the newest `updated` that a direct read gave. `seen` holds the ids of the status changes no
-    older than an hour before `seen_until`; older ones count as seen by their time. `copied` maps attachments
-    to their copies on the counterpart, `received` lists the ones that are copies themselves, `uploads` those
-    whose upload was begun. `pending` holds the causes that are not carried out yet, in the order in which they
-    will be; `dead` those that were given up, until a person has them tried again.
+    `updated` is the newest `updated` that a direct read gave. `seen` holds the ids of the status changes no older than
+    an hour before `seen_until`; older changes count as seen by their time. `copied` maps attachments to their copies on
+    the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments whose
+    upload was begun to the time of that. `pending` is the issue's outbox: the causes that are not carried out yet, in
+    the order in which they will be. `dead` are its dead letters: causes that were given up, until a person has them
+    tried again.
     """
 
     side: Side
