@@ -11,12 +11,11 @@ from jira_sync.checkup import creation, workflow
 from jira_sync.checkup.finding import Finding, failed, listed, of_error, passed, warning
 from sync_model.definition import Side, Sync
 from sync_worker.core.errors import SyncError
+from sync_worker.core.permissions import Permission
 from sync_worker.core.site_info import Project, Workflows
 from sync_worker.facets import permissions
-from sync_worker.jira.client import PERMISSIONS
 from sync_worker.jira.survey import Survey
 
-PERMISSION_WORDS = {permissions.BROWSE: "see issues", **PERMISSIONS}
 MEGABYTE = 1024 * 1024
 MOST_SHOWN = 20
 
@@ -67,10 +66,10 @@ def _find_project(sync: Sync, side: Side, survey: Survey, findings: list[Finding
     findings.append(passed(f"{key} is there: {project.name}{renamed}"))
     wanted = permissions.permissions(sync, side)
     missing = frozenset(survey.missing_permissions(project, wanted))
-    for name in sorted(missing):
-        says = f"our account may not {PERMISSION_WORDS[name]} in {key}, as {listed(wanted[name])} asks"
+    for name in sorted(name for name in Permission if name in missing):
+        says = f"our account may not {name.may} in {key}, as {listed(wanted[name])} asks"
         findings.append(failed(says, f"grant it {name} in the permission scheme of {key}"))
-    if granted := [words for name, words in PERMISSION_WORDS.items() if name in wanted and name not in missing]:
+    if granted := [name.may for name in Permission if name in wanted and name not in missing]:
         findings.append(passed(f"our account may {listed(granted)} in {key}"))
     return ProjectFacts(survey, project, missing, survey.workflows(project))
 
@@ -93,7 +92,7 @@ def _check_side(sync: Sync, side: Side, own: ProjectFacts, other: ProjectFacts |
     key = own.project.key
     yield from workflow.sources(key, permissions.source_statuses(sync, side), own.workflows)
     types = [issue_type.name for issue_type in own.workflows.types if not issue_type.is_subtask]
-    if wanted := permissions.issue_types(sync, side) if permissions.CREATE not in own.missing else []:
+    if wanted := permissions.issue_types(sync, side) if Permission.CREATE not in own.missing else []:
         # The types of a project that was not found are unknown, so nothing is said about their counterparts.
         sources = [issue_type.name for issue_type in other.workflows.types] if other else []
         chosen, findings = creation.choose(key, wanted, own.survey.creatable_types(own.project), sources)
@@ -110,7 +109,7 @@ def _check_moves(
     sync: Sync, side: Side, own: ProjectFacts, other: ProjectFacts | None, types: list[str]
 ) -> Iterator[Finding]:
     key, named = own.project.key, permissions.target_statuses(sync, side)
-    may_move = permissions.MOVE not in own.missing
+    may_move = Permission.TRANSITION not in own.missing
     samples = own.survey.samples(own.project, own.workflows.statuses) if named and may_move else None
     yield from workflow.targets(key, named, own.workflows, samples, types)
     if other:

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.definition import fold
+from sync_worker.core.rules import FALLBACK, ON_DELETE
 from sync_worker.core.site_info import Sample, Status, Workflows
-from sync_worker.facets.permissions import FALLBACK, ON_DELETE, NamedStatus
+from sync_worker.facets.permissions import NamedStatus
 
 FIELDS = frozenset({FALLBACK, ON_DELETE})
 """Names that stand for a field of the file instead of a rule."""

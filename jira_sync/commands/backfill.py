@@ -71,8 +71,8 @@ def backfill(
     target = find_target(os.environ)
     file = target.sync(name)
     with database(target, name) as client:
-        with read_only(file, client, target.environ) as (jiras, store), out.status("looking for issues"):
-            candidates = find_candidates(file.sync, jiras, store, changed_since)[:limit]
+        with read_only(file, client, target.environ) as opened, out.status("looking for issues"):
+            candidates = find_candidates(file.sync, opened.jiras, opened.store, changed_since)[:limit]
         if as_json and dry_run:
             print_json([_as_json(candidate) for candidate in candidates])
             return 0

@@ -16,7 +16,10 @@ from jira_sync.output.terminal import out, print_json, printable
 from jira_sync.output.wording import did
 
 if TYPE_CHECKING:
-    from sync_worker.core.state import Cause, IssueState, JournalEntry, Pair
+    from sync_worker.core.causes import Cause
+    from sync_worker.core.pairs import Pair
+    from sync_worker.core.records import JournalEntry
+    from sync_worker.core.state import IssueState
     from sync_worker.database.store import MongoStore
 
 STYLES = {"failed": "red", "given up": "bold red", "skipped": "dim"}
@@ -55,8 +58,8 @@ def history(
 
     target = find_target(os.environ)
     file = target.sync(name)
-    with database(target, name) as client, read_only(file, client, target.environ) as (_, store):
-        found = find_history(store, issue.strip().upper())
+    with database(target, name) as client, read_only(file, client, target.environ) as opened:
+        found = find_history(opened.store, issue.strip().upper())
     if not (found.entries or found.states or found.pairs):
         advice = f"to have it looked at: jira-sync resync {name} {issue}"
         raise Unusable(f"{name} knows nothing of {issue}; if it is one of its issues, {advice}")

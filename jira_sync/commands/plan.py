@@ -18,7 +18,8 @@ from jira_sync.output.wording import issues
 
 if TYPE_CHECKING:
     from sync_model.loading import SyncFile
-    from sync_worker.core.state import Pause, Progress
+    from sync_worker.core.progress import Progress
+    from sync_worker.core.records import Pause
     from sync_worker.engine.dry_run import PlannedStep
 
 
@@ -40,16 +41,15 @@ def plan(
 
     Example, what an edit would come to: jira-sync plan sync-ab --edited
     """
-    from sync_worker.engine import dry_run
     from sync_worker.runtime.wiring import read_only
 
     target = find_target(os.environ)
     # A target that does not run gives the file in the folder instead of the copy that the worker read.
     file = (replace(target, is_running=False) if edited else target).sync(name)
-    with database(target, name) as client, read_only(file, client, target.environ) as (jiras, store):
-        pause, progress = store.journal.paused(), store.progress()
+    with database(target, name) as client, read_only(file, client, target.environ) as opened:
+        pause, progress = opened.store.journal.paused(), opened.store.progress()
         with out.status("looking at both projects"):
-            steps = dry_run.dry_run(file.sync, file.digest, jiras, store, lambda: None)
+            steps = opened.dry_run()
     if as_json:
         print_json(_as_json(file, steps, pause, progress))
     else:

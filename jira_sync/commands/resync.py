@@ -40,8 +40,8 @@ def resync(
     target = find_target(os.environ)
     file = target.sync(name)
     with database(target, name) as client:
-        with read_only(file, client, target.environ) as (jiras, store):
-            named = find_issues(issues, file.sync, store, jiras)
+        with read_only(file, client, target.environ) as opened:
+            named = find_issues(issues, file.sync, opened.store, opened.jiras)
         requests = worker_requests(target, file, client)
         if obstacle := requests.obstacle():
             requests.submit(named)

@@ -14,7 +14,7 @@ from jira_sync.context.control import ControlledSync, attempt, controlled_syncs,
 from jira_sync.output.terminal import complain, current_user, notes, print_line
 
 if TYPE_CHECKING:
-    from sync_worker.core.state import PastCycle
+    from sync_worker.core.records import PastCycle
 
 POLL_EVERY = 0.25
 PATIENCE = 120.0

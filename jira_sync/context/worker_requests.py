@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sync_model.definition import Sync
     from sync_model.loading import SyncFile
-    from sync_worker.core.state import JournalEntry
+    from sync_worker.core.records import JournalEntry
 
 PATIENCE = 120.0
 """Seconds to wait for the worker."""
@@ -57,7 +57,7 @@ class WorkerRequests:
         self._sync, self._run_cycle = sync, run_cycle
         # This lease is never acquired: it serves to wake its holder. No store method used here needs it.
         self._lease = Lease(client, sync.database, Path(), lambda: None)
-        self._store = MongoStore(client, sync.database, sync.name, self._lease)
+        self._store = MongoStore(client, sync.database, self._lease)
 
     def obstacle(self) -> str | None:
         """Return why a request would not be carried out now, or None."""

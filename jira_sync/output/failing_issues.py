@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from jira_sync.output.terminal import print_line
 
 if TYPE_CHECKING:
-    from sync_worker.core.state import Cause, IssueState
+    from sync_worker.core.causes import Cause
+    from sync_worker.core.state import IssueState
 
 
 def print_failing(failing: Sequence[IssueState]) -> None:
