@@ -136,7 +136,7 @@ def _prepare(
     except DatabaseUnavailable as error:
         if old is client:
             raise
-        # The database's own message would advise to look at DATABASE_URL, which is not the old server's address.
+        # Otherwise Target.connect would add advice about DATABASE_URL, which is not the old server's address.
         raise Unusable(str(error)) from None
     if legacy is None:
         others = left_on(old)
