@@ -125,15 +125,15 @@ def _parts(picture: Snapshot) -> Iterator[RenderableType]:
 
 
 def _row(view: SyncView, now: datetime) -> list[str | Text]:
-    from sync_model.judgement import spell
+    from sync_model.judgement import format_duration
 
     verdict, beat = view.verdict, view.facts.heartbeat
     advice = f" ({verdict.advice})" if verdict.advice else ""
     return [
         _plain(view.name),
         _plain(str(verdict.condition), STYLES[verdict.level]),
-        spell(verdict.lag) if verdict.lag is not None else "–",
-        f"{spell((now - beat.last_success).total_seconds())} ago" if beat and beat.last_success else "–",
+        format_duration(verdict.lag) if verdict.lag is not None else "–",
+        f"{format_duration((now - beat.last_success).total_seconds())} ago" if beat and beat.last_success else "–",
         _until(_next_cycle(view), now),
         str(beat.queued) if beat else "–",
         str(beat.dead_letters) if beat else "–",
@@ -151,11 +151,11 @@ def _next_cycle(view: SyncView) -> datetime | None:
 
 
 def _until(at: datetime | None, now: datetime) -> str:
-    from sync_model.judgement import spell
+    from sync_model.judgement import format_duration
 
     if at is None:
         return "–"
-    return f"in {spell((at - now).total_seconds())}" if at > now else "now"
+    return f"in {format_duration((at - now).total_seconds())}" if at > now else "now"
 
 
 def _plain(text: str, style: str = "") -> Text:
