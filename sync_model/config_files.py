@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-NO_SYNCS = (".example.json", ".schema.json")
+IGNORED_ENDINGS = (".example.json", ".schema.json")
 
 FileState = tuple[object, ...]
 """A file's name, and what the kernel knows of the file."""
 
 
 def config_paths(folder: Path) -> list[Path]:
-    """Return the files of `folder` that are syncs: `*.json` without NO_SYNCS, hidden files and editors' leftovers.
+    """Return the files of `folder` that are syncs: `*.json`, but no IGNORED_ENDINGS, hidden files or leftovers.
 
     Editors leave `sync.json~`, `#sync.json#`, `.#sync.json` and `.sync.json.swp`. The first does not end in `.json`,
     the others begin with `#` or a dot. Raises OSError when the folder cannot be read: that is not an empty folder.
@@ -22,7 +22,7 @@ def config_paths(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if path.suffix == ".json"
         and not path.name.startswith((".", "#", "~"))
-        and not path.name.endswith(NO_SYNCS)
+        and not path.name.endswith(IGNORED_ENDINGS)
         and path.is_file()
     )
 

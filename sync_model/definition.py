@@ -20,7 +20,7 @@ RESERVED_NAMES = frozenset({"all", "supervisord", "mongodb", "jira-simulator", "
 RESERVED_DATABASES = frozenset({"admin", "config", "local", "jira_sync"})
 PLACEHOLDERS = ("sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary")
 ANY_STATUS = "*"
-MOST_SIDE_BY_SIDE = 64
+MAX_SIDE_BY_SIDE = 64
 
 
 class Side(StrEnum):
@@ -237,7 +237,7 @@ class Sync(ConfigModel):
     is given up: it is kept, and a person can have it tried again."""
     history_days: Days = 90.0
     """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
-    side_by_side: int = Field(default=8, ge=1, le=MOST_SIDE_BY_SIDE)
+    side_by_side: int = Field(default=8, ge=1, le=MAX_SIDE_BY_SIDE)
     """How many issues are worked on at once."""
     on_delete: OnDelete = OnDelete.KEEP
     """What becomes of an issue whose counterpart was deleted. `keep`: nothing. `comment`: a comment says so.

@@ -15,11 +15,11 @@ from sync_model.heartbeat import Heartbeat, Phase, age
 STUCK_AFTER = 180.0
 """Seconds of silence after which a worker is stuck, at the least. Every request ends or times out long before."""
 STUCK_AFTER_INTERVALS = 1.5
-STUCK_AT_MOST = 3600.0
-SEEN_SILENT = 60.0
+MAX_STUCK_AFTER = 3600.0
+MIN_OBSERVED_SILENCE = 60.0
 """Seconds for which the reader itself must see a worker silent before the worker is restarted: a clock that jumps is
 no reason for a restart."""
-PATIENCE_WITH_OTHERS = 300.0
+UNREACHABLE_AFTER = 300.0
 """Seconds for which Jira or MongoDB may fail to answer, at the least, before that is an error."""
 BEHIND_AFTER = 900.0
 BEHIND_AFTER_INTERVALS = 3.0
@@ -141,19 +141,19 @@ def lag(heartbeat: Heartbeat | None, now: datetime, interval: float) -> float | 
     """Return the age in seconds of the oldest change that is not carried over, as far as it can be known.
 
     While no cycle is able to look at Jira, the time since the last look counts: a change may be that old. None means
-    that no cycle has ever succeeded.
+    that no cycle is known to have succeeded.
     """
     if heartbeat is None or heartbeat.last_success is None:
         return None
     known = (now - heartbeat.oldest_change).total_seconds() if heartbeat.oldest_change else 0.0
     unseen = (now - heartbeat.last_success).total_seconds()
     # Between two cycles nobody looks at Jira. That alone is no lag.
-    return max(known, unseen if unseen > 2 * interval + SEEN_SILENT else 0.0)
+    return max(known, unseen if unseen > 2 * interval + MIN_OBSERVED_SILENCE else 0.0)
 
 
 def stuck_limit(facts: Facts) -> float:
     """Return the seconds of silence after which the worker is stuck: more for a sync with a long interval."""
-    return max(facts.stuck_after, min(STUCK_AFTER_INTERVALS * facts.interval, STUCK_AT_MOST))
+    return max(facts.stuck_after, min(STUCK_AFTER_INTERVALS * facts.interval, MAX_STUCK_AFTER))
 
 
 def format_duration(seconds: float) -> str:
@@ -202,7 +202,7 @@ def _by_silence(facts: Facts, now: datetime) -> SyncVerdict | None:
     process, heartbeat = facts.process, _current_heartbeat(facts)
     limit = stuck_limit(facts)
     advice = "it is restarted by itself"
-    remedy = Remedy.RESTART if facts.silence >= min(limit, SEEN_SILENT) else None
+    remedy = Remedy.RESTART if facts.silence >= min(limit, MIN_OBSERVED_SILENCE) else None
     started = process.started if process else None
     if heartbeat is None:
         since_start = (now - started).total_seconds() if started else 0.0
@@ -226,7 +226,7 @@ def _by_heartbeat(facts: Facts, now: datetime) -> SyncVerdict:
     if heartbeat is None:
         raise ValueError(f"{facts.name} has sent no heartbeat; that is judged before")
     reason, since, name = heartbeat.reason or "", heartbeat.since, facts.name
-    for_long = max(PATIENCE_WITH_OTHERS, 2 * facts.interval)
+    for_long = max(UNREACHABLE_AFTER, 2 * facts.interval)
     match heartbeat.phase:
         case Phase.REFUSED:
             return SyncVerdict(Condition.REFUSED, reason, f"jira-sync doctor {name}", since)
