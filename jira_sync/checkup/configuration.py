@@ -9,9 +9,10 @@ from generator.running.files import read_manifest
 from generator.running.settings import Unusable
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from jira_sync.context.target import Target
-from sync_model.connection import DEFAULTS, Fault, resolve
+from sync_model.connection import DEFAULTS, ConnectionFault, resolve
 from sync_model.definition import Side, Sync
-from sync_model.loading import Loaded, Problem, SyncFile, load_file, load_folder
+from sync_model.loading import Loaded, SyncFile, load_file, load_folder
+from sync_model.problems import Problem
 from sync_model.values import is_reference
 
 RESTART = "jira-sync stop and jira-sync start"
@@ -126,7 +127,7 @@ def _secrets(target: Target, sync: Sync) -> Iterator[Finding]:
         yield passed("all that it looks up in the environment and in secret files is there")
 
 
-def _how_to_set(target: Target, fault: Fault) -> str:
+def _how_to_set(target: Target, fault: ConnectionFault) -> str:
     if "environment variable" not in fault.message:
         return "put it right; it is looked up again without a restart"
     if target.is_running:

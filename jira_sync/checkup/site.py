@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from sync_model.connection import Connection
-from sync_model.judgement import spell
+from sync_model.judgement import format_duration
 from sync_worker.core.errors import NeedsOperator, SyncError
 from sync_worker.jira.probe import Obstacle, Reachable, patient_client, probe
 from sync_worker.jira.survey import API, Survey
@@ -85,7 +85,7 @@ def _clock(ahead: float | None, time_zone: str | None) -> Finding:
     if abs(ahead) <= CLOCK_GRAIN:
         return passed(f"its clock agrees with ours{zone}")
     direction = "ahead of" if ahead > 0 else "behind"
-    says = f"its clock is {spell(abs(ahead))} {direction} ours{zone}"
+    says = f"its clock is {format_duration(abs(ahead))} {direction} ours{zone}"
     if abs(ahead) <= MOST_SKEW:
         return passed(says)
     advice = "no change is lost by that: jira-sync goes by Jira's clock; but times here and there do not match: use NTP"

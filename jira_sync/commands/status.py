@@ -124,7 +124,7 @@ def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
 
 
 def _row(view: SyncView, now: datetime) -> list[str | Text]:
-    from sync_model.judgement import spell
+    from sync_model.judgement import format_duration
 
     verdict, heartbeat = view.verdict, view.facts.heartbeat
     last_success = heartbeat.last_success if heartbeat else None
@@ -132,8 +132,8 @@ def _row(view: SyncView, now: datetime) -> list[str | Text]:
     return [
         _plain(view.name),
         _plain(str(verdict.condition), STYLES[verdict.level]),
-        spell(verdict.lag) if verdict.lag is not None else "–",
-        f"{spell((now - last_success).total_seconds())} ago" if last_success else "–",
+        format_duration(verdict.lag) if verdict.lag is not None else "–",
+        f"{format_duration((now - last_success).total_seconds())} ago" if last_success else "–",
         _until(_next_cycle(view), now),
         str(heartbeat.queued) if heartbeat else "–",
         str(heartbeat.dead_letters) if heartbeat else "–",
@@ -151,11 +151,11 @@ def _next_cycle(view: SyncView) -> datetime | None:
 
 
 def _until(at: datetime | None, now: datetime) -> str:
-    from sync_model.judgement import spell
+    from sync_model.judgement import format_duration
 
     if at is None:
         return "–"
-    return f"in {spell((at - now).total_seconds())}" if at > now else "now"
+    return f"in {format_duration((at - now).total_seconds())}" if at > now else "now"
 
 
 def _plain(text: str, style: str = "") -> Text:

@@ -121,7 +121,7 @@ class Target:
 
     def _paths(self) -> list[Path]:
         from generator.running.settings import Unusable
-        from sync_model.loading import config_paths
+        from sync_model.config_files import config_paths
 
         folder = self.settings.config_dir
         if not folder.is_dir():
