@@ -7,11 +7,13 @@ cross-links each, and runs real workers, one cycle per process. The simulator co
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.rig import command
 from benchmarks.rig.processes import ANN_ACCOUNT, Rig, running_rig
 from benchmarks.scenario import backlog
 
@@ -78,4 +80,4 @@ def _one_cycle(rig: Rig, definition: Path, title: str, issues: int = 0) -> Cycle
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

@@ -23,6 +23,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from benchmarks.rig import command
 from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario import timeline
 from benchmarks.scenario.definitions import site_names, site_seeds, syncs_under_test
@@ -176,4 +177,4 @@ def _play_faults(plan: Timeline, faults: FaultInjector, workers: WorkerProcesses
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

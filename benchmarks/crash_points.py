@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.rig import command
 from benchmarks.rig.output import machine, publish, table
 from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario.crash_story import STORY, CrashStory
@@ -176,4 +177,4 @@ def _report(options: argparse.Namespace, results: list[CrashResult], seconds: fl
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.pictures import chart
+from benchmarks.rig import command
 from benchmarks.rig.output import machine, publish, table
 from benchmarks.scenario import scaling
 from benchmarks.scenario.designs import DESIGNS, Design
@@ -128,4 +129,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

@@ -22,6 +22,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from benchmarks.pictures.browser import NoBrowser, show_as, start
 from benchmarks.pictures.scene import Monitor, Scene, seconds_ago
+from benchmarks.rig import command
 from benchmarks.rig.processes import Mongod
 from sync_model.definition import Side
 from sync_model.heartbeat import CycleSummary, Phase, Trouble
@@ -176,4 +177,4 @@ def _take(driver: Chrome, url: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

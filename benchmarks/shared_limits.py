@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rig import command
 from benchmarks.rig.output import machine, publish, table, table_row
 from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario import backlog
@@ -265,4 +266,4 @@ def _report(scenario: LimitScenario, measured: Sequence[LimitFigures], flavor: s
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 from pymongo import MongoClient
 
+from benchmarks.rig import command
 from benchmarks.rig.measure import count_zombies, memory, private
 from benchmarks.rig.output import machine, publish, table
 from benchmarks.rig.processes import ANN_ACCOUNT
@@ -184,4 +185,4 @@ def _text(options: argparse.Namespace, rows: Iterable[GrowthRow], soak: SoakRun,
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

@@ -24,6 +24,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.rig import command
 from benchmarks.rig.measure import ProcessUsage, cpu_seconds, wait_and_measure
 from benchmarks.rig.output import MEGABYTE, machine, publish, table, table_row
 from benchmarks.rig.processes import SYNC_ACCOUNT, Rig, running_rig
@@ -238,4 +239,4 @@ def _report(options: argparse.Namespace, cells: list[ThroughputFigures]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.rig import staged_worker
+from benchmarks.rig import command, staged_worker
 from benchmarks.rig.measure import private
 from benchmarks.rig.output import MEGABYTE, machine, publish, table, table_row
 from benchmarks.rig.processes import Rig, running_rig
@@ -165,4 +165,4 @@ def _shown(rows: Iterator[list[str]]) -> Iterator[list[str]]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))
