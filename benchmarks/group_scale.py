@@ -25,6 +25,7 @@ from benchmarks.scenario.designs import DESIGNS, Design
 from benchmarks.verdict.scale_report import TITLES, GroupFigures, ServerComparison, panels, targets
 
 T = TypeVar("T")
+USUAL_SERVERS = 50
 EXPLANATION = """\
 Each group is a real one, over one simulated site and one real mongod that are not counted. A worker works when it
 stands on its database. Starts, edits and crashes are seen in a group with a cycle every five minutes. Memory is that
@@ -84,7 +85,7 @@ def page(options: argparse.Namespace, figures: Sequence[GroupFigures], kept: Mea
     parts = [EXPLANATION, f"`{given}` on {machine()}:", table(TITLES, [group.row() for group in figures])]
     detailed = [group for group in figures if group.syncs == options.detail]
     if any(group.design == "fork" for group in detailed):
-        servers = _servers(options.servers, figures, kept)
+        servers = _servers(options.servers, figures, kept) if options.servers else None
         idle = kept.get(f"idle {options.detail}", lambda: scaling.idle_share(options.detail))
         parts.append(targets(detailed, idle, servers))
     if options.picture:
@@ -103,7 +104,7 @@ def _servers(count: int, figures: Sequence[GroupFigures], kept: MeasurementFile)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options."""
+    """Return the options. Ends the program when they do not go together."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.group_scale", description=(__doc__ or "").splitlines()[0]
     )
@@ -112,13 +113,22 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--designs", default=names, metavar="NAME,…", help=f"which ({names})")
     parser.add_argument("--without", default="", metavar="NAME:N,…", help="groups to leave out: some take very long")
     parser.add_argument("--detail", type=int, default=100, metavar="N", help="with how many there is an edit, a crash")
-    parser.add_argument("--servers", type=int, default=50, metavar="N", help="MongoDB servers to compare one with")
+    parser.add_argument("--servers", type=int, metavar="N", help="MongoDB servers to compare one with")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="remember there what was measured, and go on")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the tables there, too")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw memory and start against N there")
     options = parser.parse_args(arguments)
     if options.picture and not find_spec("matplotlib"):
         parser.error("--picture needs matplotlib, which is not part of what is installed: pip install matplotlib")
+    sizes = _sizes(options, "fork" if "fork" in options.designs.split(",") else options.designs.split(",")[0])
+    if options.servers is None:
+        options.servers = USUAL_SERVERS if USUAL_SERVERS in sizes else 0
+    elif options.servers not in sizes:
+        parser.error(
+            f"argument --servers: {options.servers} servers are compared with the one server of a group of "
+            f"{options.servers} syncs, and no such group is measured; add {options.servers} to --syncs, or choose one "
+            f"of the sizes that are measured: {', '.join(map(str, sizes)) or 'none'}"
+        )
     return options
 
 

@@ -44,9 +44,12 @@ class PlannedEdit:
 
 
 def planned_edits(sync_count: int) -> list[PlannedEdit]:
-    """Return the edits of a group."""
+    """Return the edits of a group. Each interval is new: an edit that changes nothing would restart no worker."""
     sizes = {"edit of 1": 1, "edit of half": half_of(sync_count)}
-    return [PlannedEdit(title, range(size), LONG_INTERVAL / 60 + size) for title, size in sizes.items()]
+    return [
+        PlannedEdit(title, range(size), LONG_INTERVAL / 60 + number)
+        for number, (title, size) in enumerate(sizes.items(), 1)
+    ]
 
 
 def measure(design: Design, sync_count: int, *, in_detail: bool) -> GroupFigures:

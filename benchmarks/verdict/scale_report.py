@@ -65,8 +65,8 @@ class ServerComparison:
 
 
 def half_of(sync_count: int) -> int:
-    """Return how many syncs the larger of the two edits changes."""
-    return sync_count // 2
+    """Return how many syncs the larger of the two edits changes: at least one."""
+    return max(1, sync_count // 2)
 
 
 def targets(figures: Sequence[GroupFigures], idle: float, servers: ServerComparison | None) -> str:
