@@ -1,6 +1,6 @@
-"""A worker that kills itself: before or after its n-th call to Jira or write to MongoDB.
+"""A worker that kills itself before or after its n-th call to Jira or write to MongoDB.
 
-It runs in a process that is forked from one in which everything is imported already.
+Its process is forked from one that has imported everything already.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from sync_worker.__main__ import main
 from sync_worker.jira.transport import Transport
 
 WRITES = frozenset({"insert", "update", "delete", "findAndModify", "createIndexes", "bulkWrite"})
-NAMES = re.compile(r"/(?:[A-Z]+)?[0-9]+(?=/|$)")
+KEY_OR_ID = re.compile(r"/(?:[A-Z]+)?[0-9]+(?=/|$)")
 
 
 @dataclass
 class Steps:
-    """The steps that a worker has passed, by name. It dies at step `die_at`, counted from 1; never if that is 0."""
+    """The names of the steps that a worker has taken. It dies at step `die_at`, counted from 1; 0 means never."""
 
     file: Path
     die_at: int
-    passed: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
 
     def take(self, name: str) -> None:
-        self.passed.append(name)
-        if len(self.passed) == self.die_at:
+        self.taken.append(name)
+        if len(self.taken) == self.die_at:
             self.save()
             os.kill(os.getpid(), signal.SIGKILL)
 
     def save(self) -> None:
-        self.file.write_text(json.dumps(self.passed))
+        self.file.write_text(json.dumps(self.taken))
 
 
-class Listener(pymongo.monitoring.CommandListener):
+class WriteListener(pymongo.monitoring.CommandListener):
     """Takes a step before and after each write to MongoDB."""
 
     def __init__(self, steps: Steps) -> None:
@@ -52,20 +52,20 @@ class Listener(pymongo.monitoring.CommandListener):
 
     def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
         if event.command_name in WRITES:
-            what = f"MongoDB {event.command_name} {event.command[event.command_name]}"
-            self._under_way[event.request_id] = what
-            self._steps.take(f"before {what}")
+            write = f"MongoDB {event.command_name} {event.command[event.command_name]}"
+            self._under_way[event.request_id] = write
+            self._steps.take(f"before {write}")
 
     def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
-        if what := self._under_way.pop(event.request_id, None):
-            self._steps.take(f"after {what}")
+        if write := self._under_way.pop(event.request_id, None):
+            self._steps.take(f"after {write}")
 
     def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
         self._under_way.pop(event.request_id, None)
 
 
-def work(config: Path, folder: Path, database_url: str, steps_file: Path, die_at: int | None) -> None:
-    """Run one cycle as the worker's command does; unwatched when `die_at` is None."""
+def run_one_cycle(config: Path, folder: Path, database_url: str, steps_file: Path, die_at: int | None) -> None:
+    """Run one cycle as the worker's command does; its steps are not counted when `die_at` is None."""
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
@@ -73,23 +73,24 @@ def work(config: Path, folder: Path, database_url: str, steps_file: Path, die_at
     os.environ["SSL_CERT_DIR"] = os.devnull
     steps = Steps(steps_file, die_at or 0)
     if die_at is not None:
-        pymongo.monitoring.register(Listener(steps))
-        _watch_calls(steps)
+        pymongo.monitoring.register(WriteListener(steps))
+        _count_calls(steps)
     environ = {"DATABASE_URL": database_url}
     code = main(["--config", str(config), "--once", "--run-dir", str(folder)], environ)
     steps.save()
     sys.exit(code)
 
 
-def _watch_calls(steps: Steps) -> None:
+def _count_calls(steps: Steps) -> None:
+    """Take a step before and after each call to Jira."""
     send = Transport._send  # noqa: SLF001 - every call passes here, whatever the worker's own code looks like
 
     @contextmanager
-    def watched(self: Transport, method: str, path: str, *arguments: Any, **options: Any) -> Iterator[Any]:
-        what = f"{method} {NAMES.sub('/…', path.removeprefix('/rest/api/2'))}"
-        steps.take(f"before {what}")
+    def counted(self: Transport, method: str, path: str, *arguments: Any, **options: Any) -> Iterator[Any]:
+        call = f"{method} {KEY_OR_ID.sub('/…', path.removeprefix('/rest/api/2'))}"
+        steps.take(f"before {call}")
         with send(self, method, path, *arguments, **options) as response:
-            steps.take(f"after {what}")
+            steps.take(f"after {call}")
             yield response
 
-    Transport._send = watched  # type: ignore[method-assign]  # noqa: SLF001
+    Transport._send = counted  # type: ignore[method-assign]  # noqa: SLF001

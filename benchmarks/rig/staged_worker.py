@@ -1,8 +1,8 @@
-"""A worker that goes so far and no further: `python -m benchmarks.rig.processes.stages WAY STAGE CONFIG RUN_DIR`.
+"""A worker that stops at a stage: `python -m benchmarks.rig.staged_worker WAY STAGE CONFIG RUN_DIR`.
 
-It says its process id, walks through the stages up to the one that is named, says so, and stays there until its input
-ends; in the last stage it is a worker like any other, which goes on until it is asked to stop. Forked, it is the child
-of a process that is warmed as supervisord is.
+It prints its process id, goes through the stages up to STAGE, prints that it has got there, and waits there until its
+input ends. In the last stage it is a worker like any other, which works until it is asked to stop. With the WAY
+`forked` it is the child of a process that is warmed as supervisord is.
 
 Nothing is imported at the top but what an interpreter has loaded anyway: it would count for the first stage.
 """
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 REACHED = "reached"
-kept: list[object] = []
-"""What a worker holds in its hands from one stage to the next."""
+kept: list[Any] = []
+"""What a worker holds from one stage to the next."""
 
 
 def interpreter(_config: str, _run_dir: str) -> None:
@@ -27,7 +28,7 @@ def log(_config: str, _run_dir: str) -> None:
 
 
 def models(_config: str, _run_dir: str) -> None:
-    """pydantic, and what people write and workers say, in its terms."""
+    """pydantic, and its models of configuration files and heartbeats."""
     from sync_model import heartbeat, loading  # noqa: F401
 
 
@@ -48,10 +49,10 @@ def parts(config: str, run_dir: str) -> None:
     from pathlib import Path
 
     from sync_model.loading import load_file
-    from sync_worker.__main__ import parser
     from sync_worker.database import store
     from sync_worker.runtime import logs
     from sync_worker.runtime.loop import Worker
+    from sync_worker.runtime.process import parser
     from sync_worker.runtime.wiring import wire
 
     parser()
@@ -67,7 +68,7 @@ def lease(_config: str, _run_dir: str) -> None:
 
 
 def cycles(config: str, run_dir: str) -> None:
-    """Cycles, as many as there are until it is asked to stop."""
+    """Cycles, until the worker is asked to stop."""
     from sync_worker.__main__ import main
 
     main(["--config", config, "--run-dir", run_dir])
@@ -76,8 +77,8 @@ def cycles(config: str, run_dir: str) -> None:
 STAGES = (interpreter, log, models, driver, http, parts, lease)
 
 
-def walk(stage: str, config: str, run_dir: str) -> None:
-    """Say who we are, and come to `stage`; the last one is a way of its own."""
+def go_to(stage: str, config: str, run_dir: str) -> None:
+    """Print the process id, and go through the stages up to `stage`. `cycles` needs none of the others before it."""
     print(os.getpid(), flush=True)
     if stage == cycles.__name__:
         cycles(config, run_dir)
@@ -88,11 +89,14 @@ def walk(stage: str, config: str, run_dir: str) -> None:
             break
     print(REACHED, flush=True)
     sys.stdin.read()
-    os._exit(0)  # nobody is interested in how it ends
+    os._exit(0)  # how it ends is not measured
 
 
-def fork(without: str, stage: str, config: str, run_dir: str) -> None:
-    """Do it in a child of this process, which is warmed as supervisord is, `without` a part of the sharing."""
+def fork(left_out: str, stage: str, config: str, run_dir: str) -> None:
+    """Go to `stage` in a child of this process, which is warmed as supervisord is.
+
+    `left_out` names the parts of `supervisor_plugin.sharing` that are not done.
+    """
     import signal
     from functools import partial
 
@@ -103,9 +107,9 @@ def fork(without: str, stage: str, config: str, run_dir: str) -> None:
     from supervisor_plugin import child, sharing
     from supervisor_plugin.forking import Forking
 
-    if "immortal" in without:
+    if "immortal" in left_out:
         sharing.can_immortalise = lambda: False
-    if "filled" in without:
+    if "filled" in left_out:
         sharing._fill_gaps = lambda: None  # noqa: SLF001
     options = ServerOptions()
     options.logger = Logger()
@@ -116,13 +120,13 @@ def fork(without: str, stage: str, config: str, run_dir: str) -> None:
         return
     child.reset(sys.argv, {**os.environ, "SUPERVISOR_PROCESS_NAME": stage})
     child.reset_signals(mask)
-    child.run(partial(walk, stage, config, run_dir))
+    child.run(partial(go_to, stage, config, run_dir))
 
 
 if __name__ == "__main__":
     way, *arguments = sys.argv[1:]
-    way, _, without = way.partition(" without ")
+    way, _, left_out = way.partition(" without ")
     if way == "forked":
-        fork(without, *arguments)
+        fork(left_out, *arguments)
     else:
-        walk(*arguments)
+        go_to(*arguments)

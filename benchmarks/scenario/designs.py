@@ -1,8 +1,8 @@
-"""The ways to run many syncs that are compared: this project's two, and what people run today.
+"""The designs that are compared: two of this project, and two of what people run today.
 
-The replaced service is a Node parent that forks a worker per sync. What stands for it here, in `node/`, uses the same
-libraries and does less in a cycle than it did; the same worker runs under PM2, too. All of them read the same files,
-ask the same simulated site and write to the same MongoDB server. A worker is ready when it stands on its database.
+The replaced service is a Node parent that forks a worker per sync. `benchmarks/node` stands for it: it uses the same
+libraries and does less in a cycle. The same worker also runs under PM2. All designs read the same files, ask the same
+simulated site and write to the same MongoDB server. A worker is ready when it has connected to its database.
 """
 
 from __future__ import annotations
@@ -14,44 +14,45 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.rig.group import RunningGroup
+from benchmarks.scenario.group import RunningGroup
 
-NODE = Path(__file__).with_name("node")
+NODE = Path(__file__).parents[1] / "node"
 
 
 class ReplacedGroup(RunningGroup):
-    """The parent of the replaced design with its workers, which say how far they are in one small file each."""
+    """The parent of the replaced design with its workers. Each writes its process id and its cycles to a small file."""
 
     def prepare(self) -> None:
         install()
-        self.marks = self.run_dir / "marks"
-        self.marks.mkdir(parents=True)
-        self.environ["MARKS_DIR"] = str(self.marks)
+        self.progress_dir = self.run_dir / "marks"
+        self.progress_dir.mkdir(parents=True)
+        self.environ["MARKS_DIR"] = str(self.progress_dir)
 
     def command(self) -> list[str]:
         return ["node", str(NODE / "parent.js")]
 
     def count_ready(self) -> int:
-        return len(self._said())
+        return len(self._written())
 
     def cycles(self) -> dict[str, int]:
-        return {name: count for name, (_, count) in self._said().items()}
+        return {name: count for name, (_, count) in self._written().items()}
 
     def ready_pids(self) -> dict[str, int]:
-        return {name: pid for name, (pid, _) in self._said().items()}
+        return {name: pid for name, (pid, _) in self._written().items()}
 
-    def _said(self) -> dict[str, tuple[int, int]]:
-        """Return each worker's process and the number of its cycles."""
-        said = {path.name: path.read_text().split() for path in self.marks.iterdir()}
-        # One that is just being written is empty.
-        return {name: (int(each[0]), int(each[1])) for name, each in said.items() if each}
+    def _written(self) -> dict[str, tuple[int, int]]:
+        """Return the process id and the number of cycles of each worker."""
+        files = {path.name: path.read_text().split() for path in self.progress_dir.iterdir()}
+        # A file that is just being written is empty.
+        return {name: (int(words[0]), int(words[1])) for name, words in files.items() if words}
 
 
 class Pm2Group(ReplacedGroup):
-    """The same workers, each an app of PM2's in a container: `pm2-runtime`."""
+    """The same workers, each an app under PM2, as in a container: `pm2-runtime`."""
 
     def command(self) -> list[str]:
-        script, files = str(NODE / "worker.js"), {name: str(self.configs / f"{name}.json") for name in self.names}
+        script = str(NODE / "worker.js")
+        files = {name: str(self.configs / f"{name}.json") for name in self.names}
         apps = [{"name": name, "script": script, "args": file, "vizion": False} for name, file in files.items()]
         ecosystem = self.run_dir / "ecosystem.json"
         ecosystem.write_text(json.dumps({"apps": apps}))
@@ -61,7 +62,7 @@ class Pm2Group(ReplacedGroup):
 
 @dataclass(frozen=True)
 class Design:
-    """One way; `why_not` says what is missing on this machine. `edits` tells whether it can follow an edit."""
+    """One design. `why_not` says what this machine lacks for it; `edits` tells whether it can follow an edit."""
 
     name: str
     title: str
@@ -77,7 +78,7 @@ def no_node() -> str | None:
 
 
 def install() -> None:
-    """Fetch what the Node designs stand on, once."""
+    """Install the libraries of the Node designs, once."""
     if not (NODE / "node_modules").is_dir():
         command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
         subprocess.run(command, cwd=NODE, check=True)

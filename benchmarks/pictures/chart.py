@@ -1,4 +1,4 @@
-"""One picture of many groups: what they take and how long they take to start, against the number of syncs."""
+"""A chart of many groups: their memory and their time to start, against the number of syncs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 Curve = Mapping[int, float]
-"""What was measured, by the number of syncs."""
+"""Number of syncs → what was measured."""
 
 
 def draw(path: Path, panels: Mapping[str, Mapping[str, Curve]]) -> None:
-    """Draw a panel for each figure, which is named as its axis, with a curve for each design. The suffix of `path`
-    decides the format.
+    """Draw a panel for each figure, with a curve for each design. The suffix of `path` decides the format.
 
-    Needs matplotlib, which nothing else here needs: `pip install matplotlib`.
+    This needs matplotlib, which nothing else here needs: `pip install matplotlib`.
     """
     import matplotlib as mpl
     from matplotlib import pyplot as plt

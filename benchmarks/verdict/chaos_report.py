@@ -1,4 +1,4 @@
-"""What a run of chaos has to tell: as text for a terminal, and as a page."""
+"""The result of a run of chaos, as text for a terminal and as a page."""
 
 from __future__ import annotations
 
@@ -6,35 +6,50 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-from benchmarks.verdict.judge import KINDS
+from benchmarks.verdict.judge import KINDS, RunVerdict
 
-if TYPE_CHECKING:
-    from benchmarks.chaos import Outcome
-
-SHOWN = 40
+MOST_SHOWN = 40
 
 
-def text(outcome: Outcome, command: str) -> str:
+@dataclass
+class ChaosResult:
+    """What happened in a run, in numbers. `not_settled` says what did not come to rest."""
+
+    edits: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    verdict: RunVerdict = field(default_factory=RunVerdict)
+    unreachable: list[str] = field(default_factory=list)
+    not_settled: str = ""
+    fault_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.verdict.violations or self.not_settled)
+
+
+def as_text(result: ChaosResult, command: str) -> str:
     """Return all the numbers, and every violation in words."""
-    verdict = outcome.verdict
+    verdict = result.verdict
     lines = [command, ""]
-    for title, rows in _tables(outcome):
+    for title, rows in _tables(result):
         lines += [title, *(f"  {name:<52} {value:>10}" for name, value in rows), ""]
     for title, found in (
-        ("Violations", [str(each) for each in verdict.violations]),
+        ("Violations", [str(violation) for violation in verdict.violations]),
         ("Overtaken", verdict.overtaken),
-        ("Given up, or pending because a workflow has no way", outcome.unreachable),
-        ("Not at rest", [outcome.restless] if outcome.restless else []),
+        ("Given up, or pending because a workflow has no way", result.unreachable),
+        ("Not at rest", [result.not_settled] if result.not_settled else []),
     ):
         if found:
-            lines += [f"{title}:", *(f"  {each}" for each in found[:SHOWN])]
-            lines += [f"  … and {len(found) - SHOWN} more"] * (len(found) > SHOWN)
+            lines += [f"{title}:", *(f"  {line}" for line in found[:MOST_SHOWN])]
+            lines += [f"  … and {len(found) - MOST_SHOWN} more"] * (len(found) > MOST_SHOWN)
     return "\n".join(lines).rstrip()
 
 
-def page(outcome: Outcome, command: str) -> str:
+def as_page(result: ChaosResult, command: str) -> str:
     """Return the numbers as a Markdown page."""
     lines = [
         "# Chaos",
@@ -49,7 +64,7 @@ def page(outcome: Outcome, command: str) -> str:
         "",
         f"On {os.cpu_count()} processors, Python {platform.python_version()}.",
     ]
-    for title, rows in _tables(outcome):
+    for title, rows in _tables(result):
         lines += ["", f"## {title}", "", "| | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in rows)]
     lines += [
         "",
@@ -60,18 +75,18 @@ def page(outcome: Outcome, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tables(outcome: Outcome) -> list[tuple[str, list[tuple[str, str]]]]:
-    verdict = outcome.verdict
-    kinds = Counter(each.kind for each in verdict.violations)
+def _tables(result: ChaosResult) -> list[tuple[str, list[tuple[str, str]]]]:
+    verdict = result.verdict
+    kinds = Counter(violation.kind for violation in verdict.violations)
     last = {
         "overtaken": len(verdict.overtaken),
-        "given up, or pending because a workflow has no way": len(outcome.unreachable),
-        "not at rest": int(bool(outcome.restless)),
+        "given up, or pending because a workflow has no way": len(result.unreachable),
+        "not at rest": int(bool(result.not_settled)),
     }
-    seconds = {"trouble": outcome.trouble_seconds, "in all": outcome.seconds}
+    seconds = {"trouble": result.fault_seconds, "in all": result.seconds}
     return [
-        ("What people did", _rows(outcome.edits, total="edits") + _rows(_named("refused by Jira", outcome.refused))),
-        ("What went wrong", _rows(outcome.troubles)),
+        ("What people did", _rows(result.edits, total="edits") + _rows(_named("refused by Jira", result.refused))),
+        ("What went wrong", _rows(result.faults)),
         ("What there was in the end", _rows(verdict.counts)),
         ("How long it took", [(name, f"{value:.0f} s") for name, value in seconds.items()]),
         ("What was lost, doubled or wrong", _rows({kind: kinds[kind] for kind in KINDS}, is_sorted=False)),
