@@ -33,7 +33,7 @@ from benchmarks.rig.group import SITE, RunningGroup, running_group
 from benchmarks.rig.measure import MEGABYTE, machine, memory, private, publish, table
 from benchmarks.rig.processes import ANN
 from benchmarks.scenario import backlog
-from generator.deploy.programs import MONITOR
+from sync_model.program_names import MONITOR
 
 STEPS = 20
 """Something happens after each; after the first is the first look."""

@@ -13,20 +13,24 @@ from typing import Any
 import typer
 
 from jira_sync.commands import (
+    apply,
     backfill,
     backup,
+    check,
     doctor,
     failures,
-    group,
     history,
     import_,
     init,
     logs,
     plan,
+    render,
     resync,
     schema,
+    start,
     status,
     steer,
+    stop,
     watch,
 )
 from jira_sync.output.terminal import complain, for_people
@@ -43,7 +47,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-group.add_to(app)
+check.add_to(app)
+render.add_to(app)
+start.add_to(app)
+apply.add_to(app)
+stop.add_to(app)
 watch.add_to(app)
 status.add_to(app)
 logs.add_to(app)

@@ -118,7 +118,7 @@ def _found(side: Side, issue: Issue) -> Found:
 
 
 def _time(text: str) -> datetime:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     try:
         time = datetime.fromisoformat(text)
@@ -142,7 +142,7 @@ def _show(found: Sequence[Found], since: datetime) -> None:
 
 
 def _agreed(count: int) -> bool:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if not (out.is_terminal and os.isatty(0)):
         raise Unusable(f"it would create counterparts for {issues(count)}: say --yes if that is what you want")

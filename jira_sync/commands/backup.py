@@ -47,7 +47,7 @@ def backup(
 
     Example: jira-sync backup sync-ab /backups/sync-ab.$(date +%F)
     """
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.database import backup as backups
 
     here = find_target(os.environ)

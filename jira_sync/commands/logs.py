@@ -15,12 +15,13 @@ import typer
 from jira_sync.commands.status import PANEL
 from jira_sync.context.target import Target, complete_name, find_target
 from jira_sync.output.terminal import out, warn
+from sync_model.program_names import PROGRAMS, SUPERVISORD
 
 if TYPE_CHECKING:
     from jira_sync.output.tail import Line
 
 LOOK_EVERY = 0.5
-NO_SYNCS = frozenset({"supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
+NO_SYNCS = PROGRAMS | {SUPERVISORD}
 Names = Annotated[
     list[str] | None,
     typer.Argument(
@@ -79,7 +80,7 @@ def _show(lines: Iterable[Line], *, as_json: bool) -> None:
 
 def _paths(here: Target, names: list[str]) -> list[Path]:
     """Return the logs that are meant. Raises Unusable when there are none, or when they are elsewhere."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     folder = here.settings.log_dir or here.run_dir / "logs"
     written = {path.stem: path for path in folder.glob("[!.]*.log")} if folder.is_dir() else {}

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jira_sync.commands.group import AsJson
 from jira_sync.context.target import Target, complete_name, find_target
 from jira_sync.output.terminal import complain, out, print_json, printable, table
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from health_monitor.snapshot import Snapshot, SyncView, Watch
 
 PANEL = "Looking"
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 REFRESH_EVERY = 2.0
 UNWELL = frozenset({"BACKOFF", "STOPPED", "STOPPING", "EXITED"})
 """Of programs that are no syncs; those that supervisord has given up on are the group's trouble."""
@@ -68,7 +68,7 @@ def status(
 
 def _look(here: Target, names: list[str], watch: Watch | None = None) -> Snapshot:
     """Look once. Raises Unusable for a name that nothing has."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from health_monitor.records import read_records
     from health_monitor.snapshot import look, remind
 
@@ -97,7 +97,7 @@ def _keep_looking(here: Target, names: list[str]) -> int:
     from rich.console import Group
     from rich.live import Live
 
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if not out.is_terminal:
         raise Unusable("--watch needs a terminal")

@@ -101,7 +101,7 @@ def sync_now(
 @contextmanager
 def controlled_syncs(names: list[str] | None, *, everything: bool) -> Iterator[list[ControlledSync]]:
     """Yield what steers each sync that is meant. Raises Unusable when none is."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.database.control import Control
 
     where = find_target(os.environ)
@@ -114,7 +114,7 @@ def controlled_syncs(names: list[str] | None, *, everything: bool) -> Iterator[l
 
 def run_here(controlled: ControlledSync) -> Exception | None:
     """Run one cycle of a sync in this process; return what ended it early. Raises Unusable, or KeyboardInterrupt."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.runtime.process import open_worker
 
     with ExitStack() as stack:

@@ -51,7 +51,6 @@ def address_of(here: Target, client: MongoClient[dict[str, Any]]) -> str:
 @contextmanager
 def _embedded(here: Target, *, is_needed: bool) -> Iterator[str]:
     """Start the group's own server on its data, on a port of its own, and stop it in the end."""
-    from generator.deploy.programs import database_command
     from generator.running import mongod
 
     with ExitStack() as stack:
@@ -61,7 +60,7 @@ def _embedded(here: Target, *, is_needed: bool) -> Iterator[str]:
         elif not folder.is_dir() or not any(folder.iterdir()):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jira-sync-")))
         port = _free_port()
-        command = database_command(mongod.find(), folder, port)
+        command = mongod.database_command(mongod.find(), folder, port)
         stack.enter_context(_ended_properly())
         stack.enter_context(_running(command, port))
         yield f"mongodb://127.0.0.1:{port}"
@@ -69,7 +68,7 @@ def _embedded(here: Target, *, is_needed: bool) -> Iterator[str]:
 
 @contextmanager
 def _running(command: tuple[str, ...], port: int) -> Iterator[None]:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     # A session of its own: Ctrl-C is for us, and the server is stopped when we are done with it.
     server = subprocess.Popen(

@@ -49,7 +49,7 @@ class Target:
 
         Raises Unusable, with the nearest name, when there is none.
         """
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
 
         applied = [path for path in self._snapshots() if path.stem == name]
         found = next((file for file in self._files(applied) if file.sync.name == name), None)
@@ -59,7 +59,7 @@ class Target:
 
     def syncs(self, names: list[str] | None, *, everything: bool = False) -> list[SyncFile]:
         """Return the syncs called `names`, or all that are enabled when everything is meant. Raises Unusable."""
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
 
         if names:
             return [self.sync(name) for name in dict.fromkeys(names)]
@@ -84,7 +84,7 @@ class Target:
 
         What to do is added to what MongoDB itself says while the connection is used.
         """
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
         from sync_model.connection import database_url
         from sync_worker.core.errors import DatabaseUnavailable
         from sync_worker.database.store import connect
@@ -121,7 +121,7 @@ class Target:
         return list(self.settings.snapshots.glob("[!.]*.json")) if self.is_running else []
 
     def _paths(self) -> list[Path]:
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
         from sync_model.loading import config_paths
 
         folder = self.settings.config_dir
@@ -133,7 +133,8 @@ class Target:
 def find_target(environ: Environ) -> Target:
     """Return the place that `environ` means. Raises Unusable."""
     from generator.running import processes
-    from generator.running.settings import Unusable, from_environ, of_running_group
+    from generator.running.errors import Unusable
+    from generator.running.settings import from_environ, of_running_group
 
     settings = from_environ(environ)
     if settings.run_dir.is_dir() and not os.access(settings.run_dir, os.X_OK):

@@ -76,7 +76,7 @@ class WorkerRequests:
         return self._store.ask("resync", [str(each) for each in issues], who())
 
     def _wait(self, request: str, began: datetime) -> None:
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
         from sync_worker.core.errors import LeaseLost
 
         end, wake = time.monotonic() + PATIENCE, 0.0

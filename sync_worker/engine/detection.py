@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition import Side, Sync
+from sync_model.values import DEFAULT_INTERVAL_MINUTES
 from sync_worker.core.concurrency import batches
 from sync_worker.core.errors import NeedsOperator, Unavailable
 from sync_worker.core.issue import Candidate, Issue
@@ -26,8 +27,6 @@ from sync_worker.migration.takeover import TakeOver
 BATCH = 100
 """The most issues that one bulk read of Jira Cloud returns with all their fields."""
 KEPT_ISSUES = 2 * BATCH
-FORMER_INTERVAL_MINUTES = 5.0
-"""How often the replaced service ran a cycle where a sync does not say."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Detection:
         former = legacy_source.read()
         if former is None:
             return progress
-        interval = timedelta(minutes=self.sync.sync_interval_minutes or FORMER_INTERVAL_MINUTES)
+        interval = timedelta(minutes=self.sync.sync_interval_minutes or DEFAULT_INTERVAL_MINUTES)
         wait = former.silent_after(interval) - datetime.now(UTC)
         if wait > timedelta():
             at = f"the replaced service finished a cycle at {former.last_sync:%H:%M:%S} UTC"
