@@ -23,7 +23,9 @@ from benchmarks.pictures.scene import Monitor, Scene, ago
 from benchmarks.rig.processes import Mongod
 from sync_model.definition import Side
 from sync_model.heartbeat import CycleSummary, Phase, Trouble
-from sync_worker.core.state import Cause, CauseKind, Failure, IssueState, JournalEntry, PastCycle
+from sync_worker.core.causes import Cause, CauseKind, Failure
+from sync_worker.core.records import JournalEntry, PastCycle
+from sync_worker.core.state import IssueState
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 TOKEN = "screenshots"

@@ -18,7 +18,8 @@ from pymongo import MongoClient
 from sync_model.definition import Sync
 from sync_model.program_names import MONITOR
 from sync_worker.core.errors import SyncError
-from sync_worker.core.state import IssueState, JournalEntry, PastCycle, Pause
+from sync_worker.core.records import JournalEntry, PastCycle, Pause
+from sync_worker.core.state import IssueState
 from sync_worker.database import store
 from sync_worker.database.control import Control
 from sync_worker.database.journal import Journal

@@ -14,7 +14,9 @@ from health_monitor.snapshot import Snapshot, SyncView
 from sync_model.definition import Side, Sync
 from sync_model.judgement import Condition, Level
 from sync_model.values import is_reference
-from sync_worker.core.state import Cause, IssueState, JournalEntry, PastCycle
+from sync_worker.core.causes import Cause
+from sync_worker.core.records import JournalEntry, PastCycle
+from sync_worker.core.state import IssueState
 
 Json = dict[str, Any]
 Browse = Callable[[Side, str], str | None]

@@ -34,7 +34,8 @@ from health_monitor.server import application
 from health_monitor.state import MonitorState
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
 from sync_model.loading import load_folder
-from sync_worker.core.state import IssueState, JournalEntry, PastCycle
+from sync_worker.core.records import JournalEntry, PastCycle
+from sync_worker.core.state import IssueState
 from sync_worker.database import store
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
@@ -201,7 +202,7 @@ class Scene:
     def _as_worker(self, name: str) -> Iterator[store.MongoStore]:
         lease = Lease(self._client, self.database(name), self.run_dir, lambda: None)
         lease.hold()
-        yield store.MongoStore(self._client, self.database(name), name, lease)
+        yield store.MongoStore(self._client, self.database(name), lease)
         lease.release()
 
     def close(self) -> None:

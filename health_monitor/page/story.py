@@ -8,7 +8,8 @@ from datetime import datetime
 
 from sync_model.definition import Side
 from sync_model.judgement import Level
-from sync_worker.core.state import IssueState, JournalEntry, PastCycle
+from sync_worker.core.records import JournalEntry, PastCycle
+from sync_worker.core.state import IssueState
 
 DEEDS = {
     "create": "create counterpart",

@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
-PANEL = "The group"
+from jira_sync.context.command_line import AsJson, Panel
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(apply)
+    app.command(rich_help_panel=Panel.GROUP)(apply)
 
 
 def apply(
     strict: Annotated[bool, typer.Option("--strict", help="Change nothing if any file has a problem.")] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Stop all syncs if the folder is empty.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Make the running group follow the files; only what an edit touched restarts.
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
 
 import typer
 
-PANEL = "The group"
+from jira_sync.context.command_line import AsJson, Panel
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(check)
+    app.command(rich_help_panel=Panel.GROUP)(check)
 
 
-def check(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
-) -> int:
+def check(as_json: AsJson = False) -> int:
     """Say what is wrong with the files in CONFIG_DIR, in all of them at once, and what would run.
 
     Nothing is changed. Exit code 1 when any file has a problem.

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-PANEL = "The group"
+from jira_sync.context.command_line import Panel
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(start)
+    app.command(rich_help_panel=Panel.GROUP)(start)
 
 
 def start(

@@ -6,12 +6,12 @@ import os
 
 import typer
 
-PANEL = "The group"
+from jira_sync.context.command_line import Panel
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(stop)
+    app.command(rich_help_panel=Panel.GROUP)(stop)
 
 
 def stop() -> int:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import typer
 
+from jira_sync.context.command_line import Panel
 from jira_sync.output.terminal import complain, for_people, printable
 
-PANEL = "The group"
 LOOK_EVERY = 1.0
 """Seconds between two looks. An edit is applied once two looks have found the same: it may take several writes."""
 RETRY_EVERY = 30.0
@@ -28,7 +28,7 @@ FolderState = tuple[tuple[object, ...], ...] | None
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(watch)
+    app.command(rich_help_panel=Panel.GROUP)(watch)
 
 
 def watch() -> int:

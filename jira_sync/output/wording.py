@@ -1,4 +1,4 @@
-"""What was done, or would be, in words: the same ones wherever it is said."""
+"""The words for what a sync does and has done. All commands use the same words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from jira_sync.output.terminal import printable
 
 
 def said(what: str, text: str) -> str:
-    """Say in words that an action of the kind `what` is carried out; `text` is what the journal says besides."""
+    """Return the words for an action of kind `what` that is still to be done. `text` is the journal's detail."""
     text = printable(text)
     first = text.rpartition(", ")[0]
     match what:
@@ -26,7 +26,7 @@ DONE = {"create": "created", "link": "linked"}
 
 
 def did(what: str, result: str, text: str) -> str:
-    """Say in words what became of an action of the kind `what`, or of what a person asked for."""
+    """Return the words for the result of an action of kind `what`, or of a person's request."""
     text = printable(text)
     first = text.rpartition(", ")[0]
     if result == "found":
@@ -45,7 +45,7 @@ def did(what: str, result: str, text: str) -> str:
 
 
 def _target(text: str) -> str:
-    """Return where a move led, from what the journal says of it: `To Do → Done`."""
+    """Return the words for the statuses of a move. The journal writes them as `To Do → Done`."""
     before, arrow, after = text.partition(" → ")
     return f"{after}, from {before}" if arrow else text
 

@@ -1,21 +1,22 @@
 """What can go wrong outside, sorted by what the caller does next.
 
     SyncError
-    ├── Unavailable       wait and try again: no answer, too many calls, an error on the other side
-    │   ├── DatabaseUnavailable    wait: it is MongoDB that does not answer
-    │   ├── OutcomeUnknown     wait: whether an earlier attempt was carried out cannot be told yet
-    │   └── SiteThrottled  wait, and all other calls to this site with it
-    ├── Refused           a person must act: credentials, a missing project, a permission for the whole sync
-    └── Rejected          this one action is wrong: note it and go on with the others
-        └── Vanished      its issue is not there (any more)
+    ├── Unavailable                wait and try again: no answer, too many calls, an error on the other side
+    │   ├── DatabaseUnavailable    wait: MongoDB does not answer
+    │   ├── OutcomeUnknown         wait: whether an earlier attempt was carried out cannot be told yet
+    │   └── SiteThrottled          wait, and all other calls to this site with it
+    ├── NeedsOperator              a person must act: credentials, a missing project, a permission for the whole sync
+    └── InvalidRequest             this one action is wrong: note it and go on with the others
+        └── IssueGone              its issue is not there (any more)
 
-`StopRequested`, `LeaseLost` and `Paused` are no errors: they unwind a cycle that was asked to end, or that is another
-worker's now, or nobody's for the time being.
+`StopRequested`, `LeaseLost` and `Paused` are no errors. They unwind a cycle that was asked to end, whose sync is
+another worker's now, or that is nobody's for the time being.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 
 class SyncError(Exception):
@@ -83,3 +84,23 @@ class Paused(Exception):
 def to_go_by(errors: Iterable[SyncError]) -> SyncError:
     """Return which of several errors decides: one that waiting may mend, if there is one, so that it is tried again."""
     return min(errors, key=lambda error: isinstance(error, InvalidRequest) and error.final)
+
+
+def may_have_happened(error: Exception) -> bool:
+    """Tell whether a request that ended in `error` may have been carried out all the same."""
+    if isinstance(error, SyncError | StopRequested):
+        return isinstance(error, Unavailable) and error.ambiguous
+    return True  # a fault of our own, which may have come up after the answer
+
+
+@contextmanager
+def unless_carried_out(take_back: Callable[[], None]) -> Iterator[None]:
+    """Surround a request: `take_back` what was remembered of it when it certainly was not carried out."""
+    try:
+        yield
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if not may_have_happened(error):
+            take_back()
+        raise

@@ -1,8 +1,8 @@
-"""What the working part of a worker needs from the outside: one Jira per side and a store. No more than this.
+"""Ports: what engine, facets and migration need from the outside. One Jira per side and a store, no more than this.
 
-`sync_worker.jira` and `sync_worker.database.store` satisfy these without importing them; `__main__` joins the two.
-All methods may raise `Unavailable` or `Refused`, and `LeaseLost` when another worker acts for this sync now; those
-that write may raise `InvalidRequest`.
+`sync_worker.jira` and `sync_worker.database` satisfy the ports; `runtime.wiring` hands them in.
+All methods may raise `Unavailable` or `NeedsOperator`, and `LeaseLost` when another worker acts for this sync now.
+Methods that write may raise `InvalidRequest`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,15 @@ from typing import Protocol, TypeVar
 from sync_model.definition import Side
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
-from sync_worker.core.state import FailingIssue, IssueState, JournalEntry, Pair, Progress, Request
-from sync_worker.migration.legacy import LegacySource
+from sync_worker.core.pairs import Pair
+from sync_worker.core.progress import Progress
+from sync_worker.core.records import JournalEntry, Request
+from sync_worker.core.state import IssueState
 
 T = TypeVar("T")
+
+READ_AT_ONCE = 100
+"""The most issues that one bulk read of Jira Cloud returns with all their fields."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,16 @@ class Waiting:
     @property
     def key(self) -> tuple[Side, str]:
         return self.side, self.id
+
+
+@dataclass(frozen=True)
+class FailingIssue:
+    """An issue, by its key, of which a change fails: since when, how often, and the last error."""
+
+    issue: str
+    since: datetime
+    attempts: int
+    error: str
 
 
 @dataclass(frozen=True)
@@ -112,10 +127,10 @@ class Jira(Protocol):
         """Read one issue with its attachments and history; None when it is gone or not visible."""
 
     def transition_to(self, issue: Issue, status: str, *, refresh: bool = False) -> Transition | None:
-        """Return how our account gets `issue` into `status`; asked anew when what is remembered may be stale."""
+        """Return how our account gets `issue` into `status`; `refresh`: ask Jira again."""
 
     def reachable_statuses(self, issue: Issue) -> list[str]:
-        """Return the statuses that our account can bring `issue` into, asked anew."""
+        """Return the statuses that our account can bring `issue` into. Jira is asked again."""
 
     def is_marked(self, issue_id: str) -> bool:
         """Tell whether the issue was created by a sync."""
@@ -227,9 +242,6 @@ class Store(Protocol):
 
     def missing(self) -> list[Pair]:
         """Return the pairs of which a direct read did not find an issue, once."""
-
-    def former(self) -> LegacySource:
-        """Return where the replaced service left what it knew, on the same server."""
 
     def save_pair(self, pair: Pair) -> None:
         """Remember the pair. Raises InvalidRequest when one of the two already has another counterpart."""

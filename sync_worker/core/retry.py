@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sync_worker.core.causes import Failure
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
-from sync_worker.core.state import Failure
 
 LONGEST_RETRY_AFTER = 900.0
 """Seconds. Data Center has been seen to ask for 292 billion years."""

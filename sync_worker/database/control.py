@@ -14,7 +14,8 @@ from pymongo import MongoClient
 
 from sync_model.definition import Sync
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.state import IssueState, JournalEntry, PastCycle, Pause
+from sync_worker.core.records import JournalEntry, PastCycle, Pause
+from sync_worker.core.state import IssueState
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.store import MongoStore
@@ -34,7 +35,7 @@ class Control:
         self._journal = Journal(client, sync.database)
         # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
         self._lease = Lease(client, sync.database, Path(), lambda: None)
-        self._store = MongoStore(client, sync.database, sync.name, self._lease)
+        self._store = MongoStore(client, sync.database, self._lease)
 
     def pause(self, by: str, reason: str = "") -> str:
         """Keep the sync from working, across restarts, until `resume`."""

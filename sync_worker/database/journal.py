@@ -19,7 +19,7 @@ from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import OperationFailure, PyMongoError
 
-from sync_worker.core.state import JournalEntry, PastCycle, Pause
+from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.database.lease import unavailable
 
 CYCLES_KEPT = timedelta(days=7)

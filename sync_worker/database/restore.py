@@ -6,7 +6,7 @@ worker refuse, so that a restore that was interrupted there is noticed, whoever 
 What was done in Jira after the backup, the database does not know, nor what happened while the backup was made. So the
 cursors go back further than a backup can take, and the progress says `restored`: before anything else is done, all
 counterparts created since are found by their marks; comments are looked for before they are posted; moves that our
-account made since are ours. See `recovery`, `Ledger.begun` and `Actions`.
+account made since are ours. See `engine.recovery`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from pymongo.write_concern import WriteConcern
 
 from sync_model.definition import Sync
 from sync_worker.core.errors import NeedsOperator
-from sync_worker.core.state import JournalEntry, Progress, Restored
+from sync_worker.core.progress import Progress, Restored
+from sync_worker.core.records import JournalEntry
 from sync_worker.database import backup
 from sync_worker.database.lease import Lease, unavailable
 from sync_worker.database.store import FORMAT, PROGRESS, RESTORING, MongoStore, create_indexes, to_progress
@@ -45,7 +46,7 @@ class Restore:
         self._sync, self._lease = sync, lease
         durable = WriteConcern(w="majority", j=True)
         self._database: Database[dict[str, Any]] = client.get_database(sync.database, write_concern=durable)
-        self._store = MongoStore(client, sync.database, sync.name, lease)
+        self._store = MongoStore(client, sync.database, lease)
 
     def run(self, path: Path, contents: backup.Contents, by: str, step: Callable[[int], None], *, over: bool) -> None:
         """Do it. `contents` is what a check of the file gave; `over`: what is there may be replaced.

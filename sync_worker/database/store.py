@@ -13,8 +13,6 @@
     lease      who the writer is; see `sync_worker.database.lease`
     actions, cycles, control   what was done, and whether it is to pause; see `sync_worker.database.journal`
 
-What the replaced service left, here or in a database named exactly as the sync is, is read once: `legacy_database`.
-
 Issues are named by their immutable ids. Every write replaces one whole document, is safe to repeat, and is refused
 when a later writer has written the document. A write has reached the journal when it returns: what we are about to
 do in Jira must not be forgotten by a crash. A document that does not fit is a problem of its issue, not of others.
@@ -37,12 +35,15 @@ from pymongo.write_concern import WriteConcern
 
 from sync_model.definition import Side
 from sync_worker.core.errors import InvalidRequest, NeedsOperator
-from sync_worker.core.ports import Backlog, Waiting
-from sync_worker.core.state import LONG_AGO, FailingIssue, IssueState, JournalEntry, Pair, Progress, Request
+from sync_worker.core.pairs import Pair
+from sync_worker.core.ports import Backlog, FailingIssue, Waiting
+from sync_worker.core.progress import Progress
+from sync_worker.core.records import JournalEntry, Request
+from sync_worker.core.state import IssueState
+from sync_worker.core.timing import LONG_AGO
 from sync_worker.database import driver_threads
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease, unavailable
-from sync_worker.migration.legacy_database import LegacyDatabase
 
 FORMAT = 1
 PROGRESS = "sync"
@@ -106,9 +107,8 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
 class MongoStore:
     """Satisfies `sync_worker.core.ports.Store`, for the writer who holds `lease`."""
 
-    def __init__(self, client: MongoClient[dict[str, Any]], database: str, former_database: str, lease: Lease) -> None:
+    def __init__(self, client: MongoClient[dict[str, Any]], database: str, lease: Lease) -> None:
         durable = WriteConcern(w="majority", j=True)
-        self._former = LegacyDatabase(client, {database, former_database})
         self._database = client.get_database(database, write_concern=durable)
         self._lease = lease
         self.journal = Journal(client, database)
@@ -265,9 +265,6 @@ class MongoStore:
         for document in self._pairs.find(condition):
             with suppress(InvalidRequest):  # said where the pair is needed
                 yield _to_pair(document)
-
-    def former(self) -> LegacyDatabase:
-        return self._former
 
     @_answered
     def save_pair(self, pair: Pair) -> None:

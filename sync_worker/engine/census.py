@@ -1,8 +1,9 @@
-"""Once a day: which issues that have a counterpart are not in their project any more, and what became of them.
+"""Census, the reconciliation scan: once a day, which issues of pairs are not in their project any more, and why.
 
-Search never tells that an issue was moved away or deleted; it only does not show it. So absence is a question, not
-an answer: a direct read says whether the issue is somewhere else. One that is nowhere is deleted only when a second
-direct read, in a later cycle, does not find it either, while the site knows us and shows us the project.
+Search never tells that an issue was moved away or deleted; search only does not show the issue. So absence is a
+question, not an answer. A direct read says whether the issue is somewhere else. An issue that is nowhere counts as
+deleted only when a second direct read, in a later cycle, does not find it either, while the site knows us and shows us
+the project.
 """
 
 from __future__ import annotations
@@ -11,96 +12,93 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from structlog.typing import FilteringBoundLogger
-
-from sync_model.definition import Side, Sync
+from sync_model.definition import Side
+from sync_worker.core.actions import Comment
+from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.concurrency import batches
+from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, SiteThrottled, Unavailable
 from sync_worker.core.issue import Issue
-from sync_worker.core.ports import Jira, Store
-from sync_worker.core.rules import Comment
-from sync_worker.core.state import Attempt, Cause, CauseKind, IssueState, Pair, Progress, Restored
-from sync_worker.engine.detection import BATCH
+from sync_worker.core.pairs import Pair
+from sync_worker.core.ports import READ_AT_ONCE
+from sync_worker.core.progress import Progress, Restored
+from sync_worker.core.state import IssueState
 
 CONFIRM_AFTER = timedelta(minutes=1)
-"""Between the two direct reads that have to miss an issue before it counts as deleted."""
+"""The least time between the two direct reads that must miss an issue before it counts as deleted."""
 
 
 @dataclass
 class Census:
-    """Follows what search does not show. `checkpoint` is called between any two steps."""
+    """Follows what search does not show."""
 
-    sync: Sync
-    jiras: Mapping[Side, Jira]
-    store: Store
-    log: FilteringBoundLogger
-    checkpoint: Callable[[], None]
+    context: Context
     _restored: Restored | None = None
 
     def run(self, progress: Progress) -> Progress:
         """Confirm what was missing, and count when it is time; return the progress with the time of the count."""
         self._restored = progress.restored
-        for pair in self.store.missing():
+        for pair in self.context.store.missing():
             for side in Side:
                 if side in pair.missing and side not in pair.gone:
-                    self.checkpoint()
-                    self._one(pair.id(side), side, self._confirm)
-        now = self.jiras[Side.USER].now()
+                    self.context.checkpoint()
+                    self._look_at(pair.id(side), side, self._confirm)
+        now = self.context.jiras[Side.USER].now()
         if progress.counted is None:
             return replace(progress, counted=now)
-        if now < progress.counted + timedelta(hours=self.sync.census_interval_hours):
+        if now < progress.counted + timedelta(hours=self.context.sync.census_interval_hours):
             return progress
         for side in Side:
             self._count(side)
         return replace(progress, counted=now)
 
-    def _one(self, issue_id: str, side: Side, look: Callable[[Pair, Side], None]) -> None:
-        """Look at one issue; that it cannot be looked at now is no reason not to look at the others."""
+    def _look_at(self, issue_id: str, side: Side, look: Callable[[Pair, Side], None]) -> None:
+        """Look at one issue. Its failure does not keep the others from being looked at."""
         try:
-            if pair := self.store.pair_of(side, issue_id):
+            if pair := self.context.store.pair_of(side, issue_id):
                 look(pair, side)
         except SiteThrottled:
             raise
         except (InvalidRequest, Unavailable) as error:
-            self.log.warning("issue left out of the census", side=side, issue=issue_id, error=str(error))
+            self.context.log.warning("issue left out of the census", side=side, issue=issue_id, error=str(error))
 
     def _count(self, side: Side) -> None:
-        jira = self.jiras[side]
-        self.checkpoint()
-        there = jira.ids_in(self._project(side))
+        jira = self.context.jiras[side]
+        self.context.checkpoint()
+        there = jira.ids_in(self.context.project_id(side))
         jira.account()  # nobody in particular is shown an empty project
-        absent, back = self.store.living(side) - there, self.store.gone(side) & there
-        for batch in batches(sorted(absent | back, key=int), BATCH):
-            self.checkpoint()
+        absent, back = self.context.store.living(side) - there, self.context.store.gone(side) & there
+        for batch in batches(sorted(absent | back, key=int), READ_AT_ONCE):
+            self.context.checkpoint()
             found = {issue.id: issue for issue in jira.read(batch).issues}
 
             def look(pair: Pair, side: Side, found: Mapping[str, Issue] = found) -> None:
-                # Absent from a bulk read may mean that it could not be read for the moment.
+                # An issue may be absent from a bulk read because it could not be read for the moment.
                 self._take_note(pair, side, found.get(pair.id(side)) or jira.issue(pair.id(side)))
 
             for issue_id in batch:
-                self._one(issue_id, side, look)
-        self.log.info("census", side=side, there=len(there), absent=len(absent), back=len(back))
+                self._look_at(issue_id, side, look)
+        self.context.log.info("census", side=side, there=len(there), absent=len(absent), back=len(back))
 
     def _take_note(self, pair: Pair, side: Side, issue: Issue | None) -> None:
         if issue is None:
-            since = pair.missing.get(side) or self.jiras[side].now()
-            self.store.save_pair(replace(pair, missing={**pair.missing, side: since}))
+            since = pair.missing.get(side) or self.context.jiras[side].now()
+            self.context.store.save_pair(replace(pair, missing={**pair.missing, side: since}))
             return
-        found = pair.found(side, issue.key, in_project=issue.project_id == self._project(side))
+        found = pair.found(side, issue.key, in_project=issue.project_id == self.context.project_id(side))
         if found != pair:
             # Its new key is no news to the pair until the issue itself has been looked at.
-            self.store.save_pair(replace(found, user_key=pair.user_key, dev_key=pair.dev_key))
+            self.context.store.save_pair(replace(found, user_key=pair.user_key, dev_key=pair.dev_key))
 
     def _confirm(self, pair: Pair, side: Side) -> None:
-        jira, since = self.jiras[side], pair.missing[side]
+        jira, since = self.context.jiras[side], pair.missing[side]
         if jira.now() < since + CONFIRM_AFTER:
             return
         issue = jira.issue(pair.id(side))
         if issue is not None:
             self._take_note(pair, side, issue)
             return
-        jira.check_project(self.sync.project_key(side))
+        jira.check_project(self.context.sync.project_key(side))
         self._mark_deleted(pair, side)
 
     def _mark_deleted(self, pair: Pair, side: Side) -> None:
@@ -109,22 +107,19 @@ class Census:
         The comment that it may call for counts as begun when the issue was first missed, or before our database was
         restored: it is looked for before it is posted, so that it makes no difference if we come by again.
         """
-        now = self.jiras[side].now()
-        known = self.store.state(side, pair.id(side))
+        now = self.context.jiras[side].now()
+        known = self.context.store.state(side, pair.id(side))
         state = known or IssueState(side, pair.id(side), pair.key(side), "", now, seen_until=now)
-        begun = self.jiras[side.other].now() - (now - pair.missing[side])
+        begun = self.context.jiras[side.other].now() - (now - pair.missing[side])
         if self._restored:
             begun = min(begun, self._restored.earliest(side.other))
         cause = Cause("gone", CauseKind.GONE, now, state.status, state.status, marks={Comment.kind: Attempt(begun)})
-        self.store.save([replace(state, pending=(cause,))])
-        away = tuple(each for each in pair.away if each != side)  # where it was is asked no more
-        self.store.save_pair(replace(pair, gone={**pair.gone, side: now}, away=away))
-        self.log.warning(
+        self.context.store.save([replace(state, pending=(cause,))])
+        away = tuple(away for away in pair.away if away != side)  # where it was is asked no more
+        self.context.store.save_pair(replace(pair, gone={**pair.gone, side: now}, away=away))
+        self.context.log.warning(
             "issue was deleted",
             issue=pair.key(side),
             counterpart=pair.key(side.other),
-            on_delete=self.sync.on_delete,
+            on_delete=self.context.sync.on_delete,
         )
-
-    def _project(self, side: Side) -> str:
-        return self.jiras[side].project_id(self.sync.project_key(side))

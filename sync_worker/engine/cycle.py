@@ -1,44 +1,37 @@
-"""One pass over both projects: what changed is remembered, then carried out.
+"""One cycle: one pass over both projects. What changed is remembered, then delivered.
 
-The order is what makes it safe. Detection remembers everything that is new, and only after that do the cursors
-move. Carrying out comes last and rests on what is remembered alone, so it makes no difference whether it happens in
-this cycle or, after a crash or a failure, in a later one.
+The order is what makes a cycle safe. Detection remembers everything that is new, and only after that do the cursors
+move. Delivery comes last and rests on what is remembered alone. So it makes no difference whether a change is delivered
+in this cycle or, after a crash or a failure, in a later one.
 
-No input or output of its own: Jira and the store are handed in.
+A cycle has no input or output of its own: Jira and the store are handed in.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from structlog.typing import FilteringBoundLogger
-
-from sync_model.definition import Side, Sync
+from sync_model.definition import Side
+from sync_worker.core.context import Context, NoPredecessor, Predecessor
 from sync_worker.core.errors import SiteThrottled, Unavailable
-from sync_worker.core.ports import Backlog, Jira, Store
-from sync_worker.core.state import FailingIssue, IssueState, JournalEntry, Progress, Request
+from sync_worker.core.ports import Backlog, FailingIssue
+from sync_worker.core.progress import Progress
+from sync_worker.core.records import JournalEntry, Request
+from sync_worker.core.state import IssueState
 from sync_worker.engine import resync
 from sync_worker.engine.census import Census
 from sync_worker.engine.delivery import Delivery
 from sync_worker.engine.detection import Detection
 from sync_worker.engine.intents import Intents
-from sync_worker.engine.recovery import RestoreRecovery
-
-COUNTS = {
-    "created": "create done",
-    "moved": "move done",
-    "commented": "comment done",
-    "attached": "attachments done",
-    "linked": "link done",
-}
-"""What a summary calls the actions that were done, by their kind and result."""
+from sync_worker.engine.recovery import recover
+from sync_worker.facets.catalogue import COUNTS
 
 
 def counts_of(actions: Counter[str]) -> dict[str, int]:
-    """Return what a summary says of `actions`."""
+    """Return what a summary says of `actions`, which are counted by kind and result."""
     return {name: actions[kind] for name, kind in COUNTS.items()}
 
 
@@ -46,7 +39,7 @@ def counts_of(actions: Counter[str]) -> dict[str, int]:
 class CycleResult:
     """How one cycle left things.
 
-    `failed` counts the issues that could not be carried out, `left` those whose turn did not come, `queued` those with
+    `failed` counts the issues that could not be delivered, `left` those whose turn did not come, `queued` those with
     changes that wait, `dead` the changes that were given up. `waits_for` is for how many seconds the oldest change has
     been waiting, `retry_in` how many seconds from now the next of those that wait may be tried.
     """
@@ -61,105 +54,95 @@ class CycleResult:
     retry_in: float | None = None
 
 
-class Cycle:
-    """One pass. `checkpoint` is called between any two steps. It reports progress, and raises StopRequested to end it.
+def _nothing() -> None: ...
 
-    `is_past_deadline` ends the carrying out early, so that a long backlog does not keep new changes from being noticed.
-    `digest` tells one state of the sync's file from another. `on_detected` is called when all news is remembered.
-    `actions` counts what is done, by kind and result.
+
+@dataclass(frozen=True)
+class Cycle:
+    """One pass. `digest` tells one state of the sync's file from another.
+
+    `is_past_deadline` ends the delivery early, so that a long backlog does not keep new changes from being noticed.
+    `on_detected` is called when all news is remembered. `actions` counts what is done, by kind and result.
     """
 
-    def __init__(
-        self,
-        sync: Sync,
-        digest: str,
-        jiras: Mapping[Side, Jira],
-        store: Store,
-        log: FilteringBoundLogger,
-        *,
-        checkpoint: Callable[[], None],
-        is_past_deadline: Callable[[], bool],
-        on_detected: Callable[[], None],
-        actions: Counter[str],
-    ) -> None:
-        self._sync, self._digest, self._jiras, self._store, self._log = sync, digest, jiras, store, log
-        self._checkpoint, self._is_past_deadline, self._on_detected, self._actions = (
-            checkpoint,
-            is_past_deadline,
-            on_detected,
-            actions,
-        )
+    context: Context
+    digest: str
+    actions: Counter[str]
+    is_past_deadline: Callable[[], bool] = lambda: False
+    on_detected: Callable[[], None] = _nothing
+    predecessor: Predecessor = field(default_factory=NoPredecessor)
 
     def run(self) -> CycleResult:
         """Do it. Raises Unavailable or NeedsOperator when the pass could not be completed; nothing is lost by that."""
-        progress = RestoreRecovery(self._sync, self._jiras, self._store, self._log, self._checkpoint).run(
-            self._store.progress()
-        )
-        requests = self._store.requests()
+        store = self.context.store
+        progress = recover(self.context, store.progress())
+        requests = store.requests()
         self._answer_requests(requests, progress)
-        detection = Detection(self._sync, self._jiras, self._store, self._log, self._checkpoint)
+        progress = self.predecessor.before_cycle(self.context, progress)
+        detection = Detection(self.context)
         detected = detection.run(progress)
-        progress = replace(detected.progress, definition=self._digest)
-        self._store.save_progress(progress)
-        self._on_detected()
-        self._count(progress)
-        accounts, restored = detected.accounts, progress.restored
-        intents = Intents(self._sync, self._jiras, self._store, accounts, self._log, self._actions, restored)
-        carrying = Delivery(
-            intents, detection.read, checkpoint=self._checkpoint, is_past_deadline=self._is_past_deadline
+        progress = replace(detected.progress, definition=self.digest)
+        store.save_progress(progress)
+        self.on_detected()
+        self._take_census(progress)
+        intents = Intents(self.context, detected.accounts, progress.restored, self.actions)
+        delivery = Delivery(
+            intents, detection.read, is_past_deadline=self.is_past_deadline, predecessor=self.predecessor
         )
-        outcome = carrying.run()
+        delivered = delivery.run()
         for request in requests:
-            self._store.answer(request)
-        backlog = self._store.backlog()
+            store.answer(request)
+        backlog = store.backlog()
         return CycleResult(
             fetched=detected.fetched,
-            failed=len(outcome.failing | detected.unprocessable),
-            left=outcome.left,
+            failed=len(delivered.failing | detected.unprocessable),
+            left=delivered.left,
             queued=backlog.queued,
             dead=backlog.dead,
             failing=backlog.failing,
             waits_for=self._age_of_oldest(backlog),
-            retry_in=0.0 if outcome.left else self._retry_in(),
+            retry_in=0.0 if delivered.left else self._retry_in(),
         )
 
     def _answer_requests(self, requests: list[Request], progress: Progress) -> None:
         """Do what operators asked for; after an edit of the sync's file, try all that waits again at once."""
+        store = self.context.store
         for request in requests:
             if request.kind == resync.KIND:
-                resync.Resync(self._sync, self._jiras, self._store, self._log, self._checkpoint).obey(request)
+                resync.resync(self.context, request)
                 continue
-            asked = [each for each in self._store.failing() if _is_meant(request, each)]
+            asked = [state for state in store.failing() if _is_meant(request, state)]
             change = IssueState.requeued if request.kind == "retry" else IssueState.dismissed
-            self._store.save(map(change, asked))
-            self._log.info(f"{request.kind} asked for", by=request.by, issues=[each.key for each in asked])
+            store.save(map(change, asked))
+            event = f"{request.kind} asked for"
+            self.context.log.info(event, by=request.by, issues=[state.key for state in asked])
             now = datetime.now(UTC)
-            self._store.record(
-                [JournalEntry(now, request.by, request.kind, side=each.side, issue=each.key) for each in asked]
+            store.record(
+                [JournalEntry(now, request.by, request.kind, side=state.side, issue=state.key) for state in asked]
             )
-        if progress.definition not in (None, self._digest):
-            self._store.save(map(IssueState.due_now, self._store.failing()))
+        if progress.definition not in (None, self.digest):
+            store.save(map(IssueState.due_now, store.failing()))
 
-    def _count(self, progress: Progress) -> None:
-        """Take the census when it is time. Its failure is no reason not to carry out what is known."""
+    def _take_census(self, progress: Progress) -> None:
+        """Take the census when it is time. Its failure is no reason not to deliver what is known."""
         try:
-            counted = Census(self._sync, self._jiras, self._store, self._log, self._checkpoint).run(progress)
+            counted = Census(self.context).run(progress)
         except SiteThrottled:
             raise
         except Unavailable as error:
-            self._log.warning("census put off", error=str(error))
+            self.context.log.warning("census put off", error=str(error))
             return
         if counted != progress:
-            self._store.save_progress(counted)
+            self.context.store.save_progress(counted)
 
     def _age_of_oldest(self, backlog: Backlog) -> float | None:
         """Return for how long the oldest change has been waiting, on the clock of the site that it was made on."""
-        ages = ((self._jiras[side].now() - at).total_seconds() for side, at in backlog.oldest.items())
-        return max((max(each, 0.0) for each in ages), default=None)
+        ages = ((self.context.jiras[side].now() - at).total_seconds() for side, at in backlog.oldest.items())
+        return max((max(age, 0.0) for age in ages), default=None)
 
     def _retry_in(self) -> float | None:
-        clocks = {side: self._jiras[side].now() for side in Side}
-        tries = {side: self._store.next_try(side, now) for side, now in clocks.items()}
+        clocks = {side: self.context.jiras[side].now() for side in Side}
+        tries = {side: self.context.store.next_try(side, now) for side, now in clocks.items()}
         return min(((at - clocks[side]).total_seconds() for side, at in tries.items() if at), default=None)
 
 

@@ -1,53 +1,56 @@
-"""Counterparts that this sync once created and does not know of: found again by their marks, and made pairs anew.
+"""Recovery: counterparts that this sync once created and does not know of are found by their marks, and paired again.
 
-A counterpart carries a mark from the very request that created it, so Jira knows for which issue it was made, whatever
-became of our database. After a restore from a backup, all that were created since are found before anything else
-is done; for single issues, a person may ask (`resync`).
+A counterpart carries a mark from the very request that created it. So Jira knows for which issue it was made, whatever
+became of our database. After a restore from a backup, all counterparts created since are found before anything else is
+done. For single issues, a person may ask (`engine.resync`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from structlog.typing import FilteringBoundLogger
-
 from sync_model.definition import Side, Sync
+from sync_worker.core.actions import Create, find
+from sync_worker.core.causes import Attempt
 from sync_worker.core.concurrency import batches
+from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Issue
-from sync_worker.core.ports import Jira, Store
-from sync_worker.core.rules import Create, actions_for, observe
-from sync_worker.core.state import Attempt, IssueState, JournalEntry, Pair, Progress
-from sync_worker.engine.intents import CLOCK_GRAIN, FOUND, REQUEST_LIFETIME, WORKER, Intents
+from sync_worker.core.pairs import Pair
+from sync_worker.core.ports import READ_AT_ONCE, Jira
+from sync_worker.core.progress import Progress
+from sync_worker.core.records import WORKER, JournalEntry
+from sync_worker.core.rules import actions_for
+from sync_worker.core.state import IssueState
+from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
+from sync_worker.engine.diff import observe
+from sync_worker.engine.intents import Intents
+from sync_worker.facets.protocol import FOUND
 
-BATCH = 100
 
-
-@dataclass
+@dataclass(frozen=True)
 class CounterpartSearch:
-    """Makes pairs of issues that are each other's counterpart, as their marks say.
+    """Makes pairs of issues that are each other's counterpart, as their marks say."""
 
-    `checkpoint` is called between steps.
-    """
-
+    context: Context
     intents: Intents
-    checkpoint: Callable[[], None]
 
     def since(self, side: Side, at: datetime, only: Collection[str] | None = None) -> None:
         """Find what was created for issues of `side`, or for those with the ids `only`, at or after `at`."""
-        store, target = self.intents.store, self.intents.jiras[side.other]
-        made = target.made_since(target.project_id(self.intents.sync.project_key(side.other)), at)
+        store, target = self.context.store, self.context.jiras[side.other]
+        made = target.made_since(self.context.project_id(side.other), at)
         target.account()  # nobody in particular is shown an empty project
-        for batch in batches(made, BATCH):
+        for batch in batches(made, READ_AT_ONCE):
             states, unprocessable = store.states(side.other, store.paired(side.other, batch))
-            found = {self._made_for(side, each): each for each in batch if each not in states | unprocessable}
-            self.pair_up(side, {own: other for own, other in found.items() if own and (only is None or own in only)})
+            unknown = [issue_id for issue_id in batch if issue_id not in states | unprocessable]
+            sources = {source: issue_id for issue_id in unknown if (source := self._source_of(side, issue_id))}
+            self.pair_up(side, {own: other for own, other in sources.items() if only is None or own in only})
 
     def pair_up(self, side: Side, counterparts: Mapping[str, str]) -> None:
         """Make pairs of issues of `side` and their counterparts, by their ids, as far as both are there."""
-        self.checkpoint()
+        self.context.checkpoint()
         issues = self._read(side, counterparts)
         others = self._read(side.other, counterparts.values())
         for own, other in counterparts.items():
@@ -55,50 +58,49 @@ class CounterpartSearch:
                 try:
                     self._pair(side, issues[own], others[other])
                 except InvalidRequest as error:
-                    self.intents.log.warning("counterpart left alone", side=side.other, issue=other, error=str(error))
+                    self.context.log.warning("counterpart left alone", side=side.other, issue=other, error=str(error))
 
-    def _made_for(self, side: Side, counterpart: str) -> str | None:
+    def _source_of(self, side: Side, counterpart: str) -> str | None:
         """Return the id of the issue of `side` that `counterpart` was created for by this sync."""
-        self.checkpoint()
-        return made_for(
-            self.intents.jiras[side.other].mark_of(counterpart), self.intents.jiras[side], self.intents.sync
-        )
+        self.context.checkpoint()
+        mark = self.context.jiras[side.other].mark_of(counterpart)
+        return made_for(mark, self.context.jiras[side], self.context.sync)
 
     def _read(self, side: Side, ids: Iterable[str]) -> dict[str, Issue]:
-        jira = self.intents.jiras[side]
+        jira = self.context.jiras[side]
         read = jira.read(list(ids))
         for issue_id, why in read.unprocessable.items():
-            self.intents.log.error("issue left alone", side=side, issue=issue_id, error=why)
-        return {each.id: jira.with_history(each) for each in read.issues}
+            self.context.log.error("issue left alone", side=side, issue=issue_id, error=why)
+        return {issue.id: jira.with_history(issue) for issue in read.issues}
 
     def _pair(self, side: Side, issue: Issue, counterpart: Issue) -> None:
         """Make the two a pair. Raises InvalidRequest when one of them has another counterpart already."""
-        intents, store = self.intents, self.intents.store
-        other = store.state(side.other, counterpart.id) or IssueState.blank(side.other, counterpart.id, counterpart.key)
-        store.save([intents.observe(side.other, counterpart, other), self._issue_state(side, issue, counterpart)])
-        before, now = store.pair_of(side, issue.id), intents.jiras[side].now()
+        store, now = self.context.store, self.context.jiras[side].now()
+        known = store.state(side.other, counterpart.id)
+        other = known or IssueState.blank(side.other, counterpart.id, counterpart.key)
+        store.save([self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart)])
+        before = store.pair_of(side, issue.id)
         if before and before.id(side.other) == counterpart.id:
             return
         store.save_pair(Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), now))
-        intents.log.info("counterpart found again", issue=issue.key, counterpart=counterpart.key)
+        self.context.log.info("counterpart found again", issue=issue.key, counterpart=counterpart.key)
         at, why = datetime.now(UTC), "it carries our mark"
         store.record([JournalEntry(at, WORKER, Create.kind, FOUND, side, issue.key, counterpart.key, text=why)])
 
-    def _issue_state(self, side: Side, issue: Issue, counterpart: Issue) -> IssueState:
-        """Return what is to be remembered of an issue for which a counterpart was created unknown to us.
+    def _state(self, side: Side, issue: Issue, counterpart: Issue) -> IssueState:
+        """Return the state of an issue for which a counterpart was created unknown to us.
 
-        What is still to be done of the cause that had it created is done; the counterpart itself is not created again.
+        What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
-        intents = self.intents
-        state = intents.store.state(side, issue.id)
+        sync, state = self.context.sync, self.context.store.state(side, issue.id)
         if state is None:
-            account = intents.accounts[side]
-            state = observe(intents.sync, side, issue, None, paired=False, account=account, baseline=None)
+            account = self.intents.accounts[side]
+            state = observe(sync, side, issue, None, paired=False, account=account, baseline=None)
             if not state.pending:
-                state = intents.observe(side, issue, IssueState.blank(side, issue.id, issue.key))
+                state = self.intents.observe(side, issue, IssueState.blank(side, issue.id, issue.key))
         for cause in state.pending:
-            actions = actions_for(intents.sync, side, cause, paired=False)
-            if any(isinstance(each, Create) for each in actions) and not cause.begun(Create.kind):
+            creates = find(Create, actions_for(sync, side, cause, paired=False))
+            if creates and not cause.begun(Create.kind):
                 state = state.with_cause(cause.marked(Create.kind, Attempt(counterpart.created)))
         return state
 
@@ -110,38 +112,31 @@ def made_for(mark: object, source: Jira, sync: Sync) -> str | None:
     return None
 
 
-@dataclass
-class RestoreRecovery:
-    """What comes first after a restore."""
+def recover(context: Context, progress: Progress) -> Progress:
+    """After a restore, find what was created since the backup, before anything else is done.
 
-    sync: Sync
-    jiras: Mapping[Side, Jira]
-    store: Store
-    log: FilteringBoundLogger
-    checkpoint: Callable[[], None]
-
-    def run(self, progress: Progress) -> Progress:
-        """Find what was created since the backup. Raises Unavailable until search must show all of it."""
-        restored = progress.restored
-        if restored is None or restored.is_reunited:
-            return progress
-        accounts = {side: self.jiras[side].account() for side in Side}
-        if not restored.until:
-            restored = replace(restored, until={side: self.jiras[side].now() + CLOCK_GRAIN for side in Side})
-            self.store.save_progress(replace(progress, restored=restored))
-        for side in Side:
-            self._wait_for_search(side, restored.until[side])
-        intents = Intents(self.sync, self.jiras, self.store, accounts, self.log, restored=restored)
-        for side in Side:
-            CounterpartSearch(intents, self.checkpoint).since(side, restored.earliest(side.other))
-        progress = replace(progress, restored=replace(restored, is_reunited=True))
-        self.store.save_progress(progress)
-        self.log.info("what was created after the backup is known again")
+    Raises Unavailable until search must show all of it.
+    """
+    restored = progress.restored
+    if restored is None or restored.is_reunited:
         return progress
+    accounts = {side: context.jiras[side].account() for side in Side}
+    if not restored.until:
+        restored = replace(restored, until={side: context.jiras[side].now() + CLOCK_GRAIN for side in Side})
+        context.store.save_progress(replace(progress, restored=restored))
+    for side in Side:
+        _wait_for_search(context.jiras[side], restored.until[side])
+    search = CounterpartSearch(context, Intents(context, accounts, restored))
+    for side in Side:
+        search.since(side, restored.earliest(side.other))
+    progress = replace(progress, restored=replace(restored, is_reunited=True))
+    context.store.save_progress(progress)
+    context.log.info("what was created after the backup is known again")
+    return progress
 
-    def _wait_for_search(self, side: Side, until: datetime) -> None:
-        jira = self.jiras[side]
-        wait = until + REQUEST_LIFETIME + jira.search_lag - jira.now()
-        if wait > timedelta():
-            why = "the database was restored; nothing is done before search must show all that was created before"
-            raise Unavailable(f"{why}: {wait.total_seconds():.0f} s", retry_after=wait.total_seconds())
+
+def _wait_for_search(jira: Jira, until: datetime) -> None:
+    wait = until + REQUEST_LIFETIME + jira.search_lag - jira.now()
+    if wait > timedelta():
+        why = "the database was restored; nothing is done before search must show all that was created before"
+        raise Unavailable(f"{why}: {wait.total_seconds():.0f} s", retry_after=wait.total_seconds())

@@ -23,8 +23,8 @@ import httpx
 
 from sync_model.connection import Connection
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SiteThrottled, Unavailable
+from sync_worker.core.rate_limit import ApiCall, Wait, call_of
 from sync_worker.core.retry import clamp_retry_after
-from sync_worker.database.rate_limits import ApiCall, Wait, call_of
 from sync_worker.jira.parsing import explanation
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)

@@ -15,8 +15,9 @@ from typing import Protocol
 
 from sync_model.definition import Side, Sync, fold
 from sync_worker.core.issue import Issue, StatusChange
-from sync_worker.core.rules import is_seen, with_history
-from sync_worker.core.state import LONG_AGO, IssueState, OwnMove
+from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.core.timing import LONG_AGO
+from sync_worker.engine.diff import is_seen, with_history
 
 MARGIN = timedelta(days=1)
 """How much further back than its cursor changes count of issues that it does not remember: longer than what it lost by

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from structlog.typing import FilteringBoundLogger
-
-from sync_model.definition import Side, Sync
+from sync_model.definition import Side
 from sync_worker.core.concurrency import batches
+from sync_worker.core.context import Context
 from sync_worker.core.issue import Glimpse, Issue
-from sync_worker.core.ports import Jira
+from sync_worker.core.ports import READ_AT_ONCE, Jira
 from sync_worker.migration.legacy import LegacyPair, named_in
 from sync_worker.migration.pairing import Listed, Listing, Location
-
-BATCH = 100
 
 
 @dataclass
 class IssueLookup:
-    """One side's issues. `checkpoint` is called between any two steps.
+    """One side's issues.
 
     `unprocessable` maps the ids of issues that cannot be read to the reason.
     """
 
     side: Side
-    sync: Sync
-    jira: Jira
-    log: FilteringBoundLogger
-    checkpoint: Callable[[], None]
+    context: Context
     unprocessable: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -39,12 +33,16 @@ class IssueLookup:
         def listed(seen: Glimpse) -> Listed:
             return Listed(seen.id, seen.key, seen.status, seen.updated, named_in(self.side, seen.description))
 
-        self.checkpoint()
-        return Listing(self.jira.listing(self._project, listed), self.sync.project_key(self.side))
+        self.context.checkpoint()
+        return Listing(self._jira.listing(self._project, listed), self.context.sync.project_key(self.side))
+
+    @property
+    def _jira(self) -> Jira:
+        return self.context.jiras[self.side]
 
     @property
     def _project(self) -> str:
-        return self.jira.project_id(self.sync.project_key(self.side))
+        return self.context.project_id(self.side)
 
     def locations(self, keys: Collection[str]) -> dict[str, Location]:
         """Return where the issues are that have these keys, or once had them."""
@@ -52,8 +50,8 @@ class IssueLookup:
         locations = {key: Location(found.id, found.key) for key, found in listed.items() if found}
         ids: dict[str, str] = {}
         for key in (key for key, found in listed.items() if found is None):
-            self.checkpoint()
-            ids |= self.jira.ids_of([key])
+            self.context.checkpoint()
+            ids |= self._jira.ids_of([key])
         issues, project = self.read(set(ids.values())), self._project
         for key in set(listed) - set(locations):
             issue = issues.get(ids.get(key, ""))
@@ -65,16 +63,19 @@ class IssueLookup:
     def is_ours(self, pair: LegacyPair, locations: Mapping[str, Location]) -> bool:
         """Tell whether this side's issue of the pair is in the project, or was."""
         key = pair.key(self.side)
-        return locations[key].in_project or key.rpartition("-")[0].upper() == self.sync.project_key(self.side).upper()
+        return (
+            locations[key].in_project
+            or key.rpartition("-")[0].upper() == self.context.sync.project_key(self.side).upper()
+        )
 
     def read(self, ids: Collection[str]) -> dict[str, Issue]:
         """Read issues directly, with all of their history."""
         found: dict[str, Issue] = {}
-        for batch in batches(ids, BATCH):
-            self.checkpoint()
-            read = self.jira.read(batch)
+        for batch in batches(ids, READ_AT_ONCE):
+            self.context.checkpoint()
+            read = self._jira.read(batch)
             for issue_id, why in read.unprocessable.items():
-                self.log.error("issue left alone", side=self.side, issue=issue_id, error=why)
+                self.context.log.error("issue left alone", side=self.side, issue=issue_id, error=why)
             self.unprocessable |= read.unprocessable
-            found |= {each.id: self.jira.with_history(each) for each in read.issues}
+            found |= {each.id: self._jira.with_history(each) for each in read.issues}
         return found

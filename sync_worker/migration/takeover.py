@@ -10,30 +10,26 @@ comment that the service has posted all the same before it was interrupted, that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from structlog.typing import FilteringBoundLogger
-
-from sync_model.definition import PLACEHOLDERS, Side, Sync, fold
+from sync_model.definition import PLACEHOLDERS, Side, fold
+from sync_worker.core.actions import Comment
+from sync_worker.core.causes import STATUS_CAUSES, Attempt, Cause
 from sync_worker.core.concurrency import batches
+from sync_worker.core.context import Context
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown
 from sync_worker.core.issue import Issue
-from sync_worker.core.ports import Jira, Store
-from sync_worker.core.rules import SEEN_WINDOW, Comment, actions_for, creates_from, fill_in, observe
-from sync_worker.core.state import (
-    LONG_AGO,
-    STATUS_CAUSES,
-    Attempt,
-    Cause,
-    Importing,
-    IssueState,
-    JournalEntry,
-    Pair,
-    Progress,
-)
-from sync_worker.engine.intents import CLOCK_GRAIN, REQUEST_LIFETIME, WORKER
+from sync_worker.core.pairs import Pair
+from sync_worker.core.ports import READ_AT_ONCE
+from sync_worker.core.progress import Importing, Progress
+from sync_worker.core.records import WORKER, JournalEntry
+from sync_worker.core.rules import actions_for, creates_from
+from sync_worker.core.state import IssueState
+from sync_worker.core.templates import fill_in
+from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO, REQUEST_LIFETIME
+from sync_worker.engine.diff import SEEN_WINDOW, observe
 from sync_worker.migration.legacy import (
     GRACE,
     LastSeen,
@@ -46,7 +42,6 @@ from sync_worker.migration.legacy import (
 from sync_worker.migration.lookup import IssueLookup
 from sync_worker.migration.pairing import Listed, Listing, Location, PairFinding, Pairing, PairOutcome
 
-BATCH = 100
 MANY = 500
 HANDFUL = 5
 """So many pairs may all have lost an issue."""
@@ -88,23 +83,14 @@ class _Left:
 
 
 class TakeOver:
-    """Takes over what the replaced service left, in the name of `by`. `checkpoint` is called between any two steps.
+    """Takes over what the replaced service left, in the name of `by`.
 
     `source` says where it left that, where a person has named it.
     """
 
-    def __init__(
-        self,
-        sync: Sync,
-        jiras: Mapping[Side, Jira],
-        store: Store,
-        log: FilteringBoundLogger,
-        checkpoint: Callable[[], None],
-        by: str = WORKER,
-        source: str = "",
-    ) -> None:
-        self._sync, self._jiras, self._store = sync, jiras, store
-        self._log, self._checkpoint, self._by, self._source = log, checkpoint, by, source
+    def __init__(self, context: Context, by: str = WORKER, source: str = "") -> None:
+        self._context, self._by, self._source = context, by, source
+        self._sync, self._jiras, self._store = context.sync, context.jiras, context.store
 
     def run(self, legacy_source: LegacySource, legacy: LegacyState, progress: Progress) -> TakeoverReport:
         """Do it, and save from where the sync is to go on.
@@ -112,9 +98,7 @@ class TakeOver:
         Raises NeedsOperator when a person must look first, and Unavailable when it has to be tried again.
         """
         self._report = TakeoverReport(legacy)
-        self._sides = {
-            side: IssueLookup(side, self._sync, self._jiras[side], self._log, self._checkpoint) for side in Side
-        }
+        self._sides = {side: IssueLookup(side, self._context) for side in Side}
         importing = progress.importing or Importing(self._jiras[Side.DEV].now(), self._source)
         progress = replace(progress, importing=importing)
         self._identify()
@@ -165,12 +149,11 @@ class TakeOver:
     def _say(self) -> None:
         report = self._report
         for each in report.of(PairOutcome.LINKED, PairOutcome.GONE, PairOutcome.CONFLICT):
-            self._log.warning(
-                f"pair {each.kind}", issue=each.user_key, counterpart=each.dev_key, reason=each.text or None
-            )
+            event, why = f"pair {each.kind}", each.text or None
+            self._context.log.warning(event, issue=each.user_key, counterpart=each.dev_key, reason=why)
         taken = report.of(PairOutcome.TAKEN, PairOutcome.LINKED)
         left_out = report.of(PairOutcome.GONE, PairOutcome.CONFLICT, PairOutcome.FOREIGN)
-        self._log.info(
+        self._context.log.info(
             "pairs of the replaced service taken over",
             taken=len(taken),
             known=len(report.of(PairOutcome.KNOWN)),
@@ -218,8 +201,8 @@ class TakeOver:
     def _save(self, pairing: Pairing) -> None:
         for pair in pairing.replaced:
             self._store.forget_pair(pair)
-        for batch in batches(pairing.new, BATCH):
-            self._checkpoint()
+        for batch in batches(pairing.new, READ_AT_ONCE):
+            self._context.checkpoint()
             self._store.save_pairs(batch)
             self._store.record([self._entry(pair) for pair in batch])
 
@@ -246,8 +229,8 @@ class TakeOver:
 
     def _remember(self, side: Side, legacy: LegacyState, pairing: Pairing, cursor: datetime | None) -> None:
         """Remember all issues of `side` that the replaced service knew; read those that may have changed since."""
-        for batch in batches(self._left(side, legacy, pairing), BATCH):
-            self._checkpoint()
+        for batch in batches(self._left(side, legacy, pairing), READ_AT_ONCE):
+            self._context.checkpoint()
             states, unprocessable = self._store.states(side, [each.id for each in batch])
             fresh = [each for each in batch if each.id not in states and each.id not in unprocessable]
             news = [each for each in batch if each.id in states and _is_news(each, cursor)]
@@ -318,7 +301,7 @@ class TakeOver:
         comment = next((each for each in actions if isinstance(each, Comment)), None)
         if comment is None or comment.side in pair.gone:
             return cause
-        self._checkpoint()
+        self._context.checkpoint()
         jira = self._jiras[comment.side]
         values = {name: f"${{{name}}}" for name in PLACEHOLDERS}  # it knew but two
         values |= {"sourceKey": pair.key(side), "targetKey": pair.key(side.other)}

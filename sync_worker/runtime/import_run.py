@@ -16,15 +16,15 @@ from pymongo import MongoClient
 
 from sync_model.loading import SyncFile
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown
-from sync_worker.core.state import LONG_AGO, Importing
+from sync_worker.core.progress import Importing
+from sync_worker.core.timing import LONG_AGO
 from sync_worker.database.lease import Lease
 from sync_worker.database.store import MongoStore
-from sync_worker.engine import dry_run
-from sync_worker.engine.dry_run import PlannedStep
+from sync_worker.engine.dry_run import PlannedStep, dry_run
 from sync_worker.engine.dry_store import DryRunStore
 from sync_worker.migration.legacy import LegacySource, LegacyState
 from sync_worker.migration.takeover import TakeOver, TakeoverReport
-from sync_worker.runtime.wiring import read_only, silence
+from sync_worker.runtime.wiring import read_only
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,12 @@ class Import:
 
     def preview(self, legacy: LegacyState) -> tuple[TakeoverReport, list[PlannedStep]]:
         """Return what the import would come to, and what the worker would do then. Nothing is changed anywhere."""
-        sync = self.file.sync
-        with read_only(self.file, self.client, self.environ) as (jiras, store):
-            dry_store = DryRunStore(store)
+        with read_only(self.file, self.client, self.environ) as seen:
+            context = replace(seen.context, store=DryRunStore(seen.store))
             # It does not wait for search: what that hides for the moment is not shown here.
-            at_once = replace(store.progress(), importing=Importing(LONG_AGO))
-            report = TakeOver(sync, jiras, dry_store, silence(), lambda: None).run(self.legacy_source, legacy, at_once)
-            return report, dry_run.dry_run(sync, self.file.digest, jiras, dry_store, lambda: None)
+            at_once = replace(seen.store.progress(), importing=Importing(LONG_AGO))
+            report = TakeOver(context).run(self.legacy_source, legacy, at_once)
+            return report, dry_run(context, self.file.digest, seen.predecessor)
 
     def check(self) -> None:
         """Raise NeedsOperator when a worker runs the sync."""
@@ -65,8 +64,8 @@ class Import:
         Raises NeedsOperator when a person must do something first, LeaseLost when a worker runs the sync, and
         Unavailable when MongoDB or Jira does not answer.
         """
-        with read_only(self.file, self.client, self.environ) as (jiras, _), self._writing() as store:
-            takeover = TakeOver(self.file.sync, jiras, store, silence(), lambda: None, by, self.source)
+        with read_only(self.file, self.client, self.environ) as seen, self._writing() as store:
+            takeover = TakeOver(replace(seen.context, store=store), by, self.source)
             while True:
                 try:
                     return takeover.run(self.legacy_source, legacy, store.progress())
@@ -76,7 +75,7 @@ class Import:
     @contextmanager
     def _writing(self) -> Iterator[MongoStore]:
         sync, lease = self.file.sync, self._lease()
-        store = MongoStore(self.client, sync.database, sync.name, lease)
+        store = MongoStore(self.client, sync.database, lease)
         try:
             lease.hold()
             store.prepare()

@@ -19,11 +19,12 @@ from structlog.typing import FilteringBoundLogger
 
 from sync_model.heartbeat import CycleSummary, Phase, crashes_before, read_heartbeat
 from sync_worker.core.errors import InvalidRequest, LeaseLost, NeedsOperator, Paused, StopRequested, SyncError
+from sync_worker.core.records import PastCycle
 from sync_worker.core.retry import wait_after
 from sync_worker.core.schedule import first_delay, next_start
-from sync_worker.core.state import PastCycle
 from sync_worker.core.wakeup import Wakeup
-from sync_worker.engine.cycle import COUNTS, CycleResult, counts_of
+from sync_worker.engine.cycle import CycleResult, counts_of
+from sync_worker.facets.catalogue import COUNTS
 from sync_worker.runtime.heartbeats import BEAT_EVERY, HeartbeatSender
 
 LOOK_EVERY = 3.0

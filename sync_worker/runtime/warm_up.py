@@ -30,9 +30,8 @@ import bson
 import structlog
 
 from sync_model.loading import load_file
-from sync_worker.__main__ import main
 from sync_worker.database import store
-from sync_worker.engine import dry_run
+from sync_worker.runtime.process import main
 from sync_worker.runtime.wiring import read_only
 
 LATE_IMPORTS = ("encodings.ascii", "encodings.idna", "encodings.utf_8_sig", "dns.resolver", "pymongo.synchronous.auth")
@@ -118,11 +117,8 @@ def _try_out(folder: Path, jira: int, mongodb: int) -> None:
         raise RuntimeError("the cycle of the warm-up failed")
     # What MongoDB's stand-in has been told it does not remember. So an issue is carried out where nothing is kept.
     (file,) = load_file(definition, environ).files
-    with (
-        store.connect(environ["DATABASE_URL"], file.sync.name) as client,
-        read_only(file, client, environ) as (jiras, looked_at),
-    ):
-        dry_run.dry_run(file.sync, file.digest, jiras, looked_at, lambda: None)
+    with store.connect(environ["DATABASE_URL"], file.sync.name) as client, read_only(file, client, environ) as seen:
+        seen.dry_run()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Joins what one sync's worker consists of: the one place that knows all of it."""
+"""Wiring: joins what one sync's worker consists of. The one place that knows all of it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ from sync_model.connection import Connection, resolve, site_of
 from sync_model.definition import Side, Sync
 from sync_model.heartbeat import Phase
 from sync_model.loading import SyncFile
+from sync_worker.core.context import Context, Predecessor
 from sync_worker.core.errors import NeedsOperator, Paused, Unavailable
-from sync_worker.core.state import PastCycle
+from sync_worker.core.ports import Jira
+from sync_worker.core.records import PastCycle
 from sync_worker.database import rate_limits, store
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.engine.cycle import Cycle, CycleResult
+from sync_worker.engine.dry_run import PlannedStep, dry_run
 from sync_worker.jira import JiraClient
+from sync_worker.migration.legacy_database import LegacyDatabase
+from sync_worker.migration.predecessor import ReplacedService
 from sync_worker.runtime.heartbeats import Usage
 from sync_worker.runtime.loop import RunCycle, Worker
 
@@ -47,7 +52,7 @@ def wire(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
     """Join what one sync's worker consists of."""
     sync = file.sync
     lease = Lease(client, sync.database, worker.run_dir, worker.wakeup.wake)
-    mongo = store.MongoStore(client, sync.database, sync.name, lease)
+    mongo = store.MongoStore(client, sync.database, lease)
 
     def limits_of(connection: Connection, budget: float | None) -> rate_limits.SiteLimits:
         return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log)
@@ -64,6 +69,9 @@ def wire(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
         if worker.wakeup.look:  # somebody wants something of us; perhaps that we pause
             _check_pause(mongo.journal)
 
+    context = Context(sync, jiras, mongo, worker.log, checkpoint)
+    predecessor = ReplacedService(_legacy_database(client, sync))
+
     def run_cycle(is_past_deadline: Callable[[], bool]) -> CycleResult:
         nonlocal prepared
         lease.hold()
@@ -75,45 +83,64 @@ def wire(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
             mongo.journal.prepare(timedelta(days=sync.history_days))
             prepared = True
         return Cycle(
-            sync,
+            context,
             file.digest,
-            jiras,
-            mongo,
-            worker.log,
-            checkpoint=checkpoint,
+            worker.heartbeats.actions,
             is_past_deadline=is_past_deadline,
             on_detected=partial(worker.leave, Phase.BACKING_OFF, Phase.REFUSED),
-            actions=worker.heartbeats.actions,
+            predecessor=predecessor,
         ).run()
 
     def close() -> None:
         lease.release()
-        for each in clients:
-            each.close()
+        for jira in clients:
+            jira.close()
 
     return Wiring(run_cycle, mongo, lease, close)
 
 
-@contextmanager
-def read_only(
-    file: SyncFile, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]
-) -> Iterator[tuple[Mapping[Side, JiraClient], store.MongoStore]]:
-    """Give what one sync's worker would see, for who only looks: nothing can be changed by it on either site.
+@dataclass(frozen=True)
+class ReadOnly:
+    """What one sync's worker would see, for who only looks. Nothing can be changed by it on either site.
 
     The store belongs to nobody who holds the lease, so that it refuses to write, too. Nothing is logged.
     """
+
+    file: SyncFile
+    context: Context
+    store: store.MongoStore
+    predecessor: Predecessor
+
+    @property
+    def jiras(self) -> Mapping[Side, Jira]:
+        return self.context.jiras
+
+    def dry_run(self) -> list[PlannedStep]:
+        """Return what the next cycle would do. Raises what would end it."""
+        return dry_run(self.context, self.file.digest, self.predecessor)
+
+
+@contextmanager
+def read_only(file: SyncFile, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]) -> Iterator[ReadOnly]:
+    """Yield what one sync's worker would see."""
     sync, log = file.sync, silence()
 
     def limits_of(connection: Connection, budget: float | None) -> rate_limits.ReadOnlyLimits:
         return rate_limits.ReadOnlyLimits(client, site_of(connection.base_url), budget, log)
 
     jiras = _jiras(sync, environ, time.sleep, limits_of, lambda: None)
-    lease = Lease(client, sync.database, Path(), lambda: None)
+    mongo = store.MongoStore(client, sync.database, Lease(client, sync.database, Path(), lambda: None))
+    context = Context(sync, jiras, mongo, log, checkpoint=lambda: None)
     try:
-        yield jiras, store.MongoStore(client, sync.database, sync.name, lease)
+        yield ReadOnly(file, context, mongo, ReplacedService(_legacy_database(client, sync)))
     finally:
-        for each in set(jiras.values()):
-            each.close()
+        for jira in set(jiras.values()):
+            jira.close()
+
+
+def _legacy_database(client: MongoClient[dict[str, Any]], sync: Sync) -> LegacyDatabase:
+    """Return where the replaced service left what it knew: here, or in a database named exactly as the sync is."""
+    return LegacyDatabase(client, {sync.database, sync.name})
 
 
 def _jiras(

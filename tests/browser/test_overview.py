@@ -9,7 +9,7 @@ import pytest
 from benchmarks.pictures.scene import ago
 from sync_model.definition import Side
 from sync_model.heartbeat import Phase, Trouble
-from sync_worker.core.state import JournalEntry
+from sync_worker.core.records import JournalEntry
 
 EVIL = "<script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
 LONG = "partner-portal-emea-and-apac-customer-success-escalations-2026"

@@ -11,7 +11,9 @@ from selenium.webdriver import ActionChains, Keys
 from benchmarks.pictures.scene import ago
 from sync_model.definition import Side
 from sync_model.heartbeat import Phase
-from sync_worker.core.state import Cause, CauseKind, Failure, IssueState, JournalEntry, PastCycle
+from sync_worker.core.causes import Cause, CauseKind, Failure
+from sync_worker.core.records import JournalEntry, PastCycle
+from sync_worker.core.state import IssueState
 
 
 def memory(number: int, error: str, *, is_dead: bool, later: int = 0) -> IssueState:

@@ -19,7 +19,7 @@ from health_monitor.server import HEADERS
 from health_monitor.snapshot import look
 from sync_model.definition import Side
 from sync_model.heartbeat import CallCount, Phase, Totals
-from sync_worker.core.state import JournalEntry, PastCycle
+from sync_worker.core.records import JournalEntry, PastCycle
 
 REPO = Path(__file__).parents[3]
 SYNCS = ("sync-a", "sync-b", "sync-c")

@@ -16,7 +16,9 @@ from health_monitor.snapshot import Snapshot, SyncView
 from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat, Phase
 from sync_model.judgement import Condition, Facts, Process, Verdict
-from sync_worker.core.state import Cause, CauseKind, Failure, IssueState, PastCycle
+from sync_worker.core.causes import Cause, CauseKind, Failure
+from sync_worker.core.records import PastCycle
+from sync_worker.core.state import IssueState
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from sync_model.definition import Side
 from sync_model.heartbeat import Phase, read_heartbeat
 from sync_worker.core.errors import Paused
-from sync_worker.core.state import JournalEntry
+from sync_worker.core.records import JournalEntry
 from sync_worker.database.journal import Journal
 
 NOW = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)

@@ -22,7 +22,10 @@ from sync_model.connection import Connection
 from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_worker.core.errors import LeaseLost
-from sync_worker.core.state import IssueState, Pair, Progress, Request
+from sync_worker.core.pairs import Pair
+from sync_worker.core.progress import Progress
+from sync_worker.core.records import Request
+from sync_worker.core.state import IssueState
 from sync_worker.database import lease
 from sync_worker.database.lease import WRITER, Lease
 from sync_worker.database.store import MongoStore, connect
@@ -161,7 +164,7 @@ class Writer:
     def __init__(self, url: str, database: str, folder: Path) -> None:
         self.client: MongoClient[dict[str, Any]] = connect(url, "test")
         self.lease = Lease(self.client, database, folder, lambda: None)
-        self.store = MongoStore(self.client, database, database, self.lease)
+        self.store = MongoStore(self.client, database, self.lease)
         self.database = self.client[database]
 
     def everything(self) -> dict[str, list[dict[str, Any]]]:
@@ -367,9 +370,7 @@ def test_a_lease_that_runs_out_between_a_request_s_turn_and_its_sending_keeps_it
 def test_a_writer_that_was_succeeded_answers_no_request(mongo_server, database_name, tmp_path):
     clients = [connect(mongo_server.url, "test") for _ in range(2)]
     leases = [Lease(each, database_name, tmp_path, lambda: None) for each in clients]
-    stores = [
-        MongoStore(client, database_name, database_name, lease) for client, lease in zip(clients, leases, strict=True)
-    ]
+    stores = [MongoStore(client, database_name, lease) for client, lease in zip(clients, leases, strict=True)]
     leases[0].hold()
     request = Request(stores[0].ask("retry", ["1"]), "retry", ("1",))
     clients[0][database_name]["lease"].update_one({}, {"$set": {"expires": datetime(2020, 1, 1, tzinfo=UTC)}})

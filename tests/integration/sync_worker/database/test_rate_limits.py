@@ -21,7 +21,8 @@ from jira_simulator.server import RunningSimulator
 from sync_model.connection import Connection, site_of
 from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.issue import Draft
-from sync_worker.database.rate_limits import SiteLimits, call_of
+from sync_worker.core.rate_limit import call_of
+from sync_worker.database.rate_limits import SiteLimits
 from sync_worker.jira import JiraClient
 from sync_worker.runtime import logs
 

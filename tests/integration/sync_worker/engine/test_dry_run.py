@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from sync_worker.database.rate_limits import ApiCall, ReadOnlyLimits
+from sync_worker.core.rate_limit import ApiCall
+from sync_worker.database.rate_limits import ReadOnlyLimits
 
 TRANSITION = {"method": "POST", "path": "/transitions$"}
 READING = {"POST /search/jql", "POST /issue/bulkfetch"}

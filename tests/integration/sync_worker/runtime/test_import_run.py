@@ -13,11 +13,12 @@ from pymongo import MongoClient
 from jira_sync.commands import import_
 from sync_model.loading import load_file
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown, StopRequested
-from sync_worker.core.state import LONG_AGO, Importing
+from sync_worker.core.progress import Importing
+from sync_worker.core.timing import LONG_AGO
 from sync_worker.database.store import MongoStore
 from sync_worker.migration.legacy_database import LegacyDatabase
 from sync_worker.migration.takeover import TakeOver
-from sync_worker.runtime.wiring import read_only, silence
+from sync_worker.runtime.wiring import read_only
 
 SECRET = "s3cr3t-pass"
 
@@ -139,8 +140,8 @@ def test_one_that_was_interrupted_anywhere_and_repeated_comes_to_the_same(bench,
     def run(steps: float = math.inf) -> bool:
         """Take over, but stop before so many steps are done; return whether it came to its end."""
         store = Counted(bench.store, steps)
-        with read_only(file, bench._client, {}) as (jiras, _):
-            takeover = TakeOver(file.sync, jiras, store, silence(), store.step)
+        with read_only(file, bench._client, {}) as seen:
+            takeover = TakeOver(replace(seen.context, store=store, checkpoint=store.step))
             # What search may hide is another question.
             progress = replace(bench.store.progress(), importing=Importing(LONG_AGO))
             try:

@@ -39,8 +39,8 @@ found = {
 print(json.dumps(found))
 """
 WORK = """
+from sync_worker.__main__ import main  # as the parent of all workers does before it forks
 known = set(sys.modules)
-from sync_worker.__main__ import main
 code = main(["--config", sys.argv[1], "--run-dir", sys.argv[2], "--once"])
 print(json.dumps([code, sorted(set(sys.modules) - known)]))
 """

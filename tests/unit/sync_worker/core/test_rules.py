@@ -9,21 +9,14 @@ from typing import Any
 import pytest
 
 from sync_model.definition import Side, Sync
+from sync_worker.core.actions import Comment, CopyAttachments, Create, Link, Move
+from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.issue import Attachment, Issue, StatusChange
-from sync_worker.core.rules import (
-    Comment,
-    CopyAttachments,
-    Create,
-    Link,
-    Move,
-    actions_for,
-    fill_in,
-    missing_attachments,
-    needs_history_before,
-    observe,
-    plain_text,
-)
-from sync_worker.core.state import Attempt, Cause, CauseKind, IssueState, OwnMove
+from sync_worker.core.rules import actions_for
+from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.core.templates import fill_in, plain_text
+from sync_worker.engine.diff import needs_history_before, observe
+from sync_worker.facets.attachments import missing_attachments
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 US = "account-of-ours"

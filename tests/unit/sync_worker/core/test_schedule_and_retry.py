@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync_worker.core.causes import Failure
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
 from sync_worker.core.retry import after_failure, wait_after
 from sync_worker.core.schedule import first_delay, next_start
-from sync_worker.core.state import Failure
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

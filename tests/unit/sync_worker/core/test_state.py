@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from sync_model.definition import Side
-from sync_worker.core.state import Attempt, Cause, CauseKind, Failure, IssueState, OwnMove, Pair
+from sync_worker.core.causes import Attempt, Cause, CauseKind, Failure
+from sync_worker.core.pairs import Pair
+from sync_worker.core.state import IssueState, OwnMove
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_model.definition import Side, Sync, fold
-from sync_worker.core.rules import Comment, CopyAttachments, Create, Link, Move, actions_for
-from sync_worker.core.state import Cause, CauseKind
+from sync_worker.core.actions import Comment, CopyAttachments, Create, Link, Move
+from sync_worker.core.causes import Cause, CauseKind
+from sync_worker.core.permissions import Permission
+from sync_worker.core.rules import actions_for
 from sync_worker.facets import permissions
 
 STATUSES = ["Will Do", "Done", "Closed"]
@@ -68,18 +70,18 @@ def test_whatever_a_change_calls_for_is_among_the_needs(changes, side, kind, sta
     for action in actions_for(subject, side, cause, paired=paired):
         match action:
             case Create():
-                assert permissions.CREATE in there[side.other]
+                assert Permission.CREATE in there[side.other]
                 assert action.issue_type in permissions.issue_types(subject, side.other)
             case Move():
-                assert permissions.MOVE in there[side.other]
+                assert Permission.TRANSITION in there[side.other]
                 named = {fold(each.status) for each in permissions.target_statuses(subject, side.other)}
                 assert fold(action.to) in named or permissions.followers(subject, side.other)
             case Link():
-                assert kind is CauseKind.MOVED or all(permissions.LINK in there[each] for each in Side)
+                assert kind is CauseKind.MOVED or all(Permission.LINK in there[each] for each in Side)
             case Comment():
-                assert permissions.COMMENT in there[action.side]
+                assert Permission.COMMENT in there[action.side]
             case CopyAttachments():
-                assert permissions.ATTACH in there[side.other]
+                assert Permission.ATTACH in there[side.other]
                 assert permissions.copies_files(subject, side.other)
 
 

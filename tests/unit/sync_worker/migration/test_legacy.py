@@ -9,7 +9,7 @@ import pytest
 
 from sync_model.definition import Side
 from sync_worker.core.issue import Issue, StatusChange
-from sync_worker.core.state import Pair
+from sync_worker.core.pairs import Pair
 from sync_worker.migration.legacy import GRACE, MARGIN, LastSeen, LegacyPair, LegacyState, named_in, seen_by_it
 from sync_worker.migration.pairing import Listed, Listing, Location, Pairing, PairOutcome
 

@@ -13,7 +13,7 @@ import structlog
 
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat, write_heartbeat
 from sync_worker.core.errors import LeaseLost, NeedsOperator, Paused, StopRequested, Unavailable
-from sync_worker.core.state import FailingIssue
+from sync_worker.core.ports import FailingIssue
 from sync_worker.core.wakeup import Wakeup
 from sync_worker.engine.cycle import CycleResult
 from sync_worker.runtime.loop import Worker

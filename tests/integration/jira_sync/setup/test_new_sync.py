@@ -1,4 +1,4 @@
-"""`jira-sync init`: by options, and as a conversation on a terminal."""
+"""`jira-sync init` by options, and as a conversation on a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jira_simulator.server import RunningSimulator
 from jira_sync.__main__ import main
 from sync_model.loading import load_file
 
-REPO = Path(__file__).parents[3]
+REPO = Path(__file__).parents[4]
 TOKEN = "s3cr3t-sync-token"
 DEADLINE = 30.0
 USERS = [{"name": "sync", "email": "sync@example.com", "token": TOKEN, "displayName": "Sync"}]
@@ -43,13 +43,13 @@ SEED = {
         },
     ]
 }
-# Runs the rest of its command line on a terminal of its own, as a shell does.
+# Runs the rest of its command line on a new terminal, as a shell does.
 ON_A_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where somebody sits down to write a new sync."""
+class Workplace:
+    """A folder for syncs, two simulated Jira sites, and the command."""
 
     simulator: RunningSimulator
     configs: Path
@@ -90,30 +90,30 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path, capsys, plain_environment, monkeypatch) -> Iterator[Desk]:
+def workplace(tmp_path, capsys, plain_environment, monkeypatch) -> Iterator[Workplace]:
     configs = tmp_path / "configs"
     monkeypatch.setenv("CONFIG_DIR", str(configs))
     monkeypatch.setenv("RUN_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("SYNC_TOKEN", TOKEN)
     with RunningSimulator(Seed.model_validate(SEED)) as simulator:
-        yield Desk(simulator, configs, capsys)
+        yield Workplace(simulator, configs, capsys)
 
 
 # By options
 
 
-def test_options_alone_make_a_sync_from_what_the_site_has_and_change_nothing_there(desk):
-    code, out, err = desk.run(*desk.options())
+def test_init_by_options_writes_a_sync_from_what_the_site_has_and_only_reads_the_site(workplace):
+    code, out, err = workplace.run(*workplace.options())
     assert (code, err) == (0, "")
     assert out.splitlines() == [
-        f"{desk.configs}/sup-dev.json written: SUP ↔ DEV, 5 rules. Look it over, then:",
+        f"{workplace.configs}/sup-dev.json written: SUP ↔ DEV, 5 rules. Look it over, then:",
         "",
         "  jira-sync check",
         "  jira-sync doctor sup-dev",
         "  jira-sync apply",
     ]
-    data = desk.written()
-    assert data["jira"] == {"baseUrl": desk.url("one"), "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}"}
+    data = workplace.written()
+    assert data["jira"] == {"baseUrl": workplace.url("one"), "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}"}
     assert data["initialSyncEnabled"] is False
     assert [(rule["id"], rule["sourceStatus"]) for rule in data["rules"]] == [
         ("take-on", "Will Do"),
@@ -122,49 +122,49 @@ def test_options_alone_make_a_sync_from_what_the_site_has_and_change_nothing_the
         ("cancelled", "Cancelled"),
         ("reopened-by-customer", "Reopened"),
     ]
-    assert {each["method"] for each in desk.simulator.control.calls("one")} == {"GET"}
+    assert {call["method"] for call in workplace.simulator.control.calls("one")} == {"GET"}
 
 
-def test_two_sites_and_a_token_in_a_file(desk, tmp_path):
+def test_init_writes_a_sync_of_two_sites_with_a_token_in_a_file(workplace, tmp_path):
     (tmp_path / "token").write_text(f"{TOKEN}\n")
-    two = {"dev_site": desk.url("two"), "dev_token_file": str(tmp_path / "token"), "dev_project": "core"}
-    code, _, _ = desk.run(*desk.options(**two, name="help", take_on="open"))
+    two = {"dev_site": workplace.url("two"), "dev_token_file": str(tmp_path / "token"), "dev_project": "core"}
+    code, _, _ = workplace.run(*workplace.options(**two, name="help", take_on="open"))
     assert code == 0
-    data = desk.written("help")
+    data = workplace.written("help")
     assert data["devJira"] == {
-        "baseUrl": desk.url("two"),
+        "baseUrl": workplace.url("two"),
         "authType": "pat",
         "apiToken": f"${{file:{tmp_path / 'token'}}}",
     }
     assert (data["devProjectKey"], data["rules"][0]["sourceStatus"]) == ("CORE", "Open")
 
 
-def test_a_file_that_is_there_is_not_replaced_unless_told_to(desk, tmp_path):
+def test_init_replaces_an_existing_file_only_with_force(workplace, tmp_path):
     output = tmp_path / "mine.json"
     output.write_text("{}")
-    code, _, err = desk.run(*desk.options(output=str(output)))
+    code, _, err = workplace.run(*workplace.options(output=str(output)))
     assert (code, output.read_text()) == (1, "{}")
     assert "is there already; --force replaces it" in err
-    assert desk.run(*desk.options(output=str(output)), "--force")[0] == 0
+    assert workplace.run(*workplace.options(output=str(output)), "--force")[0] == 0
     assert json.loads(output.read_text())["name"] == "sup-dev"
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_of_before_anything_is_asked(desk, tmp_path, monkeypatch):
+def test_init_reports_a_folder_without_write_access_before_it_asks_jira(workplace, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CONFIG_DIR", str(tmp_path / "file" / "configs"))
-    code, _, err = desk.run(*desk.options())
+    code, _, err = workplace.run(*workplace.options())
     assert (code, err) == (
         1, f"error: {tmp_path}/file/configs cannot be written to from here; --output names another place\n"
     )  # fmt: skip
-    assert desk.simulator.control.calls("one") == []
+    assert workplace.simulator.control.calls("one") == []
 
 
-def test_what_another_file_claims_is_not_claimed_again(desk):
-    assert desk.run(*desk.options())[0] == 0
-    code, _, err = desk.run(*desk.options(name="again"))
+def test_init_refuses_projects_that_another_sync_has(workplace):
+    assert workplace.run(*workplace.options())[0] == 0
+    code, _, err = workplace.run(*workplace.options(name="again"))
     assert (code, err) == (1, "error: sup-dev.json pairs the same projects: neither would run; nothing was written\n")
-    assert desk.run(*desk.options(), "--force")[0] == 0
-    assert sorted(path.name for path in desk.configs.iterdir()) == ["sup-dev.json", "sync.schema.json"]
+    assert workplace.run(*workplace.options(), "--force")[0] == 0
+    assert sorted(path.name for path in workplace.configs.iterdir()) == ["sup-dev.json", "sync.schema.json"]
 
 
 @pytest.mark.parametrize(
@@ -185,20 +185,22 @@ def test_what_another_file_claims_is_not_claimed_again(desk):
         ({"name": "mongodb"}, "--name: is reserved; choose another name"),
     ],
 )
-def test_an_option_that_is_missing_or_wrong_is_one_line_and_nothing_is_written(desk, monkeypatch, changes, said):
+def test_a_missing_or_wrong_option_of_init_is_one_line_of_error_and_writes_nothing(
+    workplace, monkeypatch, changes, said
+):
     monkeypatch.setenv("WRONG_TOKEN", "wrong")
-    code, out, err = desk.run(*desk.options(**changes))
+    code, out, err = workplace.run(*workplace.options(**changes))
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("error: ")
     assert said in err
-    assert not desk.configs.exists()
+    assert not workplace.configs.exists()
 
 
 # As a conversation
 
 
 class Conversation:
-    """`jira-sync init` on a terminal, and somebody who reads what stands there before answering."""
+    """`jira-sync init` on a terminal, and a person who reads each question before answering."""
 
     def __init__(self, *options: str) -> None:
         self._screen, terminal = pty.openpty()
@@ -209,15 +211,15 @@ class Conversation:
         self._read = 0
 
     def answer(self, question: str, text: str) -> None:
-        """Wait until `question` stands there, answer it, and wait until the answer was taken."""
+        """Wait until `question` is shown, then type the answer."""
         while question not in self.said[self._read :]:
-            assert self._listen(), f"{question!r} was not asked: {self.said}"
+            assert self._read_more(), f"{question!r} was not asked: {self.said}"
         self._read = len(self.said)
         os.write(self._screen, f"{text}\n".encode())
 
     def end(self) -> int:
-        """Listen to the end; return the exit code."""
-        while self._listen():
+        """Read the output to its end; return the exit code."""
+        while self._read_more():
             pass
         return self._process.wait(DEADLINE)
 
@@ -226,8 +228,8 @@ class Conversation:
         self._process.wait(DEADLINE)
         os.close(self._screen)
 
-    def _listen(self) -> bool:
-        """Take in what is said next; return False when it is over."""
+    def _read_more(self) -> bool:
+        """Read the next output; return False at its end."""
         if not select.select([self._screen], [], [], DEADLINE)[0]:
             pytest.fail(f"nothing is said any more: {self.said}")
         try:
@@ -247,16 +249,16 @@ def converse() -> Iterator[Callable[..., Conversation]]:
         return begun[-1]
 
     yield begin
-    for each in begun:
-        each.close()
+    for conversation in begun:
+        conversation.close()
 
 
-def test_a_conversation_makes_a_sync_and_asks_again_where_an_answer_does_not_do(desk, converse, monkeypatch):
+def test_a_conversation_with_init_asks_again_after_a_wrong_answer_and_writes_a_sync(workplace, converse, monkeypatch):
     monkeypatch.delenv("SYNC_TOKEN")
     monkeypatch.setenv("TERM", "dumb")
     talk = converse()
     talk.answer("Address of your Jira:", "http://127.0.0.1:1")
-    talk.answer("nothing listens there; is Jira down? is the port in baseUrl right?\r\nAddress", desk.url("one"))
+    talk.answer("nothing listens there; is Jira down? is the port in baseUrl right?\r\nAddress", workplace.url("one"))
     talk.answer("Jira Cloud 1001.0.0\r\nE-mail of the account", "sync@example.com")
     talk.answer("[JIRA_API_TOKEN]: ", "SYNC_TOKEN")
     talk.answer("The token itself (not shown, kept nowhere): ", "wrong")
@@ -276,14 +278,14 @@ def test_a_conversation_makes_a_sync_and_asks_again_where_an_answer_does_not_do(
     assert "  export SYNC_TOKEN=…" in talk.said
     assert "DEV has the types of new issues: Task or Sub-task becomes Task, Bug becomes Bug" in talk.said
     monkeypatch.setenv("SYNC_TOKEN", TOKEN)
-    assert desk.written("ours")["jira"]["apiToken"] == "${SYNC_TOKEN}"
+    assert workplace.written("ours")["jira"]["apiToken"] == "${SYNC_TOKEN}"
 
 
-def test_a_conversation_that_somebody_breaks_off_writes_nothing(desk, converse):
-    talk = converse(*desk.options())
+def test_a_conversation_with_init_that_is_declined_writes_nothing(workplace, converse):
+    talk = converse(*workplace.options())
     talk.answer("the developers shall take an issue on [Will Do]", "")
     talk.answer("Name of the sync [sup-dev]", "")
     talk.answer("sup-dev.json? [Y/n]", "n")
     assert talk.end() == 130
     assert "nothing was written" in talk.said
-    assert not desk.configs.exists()
+    assert not workplace.configs.exists()

@@ -1,0 +1,66 @@
+"""Actions: what a rule may call for in answer to a cause, as values.
+
+`kind` names an action in marks, in the journal and in metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from sync_model.definition import Side
+
+
+@dataclass(frozen=True)
+class Create:
+    """Create the counterpart, as `issue_type` where the sync says one."""
+
+    kind: ClassVar[str] = "create"
+    rule: str
+    issue_type: str | None
+
+
+@dataclass(frozen=True)
+class Move:
+    """Bring the counterpart into status `to`."""
+
+    kind: ClassVar[str] = "move"
+    rule: str
+    to: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """See that each of the two issues links to the other."""
+
+    kind: ClassVar[str] = "link"
+    rule: str
+
+
+@dataclass(frozen=True)
+class CopyAttachments:
+    """See that every file on the issue is on its counterpart too."""
+
+    kind: ClassVar[str] = "attachments"
+    rule: str
+
+
+@dataclass(frozen=True)
+class Comment:
+    """Post `template`, filled in, on `side`'s issue."""
+
+    kind: ClassVar[str] = "comment"
+    rule: str
+    side: Side
+    template: str
+
+
+Action = Create | Move | Link | CopyAttachments | Comment
+
+A = TypeVar("A", bound=Action)
+
+
+def find(kind: type[A], actions: Iterable[Action]) -> A | None:
+    """Return the first action of `kind` among `actions`."""
+    return next((action for action in actions if isinstance(action, kind)), None)

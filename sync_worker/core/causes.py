@@ -1,0 +1,95 @@
+"""A cause: one change of an issue that a rule may answer, with how far its answer has come.
+
+A cause is remembered in the same write that marks the change as seen, so that a crash can lose neither. It stays until
+all of its actions are carried out. Its marks say which actions were begun and which are done: an action is carried out
+at most once per cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class CauseKind(StrEnum):
+    STATUS = "status"  # the status changed
+    FIRST = "first"  # seen for the first time
+    UPDATE = "update"  # anything else changed
+    MOVED = "moved"  # it has another key than before
+    GONE = "gone"  # it was deleted
+    RESYNC = "anew"  # a person asked for it to be carried over again
+
+
+STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST, CauseKind.RESYNC})
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How far one action of a cause has come: begun (its request may be under way), or done."""
+
+    at: datetime
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the last attempt at a cause failed, after how many attempts, and when the next one may be."""
+
+    error: str
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    next_try: datetime
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One change to answer. `id` is Jira's own id of the status change where there is one.
+
+    `may_move` is False when it must not move the counterpart: the update may be nothing but the echo of our own
+    writes, or the issue's status was set since by a later change on the other side.
+    """
+
+    id: str
+    kind: CauseKind
+    at: datetime
+    from_status: str | None
+    to_status: str
+    is_done: bool = False
+    may_move: bool = True
+    marks: Mapping[str, Attempt] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    def __str__(self) -> str:
+        """Say what changed, for people."""
+        if self.kind is CauseKind.STATUS and self.from_status:
+            return f"{self.from_status} → {self.to_status}"
+        words = {
+            CauseKind.FIRST: "first seen in",
+            CauseKind.UPDATE: "edited in",
+            CauseKind.MOVED: "got a new key in",
+            CauseKind.RESYNC: "asked for again in",
+        }
+        return f"{words.get(self.kind, self.kind)} {self.to_status}".strip()
+
+    def due_at_once(self) -> Cause:
+        failure = self.failure and replace(self.failure, next_try=self.failure.last_at)
+        return replace(self, failure=failure)
+
+    def begun(self, action: str) -> Attempt | None:
+        return self.marks.get(action)
+
+    def has_done(self, action: str) -> bool:
+        mark = self.marks.get(action)
+        return mark is not None and mark.done
+
+    def marked(self, action: str, mark: Attempt | None) -> Cause:
+        """Return this cause with `action`'s mark set, or taken away when `mark` is None."""
+        others = {name: mark for name, mark in self.marks.items() if name != action}
+        return replace(self, marks=others if mark is None else {**others, action: mark})
+
+
+def without_moves(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+    return tuple(replace(cause, may_move=False) if cause.kind in STATUS_CAUSES else cause for cause in causes)

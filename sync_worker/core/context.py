@@ -1,0 +1,74 @@
+"""What every step of a cycle is handed: one frozen value instead of five arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from sync_model.definition import Side, Sync
+from sync_worker.core.issue import Issue
+from sync_worker.core.ports import Jira, Store
+from sync_worker.core.progress import Progress
+
+
+@dataclass(frozen=True)
+class Context:
+    """One sync, and what it works on.
+
+    `checkpoint` is called between any two steps. It reports progress, and raises StopRequested to end the cycle.
+    """
+
+    sync: Sync
+    jiras: Mapping[Side, Jira]
+    store: Store
+    log: FilteringBoundLogger
+    checkpoint: Callable[[], None]
+
+    def project_id(self, side: Side) -> str:
+        """Return the immutable id of `side`'s project. Raises NeedsOperator."""
+        return self.jiras[side].project_id(self.sync.project_key(side))
+
+    def clock_difference(self, side: Side) -> timedelta:
+        """Return how far the clock of the other side is ahead of that of `side`."""
+        return self.jiras[side.other].now() - self.jiras[side].now()
+
+
+class Predecessor(Protocol):
+    """What was done for these two projects before this sync was there, by another service.
+
+    A cycle knows no more of it than this. `evidence` says by what an issue names its counterpart.
+    """
+
+    @property
+    def evidence(self) -> str: ...
+
+    def before_cycle(self, context: Context, progress: Progress) -> Progress:
+        """Take over what the predecessor left, if this is the first cycle; return the progress to go on from.
+
+        Raises NeedsOperator or Unavailable when the sync must not begin yet.
+        """
+
+    def names_counterpart(self, side: Side, issue: Issue) -> bool:
+        """Tell whether an issue of `side` says that it has a counterpart by the predecessor."""
+
+    def counterpart_of(self, context: Context, side: Side, issue: Issue) -> Issue | None:
+        """Return the counterpart that the predecessor gave to an issue of `side`, if it is there and has no other."""
+
+
+class NoPredecessor:
+    """Nothing was there before."""
+
+    evidence = ""
+
+    def before_cycle(self, _context: Context, progress: Progress) -> Progress:
+        return progress
+
+    def names_counterpart(self, _side: Side, _issue: Issue) -> bool:
+        return False
+
+    def counterpart_of(self, _context: Context, _side: Side, _issue: Issue) -> Issue | None:
+        return None

@@ -1,0 +1,52 @@
+"""A pair: two issues that are each other's counterpart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sync_model.definition import Side
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two issues that are each other's counterpart, by immutable ids; unique on both sides.
+
+    `linked` maps a side to the key of its counterpart that the remote link there was given. `away` names the sides
+    whose issue was moved out of its project. `missing` maps a side to when a direct read first did not find its
+    issue, `gone` to when a later one confirmed it: that issue was deleted.
+    """
+
+    user_id: str
+    dev_id: str
+    user_key: str
+    dev_key: str
+    created: datetime
+    linked: Mapping[str, str] = field(default_factory=dict)
+    away: tuple[str, ...] = ()
+    missing: Mapping[str, datetime] = field(default_factory=dict)
+    gone: Mapping[str, datetime] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, side: Side, own: tuple[str, str], other: tuple[str, str], created: datetime) -> Pair:
+        """Return the pair of `side`'s issue, given as id and key, and its counterpart."""
+        (user_id, user_key), (dev_id, dev_key) = (own, other) if side is Side.USER else (other, own)
+        return cls(user_id, dev_id, user_key, dev_key, created)
+
+    def id(self, side: Side) -> str:
+        return self.user_id if side is Side.USER else self.dev_id
+
+    def key(self, side: Side) -> str:
+        return self.user_key if side is Side.USER else self.dev_key
+
+    def found(self, side: Side, key: str, *, in_project: bool) -> Pair:
+        """Return this pair after a direct read of `side`'s issue, which may have moved since."""
+        keys = {"user_key": key} if side is Side.USER else {"dev_key": key}
+        away = tuple(away for away in self.away if away != side) + (() if in_project else (str(side),))
+        missing, gone = _without(side, self.missing), _without(side, self.gone)
+        return replace(self, away=away, missing=missing, gone=gone, **keys)  # type: ignore[arg-type]
+
+
+def _without(side: Side, times: Mapping[str, datetime]) -> dict[str, datetime]:
+    return {name: at for name, at in times.items() if name != side}

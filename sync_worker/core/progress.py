@@ -1,0 +1,66 @@
+"""How far a sync as a whole has come, and what interrupts its usual course: a restore, an import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sync_model.definition import Side
+from sync_worker.core.causes import Cause
+from sync_worker.core.timing import LONG_AGO
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The database was restored from a backup. It does not know what was done since; Jira does.
+
+    `since` and `until` map a side to a time on its own clock. What the database does not know was done after `since`
+    and before `until`, the first look after the restore. `is_reunited`: the counterparts created meanwhile are known
+    again.
+    """
+
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    until: Mapping[str, datetime] = field(default_factory=dict)
+    is_reunited: bool = False
+
+    def may_know(self, cause: Cause, side: Side) -> bool:
+        """Tell whether `cause`, of an issue of `side`, may have been carried out before the restore."""
+        return cause.at <= self.until[side]
+
+    def earliest(self, side: Side) -> datetime:
+        """Return from when on something may have been done on `side`."""
+        return self.since.get(side, LONG_AGO)
+
+
+@dataclass(frozen=True)
+class Importing:
+    """An import of what the replaced service left is under way. It `began` at a time on the dev side's clock.
+
+    `source` is the place that a person has named. It is empty where the worker imports from its own server.
+    """
+
+    began: datetime
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the sync as a whole has come.
+
+    `cursors` maps a side to the time, on its Jira's clock, up to which every change is remembered. `baselines` is set
+    when the first look only took note of what was there: changes before it are no cause. `swept` and `counted` are the
+    times of the last deep scan and of the last census, on the user side's clock. `definition` is the digest of the
+    sync's file as the last cycle knew it. `unfit` maps a side to the ids of unprocessable issues: their document or
+    Jira's answer could not be understood. They are read again in every cycle. `restored` is set when the database comes
+    from a backup. `importing` is set until an import has come to its end.
+    """
+
+    cursors: Mapping[str, datetime] = field(default_factory=dict)
+    baselines: Mapping[str, datetime] = field(default_factory=dict)
+    swept: datetime | None = None
+    counted: datetime | None = None
+    definition: str | None = None
+    unfit: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    restored: Restored | None = None
+    importing: Importing | None = None

@@ -1,0 +1,80 @@
+"""Carrying out one cause: all of its actions, each at most once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sync_worker.core.actions import Action
+from sync_worker.core.errors import (
+    InvalidRequest,
+    LeaseLost,
+    NeedsOperator,
+    Paused,
+    SiteThrottled,
+    StopRequested,
+    SyncError,
+    Unavailable,
+    to_go_by,
+)
+from sync_worker.engine.intents import Intent, Intents
+from sync_worker.facets.catalogue import FACETS
+from sync_worker.facets.protocol import Facet, Work
+
+NOT_ABOUT_ONE_ISSUE = (StopRequested, LeaseLost, Paused, NeedsOperator, SiteThrottled)
+
+
+@dataclass(frozen=True)
+class CarriedOut:
+    """How far a cause has come. `error` is what decides about the rest, None when all is done."""
+
+    work: Work
+    error: Exception | None = None
+
+
+class CauseDelivery:
+    """Carries out causes. Safe to use for several issues at once, if no two of them belong to one pair."""
+
+    def __init__(self, intents: Intents) -> None:
+        self._intents = intents
+        self._facets: dict[str, Facet[Any]] = {kind: facet(intents) for kind, facet in FACETS.items()}
+
+    def deliver(self, work: Work) -> CarriedOut:
+        """Do everything that the cause calls for and is not done yet. Raises what is not about one issue.
+
+        An action waits only for the actions that its facet declares. If waiting may mend one of several errors, that
+        one decides, once all the others are done.
+        """
+        failures: dict[str, SyncError] = {}
+        for action in work.actions:
+            facet = self._facets[action.kind]
+            if work.cause.has_done(action.kind) or not facet.after.isdisjoint(failures):
+                continue
+            intent = self._intents.of(work, action)
+            try:
+                error = self._deliver_action(facet, intent)
+            except NOT_ABOUT_ONE_ISSUE:
+                raise
+            except Exception as unexpected:  # noqa: BLE001 - whatever is wrong with one issue must not stop the others
+                return CarriedOut(intent.work, unexpected)
+            work = intent.work
+            if isinstance(error, Unavailable) and facet.holds_up:
+                return _result(work, error)
+            if error is not None:
+                failures[action.kind] = error
+        return _result(work, to_go_by(failures.values()) if failures else None)
+
+    def _deliver_action(self, facet: Facet[Any], intent: Intent[Action]) -> InvalidRequest | Unavailable | None:
+        """Carry out one action. Its failure is returned, and noted in the journal."""
+        try:
+            facet.carry_out(intent)
+        except (InvalidRequest, Unavailable) as error:
+            self._intents.report_failure(intent.work, intent.action, error)
+            return error
+        return None
+
+
+def _result(work: Work, error: SyncError | None) -> CarriedOut:
+    if isinstance(error, NOT_ABOUT_ONE_ISSUE):
+        raise error
+    return CarriedOut(work, error)

@@ -1,0 +1,171 @@
+"""What is new about an issue, and which of it is a cause. Pure: issue, state and rules go in; a state comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sync_model.definition import Fallback, Side, Sync, fold
+from sync_worker.core.causes import Cause, CauseKind
+from sync_worker.core.issue import Issue, StatusChange
+from sync_worker.core.rules import creates_from, tops_up_files
+from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.facets.attachments import missing_attachments
+
+SEEN_WINDOW = timedelta(hours=1)
+"""Within this window status changes are compared by their ids, beyond it by their times.
+
+The nodes of one Jira hand out ids in blocks, and their clocks differ. So neither ids nor times alone order two changes
+that are close together.
+"""
+
+
+def observe(
+    sync: Sync,
+    side: Side,
+    issue: Issue,
+    state: IssueState | None,
+    *,
+    paired: bool,
+    account: str,
+    baseline: datetime | None,
+    unknown_until: datetime | None = None,
+) -> IssueState:
+    """Return what is to be remembered after a direct read of `issue`, with new causes at the end of `pending`.
+
+    `paired` says whether the issue has a counterpart. `account` is our own account on its site. Changes before
+    `baseline` are only noted. Up to `unknown_until` our account may have moved the issue without our knowing.
+    """
+    if state is None:
+        return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
+    unseen = [change for change in issue.changes if not is_seen(state, change)]
+    own_moves, theirs, followed = _split_by_author(state, unseen, account, unknown_until)
+    if len(theirs) < len(unseen):
+        # A move of ours supersedes what came before it on this issue: that moves the counterpart no more.
+        state = state.superseded()
+    if sync.default_behavior.skip_intermediate_statuses:
+        theirs = [change for change in theirs[-1:] if change is unseen[-1]]
+    causes = [
+        _status_cause(change, issue, may_move=change not in followed)
+        for change in theirs
+        if _is_answered(sync, side, change.to_status, issue)
+    ]
+    if not causes and issue.updated > state.updated:
+        causes += _update_causes(sync, side, issue, state, paired=paired, status_stands=not unseen)
+    pending = _queued(state.pending, causes)
+    if paired and issue.key != state.key:
+        # The new key comes first: it mends links, even if a status cannot be carried over.
+        moved = Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status)
+        pending = (moved, *(cause for cause in pending if cause.kind is not CauseKind.MOVED))
+    return replace(
+        with_history(state, issue.changes),
+        key=issue.key,
+        status=issue.status,
+        updated=max(issue.updated, state.updated),
+        own_moves=own_moves,
+        pending=pending,
+    )
+
+
+def needs_history_before(state: IssueState | None, issue: Issue) -> bool:
+    """Tell whether the part of the history that a bulk read leaves out may hold something new."""
+    if issue.history_from is None:
+        return False
+    if state is None:
+        return not issue.changes
+    return issue.history_from > state.seen_until - SEEN_WINDOW
+
+
+def is_seen(state: IssueState, change: StatusChange) -> bool:
+    return change.id in state.seen or change.at < state.seen_until - SEEN_WINDOW
+
+
+def with_history(state: IssueState, changes: Sequence[StatusChange]) -> IssueState:
+    """Return this state with `changes`, oldest first, as the changes that were seen."""
+    seen_until = max([state.seen_until, *(change.at for change in changes)])
+    recent = tuple(change.id for change in changes if change.at >= seen_until - SEEN_WINDOW)
+    return replace(state, seen_until=seen_until, seen=recent)
+
+
+def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...]:
+    """Append `causes`. An update that still waits is replaced by the newer one instead of standing there twice."""
+    for cause in causes:
+        waiting = next((old for old in pending if old.kind is cause.kind is CauseKind.UPDATE), None)
+        if waiting:
+            newer = replace(cause, id=waiting.id, marks=waiting.marks, failure=waiting.failure)
+            pending = tuple(newer if old is waiting else old for old in pending)
+        else:
+            pending = (*pending, cause)
+    return pending
+
+
+def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline: datetime | None) -> IssueState:
+    last = issue.changes[-1] if issue.changes else None
+    state = IssueState(side, issue.id, issue.key, issue.status, issue.updated, seen_until=issue.created)
+    state = with_history(state, issue.changes)
+    at = last.at if last else issue.created
+    if paired or not creates_from(sync, side, issue.status) or (baseline is not None and at < baseline):
+        return state
+    previous = last.from_status if last else None
+    cause = Cause(last.id if last else "first", CauseKind.FIRST, at, previous, issue.status, issue.is_done)
+    return replace(state, pending=(cause,))
+
+
+def _split_by_author(
+    state: IssueState, unseen: Sequence[StatusChange], account: str, unknown_until: datetime | None
+) -> tuple[tuple[OwnMove, ...], list[StatusChange], list[StatusChange]]:
+    """Split unseen changes into our own moves, marked as landed, and changes that others made.
+
+    The third part holds the changes of others that a move of ours followed.
+    """
+    own_moves, theirs, followed = list(state.own_moves), [], []
+    for change in unseen:
+        match = next(
+            (
+                index
+                for index, move in enumerate(own_moves)
+                if not move.landed and change.author == account and fold(move.to_status) == fold(change.to_status)
+            ),
+            None,
+        )
+        forgotten = unknown_until is not None and change.author == account and change.at <= unknown_until
+        if match is None and not forgotten:
+            theirs.append(change)
+            continue
+        if match is not None:
+            own_moves[match] = replace(own_moves[match], landed=True)
+        followed = list(theirs)
+    return tuple(move for move in own_moves if not (move.landed and move.settled)), theirs, followed
+
+
+def _status_cause(change: StatusChange, issue: Issue, *, may_move: bool) -> Cause:
+    is_done = issue.is_done and fold(change.to_status) == fold(issue.status)
+    return Cause(change.id, CauseKind.STATUS, change.at, change.from_status, change.to_status, is_done, may_move)
+
+
+def _update_causes(
+    sync: Sync, side: Side, issue: Issue, state: IssueState, *, paired: bool, status_stands: bool
+) -> list[Cause]:
+    """Return the cause that an update is for rules that do not wait for a status change, and for missing files."""
+    asserted = status_stands and any(
+        not sync.only_on_status_change(rule) and rule.sync_direction.leads_from(side) and rule.answers(issue.status)
+        for rule in sync.ordered_rules
+    )
+    top_up = paired and tops_up_files(sync, side) and missing_attachments(issue, state)
+    if not asserted and not top_up:
+        return []
+    identity = f"update-{int(issue.updated.timestamp() * 1000)}"
+    echo = state.wrote_until is not None and issue.updated <= state.wrote_until
+    return [
+        Cause(
+            identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=asserted and not echo
+        ),
+    ]
+
+
+def _is_answered(sync: Sync, side: Side, status: str, issue: Issue) -> bool:
+    if any(rule.sync_direction.leads_from(side) and rule.answers(status) for rule in sync.ordered_rules):
+        return True
+    falls_back = side is Side.DEV and sync.default_behavior.fallback_behavior is not Fallback.IGNORE
+    return falls_back and issue.is_done and fold(status) == fold(issue.status)

@@ -1,0 +1,105 @@
+"""The site of a dry run: nothing is changed on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from sync_worker.core.issue import Attachment, Created, Draft, Issue, Transition
+from sync_worker.core.ports import Jira, Read
+from sync_worker.core.timing import LONG_AGO
+
+
+class DryRunSite:
+    """Satisfies `core.ports.Jira`. What would change something is answered as if it had been done.
+
+    What only reads reaches the real site. An issue that would be created is there from then on, without a key.
+    """
+
+    def __init__(self, real: Jira) -> None:
+        self._real = real
+        self._keys: dict[str, str] = {}
+        self._made: dict[str, Issue] = {}
+        self._moved: dict[str, str] = {}
+        self._numbers = count(1)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def project_id(self, key: str) -> str:
+        identity = self._real.project_id(key)
+        self._keys[identity] = key
+        return identity
+
+    def read(self, ids: Collection[str]) -> Read:
+        real = [issue_id for issue_id in ids if issue_id not in self._made]
+        read = self._real.read(real) if real else Read([], {})
+        found = [*read.issues, *(self._made[issue_id] for issue_id in ids if issue_id in self._made)]
+        return Read([self._as_moved(issue) for issue in found], read.unprocessable)
+
+    def issue(self, issue_id: str) -> Issue | None:
+        found = self._made.get(issue_id) or self._real.issue(issue_id)
+        return found and self._as_moved(found)
+
+    def _as_moved(self, issue: Issue) -> Issue:
+        return replace(issue, status=self._moved.get(issue.id, issue.status))
+
+    def transition_to(self, issue: Issue, status: str, *, refresh: bool = False) -> Transition | None:
+        if issue.id in self._made:
+            return Transition("", "", status)
+        return self._real.transition_to(issue, status, refresh=refresh)
+
+    def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
+        return issue_id not in self._made and self._real.has_comment(issue_id, marker, since)
+
+    # What would change something
+
+    def create(self, draft: Draft) -> Created:
+        identity, key = f"-{next(self._numbers)}", f"{self._keys.get(draft.project_id, draft.project_id)}-?"
+        summary = str(draft.fields.get("summary"))
+        self._made[identity] = Issue(
+            id=identity,
+            key=key,
+            project_id=draft.project_id,
+            issue_type=draft.issue_type,
+            summary=summary,
+            description=None,
+            status="",
+            is_done=False,
+            priority=None,
+            labels=(),
+            creator=None,
+            created=LONG_AGO,
+            updated=LONG_AGO,
+        )
+        return Created(identity, key)
+
+    def create_many(self, drafts: Sequence[Draft]) -> list[Created]:
+        return [self.create(draft) for draft in drafts]
+
+    def transition(self, issue: Issue, transition: Transition) -> None:
+        self._moved[issue.id] = transition.to_status
+
+    def comment(self, issue_id: str, body: str, marker: str) -> None: ...
+
+    def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None: ...
+
+    def upload(self, _issue_id: str, attachment: Attachment, _content: Iterator[bytes]) -> Attachment:
+        return replace(attachment, id=f"-{next(self._numbers)}", author=None)
+
+    def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
+        """Give the file to whoever looks into it, and do not even ask for it otherwise."""
+
+        def content() -> Iterator[bytes]:
+            with self._real.download(attachment) as chunks:
+                yield from chunks
+
+        @contextmanager
+        def lazily() -> Iterator[Iterator[bytes]]:
+            yield content()
+
+        return lazily()

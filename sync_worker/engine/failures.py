@@ -1,0 +1,53 @@
+"""What follows when a cause fails: it goes back into the outbox with the time of its next try, or it is given up.
+
+What no waiting mends, and what has failed for too long, is given up. It is kept as a dead letter, and the later causes
+of its issue go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from sync_worker.core.causes import Cause
+from sync_worker.core.errors import IssueGone, SyncError
+from sync_worker.core.retry import after_failure
+from sync_worker.core.state import IssueState
+from sync_worker.engine.intents import Intents
+from sync_worker.facets.protocol import GIVEN_UP
+
+
+class FailedCauses:
+    """Notes failures. `jitter` returns a number from 0 to 1, which spreads the next tries."""
+
+    def __init__(self, intents: Intents, jitter: Callable[[], float] = random.random) -> None:
+        self._intents, self._context, self._jitter = intents, intents.context, jitter
+        self._patience = timedelta(hours=intents.context.sync.retry_for_hours)
+
+    def note(self, state: IssueState, cause: Cause, error: Exception) -> IssueState:
+        """Put the cause back into the outbox, or give it up; return the issue's state now."""
+        now = self._context.jiras[state.side].now()
+        failure, give_up = after_failure(error, cause.failure, now, patience=self._patience, jitter=self._jitter())
+        failed = replace(cause, failure=failure)
+        state = state.with_cause(failed)
+        if give_up and isinstance(error, IssueGone):  # which holds for all that is still to be done about it
+            state = replace(state, pending=(), dead=(*state.dead, *state.pending))
+        elif give_up:
+            state = state.dead_lettered(failed)
+        self._context.store.save([state])
+        self._context.log.log(
+            logging.ERROR if give_up else logging.WARNING,
+            "change given up" if give_up else "issue failed",
+            issue=state.key,
+            cause=f"{cause.kind}: {cause.to_status}",
+            error=failure.error,
+            attempts=failure.attempts,
+            next_try=None if give_up else failure.next_try.isoformat(timespec="seconds"),
+            exc_info=None if isinstance(error, SyncError) else error,
+        )
+        if give_up:
+            self._intents.report_on_cause(state, cause, GIVEN_UP, failure.error)
+        return state

@@ -1,0 +1,192 @@
+"""Delivery to one pair: the causes of its two issues, in their order.
+
+What fails holds up only the later causes of its own issue. See `engine.failures` for what becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sync_worker.core.actions import Create
+from sync_worker.core.causes import Cause, CauseKind
+from sync_worker.core.context import Predecessor
+from sync_worker.core.errors import IssueGone
+from sync_worker.core.issue import Issue
+from sync_worker.core.pairs import Pair
+from sync_worker.core.state import IssueState
+from sync_worker.core.timing import CLOCK_GRAIN
+from sync_worker.engine.batch import Key, work_on
+from sync_worker.engine.cause_delivery import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery
+from sync_worker.engine.failures import FailedCauses
+from sync_worker.engine.intents import Intents
+from sync_worker.facets.counterpart import Counterpart, missing_counterpart
+from sync_worker.facets.protocol import FOUND, SKIPPED, Work
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Which issues of a pair failed, and the first error."""
+
+    failing: frozenset[Key]
+    error: Exception | None
+
+
+class PairDelivery:
+    """Delivers to pairs. Safe to use from several threads, one pair each.
+
+    `must_end` tells that the cycle's time is up. `predecessor` may know the counterpart of an issue that has none.
+    """
+
+    def __init__(
+        self, intents: Intents, failures: FailedCauses, predecessor: Predecessor, must_end: Callable[[], bool]
+    ) -> None:
+        self._intents, self._context, self._failures = intents, intents.context, failures
+        self._predecessor, self._must_end = predecessor, must_end
+        self._causes = CauseDelivery(intents)
+        self._counterparts = Counterpart(intents)
+
+    def deliver(self, group: Sequence[tuple[Key, Work | None]]) -> Delivered:
+        """Carry out what both issues of a pair, or one without a counterpart, have waiting."""
+        failing: set[Key] = set()
+        first_error: Exception | None = None
+        for number, (key, work) in enumerate(group):
+            if self._must_end():
+                break
+            # The state of the second issue may have been changed by the first one.
+            error = self._deliver_issue(key, work if number == 0 else self._taken_up_again(work))
+            if error is not None:
+                failing.add(key)
+            first_error = first_error or error
+        return Delivered(frozenset(failing), first_error)
+
+    def has_left(self, work: Work) -> bool:
+        """Tell whether the issue was moved out of our project before it got a counterpart."""
+        return work.pair is None and work.cause.kind is not CauseKind.GONE and not self._is_in_project(work)
+
+    def _taken_up_again(self, work: Work | None) -> Work | None:
+        state = self._context.store.state(work.side, work.issue.id) if work else None
+        return self._take_up(state, state.pending[0], work.issue) if work and state and state.pending else None
+
+    def _deliver_issue(self, key: Key, work: Work | None) -> Exception | None:
+        """Carry out an issue's causes in their order; one that fails holds up the later ones, unless it is given up.
+
+        Returns the error of the last one that failed.
+        """
+        state, issue = (work.state, work.issue) if work else (self._context.store.state(*key), None)
+        last_error: Exception | None = None
+        while state and state.pending and not self._has_to_wait(state):
+            cause = state.pending[0]
+            try:
+                work = work or self._take_up(state, cause, issue)
+                if self.has_left(work):
+                    created_before = self._created_before(work)
+                    if created_before is None:
+                        self._forget(work)
+                        return last_error
+                    work = created_before
+                carried_out = self._deliver_cause(work)
+            except NOT_ABOUT_ONE_ISSUE:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one issue must not stop the others
+                last_error = error
+                state = self._failures.note(state, cause, error)
+            else:
+                last_error = carried_out.error or last_error
+                state = self._conclude(carried_out)
+            work = None
+        return last_error
+
+    def _conclude(self, carried_out: CarriedOut) -> IssueState:
+        """Take the cause out of the outbox if all of it is done; return the issue's state now."""
+        work, error = carried_out.work, carried_out.error
+        if error is not None:
+            return self._failures.note(work.state, work.cause, error)
+        state = work.state.without_cause(work.cause.id)
+        self._context.store.save([state])
+        return state
+
+    def _has_to_wait(self, state: IssueState) -> bool:
+        failure = state.pending[0].failure
+        return failure is not None and failure.next_try > self._context.jiras[state.side].now() + CLOCK_GRAIN
+
+    def _take_up(self, state: IssueState, cause: Cause, issue: Issue | None) -> Work:
+        if cause.kind is CauseKind.GONE:
+            issue = tombstone(state)
+        if issue is None:
+            raise IssueGone(f"{state.key} is gone, or our account may not see it")
+        pair = self._context.store.pair_of(state.side, state.id)
+        return work_on(self._context.sync, issue, state, cause, pair)
+
+    def _is_in_project(self, work: Work) -> bool:
+        return work.issue.project_id == self._context.project_id(work.side)
+
+    def _forget(self, work: Work) -> None:
+        """Forget an issue that is none of ours any more. If it comes back, it is seen for the first time."""
+        self._context.log.info("issue has left the project", issue=work.issue.key, was=work.state.key)
+        if work.state.dead:
+            self._context.store.save([replace(work.state, pending=())])
+        else:
+            self._context.store.forget(work.state)
+
+    def _created_before(self, work: Work) -> Work | None:
+        """Return the work with the counterpart that an earlier attempt has created, if there is one."""
+        create = missing_counterpart(work)
+        if create is None:
+            return None
+        intent = self._intents.of(work, create)
+        return intent.work if self._counterparts.find(intent) else None
+
+    def _deliver_cause(self, work: Work) -> CarriedOut:
+        side = work.side
+        if work.pair and work.cause.kind is not CauseKind.GONE:
+            found = work.pair.found(side, work.issue.key, in_project=self._is_in_project(work))
+            if found != work.pair:
+                self._context.store.save_pair(found)
+                work = replace(work, pair=found)
+        if work.pair and side.other in work.pair.gone:
+            self._context.log.info(
+                "nothing done: the counterpart was deleted", issue=work.issue.key, counterpart=work.counterpart_key
+            )
+            self._intents.report_on_cause(work.state, work.cause, SKIPPED, "the counterpart was deleted")
+            return CarriedOut(work)
+        return self._causes.deliver(work if work.pair else self._with_pair_of_predecessor(work))
+
+    def _with_pair_of_predecessor(self, work: Work) -> Work:
+        """Make the issue and the counterpart that the predecessor gave to it a pair, if it did.
+
+        What the cause calls for is decided again: it creates no counterpart any more.
+        """
+        if missing_counterpart(work) is None or work.cause.begun(Create.kind):
+            return work
+        counterpart = self._predecessor.counterpart_of(self._context, work.side, work.issue)
+        if counterpart is None:
+            return work
+        side, store = work.side.other, self._context.store
+        store.save([self._intents.observe(side, counterpart, None)])
+        own, other = (work.issue.id, work.issue.key), (counterpart.id, counterpart.key)
+        pair = Pair.of(work.side, own, other, self._context.jiras[side].now())
+        store.save_pair(pair)
+        work = work_on(self._context.sync, work.issue, work.state, work.cause, pair)
+        found = self._intents.of(work, Create(self._predecessor.evidence, None))
+        found.report("counterpart found by a line in its description", FOUND)
+        return work
+
+
+def tombstone(state: IssueState) -> Issue:
+    """Return what is left of an issue that was deleted."""
+    return Issue(
+        id=state.id,
+        key=state.key,
+        project_id="",
+        issue_type="",
+        summary="",
+        description=None,
+        status=state.status,
+        is_done=False,
+        priority=None,
+        labels=(),
+        creator=None,
+        created=state.updated,
+        updated=state.updated,
+    )

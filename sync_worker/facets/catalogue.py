@@ -1,0 +1,19 @@
+"""The catalogue of facets: the only list of what is carried over. What is said of all of them is derived from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync_worker.facets.attachments import Attachments
+from sync_worker.facets.comments import Comments
+from sync_worker.facets.counterpart import Counterpart
+from sync_worker.facets.links import Links
+from sync_worker.facets.protocol import Facet
+from sync_worker.facets.status import Status
+
+FACETS: dict[str, type[Facet[Any]]] = {
+    facet.kind: facet for facet in (Counterpart, Status, Links, Attachments, Comments)
+}
+"""By the kind of their actions, in the order in which these are carried out."""
+COUNTS = {facet.words.counted: f"{kind} done" for kind, facet in FACETS.items()}
+"""What a summary calls the actions that were done, by their kind and result."""

@@ -1,0 +1,172 @@
+"""What a facet is: one kind of thing that the two issues of a pair share, such as their status or their files.
+
+A facet declares what it is called, what it depends on and what it needs. It carries out the actions of its kind. The
+engine does the rest: it decides when, remembers what is begun, and tries again what failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
+
+from sync_model.definition import Side, Sync
+from sync_worker.core.actions import Action
+from sync_worker.core.causes import Attempt, Cause
+from sync_worker.core.context import Context
+from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.issue import Issue
+from sync_worker.core.pairs import Pair
+from sync_worker.core.permissions import Permission
+from sync_worker.core.progress import Restored
+from sync_worker.core.state import IssueState
+
+DONE, FOUND, SKIPPED, FAILED, GIVEN_UP = "done", "found", "skipped", "failed", "given up"
+"""What became of an action, as the journal has it. `found`: an earlier attempt had done it."""
+
+A_co = TypeVar("A_co", bound=Action, covariant=True)
+A_contra = TypeVar("A_contra", bound=Action, contravariant=True)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One cause in hand: its issue as just read, the issue's state, its pair if it has one.
+
+    `actions` is what the cause calls for, in the order in which it is to be done. It is decided once, when the work is
+    taken up.
+    """
+
+    issue: Issue
+    state: IssueState
+    cause: Cause
+    pair: Pair | None
+    actions: tuple[Action, ...]
+
+    @property
+    def side(self) -> Side:
+        return self.state.side
+
+    @property
+    def key(self) -> tuple[Side, str]:
+        return self.state.side, self.state.id
+
+    @property
+    def counterpart(self) -> Pair:
+        """The pair that the issue belongs to. Raises InvalidRequest when it has no counterpart."""
+        if self.pair is None:
+            raise InvalidRequest(f"{self.issue.key} has no counterpart")
+        return self.pair
+
+    @property
+    def counterpart_key(self) -> str | None:
+        return self.pair.key(self.side.other) if self.pair else None
+
+
+@dataclass(frozen=True)
+class Words:
+    """What people read of a facet's actions.
+
+    `deed` names the action on the status page, `counted` in a summary of a cycle. The others make a phrase of what the
+    journal says of an action: what is to be done, what was done, and what an earlier attempt had done.
+    """
+
+    deed: str
+    counted: str
+    to_do: Callable[[str], str]
+    done: Callable[[str], str]
+    found: Callable[[str], str]
+
+
+class Intent(Protocol[A_co]):
+    """One action of one cause while it is carried out. `work` is how the cause stands now.
+
+    Whatever Jira does not make safe to repeat follows one pattern. What is about to happen is remembered first, and it
+    carries a mark. Where an earlier attempt may have been carried out unseen, the mark is looked for before there is a
+    second attempt.
+    """
+
+    @property
+    def work(self) -> Work: ...
+
+    @property
+    def action(self) -> A_co: ...
+
+    def begun(self, side: Side) -> Attempt | None:
+        """Return since when the action may have happened on `side`; None when it certainly has not."""
+
+    def attempt(self, side: Side) -> AbstractContextManager[None]:
+        """Surround the request to `side`: remember before that it is begun, and take that back if it was refused."""
+
+    def mark(self, attempt: Attempt | None) -> None:
+        """Note how far the action has come; None when it has not begun. The next write carries it."""
+
+    def finish(self) -> None:
+        """Note that the action is done. The next write carries it: to look for a mark once too often does no harm."""
+
+    def pair_with(self, pair: Pair) -> None:
+        """Note the issue's pair as it is now."""
+
+    def note(self, state: IssueState) -> None:
+        """Note the issue's state as it is now. The next write carries it."""
+
+    def remember(self, state: IssueState) -> None:
+        """Write the issue's state as it is now."""
+
+    def note_own_write(self, side: Side, issue_id: str) -> None:
+        """Note up to which `updated` an update of an issue is the echo of what we just wrote to it."""
+
+    def read_counterpart(self) -> Issue:
+        """Read the counterpart directly. Raises InvalidRequest when it is gone."""
+
+    def report(self, event: str, result: str = DONE, text: str | None = None, **fields: object) -> None:
+        """Say in the log, and in the journal as `text`, that the action was carried out or need not be."""
+
+
+class Intents(Protocol):
+    """What all intents of one cycle have in common. Safe to use from several threads.
+
+    `accounts` maps a side to our own account's id there. `restored`: what may have been done that the database does not
+    know of.
+    """
+
+    @property
+    def context(self) -> Context: ...
+
+    @property
+    def accounts(self) -> Mapping[Side, str]: ...
+
+    @property
+    def restored(self) -> Restored | None: ...
+
+    def observe(self, side: Side, issue: Issue, state: IssueState | None) -> IssueState:
+        """Return the state of an issue of a pair after a direct read."""
+
+    def observed(self, side: Side, issue: Issue) -> IssueState:
+        """Write and return what others did to `issue`, before we change it ourselves."""
+
+    def report_all(self, intents: Sequence[Intent[Action]], event: str, result: str = DONE) -> None:
+        """Say of many intents what `Intent.report` says of one. The journal takes them in one write."""
+
+
+class Facet(Protocol[A_contra]):
+    """Carries out one kind of action. `kind` names the kind in marks, in the journal and in metrics.
+
+    `after`: the kinds of action of the same cause without which this one makes no sense. If one of them fails, this one
+    waits. `holds_up`: while Jira does not answer for it, the other actions of the cause wait, too.
+    """
+
+    kind: ClassVar[str]
+    after: ClassVar[frozenset[str]]
+    holds_up: ClassVar[bool]
+    words: ClassVar[Words]
+    permission: ClassVar[Permission]
+
+    def __init__(self, intents: Intents) -> None: ...
+
+    @staticmethod
+    def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
+        """Yield what in the sync's file may call for it on `side`: labels of rules, names of fields."""
+
+    def carry_out(self, intent: Intent[A_contra]) -> None:
+        """Do it, unless it is done. Raises what `core.errors` lists."""

@@ -1,0 +1,142 @@
+"""Status: the counterpart is brought into the status that a rule calls for, by whichever transition leads there.
+
+A status change that moves the counterpart supersedes the changes that are still pending there. They came before it,
+and must not move this issue back when their turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+
+from sync_model.definition import OnDelete, Side, Sync, fold
+from sync_worker.core.actions import Create, Move
+from sync_worker.core.causes import STATUS_CAUSES
+from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable, unless_carried_out
+from sync_worker.core.issue import Issue, Transition
+from sync_worker.core.permissions import Permission
+from sync_worker.core.ports import Jira
+from sync_worker.core.rules import FALLBACK, ON_DELETE, active_rules, moves_counterpart
+from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.core.timing import CLOCK_GRAIN
+from sync_worker.facets.protocol import SKIPPED, Intent, Intents, Words
+
+CONFLICT = 409
+
+
+def _target(text: str) -> str:
+    """Return where a move led, from what the journal says of it: `To Do → Done`."""
+    before, arrow, after = text.partition(" → ")
+    return f"{after}, from {before}" if arrow else text
+
+
+class Status:
+    """Moves counterparts."""
+
+    kind: ClassVar = Move.kind
+    after: ClassVar = frozenset({Create.kind})
+    holds_up: ClassVar = True
+    permission: ClassVar = Permission.TRANSITION
+    words: ClassVar = Words(
+        deed="move counterpart",
+        counted="moved",
+        to_do=lambda text: f"move to {_target(text)}",
+        done=lambda text: f"moved to {_target(text)}",
+        found=lambda _text: "move found again",
+    )
+
+    def __init__(self, intents: Intents) -> None:
+        self._intents, self._context = intents, intents.context
+
+    @staticmethod
+    def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
+        for rule in active_rules(sync):
+            if rule.sync_direction.leads_from(side.other) and rule.actions.sync_status:
+                yield rule.label
+        if side is Side.USER and sync.default_behavior.fallback_behavior.target_status:
+            yield FALLBACK
+        if sync.on_delete is OnDelete.TRANSITION:
+            yield ON_DELETE
+
+    def carry_out(self, intent: Intent[Move]) -> None:
+        work, action = intent.work, intent.action
+        counterpart = intent.read_counterpart()
+        state = self._intents.observed(work.side.other, counterpart)
+        own_move = state.own_move(work.cause.id)
+        if self._is_superseded(intent, state):
+            text = "status left alone: the counterpart was changed later"
+            intent.report(text, SKIPPED, status=counterpart.status)
+            self._context.store.save([state.without_own_move(work.cause.id)])
+        elif (
+            fold(counterpart.status) == fold(action.to)
+            or (own_move and own_move.landed)
+            or self._was_moved_before_restore(intent, counterpart)
+        ):
+            self._context.store.save([state.without_own_move(work.cause.id).superseded()])
+        else:
+            self._move(intent, counterpart, state)
+        intent.finish()
+        # The counterpart is where it belongs: what this issue went through before is history.
+        if work.cause.kind in STATUS_CAUSES:
+            intent.note(intent.work.state.expired(work.cause.at))
+
+    def _is_superseded(self, intent: Intent[Move], counterpart: IssueState) -> bool:
+        """Tell whether the counterpart's own, later change is about to move our issue: the later change wins."""
+        cause, sync = intent.work.cause, self._context.sync
+        ahead = self._context.clock_difference(intent.work.side)
+        if abs(ahead) <= CLOCK_GRAIN:
+            ahead = timedelta()  # no more than what we cannot tell; most clocks are right to the millisecond
+        return any(
+            pending.kind in STATUS_CAUSES
+            and pending.at > cause.at + ahead
+            and moves_counterpart(sync, counterpart.side, pending)
+            for pending in counterpart.pending
+        )
+
+    def _was_moved_before_restore(self, intent: Intent[Move], counterpart: Issue) -> bool:
+        """Tell whether this move was made after the backup that our database was restored from."""
+        work, restored = intent.work, self._intents.restored
+        side = work.side.other
+        if restored is None or not restored.may_know(work.cause, work.side):
+            return False
+        ahead = self._context.clock_difference(work.side)
+        return any(
+            change.author == self._intents.accounts[side]
+            and fold(change.to_status) == fold(intent.action.to)
+            and work.cause.at + ahead - CLOCK_GRAIN <= change.at <= restored.until[side]
+            for change in counterpart.changes
+        )
+
+    def _move(self, intent: Intent[Move], counterpart: Issue, state: IssueState) -> None:
+        """Write that this move is ours, then carry it out."""
+        cause, store, target = intent.work.cause, self._context.store, self._context.jiras[state.side]
+        transition = target.transition_to(counterpart, intent.action.to)
+        if transition is None:
+            offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
+            raise InvalidRequest(
+                f"{counterpart.key} cannot get from {counterpart.status} to {intent.action.to}: "
+                f"its workflow offers our account {offered} from there"
+            )
+        expecting = state.with_own_move(OwnMove(cause.id, transition.to_status))
+        store.save([expecting])
+        with unless_carried_out(lambda: store.save([state])):
+            try:
+                target.transition(counterpart, transition)
+            except InvalidRequest as error:
+                raise _after_refused_move(target, counterpart, intent.action, transition, error) from error
+        settled = expecting.with_own_move(OwnMove(cause.id, transition.to_status, settled=True)).superseded()
+        store.save([replace(settled, status=transition.to_status)])
+        text = f"{counterpart.status} → {transition.to_status}"
+        intent.report("counterpart moved", text=text, status=transition.to_status, previous=counterpart.status)
+
+
+def _after_refused_move(
+    target: Jira, counterpart: Issue, action: Move, transition: Transition, error: InvalidRequest
+) -> SyncError:
+    """Tell a move that cannot be from one that rested on outdated knowledge of the issue or of its workflow."""
+    present, again = target.issue(counterpart.id), target.transition_to(counterpart, action.to, refresh=True)
+    if error.status == CONFLICT or present is None or present.status != counterpart.status or again != transition:
+        return Unavailable(f"{counterpart.key} was changed under our hands; it is looked at again ({error})")
+    return error
