@@ -32,7 +32,7 @@ from benchmarks.rig.processes import ANN_ACCOUNT
 from benchmarks.scenario import backlog
 from benchmarks.scenario.group import SITE, RunningGroup, running_group
 from benchmarks.verdict.growth import SUPERVISORD, GroupSample, GrowthRow, ProcessSample, growth, is_error, typical
-from generator.deploy.programs import MONITOR
+from sync_model.program_names import MONITOR
 
 STEPS = 20
 INTERVAL = 0.1

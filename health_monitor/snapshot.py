@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from generator.deploy.programs import AppliedSync
-from generator.running.files import read_manifest
+from generator.running.errors import NoAnswer, NotRunning
+from generator.running.manifest import AppliedSync, read_manifest
 from generator.running.settings import Settings
-from generator.running.supervisor_rpc import NoAnswer, NotRunning, ProgramState, Supervisor
+from generator.running.supervisor_rpc import ProgramState, Supervisor
 from health_monitor.config_cache import ConfigCache
 from health_monitor.records import Record
 from sync_model.definition import Sync
@@ -22,8 +22,8 @@ from sync_model.heartbeat import CRASHES_COUNT_FOR, Heartbeat, read_heartbeat
 from sync_model.judgement import SEVERITY, Condition, Facts, Level, ProcessInfo, SyncVerdict, judge
 from sync_model.loading import Loaded
 from sync_model.problems import Problem
+from sync_model.values import DEFAULT_INTERVAL_MINUTES
 
-DEFAULT_INTERVAL_MINUTES = 5.0
 OURS_FOR = timedelta(minutes=1)
 """For so long after a worker was told to end, its end is no crash, however it comes about."""
 GIVEN_UP = frozenset({"FATAL", "UNKNOWN"})

@@ -22,10 +22,11 @@ from typing import Any
 
 from aiohttp import web
 
-from generator.deploy.programs import AppliedSync
+from generator.running.errors import NotRunning
 from generator.running.files import write_if_changed
+from generator.running.manifest import AppliedSync
 from generator.running.settings import from_environ
-from generator.running.supervisor_rpc import NotRunning, ProgramState, Supervisor
+from generator.running.supervisor_rpc import ProgramState, Supervisor
 from health_monitor import page
 from health_monitor.access import Gate
 from health_monitor.history import Archive

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from benchmarks.rig.output import MEGABYTE
-from generator.deploy.programs import MONITOR
+from sync_model.program_names import MONITOR
 
 SUPERVISORD = "supervisord"
 MOST_GROWTH = 0.05

@@ -130,7 +130,7 @@ def _candidate(side: Side, issue: Issue) -> BackfillCandidate:
 
 
 def _parse_time(text: str) -> datetime:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     try:
         time = datetime.fromisoformat(text)
@@ -158,7 +158,7 @@ def _print_candidates(candidates: Sequence[BackfillCandidate], since: datetime) 
 
 
 def _agrees(count: int) -> bool:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if not (out.is_terminal and os.isatty(0)):
         raise Unusable(f"it would create counterparts for {issues(count)}: say --yes if that is what you want")

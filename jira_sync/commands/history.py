@@ -53,7 +53,7 @@ def history(
 
     Example: jira-sync history sync-ab SUP-12
     """
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.runtime.wiring import read_only
 
     target = find_target(os.environ)

@@ -69,7 +69,7 @@ def import_(
 
     Example: jira-sync import sync-ab --from mongodb://old-server --dry-run
     """
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if as_json and not (dry_run or yes):
         raise Unusable("--json asks nothing: say --dry-run or --yes with it")
@@ -101,7 +101,7 @@ def import_(
 
 @contextmanager
 def _connect(url: str) -> Iterator[MongoClient[dict[str, Any]]]:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.database.store import connect
 
     try:
@@ -120,7 +120,7 @@ def _prepare(
     old_name: str | None,
 ) -> tuple[Import, LegacyState]:
     """Return the import and what the replaced service left. Raises Unusable if it left nothing."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.core.errors import DatabaseUnavailable
     from sync_worker.migration.legacy_database import LegacyDatabase, left_on
     from sync_worker.runtime.import_run import Import
@@ -146,7 +146,7 @@ def _prepare(
 
 
 def _agrees(name: str) -> bool:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if not (out.is_terminal and os.isatty(0)):
         raise Unusable("nobody is there to be asked: say --yes if that is what you want")

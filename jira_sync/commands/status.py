@@ -67,7 +67,7 @@ def status(
 
 def _take_snapshot(target: Target, names: list[str], watch: Watch | None = None) -> Snapshot:
     """Return the state of the syncs called `names`, or of all. Raises Unusable for an unknown name."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from health_monitor.records import read_records
     from health_monitor.snapshot import look, remind
 
@@ -96,7 +96,7 @@ def _refresh_until_interrupted(target: Target, names: list[str]) -> int:
     from rich.console import Group
     from rich.live import Live
 
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if not out.is_terminal:
         raise Unusable("--watch needs a terminal")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.running.settings import Unusable
+from generator.running.errors import Unusable
 from jira_sync.context.mongodump import run as run_mongodump
 from jira_sync.context.mongodump import url_without_database
 from sync_worker.core.errors import LeaseLost, NeedsOperator, Unavailable

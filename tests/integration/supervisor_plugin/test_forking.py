@@ -24,7 +24,7 @@ setproctitle.setproctitle = fail
 """
 
 
-def test_only_the_very_command_of_a_worker_is_forked(supervisord):
+def test_only_the_exact_command_of_a_worker_is_forked(supervisord):
     supervisord.worker("ours", WAIT)
     supervisord.worker("one-more", WAIT, "--once")
     supervisord.add("other", sys.executable, "-c", "'import signal; signal.pause()'")
@@ -39,7 +39,7 @@ def test_only_the_very_command_of_a_worker_is_forked(supervisord):
     assert [pid for pid in members(supervisord.folder) if is_supervisord(pid)] == [supervisord.pid]
 
 
-def test_with_exec_supervisord_is_left_as_it_comes_by_the_same_conf(supervisord):
+def test_with_spawn_exec_the_same_conf_leaves_supervisord_unchanged(supervisord):
     supervisord.worker("ours", WAIT)
     supervisord.start(SPAWN="exec")
     supervisord.wait_until(lambda: "-m sync_worker" in supervisord.command_line("ours"), "it to be executed")
@@ -55,7 +55,7 @@ def test_with_exec_supervisord_is_left_as_it_comes_by_the_same_conf(supervisord)
     ],
     ids=["a thread", "a socket"],
 )
-def test_what_is_left_of_warming_up_keeps_supervisord_from_forking(supervisord, script, why):
+def test_a_thread_or_descriptor_that_the_warm_up_leaves_prevents_forking(supervisord, script, why):
     supervisord.warm_up(script)
     supervisord.worker("ours", WAIT)
     supervisord.start()
@@ -64,7 +64,7 @@ def test_what_is_left_of_warming_up_keeps_supervisord_from_forking(supervisord, 
     assert supervisord.end() == 0
 
 
-def test_a_worker_that_cannot_even_be_imported_does_not_end_supervisord(supervisord):
+def test_a_worker_that_cannot_be_imported_does_not_end_supervisord(supervisord):
     (supervisord.folder / "sync_worker/__main__.py").write_text("raise RuntimeError('a broken installation')")
     supervisord.worker("ours", WAIT)
     supervisord.start()
@@ -73,7 +73,7 @@ def test_a_worker_that_cannot_even_be_imported_does_not_end_supervisord(supervis
     assert supervisord.end() == 0
 
 
-def test_a_warm_up_that_fails_is_no_reason_not_to_fork(supervisord):
+def test_workers_are_forked_also_after_a_warm_up_that_fails(supervisord):
     supervisord.warm_up("raise RuntimeError('forgot my words')")
     supervisord.worker("ours", WAIT)
     supervisord.start()
@@ -81,7 +81,7 @@ def test_a_warm_up_that_fails_is_no_reason_not_to_fork(supervisord):
     assert "forgot my words" in supervisord.log
 
 
-def test_a_child_that_cannot_be_reset_is_executed_and_says_why(supervisord):
+def test_a_child_that_cannot_be_reset_is_executed_and_logs_why(supervisord):
     supervisord.warm_up(TITLES_FAIL)
     supervisord.worker("broken", WAIT)
     supervisord.worker("whole", WAIT)
@@ -91,7 +91,7 @@ def test_a_child_that_cannot_be_reset_is_executed_and_says_why(supervisord):
     assert "no title for you" in supervisord.said("broken")
 
 
-def test_a_reload_starts_all_of_them_again_by_fork(supervisord):
+def test_after_a_reload_workers_are_forked_again(supervisord):
     supervisord.warm_up("with open('warm-ups', 'a') as file: file.write('.')")
     supervisord.worker("ours", WAIT)
     supervisord.start()

@@ -1,4 +1,4 @@
-"""What a forked worker finds is what an executed one would find: each thing that a fork alone would leave as it was."""
+"""A forked worker finds what an executed one would find. Each test is about a thing that `fork` leaves as it was."""
 
 from __future__ import annotations
 
@@ -84,65 +84,65 @@ def found(group):
     return group.noted("sync-one")
 
 
-def test_it_is_no_other_program_than_supervisord_itself(group, found):
+def test_a_forked_worker_is_a_child_and_a_copy_of_supervisord(group, found):
     assert found["parent"] == group.pid
     assert Path(f"/proc/{group.info('waits')['pid']}/exe").readlink() == Path(f"/proc/{group.pid}/exe").readlink()
 
 
-def test_it_handles_signals_as_a_new_process_and_lets_all_through(found):
+def test_a_forked_worker_handles_signals_as_a_new_process_and_blocks_none(found):
     assert set(found["signals"].values()) == {True}
     assert (found["interrupt"], found["blocked"], found["wakeup"]) == (True, [], -1)
 
 
-def test_a_worker_without_a_handler_ends_by_the_signal_that_stops_it(group):
+def test_a_forked_worker_without_a_handler_ends_by_the_signal_that_stops_it(group):
     group.wait_until(lambda: group.info("waits")["statename"] == "RUNNING", "it to run")
     group.rpc("stopProcess", "waits")
     assert "stopped: waits (terminated by SIGTERM)" in group.log
 
 
-def test_it_has_three_descriptors_and_new_streams_for_them(found):
+def test_a_forked_worker_has_three_descriptors_and_new_streams_for_them(found):
     assert found["descriptors"] == [0, 1, 2]
     assert [each[:3] for each in found["streams"]] == [[0, True, False], [1, True, False], [2, True, False]]
     assert found["same streams"] == [True, True]
 
 
-def test_what_it_prints_is_in_its_log_and_nothing_of_supervisords(group):
+def test_the_log_of_a_forked_worker_holds_what_it_prints_and_nothing_of_supervisords(group):
     group.ended("sync-one")
     assert group.said("sync-one").splitlines() == ["a line of logging's", "to standard output", "to standard error"]
 
 
-def test_its_environment_is_its_own_for_python_and_for_c(found):
+def test_a_forked_worker_has_its_own_environment_in_python_and_in_c(found):
     given = {"COLOUR": "blue", "TZ": "Asia/Kolkata", "SUPERVISOR_PROCESS_NAME": "sync-one", "SECRET_OF_GROUP": "x"}
     assert (found["environ"], found["from C"], found["zone"]) == (given, "blue", "IST")
     assert {"SUPERVISOR_ENABLED", "SUPERVISOR_GROUP_NAME", "SUPERVISOR_SERVER_URL"} <= set(found["of its own"])
 
 
-def test_its_arguments_and_its_title_are_its_own_and_its_group_can_be_told(group, found):
+def test_a_forked_worker_has_its_own_arguments_and_title_and_the_mark_of_its_group(group, found):
     module = str(group.folder / "sync_worker/__main__.py")
     config = str(group.folder / "sync-one.py")
     assert found["argv"] == [module, "--config", config, "--run-dir", str(group.folder)]
     assert (found["title"], found["mark"]) == ("jira-sync: sync-one", True)
 
 
-def test_it_is_the_main_thread_of_a_group_of_its_own(found):
+def test_a_forked_worker_is_the_main_thread_of_its_own_process_group(found):
     assert (found["main"], found["leads"], found["umask"]) == (True, True, 0o077)
 
 
-def test_nothing_of_supervisords_is_watched_or_collected_in_it(found):
+def test_a_forked_worker_watches_and_collects_no_object_of_supervisords(found):
     assert (found["watched"], found["frozen"]) == (0, True)
 
 
-def test_two_of_them_do_not_draw_the_same_lots(group, found):
+def test_two_forked_workers_draw_different_random_numbers(group, found):
     other = group.noted("sync-two")["chance"]
     assert [mine == theirs for mine, theirs in zip(found["chance"], other, strict=True)] == [False, False, False]
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_its_exit_code_is_what_the_interpreter_makes_of_it(group, name):
+def test_a_forked_worker_has_the_exit_code_that_the_interpreter_gives(group, name):
     assert group.ended(name)["exitstatus"] == ENDS[name][1]
 
 
-def test_last_words_and_tracebacks_are_said_without_a_line_of_supervisords(group):
+def test_last_words_and_tracebacks_of_a_forked_worker_show_no_line_of_supervisords(group):
     for name in ("sentence", "exit-sentence", "error"):
         group.ended(name)
     assert (group.said("sentence"), group.said("exit-sentence")) == ("a sentence\n", "last words\n")
@@ -150,17 +150,17 @@ def test_last_words_and_tracebacks_are_said_without_a_line_of_supervisords(group
     assert "supervisor" not in group.said("error").replace("supervisor_plugin", "")
 
 
-def test_threads_are_waited_for_then_exit_functions_run_then_what_was_printed_is_written(group):
+def test_a_forked_worker_waits_for_threads_then_runs_exit_functions_then_writes_what_was_printed(group):
     assert group.ended("last")["exitstatus"] == 0
     assert (group.folder / "last").read_text() == "done"
     assert group.said("last") == "no end of line"
 
 
-def test_supervisord_prints_what_was_left_over_before_the_fork_once(group, found):
+def test_what_supervisord_printed_before_the_fork_is_written_once(group, found):
     assert (group.folder / "supervisord.out").read_text().count("half a line") == 1
 
 
-def test_none_of_them_ever_returns_into_supervisord(group):
+def test_no_forked_worker_ever_returns_to_supervisords_code(group):
     for name in (*ENDS, "last"):
         group.ended(name)
     assert "child process was not spawned" not in group.log + "".join(map(group.said, ENDS))

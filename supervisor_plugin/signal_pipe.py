@@ -1,4 +1,6 @@
-"""Signals act at once. supervisord looks at them once per turn of its loop, which takes a second when it is idle."""
+"""Has supervisord act on a signal at once. By itself it looks for signals once per turn of its loop, which takes a
+second when nothing happens.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 
-class Alarm:
-    """A pipe that Python writes the number of each signal to, watched by supervisord's loop among its sockets.
+class SignalPipe:
+    """A pipe into which Python writes the number of each signal. supervisord's loop watches it among its sockets.
 
-    One byte is in it from the start, so that the first programs do not wait for the end of the first turn either.
+    The pipe holds one byte from the start, so that the first programs do not wait for the end of the first turn.
     """
 
     def __init__(self, supervisord: Any) -> None:
@@ -24,14 +26,14 @@ class Alarm:
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
 
     def close(self) -> None:
-        """Undo it. Before a reload supervisord closes all descriptors, and their numbers are taken by others."""
+        """Undo `watch`. Before a reload, supervisord closes all descriptors, and new ones get their numbers."""
         signal.set_wakeup_fd(-1)
         self._supervisord.options.get_socket_map().pop(self._reader, None)
         for descriptor in (self._reader, self._writer):
             with suppress(OSError):
                 os.close(descriptor)
 
-    # What supervisord's loop asks of whatever it watches
+    # supervisord's loop calls these methods of whatever it watches.
 
     def readable(self) -> bool:
         return True
@@ -40,14 +42,14 @@ class Alarm:
         return False
 
     def handle_read_event(self) -> None:
-        """supervisord itself acts on one signal per turn; here on all that have come."""
+        """Have supervisord act on all signals that have come. By itself it acts on one per turn."""
         for _ in set(os.read(self._reader, 4096)):
             self._supervisord.handle_signal()
 
     def handle_write_event(self) -> None:
-        """Never called: it is not writable."""
+        """Never called: the pipe is not writable."""
 
     def handle_error(self) -> None:
-        """Called inside an `except`. supervisord goes on as it would without us: it looks once per turn."""
+        """Give up; supervisord calls this inside an `except`. It then looks for signals once per turn, as always."""
         self._log.error("signals wait for the next turn from now on, because waking up failed")
         self.close()
