@@ -91,6 +91,44 @@ def test_it_keeps_what_is_being_typed_and_the_question_that_is_open(browser, sce
     assert is_still_this(browser)
 
 
+@pytest.mark.parametrize("has_move_before", [True, False], ids=["a newer browser", "an older browser"])
+def test_a_banner_that_disappears_does_not_take_the_focus_from_a_row(browser, scene, monitor, has_move_before):
+    away = scene.configs.with_name("away")
+    browser.open(monitor.url)
+    if not has_move_before:
+        browser.run("delete Element.prototype.moveBefore")
+    link = browser.find("tr[data-key='sync sync-c'] th a")
+    browser.run("arguments[0].focus()", link)
+    scene.configs.rename(away)
+    try:
+        browser.expect("main > .banner", "cannot be read")
+        assert browser.driver.switch_to.active_element == link
+    finally:
+        away.rename(scene.configs)
+    browser.wait_until(lambda: not browser.all("main > .banner"), "the banner to disappear")
+    assert browser.find("tr[data-key='sync sync-c'] th a") == link
+    assert browser.driver.switch_to.active_element == link
+
+
+def test_a_notice_that_disappears_does_not_take_what_is_typed_or_unfolded_below_it(browser, scene, monitor):
+    browser.sign_in(monitor.url)
+    browser.open(f"{monitor.url}/syncs/sync-b")
+    browser.press(".pause button")
+    browser.expect(".notice", "sync-b is paused")
+    browser.press("form[action$=resume] button")
+    browser.expect(".notice", "sync-b goes on")
+    marked(browser)
+    browser.press("[data-key=configuration] summary")
+    field = browser.find("#reason")
+    field.send_keys("the site")
+    browser.driver.delete_cookie("scene_notice")
+    browser.wait_until(lambda: not browser.all(".notice"), "the notice to disappear")
+    assert field.get_attribute("value") == "the site"
+    assert browser.driver.switch_to.active_element == field
+    assert browser.text("pre").startswith("{")
+    assert is_still_this(browser)
+
+
 def test_times_are_told_in_words_that_go_on_and_exactly_to_whoever_points_at_them(browser, scene, monitor):
     scene.beat("sync-a", last_success=ago(3 * 3600))
     browser.open(monitor.url)

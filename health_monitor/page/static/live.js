@@ -59,12 +59,13 @@
 
   // What changed, and nothing else
 
-  const keyOf = (node) => node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key || "" : "";
+  const isElement = (node) => node.nodeType === Node.ELEMENT_NODE;
+  const keyOf = (node) => isElement(node) ? node.id || node.dataset.key || "" : "";
   const isSame = (node, fresh) =>
     node.nodeType === fresh.nodeType && node.nodeName === fresh.nodeName && keyOf(node) === keyOf(fresh);
 
   function update(node, fresh) {
-    if (node.nodeType !== Node.ELEMENT_NODE) {
+    if (!isElement(node)) {
       if (node.data !== fresh.data) node.data = fresh.data;
       return;
     }
@@ -77,23 +78,48 @@
     updateChildren(node, fresh);
   }
 
+  // A child with a key is found by its key, wherever it stands. A child without a key is the next one of its kind.
+  // Children whose key is gone are removed first: a banner that goes must not keep the table below it from being found,
+  // because a table that is built anew loses the focus, what is typed and what is unfolded.
   function updateChildren(node, fresh) {
-    const keyed = new Map([...node.children].filter(keyOf).map((child) => [keyOf(child), child]));
+    const keyed = keepKeyed(node, new Set([...fresh.children].map(keyOf)));
     let next = node.firstChild;
     for (const child of [...fresh.childNodes]) {
-      const key = keyOf(child), known = keyed.get(key) ?? next;
-      keyed.delete(key);
+      if (isElement(child)) next = removeWhile(next, (found) => !isElement(found)); // so that no element moves past text
+      const known = keyed.get(keyOf(child)) ?? (isElement(child) ? nextSame(next, child) : next);
+      keyed.delete(keyOf(child));
       if (known && isSame(known, child)) {
         if (known === next) next = next.nextSibling;
         else move(node, known, next);
         update(known, child);
       } else node.insertBefore(document.importNode(child, true), next);
     }
-    while (next) {
-      const after = next.nextSibling;
-      next.remove();
-      next = after;
+    removeWhile(next, () => true);
+  }
+
+  // Removes the children whose key is not among `keys`, and returns by key the first of those that stay.
+  function keepKeyed(node, keys) {
+    const keyed = new Map();
+    for (const child of [...node.children].filter(keyOf)) {
+      const key = keyOf(child);
+      if (!keys.has(key)) child.remove();
+      else if (!keyed.has(key)) keyed.set(key, child);
     }
+    return keyed;
+  }
+
+  function nextSame(node, fresh) {
+    while (node && !isSame(node, fresh)) node = node.nextSibling;
+    return node;
+  }
+
+  function removeWhile(node, isUnwanted) {
+    while (node && isUnwanted(node)) {
+      const after = node.nextSibling;
+      node.remove();
+      node = after;
+    }
+    return node;
   }
 
   function move(parent, node, before) {
@@ -112,8 +138,6 @@
     const focused = document.activeElement;
     update(main, fresh);
     keepFocus(focused);
-    // A browser may find out only when it draws that what has the focus was moved.
-    requestAnimationFrame(() => keepFocus(focused));
     wanted = page.title;
     const icon = document.querySelector("link[rel=icon]");
     const href = page.querySelector("link[rel=icon]").getAttribute("href");
