@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from health_monitor.snapshot import Snapshot, SyncView, Watch
+    from health_monitor.observation.snapshot import Snapshot, SyncView
+    from health_monitor.observation.tracking import Tracking
 
 PANEL = "Looking"
 REFRESH_EVERY = 2.0
@@ -66,17 +67,18 @@ def status(
     return int(not picture.is_healthy)
 
 
-def _look(here: Target, names: list[str], watch: Watch | None = None) -> Snapshot:
+def _look(here: Target, names: list[str], tracking: Tracking | None = None) -> Snapshot:
     """Look once. Raises Unusable for a name that nothing has."""
     from generator.running.settings import Unusable
-    from health_monitor.records import read_records
-    from health_monitor.snapshot import look, remind
+    from health_monitor.observation.capture import take_snapshot
+    from health_monitor.observation.remedy_records import read_records
+    from health_monitor.observation.tracking import track_records
 
     if not here.settings.config_dir.is_dir() and not here.is_running:
         raise Unusable(f"CONFIG_DIR: {here.settings.config_dir} is not a folder")
-    watch = {} if watch is None else watch
-    remind(watch, read_records(here.run_dir))
-    picture = look(here.settings, here.environ, watch)
+    tracking = {} if tracking is None else tracking
+    track_records(tracking, read_records(here.run_dir))
+    picture = take_snapshot(here.settings, here.environ, tracking)
     known = [view.name for view in picture.syncs]
     for name in names:
         if name not in known:
@@ -87,10 +89,10 @@ def _look(here: Target, names: list[str], watch: Watch | None = None) -> Snapsho
 def _as_json(here: Target, picture: Snapshot) -> dict[str, Any]:
     """Return what `/api/syncs` says; the past of the last day is not looked up."""
     from health_monitor import json_views
-    from health_monitor.records import Record, read_records
+    from health_monitor.observation.remedy_records import RemedyRecord, read_records
 
     records = read_records(here.run_dir)
-    return json_views.group(picture, lambda name: records.get(name, Record()), {}, is_alive=True)
+    return json_views.group(picture, lambda name: records.get(name, RemedyRecord()), {}, is_alive=True)
 
 
 def _keep_looking(here: Target, names: list[str]) -> int:
@@ -101,10 +103,10 @@ def _keep_looking(here: Target, names: list[str]) -> int:
 
     if not out.is_terminal:
         raise Unusable("--watch needs a terminal")
-    watch: Watch = {}
+    tracking: Tracking = {}
     with Live(console=out, auto_refresh=False) as live:
         while True:
-            live.update(Group(*_parts(_look(here, names, watch))), refresh=True)
+            live.update(Group(*_parts(_look(here, names, tracking))), refresh=True)
             time.sleep(REFRESH_EVERY)
 
 
