@@ -27,10 +27,10 @@ from generator.running.files import write_if_changed
 from generator.running.manifest import AppliedSync
 from generator.running.settings import from_environ
 from generator.running.supervisor_rpc import ProgramState, Supervisor
-from health_monitor import page
 from health_monitor.access import Gate
-from health_monitor.history import Archive
-from health_monitor.observer import Observer
+from health_monitor.databases import SyncDatabases
+from health_monitor.observation.observer import Observer
+from health_monitor.page.routes import REFRESH, REFRESH_SECONDS
 from health_monitor.server import application
 from health_monitor.state import MonitorState
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
@@ -219,7 +219,7 @@ class Scene:
 class Monitor:
     """The monitor's server for a scene, in a thread of this process. `token` lets people act; `said` is its log."""
 
-    def __init__(self, scene: Scene, token: str | None = None, refresh: float = page.EVERY) -> None:
+    def __init__(self, scene: Scene, token: str | None = None, refresh: float = REFRESH_SECONDS) -> None:
         self.said = io.StringIO()
         log = logs.configure("health-monitor", "info", self.said)
         self._scene, self._refresh, self._token = scene, refresh, token
@@ -232,17 +232,17 @@ class Monitor:
     def start(self) -> None:
         self._thread.start()
         deadline = time.monotonic() + PATIENCE
-        while not (self._started.is_set() and self.observer.picture):
+        while not (self._started.is_set() and self.observer.snapshot):
             if time.monotonic() > deadline:
                 raise TimeoutError("the monitor did not start")
             time.sleep(0.02)
 
     async def _serve(self) -> None:
-        archive = Archive(self._scene.environ["DATABASE_URL"])
+        databases = SyncDatabases(self._scene.environ["DATABASE_URL"])
         gate = Gate(lambda: self._token, cookie="scene")
-        state = MonitorState(self._scene.settings, self._scene.environ, self.observer, archive, gate, self._log)
+        state = MonitorState(self._scene.settings, self._scene.environ, self.observer, databases, gate, self._log)
         app = application(state)
-        app[page.REFRESH] = self._refresh
+        app[REFRESH] = self._refresh
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -252,7 +252,7 @@ class Monitor:
         self._started.set()
         await self._stop.wait()
         await runner.cleanup()
-        archive.close()
+        databases.close()
 
     def freeze(self) -> None:
         """Accept connections, and answer none."""

@@ -1,4 +1,4 @@
-"""The dashboard and the alerts ask for nothing that is not measured."""
+"""The dashboard and the alerts use only metrics that exist, and the dashboard uses all of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from health_monitor.metrics import Syncs
-from health_monitor.records import Reason, Record
-from health_monitor.snapshot import Snapshot, SyncView
+from health_monitor.metrics import SyncCollector
+from health_monitor.observation.remedy_records import Reason, RemedyRecord
+from health_monitor.observation.snapshot import Snapshot, SyncView
 from sync_model.heartbeat import CallCount, CycleSummary, Heartbeat, Phase, Totals
 from sync_model.judgement import Condition, Facts, judge
 
@@ -30,15 +30,15 @@ HEARTBEAT = Heartbeat(
 def exposed() -> dict[str, set[str]]:
     """Return the labels of each metric, by its name."""
     facts = Facts("ab", heartbeat=HEARTBEAT)
-    picture = Snapshot(NOW, (SyncView("ab", "ab.json", None, facts, judge(facts, NOW)),))
+    snapshot = Snapshot(NOW, (SyncView("ab", "ab.json", None, facts, judge(facts, NOW)),))
     registry = CollectorRegistry()
-    registry.register(Syncs(lambda: picture, lambda _name: Record()))
+    registry.register(SyncCollector(lambda: snapshot, lambda _name: RemedyRecord()))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 
 
 def expressions(name: str) -> Iterator[str]:
-    """Yield what a document asks Prometheus for."""
+    """Yield the queries of a document."""
     text = (DOCS / name).read_text()
     if name.endswith(".json"):
         panels = json.loads(text)["panels"]
@@ -48,23 +48,23 @@ def expressions(name: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("document", ["grafana-dashboard.json", "alerts.yml"])
-def test_what_a_document_asks_for_is_measured(document):
+def test_dashboard_and_alerts_query_only_metrics_and_labels_that_exist(document):
     known = exposed()
-    asked = list(expressions(document))
-    assert len(asked) >= 10
-    for expression in asked:
+    queries = list(expressions(document))
+    assert len(queries) >= 10
+    for expression in queries:
         used = re.findall(r"(jira_sync_\w+)(?:\{([^}]*)\})?", expression)
         assert used, expression
         for name, labels in used:
             assert name in known, expression
             assert set(re.findall(r"(\w+)[=!]", labels)) <= known[name], expression
         by = re.findall(r"(?:by|ignoring) \(([^)]*)\)", expression)
-        wanted = {label.strip() for each in by for label in each.split(",")}
+        wanted = {label.strip() for labels in by for label in labels.split(",")}
         assert wanted <= set.union(*(known[name] for name, _ in used)), expression
 
 
 @pytest.mark.parametrize("document", ["grafana-dashboard.json", "alerts.yml"])
-def test_every_condition_and_reason_that_a_document_names_exists(document):
+def test_dashboard_and_alerts_name_only_conditions_and_reasons_that_exist(document):
     text = "\n".join(expressions(document))
     for label, words in (("condition", Condition), ("reason", Reason)):
         named = {word for found in re.findall(rf'{label}(?:=~|!~|!=|=)"([^"]*)"', text) for word in found.split("|")}
@@ -72,7 +72,7 @@ def test_every_condition_and_reason_that_a_document_names_exists(document):
         assert named or (label, document) == ("reason", "grafana-dashboard.json")
 
 
-def test_every_alert_says_what_is_and_what_to_do():
+def test_every_alert_has_a_summary_and_an_action():
     text = (DOCS / "alerts.yml").read_text()
     counts = {
         name: len(re.findall(rf"^ +(?:- )?{name}: .", text, re.MULTILINE)) for name in ("alert", "expr", "summary")
@@ -80,8 +80,8 @@ def test_every_alert_says_what_is_and_what_to_do():
     assert counts["alert"] == counts["expr"] == counts["summary"] == text.count("action: ") >= 10
 
 
-def test_everything_measured_of_a_sync_is_on_the_dashboard_or_plain():
-    """So that a new metric is not forgotten there."""
-    asked = set(re.findall(r"jira_sync_\w+", (DOCS / "grafana-dashboard.json").read_text()))
+def test_every_metric_of_a_sync_is_on_the_dashboard_or_listed_as_plain():
+    """A new metric must not be forgotten there."""
+    queried = set(re.findall(r"jira_sync_\w+", (DOCS / "grafana-dashboard.json").read_text()))
     plain = {"healthy", "interval_seconds", "build_info", "last_look_timestamp_seconds"}
-    assert {name.removeprefix("jira_sync_") for name in set(exposed()) - asked} == plain
+    assert {name.removeprefix("jira_sync_") for name in set(exposed()) - queried} == plain

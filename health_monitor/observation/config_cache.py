@@ -1,6 +1,4 @@
-"""What the files of a group say, read again when one of them has changed: whoever looks every few seconds, mostly finds
-the same.
-"""
+"""The definitions of a group's syncs. A file is read again only after it has changed: most snapshots find no change."""
 
 from __future__ import annotations
 
@@ -15,11 +13,11 @@ from sync_model.definition import Sync
 from sync_model.loading import Loaded, load_file, load_folder
 
 READ_AGAIN_AFTER = 60.0
-"""Seconds until files are read that have not changed: what they refer to may have."""
+"""Seconds after which unchanged files are read again, because the secret files that they refer to may have changed."""
 
 
 class ConfigCache:
-    """The files of the group of `settings`, as workers that see `environ` understand them."""
+    """The configuration files of the group of `settings`, resolved with `environ` as its workers do."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings, self._environ = settings, environ
@@ -29,10 +27,10 @@ class ConfigCache:
         self._applied: dict[str, tuple[FileState, Sync | None]] = {}
 
     def loaded(self) -> tuple[Loaded, str | None]:
-        """Return what the folder says, and why it says nothing."""
+        """Return the content of the folder, and why the folder cannot be read."""
         folder = self._settings.config_dir
         try:
-            # A folder without permission looks empty otherwise.
+            # A folder without read permission would otherwise look empty.
             os.scandir(folder).close()
             states = file_states(folder)
             if states != self._states or self._is_old():
@@ -45,14 +43,14 @@ class ConfigCache:
         return self._loaded, None
 
     def applied(self, name: str) -> Sync | None:
-        """Return what the worker of a sync runs."""
+        """Return the definition that the worker of the sync `name` runs."""
         path: Path = self._settings.snapshots / f"{name}.json"
         state = file_state(path)
-        known = self._applied.get(name)
-        if known is None or known[0] != state:
+        cached = self._applied.get(name)
+        if cached is None or cached[0] != state:
             files = load_file(path, self._environ).files
-            known = self._applied[name] = state, files[0].sync if files else None
-        return known[1]
+            cached = self._applied[name] = state, files[0].sync if files else None
+        return cached[1]
 
     def _is_old(self) -> bool:
         return time.monotonic() > self._read_at + READ_AGAIN_AFTER
