@@ -21,11 +21,12 @@ from sync_worker.core.concurrency import batches
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SiteThrottled, Unavailable
 from sync_worker.core.issue import MARKER, Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
 from sync_worker.core.ports import CreateScreen, IssueType, Read
+from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing, transfer
-from sync_worker.jira.transport import Limits, NoLimits, Transport
+from sync_worker.jira.limits import Limits, NoLimits
+from sync_worker.jira.transport import Transport
 
 T = TypeVar("T")
-API = "/rest/api/2"
 CLOUD_LAG = timedelta(minutes=5)
 DATA_CENTER_LAG = timedelta(minutes=2)
 PAGE = 1000
@@ -75,7 +76,7 @@ class JiraClient:
 
     @cached_property
     def is_cloud(self) -> bool:
-        return bool(self._transport.get(f"{API}/serverInfo").get("deploymentType") == "Cloud")
+        return bool(self._transport.get(f"{API_PATH}/serverInfo").get("deploymentType") == "Cloud")
 
     @property
     def search_lag(self) -> timedelta:
@@ -88,7 +89,7 @@ class JiraClient:
         return self._transport.clock.now() or datetime.now(UTC)
 
     def account(self) -> str:
-        account = parsing.account(self._transport.get(f"{API}/myself"))
+        account = parsing.account(self._transport.get(f"{API_PATH}/myself"))
         if account is None:
             raise NeedsOperator("the site does not say who we are")
         return account
@@ -107,7 +108,7 @@ class JiraClient:
     def project_id(self, key: str) -> str:
         if key not in self._projects:
             try:
-                self._projects[key] = str(self._transport.get(f"{API}/project/{quote(key)}")["id"])
+                self._projects[key] = str(self._transport.get(f"{API_PATH}/project/{quote(key)}")["id"])
             except InvalidRequest as error:
                 raise NeedsOperator(f"project {key} is not there, or our account may not see it ({error})") from error
         return self._projects[key]
@@ -117,19 +118,19 @@ class JiraClient:
         self.project_id(key)
 
     def issue_types(self, project_id: str) -> list[IssueType]:
-        path = f"{API}/issue/createmeta/{project_id}/issuetypes"
+        path = f"{API_PATH}/issue/createmeta/{project_id}/issuetypes"
         found = self._keep(path, lambda: list(self._offset_pages(path, ("issueTypes", "values"))))
         return [IssueType(str(each["id"]), each["name"], bool(each.get("subtask"))) for each in found]
 
     def create_screen(self, project_id: str, issue_type_id: str) -> CreateScreen:
-        path = f"{API}/issue/createmeta/{project_id}/issuetypes/{issue_type_id}"
+        path = f"{API_PATH}/issue/createmeta/{project_id}/issuetypes/{issue_type_id}"
         found = self._keep(path, lambda: list(self._offset_pages(path, ("fields", "values"))))
         fields = {each.get("fieldId") or each.get("key"): each for each in found}
         priorities = fields.get("priority", {}).get("allowedValues") or ()
         return CreateScreen(frozenset(fields), tuple(each["name"] for each in priorities))
 
     def upload_limit(self) -> int | None:
-        meta = self._keep("upload limit", lambda: self._transport.get(f"{API}/attachment/meta"))
+        meta = self._keep("upload limit", lambda: self._transport.get(f"{API_PATH}/attachment/meta"))
         if not meta.get("enabled", True):
             return 0
         limit = meta.get("uploadLimit")
@@ -178,7 +179,7 @@ class JiraClient:
             try:
                 marker = self._marker_of(each)
                 if marker in wanted:
-                    data = self._transport.get(f"{API}/issue/{each['id']}", fields="updated")
+                    data = self._transport.get(f"{API_PATH}/issue/{each['id']}", fields="updated")
                     found.setdefault(wanted.index(marker), Created(str(data["id"]), data["key"]))
             except SiteThrottled:
                 raise
@@ -206,7 +207,7 @@ class JiraClient:
 
     def _cloud_pages(self, jql: str, fields: list[str], shown: str, page: int) -> Iterator[dict[str, Any]]:
         def ask(body: dict[str, Any]) -> dict[str, Any]:
-            page: dict[str, Any] = self._transport.post(f"{API}/search/jql", body, repeatable=True)
+            page: dict[str, Any] = self._transport.post(f"{API_PATH}/search/jql", body, repeatable=True)
             return page
 
         properties = {"properties": [shown]} if shown else {}
@@ -231,7 +232,7 @@ class JiraClient:
         while True:
             start = max(len(found) - 1, 0)
             page = self._transport.get(
-                f"{API}/search", jql=jql, fields=",".join(fields), startAt=start, maxResults=PAGE
+                f"{API_PATH}/search", jql=jql, fields=",".join(fields), startAt=start, maxResults=PAGE
             )
             issues = page["issues"]
             if found and (not issues or str(issues[0]["id"]) != last):
@@ -250,7 +251,7 @@ class JiraClient:
 
     def _bulk_fetch(self, ids: list[str]) -> list[dict[str, Any]]:
         body = {"issueIdsOrKeys": ids, "fields": list(parsing.FIELDS), "expand": ["changelog"]}
-        answer = self._transport.post(f"{API}/issue/bulkfetch", body, repeatable=True)
+        answer = self._transport.post(f"{API_PATH}/issue/bulkfetch", body, repeatable=True)
         if errors := answer.get("issueErrors"):
             raise Unavailable(f"{len(errors)} issues could not be read for the moment")
         return list(answer["issues"])
@@ -258,7 +259,7 @@ class JiraClient:
     def _bulk_search(self, ids: list[str]) -> list[dict[str, Any]]:
         """Data Center has no bulk read: its search reads the issues themselves, and what it misses is asked for."""
         page = self._transport.get(
-            f"{API}/search",
+            f"{API_PATH}/search",
             jql=f"id in ({', '.join(ids)}) ORDER BY key ASC",
             fields=",".join(parsing.FIELDS),
             expand="changelog",
@@ -301,7 +302,7 @@ class JiraClient:
         workflow = f"transitions {issue.project_id} {issue.issue_type} {fold(issue.status)}"
         if refresh:
             self._kept.pop(workflow, None)
-        found = self._keep(workflow, lambda: self._transport.get(f"{API}/issue/{issue.id}/transitions"))
+        found = self._keep(workflow, lambda: self._transport.get(f"{API_PATH}/issue/{issue.id}/transitions"))
         return [parsing.transition(each) for each in found.get("transitions") or ()]
 
     @staticmethod
@@ -310,7 +311,7 @@ class JiraClient:
 
     def _issue_data(self, issue_id: str, expand: str) -> dict[str, Any] | None:
         try:
-            path = f"{API}/issue/{issue_id}"
+            path = f"{API_PATH}/issue/{issue_id}"
             data: dict[str, Any] = self._transport.get(path, fields=",".join(parsing.FIELDS), expand=expand)
         except InvalidRequest as error:
             if error.status != 404:  # noqa: PLR2004
@@ -322,7 +323,7 @@ class JiraClient:
     def with_history(self, issue: Issue) -> Issue:
         if issue.history_from is None:
             return issue
-        entries = self._offset_pages(f"{API}/issue/{issue.id}/changelog", ("values",))
+        entries = self._offset_pages(f"{API_PATH}/issue/{issue.id}/changelog", ("values",))
         return replace(issue, changes=parsing.status_changes(entries), history_from=None)
 
     def is_marked(self, issue_id: str) -> bool:
@@ -334,7 +335,7 @@ class JiraClient:
     def create(self, draft: Draft) -> Created:
         try:
             with self._permitted("CREATE_ISSUES", project_id=draft.project_id):
-                data = self._transport.post(f"{API}/issue", _creation(draft))
+                data = self._transport.post(f"{API_PATH}/issue", _creation(draft))
         except InvalidRequest:
             self._kept.clear()  # the project's types or screens may have changed since we looked
             raise
@@ -344,7 +345,7 @@ class JiraClient:
         body = {"issueUpdates": [_creation(draft) for draft in drafts]}
         with self._permitted("CREATE_ISSUES", project_id=drafts[0].project_id):
             # 400 says that none was created, and why, each for itself.
-            answer = self._transport.post(f"{API}/issue/bulk", body, and_status=400)
+            answer = self._transport.post(f"{API_PATH}/issue/bulk", body, and_status=400)
         outcome = parsing.creations(answer, len(drafts))
         if any(isinstance(each, InvalidRequest) for each in outcome):
             self._kept.clear()
@@ -352,11 +353,11 @@ class JiraClient:
 
     def transition(self, issue: Issue, transition: Transition) -> None:
         def is_unchanged() -> None:
-            data = self._transport.get(f"{API}/issue/{issue.id}", fields="updated")
+            data = self._transport.get(f"{API_PATH}/issue/{issue.id}", fields="updated")
             if parsing.time_of(data["fields"]["updated"]) != issue.updated:
                 raise Unavailable(f"{issue.key} was changed while its move waited for its turn; it is looked at again")
 
-        path, body = f"{API}/issue/{issue.id}/transitions", {"transition": {"id": transition.id}}
+        path, body = f"{API_PATH}/issue/{issue.id}/transitions", {"transition": {"id": transition.id}}
         with self._permitted("TRANSITION_ISSUES", issue_id=issue.id):
             self._transport.post(path, body, confirm=is_unchanged)
 
@@ -365,7 +366,7 @@ class JiraClient:
     def comment(self, issue_id: str, body: str, marker: str) -> None:
         properties = [{"key": MARKER, "value": {"cause": marker}}]
         with self._permitted("ADD_COMMENTS", issue_id=issue_id):
-            self._transport.post(f"{API}/issue/{issue_id}/comment", {"body": body, "properties": properties})
+            self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", {"body": body, "properties": properties})
 
     def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
         found = self._own_comments(issue_id, since)
@@ -376,7 +377,7 @@ class JiraClient:
 
     def _own_comments(self, issue_id: str, since: datetime) -> Iterator[dict[str, Any]]:
         own = self.account()
-        for each in self._offset_pages(f"{API}/issue/{issue_id}/comment", ("comments",), orderBy="-created"):
+        for each in self._offset_pages(f"{API_PATH}/issue/{issue_id}/comment", ("comments",), orderBy="-created"):
             if parsing.time_of(each["created"]) < since:
                 return
             if parsing.account(each.get("author") or {}) == own:
@@ -390,7 +391,7 @@ class JiraClient:
             "object": {"url": url, "title": title, "summary": summary},
         }
         with self._permitted("LINK_ISSUES", issue_id=issue_id):
-            self._transport.post(f"{API}/issue/{issue_id}/remotelink", body, repeatable=True)
+            self._transport.post(f"{API_PATH}/issue/{issue_id}/remotelink", body, repeatable=True)
 
     def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
         return transfer.download(self._transport, attachment, is_cloud=self.is_cloud)
@@ -427,12 +428,12 @@ class JiraClient:
         return str(data["fields"]["project"]["id"]) if data else ""
 
     def _has_permission(self, permission: str, project_id: str) -> bool:
-        answer = self._transport.get(f"{API}/mypermissions", projectId=project_id, permissions=permission)
+        answer = self._transport.get(f"{API_PATH}/mypermissions", projectId=project_id, permissions=permission)
         return bool(answer["permissions"].get(permission, {}).get("havePermission", True))
 
     def _marker(self, kind: str, identity: str) -> Any:
         try:
-            return self._transport.get(f"{API}/{kind}/{identity}/properties/{MARKER}")["value"]
+            return self._transport.get(f"{API_PATH}/{kind}/{identity}/properties/{MARKER}")["value"]
         except InvalidRequest as error:
             if error.status != 404:  # noqa: PLR2004
                 raise

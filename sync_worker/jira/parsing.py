@@ -9,6 +9,7 @@ from typing import Any
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment, Candidate, Created, Glimpse, Issue, StatusChange, Transition
 from sync_worker.core.ports import Read
+from sync_worker.core.rate_limit import API_PATH
 
 FIELDS = (
     "project", "issuetype", "summary", "description", "status", "priority", "labels",
@@ -77,14 +78,14 @@ def creations(answer: dict[str, Any], count: int) -> list[Created | InvalidReque
     if not isinstance(errors, list):
         if answer.get("issues"):
             raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
-        raise InvalidRequest(f"POST /rest/api/2/issue/bulk: 400 {explanation(answer)}", status=400)
+        raise InvalidRequest(f"POST {API_PATH}/issue/bulk: 400 {explanation(answer)}", status=400)
     outcome: list[Created | InvalidRequest | None] = [None] * count
     for error in errors:
         number, status = error.get("failedElementNumber"), error.get("status") or 400
         if not isinstance(number, int) or not 0 <= number < count:
             raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
         why = explanation(error.get("elementErrors") or {}) or "no reason is given"
-        outcome[number] = InvalidRequest(f"POST /rest/api/2/issue/bulk: {status} {why}", status=status, final=True)
+        outcome[number] = InvalidRequest(f"POST {API_PATH}/issue/bulk: {status} {why}", status=status, final=True)
     created = [Created(str(each["id"]), each["key"]) for each in answer.get("issues") or ()]
     if len(created) != outcome.count(None):
         raise Unavailable("the answer to a bulk creation does not add up", ambiguous=True)

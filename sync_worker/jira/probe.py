@@ -18,12 +18,13 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
-from sync_worker.jira.transport import HEADERS, new_http_client
+from sync_worker.jira.http_client import HEADERS, new_http_client
 
 SECONDS_TO_CONNECT = 5.0
 SECONDS_TO_ANSWER = 10.0
-SERVER_INFO = "/rest/api/2/serverInfo"
+SERVER_INFO = f"{API_PATH}/serverInfo"
 
 
 @dataclass(frozen=True)

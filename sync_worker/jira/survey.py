@@ -16,11 +16,12 @@ from sync_model.definition import fold
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.ports import IssueType
+from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Field, OfferedTransition, Profile, Project, Sample, Server, Status, Workflows
+from sync_worker.jira.limits import Limits, NoLimits
 from sync_worker.jira.probe import SERVER_INFO, patient_client, server_of
-from sync_worker.jira.transport import Limits, NoLimits, Transport
+from sync_worker.jira.transport import Transport
 
-API = "/rest/api/2"
 PAGE = 100
 NOT_FOUND = 404
 LATEST = 100
@@ -62,22 +63,22 @@ class Survey:
 
     def profile(self) -> Profile:
         """Return who we are. Raises NeedsOperator when the site does not know us (any more)."""
-        found = self._get(f"{API}/myself")
+        found = self._get(f"{API_PATH}/myself")
         name = found.get("displayName") or found.get("name") or found.get("accountId") or "somebody without a name"
         return Profile(name, found.get("emailAddress") or None, found.get("timeZone"))
 
     def upload_limit(self) -> int | None:
         """Return the largest attachment in bytes, 0 where attachments are switched off, None when it does not say."""
-        meta = self._get(f"{API}/attachment/meta")
+        meta = self._get(f"{API_PATH}/attachment/meta")
         limit = meta.get("uploadLimit")
         return 0 if not meta.get("enabled", True) else int(limit) if limit else None
 
     def projects(self) -> list[Project]:
         """Return the projects that our account sees."""
         if self.server.is_cloud:
-            found = list(self._pages(f"{API}/project/search", ("values",)))
+            found = list(self._pages(f"{API_PATH}/project/search", ("values",)))
         else:
-            found = self._get(f"{API}/project")
+            found = self._get(f"{API_PATH}/project")
         return [_project(each) for each in found]
 
     # A project
@@ -85,7 +86,7 @@ class Survey:
     def project(self, key: str) -> Project | None:
         """Return the project, or None when it is not there or not visible."""
         try:
-            return _project(self._get(f"{API}/project/{quote(key)}"))
+            return _project(self._get(f"{API_PATH}/project/{quote(key)}"))
         except InvalidRequest as error:
             if error.status != NOT_FOUND:
                 raise
@@ -94,11 +95,11 @@ class Survey:
     def missing_permissions(self, project: Project, names: Collection[str]) -> set[str]:
         """Return those among the permissions `names` that our account does not have in the project."""
         wanted = ",".join(sorted(names))
-        answer = self._get(f"{API}/mypermissions", projectId=project.id, permissions=wanted)["permissions"]
+        answer = self._get(f"{API_PATH}/mypermissions", projectId=project.id, permissions=wanted)["permissions"]
         return {name for name in names if not answer.get(name, {}).get("havePermission", True)}
 
     def workflows(self, project: Project) -> Workflows:
-        found = self._get(f"{API}/project/{project.id}/statuses")
+        found = self._get(f"{API_PATH}/project/{project.id}/statuses")
         types = tuple(IssueType(str(each["id"]), each["name"], bool(each.get("subtask"))) for each in found)
         statuses: dict[str, Status] = {}
         for each in found:
@@ -110,11 +111,11 @@ class Survey:
         return Workflows(types, tuple(statuses.values()))
 
     def creatable_types(self, project: Project) -> list[IssueType]:
-        found = self._pages(f"{API}/issue/createmeta/{project.id}/issuetypes", ("issueTypes", "values"))
+        found = self._pages(f"{API_PATH}/issue/createmeta/{project.id}/issuetypes", ("issueTypes", "values"))
         return [IssueType(str(each["id"]), each["name"], bool(each.get("subtask"))) for each in found]
 
     def create_screen(self, project: Project, issue_type: IssueType) -> list[Field]:
-        path = f"{API}/issue/createmeta/{project.id}/issuetypes/{issue_type.id}"
+        path = f"{API_PATH}/issue/createmeta/{project.id}/issuetypes/{issue_type.id}"
         return [
             Field(str(each.get("fieldId") or each.get("key")), each["name"], _is_demanded(each))
             for each in self._pages(path, ("fields", "values"))
@@ -141,12 +142,12 @@ class Survey:
 
     def _sample(self, found: Mapping[str, Any]) -> Sample:
         fields = found["fields"]
-        answer = self._get(f"{API}/issue/{found['id']}/transitions", expand="transitions.fields")
+        answer = self._get(f"{API_PATH}/issue/{found['id']}/transitions", expand="transitions.fields")
         ways = tuple(_way(each) for each in answer.get("transitions") or ())
         return Sample(found["key"], fields["issuetype"]["name"], fields["status"]["name"], ways)
 
     def _search(self, jql: str, most: int) -> list[dict[str, Any]]:
-        path = f"{API}/search/jql" if self.server.is_cloud else f"{API}/search"
+        path = f"{API_PATH}/search/jql" if self.server.is_cloud else f"{API_PATH}/search"
         found: list[dict[str, Any]] = self._get(path, jql=jql, fields="status,issuetype", maxResults=most)["issues"]
         return found
 

@@ -16,6 +16,7 @@ import httpx
 
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment
+from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.transport import Transport
 
@@ -47,14 +48,14 @@ def upload(target: Transport, issue_id: str, attachment: Attachment, content: It
         "Content-Type": f"multipart/form-data; boundary={boundary}",
         "Content-Length": str(len(head) + attachment.size + len(tail)),
     }
-    path = f"/rest/api/2/issue/{issue_id}/attachments"
+    path = f"{API_PATH}/issue/{issue_id}/attachments"
     answer = target.request("POST", path, content=chain([head], content, [tail]), headers=headers)
     return parsing.attachment(answer[0])
 
 
 def _address(attachment: Attachment, *, is_cloud: bool) -> str:
     if is_cloud:
-        return f"/rest/api/2/attachment/content/{attachment.id}"
+        return f"{API_PATH}/attachment/content/{attachment.id}"
     return f"/secure/attachment/{attachment.id}/{quote(attachment.filename, safe='')}"
 
 

@@ -21,7 +21,7 @@ from jira_simulator.server import RunningSimulator
 from sync_model.connection import Connection
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
 from sync_worker.core.issue import Attachment
-from sync_worker.jira import JiraClient, client, transport
+from sync_worker.jira import JiraClient, client, http_client
 
 REPO = Path(__file__).parents[4]
 USER = {"name": "sync", "email": "sync@example.com", "token": "t"}
@@ -69,7 +69,7 @@ def test_pages_that_shift_under_our_hands_are_read_again(monkeypatch):
 
 @pytest.mark.defect(12)
 def test_a_call_that_is_never_answered_ends(simulator, monkeypatch):
-    monkeypatch.setattr(transport, "TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr(http_client, "TIMEOUT", httpx.Timeout(0.2))
     simulator.control.fault("site", "hang")
     jira = connected(simulator.url)
     with pytest.raises(Unavailable, match="no answer"):
@@ -79,7 +79,7 @@ def test_a_call_that_is_never_answered_ends(simulator, monkeypatch):
 
 
 def test_a_write_without_an_answer_is_not_sent_twice(simulator, monkeypatch):
-    monkeypatch.setattr(transport, "TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr(http_client, "TIMEOUT", httpx.Timeout(0.2))
     jira = connected(simulator.url)
     jira.account()
     simulator.control.fault("site", "hang", method="POST")
