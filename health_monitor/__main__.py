@@ -14,14 +14,15 @@ from collections.abc import Mapping
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
-from generator.deploy.programs import MONITOR
-from generator.running.settings import Settings, Unusable, from_environ, of_running_group
+from generator.running.errors import Unusable
+from generator.running.settings import Settings, from_environ, of_running_group
 from health_monitor.access import Gate, token_in
 from health_monitor.history import Archive
 from health_monitor.observer import Observer
 from health_monitor.server import application
 from health_monitor.state import MonitorState
 from sync_model.connection import database_url
+from sync_model.program_names import MONITOR
 from sync_worker.runtime import logs
 
 SECONDS_TO_FINISH_ANSWERS = 2.0

@@ -16,6 +16,7 @@ import pymongo
 from pymongo import MongoClient
 
 from sync_model.definition import Sync
+from sync_model.program_names import MONITOR
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.core.state import IssueState
@@ -150,7 +151,7 @@ class Archive:
         with self._connecting:
             if self._connected is None:
                 try:
-                    self._connected = store.connect(self._url, "health-monitor")
+                    self._connected = store.connect(self._url, MONITOR)
                 except ValueError as error:
                     raise SyncError(str(error)) from None
             return self._connected

@@ -1,46 +1,44 @@
-"""How commands speak: tables and colours where a person watches, plain lines or JSON where a script reads."""
+"""Prints for all commands: tables and colours on a terminal, plain lines or JSON for scripts."""
 
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from generator.running.errors import NoAnswer, NotRunning, Unusable
+from generator.running.terminal import complain, print_json, printable, warn
+
+__all__ = [
+    "complain",
+    "current_user",
+    "for_people",
+    "notes",
+    "out",
+    "print_json",
+    "print_line",
+    "printable",
+    "table",
+    "warn",
+]
+
 WIDE = 4000
-"""Columns where nobody watches: lines are as long as they are."""
+"""Columns if standard output is no terminal, so that no line is wrapped."""
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
-"""For answers. rich leaves colours out where the output is no terminal, and where NO_COLOR is set."""
+"""Prints answers. rich leaves colours out if standard output is no terminal or NO_COLOR is set."""
 notes = Console(highlight=False, stderr=True)
-"""For what is only worth seeing while it happens."""
-
-
-def complain(sentence: str) -> None:
-    """Say on standard error what is wrong and what to do."""
-    print(f"error: {printable(sentence)}", file=sys.stderr)
-
-
-def warn(sentence: str) -> None:
-    print(f"warning: {printable(sentence)}", file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """Return `text` so that it can do nothing to a terminal: what Jira and files say may hold anything."""
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+"""Prints progress, which matters only while a command runs."""
 
 
 def for_people(error: Exception) -> Sequence[str] | None:
     """Return what to say of an error that a person can do something about, or None."""
-    from generator.running.settings import Unusable
-    from generator.running.supervisor_rpc import NoAnswer, NotRunning
     from sync_worker.core.errors import LeaseLost, Paused, SyncError
 
     match error:
@@ -55,8 +53,8 @@ def for_people(error: Exception) -> Sequence[str] | None:
     return None
 
 
-def who() -> str:
-    """Return who types this, for the record: user@host."""
+def current_user() -> str:
+    """Return who runs this command, as user@host. The journal records it."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -64,20 +62,20 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def print_json(value: Any) -> None:
-    """Print `value` as one JSON document; what JSON does not know is printed as its string."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+def print_line(text: str) -> None:
+    """Print `text` without markup and without control characters."""
+    out.print(printable(text), markup=False)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
-    """Return a table without frames: what a script cuts by columns, and a person reads.
+    """Return a table without frames, which scripts can cut by columns.
 
-    On a terminal that is too narrow, the last column goes over several lines.
+    If a terminal is too narrow, the last column is wrapped.
     """
-    made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    unframed = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns[:-1]:
-        made.add_column(column, no_wrap=True)
-    made.add_column(columns[-1], no_wrap=not out.is_terminal, overflow="fold")
+        unframed.add_column(column, no_wrap=True)
+    unframed.add_column(columns[-1], no_wrap=not out.is_terminal, overflow="fold")
     for row in rows:
-        made.add_row(*row)
-    return made
+        unframed.add_row(*row)
+    return unframed

@@ -19,10 +19,10 @@ class CauseKind(StrEnum):
     UPDATE = "update"  # anything else changed
     MOVED = "moved"  # it has another key than before
     GONE = "gone"  # it was deleted
-    ANEW = "anew"  # a person asked for it to be carried over again
+    RESYNC = "anew"  # a person asked for it to be carried over again
 
 
-STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST, CauseKind.ANEW})
+STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST, CauseKind.RESYNC})
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Cause:
     """One change to answer. `id` is Jira's own id of the status change where there is one.
 
     `may_move` is False when it must not move the counterpart: the update may be nothing but the echo of our own
-    writes, or the issue's status has been set anew since by a later change on the other side.
+    writes, or the issue's status was set since by a later change on the other side.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Cause:
             CauseKind.FIRST: "first seen in",
             CauseKind.UPDATE: "edited in",
             CauseKind.MOVED: "got a new key in",
-            CauseKind.ANEW: "asked for again in",
+            CauseKind.RESYNC: "asked for again in",
         }
         return f"{words.get(self.kind, self.kind)} {self.to_status}".strip()
 
@@ -87,9 +87,9 @@ class Cause:
 
     def marked(self, action: str, mark: Attempt | None) -> Cause:
         """Return this cause with `action`'s mark set, or taken away when `mark` is None."""
-        others = {name: each for name, each in self.marks.items() if name != action}
+        others = {name: mark for name, mark in self.marks.items() if name != action}
         return replace(self, marks=others if mark is None else {**others, action: mark})
 
 
 def without_moves(causes: Iterable[Cause]) -> tuple[Cause, ...]:
-    return tuple(replace(each, may_move=False) if each.kind in STATUS_CAUSES else each for each in causes)
+    return tuple(replace(cause, may_move=False) if cause.kind in STATUS_CAUSES else cause for cause in causes)

@@ -1,16 +1,16 @@
 """What can go wrong outside, sorted by what the caller does next.
 
     SyncError
-    ├── Unavailable       wait and try again: no answer, too many calls, an error on the other side
-    │   ├── DatabaseUnavailable    wait: it is MongoDB that does not answer
-    │   ├── OutcomeUnknown     wait: whether an earlier attempt was carried out cannot be told yet
-    │   └── SiteThrottled  wait, and all other calls to this site with it
-    ├── Refused           a person must act: credentials, a missing project, a permission for the whole sync
-    └── Rejected          this one action is wrong: note it and go on with the others
-        └── Vanished      its issue is not there (any more)
+    ├── Unavailable                wait and try again: no answer, too many calls, an error on the other side
+    │   ├── DatabaseUnavailable    wait: MongoDB does not answer
+    │   ├── OutcomeUnknown         wait: whether an earlier attempt was carried out cannot be told yet
+    │   └── SiteThrottled          wait, and all other calls to this site with it
+    ├── NeedsOperator              a person must act: credentials, a missing project, a permission for the whole sync
+    └── InvalidRequest             this one action is wrong: note it and go on with the others
+        └── IssueGone              its issue is not there (any more)
 
-`StopRequested`, `LeaseLost` and `Paused` are no errors: they unwind a cycle that was asked to end, or that is another
-worker's now, or nobody's for the time being.
+`StopRequested`, `LeaseLost` and `Paused` are no errors. They unwind a cycle that was asked to end, whose sync is
+another worker's now, or that is nobody's for the time being.
 """
 
 from __future__ import annotations

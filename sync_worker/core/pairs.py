@@ -43,10 +43,10 @@ class Pair:
     def found(self, side: Side, key: str, *, in_project: bool) -> Pair:
         """Return this pair after a direct read of `side`'s issue, which may have moved since."""
         keys = {"user_key": key} if side is Side.USER else {"dev_key": key}
-        away = tuple(each for each in self.away if each != side) + (() if in_project else (str(side),))
+        away = tuple(away for away in self.away if away != side) + (() if in_project else (str(side),))
         missing, gone = _without(side, self.missing), _without(side, self.gone)
         return replace(self, away=away, missing=missing, gone=gone, **keys)  # type: ignore[arg-type]
 
 
 def _without(side: Side, times: Mapping[str, datetime]) -> dict[str, datetime]:
-    return {each: at for each, at in times.items() if each != side}
+    return {name: at for name, at in times.items() if name != side}

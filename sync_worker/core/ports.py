@@ -127,10 +127,10 @@ class Jira(Protocol):
         """Read one issue with its attachments and history; None when it is gone or not visible."""
 
     def transition_to(self, issue: Issue, status: str, *, refresh: bool = False) -> Transition | None:
-        """Return how our account gets `issue` into `status`; asked anew when what is remembered may be stale."""
+        """Return how our account gets `issue` into `status`; `refresh`: ask Jira again."""
 
     def reachable_statuses(self, issue: Issue) -> list[str]:
-        """Return the statuses that our account can bring `issue` into, asked anew."""
+        """Return the statuses that our account can bring `issue` into. Jira is asked again."""
 
     def is_marked(self, issue_id: str) -> bool:
         """Tell whether the issue was created by a sync."""

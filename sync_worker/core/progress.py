@@ -13,10 +13,11 @@ from sync_worker.core.timing import LONG_AGO
 
 @dataclass(frozen=True)
 class Restored:
-    """The database was restored from a backup, so that it does not know what was done since: Jira does.
+    """The database was restored from a backup. It does not know what was done since; Jira does.
 
-    Times are on each side's clock: whatever was done unknown to us was done after `since`, as far as it is known, and
-    before `until`, the first look after the restore. `is_reunited`: the counterparts created meanwhile are known again.
+    `since` and `until` map a side to a time on its own clock. What the database does not know was done after `since`
+    and before `until`, the first look after the restore. `is_reunited`: the counterparts created meanwhile are known
+    again.
     """
 
     since: Mapping[str, datetime] = field(default_factory=dict)
@@ -34,9 +35,9 @@ class Restored:
 
 @dataclass(frozen=True)
 class Importing:
-    """What the replaced service left is being taken over: since when, on the dev side's clock, and from where.
+    """An import of what the replaced service left is under way. It `began` at a time on the dev side's clock.
 
-    `source` is what a person has named; it is empty where the worker does it, from its own server.
+    `source` is the place that a person has named. It is empty where the worker imports from its own server.
     """
 
     began: datetime
@@ -47,12 +48,12 @@ class Importing:
 class Progress:
     """How far the sync as a whole has come.
 
-    `cursors` maps a side to the time, on its Jira's clock, up to which every change is remembered. `baselines`
-    is set when the first look only took note of what was there: changes before it are no cause. `swept` and
-    `counted` say when, on the user side's clock, the last sweep and the last census were. `definition` is the
-    digest of the sync's file as the last cycle knew it. `unfit` maps a side to the ids of issues that could not be
-    handled, because their document or Jira's answer could not be understood: they are looked at in every cycle.
-    `restored` is set when the database comes from a backup, `import_run` until a takeover has come to its end.
+    `cursors` maps a side to the time, on its Jira's clock, up to which every change is remembered. `baselines` is set
+    when the first look only took note of what was there: changes before it are no cause. `swept` and `counted` are the
+    times of the last deep scan and of the last census, on the user side's clock. `definition` is the digest of the
+    sync's file as the last cycle knew it. `unfit` maps a side to the ids of unprocessable issues: their document or
+    Jira's answer could not be understood. They are read again in every cycle. `restored` is set when the database comes
+    from a backup. `importing` is set until an import has come to its end.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)

@@ -13,9 +13,9 @@ WORKER = "worker"
 
 @dataclass(frozen=True)
 class Request:
-    """What an operator, `by` name, asked for: `retry`, `dismiss` or `resync`, for `issues` (`user:10001`).
+    """What an operator asked for: `kind` is `retry`, `dismiss` or `resync`. `issues` are named like `user:10001`.
 
-    `retry` and `dismiss` mean all issues when there are none.
+    Without issues, `retry` and `dismiss` mean all issues. `by` names the operator.
     """
 
     id: str
@@ -28,10 +28,10 @@ class Request:
 class JournalEntry:
     """One thing that was done for an issue, or was not, and why.
 
-    `who`: the worker, or the person who asked. `what`: an action's kind, or what was asked for. `result`: `done`,
-    `found` (an earlier attempt had done it), `skipped`, `failed`, `given up`. `issue` and `counterpart` are keys, as
-    they were then. `side` is the issue's; None for what is about the sync as a whole. `rule` called for it, in answer
-    to `cause`. `text` says the rest in words: a status, a file, an error.
+    `who` is the worker, or the person who asked. `what` is an action's kind, or what was asked for. `result` is `done`,
+    `found` (an earlier attempt had done it), `skipped`, `failed` or `given up`. `issue` and `counterpart` are the keys
+    of that time. `side` is the issue's; None for what is about the sync as a whole. `rule` called for it, in answer to
+    `cause`. `text` says the rest in words: a status, a file, an error.
     """
 
     at: datetime

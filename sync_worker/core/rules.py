@@ -24,15 +24,15 @@ def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[A
         return [Link("moved")] if paired else []
     if cause.kind is CauseKind.GONE:
         return _after_deletion(sync, side) if paired else []
-    if cause.kind is CauseKind.ANEW:
-        return _anew(sync, side, cause) if paired else []
+    if cause.kind is CauseKind.RESYNC:
+        return _resync(sync, side, cause) if paired else []
     created_here = cause.begun(Create.kind) is not None
     rule = _matching_rule(sync, side, cause, paired=paired and not created_here)
     if rule is None:
         return _without_rule(sync, side, cause, paired=paired)
     creates = rule.actions.create_issue and (created_here or not paired)
     if not paired and not creates:
-        return [each for each in _comments(rule, cause, creates=False) if each.side is side]
+        return [comment for comment in _comments(rule, cause, creates=False) if comment.side is side]
     actions: list[Action] = []
     if creates:
         actions.append(Create(rule.label, sync.issue_type_for(rule)))
@@ -65,10 +65,10 @@ def _after_deletion(sync: Sync, side: Side) -> list[Action]:
     return []
 
 
-def _anew(sync: Sync, side: Side, cause: Cause) -> list[Action]:
+def _resync(sync: Sync, side: Side, cause: Cause) -> list[Action]:
     """Return all that a pair of this sync has, as far as it is safe to do again: no comments."""
     asserted = actions_for(sync, side, replace(cause, kind=CauseKind.STATUS), paired=True)
-    actions: list[Action] = [each for each in asserted if isinstance(each, Move)]
+    actions: list[Action] = [action for action in asserted if isinstance(action, Move)]
     if any(sync.adds_cross_link(rule) for rule in sync.ordered_rules if rule.sync_direction is not Direction.NONE):
         actions.append(Link("resync"))
     copied = (rule.actions.sync_attachments and rule.sync_direction.leads_from(side) for rule in sync.ordered_rules)

@@ -13,9 +13,9 @@ from sync_worker.core.timing import LONG_AGO
 
 @dataclass(frozen=True)
 class OwnMove:
-    """A status that we set on behalf of a cause: no cause itself once it shows up in the issue's history.
+    """A move that we made on behalf of a cause. It is no cause itself when it shows up in the issue's history.
 
-    `landed`: it has shown up. `settled`: we know that it was carried out. With both it can be forgotten.
+    `landed`: it has shown up there. `settled`: we know that it was carried out. With both it can be forgotten.
     """
 
     cause: str
@@ -28,11 +28,12 @@ class OwnMove:
 class IssueState:
     """What is remembered of one issue.
 
-    `updated` is the newest `updated` that a direct read gave. `seen` holds the ids of the status changes no
-    older than an hour before `seen_until`; older ones count as seen by their time. `copied` maps attachments
-    to their copies on the counterpart, `received` lists the ones that are copies themselves, `uploads` those
-    whose upload was begun. `pending` holds the causes that are not carried out yet, in the order in which they
-    will be; `dead` those that were given up, until a person has them tried again.
+    `updated` is the newest `updated` that a direct read gave. `seen` holds the ids of the status changes no older than
+    an hour before `seen_until`; older changes count as seen by their time. `copied` maps attachments to their copies on
+    the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments whose
+    upload was begun to the time of that. `pending` is the issue's outbox: the causes that are not carried out yet, in
+    the order in which they will be. `dead` are its dead letters: causes that were given up, until a person has them
+    tried again.
     """
 
     side: Side
@@ -52,50 +53,51 @@ class IssueState:
 
     @classmethod
     def blank(cls, side: Side, issue_id: str, key: str) -> IssueState:
-        """Return the memory of an issue of which nothing was seen: all of its history is news."""
+        """Return the state of an issue of which nothing was seen: all of its history is new."""
         return cls(side, issue_id, key, "", LONG_AGO, seen_until=LONG_AGO)
 
     def with_cause(self, cause: Cause) -> IssueState:
-        """Return this memory with `cause` in the place of the pending one of the same id."""
-        return replace(self, pending=tuple(cause if each.id == cause.id else each for each in self.pending))
+        """Return this state with `cause` in the place of the pending one of the same id."""
+        return replace(self, pending=tuple(cause if old.id == cause.id else old for old in self.pending))
 
     def without_cause(self, cause_id: str) -> IssueState:
-        return replace(self, pending=tuple(each for each in self.pending if each.id != cause_id))
+        return replace(self, pending=tuple(cause for cause in self.pending if cause.id != cause_id))
 
     def dead_lettered(self, cause: Cause) -> IssueState:
-        """Return this memory with `cause` given up: the later ones go on."""
-        others = tuple(each for each in self.dead if each.id != cause.id)
+        """Return this state with `cause` given up: the later ones go on."""
+        others = tuple(other for other in self.dead if other.id != cause.id)
         return replace(self.without_cause(cause.id), dead=(*others, cause))
 
     def requeued(self) -> IssueState:
-        """Return this memory with all that failed or was given up due at once, as if it had never been tried."""
-        waiting = {each.id: each for each in (*self.dead, *self.pending)}
+        """Return this state with all that failed or was given up due at once, as if it had never been tried."""
+        waiting = {cause.id: cause for cause in (*self.dead, *self.pending)}
         causes = sorted(waiting.values(), key=lambda cause: cause.at)
-        return replace(self, pending=tuple(replace(each, failure=None) for each in causes), dead=())
+        return replace(self, pending=tuple(replace(cause, failure=None) for cause in causes), dead=())
 
     def dismissed(self) -> IssueState:
-        """Return this memory without what was given up."""
+        """Return this state without what was given up."""
         return replace(self, dead=())
 
     def due_now(self) -> IssueState:
-        """Return this memory with all that waits for its next try due at once."""
-        return replace(self, pending=tuple(each.due_at_once() for each in self.pending))
+        """Return this state with all that waits for its next try due at once."""
+        return replace(self, pending=tuple(cause.due_at_once() for cause in self.pending))
 
     def superseded(self) -> IssueState:
-        """Return this memory with no status change that is still here moving the counterpart any more."""
+        """Return this state with no status change that is still here moving the counterpart any more."""
         return replace(self, pending=without_moves(self.pending), dead=without_moves(self.dead))
 
     def expired(self, at: datetime) -> IssueState:
-        """Return this memory with no status change up to `at` that was given up moving the counterpart any more."""
-        older, newer = [each for each in self.dead if each.at <= at], [each for each in self.dead if each.at > at]
+        """Return this state with no status change up to `at` that was given up moving the counterpart any more."""
+        older = [cause for cause in self.dead if cause.at <= at]
+        newer = [cause for cause in self.dead if cause.at > at]
         return replace(self, dead=(*without_moves(older), *newer))
 
     def own_move(self, cause: str) -> OwnMove | None:
-        return next((each for each in self.own_moves if each.cause == cause), None)
+        return next((move for move in self.own_moves if move.cause == cause), None)
 
     def with_own_move(self, move: OwnMove) -> IssueState:
-        """Return this memory with `move` in the place of an earlier one of the same cause."""
+        """Return this state with `move` in the place of an earlier one of the same cause."""
         return replace(self, own_moves=(*self.without_own_move(move.cause).own_moves, move))
 
     def without_own_move(self, cause: str) -> IssueState:
-        return replace(self, own_moves=tuple(each for each in self.own_moves if each.cause != cause))
+        return replace(self, own_moves=tuple(move for move in self.own_moves if move.cause != cause))

@@ -1,4 +1,4 @@
-"""What wakes a worker from any wait: being told to stop, or being asked to look at once."""
+"""Wakeup: ends a worker's waits when it is to stop, or when somebody asks for something."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import suppress
 
 
 class Wakeup:
-    """Rung from a signal handler or another thread; heard by every thread that waits.
+    """Called from a signal handler or another thread; noticed by every thread that waits.
 
-    A pipe, not a `threading.Event`: that one takes a lock, and a signal that arrives while its own thread holds
-    it would wait for itself. `stop`: it was rung to stop. `look`: it was rung for a look since that was last unset.
+    It is a pipe, not a `threading.Event`. An Event takes a lock, and a signal that arrives while its own thread holds
+    the lock would wait for itself. `stop`: a stop was requested. `look`: `wake` was called since `look` was last unset.
     """
 
     def __init__(self) -> None:
@@ -31,18 +31,18 @@ class Wakeup:
         self._write()
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, or until it rings."""
+        """Wait so many seconds, or until it is called."""
         poll = select.poll()
         poll.register(self._reader, select.POLLIN)
         if poll.poll(max(seconds, 0.0) * 1000) and not self.stop:
-            with suppress(BlockingIOError):  # another thread has heard it too
+            with suppress(BlockingIOError):  # another thread has read it
                 os.read(self._reader, 1024)
 
     def _write(self) -> None:
-        with suppress(BlockingIOError):  # it rings already
+        with suppress(BlockingIOError):  # the pipe is full: every waiting thread is woken already
             os.write(self._writer, b"!")
 
 
 def _close(*descriptors: int) -> None:
-    for each in descriptors:
-        os.close(each)
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -6,7 +6,7 @@ worker refuse, so that a restore that was interrupted there is noticed, whoever 
 What was done in Jira after the backup, the database does not know, nor what happened while the backup was made. So the
 cursors go back further than a backup can take, and the progress says `restored`: before anything else is done, all
 counterparts created since are found by their marks; comments are looked for before they are posted; moves that our
-account made since are ours. See `recovery`, `Ledger.begun` and `Actions`.
+account made since are ours. See `engine.recovery`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Once a day: which issues that have a counterpart are not in their project any more, and what became of them.
+"""Census, the reconciliation scan: once a day, which issues of pairs are not in their project any more, and why.
 
-Search never tells that an issue was moved away or deleted; it only does not show it. So absence is a question, not
-an answer: a direct read says whether the issue is somewhere else. One that is nowhere is deleted only when a second
-direct read, in a later cycle, does not find it either, while the site knows us and shows us the project.
+Search never tells that an issue was moved away or deleted; search only does not show the issue. So absence is a
+question, not an answer. A direct read says whether the issue is somewhere else. An issue that is nowhere counts as
+deleted only when a second direct read, in a later cycle, does not find it either, while the site knows us and shows us
+the project.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.state import IssueState
 
 CONFIRM_AFTER = timedelta(minutes=1)
-"""Between the two direct reads that have to miss an issue before it counts as deleted."""
+"""The least time between the two direct reads that must miss an issue before it counts as deleted."""
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Census:
             for side in Side:
                 if side in pair.missing and side not in pair.gone:
                     self.context.checkpoint()
-                    self._one(pair.id(side), side, self._confirm)
+                    self._look_at(pair.id(side), side, self._confirm)
         now = self.context.jiras[Side.USER].now()
         if progress.counted is None:
             return replace(progress, counted=now)
@@ -51,8 +52,8 @@ class Census:
             self._count(side)
         return replace(progress, counted=now)
 
-    def _one(self, issue_id: str, side: Side, look: Callable[[Pair, Side], None]) -> None:
-        """Look at one issue; that it cannot be looked at now is no reason not to look at the others."""
+    def _look_at(self, issue_id: str, side: Side, look: Callable[[Pair, Side], None]) -> None:
+        """Look at one issue. Its failure does not keep the others from being looked at."""
         try:
             if pair := self.context.store.pair_of(side, issue_id):
                 look(pair, side)
@@ -72,11 +73,11 @@ class Census:
             found = {issue.id: issue for issue in jira.read(batch).issues}
 
             def look(pair: Pair, side: Side, found: Mapping[str, Issue] = found) -> None:
-                # Absent from a bulk read may mean that it could not be read for the moment.
+                # An issue may be absent from a bulk read because it could not be read for the moment.
                 self._take_note(pair, side, found.get(pair.id(side)) or jira.issue(pair.id(side)))
 
             for issue_id in batch:
-                self._one(issue_id, side, look)
+                self._look_at(issue_id, side, look)
         self.context.log.info("census", side=side, there=len(there), absent=len(absent), back=len(back))
 
     def _take_note(self, pair: Pair, side: Side, issue: Issue | None) -> None:
@@ -114,7 +115,7 @@ class Census:
             begun = min(begun, self._restored.earliest(side.other))
         cause = Cause("gone", CauseKind.GONE, now, state.status, state.status, marks={Comment.kind: Attempt(begun)})
         self.context.store.save([replace(state, pending=(cause,))])
-        away = tuple(each for each in pair.away if each != side)  # where it was is asked no more
+        away = tuple(away for away in pair.away if away != side)  # where it was is asked no more
         self.context.store.save_pair(replace(pair, gone={**pair.gone, side: now}, away=away))
         self.context.log.warning(
             "issue was deleted",

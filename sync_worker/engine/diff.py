@@ -14,8 +14,11 @@ from sync_worker.core.state import IssueState, OwnMove
 from sync_worker.facets.attachments import missing_attachments
 
 SEEN_WINDOW = timedelta(hours=1)
-"""Ids of status changes are compared within this window, times beyond it. Nodes of one Jira hand out ids in
-blocks and their clocks differ, so that neither alone orders two changes that are close together."""
+"""Within this window status changes are compared by their ids, beyond it by their times.
+
+The nodes of one Jira hand out ids in blocks, and their clocks differ. So neither ids nor times alone order two changes
+that are close together.
+"""
 
 
 def observe(
@@ -31,15 +34,15 @@ def observe(
 ) -> IssueState:
     """Return what is to be remembered after a direct read of `issue`, with new causes at the end of `pending`.
 
-    `paired` says whether the issue has a counterpart, `account` is our own account on its site, and changes
-    before `baseline` are only noted. Up to `unknown_until` our account may have moved it without our knowing.
+    `paired` says whether the issue has a counterpart. `account` is our own account on its site. Changes before
+    `baseline` are only noted. Up to `unknown_until` our account may have moved the issue without our knowing.
     """
     if state is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
     unseen = [change for change in issue.changes if not is_seen(state, change)]
-    own_moves, theirs, followed = _tell_apart(state, unseen, account, unknown_until)
+    own_moves, theirs, followed = _split_by_author(state, unseen, account, unknown_until)
     if len(theirs) < len(unseen):
-        # A move of ours overrules what came before it on this issue, which then moves the counterpart no more.
+        # A move of ours supersedes what came before it on this issue: that moves the counterpart no more.
         state = state.superseded()
     if sync.default_behavior.skip_intermediate_statuses:
         theirs = [change for change in theirs[-1:] if change is unseen[-1]]
@@ -52,9 +55,9 @@ def observe(
         causes += _update_causes(sync, side, issue, state, paired=paired, status_stands=not unseen)
     pending = _queued(state.pending, causes)
     if paired and issue.key != state.key:
-        # First of all: it mends links, whatever may be in the way of a status.
+        # The new key comes first: it mends links, even if a status cannot be carried over.
         moved = Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status)
-        pending = (moved, *(each for each in pending if each.kind is not CauseKind.MOVED))
+        pending = (moved, *(cause for cause in pending if cause.kind is not CauseKind.MOVED))
     return replace(
         with_history(state, issue.changes),
         key=issue.key,
@@ -79,19 +82,19 @@ def is_seen(state: IssueState, change: StatusChange) -> bool:
 
 
 def with_history(state: IssueState, changes: Sequence[StatusChange]) -> IssueState:
-    """Return this memory with `changes`, oldest first, as the ones that were seen."""
+    """Return this state with `changes`, oldest first, as the changes that were seen."""
     seen_until = max([state.seen_until, *(change.at for change in changes)])
     recent = tuple(change.id for change in changes if change.at >= seen_until - SEEN_WINDOW)
     return replace(state, seen_until=seen_until, seen=recent)
 
 
 def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...]:
-    """Append `causes`; an update that is still waiting becomes the newer one instead of standing there twice."""
+    """Append `causes`. An update that still waits is replaced by the newer one instead of standing there twice."""
     for cause in causes:
-        waiting = next((each for each in pending if each.kind is cause.kind is CauseKind.UPDATE), None)
+        waiting = next((old for old in pending if old.kind is cause.kind is CauseKind.UPDATE), None)
         if waiting:
             newer = replace(cause, id=waiting.id, marks=waiting.marks, failure=waiting.failure)
-            pending = tuple(newer if each is waiting else each for each in pending)
+            pending = tuple(newer if old is waiting else old for old in pending)
         else:
             pending = (*pending, cause)
     return pending
@@ -109,12 +112,12 @@ def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline
     return replace(state, pending=(cause,))
 
 
-def _tell_apart(
+def _split_by_author(
     state: IssueState, unseen: Sequence[StatusChange], account: str, unknown_until: datetime | None
 ) -> tuple[tuple[OwnMove, ...], list[StatusChange], list[StatusChange]]:
-    """Split what is new into our own moves, marked as landed, and changes that others made.
+    """Split unseen changes into our own moves, marked as landed, and changes that others made.
 
-    The third part is those of the others that a move of ours followed.
+    The third part holds the changes of others that a move of ours followed.
     """
     own_moves, theirs, followed = list(state.own_moves), [], []
     for change in unseen:
@@ -144,7 +147,7 @@ def _status_cause(change: StatusChange, issue: Issue, *, may_move: bool) -> Caus
 def _update_causes(
     sync: Sync, side: Side, issue: Issue, state: IssueState, *, paired: bool, status_stands: bool
 ) -> list[Cause]:
-    """An update is a cause for rules that do not wait for a status change, and for files that are missing."""
+    """Return the cause that an update is for rules that do not wait for a status change, and for missing files."""
     asserted = status_stands and any(
         not sync.only_on_status_change(rule) and rule.sync_direction.leads_from(side) and rule.answers(issue.status)
         for rule in sync.ordered_rules

@@ -36,10 +36,10 @@ class DryRunSite:
         return identity
 
     def read(self, ids: Collection[str]) -> Read:
-        real = [each for each in ids if each not in self._made]
+        real = [issue_id for issue_id in ids if issue_id not in self._made]
         read = self._real.read(real) if real else Read([], {})
-        found = [*read.issues, *(self._made[each] for each in ids if each in self._made)]
-        return Read([self._as_moved(each) for each in found], read.unprocessable)
+        found = [*read.issues, *(self._made[issue_id] for issue_id in ids if issue_id in self._made)]
+        return Read([self._as_moved(issue) for issue in found], read.unprocessable)
 
     def issue(self, issue_id: str) -> Issue | None:
         found = self._made.get(issue_id) or self._real.issue(issue_id)

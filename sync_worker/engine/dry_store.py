@@ -48,16 +48,17 @@ class DryRunStore:
         return self._states[key] if key in self._states else self.beneath.state(side, issue_id)
 
     def states(self, side: Side, ids: Collection[str]) -> tuple[dict[str, IssueState], dict[str, str]]:
-        here = {each: self._states[side, each] for each in ids if (side, each) in self._states}
-        found, unprocessable = self.beneath.states(side, [each for each in ids if each not in here])
-        return found | {each: state for each, state in here.items() if state}, unprocessable
+        here = {id_: self._states[side, id_] for id_ in ids if (side, id_) in self._states}
+        found, unprocessable = self.beneath.states(side, [id_ for id_ in ids if id_ not in here])
+        return found | {id_: state for id_, state in here.items() if state}, unprocessable
 
     def save(self, states: Iterable[IssueState]) -> None:
         for state in states:
-            kept = {each.id for each in (*state.pending, *state.dead)}
+            kept = {cause.id for cause in (*state.pending, *state.dead)}
             with suppress(InvalidRequest):  # what is there does not fit, and is replaced
                 before = self.state(state.side, state.id)
-                self.settled += [(state, each) for each in (before.pending if before else ()) if each.id not in kept]
+                pending = before.pending if before else ()
+                self.settled += [(state, cause) for cause in pending if cause.id not in kept]
             self._states[state.side, state.id] = state
 
     def forget(self, state: IssueState) -> None:
@@ -65,26 +66,27 @@ class DryRunStore:
 
     def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
         beneath = self.beneath.due(side, now, min(limit + len(self._states), PLENTY))
-        waiting = [_waiting(each) for each in self._here(side) if each.pending and _next_try(each) <= now]
-        found = [*waiting, *(each for each in beneath if each.key not in self._states)]
-        return sorted(found, key=lambda each: (each.attempts, each.since))[:limit]
+        waiting = [_waiting(state) for state in self._here(side) if state.pending and _next_try(state) <= now]
+        found = [*waiting, *(issue for issue in beneath if issue.key not in self._states)]
+        return sorted(found, key=lambda issue: (issue.attempts, issue.since))[:limit]
 
     def count_due(self, side: Side, now: datetime) -> int:
         return len(self.due(side, now, PLENTY))
 
     def next_try(self, side: Side, after: datetime) -> datetime | None:
-        tries = [_next_try(each) for each in self._here(side) if each.pending]
+        tries = [_next_try(state) for state in self._here(side) if state.pending]
         beneath = self.beneath.next_try(side, after)
-        return min([each for each in (*tries, beneath) if each and each > after], default=None)
+        return min([at for at in (*tries, beneath) if at and at > after], default=None)
 
     def backlog(self) -> Backlog:
         """Return what really waits: it is for heartbeats, and a dry run sends none."""
         return self.beneath.backlog()
 
     def failing(self) -> list[IssueState]:
-        here = [each for side in Side for each in self._here(side)]
-        failing = [each for each in here if each.dead or (each.pending and each.pending[0].failure)]
-        return [*failing, *(each for each in self.beneath.failing() if (each.side, each.id) not in self._states)]
+        here = [state for side in Side for state in self._here(side)]
+        failing = [state for state in here if state.dead or (state.pending and state.pending[0].failure)]
+        beneath = self.beneath.failing()
+        return [*failing, *(state for state in beneath if (state.side, state.id) not in self._states)]
 
     def _here(self, side: Side) -> list[IssueState]:
         return [state for (at, _), state in list(self._states.items()) if at is side and state]
@@ -96,9 +98,9 @@ class DryRunStore:
 
     def pairs_of(self, side: Side, ids: Collection[str]) -> tuple[dict[str, Pair], dict[str, str]]:
         found, unprocessable = self.beneath.pairs_of(side, ids)
-        found = {each: pair for each, pair in found.items() if (pair.user_id, pair.dev_id) not in self._forgotten}
+        found = {id_: pair for id_, pair in found.items() if (pair.user_id, pair.dev_id) not in self._forgotten}
         here = {pair.id(side): pair for pair in list(self._pairs.values())}
-        return found | {each: here[each] for each in ids if each in here}, unprocessable
+        return found | {id_: here[id_] for id_ in ids if id_ in here}, unprocessable
 
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
         here = {pair.id(side) for pair in list(self._pairs.values())}

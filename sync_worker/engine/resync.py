@@ -110,7 +110,7 @@ class _Resync:
         last = issue.changes[-1] if issue.changes else None
         cause = Cause(
             self._identity,
-            CauseKind.ANEW if pair else CauseKind.FIRST,
+            CauseKind.RESYNC if pair else CauseKind.FIRST,
             last.at if last else issue.created,
             last.from_status if last else None,
             issue.status,

@@ -14,16 +14,16 @@ def choose_type(types: Sequence[IssueType], wanted: str | None, source: str) -> 
 
     Sub-tasks are never chosen unasked: they need a parent. Raises InvalidRequest when the wanted type is not there.
     """
-    by_name = {each.name.casefold(): each for each in types}
+    by_name = {type_.name.casefold(): type_ for type_ in types}
     if wanted is not None:
         if chosen := by_name.get(wanted.casefold()):
             return chosen
-        names = ", ".join(each.name for each in types) or "none"
+        names = ", ".join(type_.name for type_ in types) or "none"
         raise InvalidRequest(f"the target project has no issue type {wanted!r}; it has {names}")
     same = by_name.get(source.casefold())
     if same and not same.is_subtask:
         return same
-    standard = next((each for each in types if not each.is_subtask), None)
+    standard = next((type_ for type_ in types if not type_.is_subtask), None)
     if standard is None:
         raise InvalidRequest("our account can create no issue in the target project: it offers no issue type")
     return standard

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sync_model.definition import Side
+from sync_model.values import DEFAULT_INTERVAL_MINUTES
 from sync_worker.core.context import Context
 from sync_worker.core.errors import NeedsOperator, Unavailable
 from sync_worker.core.issue import Issue
 from sync_worker.core.progress import Progress
 from sync_worker.migration.legacy import LegacySource, named_in
 from sync_worker.migration.takeover import TakeOver
-
-LEGACY_INTERVAL_MINUTES = 5.0
-"""How often the replaced service ran a cycle where a sync does not say."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class ReplacedService:
         legacy = self.source.read()
         if legacy is None:
             return progress
-        interval = timedelta(minutes=context.sync.sync_interval_minutes or LEGACY_INTERVAL_MINUTES)
+        interval = timedelta(minutes=context.sync.sync_interval_minutes or DEFAULT_INTERVAL_MINUTES)
         wait = legacy.silent_after(interval) - datetime.now(UTC)
         if wait > timedelta():
             at = f"the replaced service finished a cycle at {legacy.last_sync:%H:%M:%S} UTC"

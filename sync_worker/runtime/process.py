@@ -22,14 +22,13 @@ from typing import TextIO
 from sync_model.connection import database_url
 from sync_model.definition import Sync
 from sync_model.loading import SyncFile, load_file
-from sync_model.values import MINUTES_PER_WEEK
+from sync_model.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
 from sync_worker.core.wakeup import Wakeup
 from sync_worker.database import store
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, Wiring, wire
 
-DEFAULT_INTERVAL_MINUTES = "5"
 STOP_GRACE = 20.0
 """Seconds that a request under way has to come to its end after SIGTERM; well below supervisord's `stopwaitsecs`."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGUSR1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.pictures.scene import ago
+from benchmarks.pictures.scene import seconds_ago
 from sync_model.heartbeat import Phase
 
 STOPS_LOOKING = "What you see is"
@@ -25,7 +25,7 @@ def running_scene(new_scene):
 @pytest.fixture
 def scene(running_scene):
     """Three syncs that are well, and a broken file."""
-    well = {"phase": Phase.WAITING, "reason": None, "dead_letters": 0, "last_success": ago(40)}
+    well = {"phase": Phase.WAITING, "reason": None, "dead_letters": 0, "last_success": seconds_ago(40)}
     for name in SYNCS:
         running_scene.beat(name, **well)
     running_scene.write("broken.json", '{"name": "broken", "rulez": []}')
@@ -58,7 +58,7 @@ def test_it_follows_what_happens_and_keeps_focus_scroll_and_what_is_unfolded(bro
     browser.press(".syncs details summary")
     link = browser.find("tr[data-key='sync sync-c'] th a")
     browser.run("arguments[0].focus(); scrollTo(0, 120)", link)
-    scene.beat("sync-c", phase=Phase.REFUSED, reason="401: the token has expired", since=ago(5))
+    scene.beat("sync-c", phase=Phase.REFUSED, reason="401: the token has expired", since=seconds_ago(5))
     browser.expect("tr[data-key='sync sync-c']", "401: the token has expired")
     assert names(browser) == ["sync-c", "broken", "sync-a", "sync-b"]
     assert browser.text("#summary").startswith("2 of 4 syncs need you: sync-c is refused, broken has a broken file")
@@ -92,7 +92,7 @@ def test_it_keeps_what_is_being_typed_and_the_question_that_is_open(browser, sce
 
 
 def test_times_are_told_in_words_that_go_on_and_exactly_to_whoever_points_at_them(browser, scene, monitor):
-    scene.beat("sync-a", last_success=ago(3 * 3600))
+    scene.beat("sync-a", last_success=seconds_ago(3 * 3600))
     browser.open(monitor.url)
     moment = "tr[data-key='sync sync-a'] time"
     browser.expect(moment, "3 h ago")

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from benchmarks.pictures.scene import ago
+from benchmarks.pictures.scene import seconds_ago
 from sync_model.definition import Side
-from sync_model.heartbeat import Phase, Trouble
+from sync_model.heartbeat import FailingChange, Phase
 from sync_worker.core.records import JournalEntry
 
 EVIL = "<script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
@@ -36,17 +36,21 @@ WORST_FIRST = {
 @pytest.fixture(scope="module")
 def scene(new_scene):
     scene = new_scene()
-    scene.sync("given-up", "failed", last_success=ago(5400))
-    scene.sync("hanging", sent=ago(900), phase=Phase.CYCLE)
+    scene.sync("given-up", "failed", last_success=seconds_ago(5400))
+    scene.sync("hanging", sent=seconds_ago(900), phase=Phase.CYCLE)
     scene.sync("coming-and-going", "crashing", is_silent=True)
-    scene.sync(LONG, phase=Phase.REFUSED, reason=f"401: the token has expired; {'a long reason ' * 30}", since=ago(60))
-    scene.sync("unanswered", phase=Phase.BACKING_OFF, reason="https://jira.example.com does not answer", since=ago(1e4))
+    scene.sync(
+        LONG, phase=Phase.REFUSED, reason=f"401: the token has expired; {'a long reason ' * 30}", since=seconds_ago(60)
+    )
+    scene.sync(
+        "unanswered", phase=Phase.BACKING_OFF, reason="https://jira.example.com does not answer", since=seconds_ago(1e4)
+    )
     scene.write("broken.json", '{"name": "broken", "rulez": [], "userProjectKey": "1x"}')
     scene.sync("held", "stopped")
-    trouble = Trouble(issue="DEV-7", since=ago(9000), attempts=9, error=EVIL)
-    scene.sync("slow", queued=12, oldest_change=ago(9000), trouble=trouble, definition={"description": EVIL})
+    trouble = FailingChange(issue="DEV-7", since=seconds_ago(9000), attempts=9, error=EVIL)
+    scene.sync("slow", queued=12, oldest_change=seconds_ago(9000), trouble=trouble, definition={"description": EVIL})
     scene.sync("dead-letters", dead_letters=2)
-    scene.sync("retrying", phase=Phase.BACKING_OFF, reason="MongoDB does not answer", since=ago(5))
+    scene.sync("retrying", phase=Phase.BACKING_OFF, reason="MongoDB does not answer", since=seconds_ago(5))
     scene.sync("new", phase=Phase.STARTING, last_success=None)
     scene.sync("second", phase=Phase.STANDBY, reason="another worker acts for this sync")
     scene.sync("resting", phase=Phase.PAUSED, reason="paused by ann@desk")
@@ -55,7 +59,7 @@ def scene(new_scene):
     scene.start()
     done = [(0, 3), (5, 2), (23, 1)]
     entries = [
-        JournalEntry(ago(60) - timedelta(hours=hours), "worker", "move", "done", Side.USER, "U-1", "D-1")
+        JournalEntry(seconds_ago(60) - timedelta(hours=hours), "worker", "move", "done", Side.USER, "U-1", "D-1")
         for hours, number in done
         for _ in range(number)
     ]

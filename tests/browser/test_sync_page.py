@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from selenium.webdriver import ActionChains, Keys
 
-from benchmarks.pictures.scene import ago
+from benchmarks.pictures.scene import seconds_ago
 from sync_model.definition import Side
 from sync_model.heartbeat import Phase
 from sync_worker.core.causes import Cause, CauseKind, Failure
@@ -17,12 +17,15 @@ from sync_worker.core.state import IssueState
 
 
 def memory(number: int, error: str, *, is_dead: bool, later: int = 0) -> IssueState:
-    failure = Failure(error, 9, ago(4000), ago(30), datetime.now(UTC) + timedelta(minutes=10))
-    first = Cause(f"{number}", CauseKind.STATUS, ago(4000), "In Progress", "Done", failure=failure)
-    causes = (first, *(Cause(f"{number}-{each}", CauseKind.UPDATE, ago(9), None, "Done") for each in range(later)))
+    failure = Failure(error, 9, seconds_ago(4000), seconds_ago(30), datetime.now(UTC) + timedelta(minutes=10))
+    first = Cause(f"{number}", CauseKind.STATUS, seconds_ago(4000), "In Progress", "Done", failure=failure)
+    causes = (
+        first,
+        *(Cause(f"{number}-{each}", CauseKind.UPDATE, seconds_ago(9), None, "Done") for each in range(later)),
+    )
     pending, dead = ((), causes) if is_dead else (causes, ())
     key = f"DDEV-{number}"
-    return IssueState(Side.DEV, str(number), key, "Done", ago(9), ago(9), pending=pending, dead=dead)
+    return IssueState(Side.DEV, str(number), key, "Done", seconds_ago(9), seconds_ago(9), pending=pending, dead=dead)
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +36,14 @@ def scene(new_scene):
     scene.write("broken.json", "{")
     scene.start()
     done = JournalEntry(
-        ago(20), "worker", "create", "done", Side.USER, "UDEV-3", "DDEV-8", "take-on", "first seen in Will Do"
+        seconds_ago(20), "worker", "create", "done", Side.USER, "UDEV-3", "DDEV-8", "take-on", "first seen in Will Do"
     )
     failed = JournalEntry(
-        ago(10), "worker", "move", "failed", Side.DEV, "DDEV-7", "UDEV-2", "finish", "To Do → Done", "400: no"
+        seconds_ago(10), "worker", "move", "failed", Side.DEV, "DDEV-7", "UDEV-2", "finish", "To Do → Done", "400: no"
     )
-    asked = JournalEntry(ago(5), "ann@desk", "retry", "asked", Side.DEV, "DDEV-7")
-    cycles = [PastCycle(ago(300 * each), 1.2, {"created": each, "calls": 7}) for each in range(1, 13)]
-    cycles.append(PastCycle(ago(30), 2.0, {"calls": 1}, "https://acme.atlassian.net answered 503"))
+    asked = JournalEntry(seconds_ago(5), "ann@desk", "retry", "asked", Side.DEV, "DDEV-7")
+    cycles = [PastCycle(seconds_ago(300 * each), 1.2, {"created": each, "calls": 7}) for each in range(1, 13)]
+    cycles.append(PastCycle(seconds_ago(30), 2.0, {"calls": 1}, "https://acme.atlassian.net answered 503"))
     failing = [memory(7, "400: no way to Done", is_dead=True), memory(9, "502", is_dead=False, later=2)]
     scene.remember("dev", [done, failed, asked], cycles, failing)
     return scene
@@ -84,11 +87,13 @@ def test_new_actions_come_on_top_and_the_keyboard_stays_where_it_was(browser, sc
     rows, link = "[aria-labelledby=actions] tbody tr", browser.find("a[href$='UDEV-3']")
     before = len(browser.all(rows))
     browser.run("arguments[0].focus()", link)
-    twins = [JournalEntry(ago(1), "worker", "comment", "done", Side.USER, "UDEV-30", rule="twins")] * 2
+    twins = [JournalEntry(seconds_ago(1), "worker", "comment", "done", Side.USER, "UDEV-30", rule="twins")] * 2
     scene.remember("dev", twins)
     browser.expect(rows, "twins")
     assert len(browser.all(rows)) == before + 2
-    scene.remember("dev", [JournalEntry(ago(0), "worker", "comment", "done", Side.USER, "UDEV-31", rule="newest")])
+    scene.remember(
+        "dev", [JournalEntry(seconds_ago(0), "worker", "comment", "done", Side.USER, "UDEV-31", rule="newest")]
+    )
     browser.expect(rows, "newest")
     assert [each.text.count("twins") for each in browser.all(rows)][:4] == [0, 1, 1, 0]
     assert browser.driver.switch_to.active_element == link

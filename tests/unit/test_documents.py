@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from generator.running.settings import FIXED_AT_START, from_environ
+from generator.running.settings import from_environ
+from generator.running.variables import FIXED_AT_START
 from sync_model import VERSION
 from sync_model.connection import DEFAULTS
 from sync_model.definition import Sync

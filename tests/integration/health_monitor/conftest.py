@@ -18,7 +18,10 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from generator.deploy import group as commands
+from generator.deploy.install import install
+from generator.deploy.prepare import prepare
+from generator.deploy.start import environment_of_programs
+from generator.deploy.stop import stop_group
 from generator.running import files
 from generator.running.processes import members
 from generator.running.settings import from_environ
@@ -76,13 +79,13 @@ class Stage:
         (self.configs / file).write_text(json.dumps(definition))
 
     def start(self) -> None:
-        prepared = commands.prepare(from_environ(self.environ), self.environ)
-        commands.install(prepared)
+        prepared = prepare(from_environ(self.environ), self.environ)
+        install(prepared)
         text = re.sub(r"\ncommand=.* sync_worker .*\n", WORKER, prepared.text).replace("startsecs=3", "startsecs=0")
         prepared.settings.conf.write_text(text)
         files.write_if_changed(prepared.settings.record, prepared.settings.recorded())
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(prepared.settings.conf)]
-        subprocess.run(command, env=commands._environment(prepared.settings, self.environ), check=True, cwd=REPO)
+        subprocess.run(command, env=environment_of_programs(prepared.settings, self.environ), check=True, cwd=REPO)
         self.wait_until(self.answers, "the monitor to answer")
 
     def add_program(self, name: str, *lines: str) -> None:
@@ -122,7 +125,7 @@ class Stage:
 
     def stop(self) -> None:
         self.http.close()
-        commands.stop(self.run_dir)
+        stop_group(self.run_dir)
         assert members(self.run_dir) == []
         with MongoClient[dict[str, Any]](self.database_url) as client:
             for name in SYNCS:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jira_simulator.client import Control
+from jira_simulator.client import SimulatorControl
 from sync_worker.core.issue import Attachment
 
 REPO = Path(__file__).parents[4]
@@ -26,7 +26,7 @@ def test_a_file_is_never_whole_in_memory(tmp_path, free_port, seed, connect):
     process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
-    control = Control(f"http://127.0.0.1:{port}")
+    control = SimulatorControl(f"http://127.0.0.1:{port}")
     try:
         with control.person("site", "sync@example.com", "t") as person:
             source, target = person.create("SUP", "a"), person.create("SUP", "b")
