@@ -39,7 +39,7 @@ def driver(_config: str, _run_dir: str) -> None:
 
 def http(_config: str, _run_dir: str) -> None:
     """The HTTP client, and the certificates it trusts."""
-    from sync_worker.jira.transport import new_http_client
+    from sync_worker.jira.http_client import new_http_client
 
     kept.append(new_http_client())
 

@@ -17,7 +17,7 @@ from sync_model.connection import Connection, database_url, resolve, site_of
 from sync_model.definition import Side
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.database import rate_limits, store
-from sync_worker.jira.transport import NoLimits
+from sync_worker.jira.limits import NoLimits
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
 
 SITES_AT_ONCE = 16
