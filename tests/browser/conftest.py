@@ -14,9 +14,15 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from benchmarks.pictures.browser import NoBrowser, show_as, start
 from benchmarks.pictures.scene import Monitor, Scene
+from health_monitor.observation import observer
 
 TOKEN = "s3cr3t-admin-token"
-REFRESH = 1.0
+REFRESH = 2.0
+"""Seconds between two refreshes of an open page."""
+SNAPSHOT = 0.5
+"""Seconds between two snapshots. As in production, several fit into the time after which a page calls itself old.
+Otherwise pages become old now and then, and the banner that says so moves the buttons while tests click them.
+"""
 PROBES = Path(__file__).parent / "probes"
 
 
@@ -113,12 +119,20 @@ def new_scene(tmp_path_factory: pytest.TempPathFactory, mongo_server) -> Iterato
         scene.close()
 
 
+@pytest.fixture(scope="session")
+def frequent_snapshots() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observer, "SNAPSHOT_SECONDS", SNAPSHOT)
+        patch.setattr(observer, "IDLE_SNAPSHOT_SECONDS", REFRESH)
+        yield
+
+
 @pytest.fixture(scope="module")
-def new_monitor() -> Iterator[Callable[..., Monitor]]:
+def new_monitor(frequent_snapshots) -> Iterator[Callable[..., Monitor]]:
     monitors: list[Monitor] = []
 
-    def start(scene: Scene, token: str | None = TOKEN) -> Monitor:
-        monitors.append(Monitor(scene, token, REFRESH))
+    def start(scene: Scene, token: str | None = TOKEN, refresh: float = REFRESH) -> Monitor:
+        monitors.append(Monitor(scene, token, refresh))
         monitors[-1].start()
         return monitors[-1]
 
