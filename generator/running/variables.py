@@ -30,7 +30,7 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Row:
+class ReadmeRow:
     """The variables that README's table explains in one row. `default` stands in place of the variables' defaults."""
 
     variables: tuple[Variable, ...]
@@ -46,18 +46,18 @@ class Row:
 
 
 TABLE = (
-    Row((Variable("CONFIG_DIR", "configs"),), "the folder with the syncs"),
-    Row(
+    ReadmeRow((Variable("CONFIG_DIR", "configs"),), "the folder with the syncs"),
+    ReadmeRow(
         (Variable("DATABASE_URL", is_fixed_at_start=True, is_in_example=True),),
         "the MongoDB server; without it, an embedded one is part of the group. Its user must be able to write to the "
         "database of each sync, and to `jira_sync`, where syncs tell each other of Jira's limits",
     ),
-    Row(
+    ReadmeRow(
         (Variable("DATABASE_URL_FILE", is_fixed_at_start=True, is_in_example=True),),
         "a file that holds `DATABASE_URL`, which then is in no environment and no `docker inspect`",
     ),
-    Row((Variable("MONGODB_PORT", "27017", is_fixed_at_start=True),), "the embedded server's port, on loopback"),
-    Row(
+    ReadmeRow((Variable("MONGODB_PORT", "27017", is_fixed_at_start=True),), "the embedded server's port, on loopback"),
+    ReadmeRow(
         (
             Variable("PORT", "3000", is_fixed_at_start=True, is_in_example=True),
             Variable("BIND", "127.0.0.1", is_fixed_at_start=True),
@@ -65,7 +65,7 @@ TABLE = (
         "where the status page, `/health` and `/metrics` are",
         default="`3000`, `127.0.0.1`; in the container all addresses",
     ),
-    Row(
+    ReadmeRow(
         (
             Variable("ADMIN_TOKEN", is_fixed_at_start=True),
             Variable("ADMIN_TOKEN_FILE", is_fixed_at_start=True, is_in_example=True),
@@ -73,17 +73,17 @@ TABLE = (
         "lets the page's buttons and the API act. The file is read at each use, and keeps the token out of the "
         "workers' environment",
     ),
-    Row((Variable("RUN_DIR", "run"),), "socket, generated files, heartbeats, embedded database"),
-    Row(
+    ReadmeRow((Variable("RUN_DIR", "run"),), "socket, generated files, heartbeats, embedded database"),
+    ReadmeRow(
         (Variable("LOG_DIR", "run/logs", is_fixed_at_start=True),),
         "write logs to files there, rotated, instead of to standard output",
         default="`run/logs` outside of containers",
     ),
-    Row(
+    ReadmeRow(
         (Variable("LOG_LEVEL", "info", is_fixed_at_start=True, is_in_example=True),),
         "`debug`, `info`, `warning`, `error`",
     ),
-    Row(
+    ReadmeRow(
         (
             Variable(
                 "SYNC_INTERVAL_MINUTES", f"{DEFAULT_INTERVAL_MINUTES:g}", is_fixed_at_start=True, is_in_example=True
@@ -91,26 +91,26 @@ TABLE = (
         ),
         "for syncs that do not say",
     ),
-    Row(
+    ReadmeRow(
         (Variable("MAX_WORKER_MEMORY", is_fixed_at_start=True, is_in_example=True),),
         "a worker above it is restarted between two cycles: `300MB`, `1GB`; proportional set size",
         default="no limit",
     ),
-    Row(
+    ReadmeRow(
         (Variable("STUCK_AFTER", f"{STUCK_AFTER:g}", is_fixed_at_start=True, is_in_example=True),),
         "seconds of silence after which a worker is restarted, at the least; long intervals have more",
     ),
-    Row(
+    ReadmeRow(
         (Variable("WATCH", "0", is_fixed_at_start=True, is_in_example=True),),
         "`1`: edits in the folder are applied by themselves",
     ),
-    Row((Variable("STRICT", "0", is_in_example=True),), "`1`: start nothing if any file has a problem"),
-    Row(
+    ReadmeRow((Variable("STRICT", "0", is_in_example=True),), "`1`: start nothing if any file has a problem"),
+    ReadmeRow(
         (Variable("SPAWN", "fork", is_fixed_at_start=True, is_in_example=True),),
         "`fork`: workers are forked from supervisord and share its memory; `exec`: each is a program of its own",
     ),
-    Row((Variable("FORMER_DATABASE_URL"),), "the replaced service's MongoDB server, for `jira-sync import`"),
-    Row(
+    ReadmeRow((Variable("FORMER_DATABASE_URL"),), "the replaced service's MongoDB server, for `jira-sync import`"),
+    ReadmeRow(
         (
             Variable("JIRA_BASE_URL", is_in_example=True),
             Variable("JIRA_EMAIL", is_in_example=True),
@@ -120,7 +120,7 @@ TABLE = (
         ),
         "for syncs whose `jira` does not say",
     ),
-    Row(
+    ReadmeRow(
         (Variable("JIRA_SIMULATOR_PORT", is_fixed_at_start=True),),
         "the port of a simulated Jira that is part of the group, on loopback; the demo sets it",
         is_in_readme=False,
