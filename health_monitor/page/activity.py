@@ -10,14 +10,9 @@ from sync_model.definition import Side
 from sync_model.judgement import Level
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
+from sync_worker.facets.catalogue import COUNTS, FACETS
 
-ACTION_LABELS = {
-    "create": "create counterpart",
-    "move": "move counterpart",
-    "link": "link both",
-    "attachments": "copy file",
-    "change": "the change as a whole",
-}
+ACTION_LABELS = {kind: facet.words.deed for kind, facet in FACETS.items()} | {"change": "the change as a whole"}
 RESULTS = {
     "done": (Level.OK, "ok"),
     "found": (Level.OK, "ok"),
@@ -28,7 +23,6 @@ RESULTS = {
     "given up": (Level.ERROR, "error"),
 }
 """The level and the shape of each result of an action."""
-COUNTS = ("created", "moved", "commented", "attached", "linked")
 
 
 @dataclass(frozen=True)
