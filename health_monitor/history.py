@@ -19,7 +19,7 @@ from sync_model.definition import Sync
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.core.state import IssueState
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.database.control import Control
 from sync_worker.database.journal import Journal
 
@@ -150,7 +150,7 @@ class Archive:
         with self._connecting:
             if self._connected is None:
                 try:
-                    self._connected = store.connect(self._url, "health-monitor")
+                    self._connected = connect(self._url, "health-monitor")
                 except ValueError as error:
                     raise SyncError(str(error)) from None
             return self._connected

@@ -94,7 +94,7 @@ def restore(
         lease = Lease(client, sync.database, here.run_dir, lambda: None)
         try:
             with _bar("restoring", contents.counts.total()) as step:
-                Restore(client, sync, lease).run(file, contents, who(), step, over=replace)
+                Restore(client, sync, lease).run(file, contents, who(), step, replace_existing=replace)
         finally:
             lease.release()
     out.print(f"{sync.database}: {_said(contents)}", markup=False)

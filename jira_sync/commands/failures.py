@@ -63,7 +63,7 @@ def _ask(kind: str, name: str, issues: list[str], *, everything: bool) -> int:
         if not issues and not everything:
             return _list(kind, control.failing())
         try:
-            asked = control.meant(kind, issues)
+            asked = control.select(kind, issues)
         except InvalidRequest as error:
             complain(str(error))
             _show(control.failing())

@@ -102,7 +102,7 @@ def import_(
 @contextmanager
 def _connect(url: str) -> Iterator[MongoClient[dict[str, Any]]]:
     from generator.running.settings import Unusable
-    from sync_worker.database.store import connect
+    from sync_worker.database.connection import connect
 
     try:
         client = connect(url, "import")

@@ -30,7 +30,7 @@ def database(here: Target, name: str, *, is_needed: bool = False) -> Iterator[Mo
     `is_needed`: what is written must last. Otherwise a server that has no data yet leaves none behind either. Raises
     Unusable when there is no server to connect to.
     """
-    from sync_worker.database.store import connect
+    from sync_worker.database.connection import connect
 
     if not here.settings.embedded or here.is_running:
         with here.connect(name) as client:

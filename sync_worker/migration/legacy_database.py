@@ -21,7 +21,7 @@ from pymongo.errors import InvalidName, OperationFailure, PyMongoError
 from sync_model.definition import Side
 from sync_worker.core.errors import DatabaseUnavailable
 from sync_worker.core.timing import LONG_AGO
-from sync_worker.database.lease import unavailable
+from sync_worker.database.mongodb_errors import unavailable
 from sync_worker.migration.legacy import LastSeen, LegacyPair, LegacyState
 
 MAPPING = "jira_mapping"

@@ -53,7 +53,7 @@ class Import:
     def check(self) -> None:
         """Raise NeedsOperator when a worker runs the sync."""
         lease = self._lease()
-        lease.look()
+        lease.find_holder()
         if holder := lease.holder:
             advice = f"stop it first: supervisorctl stop {self.file.sync.name} (a pause is not enough)"
             raise NeedsOperator(f"process {holder.pid} on {holder.host} runs {self.file.sync.name}; {advice}")

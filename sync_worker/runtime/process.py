@@ -24,7 +24,7 @@ from sync_model.definition import Sync
 from sync_model.loading import SyncFile, load_file
 from sync_model.values import MINUTES_PER_WEEK
 from sync_worker.core.wakeup import Wakeup
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, Wiring, wire
@@ -97,15 +97,15 @@ def open_worker(
     sync = file.sync
     log = logs.configure(sync.name, environ.get("LOG_LEVEL") or "info", stream)
     interval = interval_of(sync, environ)
-    client = store.connect(database_url(environ) or DEFAULT_DATABASE_URL, sync.name)
+    client = connect(database_url(environ) or DEFAULT_DATABASE_URL, sync.name)
     worker = Worker(sync.name, file.digest, interval, run_dir, log)
     parts = wire(file, worker, client, environ)
     before = [signal.getsignal(number) for number in SIGNALS]
     _stop_on_signals(worker.wakeup)
-    signal.signal(signal.SIGUSR1, lambda *_: parts.lease.look_at_once())
+    signal.signal(signal.SIGUSR1, lambda *_: parts.lease.renew_now())
     parts.lease.heeds_signal = True
     try:
-        parts.lease.look()
+        parts.lease.find_holder()
         yield worker, parts
     except GraceIsOver:
         log.warning("stopped in the middle of a request, which took too long")

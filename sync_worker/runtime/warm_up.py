@@ -30,7 +30,7 @@ import bson
 import structlog
 
 from sync_model.loading import load_file
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.runtime.process import main
 from sync_worker.runtime.wiring import read_only
 
@@ -117,7 +117,7 @@ def _try_out(folder: Path, jira: int, mongodb: int) -> None:
         raise RuntimeError("the cycle of the warm-up failed")
     # What MongoDB's stand-in has been told it does not remember. So an issue is carried out where nothing is kept.
     (file,) = load_file(definition, environ).files
-    with store.connect(environ["DATABASE_URL"], file.sync.name) as client, read_only(file, client, environ) as seen:
+    with connect(environ["DATABASE_URL"], file.sync.name) as client, read_only(file, client, environ) as seen:
         seen.dry_run()
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -24,9 +23,10 @@ from sync_worker.core.context import Context, Predecessor
 from sync_worker.core.errors import NeedsOperator, Paused, Unavailable
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
-from sync_worker.database import rate_limits, store
+from sync_worker.database import rate_limits
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
+from sync_worker.database.store import MongoStore
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run
 from sync_worker.jira import JiraClient
@@ -43,7 +43,7 @@ class Wiring:
     """A worker's parts, joined. `run_cycle` runs one cycle; `close` ends connections and lets the lease go."""
 
     run_cycle: RunCycle
-    store: store.MongoStore
+    store: MongoStore
     lease: Lease
     close: Callable[[], None]
 
@@ -52,7 +52,7 @@ def wire(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], en
     """Join what one sync's worker consists of."""
     sync = file.sync
     lease = Lease(client, sync.database, worker.run_dir, worker.wakeup.wake)
-    mongo = store.MongoStore(client, sync.database, lease)
+    mongo = MongoStore(client, sync.database, lease)
 
     def limits_of(connection: Connection, budget: float | None) -> rate_limits.SiteLimits:
         return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log)
@@ -108,7 +108,7 @@ class ReadOnly:
 
     file: SyncFile
     context: Context
-    store: store.MongoStore
+    store: MongoStore
     predecessor: Predecessor
 
     @property
@@ -129,7 +129,7 @@ def read_only(file: SyncFile, client: MongoClient[dict[str, Any]], environ: Mapp
         return rate_limits.ReadOnlyLimits(client, site_of(connection.base_url), budget, log)
 
     jiras = _jiras(sync, environ, time.sleep, limits_of, lambda: None)
-    mongo = store.MongoStore(client, sync.database, Lease(client, sync.database, Path(), lambda: None))
+    mongo = MongoStore(client, sync.database, Lease.never_held(client, sync.database))
     context = Context(sync, jiras, mongo, log, checkpoint=lambda: None)
     try:
         yield ReadOnly(file, context, mongo, ReplacedService(_legacy_database(client, sync)))

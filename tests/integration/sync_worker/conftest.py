@@ -21,7 +21,7 @@ from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from sync_model.heartbeat import CycleSummary
 from sync_model.loading import load_file
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
 from sync_worker.runtime.wiring import wire
@@ -150,7 +150,7 @@ class Bench:
         log = logs.configure("sync-ab", "debug", self.log)
         self.worker = HurriedWorker("sync-ab", file.digest, 60.0, self.folder, log)
         self.worker.bench = self
-        client = store.connect(self.mongo_url, "test")
+        client = connect(self.mongo_url, "test")
         parts = wire(file, self.worker, client, self.environ)
         self._one_pass, self.store = parts.run_cycle, parts.store
 

@@ -13,7 +13,7 @@ import typer
 
 from jira_sync.__main__ import app, main
 from jira_sync.context.target import complete_name
-from sync_worker.database import store
+from sync_worker.database import connection
 
 REPO = Path(__file__).parents[3]
 TOKEN, PASSWORD = "s3cr3t-jira-token", "s3cr3t-database-password"
@@ -108,7 +108,7 @@ class Around:
 
 @pytest.fixture
 def around(tmp_path, monkeypatch, plain_environment, free_port) -> Around:
-    monkeypatch.setattr(store, "SECONDS_TO_FIND_A_SERVER", 0.2)
+    monkeypatch.setattr(connection, "SECONDS_TO_FIND_A_SERVER", 0.2)
     around = Around(tmp_path, monkeypatch)
     around.set(PORT=str(free_port()), MONGODB_PORT=str(free_port()))
     return around

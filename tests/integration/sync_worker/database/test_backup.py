@@ -233,7 +233,7 @@ class TestWhoIsInTheWay:
             assert "did not come to its end: jira-sync restore --replace again" in str(error)
             bench.stop()
         assert front("restore", "sync-ab", str(file), "--replace").code == 0
-        assert not [name for name in bench.database.list_collection_names() if name.startswith(backup.DRAFT)]
+        assert not [name for name in bench.database.list_collection_names() if name.startswith(backup.STAGING)]
         bench.try_cycle()
         bench.pass_time(LONG_ENOUGH)
         bench.cycle()

@@ -10,10 +10,10 @@ from pymongo import MongoClient
 
 from sync_model.definition import Sync
 from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.database.connection import connect
 from sync_worker.database.control import Control
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
-from sync_worker.database.store import connect
 
 REJECTION = {"method": "POST", "path": "/transitions$", "status": 400, "times": 1}
 

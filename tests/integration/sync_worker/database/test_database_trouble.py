@@ -13,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from sync_worker.core.errors import NeedsOperator, Unavailable
-from sync_worker.database import store
+from sync_worker.database import connection
 from sync_worker.jira import parsing
 
 CREATE = {"method": "POST", "path": "/issue(/bulk)?$"}
@@ -45,7 +45,7 @@ def mongo_server(troubled_server) -> SimpleNamespace:
 @pytest.fixture
 def impatient(monkeypatch):
     """Let the worker find out sooner that there is no server: a constant of its connection, made small here."""
-    monkeypatch.setattr(store, "SECONDS_TO_FIND_A_SERVER", 0.5)
+    monkeypatch.setattr(connection, "SECONDS_TO_FIND_A_SERVER", 0.5)
 
 
 @pytest.fixture

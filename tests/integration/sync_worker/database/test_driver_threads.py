@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
+from sync_worker.database.connection import connect
 from sync_worker.database.driver_threads import INTERVALS, STOCK, Executor
-from sync_worker.database.store import connect
 
 NEVER = 1000.0
 

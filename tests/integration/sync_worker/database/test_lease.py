@@ -26,9 +26,9 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import Request
 from sync_worker.core.state import IssueState
-from sync_worker.database import lease
-from sync_worker.database.lease import WRITER, Lease
-from sync_worker.database.store import MongoStore, connect
+from sync_worker.database.connection import connect
+from sync_worker.database.lease import TIMING, WRITER, Lease, LeaseTiming
+from sync_worker.database.store import MongoStore
 from sync_worker.jira import JiraClient
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,6 +36,7 @@ HOST = socket.gethostname()
 WRITES = ("POST", "PUT", "DELETE")
 SEARCHES = ("/search", "/bulkfetch")
 OFTEN = 0.01
+NEVER = 1000.0
 
 
 class Two:
@@ -161,9 +162,9 @@ def everything_in(database) -> dict[str, list[dict[str, Any]]]:
 class Writer:
     """A lease and a store that believe in it, as one worker has them."""
 
-    def __init__(self, url: str, database: str, folder: Path) -> None:
+    def __init__(self, url: str, database: str, folder: Path, timing: LeaseTiming) -> None:
         self.client: MongoClient[dict[str, Any]] = connect(url, "test")
-        self.lease = Lease(self.client, database, folder, lambda: None)
+        self.lease = Lease(self.client, database, folder, lambda: None, timing)
         self.store = MongoStore(self.client, database, self.lease)
         self.database = self.client[database]
 
@@ -187,8 +188,8 @@ class Writer:
 def new_writer(mongo_server, database_name, tmp_path) -> Iterator[Callable[[], Writer]]:
     made: list[Writer] = []
 
-    def make() -> Writer:
-        made.append(Writer(mongo_server.url, database_name, tmp_path))
+    def make(**timing: float) -> Writer:
+        made.append(Writer(mongo_server.url, database_name, tmp_path, replace(TIMING, **timing)))
         return made[-1]
 
     yield make
@@ -296,15 +297,11 @@ class TestFencing:
             third.lease.hold()
         assert (first.lease.token, second.lease.token) == (1, 2)
 
-    def test_a_writer_that_heeds_the_signal_is_woken_at_once_by_whoever_is_on_its_machine(
-        self, new_writer, wait_until, monkeypatch
-    ):
-        for name in ("RENEW_EVERY", "RENEW_UNUSED_EVERY"):
-            monkeypatch.setattr(lease, name, 1000.0)
-        writer, other = new_writer(), new_writer()
+    def test_a_writer_that_heeds_the_signal_is_woken_at_once_by_whoever_is_on_its_machine(self, new_writer, wait_until):
+        writer, other = new_writer(renew_every=NEVER, renew_unused_every=NEVER), new_writer()
         woken: list[bool] = []
         writer.lease._on_wake = lambda: woken.append(True)
-        before = signal.signal(signal.SIGUSR1, lambda *_: writer.lease.look_at_once())
+        before = signal.signal(signal.SIGUSR1, lambda *_: writer.lease.renew_now())
         try:
             writer.lease.heeds_signal = True
             writer.lease.hold()
@@ -315,12 +312,11 @@ class TestFencing:
         assert woken == [True]
 
     @pytest.mark.parametrize("is_used", [True, False])
-    def test_a_lease_is_renewed_whether_anything_is_done_by_it_or_not(
-        self, new_writer, wait_until, monkeypatch, is_used
-    ):
-        monkeypatch.setattr(lease, "RENEW_EVERY", 0.05 if is_used else 1000.0)
-        monkeypatch.setattr(lease, "RENEW_UNUSED_EVERY", 1000.0 if is_used else 0.05)
-        writer = new_writer()
+    def test_a_lease_is_renewed_whether_anything_is_done_by_it_or_not(self, new_writer, wait_until, is_used):
+        writer = new_writer(
+            **{"renew_every": NEVER, "renew_unused_every": NEVER}
+            | {"renew_every" if is_used else "renew_unused_every": 0.05}
+        )
         writer.lease._is_used = is_used
         writer.lease.hold()
         first = writer.ends()

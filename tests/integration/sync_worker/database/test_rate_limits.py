@@ -378,7 +378,7 @@ def test_what_is_over_is_not_remembered(shared, site):
     for known in worker._known.values():
         known.until -= 2
     shared.client["jira_sync"]["limits"].delete_many({})
-    worker._looked_at -= 2
+    worker._refreshed_at -= 2
     worker.before(MYSELF)
     assert worker._known == {}
 
