@@ -64,13 +64,13 @@ def backfill(
 
     Example: jira-sync backfill sync-ab --since 2025-01-31 --dry-run
     """
-    from sync_worker.runtime.wiring import read_only
+    from sync_worker.runtime.wiring import read_only_view
 
     bound = _time(since)
     here = find_target(os.environ)
     file = here.sync(name)
     with database(here, name) as client:
-        with read_only(file, client, here.environ) as seen, out.status("looking for issues"):
+        with read_only_view(file, client, here.environ) as seen, out.status("looking for issues"):
             found = find(file.sync, seen.jiras, seen.store, bound)[:limit]
         if as_json and dry_run:
             print_json([_as_json(each) for each in found])

@@ -54,11 +54,11 @@ def history(
     Example: jira-sync history sync-ab SUP-12
     """
     from generator.running.settings import Unusable
-    from sync_worker.runtime.wiring import read_only
+    from sync_worker.runtime.wiring import read_only_view
 
     here = find_target(os.environ)
     file = here.sync(name)
-    with database(here, name) as client, read_only(file, client, here.environ) as seen:
+    with database(here, name) as client, read_only_view(file, client, here.environ) as seen:
         known = look_up(seen.store, issue.strip().upper())
     if not (known.entries or known.states or known.pairs):
         advice = f"to have it looked at: jira-sync resync {name} {issue}"

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from sync_model.loading import SyncFile
     from sync_worker.core.errors import OutcomeUnknown
     from sync_worker.engine.dry_run import PlannedStep
-    from sync_worker.migration.legacy import LegacyState
-    from sync_worker.migration.pairing import PairFinding
-    from sync_worker.migration.takeover import MissedChange, TakeoverReport
-    from sync_worker.runtime.import_run import Import
+    from sync_worker.runtime.import_run import Import, LegacyState, MissedChange, PairFinding, TakeoverReport
 
 PANEL = "Moving in"
 SHOWN = 20
@@ -122,8 +119,7 @@ def _task(
     """Return what is to be done, and what was left. Raises Unusable when nothing was."""
     from generator.running.settings import Unusable
     from sync_worker.core.errors import DatabaseUnavailable
-    from sync_worker.migration.legacy_database import LegacyDatabase, left_on
-    from sync_worker.runtime.import_run import Import
+    from sync_worker.runtime.import_run import Import, LegacyDatabase, databases_with_pairs
 
     sync = file.sync
     names = {name} if name else {sync.name, sync.database} if old is client else {sync.name}
@@ -138,10 +134,10 @@ def _task(
             raise
         raise Unusable(str(error)) from None  # that it is where DATABASE_URL says helps nobody here
     if legacy is None:
-        there = left_on(old)
+        there = databases_with_pairs(old)
         hint = f"; it left something in {', '.join(there)}: say --database" if there else ""
-        raise Unusable(f"the replaced service left nothing in {legacy_source.where}{hint}")
-    return Import(file, client, here.environ, here.run_dir, legacy_source, legacy_source.where), legacy
+        raise Unusable(f"the replaced service left nothing in {legacy_source.address}{hint}")
+    return Import(file, client, here.environ, here.run_dir, legacy_source, legacy_source.address), legacy
 
 
 def _agreed(name: str) -> bool:
@@ -190,7 +186,7 @@ def _head(task: Import, report: TakeoverReport) -> None:
 
 
 def _rows(report: TakeoverReport) -> None:
-    from sync_worker.migration.pairing import PairOutcome
+    from sync_worker.runtime.import_run import PairOutcome
 
     moved = [each for each in report.findings if each.kind in (PairOutcome.TAKEN, PairOutcome.LINKED) and each.text]
     out.print("pairs")
@@ -231,7 +227,7 @@ def _ago(seconds: float) -> str:
 def _as_json(
     task: Import, report: TakeoverReport, steps: Sequence[PlannedStep] | None, *, is_done: bool
 ) -> dict[str, Any]:
-    from sync_worker.migration.pairing import PairOutcome
+    from sync_worker.runtime.import_run import PairOutcome
 
     def pairs(kind: PairOutcome) -> list[dict[str, str]]:
         return [{"user": each.user_key, "dev": each.dev_key, "why": each.text} for each in report.of(kind)]

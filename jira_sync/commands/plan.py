@@ -58,11 +58,11 @@ def plan(
 
     Example, what an edit would come to: jira-sync plan sync-ab --edited
     """
-    from sync_worker.runtime.wiring import read_only
+    from sync_worker.runtime.wiring import read_only_view
 
     here = find_target(os.environ)
     file = (replace(here, is_running=False) if edited else here).sync(name)
-    with database(here, name) as client, read_only(file, client, here.environ) as seen:
+    with database(here, name) as client, read_only_view(file, client, here.environ) as seen:
         pause, progress = seen.store.journal.paused(), seen.store.progress()
         with out.status("looking at both projects"):
             steps = seen.dry_run()

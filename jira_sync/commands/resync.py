@@ -35,12 +35,12 @@ def resync(
 
     Example: jira-sync resync sync-ab SUP-12 SUP-15
     """
-    from sync_worker.runtime.wiring import read_only
+    from sync_worker.runtime.wiring import read_only_view
 
     here = find_target(os.environ)
     file = here.sync(name)
     with database(here, name) as client:
-        with read_only(file, client, here.environ) as seen:
+        with read_only_view(file, client, here.environ) as seen:
             meant = find(issues, file.sync, seen.store, seen.jiras)
         writer = worker_requests(here, file, client)
         if obstacle := writer.obstacle():

@@ -215,7 +215,7 @@ def test_the_document_as_it_is_typed_moves_four_pairs_in(project, old, shell, wa
 
 
 def test_what_the_document_shows_of_a_dry_run_has_the_lines_that_it_has(project):
-    from sync_worker.migration.pairing import PairOutcome
+    from sync_worker.runtime.import_run import PairOutcome
 
     shown = re.search(r"^```\nsync-ab, from .*?^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert shown

@@ -82,11 +82,11 @@ class HurriedWorker(Worker):
 
     bench: Bench
 
-    def pause(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         if seconds > 0:
             self.bench.pauses.append(seconds)
         self.bench.before_request()
-        super().pause(min(seconds, 0.02))
+        super().wait(min(seconds, 0.02))
 
 
 class Bench:

@@ -18,7 +18,7 @@ from sync_worker.core.timing import LONG_AGO
 from sync_worker.database.store import MongoStore
 from sync_worker.migration.legacy_database import LegacyDatabase
 from sync_worker.migration.takeover import TakeOver
-from sync_worker.runtime.wiring import read_only
+from sync_worker.runtime.wiring import read_only_view
 
 SECRET = "s3cr3t-pass"
 
@@ -140,7 +140,7 @@ def test_one_that_was_interrupted_anywhere_and_repeated_comes_to_the_same(bench,
     def run(steps: float = math.inf) -> bool:
         """Take over, but stop before so many steps are done; return whether it came to its end."""
         store = Counted(bench.store, steps)
-        with read_only(file, bench._client, {}) as seen:
+        with read_only_view(file, bench._client, {}) as seen:
             takeover = TakeOver(replace(seen.context, store=store, checkpoint=store.step))
             # What search may hide is another question.
             progress = replace(bench.store.progress(), importing=Importing(LONG_AGO))

@@ -10,8 +10,16 @@ import pytest
 from sync_model.definition import Side
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.pairs import Pair
-from sync_worker.migration.legacy import GRACE, MARGIN, LastSeen, LegacyPair, LegacyState, named_in, seen_by_it
-from sync_worker.migration.pairing import Listed, Listing, Location, Pairing, PairOutcome
+from sync_worker.migration.legacy import (
+    CLOCK_SKEW,
+    MARGIN,
+    LastSeen,
+    LegacyPair,
+    LegacyState,
+    counterparts_named_in,
+    seen_by_legacy,
+)
+from sync_worker.migration.pairing import ListedIssue, Listing, Location, Pairing, PairOutcome
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -31,7 +39,9 @@ def issue(*statuses: str) -> Issue:
 
 
 def seen(issue: Issue, status: str, at: datetime | None = NOW, last_sync: datetime | None = None) -> list[str]:
-    return [each.to_status for each in seen_by_it(issue, LegacyState(last_sync=last_sync), LastSeen(status, at), None)]
+    return [
+        each.to_status for each in seen_by_legacy(issue, LegacyState(last_sync=last_sync), LastSeen(status, at), None)
+    ]
 
 
 class TestWhatItHasSeen:
@@ -50,7 +60,7 @@ class TestWhatItHasSeen:
         there_and_back = issue("Open", "Closed", "Reopened", "Closed")
         assert len(seen(there_and_back, "Closed", at=NOW - 2.5 * HOUR)) == 1
         assert len(seen(there_and_back, "Closed", at=NOW - 2.5 * HOUR, last_sync=NOW)) == 3
-        assert len(seen(there_and_back, "Closed", at=NOW - HOUR - GRACE)) == 3
+        assert len(seen(there_and_back, "Closed", at=NOW - HOUR - CLOCK_SKEW)) == 3
         assert len(seen(there_and_back, "Closed", at=None)) == 3
 
     def test_where_the_history_knows_no_such_status_the_present_one_decides(self):
@@ -60,8 +70,8 @@ class TestWhatItHasSeen:
 
     def test_of_an_issue_that_it_does_not_remember_what_is_older_than_what_counts(self):
         changed = issue("Open", "Will Do", "Closed")
-        assert len(seen_by_it(changed, LegacyState(), None, NOW - 1.5 * HOUR)) == 1
-        assert len(seen_by_it(changed, LegacyState(), None, None)) == 2
+        assert len(seen_by_legacy(changed, LegacyState(), None, NOW - 1.5 * HOUR)) == 1
+        assert len(seen_by_legacy(changed, LegacyState(), None, None)) == 2
 
     def test_changes_count_from_well_before_its_cursor(self):
         assert LegacyState(last_sync=NOW).since == NOW - MARGIN
@@ -78,7 +88,7 @@ class TestWhatItWrote:
         ],
     )
     def test_a_line_names_the_counterpart(self, text):
-        assert named_in(Side.USER, text) == ("DEV-7",)
+        assert counterparts_named_in(Side.USER, text) == ("DEV-7",)
 
     @pytest.mark.parametrize(
         "text",
@@ -90,11 +100,11 @@ class TestWhatItWrote:
         ],
     )
     def test_nothing_else_does(self, text):
-        assert named_in(Side.USER, text) == ()
+        assert counterparts_named_in(Side.USER, text) == ()
 
 
-def listed(key: str, *names: str) -> Listed:
-    return Listed(key.replace("SUP-", "1").replace("DEV-", "2"), key, "Open", NOW, names)
+def listed(key: str, *names: str) -> ListedIssue:
+    return ListedIssue(key.replace("SUP-", "1").replace("DEV-", "2"), key, "Open", NOW, names)
 
 
 class TestPairing:
@@ -123,7 +133,7 @@ class TestPairing:
         pairing = self.settle([LegacyPair("SUP-1", "DEV-1")], [known])
         (finding,) = pairing.findings
         assert (finding.kind, finding.text) == (PairOutcome.CONFLICT, "SUP-1 has DEV-9")
-        assert (pairing.new, pairing.quiet) == ([], {(Side.DEV, "21")})
+        assert (pairing.new, pairing.excluded) == ([], {(Side.DEV, "21")})
 
     def test_of_two_issues_that_are_both_gone_nothing_is_left(self):
         pairing = self.settle([LegacyPair("SUP-1", "DEV-1")], [], SUP_1=True, DEV_1=True)

@@ -39,7 +39,7 @@ def test_a_cycle_that_hangs_sends_no_heartbeat(worker):
         sent.append(heartbeat(worker))
         worker.heartbeats._beat_at = float("-inf")  # a heartbeat has been due for long
         sent.append(heartbeat(worker))
-        worker.pause(0)  # the next step of the cycle
+        worker.wait(0)  # the next step of the cycle
         sent.append(heartbeat(worker))
         return CycleResult()
 
@@ -116,7 +116,7 @@ def test_the_heartbeat_says_how_the_last_cycle_ended_and_when_the_next_one_start
 def test_what_may_be_tried_again_before_the_next_cycle_brings_it_forward(worker, retry_in, seconds):
     worker.interval = 3600.0
     worker._result = CycleResult(retry_in=retry_in)
-    assert worker._next(started=1000.0, now=1000.0) == 1000.0 + seconds
+    assert worker._next_start(started=1000.0, now=1000.0) == 1000.0 + seconds
 
 
 def test_a_worker_that_stands_by_beside_the_writer_leaves_its_heartbeat_alone(worker):
@@ -172,7 +172,7 @@ def test_a_wait_between_cycles_ends_when_somebody_asks_for_a_look(worker):
 def test_a_look_that_is_asked_for_during_a_cycle_cuts_no_pause_short(worker):
     worker.wakeup.wake()
     began = time.monotonic()
-    worker.pause(0.05)
+    worker.wait(0.05)
     assert time.monotonic() >= began + 0.05
     assert worker.wakeup.look
 
@@ -180,7 +180,7 @@ def test_a_look_that_is_asked_for_during_a_cycle_cuts_no_pause_short(worker):
 def test_a_wait_ends_at_once_when_asked_to_stop(worker):
     threading.Timer(0.01, worker.wakeup.request_stop).start()
     with pytest.raises(StopRequested):
-        worker.pause(3600)
+        worker.wait(3600)
 
 
 def test_being_stopped_is_no_error(worker):
@@ -221,13 +221,13 @@ def test_trying_again_does_not_look_like_work_until_something_has_been_found_out
     assert phases == [Phase.REFUSED]
     worker.heartbeats.enter(Phase.REFUSED, reason="wrong token")
     assert heartbeat(worker).since == since
-    worker.leave(Phase.BACKING_OFF, Phase.REFUSED)
+    worker.enter_cycle_from(Phase.BACKING_OFF, Phase.REFUSED)
     assert heartbeat(worker).phase is Phase.CYCLE
 
 
 def test_every_cycle_is_remembered_with_what_it_did_or_why_it_failed(worker):
     kept = []
-    worker.remember = kept.append
+    worker.record_cycle = kept.append
 
     def run_cycle(_is_past_deadline) -> CycleResult:
         worker.heartbeats.actions["move done"] += 1
