@@ -82,6 +82,9 @@ class TwoWorkers:
     def calls(self, account: str) -> list[dict[str, Any]]:
         return [each for site in ("one", "two") for each in self.bench.control.calls(site) if each["user"] == account]
 
+    def has_called(self, account: str, endpoint: str) -> bool:
+        return any(call["endpoint"].endswith(endpoint) for call in self.calls(account))
+
     def assert_takes_on(self) -> None:
         """Wait until an issue that is reported now has its counterpart."""
         key = self.bench.taken_on("reported later")
@@ -127,9 +130,10 @@ class TestWorkers:
         """It is frozen while it waits for an answer of Jira, after which it would create the counterpart."""
         two.timing = LeaseTiming(lasts=6.0, margin=1.0, renew_every=0.5, renew_unused_every=0.5)
         first, second = two.at_work("sync"), two.standing_by("deputy")
-        reading = bench.control.fault("two", "hang", user="sync", path="/createmeta/")
+        reading = bench.control.fault("two", "hang", user="sync", path=r"/createmeta/\d+/issuetypes/")
         key = bench.taken_on("of two workers")
-        wait_until(lambda: bench.database["issues"].count_documents({"waiting": {"$exists": True}}), "it to be queued")
+        wait_until(lambda: two.has_called("sync", "/issuetypes"), "the call before the one that hangs")
+        assert bench.database["issues"].count_documents({"waiting": {"$exists": True}}) == 1
         first.send_signal(signal.SIGSTOP)
         two.succeeded_by(second)
         wait_until(lambda: bench.comments(key), "the other to take the issue on")
