@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from sync_model.definition import Sync
 from sync_model.program_names import MONITOR
 from sync_worker.core.errors import SyncError
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.database.control import Control
 
 TIMEOUT_SECONDS = 2.5
@@ -57,7 +57,7 @@ class SyncDatabases:
         with self._connecting:
             if self._client is None:
                 try:
-                    self._client = store.connect(self._url, MONITOR)
+                    self._client = connect(self._url, MONITOR)
                 except ValueError as error:
                     raise SyncError(str(error)) from None
             return self._client

@@ -37,9 +37,10 @@ from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
 from sync_model.loading import load_folder
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
+from sync_worker.database.store import MongoStore
 from sync_worker.runtime import logs
 
 RULE = {"id": "take-on", "sourceStatus": "Will Do", "syncDirection": "user_to_dev", "actions": {"createIssue": True}}
@@ -64,7 +65,7 @@ class Scene:
     """One group in `folder`. Its syncs have databases at `mongo_url`, whose names begin with `prefix`."""
 
     def __init__(self, folder: Path, mongo_url: str, prefix: str = "scene") -> None:
-        self.prefix, self._client = prefix, store.connect(mongo_url, "scene")
+        self.prefix, self._client = prefix, connect(mongo_url, "scene")
         self.configs, self.run_dir = folder / "configs", folder / "run"
         for new_folder in (self.configs, self.run_dir / "syncs"):
             new_folder.mkdir(parents=True)
@@ -201,10 +202,10 @@ class Scene:
         return [(request.kind, request.issues) for request in requests]
 
     @contextmanager
-    def _as_worker(self, name: str) -> Iterator[store.MongoStore]:
+    def _as_worker(self, name: str) -> Iterator[MongoStore]:
         lease = Lease(self._client, self.database(name), self.run_dir, lambda: None)
         lease.hold()
-        yield store.MongoStore(self._client, self.database(name), lease)
+        yield MongoStore(self._client, self.database(name), lease)
         lease.release()
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ def parts(config: str, run_dir: str) -> None:
     from pathlib import Path
 
     from sync_model.loading import load_file
-    from sync_worker.database import store
+    from sync_worker.database.connection import connect
     from sync_worker.runtime import logs
     from sync_worker.runtime.loop import Worker
     from sync_worker.runtime.process import parser
@@ -58,7 +58,7 @@ def parts(config: str, run_dir: str) -> None:
     parser()
     (file,) = load_file(Path(config), os.environ).files
     worker = Worker(file.sync.name, file.digest, 1.0, Path(run_dir), logs.configure(file.sync.name, "info", sys.stderr))
-    client = store.connect(os.environ["DATABASE_URL"], file.sync.name)
+    client = connect(os.environ["DATABASE_URL"], file.sync.name)
     kept.append(wire(file, worker, client, os.environ))
 
 

@@ -65,13 +65,13 @@ def backfill(
 
     Example: jira-sync backfill sync-ab --since 2025-01-31 --dry-run
     """
-    from sync_worker.runtime.wiring import read_only
+    from sync_worker.runtime.wiring import read_only_view
 
     changed_since = _parse_time(since)
     target = find_target(os.environ)
     file = target.sync(name)
     with database(target, name) as client:
-        with read_only(file, client, target.environ) as opened, out.status("looking for issues"):
+        with read_only_view(file, client, target.environ) as opened, out.status("looking for issues"):
             candidates = find_candidates(file.sync, opened.jiras, opened.store, changed_since)[:limit]
         if as_json and dry_run:
             print_json([_as_json(candidate) for candidate in candidates])

@@ -30,7 +30,7 @@ def database(target: Target, name: str, *, is_needed: bool = False) -> Iterator[
     `is_needed` says that written data must be kept. Without it, a server that has no data yet runs on a temporary
     folder. Raises Unusable if there is no server.
     """
-    from sync_worker.database.store import connect
+    from sync_worker.database.connection import connect
 
     if not target.settings.embedded or target.is_running:
         with target.connect(name) as client:

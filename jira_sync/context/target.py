@@ -86,7 +86,7 @@ class Target:
         from generator.running.errors import Unusable
         from sync_model.connection import database_url
         from sync_worker.core.errors import DatabaseUnavailable
-        from sync_worker.database.store import connect
+        from sync_worker.database.connection import connect
         from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
 
         if self.settings.embedded and not self.is_running:

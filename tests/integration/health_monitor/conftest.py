@@ -28,8 +28,8 @@ from generator.running.processes import members
 from generator.running.settings import from_environ
 from generator.running.supervisor_rpc import Changes, Supervisor
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
+from sync_worker.database.connection import connect
 from sync_worker.database.journal import Journal
-from sync_worker.database.store import connect
 
 REPO = Path(__file__).parents[3]
 JIRA_TOKEN = "s3cr3t-jira-token"

@@ -21,7 +21,7 @@ from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from sync_model.heartbeat import CycleSummary
 from sync_model.loading import load_file
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
 from sync_worker.runtime.wiring import wire
@@ -82,11 +82,11 @@ class HurriedWorker(Worker):
 
     bench: Bench
 
-    def pause(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         if seconds > 0:
             self.bench.pauses.append(seconds)
         self.bench.before_request()
-        super().pause(min(seconds, 0.02))
+        super().wait(min(seconds, 0.02))
 
 
 class Bench:
@@ -120,7 +120,7 @@ class Bench:
         self._client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, tz_aware=True)
         self.database = self._client[database]
         # As the replaced service named its databases.
-        self.former_database = self._client[f"former-{database}"]
+        self.legacy_database = self._client[f"legacy-{database}"]
         self.worker: Worker | None = None
         self._close: Callable[[], None] = lambda: None
 
@@ -150,7 +150,7 @@ class Bench:
         log = logs.configure("sync-ab", "debug", self.log)
         self.worker = HurriedWorker("sync-ab", file.digest, 60.0, self.folder, log)
         self.worker.bench = self
-        client = store.connect(self.mongo_url, "test")
+        client = connect(self.mongo_url, "test")
         parts = wire(file, self.worker, client, self.environ)
         self._one_pass, self.store = parts.run_cycle, parts.store
 
@@ -170,7 +170,7 @@ class Bench:
         for person in {self.user, self.dev}:
             person.http.close()
         self._client.drop_database(self.database_name)
-        self._client.drop_database(self.former_database)
+        self._client.drop_database(self.legacy_database)
         # The next simulator may be given the same port.
         self._client["jira_sync"]["limits"].delete_many({})
         self._client.close()
@@ -266,15 +266,18 @@ class Command:
         self._bench = bench
         self._started: list[subprocess.Popen[str]] = []
 
-    def start(self, *arguments: str, run_dir: Path | None = None, account: str = "sync") -> subprocess.Popen[str]:
-        """Start it; as a worker, unless `arguments` say something else."""
+    def start(
+        self, *arguments: str, run_dir: Path | None = None, account: str = "sync", code: str | None = None
+    ) -> subprocess.Popen[str]:
+        """Start it; as a worker, unless `arguments` say something else. `code` takes the place of the module."""
         where = ["--config", str(self._bench.folder / "sync-ab.json"), "--run-dir", str(run_dir or self._bench.folder)]
         environ = {"SYNC_EMAIL": f"{account}@example.com", "SYNC_TOKEN": f"s3cr3t-{account}-token"}
-        return self._start("sync_worker", *where, *arguments, **environ)
+        program = ("-m", "sync_worker") if code is None else ("-c", code)
+        return self._start(*program, *where, *arguments, **environ)
 
-    def _start(self, module: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+    def _start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, *command],
             env={**os.environ, "DATABASE_URL": self._bench.mongo_url, **environ},
             cwd=REPO,
             stdout=subprocess.PIPE,
@@ -291,7 +294,7 @@ class Command:
     def ask(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the front door for the sync, where no group runs."""
         where = {"CONFIG_DIR": str(self._bench.folder), "RUN_DIR": str(self._bench.folder / "run")}
-        return self._end(self._start("jira_sync", command, "sync-ab", *arguments, **where))
+        return self._end(self._start("-m", "jira_sync", command, "sync-ab", *arguments, **where))
 
     def _end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
         out, err = process.communicate(timeout=60)
@@ -338,12 +341,12 @@ def front(bench: Bench, capsys, monkeypatch, plain_environment) -> Callable[...,
     return run
 
 
-class FormerService:
+class LegacyService:
     """The service that this one replaces, as far as it is remembered: what it left in MongoDB and in Jira."""
 
     def __init__(self, bench: Bench, client: MongoClient[dict[str, Any]]) -> None:
         self._bench = bench
-        self.database = client[bench.former_database.name]
+        self.database = client[bench.legacy_database.name]
         is_cloud = "email" in bench.definition["jira"]
         self.account = bench.control.person("one", "sync@example.com" if is_cloud else "sync", TOKEN)
         for side in ("user", "dev"):
@@ -399,12 +402,12 @@ class FormerService:
 
 
 @pytest.fixture
-def former(bench: Bench) -> Iterator[FormerService]:
+def legacy(bench: Bench) -> Iterator[LegacyService]:
     """The replaced service, whose database is on the same server; both projects are on one site, as it wanted them."""
     with MongoClient[dict[str, Any]](bench.mongo_url, tz_aware=True) as client:
-        former = FormerService(bench, client)
-        yield former
-        former.account.http.close()
+        legacy = LegacyService(bench, client)
+        yield legacy
+        legacy.account.http.close()
 
 
 @pytest.fixture

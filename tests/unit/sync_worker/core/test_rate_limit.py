@@ -37,7 +37,7 @@ from sync_worker.core.rate_limit import IssuePace, call_of
         ("GET", "/attachment/meta", "/attachment/meta", None),
     ],
 )
-def test_what_varies_in_a_path_makes_no_other_endpoint(method, path, endpoint, issue):
+def test_the_ids_and_keys_in_a_path_make_no_other_endpoint(method, path, endpoint, issue):
     call = call_of(method, f"/rest/api/2{path}")
     assert (call.endpoint, call.issue) == (f"{method} {endpoint}", issue)
 
@@ -48,7 +48,7 @@ def test_files_of_any_name_have_one_endpoint_on_data_center(name):
 
 
 class TestIssuePace:
-    def test_no_window_of_jira_s_is_ever_overfull(self):
+    def test_writes_to_one_issue_never_exceed_jira_s_limits(self):
         """However fast somebody writes: at most 20 within 2 seconds, and 100 within 30."""
         pace, now, made = IssuePace(), 0.0, []
         while len(made) < 300:
@@ -59,17 +59,17 @@ class TestIssuePace:
         for most, window in ((20, 2.0), (100, 30.0)):
             assert all(later - earlier >= window for earlier, later in zip(made, made[most:], strict=False))
 
-    def test_each_issue_has_its_own(self):
+    def test_each_issue_has_a_pace_of_its_own(self):
         pace = IssuePace()
         assert all(pace.seconds_to_wait(str(number), 0.0) == 0 for number in range(3000))
 
-    def test_it_does_not_grow_without_end(self):
+    def test_the_number_of_issues_that_are_paced_is_bounded(self):
         pace = IssuePace()
         for number in range(3000):
             pace.seconds_to_wait(str(number), 0.0)
         assert len(pace._times) == 1000
 
-    def test_what_limits_nothing_any_more_is_forgotten(self):
+    def test_an_issue_without_recent_writes_is_forgotten(self):
         pace = IssuePace()
         for number in range(100):
             pace.seconds_to_wait(str(number), 0.0)
