@@ -27,7 +27,7 @@ from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.diff import SEEN_WINDOW, observe
 from sync_worker.migration.legacy import LastSeen, LegacyState, expecting_legacy_moves, state_as_left
 from sync_worker.migration.lookup import IssueLookup
-from sync_worker.migration.pairing import ListedIssue, Pairing
+from sync_worker.migration.pairing import ListedIssue, PairClaims
 from sync_worker.migration.takeover_report import MissedChange, TakeoverReport
 
 AN_INSTANT = timedelta(milliseconds=1)
@@ -54,7 +54,7 @@ class MissedChanges:
     lookups: Mapping[Side, IssueLookup]
     accounts: Mapping[Side, str]
     legacy: LegacyState
-    pairing: Pairing
+    claims: PairClaims
     report: TakeoverReport
 
     def queue(self, side: Side, cursor: datetime | None) -> None:
@@ -79,16 +79,16 @@ class MissedChanges:
         listing = self.lookups[side].listing
         listed = {issue.id: issue for issue in listing.issues}
         found: dict[str, LastSeen | None] = {}
-        for pair in self.pairing.pairs():
+        for pair in self.claims.pairs():
             if side not in pair.gone:
-                key = self.pairing.legacy_key(side, pair)
+                key = self.claims.legacy_key(side, pair)
                 found[pair.id(side)] = self.legacy.last_seen(side, key)
-        found |= {issue_id: None for issue_side, issue_id in self.pairing.excluded if issue_side is side}
+        found |= {issue_id: None for issue_side, issue_id in self.claims.excluded if issue_side is side}
         for key, last_seen in self.legacy.states.get(side, {}).items():
             if issue := listing.find(key):
                 found[issue.id] = last_seen
         return [
-            LegacyIssue(issue_id, listed.get(issue_id), last_seen, self.pairing.pair_of(side, issue_id))
+            LegacyIssue(issue_id, listed.get(issue_id), last_seen, self.claims.pair_of(side, issue_id))
             for issue_id, last_seen in found.items()
         ]
 
@@ -114,7 +114,7 @@ class MissedChanges:
             if issue := issues.get(known.id):
                 counterpart = others.get(known.pair.id(side.other)) if known.pair else None
                 found.append(self._observe(side, known, issue, counterpart, states.get(known.id)))
-        excluded = {issue_id for issue_side, issue_id in self.pairing.excluded if issue_side is side}
+        excluded = {issue_id for issue_side, issue_id in self.claims.excluded if issue_side is side}
         self.context.store.save(replace(state, pending=()) if state.id in excluded else state for state in found)
 
     def _state_to_be_read_later(self, side: Side, issue: ListedIssue, last_seen: LastSeen | None) -> IssueState:

@@ -76,7 +76,7 @@ class Location:
         return cls(key, key, in_project=False, is_visible=False)
 
 
-class Pairing:
+class PairClaims:
     """The claims so far. `new` are the pairs that came of them, `replaced` the pairs that these take the place of.
 
     `excluded` are the issues whose claim failed. Their present status is no reason to create a counterpart.

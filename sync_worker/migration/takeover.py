@@ -23,7 +23,7 @@ from sync_worker.core.timing import LONG_AGO, REQUEST_LIFETIME
 from sync_worker.migration.legacy import CLOCK_SKEW, LegacyPair, LegacySource, LegacyState
 from sync_worker.migration.lookup import IssueLookup
 from sync_worker.migration.missed_changes import MissedChanges
-from sync_worker.migration.pairing import ListedIssue, Listing, Location, PairFinding, Pairing, PairOutcome
+from sync_worker.migration.pairing import ListedIssue, Listing, Location, PairClaims, PairFinding, PairOutcome
 from sync_worker.migration.takeover_report import TakeoverReport
 
 PAIRS_AT_ONCE = 500
@@ -54,12 +54,12 @@ class TakeOver:
         importing = progress.importing or Importing(self._jiras[Side.DEV].now(), self._source)
         progress = replace(progress, importing=importing)
         accounts = self._identify(lookups)
-        pairing = self._pair(legacy, lookups, report)
+        claims = self._pair(legacy, lookups, report)
         # From here on the sync does not begin before this has come to its end.
         self._store.save_progress(progress)
-        self._wait_for_search(importing.began, legacy, pairing, lookups[Side.USER].listing)
-        self._save(pairing)
-        missed = MissedChanges(self._context, lookups, accounts, legacy, pairing, report)
+        self._wait_for_search(importing.began, legacy, claims, lookups[Side.USER].listing)
+        self._save(claims)
+        missed = MissedChanges(self._context, lookups, accounts, legacy, claims, report)
         for side in Side:
             missed.queue(side, progress.cursors.get(side))
         if legacy_source.last_sync() != legacy.last_sync:
@@ -74,7 +74,7 @@ class TakeOver:
             _ = lookups[side].listing
         return {side: self._jiras[side].account() for side in Side}
 
-    def _wait_for_search(self, began: datetime, legacy: LegacyState, pairing: Pairing, listing: Listing) -> None:
+    def _wait_for_search(self, began: datetime, legacy: LegacyState, claims: PairClaims, listing: Listing) -> None:
         """Raise OutcomeUnknown until search must show what the service may have created just before it was stopped.
 
         It created counterparts only of issues that were updated after its cursor. Mostly there are none left of these.
@@ -83,15 +83,15 @@ class TakeOver:
         wait = began + REQUEST_LIFETIME + jira.search_lag - jira.now()
         since = legacy.last_sync - CLOCK_SKEW if legacy.last_sync else LONG_AGO
         candidates = (issue for issue in listing.issues if issue.updated >= since)
-        at_stake = next((issue for issue in candidates if self._may_get_counterpart(issue, legacy, pairing)), None)
+        at_stake = next((issue for issue in candidates if self._may_get_counterpart(issue, legacy, claims)), None)
         if wait > timedelta() and at_stake:
             what = f"a counterpart of {at_stake.key} that the replaced service may have created at the last moment"
             seconds = wait.total_seconds()
             raise OutcomeUnknown(f"search may not show yet {what}: {seconds:.0f} s", retry_after=seconds)
 
-    def _may_get_counterpart(self, user: ListedIssue, legacy: LegacyState, pairing: Pairing) -> bool:
+    def _may_get_counterpart(self, user: ListedIssue, legacy: LegacyState, claims: PairClaims) -> bool:
         """Tell whether an issue of the user side is about to get a counterpart, as far as search shows it."""
-        if pairing.pair_of(Side.USER, user.id) or (Side.USER, user.id) in pairing.excluded:
+        if claims.pair_of(Side.USER, user.id) or (Side.USER, user.id) in claims.excluded:
             return False
         last_seen = legacy.last_seen(Side.USER, user.key)
         has_changed = last_seen is None or fold(last_seen.status) != fold(user.status)
@@ -122,7 +122,7 @@ class TakeOver:
 
     # Pairs
 
-    def _pair(self, legacy: LegacyState, lookups: Lookups, report: TakeoverReport) -> Pairing:
+    def _pair(self, legacy: LegacyState, lookups: Lookups, report: TakeoverReport) -> PairClaims:
         """Decide which issues are pairs."""
         listings = {side: lookups[side].listing for side in Side}
         locations = {side: lookups[side].locations({pair.key(side) for pair in legacy.pairs}) for side in Side}
@@ -133,10 +133,10 @@ class TakeOver:
             else:
                 report.findings.append(PairFinding(PairOutcome.FOREIGN, pair.user_key, pair.dev_key))
         self._check(legacy, of_projects, locations)
-        pairing = Pairing(self._known_pairs(listings, locations), self._jiras[Side.USER].now())
-        pairing.settle(of_projects, locations, listings)
-        report.findings += pairing.findings
-        return pairing
+        claims = PairClaims(self._known_pairs(listings, locations), self._jiras[Side.USER].now())
+        claims.settle(of_projects, locations, listings)
+        report.findings += claims.findings
+        return claims
 
     def _check(self, legacy: LegacyState, of_projects: Sequence[LegacyPair], locations: Locations) -> None:
         """Raise NeedsOperator when this cannot be right."""
@@ -163,10 +163,10 @@ class TakeOver:
                 known += self._store.pairs_of(side, batch)[0].values()
         return known
 
-    def _save(self, pairing: Pairing) -> None:
-        for pair in pairing.replaced:
+    def _save(self, claims: PairClaims) -> None:
+        for pair in claims.replaced:
             self._store.forget_pair(pair)
-        for batch in batches(pairing.new, READ_AT_ONCE):
+        for batch in batches(claims.new, READ_AT_ONCE):
             self._context.checkpoint()
             self._store.save_pairs(batch)
             self._store.record([self._entry(pair) for pair in batch])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sync_model.definition import Side
 from sync_worker.core.pairs import Pair
 from sync_worker.migration.legacy import LegacyPair
-from sync_worker.migration.pairing import ListedIssue, Listing, Location, Pairing, PairOutcome
+from sync_worker.migration.pairing import ListedIssue, Listing, Location, PairClaims, PairOutcome
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
@@ -17,15 +17,15 @@ def listed(key: str, *names: str) -> ListedIssue:
 
 
 class TestPairing:
-    def settle(self, mapping: list[LegacyPair], known: list[Pair], **nowhere: bool) -> Pairing:
+    def settle(self, mapping: list[LegacyPair], known: list[Pair], **nowhere: bool) -> PairClaims:
         def location(key: str) -> Location:
             return Location.nowhere(key) if key in gone else Location(listed(key).id, key)
 
         gone = {key.replace("_", "-") for key in nowhere}
         locations = {side: {pair.key(side): location(pair.key(side)) for pair in mapping} for side in Side}
-        pairing = Pairing(known, NOW)
-        pairing.settle(mapping, locations, {side: Listing([], side) for side in Side})
-        return pairing
+        claims = PairClaims(known, NOW)
+        claims.settle(mapping, locations, {side: Listing([], side) for side in Side})
+        return claims
 
     def test_a_counterpart_that_was_not_visible_and_is_visible_now_becomes_a_pair(self):
         mapping = [LegacyPair("SUP-1", "DEV-1")]
@@ -39,14 +39,14 @@ class TestPairing:
 
     def test_a_pair_in_our_own_database_stands_against_the_mapping(self):
         known = Pair("11", "29", "SUP-1", "DEV-9", NOW)
-        pairing = self.settle([LegacyPair("SUP-1", "DEV-1")], [known])
-        (finding,) = pairing.findings
+        claims = self.settle([LegacyPair("SUP-1", "DEV-1")], [known])
+        (finding,) = claims.findings
         assert (finding.kind, finding.text) == (PairOutcome.CONFLICT, "SUP-1 has DEV-9")
-        assert (pairing.new, pairing.excluded) == ([], {(Side.DEV, "21")})
+        assert (claims.new, claims.excluded) == ([], {(Side.DEV, "21")})
 
     def test_two_issues_that_are_both_gone_become_no_pair(self):
-        pairing = self.settle([LegacyPair("SUP-1", "DEV-1")], [], SUP_1=True, DEV_1=True)
-        assert ([each.text for each in pairing.findings], pairing.new) == (["SUP-1 and DEV-1 are not there"], [])
+        claims = self.settle([LegacyPair("SUP-1", "DEV-1")], [], SUP_1=True, DEV_1=True)
+        assert ([each.text for each in claims.findings], claims.new) == (["SUP-1 and DEV-1 are not there"], [])
 
 
 def test_an_issue_is_found_by_the_key_that_it_had_before_its_project_got_another_one():
