@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 2.5
 """For all that one call does."""
 THREADS = 4
 
-Client = MongoClient[dict[str, Any]]
+DatabaseClient = MongoClient[dict[str, Any]]
 T = TypeVar("T")
 
 
@@ -30,11 +30,11 @@ class SyncDatabases:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client: Client | None = None
+        self._client: DatabaseClient | None = None
         self._connecting = Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="databases")
 
-    async def call(self, use: Callable[[Client], T]) -> T:
+    async def call(self, use: Callable[[DatabaseClient], T]) -> T:
         """Return what `use` returns; it runs in a thread. Raises SyncError when MongoDB does not answer in time."""
 
         def run() -> T:
@@ -52,7 +52,7 @@ class SyncDatabases:
         if self._client:
             self._client.close()
 
-    def _connected_client(self) -> Client:
+    def _connected_client(self) -> DatabaseClient:
         """Connect at the first call and not at the start: the server's name may have to be looked up in the DNS."""
         with self._connecting:
             if self._client is None:

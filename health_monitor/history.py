@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from health_monitor.databases import Client, SyncDatabases
+from health_monitor.databases import DatabaseClient, SyncDatabases
 from sync_model.definition import Sync
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
@@ -96,7 +96,7 @@ class HistoryCache:
             entry.fresh_until, entry.reading = time.monotonic() + FRESH_SECONDS, None
         return entry.history
 
-    def _read(self, sync: Sync, client: Client) -> SyncHistory:
+    def _read(self, sync: Sync, client: DatabaseClient) -> SyncHistory:
         if time.monotonic() < self._unavailable_until:
             # The server is the same for all syncs: another one has just waited for it in vain.
             raise SyncError(self._unavailable_reason)
@@ -110,7 +110,7 @@ class HistoryCache:
         )
 
     async def _refresh_counts(self, syncs: tuple[Sync, ...]) -> None:
-        def counts_of(sync: Sync) -> Callable[[Client], tuple[int, ...]]:
+        def counts_of(sync: Sync) -> Callable[[DatabaseClient], tuple[int, ...]]:
             return lambda client: tuple(Journal(client, sync.database).per_hour(datetime.now(UTC)))
 
         for sync in syncs:

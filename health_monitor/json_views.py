@@ -107,16 +107,16 @@ def configuration(sync: Sync) -> Json:
     return {**document, "databaseName": sync.database}
 
 
-def history(past: SyncHistory, issue_url: IssueUrl) -> Json | None:
+def history(sync_history: SyncHistory, issue_url: IssueUrl) -> Json | None:
     """Return a sync's history, or None if it could not be read."""
-    if past.error is not None:
+    if sync_history.error is not None:
         return None
     return {
-        "pausedBy": str(past.pause) if past.pause else None,
-        "perHour": list(past.per_hour),
-        "cycles": [_cycle(cycle) for cycle in past.cycles],
-        "actions": [_action(entry, issue_url) for entry in past.actions],
-        "failing": [cause for state in past.failing for cause in _failing(state, issue_url)],
+        "pausedBy": str(sync_history.pause) if sync_history.pause else None,
+        "perHour": list(sync_history.per_hour),
+        "cycles": [_cycle(cycle) for cycle in sync_history.cycles],
+        "actions": [_action(entry, issue_url) for entry in sync_history.actions],
+        "failing": [cause for state in sync_history.failing for cause in _failing(state, issue_url)],
     }
 
 

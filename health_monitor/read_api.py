@@ -61,7 +61,7 @@ async def sync(request: web.Request) -> web.Response:
     view = state.sync(name)
     if view is None:
         raise web.HTTPNotFound(text=f"no sync is called {name}" if state.snapshot else NO_SNAPSHOT)
-    past, record = await state.history(name), state.record(name)
+    history, record = await state.history(name), state.record(name)
     heartbeat = view.facts.heartbeat
     return web.json_response(
         {
@@ -69,8 +69,8 @@ async def sync(request: web.Request) -> web.Response:
             "heartbeat": heartbeat.model_dump(mode="json", by_alias=True) if heartbeat else None,
             "configuration": json_views.configuration(view.sync) if view.sync else None,
             "remedies": record.model_dump(mode="json", by_alias=True),
-            "history": json_views.history(past, state.issue_url(view)),
-            "historyError": past.error,
+            "history": json_views.history(history, state.issue_url(view)),
+            "historyError": history.error,
         }
     )
 

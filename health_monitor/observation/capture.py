@@ -133,7 +133,7 @@ def _find_syncs(
 
 def _is_edited(name: str, applied: AppliedSync, loaded: Loaded) -> bool:
     if applied.file in loaded.broken:
-        return False  # what the edited file will say is not known yet
+        return False  # a broken file does not tell which definition it will hold
     in_folder = next((file for file in loaded.files if file.sync.name == name and file.sync.enabled), None)
     return in_folder is None or in_folder.digest != applied.digest
 

@@ -115,8 +115,8 @@ class Observer:
         except (NotRunning, NoAnswer):
             return  # the next snapshot is soon
         if not snapshot.supervisor_error:
-            known = {name for name, *_ in _programs(snapshot)}
-            self._records = {name: record for name, record in self._records.items() if name in known}
+            names = {name for name, *_ in _programs(snapshot)}
+            self._records = {name: record for name, record in self._records.items() if name in names}
         self._write_records()
 
     def _carry_out(self, name: str, step: RemedyStep) -> bool:

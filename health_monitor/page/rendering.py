@@ -34,6 +34,7 @@ def environment() -> Environment:
         "condition_label": words.condition_label,
         "cycle_text": activity.cycle_text,
         "duration": words.duration,
+        "format_duration": format_duration,
         "iso": iso,
         "lag_text": words.lag_text,
         "level": lambda verdict: verdict.level,
@@ -46,7 +47,6 @@ def environment() -> Environment:
         "result_level": activity.result_level,
         "result_shape": activity.result_shape,
         "shape": words.shape,
-        "spell": format_duration,
         "utc": utc,
     }
     return jinja

@@ -110,14 +110,14 @@ def banners(snapshot: Snapshot | None, now: datetime, old_after: float, *, of_on
     """Return the banners above all syncs, or, if `of_one`, above one of them."""
     if snapshot is None:
         return []
-    found = []
+    above = []
     if (seconds := (now - snapshot.taken).total_seconds()) > old_after:
         age = format_duration(seconds)
         text = f"What you see is {age} old: since then the monitor has not been able to look at the group."
-        found.append(Banner(text, Level.ERROR, f"jira-sync logs {MONITOR}"))
+        above.append(Banner(text, Level.ERROR, f"jira-sync logs {MONITOR}"))
     if snapshot.trouble and (snapshot.supervisor_error or not of_one):
-        found.append(_trouble_banner(snapshot, snapshot.trouble))
-    return found
+        above.append(_trouble_banner(snapshot, snapshot.trouble))
+    return above
 
 
 def _trouble_banner(snapshot: Snapshot, trouble: str) -> Banner:
