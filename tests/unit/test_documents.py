@@ -97,6 +97,15 @@ def test_every_file_that_a_document_links_to_exists(document):
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def test_every_path_that_the_guide_for_contributors_names_exists():
+    text = (REPO / "CONTRIBUTING.md").read_text()
+    paths = {path for path in re.findall(r"`([\w.-]+/[\w./-]*)`", text) if not path.endswith(".lock")}
+    assert paths
+    # The picture and what is said of the rooms name modules of the worker by their rooms.
+    missing = {path for path in paths if not any((REPO / root / path).exists() for root in ("", "sync_worker"))}
+    assert missing == set()
+
+
 def test_every_make_target_that_a_document_names_exists():
     targets = set(re.findall(r"^([a-z-]+):", (REPO / "Makefile").read_text(), re.MULTILINE))
     texts = [document.read_text() for document in DOCUMENTS]
