@@ -20,7 +20,16 @@ from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.ports import IssueType
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.core.site_info import Field, OfferedTransition, Profile, Project, Sample, Server, Status, Workflows
+from sync_worker.core.site_info import (
+    Field,
+    OfferedTransition,
+    Profile,
+    Project,
+    Sample,
+    Server,
+    Workflows,
+    WorkflowStatus,
+)
 from sync_worker.jira import create_metadata, parsing
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
@@ -122,7 +131,7 @@ class Survey:
 
     # Transitions
 
-    def samples(self, project: Project, statuses: Sequence[Status]) -> list[Sample]:
+    def samples(self, project: Project, statuses: Sequence[WorkflowStatus]) -> list[Sample]:
         """Return a few issues in each of `statuses` that has some, with the transitions open to our account."""
         latest = self._search(f"project = {project.id} ORDER BY updated DESC", LATEST)
         by_status: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
@@ -136,7 +145,7 @@ class Survey:
         chosen = [issue for issues in by_status.values() for issue in _of_different_types(issues)]
         return sorted(side_by_side(self._sample, chosen, AT_ONCE), key=lambda sample: (sample.status, sample.key))
 
-    def _in_status(self, project: Project, status: Status) -> list[dict[str, Any]]:
+    def _in_status(self, project: Project, status: WorkflowStatus) -> list[dict[str, Any]]:
         return self._search(f"project = {project.id} AND status = {status.id} ORDER BY updated DESC", OF_ONE_STATUS)
 
     def _sample(self, issue: Mapping[str, Any]) -> Sample:
@@ -170,9 +179,9 @@ def _project(data: Mapping[str, Any]) -> Project:
     return Project(str(data["id"]), data["key"], data.get("name") or data["key"])
 
 
-def _status(data: Mapping[str, Any], users: Sequence[str]) -> Status:
+def _status(data: Mapping[str, Any], users: Sequence[str]) -> WorkflowStatus:
     category = (data.get("statusCategory") or {}).get("key", "")
-    return Status(str(data["id"]), data["name"], category, tuple(users))
+    return WorkflowStatus(str(data["id"]), data["name"], category, tuple(users))
 
 
 def _status_of(issue: Mapping[str, Any]) -> str:
