@@ -35,7 +35,7 @@ from benchmarks.scenario import dying
 from benchmarks.scenario.pairings import Pairing, is_cloud, pairing, sites, write
 from benchmarks.verdict.evidence import Gone
 from benchmarks.verdict.judge import judge
-from jira_simulator.client import Control, Person
+from jira_simulator.client import Person, SimulatorControl
 
 FLAVORS = ("cloud-cloud", "cloud-dc")
 LONG_ENOUGH = 400.0
@@ -79,7 +79,7 @@ class Result:
 class Scene:
     """Two sites, a sync and its database, all fresh, and the people who act there."""
 
-    def __init__(self, stage: Rig, control: Control, flavors: str, number: int) -> None:
+    def __init__(self, stage: Rig, control: SimulatorControl, flavors: str, number: int) -> None:
         self._stage, self._control, self._number = stage, control, number
         user, dev = (f"{flavor}-{side}{number}" for flavor, side in zip(flavors.split("-"), "ud", strict=True))
         shipped = pairing(number, "shipped", user, dev)
@@ -227,7 +227,7 @@ class Stage:
 
     @contextlib.contextmanager
     def _scene(self, flavors: str) -> Iterator[Scene]:
-        with contextlib.closing(Control(self._rig.control.url)) as control:
+        with contextlib.closing(SimulatorControl(self._rig.control.url)) as control:
             yield Scene(self._rig, control, flavors, next(self._numbers))
 
 

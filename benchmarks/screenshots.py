@@ -22,7 +22,7 @@ from benchmarks.pictures.browser import NoBrowser, show_as, start
 from benchmarks.pictures.scene import Monitor, Scene, ago
 from benchmarks.rig.processes import Mongod
 from sync_model.definition import Side
-from sync_model.heartbeat import CycleSummary, Phase, Trouble
+from sync_model.heartbeat import CycleSummary, FailingChange, Phase
 from sync_worker.core.causes import Cause, CauseKind, Failure
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
@@ -77,7 +77,7 @@ def main() -> int:
 def _set(scene: Scene) -> None:
     """Make the group: most syncs are well, one needs a person, one is behind, one is paused, one file is broken."""
     chance = random.Random(7)
-    trouble = Trouble(issue="PLAT-212", since=ago(4300), attempts=9, error=NO_WAY)
+    trouble = FailingChange(issue="PLAT-212", since=ago(4300), attempts=9, error=NO_WAY)
     refused = "401 from https://acme.atlassian.net: the token has expired; nothing is believed until it is renewed"
     states = {
         "billing-api": {"phase": Phase.REFUSED, "reason": refused, "since": ago(2500), "last_success": ago(2700)},

@@ -27,7 +27,7 @@ from typing import Any
 from benchmarks.rig.measure import machine, publish, table
 from benchmarks.rig.processes import Rig, rig
 from benchmarks.scenario import backlog
-from jira_simulator.state import CLOUD, DATA_CENTER
+from jira_simulator.site.model import CLOUD, DATA_CENTER
 from sync_model.heartbeat import Phase, read_heartbeat
 
 SITE = "site"

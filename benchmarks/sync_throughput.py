@@ -27,7 +27,7 @@ import httpx
 from benchmarks.rig.measure import MEGABYTE, Life, cpu_seconds, machine, publish, table, watch
 from benchmarks.rig.processes import SYNC, Rig, rig
 from benchmarks.scenario import backlog
-from jira_simulator.client import Control
+from jira_simulator.client import SimulatorControl
 
 ALL_SIZES, ALL_LATENCIES = "200,2000,20000", "0,50,200"
 API = "/rest/api/2"
@@ -151,7 +151,7 @@ def _work(made: Rig) -> tuple[Life, int, list[float]]:
 class Yardstick:
     """For every issue the calls that the worker makes for it, one after the other, on one connection."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: SimulatorControl) -> None:
         self._control = control
         self._http = httpx.Client(
             base_url=f"{control.url}/yardstick{API}",

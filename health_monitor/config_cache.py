@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generator.running.settings import Settings
+from sync_model.config_files import FileState, file_state, file_states
 from sync_model.definition import Sync
-from sync_model.loading import Loaded, State, load_file, load_folder, state_of, states_of
+from sync_model.loading import Loaded, load_file, load_folder
 
 READ_AGAIN_AFTER = 60.0
 """Seconds until files are read that have not changed: what they refer to may have."""
@@ -23,9 +24,9 @@ class ConfigCache:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings, self._environ = settings, environ
         self._read_at = float("-inf")
-        self._states: tuple[State, ...] | None = None
+        self._states: tuple[FileState, ...] | None = None
         self._loaded = Loaded()
-        self._applied: dict[str, tuple[State, Sync | None]] = {}
+        self._applied: dict[str, tuple[FileState, Sync | None]] = {}
 
     def loaded(self) -> tuple[Loaded, str | None]:
         """Return what the folder says, and why it says nothing."""
@@ -33,7 +34,7 @@ class ConfigCache:
         try:
             # A folder without permission looks empty otherwise.
             os.scandir(folder).close()
-            states = states_of(folder)
+            states = file_states(folder)
             if states != self._states or self._is_old():
                 self._loaded = load_folder(folder, self._environ)
                 self._states, self._read_at = states, time.monotonic()
@@ -46,7 +47,7 @@ class ConfigCache:
     def applied(self, name: str) -> Sync | None:
         """Return what the worker of a sync runs."""
         path: Path = self._settings.snapshots / f"{name}.json"
-        state = state_of(path)
+        state = file_state(path)
         known = self._applied.get(name)
         if known is None or known[0] != state:
             files = load_file(path, self._environ).files

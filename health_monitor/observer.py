@@ -20,7 +20,7 @@ from health_monitor.config_cache import ConfigCache
 from health_monitor.records import Record, read_records, write_records
 from health_monitor.remedies import Do, RemedyStep, decide, restart
 from health_monitor.snapshot import Snapshot, Watch, look, process_of, remind
-from sync_model.judgement import Process, Verdict
+from sync_model.judgement import ProcessInfo, SyncVerdict
 from sync_worker.core.errors import InvalidRequest, Unavailable
 
 EVERY = 4.0
@@ -145,7 +145,7 @@ class Observer:
             self._remembered, self._cannot_write = self._records, False
 
 
-def _programs(picture: Snapshot) -> Iterator[tuple[str, Process, Verdict | None]]:
+def _programs(picture: Snapshot) -> Iterator[tuple[str, ProcessInfo, SyncVerdict | None]]:
     """Yield each program of the group but the monitor itself; syncs come with their verdict."""
     for view in picture.syncs:
         if view.facts.process:

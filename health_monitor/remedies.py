@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from health_monitor.records import Deed, Ending, Reason, Record
-from sync_model.judgement import RUNNING_STATES, Process, Remedy, Verdict, spell
+from sync_model.judgement import RUNNING_STATES, ProcessInfo, Remedy, SyncVerdict, format_duration
 
 INSIST_AFTER = 25.0
 """Seconds that a process has to end; a worker ends its present request within 20."""
@@ -43,7 +43,9 @@ class RemedyStep:
     said: str = ""
 
 
-def decide(process: Process, verdict: Verdict | None, record: Record, now: datetime, chance: float) -> RemedyStep:
+def decide(
+    process: ProcessInfo, verdict: SyncVerdict | None, record: Record, now: datetime, chance: float
+) -> RemedyStep:
     """Return the next step for one program. There is a verdict for syncs only; `chance` is between 0 and 1."""
     record = _settled(process, record, now)
     if process.state == "FATAL":
@@ -59,7 +61,7 @@ def decide(process: Process, verdict: Verdict | None, record: Record, now: datet
     return RemedyStep(record)
 
 
-def restart(process: Process, record: Record, now: datetime, by: str) -> RemedyStep:
+def restart(process: ProcessInfo, record: Record, now: datetime, by: str) -> RemedyStep:
     """Return the step that a person asked for."""
     said = f"restarted: {by} asked for it"
     if process.state in RUNNING_STATES:
@@ -77,7 +79,7 @@ def pause(attempts: int, chance: float) -> timedelta:
     return timedelta(seconds=seconds * (1 + SPREAD * chance))
 
 
-def _settled(process: Process, record: Record, now: datetime) -> Record:
+def _settled(process: ProcessInfo, record: Record, now: datetime) -> Record:
     """Leave out what is over."""
     ending, next_start, attempts = record.ending, record.next_start, record.attempts
     if ending and not _is_meant(ending, process):
@@ -89,19 +91,19 @@ def _settled(process: Process, record: Record, now: datetime) -> Record:
     return record.model_copy(update={"ending": ending, "next_start": next_start, "attempts": attempts})
 
 
-def _is_meant(ending: Ending, process: Process) -> bool:
+def _is_meant(ending: Ending, process: ProcessInfo) -> bool:
     """Tell whether it is this very process that was told to end: another one may have been given its number."""
     is_older = process.started is None or process.started <= ending.since
     return process.pid == ending.pid and process.state in RUNNING_STATES and is_older
 
 
-def _revival(process: Process, record: Record, now: datetime, chance: float) -> RemedyStep:
+def _revival(process: ProcessInfo, record: Record, now: datetime, chance: float) -> RemedyStep:
     """supervisord has given up on it: start it again, after a pause that grows."""
     if record.next_start is None:
         attempts = record.attempts + 1
         wait = pause(attempts, chance)
         planned = record.model_copy(update={"attempts": attempts, "next_start": now + wait})
-        why = f"given up on ({process.description}); it is started again in {spell(wait.total_seconds())}"
+        why = f"given up on ({process.description}); it is started again in {format_duration(wait.total_seconds())}"
         return RemedyStep(planned, said=why)
     if now < record.next_start:
         return RemedyStep(record)
@@ -110,7 +112,7 @@ def _revival(process: Process, record: Record, now: datetime, chance: float) -> 
     return RemedyStep(started.model_copy(update={"next_start": None}), Do.START, said)
 
 
-def _end(process: Process, record: Record, now: datetime, reason: Reason, said: str) -> RemedyStep:
+def _end(process: ProcessInfo, record: Record, now: datetime, reason: Reason, said: str) -> RemedyStep:
     ending = Ending(pid=process.pid, since=now)
     told = record.with_deed(Deed(at=now, reason=reason, text=said)).model_copy(update={"ending": ending})
     return RemedyStep(told, Do.END, said)

@@ -19,8 +19,9 @@ from health_monitor.config_cache import ConfigCache
 from health_monitor.records import Record
 from sync_model.definition import Sync
 from sync_model.heartbeat import CRASHES_COUNT_FOR, Heartbeat, read_heartbeat
-from sync_model.judgement import SEVERITY, Condition, Facts, Level, Process, Verdict, judge
-from sync_model.loading import Loaded, Problem
+from sync_model.judgement import SEVERITY, Condition, Facts, Level, ProcessInfo, SyncVerdict, judge
+from sync_model.loading import Loaded
+from sync_model.problems import Problem
 
 DEFAULT_INTERVAL_MINUTES = 5.0
 OURS_FOR = timedelta(minutes=1)
@@ -39,7 +40,7 @@ class SyncView:
     file: str
     sync: Sync | None
     facts: Facts
-    verdict: Verdict
+    verdict: SyncVerdict
     is_edited: bool = False
 
 
@@ -192,13 +193,13 @@ def _crashes(heartbeat: Heartbeat | None, seen: Seen, now: datetime) -> int:
     return sum(not is_ours(at) for at in recent)
 
 
-def process_of(state: ProgramState) -> Process:
+def process_of(state: ProgramState) -> ProcessInfo:
     """Return a program as the judgement wants it."""
     started = datetime.fromtimestamp(state.started, UTC) if state.started else None
-    return Process(state.state, state.pid, started, state.description)
+    return ProcessInfo(state.state, state.pid, started, state.description)
 
 
-def _take_note(seen: Seen, heartbeat: Heartbeat | None, process: Process | None, clock: float) -> Seen:
+def _take_note(seen: Seen, heartbeat: Heartbeat | None, process: ProcessInfo | None, clock: float) -> Seen:
     sent, pid = heartbeat.sent if heartbeat else None, process.pid if process else 0
     if seen.silent_since == 0.0 or sent != seen.sent or pid != seen.pid:
         seen.sent, seen.silent_since = sent, clock

@@ -1,5 +1,6 @@
-"""A Jira to try things on: several sites in one process, with a memory, over real HTTP.
+"""A Jira to try things on: several sites in one process, kept in memory, over real HTTP.
 
-The demo, the tests and the benchmarks use it. It answers as Jira does, in its odd ways too: search that lags
-behind, tokens that expire into anonymous answers, rate limits, connections that break after the work was done.
+The demo, the tests and the benchmarks use it. It behaves as Jira does, also where that is odd: search lags behind,
+requests with an expired token get anonymous answers, calls are limited, and a connection may break after the work
+was done.
 """

@@ -1,4 +1,4 @@
-"""`python -m jira_simulator --port 8090 --demo`: serve simulated sites until told to stop."""
+"""`python -m jira_simulator --port 8090 --demo`: serve simulated sites until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _run(seed: Seed, options: argparse.Namespace) -> None:
     runner, port = await serve(seed, options.host, options.port, latency=options.latency)
     stop = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     names = ", ".join(site.name for site in seed.sites)
     print(f"jira-simulator: http://{options.host}:{port} serves {names}", flush=True)
     with contextlib.suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""For tests and the demo: a hand behind the curtain (`Control`), and people at their keyboards (`Person`)."""
+"""Clients for tests and benchmarks: `SimulatorControl` for the control API, and `Person` for Jira's own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 
+from jira_simulator.addresses import REST_ROOT
 
-class Control:
-    """Speaks to the simulator's control endpoint at `url`."""
+
+class SimulatorControl:
+    """A client of the control API of the simulator at `url`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -22,9 +24,9 @@ class Control:
         self._ask("POST", "/control/sites", json=seed)
 
     def fault(self, site: str, kind: str, **options: Any) -> int:
-        """Switch a fault on and return its id; options are those of `faults.Fault`, in camelCase."""
-        identity: int = self._ask("POST", f"/control/{site}/faults", json={"kind": kind, **options})["id"]
-        return identity
+        """Switch a fault on and return its id. The options are the fields of `InjectedFault`, in camelCase."""
+        fault_id: int = self._ask("POST", f"/control/{site}/faults", json={"kind": kind, **options})["id"]
+        return fault_id
 
     def heal(self, site: str, fault: int | None = None) -> None:
         """Switch one fault off, or all of them."""
@@ -45,7 +47,7 @@ class Control:
     def permissions(
         self, site: str, user: str, project: str, revoke: Sequence[str] = (), grant: Sequence[str] = ()
     ) -> None:
-        """Take permissions away from a user in a project, or give them back; everybody has all to begin with."""
+        """Revoke permissions of a user in a project, or grant them again. At first, everybody has all of them."""
         body = {"user": user, "project": project, "revoke": list(revoke), "grant": list(grant)}
         self._ask("POST", f"/control/{site}/permissions", json=body)
 
@@ -63,10 +65,10 @@ class Control:
     def issues(self, site: str, project: str | None = None) -> list[dict[str, Any]]:
         """Return everything about all issues, or those of one project, oldest first."""
         issues: list[dict[str, Any]] = self._ask("GET", f"/control/{site}/issues")
-        return [each for each in issues if project in (None, each["project"])]
+        return [issue for issue in issues if project in (None, issue["project"])]
 
     def issue(self, site: str, key: str) -> dict[str, Any]:
-        return next(each for each in self.issues(site) if each["key"] == key)
+        return next(issue for issue in self.issues(site) if issue["key"] == key)
 
     def create_many(self, site: str, project: str, count: int, **options: str) -> list[str]:
         """Create `count` issues and return their keys; options are `status`, `summary` with {} for a number, `user`."""
@@ -79,7 +81,7 @@ class Control:
         self._ask("DELETE", f"/control/{site}/projects/{key}")
 
     def counts(self, site: str) -> dict[str, int]:
-        """Return how many issues each project has, by its key; cheap, for waiting."""
+        """Return how many issues each project has, by its key. Cheap enough to be asked often while waiting."""
         counts: dict[str, int] = self._ask("GET", f"/control/{site}/counts")
         return counts
 
@@ -93,7 +95,7 @@ class Control:
         return calls
 
     def call_summary(self, site: str) -> dict[str, Any]:
-        """Return how many calls there were since they were last forgotten, and how they ended, by endpoint."""
+        """Return the number of calls since they were last forgotten, and how often each status, by endpoint."""
         summary: dict[str, Any] = self._ask("GET", f"/control/{site}/calls/summary")
         return summary
 
@@ -110,12 +112,12 @@ class Control:
 
 
 class Person:
-    """Somebody who uses one site as people do: through Jira's own API, with their own credentials."""
+    """Somebody who uses one site through Jira's own API, with credentials of their own."""
 
     def __init__(self, base_url: str, login: str, token: str, *, bearer: bool = False) -> None:
         auth = None if bearer else httpx.BasicAuth(login, token)
         headers = {"Authorization": f"Bearer {token}"} if bearer else {}
-        url = f"{base_url}/rest/api/2"
+        url = base_url + REST_ROOT
         self.http = httpx.Client(base_url=url, auth=auth, headers=headers, timeout=30.0, trust_env=False)
 
     def __enter__(self) -> Person:
@@ -131,13 +133,13 @@ class Person:
         return key
 
     def move(self, key: str, status: str) -> None:
-        """Move an issue into `status`. Raises LookupError when the workflow has no way there."""
+        """Move an issue into `status` by one transition. Raises LookupError when none leads there."""
         found = self._ask("GET", f"/issue/{key}/transitions")["transitions"]
-        way = next((each for each in found if each["to"]["name"] == status), None)
-        if way is None:
-            raise LookupError(f"{key} has no way to {status}; it has {[each['to']['name'] for each in found]}")
-        body: dict[str, Any] = {"transition": {"id": way["id"]}}
-        if way["hasScreen"]:
+        transition = next((step for step in found if step["to"]["name"] == status), None)
+        if transition is None:
+            raise LookupError(f"{key} has no way to {status}; it has {[step['to']['name'] for step in found]}")
+        body: dict[str, Any] = {"transition": {"id": transition["id"]}}
+        if transition["hasScreen"]:
             body["fields"] = {"resolution": {"name": "Done"}}
         self._ask("POST", f"/issue/{key}/transitions", json=body)
 

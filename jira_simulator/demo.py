@@ -1,7 +1,7 @@
-"""`python -m jira_simulator.demo start | status | apply | stop`: the whole group, on simulated sites.
+"""`python -m jira_simulator.demo start | status | apply | stop`: a whole group, on simulated sites.
 
-The demo is an ordinary group with a run directory of its own. Each start begins afresh, because the simulated
-sites do too.
+The demo is an ordinary group with a run directory of its own. Each start removes the databases of the last one,
+because the simulated sites begin afresh too.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ import httpx
 CONFIG_DIR = Path("configs/demo")
 PORTS = {"JIRA_SIMULATOR_PORT": "8090", "MONGODB_PORT": "27090", "PORT": "8091"}
 TOKEN = "demo"  # noqa: S105
-"""For the buttons of the status page: what they steer are simulations, and it listens on loopback."""
+"""For the buttons of the status page. No secret: the page listens on loopback, and the sites are simulated."""
 SITES = ("acme", "globex", "initech")
-PATIENCE = 90.0
-LOOK_EVERY = 0.2
-FOREIGN = (
+FIRST_CYCLES_TIMEOUT = 90.0
+POLL_INTERVAL = 0.2
+NOT_INHERITED = (
     "DATABASE_URL", "DATABASE_URL_FILE", "LOG_DIR", "CONFIG_DIR", "RUN_DIR", "STRICT", "SYNC_INTERVAL_MINUTES",
     "BIND", "WATCH", "MAX_WORKER_MEMORY", "STUCK_AFTER", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE",
 )  # fmt: skip
 
 
 @dataclass
-class Story:
-    """What one sync has done so far, by its own log."""
+class SyncProgress:
+    """What one sync has done so far, by its log."""
 
     name: str
     created: list[dict[str, Any]] = field(default_factory=list)
@@ -66,9 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _environ() -> dict[str, str]:
-    """Return the demo's own environment: nothing that is set for a real group reaches it."""
+    """Return the demo's own environment. Nothing that is set for a real group reaches it."""
     inherited = {
-        name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("JIRA_")
+        name: value for name, value in os.environ.items() if name not in NOT_INHERITED and not name.startswith("JIRA_")
     }
     ports = {name: os.environ.get(name) or default for name, default in PORTS.items()}
     url = f"http://127.0.0.1:{ports['JIRA_SIMULATOR_PORT']}"
@@ -95,39 +95,39 @@ def _start(environ: Mapping[str, str]) -> int:
         _generator("stop", environ, quiet=True)
         return code
     names = sorted(path.stem for path in (run_dir / "syncs").glob("[!.]*.json"))
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + FIRST_CYCLES_TIMEOUT
     while True:
-        stories = [_story(run_dir, name) for name in names]
-        if all(story.is_complete for story in stories):
+        syncs = [_progress(run_dir, name) for name in names]
+        if all(sync.is_complete for sync in syncs):
             break
         if time.monotonic() > deadline:
             print(
-                f"the syncs did not finish a cycle in {PATIENCE:.0f} s; their logs are in {run_dir}/logs",
+                f"the syncs did not finish a cycle in {FIRST_CYCLES_TIMEOUT:.0f} s; their logs are in {run_dir}/logs",
                 file=sys.stderr,
             )
             return 1
-        time.sleep(LOOK_EVERY)
-    _tell(environ, stories)
+        time.sleep(POLL_INTERVAL)
+    _print_tour(environ, syncs)
     return 0
 
 
-def _story(run_dir: Path, name: str) -> Story:
-    story = Story(name)
-    for line in _lines(run_dir / "logs" / f"{name}.log"):
+def _progress(run_dir: Path, name: str) -> SyncProgress:
+    progress = SyncProgress(name)
+    for line in _log_lines(run_dir / "logs" / f"{name}.log"):
         issue = line.get("issue", "")
         match line.get("event"):
             case "counterpart created":
-                story.created.append(line)
+                progress.created.append(line)
             case "attachment copied":
-                story.details.setdefault(issue, []).append(f"{line['file']} copied")
+                progress.details.setdefault(issue, []).append(f"{line['file']} copied")
             case "comment posted":
-                story.details.setdefault(issue, []).append("customer told")
+                progress.details.setdefault(issue, []).append("customer told")
             case "cycle completed":
-                story.cycles += 1
-    return story
+                progress.cycles += 1
+    return progress
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _log_lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
     for text in path.read_text(encoding="utf-8").splitlines():
@@ -139,16 +139,16 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def _tell(environ: Mapping[str, str], stories: list[Story]) -> None:
+def _print_tour(environ: Mapping[str, str], syncs: list[SyncProgress]) -> None:
     url = f"http://127.0.0.1:{environ['JIRA_SIMULATOR_PORT']}"
     summaries = _summaries(url)
     print("\nTwo pairs of projects are kept in step now, each by a process of its own, over one MongoDB:\n")
-    for story in stories:
-        definition = json.loads((CONFIG_DIR / f"{story.name}.json").read_text(encoding="utf-8"))
-        print(f"  {story.name}: {definition['description']}")
-        for line in story.created:
+    for sync in syncs:
+        definition = json.loads((CONFIG_DIR / f"{sync.name}.json").read_text(encoding="utf-8"))
+        print(f"  {sync.name}: {definition['description']}")
+        for line in sync.created:
             key, counterpart = line["issue"], line["counterpart"]
-            details = ", ".join(["linked", *story.details.get(key, [])])
+            details = ", ".join(["linked", *sync.details.get(key, [])])
             print(f"    {key:<7} → {counterpart:<7} {summaries.get(key, '')} ({details})")
     print("\nThe processes:\n", flush=True)
     _supervisorctl(environ)
@@ -167,7 +167,7 @@ Stop          make down"""
 
 
 def _summaries(url: str) -> dict[str, str]:
-    """Ask the simulator what the issues are about."""
+    """Return the summaries of all issues on the simulated sites, by key."""
     with httpx.Client(trust_env=False) as http:
         answers = [http.get(f"{url}/control/{site}/issues").raise_for_status().json() for site in SITES]
     return {issue["key"]: issue["summary"] for issues in answers for issue in issues}

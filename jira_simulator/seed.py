@@ -1,4 +1,4 @@
-"""Sites from a JSON file. A seed may be tiny: what it leaves out has a sensible default.
+"""Sites from a JSON file. A seed may be tiny: every field that it leaves out has a sensible default.
 
 {"sites": [{"name": "acme", "flavor": "cloud",
             "users": [{"name": "sync", "displayName": "Sync", "email": "sync@acme.example", "token": "t"}],
@@ -16,8 +16,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from jira_simulator.model import IssueType, Project, Status, Transition, User, Workflow
-from jira_simulator.state import CLOUD, Site
+from jira_simulator.site.model import (
+    CLOUD,
+    SimulatedIssueType,
+    SimulatedProject,
+    SimulatedStatus,
+    SimulatedTransition,
+    SimulatedUser,
+    SimulatedWorkflow,
+)
+from jira_simulator.site.simulated_site import SimulatedSite
 
 CATEGORIES = {
     "Open": "new", "To Do": "new", "Will Do": "new", "Reopened": "new",
@@ -25,7 +33,7 @@ CATEGORIES = {
     "Resolved": "done", "Closed": "done", "Done": "done", "Cancelled": "done",
 }  # fmt: skip
 
-# name, from, to: the names differ from the statuses on purpose, as they do on most sites.
+# Name, from, to. The names differ from those of the statuses on purpose, as they do on most sites.
 WORKFLOWS: dict[str, list[tuple[str, list[str] | None, str]]] = {
     "customer": [
         ("Accept", ["Open", "Reopened"], "Will Do"),
@@ -115,62 +123,64 @@ class Seed(_Seed):
 
 
 def load(path: Path) -> Seed:
-    """Raises OSError, or pydantic's ValidationError."""
+    """Read a seed from its file. Raises OSError, or pydantic's ValidationError."""
     return Seed.model_validate_json(path.read_bytes())
 
 
-def build(seed: SiteSeed) -> Site:
-    """Return the site that `seed` describes, with its issues brought into their statuses one step at a time."""
-    site = Site(seed.name, seed.flavor, seed.first_id)
+def build(seed: SiteSeed) -> SimulatedSite:
+    """Return the site that `seed` describes. Its issues get into their statuses by transitions, as people do it."""
+    site = SimulatedSite(seed.name, seed.flavor, seed.first_id)
     site.upload_limit = seed.upload_limit
-    for number, each in enumerate(seed.users, 1):
-        identity = f"70121:{seed.name}-{each.name}" if site.is_cloud else f"JIRAUSER{10_000 + number}"
-        site.users[each.name] = User(identity, each.name, each.display_name or each.name, each.email, each.time_zone)
-        site.tokens[each.name] = each.token
+    for number, user in enumerate(seed.users, 1):
+        user_id = f"70121:{seed.name}-{user.name}" if site.is_cloud else f"JIRAUSER{10_000 + number}"
+        display_name = user.display_name or user.name
+        site.users[user.name] = SimulatedUser(user_id, user.name, display_name, user.email, user.time_zone)
+        site.tokens[user.name] = user.token
     for project in seed.projects:
         _add_project(site, project)
     return site
 
 
-def _add_project(site: Site, seed: ProjectSeed) -> None:
+def _add_project(site: SimulatedSite, seed: ProjectSeed) -> None:
     workflow = _workflow(site, seed.workflow)
-    types = tuple(IssueType(str(site.new_id()), name, name.lower() == "sub-task") for name in seed.types)
+    types = tuple(SimulatedIssueType(str(site.new_id()), name, name.lower() == "sub-task") for name in seed.types)
     name, screen = seed.name or seed.key, tuple(seed.screen)
-    project = Project(str(site.new_id()), seed.key, name, types, workflow, screen, tuple(seed.required))
-    project.workflows = {each: _workflow(site, other) for each, other in seed.workflows.items()}
+    project = SimulatedProject(str(site.new_id()), seed.key, name, types, workflow, screen, tuple(seed.required))
+    project.workflows = {issue_type: _workflow(site, other) for issue_type, other in seed.workflows.items()}
     site.projects[seed.key] = project
     for issue in seed.issues:
         _add_issue(site, project, issue)
 
 
-def _workflow(site: Site, seed: str | WorkflowSeed) -> Workflow:
+def _workflow(site: SimulatedSite, seed: str | WorkflowSeed) -> SimulatedWorkflow:
     if isinstance(seed, str):
         rows: Iterable[tuple[str, list[str] | None, str, tuple[str, ...]]]
         rows = [(name, sources, target, ()) for name, sources, target in WORKFLOWS[seed]]
         initial = {"customer": "Open", "development": "To Do"}[seed]
     else:
-        rows = [(each.name, each.sources, each.target, tuple(each.required_fields)) for each in seed.transitions]
+        rows = [(row.name, row.sources, row.target, tuple(row.required_fields)) for row in seed.transitions]
         initial = seed.initial
     start = _status(site, initial)
     transitions = tuple(
-        Transition(
-            str(number * 10 + 1), name, None if sources is None else frozenset(sources), _status(site, to), needed
+        SimulatedTransition(
+            str(number * 10 + 1), name, None if sources is None else frozenset(sources), _status(site, to), required
         )
-        for number, (name, sources, to, needed) in enumerate(rows, 1)
+        for number, (name, sources, to, required) in enumerate(rows, 1)
     )
     for _, sources, _, _ in rows:
         for source in sources or ():
             _status(site, source)
-    return Workflow(start, transitions)
+    return SimulatedWorkflow(start, transitions)
 
 
-def _status(site: Site, name: str) -> Status:
+def _status(site: SimulatedSite, name: str) -> SimulatedStatus:
+    """Return the site's status of this name, and create it when there is none: workflows share statuses."""
     if name not in site.statuses:
-        site.statuses[name] = Status(str(site.new_id()), name, CATEGORIES.get(name, "indeterminate"))
+        site.statuses[name] = SimulatedStatus(str(site.new_id()), name, CATEGORIES.get(name, "indeterminate"))
     return site.statuses[name]
 
 
-def _add_issue(site: Site, project: Project, seed: IssueSeed) -> None:
+def _add_issue(site: SimulatedSite, project: SimulatedProject, seed: IssueSeed) -> None:
     reporter = site.users[seed.reporter] if seed.reporter else next(iter(site.users.values()))
     fields: dict[str, Any] = {"project": {"id": project.id}, "issuetype": {"name": seed.type}, "summary": seed.summary}
     given: dict[str, Any] = {
@@ -180,10 +190,10 @@ def _add_issue(site: Site, project: Project, seed: IssueSeed) -> None:
     }
     fields |= {name: value for name, value in given.items() if name in project.screen}
     issue = site.create(reporter, fields)
-    for each in seed.attachments:
-        content = base64.b64decode(each.base64) if each.base64 else each.text.encode()
-        site.attach(reporter, issue, each.filename, each.mime_type, content)
+    for file in seed.attachments:
+        content = base64.b64decode(file.base64) if file.base64 else file.text.encode()
+        site.attach(reporter, issue, file.filename, file.mime_type, content)
     for text in seed.comments:
-        site.comment(reporter, issue, text)
+        site.add_comment(reporter, issue, text)
     if seed.status:
-        site.walk(reporter, issue, seed.status)
+        site.bring_into(reporter, issue, seed.status)

@@ -1,1 +1,1 @@
-"""The front door: the one command `jira-sync`. Thin: each command finds the group and asks a room below."""
+"""The command line `jira-sync`. Each command is thin: it finds its target and calls the packages below."""

@@ -1,7 +1,7 @@
-"""`jira-sync COMMAND`, also `python -m jira_sync`: joins the commands, and decides how each ends.
+"""`jira-sync COMMAND`, also `python -m jira_sync`: joins the commands and decides their exit codes.
 
-0: done; 1: a person must act, and plain sentences on standard error say how; 2: the command was not understood;
-130: interrupted. Anything else is a fault of ours, with a traceback.
+0: done. 1: a person must act, and messages on standard error say how. 2: the command line is wrong.
+130: interrupted. Any other error is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -15,24 +15,28 @@ import typer
 from jira_sync.commands import (
     backfill,
     backup,
+    dismiss,
     doctor,
-    failures,
     group,
     history,
     import_,
     init,
     logs,
+    pause,
     plan,
+    restore,
+    resume,
     resync,
+    retry,
     schema,
     status,
-    steer,
+    sync_now,
     watch,
 )
 from jira_sync.output.terminal import complain, for_people
 
-MISUNDERSTOOD: type[Any] = typer.BadParameter.__mro__[2]
-"""Whatever typer says of a command line: it exports no name for it."""
+USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[2]
+"""The base class of typer's errors about a command line. typer exports no name for it."""
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -43,12 +47,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# Help lists the commands in this order.
 group.add_to(app)
 watch.add_to(app)
 status.add_to(app)
 logs.add_to(app)
-steer.add_to(app)
-failures.add_to(app)
+sync_now.add_to(app)
+pause.add_to(app)
+resume.add_to(app)
+retry.add_to(app)
+dismiss.add_to(app)
 init.add_to(app)
 doctor.add_to(app)
 schema.add_to(app)
@@ -57,6 +65,7 @@ resync.add_to(app)
 backfill.add_to(app)
 history.add_to(app)
 backup.add_to(app)
+restore.add_to(app)
 import_.add_to(app)
 
 
@@ -64,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     try:
         return int(app(args=argv, prog_name="jira-sync", standalone_mode=False) or 0)
-    except MISUNDERSTOOD as error:
+    except USAGE_ERROR as error:
         error.show()
         return int(error.exit_code)
     except typer.Exit as error:
@@ -72,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has read enough
+        # The reader of our output, such as head, has ended. Closing prevents a message at exit.
+        sys.stderr.close()
     except Exception as error:
         sentences = for_people(error)
         if sentences is None:

@@ -1,7 +1,7 @@
-"""From an `Account` with references in it to what a client needs: looked up late, so that a rotated token is found.
+"""An `Account` with references in it becomes a `Connection`, late enough that a rotated token is found.
 
-Secrets leave this module only as `SecretStr`. Nothing here puts a value into a message: only the name of the
-field, of the variable or of the file that could not be read.
+Secrets leave this module only as `SecretStr`. No message contains a value. A message names the field, the variable
+or the file that could not be read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a side's Jira is and how to sign in. `email` is None for a bearer token."""
+    """Where a side's Jira is, and how to sign in. `email` is None for a bearer token."""
 
     base_url: str
     site_url: str
@@ -41,8 +41,8 @@ class Connection:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What stands in the way of connecting; `unset` when the value is only missing from this environment."""
+class ConnectionFault:
+    """What prevents a connection. `unset` means that only this environment lacks the value."""
 
     field: str
     message: str
@@ -50,16 +50,16 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Resolved:
-    """A side's connection, or the faults that leave it without one, and what is worth a warning either way."""
+class ResolvedConnection:
+    """A side's connection, or the faults that prevent it, and warnings in either case."""
 
     connection: Connection | None
-    faults: tuple[Fault, ...] = ()
-    warnings: tuple[Fault, ...] = ()
+    faults: tuple[ConnectionFault, ...] = ()
+    warnings: tuple[ConnectionFault, ...] = ()
 
 
-def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> Resolved:
-    """Look up what `sync` says of `side`'s Jira in `environ` and in the secret files it names."""
+def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> ResolvedConnection:
+    """Resolve the account of `side`, whose references name variables of `environ` and secret files."""
     account = sync.account(side)
     block = f"{side}Jira" if sync.has_own_account(side) else "jira"
     lookup = _Lookup(block, environ, fill_in=not sync.has_own_account(side))
@@ -72,15 +72,16 @@ def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> Resolved:
     if token is not None and not REFERENCE_PATTERN.fullmatch(token.get_secret_value()):
         lookup.warn("apiToken", "is written in the file itself; ${NAME} or ${file:/run/secrets/name} keeps it out")
     if not (base_url and site_url and secret) or lookup.faults:
-        return Resolved(None, tuple(lookup.faults), tuple(lookup.warnings))
+        return ResolvedConnection(None, tuple(lookup.faults), tuple(lookup.warnings))
     basic = lookup.signs_in_with_email(base_url, auth_type, email)
     connection = Connection(base_url, site_url, SecretStr(secret), email if basic else None)
-    return Resolved(None if lookup.faults else connection, tuple(lookup.faults), tuple(lookup.warnings))
+    return ResolvedConnection(None if lookup.faults else connection, tuple(lookup.faults), tuple(lookup.warnings))
 
 
 def database_url(environ: Mapping[str, str]) -> str | None:
-    """Return the address of the MongoDB server: DATABASE_URL, or what the file DATABASE_URL_FILE holds; None when
-    neither is set. Raises ValueError when the file says nothing.
+    """Return the address of the MongoDB server: DATABASE_URL, or the content of the file DATABASE_URL_FILE.
+
+    None means that neither is set. Raises ValueError when the file cannot be read or is empty.
     """
     path = environ.get("DATABASE_URL_FILE", "").strip()
     if (url := environ.get("DATABASE_URL")) or not path:
@@ -92,7 +93,7 @@ def database_url(environ: Mapping[str, str]) -> str | None:
 
 
 def read_secret(path: str) -> str:
-    """Return what the file at `path` holds. Raises ValueError, with the path, when that is nothing."""
+    """Return the content of a secret file. Raises ValueError, naming the path, when it cannot be read or is empty."""
     try:
         value = Path(path).read_text(encoding="utf-8").strip()
     except UnicodeDecodeError:
@@ -105,25 +106,28 @@ def read_secret(path: str) -> str:
 
 
 def site_of(base_url: str) -> str:
-    """Return the part of a site's address that tells it from other sites, in one spelling."""
+    """Return what identifies a site in its address, always in the same spelling."""
     url = urlsplit(base_url)
     port = f":{url.port}" if url.port else ""
     return f"{(url.hostname or '').lower()}{port}{url.path.rstrip('/')}"
 
 
 class _Lookup:
-    """Collects what is wrong while the fields of one block are looked up, so that all of it is said at once."""
+    """Looks up the fields of one block, and collects all that is wrong so that it is reported at once.
+
+    With `fill_in`, a field that the file leaves out comes from the environment.
+    """
 
     def __init__(self, block: str, environ: Mapping[str, str], *, fill_in: bool) -> None:
         self.block, self.environ, self.fill_in = block, environ, fill_in
-        self.faults: list[Fault] = []
-        self.warnings: list[Fault] = []
+        self.faults: list[ConnectionFault] = []
+        self.warnings: list[ConnectionFault] = []
 
     def fault(self, field: str, message: str, *, unset: bool = False) -> None:
-        self.faults.append(Fault(f"{self.block}.{field}", message, unset))
+        self.faults.append(ConnectionFault(f"{self.block}.{field}", message, unset))
 
     def warn(self, field: str, message: str) -> None:
-        self.warnings.append(Fault(f"{self.block}.{field}", message))
+        self.warnings.append(ConnectionFault(f"{self.block}.{field}", message))
 
     def optional(self, field: str, text: str | None) -> str | None:
         if text is None:
@@ -157,7 +161,7 @@ class _Lookup:
         return value
 
     def signs_in_with_email(self, base_url: str, auth_type: str, email: str | None) -> bool:
-        """Decide between e-mail and token (Basic) and a bearer token; Cloud's API tokens need the former."""
+        """Tell whether to sign in with e-mail and token (Basic); else with a bearer token. Cloud needs the e-mail."""
         host = urlsplit(base_url).hostname or ""
         if base_url.startswith("http:") and host not in LOOPBACK_HOSTS:
             self.warn("baseUrl", "is http: the token travels unencrypted")

@@ -1,7 +1,7 @@
 """The shape of a sync: what one JSON file in `configs/` may say.
 
-Every configuration of the service that jira-sync replaces loads unchanged. What each field means stands below it,
-in the words that an editor shows: they go into the JSON Schema, and a test holds `configs/README.md` to them.
+Every configuration of the service that jira-sync replaces loads unchanged. The text below a field describes the
+field. It goes into the JSON Schema, where editors show it, and a test compares `configs/README.md` with it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from sync_model.values import Days, Hours, Minutes, Model, Name, ProjectKey, Statuses, Text, Url
+from sync_model.values import ConfigModel, Days, Hours, Minutes, Name, ProjectKey, Statuses, Text, Url
 
-# `all` is supervisorctl's word for every program; the others are programs of the group itself, and name its logs.
+# To supervisorctl, `all` is every program. The others are the group's own programs, whose logs have these names.
 RESERVED_NAMES = frozenset({"all", "supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
-# MongoDB's own databases, and the one that all syncs share.
+# MongoDB's own databases, and the database that all syncs share.
 RESERVED_DATABASES = frozenset({"admin", "config", "local", "jira_sync"})
 PLACEHOLDERS = ("sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary")
 ANY_STATUS = "*"
-MOST_SIDE_BY_SIDE = 64
+MAX_SIDE_BY_SIDE = 64
 
 
 class Side(StrEnum):
@@ -35,11 +35,11 @@ class Side(StrEnum):
 
 
 def fold(status: str) -> str:
-    """Return a status name in the form in which two of them are compared: case and outer space do not count."""
+    """Return a status name in the form in which names are compared: case and outer space do not count."""
     return status.strip().casefold()
 
 
-class Account(Model):
+class Account(ConfigModel):
     """A Jira site and the account that works there; any string may be `${NAME}` or `${file:PATH}`."""
 
     base_url: Url | None = None
@@ -78,11 +78,11 @@ class Direction(StrEnum):
     NONE = "none"
 
     def leads_from(self, side: Side) -> bool:
-        """Tell whether a change on `side` is one that this direction carries over."""
+        """Tell whether this direction carries over a change on `side`."""
         return self is Direction.BOTH or self == f"{side}_to_{side.other}"
 
 
-class Conditions(Model):
+class Conditions(ConfigModel):
     require_mapping: bool | None = None
     """`true`: only for issues that have a counterpart."""
     on_status_change: bool | None = None
@@ -90,7 +90,7 @@ class Conditions(Model):
     true again at every update of the issue, and an issue without a counterpart gets one if the rule creates."""
 
 
-class Actions(Model):
+class Actions(ConfigModel):
     create_issue: bool = False
     """An issue without a counterpart gets one: same summary, description and labels, and the priority where the
     target has it. Never a second one."""
@@ -113,7 +113,7 @@ class Actions(Model):
     """The type of the counterpart, for this rule."""
 
 
-class Rule(Model):
+class Rule(ConfigModel):
     """What a status change on one side calls for on the other."""
 
     id: Text | None = None
@@ -140,22 +140,22 @@ class Rule(Model):
 
     @property
     def label(self) -> str:
-        """The rule's id, or the statuses it answers where it has none."""
+        """The rule's id; without one, the statuses that the rule answers."""
         return self.id or ", ".join(self.source_status)
 
     @property
     def requires_mapping(self) -> bool:
-        """A rule that creates needs no counterpart to be there, unless it says so."""
+        """Tell whether the rule needs a counterpart. By default, a rule that creates issues needs none."""
         if self.conditions.require_mapping is not None:
             return self.conditions.require_mapping
         return not self.actions.create_issue
 
     def answers(self, status: str) -> bool:
-        """Tell whether `status` is among those this rule is for."""
-        return any(own.strip() == ANY_STATUS or fold(own) == fold(status) for own in self.source_status)
+        """Tell whether this rule is for `status`."""
+        return any(source.strip() == ANY_STATUS or fold(source) == fold(status) for source in self.source_status)
 
     def target_for(self, status: str) -> str:
-        """Return the status that the counterpart belongs in; by default the one of the same name."""
+        """Return the status that the counterpart is moved to; by default the status of the same name."""
         return self.actions.target_status or self.target_status or status
 
 
@@ -171,7 +171,7 @@ class Fallback(StrEnum):
         return {"default_to_closed": "Closed", "sync_to_resolved": "Resolved"}.get(self)
 
 
-class DefaultBehavior(Model):
+class DefaultBehavior(ConfigModel):
     sync_attachments: bool = False
     """Files that customers add to an issue later are copied to its counterpart, whatever its status. (Files that
     developers add leave the dev project only by a rule.)"""
@@ -195,7 +195,7 @@ class OnDelete(StrEnum):
     TRANSITION = "transition"
 
 
-class Sync(Model):
+class Sync(ConfigModel):
     """One pair of Jira projects kept in step."""
 
     schema_: str | None = Field(default=None, alias="$schema")
@@ -237,7 +237,7 @@ class Sync(Model):
     is given up: it is kept, and a person can have it tried again."""
     history_days: Days = 90.0
     """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
-    side_by_side: int = Field(default=8, ge=1, le=MOST_SIDE_BY_SIDE)
+    side_by_side: int = Field(default=8, ge=1, le=MAX_SIDE_BY_SIDE)
     """How many issues are worked on at once."""
     on_delete: OnDelete = OnDelete.KEEP
     """What becomes of an issue whose counterpart was deleted. `keep`: nothing. `comment`: a comment says so.
@@ -279,7 +279,7 @@ class Sync(Model):
 
     @property
     def database(self) -> str:
-        """The MongoDB database that is this sync's own."""
+        """The name of the MongoDB database that is this sync's own."""
         return self.database_name or self.name.replace("-", "_")
 
     @property
@@ -293,12 +293,12 @@ class Sync(Model):
         return self.user_project_key if side is Side.USER else self.dev_project_key
 
     def account(self, side: Side) -> Account:
-        """The account for `side`: its own (`userJira`, `devJira`) where given, else the common one (`jira`)."""
+        """Return the account for `side`: `userJira` or `devJira` where given, else `jira`."""
         own = self.user_jira if side is Side.USER else self.dev_jira
         return own or self.jira
 
     def has_own_account(self, side: Side) -> bool:
-        """An account of a side's own is taken as it stands: nothing is filled in from `jira` or JIRA_*."""
+        """Tell whether `side` has an account of its own, in which `jira` and the environment fill in nothing."""
         return (self.user_jira if side is Side.USER else self.dev_jira) is not None
 
     def only_on_status_change(self, rule: Rule) -> bool:

@@ -1,7 +1,8 @@
-"""What a worker last said of itself: one small JSON file per sync, replaced whole, or touched when nothing has changed.
+"""What a worker last said of itself: one small JSON file per sync.
 
-When it was sent is the file's own time. The record reports progress, not existence: it leaves the working loop, so
-a loop that hangs stops sending it. Judging it against the time is for whoever reads it; `judgement` says how.
+The file is replaced as a whole, or only touched when nothing has changed. Its modification time is the time at which
+the heartbeat was sent. A heartbeat reports progress, not existence: the working loop sends it, so a loop that hangs
+stops sending it. The reader judges its age; see `judgement`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
 INTERVAL_SECONDS = 30.0
-"""A worker that is alive and not inside one single request says so at least this often."""
+"""Seconds: the longest pause between two heartbeats of a worker that is not waiting for one single request."""
 CRASHES_COUNT_FOR = timedelta(minutes=10)
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -28,10 +29,10 @@ class Phase(StrEnum):
     STARTING = "starting"
     CYCLE = "cycle"
     WAITING = "waiting"
-    BACKING_OFF = "backing off"  # Jira or MongoDB does not answer; it is tried again soon
-    PAUSED = "paused"  # an operator said so; it stays so until an operator says otherwise
-    STANDBY = "standby"  # another worker runs this sync; this one takes over when that one ends
-    REFUSED = "refused"  # Jira does not let this account in; a person must act; tried again slowly
+    BACKING_OFF = "backing off"  # Jira or MongoDB does not answer; the worker tries again soon
+    PAUSED = "paused"  # by an operator, until an operator resumes it
+    STANDBY = "standby"  # another worker runs this sync; this worker takes over when the other one ends
+    REFUSED = "refused"  # Jira refuses this account; a person must act; the worker tries again slowly
     STOPPING = "stopping"
 
 
@@ -40,8 +41,10 @@ class _Record(BaseModel):
 
 
 class CycleSummary(_Record):
-    """What one cycle did. `duration` is in seconds, `calls` counts requests to Jira; `left` counts issues whose turn
-    did not come, `failed` those that could not be carried out.
+    """What one cycle did.
+
+    `duration` is in seconds. `calls` counts requests to Jira. `failed` counts issues whose changes could not be carried
+    out, `left` counts issues whose turn did not come.
     """
 
     started: AwareDatetime
@@ -58,7 +61,7 @@ class CycleSummary(_Record):
 
 
 class CallCount(_Record):
-    """How many requests of one kind were answered with one status; status 0 stands for no answer."""
+    """The number of requests to one endpoint that were answered with one status. Status 0 means no answer."""
 
     endpoint: str
     status: int
@@ -66,10 +69,10 @@ class CallCount(_Record):
 
 
 class Totals(_Record):
-    """What a worker did since its process started; each number only grows.
+    """What a worker did since its process started. Each number only grows.
 
-    `actions` maps a kind of action (`create`, `move`, `link`, `attachments`, `comment`) and a result (`done`, `failed`)
-    joined by a space to a number. `cooldown` is the seconds spent waiting because a site asked for it.
+    A key of `actions` is a kind of action (`create`, `move`, `link`, `attachments`, `comment`), a space and a result
+    (`done`, `failed`). `cooldown` is the seconds spent waiting because a site asked for it.
     """
 
     cycles: int = 0
@@ -79,8 +82,8 @@ class Totals(_Record):
     cooldown: float = 0.0
 
 
-class Trouble(_Record):
-    """The change that has failed for the longest time: of which issue, since when, how often, and the last error."""
+class FailingChange(_Record):
+    """The change that has failed for the longest time: its issue, since when, how often, and the last error."""
 
     issue: str
     since: AwareDatetime
@@ -91,11 +94,11 @@ class Trouble(_Record):
 class Heartbeat(_Record):
     """One worker at one moment.
 
-    `reason` says in a sentence why it is backing off, refused, paused or standing by. `interval` is the seconds from
-    the start of one cycle to the next. `queued` counts the issues with changes that wait to be carried out,
-    `dead_letters` the changes that were given up. `oldest_change` is when the oldest change that waits was made, by
+    `reason` says in a sentence why the worker is backing off, refused, paused or standing by. `interval` is the seconds
+    from the start of one cycle to the next. `queued` counts the issues with changes that wait to be carried out,
+    `dead_letters` counts the changes that were given up. `oldest_change` is when the oldest waiting change was made, by
     our own clock; None when none waits. `memory` is the proportional set size in bytes. `crashes` are the times in the
-    last ten minutes at which a worker of this sync found that the one before it had ended without stopping.
+    last ten minutes at which a new worker of this sync found that its predecessor had ended without stopping.
     """
 
     name: str
@@ -112,7 +115,7 @@ class Heartbeat(_Record):
     queued: int = 0
     dead_letters: int = 0
     oldest_change: AwareDatetime | None = None
-    trouble: Trouble | None = None
+    trouble: FailingChange | None = None
     next_cycle: AwareDatetime | None = None
     memory: int | None = None
     totals: Totals = Totals()
@@ -124,15 +127,15 @@ def heartbeat_path(run_dir: Path, name: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Written:
-    """One heartbeat's file, by what tells it from the files that took or take its place."""
+class HeartbeatFile:
+    """A heartbeat's file as it was written. Inode and time tell whether somebody has replaced it since."""
 
     path: Path
     inode: int
     modified: int
 
 
-def write_heartbeat(run_dir: Path, heartbeat: Heartbeat) -> Written:
+def write_heartbeat(run_dir: Path, heartbeat: Heartbeat) -> HeartbeatFile:
     """Replace the sync's heartbeat file in one step, so that a reader sees the old one or the new one.
 
     Raises OSError when the run directory cannot be written.
@@ -141,48 +144,51 @@ def write_heartbeat(run_dir: Path, heartbeat: Heartbeat) -> Written:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(heartbeat.model_dump_json(by_alias=True, exclude={"sent"}) + "\n", encoding="utf-8")
-    written = _sent(draft, heartbeat.sent)
+    written = _touch(draft, heartbeat.sent)
     draft.replace(path)
     return replace(written, path=path)
 
 
-def repeat_heartbeat(last: Written, sent: datetime) -> Written | None:
-    """Say again what was said last; return None when that is not there any more, as when another worker has said
-    something meanwhile.
+def repeat_heartbeat(last: HeartbeatFile, sent: datetime) -> HeartbeatFile | None:
+    """Send the last heartbeat again by touching its file.
 
-    Raises OSError like `write_heartbeat`.
+    None means that the file is gone or replaced, as when another worker has sent a heartbeat meanwhile. Raises OSError
+    like `write_heartbeat`.
     """
     try:
         found = last.path.stat()
-        return _sent(last.path, sent) if (found.st_ino, found.st_mtime_ns) == (last.inode, last.modified) else None
+        return _touch(last.path, sent) if (found.st_ino, found.st_mtime_ns) == (last.inode, last.modified) else None
     except FileNotFoundError:
         return None
 
 
 def read_heartbeat(run_dir: Path, name: str) -> Heartbeat | None:
-    """Return what the sync's worker last said, or None when it said nothing that can be understood."""
+    """Return the last heartbeat of the sync's worker, or None when there is none that can be read."""
     try:
         with heartbeat_path(run_dir, name).open("rb") as file:
+            # Of the open file: another one may take its place between two looks at the path.
             sent = EPOCH + timedelta(microseconds=os.fstat(file.fileno()).st_mtime_ns // 1000)
             return Heartbeat.model_validate({**from_json(file.read()), "sent": sent})
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _sent(path: Path, sent: datetime) -> Written:
+def _touch(path: Path, sent: datetime) -> HeartbeatFile:
+    """Make `sent` the file's time."""
     nanoseconds = (sent - EPOCH) // timedelta(microseconds=1) * 1000
     os.utime(path, ns=(nanoseconds, nanoseconds))
     found = path.stat()
-    return Written(path, found.st_ino, found.st_mtime_ns)  # which may be coarser than what it was set to
+    # Some file systems keep a coarser time than the one they were given.
+    return HeartbeatFile(path, found.st_ino, found.st_mtime_ns)
 
 
 def crashes_before(predecessor: Heartbeat | None, now: datetime) -> tuple[datetime, ...]:
-    """Return the crashes that a worker which starts now is to speak of, given what its sync's file says."""
+    """Return the crashes that a worker starting `now` is to report, given the last heartbeat before it."""
     if predecessor is None:
         return ()
-    is_one = predecessor.phase is not Phase.STOPPING and not Path(f"/proc/{predecessor.pid}").exists()
+    has_crashed = predecessor.phase is not Phase.STOPPING and not Path(f"/proc/{predecessor.pid}").exists()
     recent = (at for at in predecessor.crashes if at > now - CRASHES_COUNT_FOR)
-    return (*recent, now) if is_one else tuple(recent)
+    return (*recent, now) if has_crashed else tuple(recent)
 
 
 def age(heartbeat: Heartbeat, now: datetime) -> float:

@@ -1,7 +1,7 @@
-"""What is true of a sync, and what is to be done about it: facts go in, a verdict comes out. Pure.
+"""The health of a sync, and what is to be done about it: facts go in, a verdict comes out. No input or output.
 
-The facts are what supervisord says of the process, what the worker last said of itself, and what the folder says
-should run. The status page, `/health`, the metrics and `jira-sync status` all say what this says.
+The facts are the state of the process in supervisord, the worker's last heartbeat, and whether the folder wants the
+sync to run. The status page, `/health`, the metrics and `jira-sync status` all show this verdict.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from enum import StrEnum
 from sync_model.heartbeat import Heartbeat, Phase, age
 
 STUCK_AFTER = 180.0
-"""Seconds of silence after which a worker is stuck, at the least; a request ends, one way or another, long before."""
+"""Seconds of silence after which a worker is stuck, at the least. Every request ends or times out long before."""
 STUCK_AFTER_INTERVALS = 1.5
-STUCK_AT_MOST = 3600.0
-SEEN_SILENT = 60.0
-"""Seconds for which a worker must be seen silent before it is restarted: a clock that jumps is no reason."""
-PATIENCE_WITH_OTHERS = 300.0
-"""Seconds for which a site or MongoDB may fail to answer, at the least, before that is an error."""
+MAX_STUCK_AFTER = 3600.0
+MIN_OBSERVED_SILENCE = 60.0
+"""Seconds for which the reader itself must see a worker silent before the worker is restarted: a clock that jumps is
+no reason for a restart."""
+UNREACHABLE_AFTER = 300.0
+"""Seconds for which Jira or MongoDB may fail to answer, at the least, before that is an error."""
 BEHIND_AFTER = 900.0
 BEHIND_AFTER_INTERVALS = 3.0
 MANY_CRASHES = 3
@@ -27,16 +28,16 @@ RUNNING_STATES = frozenset({"RUNNING", "STARTING"})
 
 
 class Condition(StrEnum):
-    """How a sync is, worst first."""
+    """The health of a sync, worst first."""
 
     FATAL = "failed"  # supervisord has given up on it
     STUCK = "stuck"
     CRASHING = "crashing"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"  # Jira or MongoDB has not answered for long
-    INVALID = "invalid"  # its file does not load
-    MISSING = "missing"  # it should run, and supervisord does not know it
-    STOPPED = "stopped"  # by an operator's supervisorctl
+    INVALID = "invalid"  # the file does not load
+    MISSING = "missing"  # the folder wants it to run, and supervisord does not know it
+    STOPPED = "stopped"  # by an operator, with supervisorctl
     BEHIND = "behind"
     NEEDS_A_LOOK = "needs a look"  # changes were given up
     BACKING_OFF = "backing off"
@@ -47,12 +48,12 @@ class Condition(StrEnum):
 
 
 class Level(StrEnum):
-    """How much a condition matters: a person must act; a person should look; nothing; it was asked for."""
+    """How much a condition matters."""
 
-    ERROR = "error"
-    ATTENTION = "attention"
+    ERROR = "error"  # a person must act
+    ATTENTION = "attention"  # a person should look
     OK = "ok"
-    OFF = "off"
+    OFF = "off"  # a person asked for it
 
 
 LEVELS = {
@@ -67,14 +68,14 @@ SEVERITY = {condition: number for number, condition in enumerate(Condition)}
 class Remedy(StrEnum):
     """What the monitor is to do."""
 
-    RESTART = "restart"  # what hangs
-    RENEW = "renew"  # what has grown too large, gracefully, between two cycles
-    START = "start"  # what supervisord has given up on, when its pause is over
+    RESTART = "restart"  # a worker that hangs
+    RENEW = "renew"  # a worker that uses too much memory: gracefully, between two cycles
+    START = "start"  # a program that supervisord has given up on, when its pause is over
 
 
 @dataclass(frozen=True)
-class Process:
-    """One program as supervisord sees it: its state, its pid (0 without a process), and why it is not running."""
+class ProcessInfo:
+    """One program as supervisord sees it. `pid` is 0 without a process. `description` says why it is not running."""
 
     state: str
     pid: int = 0
@@ -86,15 +87,15 @@ class Process:
 class Facts:
     """What is known of one sync.
 
-    `process` is None when supervisord does not know the program, `heartbeat` when the worker has said nothing.
-    `problems` are what is wrong with its file. `is_wanted`: the folder says that it should run. `interval` in
-    seconds. `silence` is for how many seconds the reader itself has seen no new heartbeat. `crashes` counts how
-    often its process ended in the last ten minutes without anybody asking. `memory_limit` in bytes.
-    `next_start` is when the monitor starts again what supervisord has given up on.
+    `process` is None when supervisord does not know the program. `heartbeat` is None when the worker has sent none.
+    `problems` are those of the sync's file. `is_wanted` tells whether the folder wants the sync to run. `interval` is
+    in seconds. `silence` is the number of seconds for which the reader itself has seen no new heartbeat. `crashes`
+    counts how often the process ended in the last ten minutes without being asked to. `memory_limit` is in bytes.
+    `next_start` is when the monitor starts a program again that supervisord has given up on.
     """
 
     name: str
-    process: Process | None = None
+    process: ProcessInfo | None = None
     heartbeat: Heartbeat | None = None
     problems: tuple[str, ...] = ()
     is_wanted: bool = True
@@ -107,11 +108,10 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is true of a sync: its condition since when, why in a sentence, and what a person can do about it.
+class SyncVerdict:
+    """The condition of a sync, since when, why in a sentence, and what a person can do about it.
 
-    `lag` is the age in seconds of the oldest change that is not carried over: of one that is known, or, where nobody
-    has been able to look, the time since the last look; None where nothing was ever carried over.
+    The function `lag` says what `lag` is.
     """
 
     condition: Condition
@@ -126,41 +126,49 @@ class Verdict:
         return LEVELS[self.condition]
 
 
-def judge(facts: Facts, now: datetime) -> Verdict:
-    """Return what is true of a sync at `now`, which is our own clock's."""
-    verdict = _of_process(facts, now) or _of_silence(facts, now) or _of_words(facts, now)
+def judge(facts: Facts, now: datetime) -> SyncVerdict:
+    """Return the verdict on a sync at `now`, by our own clock."""
+    verdict = _by_process(facts, now) or _by_silence(facts, now) or _by_heartbeat(facts, now)
     if facts.problems and SEVERITY[verdict.condition] > SEVERITY[Condition.INVALID]:
         still = "; it runs as it was" if facts.process and facts.process.state in RUNNING_STATES else ""
-        verdict = Verdict(Condition.INVALID, f"{_count(facts.problems)}{still}", "mend the file, then: jira-sync apply")
-    return replace(verdict, lag=lag(_living(facts), now, facts.interval), remedy=verdict.remedy or _renewal(facts))
+        why = f"{_first_and_count(facts.problems)}{still}"
+        verdict = SyncVerdict(Condition.INVALID, why, "mend the file, then: jira-sync apply")
+    known_lag = lag(_current_heartbeat(facts), now, facts.interval)
+    return replace(verdict, lag=known_lag, remedy=verdict.remedy or _renewal(facts))
 
 
 def lag(heartbeat: Heartbeat | None, now: datetime, interval: float) -> float | None:
-    """Return the age in seconds of the oldest change that is not carried over, as far as it can be known."""
+    """Return the age in seconds of the oldest change that is not carried over, as far as it can be known.
+
+    While no cycle is able to look at Jira, the time since the last look counts: a change may be that old. None means
+    that no cycle is known to have succeeded.
+    """
     if heartbeat is None or heartbeat.last_success is None:
         return None
     known = (now - heartbeat.oldest_change).total_seconds() if heartbeat.oldest_change else 0.0
     unseen = (now - heartbeat.last_success).total_seconds()
-    # Between two cycles nobody looks, and nobody is to be blamed for that.
-    return max(known, unseen if unseen > 2 * interval + SEEN_SILENT else 0.0)
+    # Between two cycles nobody looks at Jira. That alone is no lag.
+    return max(known, unseen if unseen > 2 * interval + MIN_OBSERVED_SILENCE else 0.0)
 
 
 def stuck_limit(facts: Facts) -> float:
-    """Return the seconds of silence after which the worker is stuck: more for one that has more time."""
-    return max(facts.stuck_after, min(STUCK_AFTER_INTERVALS * facts.interval, STUCK_AT_MOST))
+    """Return the seconds of silence after which the worker is stuck: more for a sync with a long interval."""
+    return max(facts.stuck_after, min(STUCK_AFTER_INTERVALS * facts.interval, MAX_STUCK_AFTER))
 
 
-def spell(seconds: float) -> str:
-    """Return a length of time in words as short as a table needs: `42 s`, `7 min`, `5 h`, `3 d`."""
+def format_duration(seconds: float) -> str:
+    """Return a duration as short as a table needs it: `42 s`, `7 min`, `5 h`, `3 d`."""
     for size, least, unit in ((86400, 172800, "d"), (3600, 7200, "h"), (60, 120, "min")):
         if seconds >= least:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 
-def _living(facts: Facts) -> Heartbeat | None:
-    """The heartbeat that counts now. What a predecessor of the process said does not; what another worker says that
-    runs the sync beside it does.
+def _current_heartbeat(facts: Facts) -> Heartbeat | None:
+    """Return the heartbeat that counts now, or None.
+
+    A heartbeat with another pid counts when it was sent after the process started: then another worker runs the sync
+    beside this one. Otherwise it is left over from a predecessor of the process.
     """
     process, heartbeat = facts.process, facts.heartbeat
     if heartbeat is None or process is None or process.pid in (0, heartbeat.pid):
@@ -169,90 +177,90 @@ def _living(facts: Facts) -> Heartbeat | None:
     return heartbeat if is_later and heartbeat.phase is not Phase.STOPPING else None
 
 
-def _of_process(facts: Facts, now: datetime) -> Verdict | None:
-    """What supervisord says, where the process is not simply there."""
+def _by_process(facts: Facts, now: datetime) -> SyncVerdict | None:
+    """Judge by what supervisord says. None means that the process is running or starting."""
     process, name = facts.process, facts.name
     if process is None:
         if facts.is_wanted and not facts.problems:
-            return Verdict(Condition.MISSING, "supervisord does not know it", "jira-sync apply")
-        return Verdict(Condition.STOPPED, "it does not run")
+            return SyncVerdict(Condition.MISSING, "supervisord does not know it", "jira-sync apply")
+        return SyncVerdict(Condition.STOPPED, "it does not run")
     if process.state in ("FATAL", "EXITED", "UNKNOWN"):
         again = f"; it is started again at {facts.next_start:%H:%M:%S} UTC" if facts.next_start else ""
         remedy = Remedy.START if facts.next_start and now >= facts.next_start else None
         why = f"supervisord has given up on it ({process.description}){again}"
-        return Verdict(Condition.FATAL, why, f"jira-sync logs {name}", process.started, remedy=remedy)
+        return SyncVerdict(Condition.FATAL, why, f"jira-sync logs {name}", process.started, remedy=remedy)
     if process.state == "BACKOFF":
-        return Verdict(Condition.CRASHING, process.description, f"jira-sync logs {name}", process.started)
+        return SyncVerdict(Condition.CRASHING, process.description, f"jira-sync logs {name}", process.started)
     if process.state in ("STOPPED", "STOPPING"):
         why = "stopped by an operator" if process.state == "STOPPED" else "it is stopping"
-        return Verdict(Condition.STOPPED, why, f"supervisorctl start {name}", process.started)
+        return SyncVerdict(Condition.STOPPED, why, f"supervisorctl start {name}", process.started)
     return None
 
 
-def _of_silence(facts: Facts, now: datetime) -> Verdict | None:
-    """A process that is there, but says nothing, or comes and goes."""
-    process, heartbeat = facts.process, _living(facts)
+def _by_silence(facts: Facts, now: datetime) -> SyncVerdict | None:
+    """Judge a process that exists but sends no heartbeat, or that crashes often. None means neither."""
+    process, heartbeat = facts.process, _current_heartbeat(facts)
     limit = stuck_limit(facts)
     advice = "it is restarted by itself"
-    remedy = Remedy.RESTART if facts.silence >= min(limit, SEEN_SILENT) else None
+    remedy = Remedy.RESTART if facts.silence >= min(limit, MIN_OBSERVED_SILENCE) else None
+    started = process.started if process else None
     if heartbeat is None:
-        started = process.started if process else None
         since_start = (now - started).total_seconds() if started else 0.0
         if since_start > limit:
-            why = f"started {spell(since_start)} ago, and has said nothing"
-            return Verdict(Condition.STUCK, why, advice, started, remedy=remedy)
+            why = f"started {format_duration(since_start)} ago, and has said nothing"
+            return SyncVerdict(Condition.STUCK, why, advice, started, remedy=remedy)
     elif (silence := age(heartbeat, now)) > limit:
-        why = f"alive, but silent for {spell(silence)}; the last it said: {heartbeat.phase}"
-        return Verdict(Condition.STUCK, why, advice, heartbeat.sent, remedy=remedy)
+        why = f"alive, but silent for {format_duration(silence)}; the last it said: {heartbeat.phase}"
+        return SyncVerdict(Condition.STUCK, why, advice, heartbeat.sent, remedy=remedy)
     if facts.crashes >= MANY_CRASHES:
         why = f"its process ended {facts.crashes} times in the last ten minutes"
-        return Verdict(Condition.CRASHING, why, f"jira-sync logs {facts.name}", process.started if process else None)
+        return SyncVerdict(Condition.CRASHING, why, f"jira-sync logs {facts.name}", started)
     if heartbeat is None:
-        return Verdict(Condition.STARTING, "it has just been started", since=process.started if process else None)
+        return SyncVerdict(Condition.STARTING, "it has just been started", since=started)
     return None
 
 
-def _of_words(facts: Facts, now: datetime) -> Verdict:
-    """What the worker says of itself."""
+def _by_heartbeat(facts: Facts, now: datetime) -> SyncVerdict:
+    """Judge by what the worker says of itself."""
     heartbeat = facts.heartbeat
     if heartbeat is None:
-        raise ValueError(f"{facts.name} has said nothing; that is judged before")
+        raise ValueError(f"{facts.name} has sent no heartbeat; that is judged before")
     reason, since, name = heartbeat.reason or "", heartbeat.since, facts.name
-    for_long = max(PATIENCE_WITH_OTHERS, 2 * facts.interval)
+    for_long = max(UNREACHABLE_AFTER, 2 * facts.interval)
     match heartbeat.phase:
         case Phase.REFUSED:
-            return Verdict(Condition.REFUSED, reason, f"jira-sync doctor {name}", since)
+            return SyncVerdict(Condition.REFUSED, reason, f"jira-sync doctor {name}", since)
         case Phase.BACKING_OFF if (now - since).total_seconds() > for_long:
-            return Verdict(Condition.UNREACHABLE, reason, f"jira-sync doctor {name}", since)
+            return SyncVerdict(Condition.UNREACHABLE, reason, f"jira-sync doctor {name}", since)
         case Phase.PAUSED:
-            return Verdict(Condition.PAUSED, reason, f"jira-sync resume {name}", since)
+            return SyncVerdict(Condition.PAUSED, reason, f"jira-sync resume {name}", since)
         case Phase.STANDBY:
-            return Verdict(Condition.STANDBY, reason, since=since)
+            return SyncVerdict(Condition.STANDBY, reason, since=since)
         case Phase.STARTING:
-            return Verdict(Condition.STARTING, "it has just been started", since=since)
+            return SyncVerdict(Condition.STARTING, "it has just been started", since=since)
     behind = lag(heartbeat, now, facts.interval) or 0.0
     if behind > max(BEHIND_AFTER, BEHIND_AFTER_INTERVALS * facts.interval):
         trouble = heartbeat.trouble
         failing = f"; {trouble.issue} has failed {trouble.attempts} times: {trouble.error}" if trouble else ""
-        why = f"a change waits for {spell(behind)}{failing}"
-        return Verdict(Condition.BEHIND, why, f"jira-sync retry {name}", heartbeat.oldest_change or since)
+        why = f"a change waits for {format_duration(behind)}{failing}"
+        return SyncVerdict(Condition.BEHIND, why, f"jira-sync retry {name}", heartbeat.oldest_change or since)
     if heartbeat.dead_letters:
         number = heartbeat.dead_letters
         why = f"{number} change{'s were' if number > 1 else ' was'} given up"
-        return Verdict(Condition.NEEDS_A_LOOK, why, f"jira-sync retry {name}", since)
+        return SyncVerdict(Condition.NEEDS_A_LOOK, why, f"jira-sync retry {name}", since)
     if heartbeat.phase is Phase.BACKING_OFF:
-        return Verdict(Condition.BACKING_OFF, reason, since=since)
-    return Verdict(Condition.OK, str(heartbeat.phase), since=since)
+        return SyncVerdict(Condition.BACKING_OFF, reason, since=since)
+    return SyncVerdict(Condition.OK, str(heartbeat.phase), since=since)
 
 
 def _renewal(facts: Facts) -> Remedy | None:
-    """A worker that has grown too large is renewed while it waits."""
-    heartbeat, limit = _living(facts), facts.memory_limit
+    """Return RENEW for a worker that uses too much memory, while it waits between two cycles."""
+    heartbeat, limit = _current_heartbeat(facts), facts.memory_limit
     if not (heartbeat and heartbeat.memory and limit and heartbeat.phase is Phase.WAITING):
         return None
     return Remedy.RENEW if heartbeat.memory > limit else None
 
 
-def _count(problems: tuple[str, ...]) -> str:
+def _first_and_count(problems: tuple[str, ...]) -> str:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{problems[0]}{more}"

@@ -1,7 +1,7 @@
-"""The JSON Schema of a sync's file, for editors: they complete what it names, explain it, and mark what is wrong.
+"""The JSON Schema of a sync's file. With it, editors complete and explain fields and mark what is wrong.
 
-What a field means stands below it in `definition`, nowhere else, and is read from there: by us, when somebody asks.
-pydantic could do it too, but would have every worker parse its own source as it starts.
+The text below a field in `definition` describes the field. It is read from the source when the schema is asked for.
+pydantic could read it too (`use_attribute_docstrings`), but then every worker would parse the source as it starts.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from sync_model import definition
 from sync_model.definition import OnDelete, Sync
 
 FILE = "sync.schema.json"
-"""How it is called beside the syncs that refer to it."""
+"""The name of the schema's file in the folder of the syncs, which refer to it."""
 IDENTITY = "urn:jira-sync:sync"
 
 
 def json_schema() -> dict[str, Any]:
     """Return the schema, draft 2020-12.
 
-    What it accepts loads, but for what only several fields, or several files, show together. It is stricter in one
-    way: it wants each value in the type and spelling that the documentation gives it.
+    A file that the schema accepts loads, unless several fields or several files contradict each other. The schema is
+    stricter in one way: a value must have the type and spelling of the documentation.
     """
-    schema = Sync.model_json_schema(by_alias=True, schema_generator=_Plain)
-    meanings = dict(_meanings())
+    schema = Sync.model_json_schema(by_alias=True, schema_generator=_PlainSchema)
+    descriptions = dict(_descriptions())
     for name, model in [("Sync", schema), *schema["$defs"].items()]:
-        for field, described in model.get("properties", {}).items():
-            meaning = {"description": meanings[name, field]}
-            optional = _or_null(described) if field not in model.get("required", ()) else described
-            model["properties"][field] = meaning | optional
-    deletion = {"properties": {"onDelete": {"const": OnDelete.TRANSITION.value}}, "required": ["onDelete"]}
-    told = {"properties": {"onDeleteStatus": {"type": "string"}}, "required": ["onDeleteStatus"]}
-    about = {"$schema": GenerateJsonSchema.schema_dialect, "$id": IDENTITY}
-    return {**about, **schema, "if": deletion, "then": told}
+        for field, field_schema in model.get("properties", {}).items():
+            is_required = field in model.get("required", ())
+            description = {"description": descriptions[name, field]}
+            model["properties"][field] = description | (field_schema if is_required else _or_null(field_schema))
+    is_transition = {"properties": {"onDelete": {"const": OnDelete.TRANSITION.value}}, "required": ["onDelete"]}
+    has_status = {"properties": {"onDeleteStatus": {"type": "string"}}, "required": ["onDeleteStatus"]}
+    header = {"$schema": GenerateJsonSchema.schema_dialect, "$id": IDENTITY}
+    return {**header, **schema, "if": is_transition, "then": has_status}
 
 
-def _meanings() -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield what stands below each field, by model and by the name that the field has in a file."""
+def _descriptions() -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the text below each field, by the model's name and the field's name in a file."""
     for model in ast.parse(inspect.getsource(definition)).body:
         if not isinstance(model, ast.ClassDef):
             continue
@@ -53,17 +53,17 @@ def _meanings() -> Iterator[tuple[tuple[str, str], str]]:
                 yield (model.name, field.alias), " ".join(ast.literal_eval(below.value).split())
 
 
-def _or_null(described: dict[str, Any]) -> dict[str, Any]:
-    """Return what also takes `null`, which is the same as absent."""
-    if isinstance(kind := described.get("type"), str):
-        values = {"enum": [*described["enum"], None]} if "enum" in described else {}
-        return {**described, "type": [kind, "null"], **values}
-    reference = {key: described.pop(key) for key in ("$ref", "anyOf") if key in described}
-    return {"anyOf": [*reference.get("anyOf", [reference]), {"type": "null"}], **described}
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that also accepts `null`, which is the same as absent."""
+    if isinstance(kind := schema.get("type"), str):
+        values = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+        return {**schema, "type": [kind, "null"], **values}
+    reference = {key: schema.pop(key) for key in ("$ref", "anyOf") if key in schema}
+    return {"anyOf": [*reference.get("anyOf", [reference]), {"type": "null"}], **schema}
 
 
-class _Plain(GenerateJsonSchema):
-    """Leaves out what tells nobody anything: titles made of names, and defaults that are absence."""
+class _PlainSchema(GenerateJsonSchema):
+    """Leaves out what informs nobody: titles derived from names, and the default None."""
 
     def field_title_should_be_set(self, _schema: Any) -> bool:
         return False

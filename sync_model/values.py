@@ -1,4 +1,4 @@
-"""The kinds of values that a sync's file holds, each checked by itself. No message repeats what it is about."""
+"""The types of the values in a sync's file, each validated by itself. No message repeats a value: it may be secret."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ DAYS_PER_DECADE = 3650
 
 
 def is_reference(text: str) -> bool:
-    """Tell whether `text` is `${NAME}` or `${file:PATH}`, to be looked up when it is needed."""
+    """Tell whether `text` is `${NAME}` or `${file:PATH}`. A reference is looked up when its value is needed."""
     return REFERENCE_PATTERN.fullmatch(text) is not None
 
 
 def url_fault(text: str) -> str | None:
-    """Say what is wrong with `text` as the address of a Jira site, or None. Never repeats the text itself."""
+    """Return what is wrong with `text` as the address of a Jira site, or None. The message never repeats `text`."""
     try:
         url = urlsplit(text)
-        _ = url.port
+        _ = url.port  # raises ValueError for a port that is no number
     except ValueError:
         return "is not a web address"
     if url.scheme not in ("http", "https") or not url.hostname:
@@ -75,7 +75,7 @@ def _as_list(value: Any) -> Any:
 
 
 def _pattern(pattern: str) -> WithJsonSchema:
-    """Say in the JSON Schema what a validator checks; space around the text does not count."""
+    """Put into the JSON Schema what a validator checks. Space around the text is allowed."""
     return WithJsonSchema({"type": "string", "pattern": rf"^\s*(?:{pattern})\s*$"})
 
 
@@ -95,8 +95,8 @@ Days = Annotated[float, Field(gt=0, le=DAYS_PER_DECADE, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=HOURS_PER_YEAR, allow_inf_nan=False)]
 
 
-class Model(BaseModel):
-    """What all parts share: camelCase in JSON, unknown keys refused, immutable, `null` is the same as absent."""
+class ConfigModel(BaseModel):
+    """The base of all parts of a sync: camelCase in JSON, no unknown keys, immutable, `null` is the same as absent."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from generator.running.mongod import find
-from jira_simulator.client import Control
+from jira_simulator.client import SimulatorControl
 
 SYNC = {"name": "sync", "email": "sync@example.com", "token": "benchmark-token"}
 ANN = {"name": "ann", "email": "ann@example.com", "token": "ann-token"}
@@ -74,7 +74,7 @@ class Rig:
         self.folder = folder
         (folder / "seed.json").write_text(json.dumps({"sites": list(sites)}))
         self._simulator = _start_simulator(folder / "seed.json", port := free_port())
-        self.control = Control(f"http://127.0.0.1:{port}")
+        self.control = SimulatorControl(f"http://127.0.0.1:{port}")
         self.mongod = Mongod(folder)
         self.mongod.start()
 

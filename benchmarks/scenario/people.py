@@ -13,7 +13,7 @@ from benchmarks.rig.processes import ANN
 from benchmarks.scenario.pairings import SIDES, Pairing, is_cloud
 from benchmarks.scenario.timeline import Event
 from benchmarks.verdict.evidence import MARKER, Gone
-from jira_simulator.client import Control, Person
+from jira_simulator.client import Person, SimulatorControl
 
 FILENAMES = ("log.txt", "screenshot.png", "trace.log", "Übersicht 2.pdf", "data.csv")
 COMMON_SIZES = (700, 4096)
@@ -74,7 +74,7 @@ class Known:
 class People:
     """Everybody at work. `has_noticed` tells whether a sync knows an issue; `wait` lets a moment pass."""
 
-    control: Control
+    control: SimulatorControl
     pairings: list[Pairing]
     has_noticed: Callable[[Pairing, str], bool]
     wait: Callable[[float], object]

@@ -72,7 +72,7 @@ class Verdict:
 
 
 def judge(pair: Pairing, dumps: Dumps, gone: Gone | None = None) -> Verdict:
-    """Judge one sync. `dumps` holds, by site, what `Control.issues` gives."""
+    """Judge one sync. `dumps` holds, by site, what `SimulatorControl.issues` gives."""
     gone = gone or Gone()
     verdict = Verdict()
     for issue, fault in _issue_faults(pair, dumps, gone):

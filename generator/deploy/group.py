@@ -19,7 +19,9 @@ from generator.deploy.render import render, verify
 from generator.running import files, mongod, processes
 from generator.running.settings import LOOPBACK, Settings, Unusable
 from generator.running.supervisor_rpc import DOWN, Changes, NoAnswer, NotRunning, ProgramState, Supervisor
-from sync_model.loading import Loaded, Problem, claims_of, load_folder
+from sync_model.checks import claims_of
+from sync_model.loading import Loaded, load_folder
+from sync_model.problems import Problem
 
 SETTLED = frozenset({"RUNNING", "STOPPED", "FATAL", "EXITED", "BACKOFF"})
 SIGNS = {"started": "+", "restarted": "~", "stopped": "-"}

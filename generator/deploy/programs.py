@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generator.running.settings import Settings
-from sync_model.loading import Loaded, Problem, SyncFile
+from sync_model.loading import Loaded, SyncFile
+from sync_model.problems import Problem
 
 DATABASE = "mongodb"
 SIMULATOR = "jira-simulator"

@@ -12,7 +12,8 @@ from generator.deploy.group import Applied, ProgramChange
 from generator.running.supervisor_rpc import ProgramState
 from sync_model.connection import resolve, site_of
 from sync_model.definition import Side, Sync
-from sync_model.loading import Loaded, Problem
+from sync_model.loading import Loaded
+from sync_model.problems import Problem
 
 Environ = Mapping[str, str]
 DEFAULT_INTERVAL_MINUTES = 5.0

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from health_monitor.page import chart, story, words
-from sync_model.judgement import spell
+from sync_model.judgement import format_duration
 
 STATIC = Path(__file__).parent / "static"
 
@@ -45,7 +45,7 @@ def environment() -> Environment:
         "seconds": words.seconds,
         "shape": words.shape,
         "size": words.size,
-        "spell": spell,
+        "spell": format_duration,
         "utc": utc,
         "word": words.word,
     }

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from health_monitor.page.words import program_level
 from health_monitor.snapshot import Snapshot, SyncView
-from sync_model.judgement import Condition, Level, spell
+from sync_model.judgement import Condition, Level, format_duration
 
 NAMED_AT_MOST = 3
 UNKNOWN = "unknown"
@@ -111,7 +111,8 @@ def banners(picture: Snapshot | None, now: datetime, old_after: float, *, of_one
         return []
     found = []
     if (seconds := (now - picture.taken).total_seconds()) > old_after:
-        text = f"What you see is {spell(seconds)} old: since then the monitor has not been able to look at the group."
+        age = format_duration(seconds)
+        text = f"What you see is {age} old: since then the monitor has not been able to look at the group."
         found.append(Banner(text, Level.ERROR, "jira-sync logs health-monitor"))
     if picture.trouble and not (of_one and not picture.silence):
         failed = next((each.name for each in picture.programs if program_level(each) == Level.ERROR), None)

@@ -8,7 +8,7 @@ from datetime import datetime
 from generator.running.supervisor_rpc import ProgramState
 from health_monitor.snapshot import SyncView
 from sync_model.heartbeat import Phase
-from sync_model.judgement import RUNNING_STATES, Condition, Level, Verdict, spell
+from sync_model.judgement import RUNNING_STATES, Condition, Level, SyncVerdict, format_duration
 
 WORDS = {Condition.OK: "in step"}
 BEING = {
@@ -29,17 +29,17 @@ KIBI = 1024.0
 TENTHS_BELOW = 10.0
 
 
-def word(verdict: Verdict) -> str:
+def word(verdict: SyncVerdict) -> str:
     """Return the one word for a condition."""
     return WORDS.get(verdict.condition, verdict.condition)
 
 
-def being(verdict: Verdict) -> str:
+def being(verdict: SyncVerdict) -> str:
     """Return what follows a sync's name in a sentence."""
     return BEING.get(verdict.condition, f"is {word(verdict)}")
 
 
-def shape(verdict: Verdict) -> str:
+def shape(verdict: SyncVerdict) -> str:
     return SHAPES.get(verdict.condition, verdict.level)
 
 
@@ -53,7 +53,7 @@ def lag_words(view: SyncView) -> str:
     lag = view.verdict.lag
     if lag is None:
         return "–"
-    return spell(lag) if lag else "none"
+    return format_duration(lag) if lag else "none"
 
 
 def next_cycle(view: SyncView) -> datetime | str:
@@ -92,4 +92,4 @@ def size(count: float) -> str:
 
 def seconds(duration: float) -> str:
     """Return how long something took, exact where it is short."""
-    return f"{duration:.1f} s" if duration < TENTHS_BELOW else spell(duration)
+    return f"{duration:.1f} s" if duration < TENTHS_BELOW else format_duration(duration)

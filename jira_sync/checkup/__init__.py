@@ -1,1 +1,1 @@
-"""What `jira-sync doctor` looks at, part by part. Nothing is changed on Jira; every finding says what to do."""
+"""The checks of `jira-sync doctor`. They change nothing on Jira, and each finding that is bad has advice."""

@@ -1,4 +1,4 @@
-"""Whether counterparts can be created as the rules want them. Pure."""
+"""Checks whether counterparts can be created as the rules want them. Does no input or output."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from sync_worker.facets.fields import choose_type
 
 ALWAYS_FILLED = frozenset({"project", "issuetype", "summary"})
 OFTEN_FILLED = frozenset({"description", "labels", "priority"})
-"""Where the source has a value, and the screen the field."""
+"""Filled in if the source issue has a value and the screen has the field."""
 REPORTER = "reporter"
 
 
 def choose(
     project: str, wanted: Iterable[str | None], creatable: Sequence[IssueType], sources: Sequence[str]
 ) -> tuple[list[IssueType], list[Finding]]:
-    """Return the types that issues are created as, and what there is to say of them.
+    """Return the types of the new issues, and the findings about them.
 
-    `wanted`: as `needs.issue_types` gives it; `sources`: the types of the issues that get counterparts.
+    `wanted` are the configured types; None stands for the type of the source issue. `sources` are the types that
+    source issues have.
     """
     chosen: dict[IssueType, list[str]] = {}
     findings: list[Finding] = []
@@ -42,30 +43,30 @@ def choose(
 
 
 def screens(project: str, shown: Mapping[IssueType, Sequence[Field]], *, is_cloud: bool) -> Iterator[Finding]:
-    """Say which fields Jira demands of new issues that jira-sync does not fill in."""
-    fine = []
+    """Yield which required fields of new issues jira-sync does not fill in. `shown` are the fields of each type."""
+    passing = []
     for kind, fields in shown.items():
-        if found := list(_screen(project, kind, fields, is_cloud=is_cloud)):
-            yield from found
+        if findings := list(_screen(project, kind, fields, is_cloud=is_cloud)):
+            yield from findings
         else:
-            fine.append(kind.name)
-    if fine:
-        yield passed(f"{project} demands no more of a new {listed(fine, 'or')} than jira-sync fills in")
+            passing.append(kind.name)
+    if passing:
+        yield passed(f"{project} demands no more of a new {listed(passing, 'or')} than jira-sync fills in")
 
 
 def _screen(project: str, kind: IssueType, fields: Iterable[Field], *, is_cloud: bool) -> Iterator[Finding]:
-    demanded = [each for each in fields if each.is_demanded and each.id not in ALWAYS_FILLED]
-    sometimes = [each for each in demanded if each.id in OFTEN_FILLED]
-    never = [each for each in demanded if each.id not in {*OFTEN_FILLED, REPORTER}]
+    demanded = [field for field in fields if field.is_demanded and field.id not in ALWAYS_FILLED]
+    sometimes = [field for field in demanded if field.id in OFTEN_FILLED]
+    never = [field for field in demanded if field.id not in {*OFTEN_FILLED, REPORTER}]
     where = f"{kind.name} in {project}"
     if never:
-        names = listed(f"{each.name} ({each.id})" for each in never)
+        names = listed(f"{field.name} ({field.id})" for field in never)
         advice = "make it optional there, or give it a default, or have another type created: issueType"
         yield failed(f"a new {where} must have {names}, which jira-sync does not fill in", advice)
     if sometimes:
-        names = listed(each.name for each in sometimes)
+        names = listed(field.name for field in sometimes)
         advice = "issues without it get no counterpart; make it optional there if that is not wanted"
         yield warning(f"a new {where} must have {names}, which is filled in only where the source has it", advice)
-    if not is_cloud and any(each.id == REPORTER for each in demanded):
+    if not is_cloud and any(field.id == REPORTER for field in demanded):
         advice = "if issues are given up with “Reporter is required”, make it optional there; our account is meant"
         yield warning(f"a new {where} must have a Reporter, which not every Data Center fills in by itself", advice)

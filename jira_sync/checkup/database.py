@@ -1,4 +1,4 @@
-"""MongoDB: whether it is there, takes writes as a worker makes them, and who writes for a sync."""
+"""Checks MongoDB: whether it answers, accepts the writes of a worker, and which worker has a sync's lease."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from sync_worker.database import lease, rate_limits
 
 Client = MongoClient[dict[str, Any]]
 COLLECTION = "doctor"
-"""Where a document is written and deleted again. Nothing of it stays."""
+"""The collection in which a document is written and deleted again."""
 PATIENCE = 5000
-"""Milliseconds for a majority of the servers to have it on disk."""
+"""Milliseconds in which a majority of the servers must have written to disk."""
 NOT_AUTHENTICATED = 18
 NOT_AUTHORISED = 13
 
 
 def server(client: Client, *, embedded: bool) -> tuple[list[Finding], bool]:
-    """Return what there is to say of the server, and whether it answers; `embedded`: it is one of the group's own."""
-    began = time.monotonic()
+    """Return the findings about the server, and whether it answers. `embedded` says that the group runs it."""
+    started = time.monotonic()
     try:
         version = client.server_info()["version"]
-        seconds = time.monotonic() - began
-        told = client.admin.command("hello")
+        seconds = time.monotonic() - started
+        hello = client.admin.command("hello")
     except PyMongoError as error:
-        return [_failure(error, embedded=embedded)], False
-    members = told.get("hosts") or [f"{host}:{port}" for host, port in client.nodes]
-    kind = f"replica set {told['setName']} of {listed(members)}" if "setName" in told else listed(members)
+        return [_driver_failure(error, embedded=embedded)], False
+    members = hello.get("hosts") or [f"{host}:{port}" for host, port in client.nodes]
+    kind = f"replica set {hello['setName']} of {listed(members)}" if "setName" in hello else listed(members)
     return [passed(f"{kind} answers in {seconds * 1000:.0f} ms: MongoDB {version}")], True
 
 
 def of_sync(client: Client, sync: Sync, *, is_expected_to_run: bool) -> Iterator[Finding]:
-    """Say whether the sync's database takes writes, and whether somebody writes for it."""
-    trouble = _writes(client, sync.database)
-    yield trouble or passed(f"it takes writes to {sync.database}, and has them on disk when it says so")
-    if shared := _writes(client, rate_limits.DATABASE):
-        advice = f"{shared.advice}; until then the syncs of a site do not tell each other of its limits"
-        yield warning(shared.says, advice)
+    """Yield whether the sync's database accepts writes, and which worker runs the sync."""
+    failure = _write_failure(client, sync.database)
+    yield failure or passed(f"it takes writes to {sync.database}, and has them on disk when it says so")
+    if shared_failure := _write_failure(client, rate_limits.DATABASE):
+        advice = f"{shared_failure.advice}; until then the syncs of a site do not tell each other of its limits"
+        yield warning(shared_failure.says, advice)
     try:
         writer = lease.writer_of(client[sync.database])
     except PyMongoError as error:
-        yield _failure(error)
+        yield _driver_failure(error)
         return
     if writer:
         process, since = writer
@@ -59,26 +59,27 @@ def of_sync(client: Client, sync: Sync, *, is_expected_to_run: bool) -> Iterator
         yield passed("no worker runs this sync")
 
 
-def _writes(client: Client, name: str) -> Finding | None:
-    """Write and delete a document as a worker would; return what goes wrong, or None."""
+def _write_failure(client: Client, name: str) -> Finding | None:
+    """Write and delete a document as durably as a worker; return what failed, or None."""
     durable = WriteConcern(w="majority", j=True, wtimeout=PATIENCE)
     collection = client.get_database(name, write_concern=durable)[COLLECTION]
     try:
-        written = collection.insert_one({}).inserted_id
-        collection.delete_one({"_id": written})
+        document_id = collection.insert_one({}).inserted_id
+        collection.delete_one({"_id": document_id})
     except WTimeoutError:
         advice = "are enough members of the replica set up? A worker waits for them too"
         return failed(f"no majority of its servers has taken a write to {name} within {PATIENCE // 1000} s", advice)
     except PyMongoError as error:
-        return _failure(error, name)
-    with suppress(PyMongoError):  # that an empty collection stays is no harm
+        return _driver_failure(error, name)
+    # An empty collection that stays does no harm.
+    with suppress(PyMongoError):
         if not collection.find_one():
             collection.drop()
     return None
 
 
-def _failure(error: PyMongoError, database: str = "", *, embedded: bool = False) -> Finding:
-    """Return what the driver's error means. Never repeats the address, which may hold a password."""
+def _driver_failure(error: PyMongoError, database: str = "", *, embedded: bool = False) -> Finding:
+    """Return the finding for an error of the driver. Never repeats the URL, which may contain a password."""
     code = error.code if isinstance(error, OperationFailure) else None
     if code == NOT_AUTHENTICATED:
         return failed(
@@ -87,7 +88,7 @@ def _failure(error: PyMongoError, database: str = "", *, embedded: bool = False)
     if code == NOT_AUTHORISED:
         says = f"our MongoDB user may not write to {database}" if database else "our MongoDB user may not ask that"
         return failed(says, f"grant it the role readWrite on {database or 'the databases of all syncs'}")
-    look = (
+    advice = (
         "supervisorctl start mongodb; its log says why it ended." if embedded else "does it run? Is DATABASE_URL right?"
     )
-    return failed(str(lease.unavailable(error)), f"{look} Nothing is lost meanwhile: workers wait for it")
+    return failed(str(lease.unavailable(error)), f"{advice} Nothing is lost meanwhile: workers wait for it")

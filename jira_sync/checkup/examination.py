@@ -1,4 +1,4 @@
-"""Looks at all of it: each site once, side by side, then each sync."""
+"""Runs all checks of the doctor: each Jira site once, several at a time, then each sync."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from structlog.typing import FilteringBoundLogger
 
 from jira_sync.checkup import database, project
 from jira_sync.checkup.configuration import Subject, subjects, token_from
-from jira_sync.checkup.finding import Chapter, CheckReport, Finding, failed, warning
-from jira_sync.checkup.site import LimitsOf, Visit, visit
+from jira_sync.checkup.finding import CheckReport, Finding, ReportSection, failed, warning
+from jira_sync.checkup.site import LimitsOf, SiteCheck, check_site
 from jira_sync.context.target import Target
 from sync_model.connection import Connection, database_url, resolve, site_of
 from sync_model.definition import Side
@@ -26,45 +26,49 @@ SILENT: FilteringBoundLogger = structlog.wrap_logger(
     structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
 )
 
-Say = Callable[[str], None]
+ShowProgress = Callable[[str], None]
 
 
-def check_up(here: Target, name: str | None, say: Say) -> list[CheckReport]:
-    """Look at the sync called `name`, or at all of them; `say` is told what is being done. Raises Unusable."""
-    found = subjects(here, name)
-    say("asking MongoDB …")
-    client, about_server = _database(here)
-    connections = _connections(here, found)
+def examine(target: Target, name: str | None, show_progress: ShowProgress) -> list[CheckReport]:
+    """Check the sync called `name`, or all; `show_progress` gets what is being done. Raises Unusable."""
+    found = subjects(target, name)
+    show_progress("asking MongoDB …")
+    client, server_findings = _connect(target)
+    connections = _connections(target, found)
     limits_of = _shared_limits(client, connections) if client else _no_limits
-    say(f"asking {len(connections)} Jira site{'s' * (len(connections) != 1)} …")
-    visits = dict(
-        side_by_side(lambda each: (each, visit(each, limits_of, *connections[each])), connections, SITES_AT_ONCE)
-    )
+    show_progress(f"asking {len(connections)} Jira site{'s' * (len(connections) != 1)} …")
 
-    def look(subject: Subject) -> CheckReport:
-        say(f"looking into {subject.name} …")
-        chapters = _chapters(here, subject, visits, client, about_server)
-        return CheckReport(subject.name, subject.description, tuple(each for each in chapters if each.findings))
+    def check_connection(connection: Connection) -> tuple[Connection, SiteCheck]:
+        return connection, check_site(connection, limits_of, *connections[connection])
+
+    sites = dict(side_by_side(check_connection, connections, SITES_AT_ONCE))
+
+    def check_sync(subject: Subject) -> CheckReport:
+        show_progress(f"looking into {subject.name} …")
+        sections = _sections(target, subject, sites, client, server_findings)
+        return CheckReport(
+            subject.name, subject.description, tuple(section for section in sections if section.findings)
+        )
 
     try:
-        return sorted(side_by_side(look, found, SYNCS_AT_ONCE), key=lambda report: report.name)
+        return sorted(side_by_side(check_sync, found, SYNCS_AT_ONCE), key=lambda report: report.name)
     finally:
-        for each in visits.values():
-            each.close()
+        for site in sites.values():
+            site.close()
         if client:
             client.close()
 
 
-def _database(here: Target) -> tuple[database.Client | None, list[Finding]]:
-    """Return a client of a server that answers, and what there is to say of the server."""
-    if here.settings.embedded and not here.is_running:
+def _connect(target: Target) -> tuple[database.Client | None, list[Finding]]:
+    """Return a client if the MongoDB server answers, and the findings about the server."""
+    if target.settings.embedded and not target.is_running:
         says = "MongoDB was not asked: the embedded server runs only while the group does"
         return None, [warning(says, "jira-sync start starts both; DATABASE_URL names a server of your own")]
     try:
-        client = store.connect(database_url(here.environ) or DEFAULT_DATABASE_URL, "doctor")
+        client = store.connect(database_url(target.environ) or DEFAULT_DATABASE_URL, "doctor")
     except ValueError as error:
         return None, [failed(str(error), "write it like mongodb://user:password@host:27017")]
-    findings, answers = database.server(client, embedded=here.settings.embedded)
+    findings, answers = database.server(client, embedded=target.settings.embedded)
     if answers:
         return client, findings
     client.close()
@@ -76,7 +80,7 @@ def _no_limits(_connection: Connection) -> NoLimits:
 
 
 def _shared_limits(client: database.Client, connections: Mapping[Connection, tuple[float | None, str]]) -> LimitsOf:
-    """Keep to what the workers know of a site's limits, and take our turn among them."""
+    """Return the rate limits that the workers share, so that the doctor does not overload a site beside them."""
 
     def limits_of(connection: Connection) -> rate_limits.SiteLimits:
         budget, _ = connections[connection]
@@ -85,35 +89,36 @@ def _shared_limits(client: database.Client, connections: Mapping[Connection, tup
     return limits_of
 
 
-def _connections(here: Target, found: Sequence[Subject]) -> dict[Connection, tuple[float | None, str]]:
-    """Return all accounts on all sites, each with its calls per second and where its token is."""
+def _connections(target: Target, found: Sequence[Subject]) -> dict[Connection, tuple[float | None, str]]:
+    """Return all accounts on all sites, each with its calls per second and where its token is read from."""
     return {
-        connection: (each.sync.account(side).calls_per_second, token_from(here, each.sync, side))
-        for each in found
-        if each.sync
+        connection: (subject.sync.account(side).calls_per_second, token_from(target, subject.sync, side))
+        for subject in found
+        if subject.sync
         for side in Side
-        if (connection := resolve(each.sync, side, here.environ).connection)
+        if (connection := resolve(subject.sync, side, target.environ).connection)
     }
 
 
-def _chapters(
-    here: Target,
+def _sections(
+    target: Target,
     subject: Subject,
-    visits: Mapping[Connection, Visit],
+    sites: Mapping[Connection, SiteCheck],
     client: database.Client | None,
-    about_server: Sequence[Finding],
-) -> Iterator[Chapter]:
-    yield Chapter("its file", subject.findings)
+    server_findings: Sequence[Finding],
+) -> Iterator[ReportSection]:
+    yield ReportSection("its file", subject.findings)
     sync = subject.sync
     if sync is None:
         return
-    connections = {side: resolve(sync, side, here.environ).connection for side in Side}
-    there = {side: visits[connection] for side, connection in connections.items() if connection}
-    findings = project.examine(sync, {side: each.survey for side, each in there.items()})
-    for connection in dict.fromkeys(each for each in connections.values() if each):
+    connections = {side: resolve(sync, side, target.environ).connection for side in Side}
+    surveys = {side: sites[connection].survey for side, connection in connections.items() if connection}
+    findings = project.check_projects(sync, surveys)
+    # If both sides share a connection, they share one section.
+    for connection in dict.fromkeys(connection for connection in connections.values() if connection):
         sides = [side for side in Side if connections[side] == connection]
         about = f"{site_of(connection.base_url)}, for {' and '.join(sync.project_key(side) for side in sides)}"
-        own = [finding for side in sides for finding in findings[side]]
-        yield Chapter(about, tuple(dict.fromkeys([*visits[connection].findings, *own])))
-    stored = database.of_sync(client, sync, is_expected_to_run=subject.is_expected_to_run) if client else ()
-    yield Chapter("MongoDB", (*about_server, *stored))
+        of_projects = [finding for side in sides for finding in findings[side]]
+        yield ReportSection(about, tuple(dict.fromkeys([*sites[connection].findings, *of_projects])))
+    of_database = database.of_sync(client, sync, is_expected_to_run=subject.is_expected_to_run) if client else ()
+    yield ReportSection("MongoDB", (*server_findings, *of_database))

@@ -1,4 +1,4 @@
-"""What was found out, as values: one line each, passed or with what to do about it."""
+"""The findings of the doctor as values: each passed, or has advice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FindingLevel(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what is so, and what to do where that is not good."""
+    """The result of one check: what is the case, and what to do if that is a problem."""
 
     level: FindingLevel
     says: str
@@ -25,8 +25,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """What was found out about one part of a sync: its file, a site, the database."""
+class ReportSection:
+    """The findings about one part of a sync: its file, a site, the database."""
 
     about: str
     findings: tuple[Finding, ...]
@@ -34,14 +34,14 @@ class Chapter:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """Everything about one sync, or about a file that is none."""
+    """All findings about one sync or its file."""
 
     name: str
     description: str
-    chapters: tuple[Chapter, ...]
+    sections: tuple[ReportSection, ...]
 
     def count(self, level: FindingLevel) -> int:
-        return sum(finding.level is level for chapter in self.chapters for finding in chapter.findings)
+        return sum(finding.level is level for section in self.sections for finding in section.findings)
 
 
 def passed(says: str) -> Finding:
@@ -57,7 +57,7 @@ def failed(says: str, advice: str) -> Finding:
 
 
 def of_error(error: SyncError) -> Finding:
-    """Return what a question that was not answered tells."""
+    """Return the finding for a request to Jira that failed."""
     if isinstance(error, Unavailable) and (error.retry_after or error.status == 429):  # noqa: PLR2004
         pause = f" in {error.retry_after:.0f} s" if error.retry_after else ""
         return failed(
@@ -70,7 +70,7 @@ def of_error(error: SyncError) -> Finding:
     return failed(f"{error}", "ask Jira's administrators what stands in the way")
 
 
-def listed(names: Iterable[str], last: str = "and") -> str:
+def listed(names: Iterable[str], conjunction: str = "and") -> str:
     """Return `a, b and c`."""
-    *most, end = list(names) or ["nothing"]
-    return f"{', '.join(most)} {last} {end}" if most else end
+    *others, last_name = list(names) or ["nothing"]
+    return f"{', '.join(others)} {conjunction} {last_name}" if others else last_name

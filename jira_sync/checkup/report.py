@@ -1,4 +1,4 @@
-"""How findings are said: lines for a person, or JSON for a script."""
+"""Shows findings: lines for a person, or JSON for a script."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def print_reports(reports: Sequence[CheckReport], *, quiet: bool) -> None:
     for report in reports:
         if quiet and report.count(FindingLevel.PASSED) == sum(report.count(level) for level in FindingLevel):
             continue
-        about = f"  {printable(report.description)}" if report.description else ""
-        out.print(Text.assemble((report.name, "bold"), about))
-        for chapter in report.chapters:
-            shown = [each for each in chapter.findings if not quiet or each.level is not FindingLevel.PASSED]
+        description = f"  {printable(report.description)}" if report.description else ""
+        out.print(Text.assemble((report.name, "bold"), description))
+        for section in report.sections:
+            shown = [finding for finding in section.findings if not quiet or finding.level is not FindingLevel.PASSED]
             if shown:
-                out.print(Text(f"  {chapter.about}", "bold"))
+                out.print(Text(f"  {section.about}", "bold"))
             for finding in shown:
                 out.print(_line(finding))
         out.print()
@@ -41,14 +41,14 @@ def _line(finding: Finding) -> Text:
 
 def _summary(reports: Sequence[CheckReport]) -> Text:
     totals = {level: sum(report.count(level) for report in reports) for level in FindingLevel}
-    words = [f"{totals[FindingLevel.PASSED]} passed"]
+    counts = [f"{totals[FindingLevel.PASSED]} passed"]
     if count := totals[FindingLevel.WARNING]:
-        words.append(f"{count} warning{'s' * (count != 1)}")
-    broken = [report.name for report in reports if report.count(FindingLevel.FAILED)]
-    if broken:
-        words.append(f"{totals[FindingLevel.FAILED]} failed: {', '.join(broken)}")
+        counts.append(f"{count} warning{'s' * (count != 1)}")
+    failed = [report.name for report in reports if report.count(FindingLevel.FAILED)]
+    if failed:
+        counts.append(f"{totals[FindingLevel.FAILED]} failed: {', '.join(failed)}")
     syncs = f"{len(reports)} sync{'s' * (len(reports) != 1)}"
-    return Text(f"{syncs}: {', '.join(words)}", "red bold" if broken else "bold")
+    return Text(f"{syncs}: {', '.join(counts)}", "red bold" if failed else "bold")
 
 
 def as_json(reports: Sequence[CheckReport]) -> dict[str, Any]:
@@ -58,9 +58,14 @@ def as_json(reports: Sequence[CheckReport]) -> dict[str, Any]:
             {
                 "name": report.name,
                 "findings": [
-                    {"about": chapter.about, "level": each.level, "says": each.says, "advice": each.advice or None}
-                    for chapter in report.chapters
-                    for each in chapter.findings
+                    {
+                        "about": section.about,
+                        "level": finding.level,
+                        "says": finding.says,
+                        "advice": finding.advice or None,
+                    }
+                    for section in report.sections
+                    for finding in section.findings
                 ],
             }
             for report in reports

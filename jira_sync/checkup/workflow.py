@@ -1,4 +1,4 @@
-"""Whether the statuses that a file names are there, and whether issues get into them. Pure."""
+"""Checks whether the statuses that rules name exist and can be reached. Does no input or output."""
 
 from __future__ import annotations
 
@@ -12,54 +12,56 @@ from sync_worker.core.site_info import Sample, Status, Workflows
 from sync_worker.facets.permissions import NamedStatus
 
 FIELDS = frozenset({FALLBACK, ON_DELETE})
+"""Names that stand for a field of the file instead of a rule."""
 
 
-def sources(project: str, named: Sequence[NamedStatus], there: Workflows) -> Iterator[Finding]:
-    """Say whether the statuses that rules answer are there."""
-    found = [each for each in named if find(there, each.status)]
-    for each in named:
-        if each not in found:
-            yield failed(f"{project} has no status {each.status}, which {_by(each.by)} answers", _nearest(each, there))
-    if found:
-        yield passed(f"{project} has the statuses that rules answer: {', '.join(each.status for each in found)}")
+def sources(project: str, named: Sequence[NamedStatus], workflows: Workflows) -> Iterator[Finding]:
+    """Yield whether the project has the source statuses of the rules."""
+    existing = [source for source in named if find(workflows, source.status)]
+    for source in named:
+        if source not in existing:
+            says = f"{project} has no status {source.status}, which {_by(source.by)} answers"
+            yield failed(says, _nearest(source, workflows))
+    if existing:
+        yield passed(f"{project} has the statuses that rules answer: {', '.join(source.status for source in existing)}")
 
 
 def targets(
     project: str,
     named: Sequence[NamedStatus],
-    there: Workflows,
+    workflows: Workflows,
     samples: Sequence[Sample] | None,
     types: Collection[str],
 ) -> Iterator[Finding]:
-    """Say whether the statuses that issues are moved to are there, and can be reached.
+    """Yield whether the project has the target statuses of the rules and whether they can be reached.
 
-    `samples` is None where our account may not move issues, which is said elsewhere. `types` are the issue types
-    that matter.
+    `samples` is None if our account may not move issues, which is another finding. `types` are the issue types that
+    the rules may move.
     """
-    found = []
-    for each in named:
-        status = find(there, each.status)
+    existing = []
+    for target in named:
+        status = find(workflows, target.status)
         if status is None:
-            says = f"{project} has no status {each.status}, to which {_by(each.by)} moves issues"
-            yield failed(says, _nearest(each, there))
+            says = f"{project} has no status {target.status}, to which {_by(target.by)} moves issues"
+            yield failed(says, _nearest(target, workflows))
             continue
-        found.append(each)
+        existing.append(target)
         if lacking := [name for name in types if name not in status.types]:
             says = f"{status.name} is not in the workflow of {listed(lacking, 'or')} in {project}"
-            yield warning(says, f"issues of that type never get there: what {_by(each.by)} asks for them is given up")
-    if samples is None or not found:
+            yield warning(says, f"issues of that type never get there: what {_by(target.by)} asks for them is given up")
+    if samples is None or not existing:
         return
     if not samples:
-        names = listed((each.status for each in found), "or")
+        names = listed((target.status for target in existing), "or")
         says = f"{project} shows us no issue to try on whether one gets into {names}"
         yield warning(says, "ask again when there is one: create one there by hand, or let the sync do it")
         return
-    yield from (reach(project, each, samples) for each in found)
+    yield from (reach(project, target, samples) for target in existing)
 
 
-def followed(project: str, rules: Sequence[str], there: Workflows, others: Workflows) -> Iterator[Finding]:
-    """Say which statuses of the other project, whatever they are, have no namesake that issues could be moved to."""
-    lacking = [each.name for each in others.statuses if find(there, each.name) is None]
+def namesakes(project: str, rules: Sequence[str], workflows: Workflows, others: Workflows) -> Iterator[Finding]:
+    """Yield which statuses of the other project, `others`, have no status of the same name in this project."""
+    lacking = [status.name for status in others.statuses if find(workflows, status.name) is None]
     if rules and lacking:
         names = listed(lacking, "or")
         says = f"{_by(rules)} moves issues of {project} to the status of the same name, but there is no {names}"
@@ -67,53 +69,54 @@ def followed(project: str, rules: Sequence[str], there: Workflows, others: Workf
 
 
 def reach(project: str, named: NamedStatus, samples: Sequence[Sample]) -> Finding:
-    """Say from which statuses, of those with a sample, issues get into a status by one transition."""
+    """Return from which statuses one transition leads to the named status, as far as the samples show."""
     target = named.status
-    tried = [each for each in samples if fold(each.status) != fold(target)]
-    if not tried:
+    elsewhere = [sample for sample in samples if fold(sample.status) != fold(target)]
+    if not elsewhere:
         says = f"all issues of {project} that we see are in {target}: there is none to try the way on"
         return warning(says, "ask again when there is one in another status")
-    lost = {sample.key: _no_way(sample, target) for sample in tried if not _has_way(sample, target)}
-    stuck = [f"{each.status} ({each.key}{lost[each.key]})" for each in tried if each.key in lost]
-    free = dict.fromkeys(each.status for each in tried if each.key not in lost)
-    if not lost:
-        return passed(f"{project}: {target} can be reached from {listed(free)}")
-    if not free:
-        return failed(f"{project}: {target} cannot be reached from {listed(stuck, 'or')}", _way_out(named, tried))
-    says = f"{project}: {target} can be reached from {listed(free)}, but not from {listed(stuck, 'or')}"
+    reasons = {sample.key: _why_not(sample, target) for sample in elsewhere if not _can_move(sample, target)}
+    stuck = [f"{sample.status} ({sample.key}{reasons[sample.key]})" for sample in elsewhere if sample.key in reasons]
+    movable = dict.fromkeys(sample.status for sample in elsewhere if sample.key not in reasons)
+    if not stuck:
+        return passed(f"{project}: {target} can be reached from {listed(movable)}")
+    if not movable:
+        return failed(f"{project}: {target} cannot be reached from {listed(stuck, 'or')}", _advice(named, elsewhere))
+    says = f"{project}: {target} can be reached from {listed(movable)}, but not from {listed(stuck, 'or')}"
     advice = (
         f"what {_by(named.by)} asks of an issue there is given up; add a transition, unless that is as it should be"
     )
     return warning(says, advice)
 
 
-def _has_way(sample: Sample, target: str) -> bool:
-    return any(fold(way.to) == fold(target) and not way.demands for way in sample.ways)
+def _can_move(sample: Sample, target: str) -> bool:
+    return any(fold(transition.to) == fold(target) and not transition.demands for transition in sample.ways)
 
 
-def _no_way(sample: Sample, target: str) -> str:
-    """Say why an issue does not get there, as far as there is more to say than that."""
-    way = next((way for way in sample.ways if fold(way.to) == fold(target)), None)
-    return f": “{way.name}” demands {listed(way.demands)}" if way else ""
+def _why_not(sample: Sample, target: str) -> str:
+    """Return the fields that the transition to `target` demands, or nothing if there is no such transition."""
+    transition = next((transition for transition in sample.ways if fold(transition.to) == fold(target)), None)
+    return f": “{transition.name}” demands {listed(transition.demands)}" if transition else ""
 
 
-def find(there: Workflows, name: str) -> Status | None:
-    return next((each for each in there.statuses if fold(each.name) == fold(name)), None)
+def find(workflows: Workflows, name: str) -> Status | None:
+    return next((status for status in workflows.statuses if fold(status.name) == fold(name)), None)
 
 
-def _way_out(named: NamedStatus, tried: Sequence[Sample]) -> str:
-    if any(way.demands and fold(way.to) == fold(named.status) for sample in tried for way in sample.ways):
+def _advice(named: NamedStatus, samples: Sequence[Sample]) -> str:
+    transitions = [transition for sample in samples for transition in sample.ways]
+    if any(transition.demands and fold(transition.to) == fold(named.status) for transition in transitions):
         return "jira-sync fills nothing in on a transition's screen: make the field optional there, or take it off"
-    offered = listed(sorted({way.to for sample in tried for way in sample.ways}))
+    offered = listed(sorted({transition.to for transition in transitions}))
     return f"our account is offered {offered}: add a transition, or change the target of {_by(named.by)}"
 
 
-def _nearest(named: NamedStatus, there: Workflows) -> str:
-    names = {fold(each.name): each.name for each in there.statuses}
-    near = difflib.get_close_matches(fold(named.status), names, n=1)
-    return f"did you mean {names[near[0]]}?" if near else f"it has {listed(names.values())}"
+def _nearest(named: NamedStatus, workflows: Workflows) -> str:
+    names = {fold(status.name): status.name for status in workflows.statuses}
+    nearest = difflib.get_close_matches(fold(named.status), names, n=1)
+    return f"did you mean {names[nearest[0]]}?" if nearest else f"it has {listed(names.values())}"
 
 
 def _by(names: Iterable[str]) -> str:
-    """Name rules by their ids, and fields by their names."""
+    """Return the rules and fields that name a status."""
     return listed(name if name in FIELDS else f"rule {name}" for name in names)

@@ -1,0 +1,1 @@
+"""The commands of `jira-sync`, one module each. No command imports another."""

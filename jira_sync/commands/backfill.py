@@ -1,4 +1,4 @@
-"""`jira-sync backfill`: issues that were there before their sync, and were only noted, get their counterparts."""
+"""`jira-sync backfill`: issues from before their sync, which were only noted, get their counterparts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jira_sync.commands.plan import PANEL
+from jira_sync.context.command_line import Name, Panel, Yes
 from jira_sync.context.database import database
 from jira_sync.context.issue_lookup import NamedIssue
-from jira_sync.context.target import complete_name, find_target
+from jira_sync.context.target import find_target
 from jira_sync.context.worker_requests import ResyncOutcome, WorkerRequests, worker_requests
 from jira_sync.output.terminal import complain, out, print_json, printable
 from jira_sync.output.wording import issues
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from sync_worker.core.ports import Jira
     from sync_worker.database.store import MongoStore
 
-HANDFUL = 5
-"""So many issues are carried over without asking."""
-SHOWN = 20
-PORTION = 50
-"""As many as Jira creates in one request."""
+MOST_WITHOUT_CONSENT = 5
+"""More issues than these are carried over only if the person agrees."""
+MOST_SHOWN = 20
+BATCH_SIZE = 50
+"""As many issues as Jira creates in one request."""
+READ_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
-class Found:
+class BackfillCandidate:
     """An issue without a counterpart, although a rule creates one for its status."""
 
     issue: NamedIssue
@@ -43,17 +44,17 @@ class Found:
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(backfill)
+    app.command(rich_help_panel=Panel.ISSUES)(backfill)
 
 
 def backfill(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
+    name: Name,
     since: Annotated[
         str, typer.Option("--since", metavar="DATE", help="Of issues changed since: 2025-01-31, or with a time.")
     ],
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, oldest first.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which ones.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print one JSON document.")] = False,
 ) -> int:
     """Give issues from before the sync the counterparts that a rule creates.
@@ -66,58 +67,69 @@ def backfill(
     """
     from sync_worker.runtime.wiring import read_only
 
-    bound = _time(since)
-    here = find_target(os.environ)
-    file = here.sync(name)
-    with database(here, name) as client:
-        with read_only(file, client, here.environ) as seen, out.status("looking for issues"):
-            found = find(file.sync, seen.jiras, seen.store, bound)[:limit]
+    changed_since = _parse_time(since)
+    target = find_target(os.environ)
+    file = target.sync(name)
+    with database(target, name) as client:
+        with read_only(file, client, target.environ) as opened, out.status("looking for issues"):
+            candidates = find_candidates(file.sync, opened.jiras, opened.store, changed_since)[:limit]
         if as_json and dry_run:
-            print_json([_as_json(each) for each in found])
+            print_json([_as_json(candidate) for candidate in candidates])
             return 0
-        _show(found, bound)
-        if dry_run or not found:
+        _print_candidates(candidates, changed_since)
+        if dry_run or not candidates:
             return 0
-        writer = worker_requests(here, file, client)
-        if obstacle := writer.obstacle():
+        requests = worker_requests(target, file, client)
+        if obstacle := requests.obstacle():
             complain(f"nothing is asked for: {obstacle}")
             return 1
-        if len(found) > HANDFUL and not yes and not _agreed(len(found)):
+        if len(candidates) > MOST_WITHOUT_CONSENT and not yes and not _agrees(len(candidates)):
             return 1
-        return _report(_carry_over(writer, [each.issue for each in found]))
+        return _print_outcomes(_carry_over(requests, [candidate.issue for candidate in candidates]))
 
 
-def find(sync: Sync, jiras: Mapping[Side, Jira], store: MongoStore, since: datetime) -> list[Found]:
+def find_candidates(
+    sync: Sync, jiras: Mapping[Side, Jira], store: MongoStore, since: datetime
+) -> list[BackfillCandidate]:
     """Return the issues changed since then that have no counterpart and could have one, oldest first."""
     from sync_model.definition import Side
     from sync_worker.core.rules import creates_from
 
-    found = [
-        each for side in Side if creates_from(sync, side) for each in _of_side(sync, side, jiras[side], store, since)
+    candidates = [
+        candidate
+        for side in Side
+        if creates_from(sync, side)
+        for candidate in _candidates_of_side(sync, side, jiras[side], store, since)
     ]
-    return sorted(found, key=lambda each: each.created)
+    return sorted(candidates, key=lambda candidate: candidate.created)
 
 
-def _of_side(sync: Sync, side: Side, jira: Jira, store: MongoStore, since: datetime) -> list[Found]:
+def _candidates_of_side(
+    sync: Sync, side: Side, jira: Jira, store: MongoStore, since: datetime
+) -> list[BackfillCandidate]:
     from sync_worker.core.concurrency import batches
     from sync_worker.core.rules import creates_from
 
-    ids = [each.id for each in jira.changed_since(jira.project_id(sync.project_key(side)), since)]
-    account = jira.account()  # nobody in particular is shown an empty project
-    found = []
-    for batch in batches(ids, 100):
+    ids = [hit.id for hit in jira.changed_since(jira.project_id(sync.project_key(side)), since)]
+    # After the search, because Jira answers an expired token with an empty project instead of an error.
+    account = jira.account()
+    creatable = []
+    for batch in batches(ids, READ_AT_ONCE):
         paired, (states, _) = store.paired(side, batch), store.states(side, batch)
         waiting = {issue_id for issue_id, state in states.items() if state.pending}
-        read = jira.read([each for each in batch if each not in paired | waiting])
-        found += [each for each in read.issues if creates_from(sync, side, each.status)]
-    return [_found(side, each) for each in found if not (each.creator == account and jira.is_marked(each.id))]
+        read = jira.read([issue_id for issue_id in batch if issue_id not in paired | waiting])
+        creatable += [issue for issue in read.issues if creates_from(sync, side, issue.status)]
+    # What our account created and marked is a counterpart itself.
+    return [
+        _candidate(side, issue) for issue in creatable if not (issue.creator == account and jira.is_marked(issue.id))
+    ]
 
 
-def _found(side: Side, issue: Issue) -> Found:
-    return Found(NamedIssue(side, issue.id, issue.key), issue.status, issue.summary, issue.created)
+def _candidate(side: Side, issue: Issue) -> BackfillCandidate:
+    return BackfillCandidate(NamedIssue(side, issue.id, issue.key), issue.status, issue.summary, issue.created)
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     from generator.running.settings import Unusable
 
     try:
@@ -127,21 +139,25 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _as_json(found: Found) -> dict[str, object]:
-    issue = found.issue
-    return {"issue": issue.key, "side": issue.side, "status": found.status, "created": found.created.isoformat()}
+def _as_json(candidate: BackfillCandidate) -> dict[str, object]:
+    return {
+        "issue": candidate.issue.key,
+        "side": candidate.issue.side,
+        "status": candidate.status,
+        "created": candidate.created.isoformat(),
+    }
 
 
-def _show(found: Sequence[Found], since: datetime) -> None:
-    out.print(f"{issues(len(found))} changed since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC to carry over")
-    for each in found[:SHOWN]:
-        line = f"  {each.issue.key}  {each.status}  {printable(each.summary)}"
+def _print_candidates(candidates: Sequence[BackfillCandidate], since: datetime) -> None:
+    out.print(f"{issues(len(candidates))} changed since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC to carry over")
+    for candidate in candidates[:MOST_SHOWN]:
+        line = f"  {candidate.issue.key}  {candidate.status}  {printable(candidate.summary)}"
         out.print(line, markup=False)
-    if len(found) > SHOWN:
-        out.print(f"  and {issues(len(found) - SHOWN)} more")
+    if len(candidates) > MOST_SHOWN:
+        out.print(f"  and {issues(len(candidates) - MOST_SHOWN)} more")
 
 
-def _agreed(count: int) -> bool:
+def _agrees(count: int) -> bool:
     from generator.running.settings import Unusable
 
     if not (out.is_terminal and os.isatty(0)):
@@ -149,8 +165,11 @@ def _agreed(count: int) -> bool:
     return typer.confirm(f"Create counterparts for {issues(count)}?")
 
 
-def _carry_over(writer: WorkerRequests, wanted: Sequence[NamedIssue]) -> list[ResyncOutcome]:
-    """Hand them to the worker in portions; what was not done in time is said, and all that was done stays done."""
+def _carry_over(requests: WorkerRequests, wanted: Sequence[NamedIssue]) -> list[ResyncOutcome]:
+    """Request the issues from the worker batch by batch.
+
+    Raises Unusable if one batch takes too long; the batches before it stay done.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from sync_worker.core.concurrency import batches
@@ -159,14 +178,15 @@ def _carry_over(writer: WorkerRequests, wanted: Sequence[NamedIssue]) -> list[Re
     outcomes: list[ResyncOutcome] = []
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("", total=len(wanted))
-        for portion in batches(wanted, PORTION):
-            outcomes += writer.resync(portion)
+        for batch in batches(wanted, BATCH_SIZE):
+            outcomes += requests.resync(batch)
             progress.update(task, completed=len(outcomes))
     return outcomes
 
 
-def _report(outcomes: Sequence[ResyncOutcome]) -> int:
-    failed = [each for each in outcomes if not each.is_well]
+def _print_outcomes(outcomes: Sequence[ResyncOutcome]) -> int:
+    """Print the failures and the totals; return the exit code."""
+    failed = [outcome for outcome in outcomes if not outcome.succeeded]
     for outcome in failed:
         out.print(f"{outcome.issue.key}: {outcome.text}", markup=False, style="red")
     more = f", {len(failed)} not" if failed else ""

@@ -1,11 +1,11 @@
-"""`jira-sync backup` and `jira-sync restore`: one sync's database as a file, and back. See docs/backup.md."""
+"""`jira-sync backup`: one sync's database as a file. See docs/backup.md."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -13,24 +13,22 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from jira_sync.context import mongodump
-from jira_sync.context.database import address_of, database
-from jira_sync.context.target import complete_name, find_target
-from jira_sync.output.terminal import out, warn, who
+from jira_sync.context.backup_file import check_backup, summary
+from jira_sync.context.command_line import Name, Panel
+from jira_sync.context.database import database, url_of_server
+from jira_sync.context.target import find_target
+from jira_sync.output.progress import progress_bar
+from jira_sync.output.terminal import out
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-    from sync_worker.database.backup import Contents
-
-PANEL = "The memory of a sync"
-NOWHERE = "there is no such folder"
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)]
+NO_FOLDER = "there is no such folder"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add these commands to `app`."""
-    for command in (backup, restore):
-        app.command(rich_help_panel=PANEL)(command)
+    """Add this command to `app`."""
+    app.command(rich_help_panel=Panel.DATABASE)(backup)
 
 
 def backup(
@@ -48,100 +46,46 @@ def backup(
     Example: jira-sync backup sync-ab /backups/sync-ab.$(date +%F)
     """
     from generator.running.settings import Unusable
-    from sync_worker.database import backup as backups
+    from sync_worker.database.backup import collections_of
 
-    here = find_target(os.environ)
-    sync = here.sync(name).sync
-    with database(here, name) as client:
-        if not backups.collections_of(client[sync.database]):
+    target = find_target(os.environ)
+    sync = target.sync(name).sync
+    with database(target, name) as client:
+        if not collections_of(client[sync.database]):
             raise Unusable(f"there is nothing to back up: {name} has never run")
         with _draft_of(file) as (draft, stream):
             if not own_format and (tool := shutil.which("mongodump")):
-                mongodump.run(tool, address_of(here, client), sync.database, stream)
+                mongodump.run(tool, url_of_server(target, client), sync.database, stream)
             else:
                 _write(client, sync.database, name, stream)
             stream.flush()
             os.fsync(stream.fileno())
-            # What cannot be read is no backup: better to find that out now.
-            contents = _checked(draft, sync.database)
+            # A backup that cannot be read is found out now, not when it is needed.
+            contents = check_backup(draft, sync.database)
             draft.replace(file)
-    out.print(f"{file}: {_said(contents)}", markup=False)
-    return 0
-
-
-def restore(
-    name: Name,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote, or mongodump --archive --gzip.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Replace what is in the database.")] = False,
-) -> int:
-    """Put a backup in the place of one sync's database.
-
-    Its worker must be stopped: supervisorctl stop NAME. The file is checked
-    to its end before anything is touched. What was done in Jira since the
-    backup is not done again. See docs/backup.md.
-
-    Example: jira-sync restore sync-ab /backups/sync-ab.2025-01-31 --replace
-    """
-    from sync_worker.database.lease import Lease
-    from sync_worker.database.restore import Restore
-
-    here = find_target(os.environ)
-    sync = here.sync(name).sync
-    contents = _checked(file, sync.database)
-    if contents.sync not in (None, name):
-        warn(f"this is a backup of {contents.sync}: what that one created since is not recognised by {name}")
-    with database(here, name, is_needed=True) as client:
-        lease = Lease(client, sync.database, here.run_dir, lambda: None)
-        try:
-            with _bar("restoring", contents.counts.total()) as step:
-                Restore(client, sync, lease).run(file, contents, who(), step, over=replace)
-        finally:
-            lease.release()
-    out.print(f"{sync.database}: {_said(contents)}", markup=False)
-    out.print("its first cycle waits until search must show what was created since the backup, and finds that again")
+    out.print(f"{file}: {summary(contents)}", markup=False)
     return 0
 
 
 def _write(client: MongoClient[dict[str, Any]], database_name: str, name: str, stream: IO[bytes]) -> None:
-    from sync_worker.database import backup as backups
+    """Write the database in the project's own format."""
+    from sync_worker.database import backup as own_format
 
     source = client[database_name]
-    count = sum(source[each].estimated_document_count() for each in backups.collections_of(source))
-    with _bar("writing", count) as step:
-        backups.write(source, name, stream, step)
-
-
-def _checked(file: Path, database_name: str) -> Contents:
-    from sync_worker.database import backup as backups
-
-    with _bar("checking", file.stat().st_size) as step:
-        return backups.check(file, database_name, step)
-
-
-def _said(contents: Contents) -> str:
-    counts = ", ".join(f"{contents.counts[each]} {each}" for each in ("issues", "pairs", "actions"))
-    return f"{counts}, of {contents.made}" if contents.made else counts
+    collections = own_format.collections_of(source)
+    count = sum(source[collection].estimated_document_count() for collection in collections)
+    with progress_bar("writing", count) as advance:
+        own_format.write(source, name, stream, advance)
 
 
 @contextmanager
 def _draft_of(file: Path) -> Iterator[tuple[Path, IO[bytes]]]:
-    """Give a new file beside `file`, for our own user only, which is gone in the end unless it has taken its place."""
+    """Yield a new file in the folder of `file`, readable by our user only. It is deleted unless it was renamed."""
     if not file.parent.is_dir():
-        raise FileNotFoundError(2, NOWHERE, str(file.parent))
+        raise FileNotFoundError(2, NO_FOLDER, str(file.parent))
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as stream:
         draft = Path(stream.name)
         try:
             yield draft, stream
         finally:
             draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how far it is, where a person watches; the callable is told how much is done."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
-        task = progress.add_task("", total=max(total, 1))
-        yield lambda done: progress.update(task, completed=done)

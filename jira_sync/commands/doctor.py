@@ -1,4 +1,4 @@
-"""`jira-sync doctor`: whether everything that a sync stands on lets it do what its rules ask for."""
+"""`jira-sync doctor`: checks the file, the Jira sites and the MongoDB server of each sync."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from jira_sync.context.target import complete_name, find_target
+from jira_sync.context.command_line import Panel, complete_name
+from jira_sync.context.target import find_target
 from jira_sync.output.terminal import print_json
 
-PANEL = "Setting up"
-Name = Annotated[
+OptionalName = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="One sync; all of them without it.", autocompletion=complete_name),
 ]
-NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+NETWORK_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(doctor)
+    app.command(rich_help_panel=Panel.SETUP)(doctor)
 
 
 def doctor(
-    name: Name = None,
+    name: OptionalName = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave out what passed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> int:
@@ -39,35 +39,36 @@ def doctor(
 
     Example, before a new file is applied: jira-sync doctor sync-ab && jira-sync apply
     """
-    from jira_sync.checkup import report
-    from jira_sync.checkup.examination import check_up
+    from jira_sync.checkup.examination import examine
     from jira_sync.checkup.finding import FindingLevel
+    from jira_sync.checkup.report import as_json as reports_as_json
+    from jira_sync.checkup.report import print_reports
 
-    here = find_target(os.environ)
-    if here.is_running:
-        _see_as(here.environ)
-    with _busy() as say:
-        reports = check_up(here, name, say)
+    target = find_target(os.environ)
+    if target.is_running:
+        _use_network_settings_of(target.environ)
+    with _spinner() as show_progress:
+        reports = examine(target, name, show_progress)
     if as_json:
-        print_json(report.as_json(reports))
+        print_json(reports_as_json(reports))
     else:
-        report.print_reports(reports, quiet=quiet)
-    return int(any(each.count(FindingLevel.FAILED) for each in reports))
+        print_reports(reports, quiet=quiet)
+    return int(any(report.count(FindingLevel.FAILED) for report in reports))
 
 
 @contextmanager
-def _busy() -> Iterator[Callable[[str], None]]:
-    """Show a person who waits what is being done; a script sees nothing of it."""
+def _spinner() -> Iterator[Callable[[str], None]]:
+    """Show progress on a terminal; yield a function that takes what is being done."""
     if not sys.stderr.isatty():
-        yield lambda _what: None
+        yield lambda _text: None
         return
     with Console(stderr=True).status("reading the files …") as status:
         yield status.update
 
 
-def _see_as(environ: Mapping[str, str]) -> None:
-    """Take the group's way to the network: its workers do not know this shell's proxies and certificates."""
-    for name in [spelling for each in NETWORK for spelling in (each, each.lower())]:
+def _use_network_settings_of(environ: Mapping[str, str]) -> None:
+    """Use the proxies and certificates of the group, because its workers do not have those of this shell."""
+    for name in [spelling for variable in NETWORK_VARIABLES for spelling in (variable, variable.lower())]:
         os.environ.pop(name, None)
         if name in environ:
             os.environ[name] = environ[name]

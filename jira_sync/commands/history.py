@@ -1,4 +1,4 @@
-"""`jira-sync history`: everything that a sync ever did for an issue, and why, and how the issue stands now."""
+"""`jira-sync history`: what a sync ever did for an issue and why, and the present state of the issue."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jira_sync.commands.plan import PANEL
+from jira_sync.context.command_line import AsJson, Name, Panel
 from jira_sync.context.database import database
-from jira_sync.context.target import complete_name, find_target
+from jira_sync.context.target import find_target
 from jira_sync.output.terminal import out, print_json, printable
 from jira_sync.output.wording import did
 
@@ -27,7 +27,7 @@ STYLES = {"failed": "red", "given up": "bold red", "skipped": "dim"}
 
 @dataclass(frozen=True)
 class IssueHistory:
-    """What is known of an issue and of its counterpart: present and past, under all the keys that they ever had."""
+    """What the database has of an issue and its counterpart, under all keys that they ever had."""
 
     keys: Collection[str]
     entries: Sequence[JournalEntry]
@@ -37,13 +37,13 @@ class IssueHistory:
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(history)
+    app.command(rich_help_panel=Panel.ISSUES)(history)
 
 
 def history(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
+    name: Name,
     issue: Annotated[str, typer.Argument(metavar="ISSUE", help="A key, present or past, or an id, of either side.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Tell everything that was ever done for an issue, and why.
 
@@ -56,22 +56,25 @@ def history(
     from generator.running.settings import Unusable
     from sync_worker.runtime.wiring import read_only
 
-    here = find_target(os.environ)
-    file = here.sync(name)
-    with database(here, name) as client, read_only(file, client, here.environ) as seen:
-        known = look_up(seen.store, issue.strip().upper())
-    if not (known.entries or known.states or known.pairs):
+    target = find_target(os.environ)
+    file = target.sync(name)
+    with database(target, name) as client, read_only(file, client, target.environ) as opened:
+        found = find_history(opened.store, issue.strip().upper())
+    if not (found.entries or found.states or found.pairs):
         advice = f"to have it looked at: jira-sync resync {name} {issue}"
         raise Unusable(f"{name} knows nothing of {issue}; if it is one of its issues, {advice}")
     if as_json:
-        print_json(_as_json(known))
+        print_json(_as_json(found))
     else:
-        _show(known)
+        _print_history(found)
     return 0
 
 
-def look_up(store: MongoStore, name: str) -> IssueHistory:
-    """Return what is known of the issue called `name`: each key leads to the counterpart's, and that to past ones."""
+def find_history(store: MongoStore, name: str) -> IssueHistory:
+    """Return the history of the issue called `name`, a key or an id.
+
+    Each round may find further keys: of the counterpart, or past ones of either issue.
+    """
     keys, before = {name}, set[str]()
     entries: list[JournalEntry] = []
     states: dict[tuple[str, str], IssueState] = {}
@@ -79,9 +82,9 @@ def look_up(store: MongoStore, name: str) -> IssueHistory:
     while keys != before:
         before = set(keys)
         found = store.named(keys)
-        states |= {(each.side, each.id): each for each in found}
-        own = [store.pair_of(each.side, each.id) for each in found]
-        pairs |= {pair.user_id: pair for pair in (*store.pairs_named(keys), *own) if pair}
+        states |= {(state.side, state.id): state for state in found}
+        pairs_of_found = [store.pair_of(state.side, state.id) for state in found]
+        pairs |= {pair.user_id: pair for pair in (*store.pairs_named(keys), *pairs_of_found) if pair}
         entries = store.journal.of_issue(keys)
         keys |= {state.key for state in states.values()}
         keys |= {key for pair in pairs.values() for key in (pair.user_key, pair.dev_key)}
@@ -90,20 +93,20 @@ def look_up(store: MongoStore, name: str) -> IssueHistory:
     return IssueHistory(sorted(keys), entries, issues, list(pairs.values()))
 
 
-def _show(known: IssueHistory) -> None:
+def _print_history(found: IssueHistory) -> None:
     from rich.text import Text
 
-    for entry in known.entries:
+    for entry in found.entries:
         line = Text(f"{entry.at:%Y-%m-%d %H:%M:%S}  ", "dim")
         line.append(f"{entry.issue or ''}{f' → {entry.counterpart}' if entry.counterpart else ''}  ", "bold not dim")
         line.append(did(entry.what, entry.result, entry.text), f"not dim {STYLES.get(entry.result, '')}".strip())
-        whose = [f"rule {entry.rule}" if entry.rule else "", entry.cause or "", _person(entry)]
-        why = "; ".join(printable(each) for each in whose if each)
+        reasons = [f"rule {entry.rule}" if entry.rule else "", entry.cause or "", _person(entry)]
+        why = "; ".join(printable(reason) for reason in reasons if reason)
         out.print(line.append(f"  ({why})" if why else ""))
-    if not known.entries:
+    if not found.entries:
         out.print("nothing was done for it that is still remembered")
-    for state in known.states:
-        for text, style in _standing(state, known.pairs):
+    for state in found.states:
+        for text, style in _present_state(state, found.pairs):
             out.print(Text(printable(text), style))
 
 
@@ -111,9 +114,9 @@ def _person(entry: JournalEntry) -> str:
     return "" if entry.who == "worker" else f"by {entry.who}"
 
 
-def _standing(state: IssueState, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
-    """Return how an issue stands, line by line, each with its style."""
-    pair = next((each for each in pairs if each.id(state.side) == state.id), None)
+def _present_state(state: IssueState, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
+    """Return the present state of an issue as lines, each with its style."""
+    pair = next((pair for pair in pairs if pair.id(state.side) == state.id), None)
     other = f"its counterpart is {pair.key(state.side.other)}" if pair else "it has no counterpart"
     if pair and state.side.other in pair.gone:
         other += ", which was deleted"
@@ -121,8 +124,8 @@ def _standing(state: IssueState, pairs: Sequence[Pair]) -> list[tuple[str, str]]
         other += "; it was deleted itself"
     return [
         (f"{state.key} was last seen in {state.status or 'no status yet'}; {other}", ""),
-        *((f"  waiting: {each}{_failure(each, next_try=True)}", "yellow") for each in state.pending),
-        *((f"  given up: {each}{_failure(each)}", "red") for each in state.dead),
+        *((f"  waiting: {cause}{_failure(cause, next_try=True)}", "yellow") for cause in state.pending),
+        *((f"  given up: {cause}{_failure(cause)}", "red") for cause in state.dead),
     ]
 
 
@@ -134,23 +137,24 @@ def _failure(cause: Cause, *, next_try: bool = False) -> str:
     return f": {failure.error} ({failure.attempts} attempts since {failure.first_at:%Y-%m-%d %H:%M} UTC{again})"
 
 
-def _as_json(known: IssueHistory) -> dict[str, Any]:
-    pairs = [{"user": pair.user_key, "dev": pair.dev_key, "gone": list(pair.gone)} for pair in known.pairs]
+def _as_json(found: IssueHistory) -> dict[str, Any]:
+    pairs = [{"user": pair.user_key, "dev": pair.dev_key, "gone": list(pair.gone)} for pair in found.pairs]
     issues = [
         {
             "side": state.side,
             "id": state.id,
             "key": state.key,
             "status": state.status,
-            "pending": [_cause(each) for each in state.pending],
-            "givenUp": [_cause(each) for each in state.dead],
+            "pending": [_cause_as_json(cause) for cause in state.pending],
+            "givenUp": [_cause_as_json(cause) for cause in state.dead],
         }
-        for state in known.states
+        for state in found.states
     ]
-    return {"keys": known.keys, "issues": issues, "pairs": pairs, "actions": [asdict(each) for each in known.entries]}
+    actions = [asdict(entry) for entry in found.entries]
+    return {"keys": found.keys, "issues": issues, "pairs": pairs, "actions": actions}
 
 
-def _cause(cause: Cause) -> dict[str, Any]:
+def _cause_as_json(cause: Cause) -> dict[str, Any]:
     failure = cause.failure
-    said = {"error": failure.error, "attempts": failure.attempts, "since": failure.first_at} if failure else {}
-    return {"cause": str(cause), "at": cause.at, **said}
+    error = {"error": failure.error, "attempts": failure.attempts, "since": failure.first_at} if failure else {}
+    return {"cause": str(cause), "at": cause.at, **error}

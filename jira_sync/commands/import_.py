@@ -1,4 +1,4 @@
-"""`jira-sync import`: what the replaced service knew of a pair of projects is taken over. See docs/migrating.md."""
+"""`jira-sync import`: takes over what the replaced service knew of a pair of projects. See docs/migrating.md."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jira_sync.commands.plan import show_steps
+from jira_sync.context.command_line import AsJson, Name, Panel, Yes
 from jira_sync.context.database import database
-from jira_sync.context.target import Target, complete_name, find_target
-from jira_sync.output.terminal import notes, out, print_json, printable, warn, who
+from jira_sync.context.target import Target, find_target
+from jira_sync.output.planned_steps import print_steps
+from jira_sync.output.terminal import current_user, notes, out, print_json, print_line, warn
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -28,22 +29,21 @@ if TYPE_CHECKING:
     from sync_worker.migration.takeover import MissedChange, TakeoverReport
     from sync_worker.runtime.import_run import Import
 
-PANEL = "Moving in"
-SHOWN = 20
+MOST_SHOWN = 20
 RECENTLY = 15 * 60.0
-"""Seconds for which the last cycle of the replaced service is no sign yet that it has been stopped."""
+"""Seconds since the last cycle of the replaced service in which it may still be running."""
 MINUTE, HOUR, DAY = 60, 3600, 86400
-NAMED = {"conflicting", "gone or not visible", "taken over by a line"}
-"""Kinds of pairs that are named one by one."""
+LISTED = {"conflicting", "gone or not visible", "taken over by a line"}
+"""The outcomes whose pairs are listed one by one."""
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command("import", rich_help_panel=PANEL)(import_)
+    app.command("import", rich_help_panel=Panel.MIGRATION)(import_)
 
 
 def import_(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
+    name: Name,
     old_server: Annotated[
         str | None,
         typer.Option(
@@ -57,8 +57,8 @@ def import_(
         str | None, typer.Option("--database", metavar="NAME", help="Its database there, if it is not named NAME.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would come to.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> int:
     """Take over what the replaced service knew of a pair of projects.
 
@@ -73,12 +73,12 @@ def import_(
 
     if as_json and not (dry_run or yes):
         raise Unusable("--json asks nothing: say --dry-run or --yes with it")
-    here = find_target(os.environ)
-    file = here.sync(name)
+    target = find_target(os.environ)
+    file = target.sync(name)
     with ExitStack() as stack:
-        client = stack.enter_context(database(here, name, is_needed=not dry_run))
+        client = stack.enter_context(database(target, name, is_needed=not dry_run))
         old = stack.enter_context(_connect(old_server)) if old_server else client
-        task, legacy = _task(here, file, client, old, old_database)
+        task, legacy = _prepare(target, file, client, old, old_database)
         if not dry_run:
             task.check()
         steps = None
@@ -86,16 +86,16 @@ def import_(
             with notes.status("looking at both projects"):
                 report, steps = task.preview(legacy)
             if not as_json:
-                _show(task, report, steps)
-            if not dry_run and not _agreed(name):
+                _print_preview(task, report, steps)
+            if not dry_run and not _agrees(name):
                 return 1
         if not dry_run:
             with notes.status("taking over"):
-                report = task.run(legacy, who(), _wait)
+                report = task.run(legacy, current_user(), _wait)
         if as_json:
             print_json(_as_json(task, report, steps, is_done=not dry_run))
         elif not dry_run:
-            _tell(here, task, report, is_shown=steps is not None)
+            _print_result(target, task, report, had_preview=steps is not None)
     return 0
 
 
@@ -112,21 +112,21 @@ def _connect(url: str) -> Iterator[MongoClient[dict[str, Any]]]:
         yield client
 
 
-def _task(
-    here: Target,
+def _prepare(
+    target: Target,
     file: SyncFile,
     client: MongoClient[dict[str, Any]],
     old: MongoClient[dict[str, Any]],
-    name: str | None,
+    old_name: str | None,
 ) -> tuple[Import, LegacyState]:
-    """Return what is to be done, and what was left. Raises Unusable when nothing was."""
+    """Return the import and what the replaced service left. Raises Unusable if it left nothing."""
     from generator.running.settings import Unusable
     from sync_worker.core.errors import DatabaseUnavailable
     from sync_worker.migration.legacy_database import LegacyDatabase, left_on
     from sync_worker.runtime.import_run import Import
 
     sync = file.sync
-    names = {name} if name else {sync.name, sync.database} if old is client else {sync.name}
+    names = {old_name} if old_name else {sync.name, sync.database} if old is client else {sync.name}
     try:
         legacy_source = LegacyDatabase(old, names)
     except ValueError as error:
@@ -136,15 +136,16 @@ def _task(
     except DatabaseUnavailable as error:
         if old is client:
             raise
-        raise Unusable(str(error)) from None  # that it is where DATABASE_URL says helps nobody here
+        # Otherwise Target.connect would add advice about DATABASE_URL, which is not the old server's address.
+        raise Unusable(str(error)) from None
     if legacy is None:
-        there = left_on(old)
-        hint = f"; it left something in {', '.join(there)}: say --database" if there else ""
+        others = left_on(old)
+        hint = f"; it left something in {', '.join(others)}: say --database" if others else ""
         raise Unusable(f"the replaced service left nothing in {legacy_source.where}{hint}")
-    return Import(file, client, here.environ, here.run_dir, legacy_source, legacy_source.where), legacy
+    return Import(file, client, target.environ, target.run_dir, legacy_source, legacy_source.where), legacy
 
 
-def _agreed(name: str) -> bool:
+def _agrees(name: str) -> bool:
     from generator.running.settings import Unusable
 
     if not (out.is_terminal and os.isatty(0)):
@@ -152,76 +153,72 @@ def _agreed(name: str) -> bool:
     return typer.confirm(f"Take this over for {name}?")
 
 
-def _wait(undecided: OutcomeUnknown) -> None:
-    warn(f"{undecided}; it goes on then")
-    time.sleep(undecided.retry_after)
+def _wait(unknown: OutcomeUnknown) -> None:
+    """Wait until search must show what the replaced service created last."""
+    warn(f"{unknown}; it goes on then")
+    time.sleep(unknown.retry_after)
 
 
-# What is said
-
-
-def _show(task: Import, report: TakeoverReport, steps: Sequence[PlannedStep]) -> None:
-    _head(task, report)
-    _rows(report)
+def _print_preview(task: Import, report: TakeoverReport, steps: Sequence[PlannedStep]) -> None:
+    _print_source(task, report)
+    _print_counts(report)
     out.print("what the first cycle would do then:")
-    show_steps(steps, SHOWN, "--json says all")
+    print_steps(steps, MOST_SHOWN, "--json says all")
 
 
-def _tell(here: Target, task: Import, report: TakeoverReport, *, is_shown: bool) -> None:
-    if not is_shown:
-        _head(task, report)
-        _rows(report)
+def _print_result(target: Target, task: Import, report: TakeoverReport, *, had_preview: bool) -> None:
+    if not had_preview:
+        _print_source(task, report)
+        _print_counts(report)
     name = task.file.sync.name
-    start = "jira-sync apply" if here.is_running else "jira-sync start"
+    start = "jira-sync apply" if target.is_running else "jira-sync start"
     out.print(f"done; {name} goes on from there: jira-sync plan {name} shows its first cycle, {start} starts it")
 
 
-def _head(task: Import, report: TakeoverReport) -> None:
+def _print_source(task: Import, report: TakeoverReport) -> None:
     at = report.legacy.last_sync
-    _print(f"{task.file.sync.name}, from {task.source}")
+    print_line(f"{task.file.sync.name}, from {task.source}")
     if at is None:
         first = "all issues count" if task.file.sync.initial_sync_enabled else "what is there is only noted"
-        _print(f"the replaced service never finished a cycle: {first}, as initialSyncEnabled says")
+        print_line(f"the replaced service never finished a cycle: {first}, as initialSyncEnabled says")
         return
     seconds = (datetime.now(UTC) - at).total_seconds()
-    _print(f"the replaced service finished its last cycle at {at:%Y-%m-%d %H:%M:%S} UTC, {_ago(seconds)} ago")
+    print_line(f"the replaced service finished its last cycle at {at:%Y-%m-%d %H:%M:%S} UTC, {_age(seconds)} ago")
     if seconds < RECENTLY:
         warn("see to it that its container is stopped: two services must not do the same")
 
 
-def _rows(report: TakeoverReport) -> None:
+def _print_counts(report: TakeoverReport) -> None:
     from sync_worker.migration.pairing import PairOutcome
 
-    moved = [each for each in report.findings if each.kind in (PairOutcome.TAKEN, PairOutcome.LINKED) and each.text]
+    taken_over = [finding for finding in report.findings if finding.kind in (PairOutcome.TAKEN, PairOutcome.LINKED)]
+    moved = [finding for finding in taken_over if finding.text]
     out.print("pairs")
     for kind in PairOutcome:
         findings = report.of(kind)
-        _row(str(kind), len(findings), [_pair(each) for each in findings] if kind in NAMED else ())
-    _row("with another key now", len(moved), [_pair(each) for each in moved])
+        _row(str(kind), len(findings), [_pair(finding) for finding in findings] if kind in LISTED else ())
+    _row("with another key now", len(moved), [_pair(finding) for finding in moved])
     out.print("issues")
     _row("as it left them", report.noted)
     _row("already known", report.known)
-    _row("with changes that it missed", len(report.changes), [f"{each.issue}  {each.what}" for each in report.changes])
+    missed = [f"{change.issue}  {change.what}" for change in report.changes]
+    _row("with changes that it missed", len(missed), missed)
     _row("told by a comment already", report.commented)
 
 
-def _row(what: str, count: int, examples: Sequence[str] = ()) -> None:
-    out.print(f"  {what:<28}{count:>7}", style="" if count else "dim")
-    for each in examples[:SHOWN]:
-        _print(f"    {each}")
-    if len(examples) > SHOWN:
-        out.print(f"    and {len(examples) - SHOWN} more (--json says all)")
+def _row(label: str, count: int, examples: Sequence[str] = ()) -> None:
+    out.print(f"  {label:<28}{count:>7}", style="" if count else "dim")
+    for example in examples[:MOST_SHOWN]:
+        print_line(f"    {example}")
+    if len(examples) > MOST_SHOWN:
+        out.print(f"    and {len(examples) - MOST_SHOWN} more (--json says all)")
 
 
 def _pair(finding: PairFinding) -> str:
     return f"{finding.user_key} → {finding.dev_key}{f': {finding.text}' if finding.text else ''}"
 
 
-def _print(text: str) -> None:
-    out.print(printable(text), markup=False)
-
-
-def _ago(seconds: float) -> str:
+def _age(seconds: float) -> str:
     for size, word in ((DAY, "days"), (HOUR, "hours"), (MINUTE, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {word}"
@@ -234,10 +231,11 @@ def _as_json(
     from sync_worker.migration.pairing import PairOutcome
 
     def pairs(kind: PairOutcome) -> list[dict[str, str]]:
-        return [{"user": each.user_key, "dev": each.dev_key, "why": each.text} for each in report.of(kind)]
+        findings = report.of(kind)
+        return [{"user": finding.user_key, "dev": finding.dev_key, "why": finding.text} for finding in findings]
 
-    def change(each: MissedChange) -> dict[str, str]:
-        return {"side": each.side, "issue": each.issue, "change": each.what}
+    def missed_change(change: MissedChange) -> dict[str, str]:
+        return {"side": change.side, "issue": change.issue, "change": change.what}
 
     last_sync = report.legacy.last_sync
     return {
@@ -249,7 +247,7 @@ def _as_json(
         "issues": {
             "asLastSeen": report.noted,
             "alreadyKnown": report.known,
-            "missedChanges": [change(each) for each in report.changes],
+            "missedChanges": [missed_change(change) for change in report.changes],
             "alreadyCommented": report.commented,
         },
         "firstCycle": None if steps is None else [asdict(step) for step in steps],

@@ -1,4 +1,4 @@
-"""`jira-sync init`: writes the file of a new sync. What the options do not say is asked for on a terminal."""
+"""`jira-sync init`: writes the file of a new sync. On a terminal it asks for what the options do not say."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-PANEL = "Setting up"
+from jira_sync.context.command_line import Panel
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(init)
+    app.command(rich_help_panel=Panel.SETUP)(init)
 
 
 def init(
@@ -44,14 +44,14 @@ def init(
     Example, without questions: jira-sync init --yes --site acme.atlassian.net
     --email sync@acme.example --user-project SUP --dev-project DEV
     """
-    from jira_sync.setup.access import Flags
-    from jira_sync.setup.new_sync import Wishes, write_new
+    from jira_sync.setup.access import AccessOptions
+    from jira_sync.setup.new_sync import NewSyncOptions, write_new_sync
 
-    return write_new(
-        Wishes(
+    return write_new_sync(
+        NewSyncOptions(
             name=name,
-            user_flags=Flags(site, email, token_env, token_file),
-            dev_flags=Flags(dev_site, dev_email, dev_token_env, dev_token_file, "dev-"),
+            user_access=AccessOptions(site, email, token_env, token_file),
+            dev_access=AccessOptions(dev_site, dev_email, dev_token_env, dev_token_file, "dev-"),
             user_project=user_project,
             dev_project=dev_project,
             take_on=take_on,

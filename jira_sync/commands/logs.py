@@ -1,4 +1,4 @@
-"""`jira-sync logs`: what the programs of the group wrote, several of them in the order of time."""
+"""`jira-sync logs`: the logs of the group's programs, merged by time."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jira_sync.commands.status import PANEL
-from jira_sync.context.target import Target, complete_name, find_target
+from jira_sync.context.command_line import Panel, complete_name
+from jira_sync.context.target import Target, find_target
 from jira_sync.output.terminal import out, warn
 
 if TYPE_CHECKING:
-    from jira_sync.output.tail import Line
+    from jira_sync.output.tail import LogLine
 
-LOOK_EVERY = 0.5
+POLL_EVERY = 0.5
 NO_SYNCS = frozenset({"supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
-Names = Annotated[
+Programs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME",
@@ -33,11 +33,11 @@ Names = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(logs)
+    app.command(rich_help_panel=Panel.MONITORING)(logs)
 
 
 def logs(
-    names: Names = None,
+    names: Programs = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is written, until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many lines of the past.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print lines as they were written: JSON.")] = False,
@@ -50,25 +50,25 @@ def logs(
     """
     from jira_sync.output.tail import Tail
 
-    here = find_target(os.environ)
+    target = find_target(os.environ)
     with ExitStack() as stack:
-        tails = [stack.enter_context(Tail(path)) for path in _paths(here, names or [])]
-        if not here.is_running:
-            warn(f"{here.not_running}; this is what the last one wrote")
-        past = _in_order(line for tail in tails for line in tail.last(lines))
-        _show(past[max(0, len(past) - lines) :], as_json=as_json)
+        tails = [stack.enter_context(Tail(path)) for path in _paths(target, names or [])]
+        if not target.is_running:
+            warn(f"{target.not_running}; this is what the last one wrote")
+        past = _by_time(line for tail in tails for line in tail.last_lines(lines))
+        _print_lines(past[max(0, len(past) - lines) :], as_json=as_json)
         while follow:
-            time.sleep(LOOK_EVERY)
-            _show(_in_order(line for tail in tails for line in tail.fresh()), as_json=as_json)
+            time.sleep(POLL_EVERY)
+            _print_lines(_by_time(line for tail in tails for line in tail.new_lines()), as_json=as_json)
     return 0
 
 
-def _in_order(lines: Iterable[Line]) -> list[Line]:
-    """Sort by time; the lines of one program stay in their order."""
+def _by_time(lines: Iterable[LogLine]) -> list[LogLine]:
+    """Sort by time. The sort is stable, so the lines of one program keep their order."""
     return sorted(lines, key=lambda line: line.stamp)
 
 
-def _show(lines: Iterable[Line], *, as_json: bool) -> None:
+def _print_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
     from sync_worker.runtime.log_lines import as_line
 
     colors = out.is_terminal and not out.no_color
@@ -77,24 +77,24 @@ def _show(lines: Iterable[Line], *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _paths(here: Target, names: list[str]) -> list[Path]:
-    """Return the logs that are meant. Raises Unusable when there are none, or when they are elsewhere."""
+def _paths(target: Target, names: list[str]) -> list[Path]:
+    """Return the logs of the programs called `names`, or of all syncs. Raises Unusable if there are no log files."""
     from generator.running.settings import Unusable
 
-    folder = here.settings.log_dir or here.run_dir / "logs"
+    folder = target.settings.log_dir or target.run_dir / "logs"
     written = {path.stem: path for path in folder.glob("[!.]*.log")} if folder.is_dir() else {}
     if not written:
-        raise Unusable(_where_logs_are(here))
-    syncs = here.names() if here.is_running else sorted(set(written) - NO_SYNCS)
+        raise Unusable(_where_logs_are(target))
+    syncs = target.names() if target.is_running else sorted(set(written) - NO_SYNCS)
     for name in names:
         if name not in {*syncs, *written}:
-            raise Unusable(here.unknown(name, sorted({*syncs, *written})))
+            raise Unusable(target.unknown(name, sorted({*syncs, *written})))
     return [folder / f"{name}.log" for name in names or syncs]
 
 
-def _where_logs_are(here: Target) -> str:
-    if not here.is_running:
-        return here.not_running
-    if here.settings.log_dir is None:
+def _where_logs_are(target: Target) -> str:
+    if not target.is_running:
+        return target.not_running
+    if target.settings.log_dir is None:
         return "this group logs to its standard output: docker compose logs -f jira-sync"
-    return f"nothing was written to {here.settings.log_dir} yet"
+    return f"nothing was written to {target.settings.log_dir} yet"

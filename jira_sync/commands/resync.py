@@ -1,4 +1,4 @@
-"""`jira-sync resync`: issues are carried over again from scratch, by the worker that runs their sync."""
+"""`jira-sync resync`: issues are carried over again from scratch, by the worker of their sync."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Annotated
 
 import typer
 
-from jira_sync.commands.plan import PANEL
+from jira_sync.context.command_line import Name, Panel
 from jira_sync.context.database import database
-from jira_sync.context.issue_lookup import find
-from jira_sync.context.target import complete_name, find_target
+from jira_sync.context.issue_lookup import find_issues
+from jira_sync.context.target import find_target
 from jira_sync.context.worker_requests import worker_requests
 from jira_sync.output.terminal import complain, out
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(resync)
+    app.command(rich_help_panel=Panel.ISSUES)(resync)
 
 
 def resync(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)],
+    name: Name,
     issues: Annotated[list[str], typer.Argument(metavar="ISSUE…", help="Keys or ids, of either side.")],
 ) -> int:
     """Carry issues over again from scratch: status, links and files.
@@ -37,17 +37,17 @@ def resync(
     """
     from sync_worker.runtime.wiring import read_only
 
-    here = find_target(os.environ)
-    file = here.sync(name)
-    with database(here, name) as client:
-        with read_only(file, client, here.environ) as seen:
-            meant = find(issues, file.sync, seen.store, seen.jiras)
-        writer = worker_requests(here, file, client)
-        if obstacle := writer.obstacle():
-            writer.note(meant)
+    target = find_target(os.environ)
+    file = target.sync(name)
+    with database(target, name) as client:
+        with read_only(file, client, target.environ) as opened:
+            named = find_issues(issues, file.sync, opened.store, opened.jiras)
+        requests = worker_requests(target, file, client)
+        if obstacle := requests.obstacle():
+            requests.submit(named)
             complain(f"noted, but not done: {obstacle}")
             return 1
-        outcomes = writer.resync(meant)
+        outcomes = requests.resync(named)
     for outcome in outcomes:
-        out.print(f"{outcome.issue.key}: {outcome.text}", markup=False, style="" if outcome.is_well else "red")
-    return 0 if all(each.is_well for each in outcomes) else 1
+        out.print(f"{outcome.issue.key}: {outcome.text}", markup=False, style="" if outcome.succeeded else "red")
+    return 0 if all(outcome.succeeded for outcome in outcomes) else 1

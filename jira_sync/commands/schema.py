@@ -1,17 +1,16 @@
-"""`jira-sync schema`: what an editor needs to complete, explain and check a sync's file."""
+"""`jira-sync schema`: the JSON Schema by which editors complete, explain and check a sync's file."""
 
 from __future__ import annotations
 
 import typer
 
+from jira_sync.context.command_line import Panel
 from jira_sync.output.terminal import print_json
-
-PANEL = "Setting up"
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(schema)
+    app.command(rich_help_panel=Panel.SETUP)(schema)
 
 
 def schema() -> int:

@@ -1,4 +1,4 @@
-"""`jira-sync status`: what the status page says, on a terminal. It asks supervisord itself: no monitor has to run."""
+"""`jira-sync status`: the status page on a terminal. It asks supervisord itself, so that no monitor has to run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jira_sync.commands.group import AsJson
-from jira_sync.context.target import Target, complete_name, find_target
+from jira_sync.context.command_line import AsJson, Panel, complete_name
+from jira_sync.context.target import Target, find_target
 from jira_sync.output.terminal import complain, out, print_json, printable, table
 
 if TYPE_CHECKING:
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
     from health_monitor.snapshot import Snapshot, SyncView, Watch
 
-PANEL = "Looking"
 REFRESH_EVERY = 2.0
-UNWELL = frozenset({"BACKOFF", "STOPPED", "STOPPING", "EXITED"})
-"""Of programs that are no syncs; those that supervisord has given up on are the group's trouble."""
+NOT_RUNNING = frozenset({"BACKOFF", "STOPPED", "STOPPING", "EXITED"})
+"""States in which a program that is no sync is shown. A FATAL one is part of the snapshot's `trouble` already."""
 COLUMNS = ("SYNC", "CONDITION", "LAG", "LAST SUCCESS", "NEXT CYCLE", "QUEUE", "GIVEN UP", "WHY")
 STYLES = {"error": "bold red", "attention": "yellow", "ok": "green", "off": "dim"}
-Names = Annotated[
+OptionalNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME", help="The syncs; all, if none is named.", autocompletion=complete_name),
 ]
@@ -35,11 +34,11 @@ Names = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(status)
+    app.command(rich_help_panel=Panel.MONITORING)(status)
 
 
 def status(
-    names: Names = None,
+    names: OptionalNames = None,
     as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
 ) -> int:
@@ -50,50 +49,50 @@ def status(
 
     Example, what is wrong, for a script: jira-sync status --json | jq '.syncs[] | select(.level == "error")'
     """
-    here = find_target(os.environ)
+    target = find_target(os.environ)
     if watch:
-        return _keep_looking(here, names or [])
-    picture = _look(here, names or [])
+        return _refresh_until_interrupted(target, names or [])
+    snapshot = _take_snapshot(target, names or [])
     if as_json:
-        print_json(_as_json(here, picture))
+        print_json(_as_json(target, snapshot))
     else:
-        for part in _parts(picture):
+        for part in _parts(snapshot):
             out.print(part)
-    if not here.is_running:
-        complain(here.not_running)
-    elif picture.trouble:
-        complain(picture.trouble)
-    return int(not picture.is_healthy)
+    if not target.is_running:
+        complain(target.not_running)
+    elif snapshot.trouble:
+        complain(snapshot.trouble)
+    return int(not snapshot.is_healthy)
 
 
-def _look(here: Target, names: list[str], watch: Watch | None = None) -> Snapshot:
-    """Look once. Raises Unusable for a name that nothing has."""
+def _take_snapshot(target: Target, names: list[str], watch: Watch | None = None) -> Snapshot:
+    """Return the state of the syncs called `names`, or of all. Raises Unusable for an unknown name."""
     from generator.running.settings import Unusable
     from health_monitor.records import read_records
     from health_monitor.snapshot import look, remind
 
-    if not here.settings.config_dir.is_dir() and not here.is_running:
-        raise Unusable(f"CONFIG_DIR: {here.settings.config_dir} is not a folder")
+    if not target.settings.config_dir.is_dir() and not target.is_running:
+        raise Unusable(f"CONFIG_DIR: {target.settings.config_dir} is not a folder")
     watch = {} if watch is None else watch
-    remind(watch, read_records(here.run_dir))
-    picture = look(here.settings, here.environ, watch)
-    known = [view.name for view in picture.syncs]
+    remind(watch, read_records(target.run_dir))
+    snapshot = look(target.settings, target.environ, watch)
+    known = [view.name for view in snapshot.syncs]
     for name in names:
         if name not in known:
-            raise Unusable(here.unknown(name, known))
-    return replace(picture, syncs=tuple(view for view in picture.syncs if not names or view.name in names))
+            raise Unusable(target.unknown(name, known))
+    return replace(snapshot, syncs=tuple(view for view in snapshot.syncs if not names or view.name in names))
 
 
-def _as_json(here: Target, picture: Snapshot) -> dict[str, Any]:
-    """Return what `/api/syncs` says; the past of the last day is not looked up."""
+def _as_json(target: Target, snapshot: Snapshot) -> dict[str, Any]:
+    """Return the document of `/api/syncs`, without the history of the last day."""
     from health_monitor import json_views
     from health_monitor.records import Record, read_records
 
-    records = read_records(here.run_dir)
-    return json_views.group(picture, lambda name: records.get(name, Record()), {}, is_alive=True)
+    records = read_records(target.run_dir)
+    return json_views.group(snapshot, lambda name: records.get(name, Record()), {}, is_alive=True)
 
 
-def _keep_looking(here: Target, names: list[str]) -> int:
+def _refresh_until_interrupted(target: Target, names: list[str]) -> int:
     from rich.console import Group
     from rich.live import Live
 
@@ -104,39 +103,40 @@ def _keep_looking(here: Target, names: list[str]) -> int:
     watch: Watch = {}
     with Live(console=out, auto_refresh=False) as live:
         while True:
-            live.update(Group(*_parts(_look(here, names, watch))), refresh=True)
+            live.update(Group(*_parts(_take_snapshot(target, names, watch))), refresh=True)
             time.sleep(REFRESH_EVERY)
 
 
-def _parts(picture: Snapshot) -> Iterator[RenderableType]:
-    """Yield what a person is to see: the syncs, what is wrong with files, and what else of the group is not well."""
-    if picture.syncs:
-        yield table(COLUMNS, [_row(view, picture.taken) for view in picture.syncs])
+def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
+    """Yield what is printed: the table of syncs, problems of their files, and other programs that do not run."""
+    if snapshot.syncs:
+        yield table(COLUMNS, [_row(view, snapshot.taken) for view in snapshot.syncs])
     else:
         yield "no syncs"
-    for view in picture.syncs:
+    for view in snapshot.syncs:
         for problem in view.facts.problems:
             yield _plain(f"{view.file}: {problem}")
         if view.is_edited:
             yield _plain(f"{view.file} was edited since; jira-sync apply makes {view.name} follow")
-    for program in picture.programs:
-        if program.state in UNWELL:
+    for program in snapshot.programs:
+        if program.state in NOT_RUNNING:
             yield _plain(f"{program.name} is {program.state}: {program.description}", "bold red")
 
 
 def _row(view: SyncView, now: datetime) -> list[str | Text]:
-    from sync_model.judgement import spell
+    from sync_model.judgement import format_duration
 
-    verdict, beat = view.verdict, view.facts.heartbeat
+    verdict, heartbeat = view.verdict, view.facts.heartbeat
+    last_success = heartbeat.last_success if heartbeat else None
     advice = f" ({verdict.advice})" if verdict.advice else ""
     return [
         _plain(view.name),
         _plain(str(verdict.condition), STYLES[verdict.level]),
-        spell(verdict.lag) if verdict.lag is not None else "–",
-        f"{spell((now - beat.last_success).total_seconds())} ago" if beat and beat.last_success else "–",
+        format_duration(verdict.lag) if verdict.lag is not None else "–",
+        f"{format_duration((now - last_success).total_seconds())} ago" if last_success else "–",
         _until(_next_cycle(view), now),
-        str(beat.queued) if beat else "–",
-        str(beat.dead_letters) if beat else "–",
+        str(heartbeat.queued) if heartbeat else "–",
+        str(heartbeat.dead_letters) if heartbeat else "–",
         _plain(f"{verdict.why}{advice}"),
     ]
 
@@ -144,22 +144,22 @@ def _row(view: SyncView, now: datetime) -> list[str | Text]:
 def _next_cycle(view: SyncView) -> datetime | None:
     from sync_model.heartbeat import Phase
 
-    process, beat = view.facts.process, view.facts.heartbeat
-    if not (process and process.pid and beat) or beat.phase in (Phase.PAUSED, Phase.STANDBY):
+    process, heartbeat = view.facts.process, view.facts.heartbeat
+    if not (process and process.pid and heartbeat) or heartbeat.phase in (Phase.PAUSED, Phase.STANDBY):
         return None
-    return beat.next_cycle
+    return heartbeat.next_cycle
 
 
 def _until(at: datetime | None, now: datetime) -> str:
-    from sync_model.judgement import spell
+    from sync_model.judgement import format_duration
 
     if at is None:
         return "–"
-    return f"in {spell((at - now).total_seconds())}" if at > now else "now"
+    return f"in {format_duration((at - now).total_seconds())}" if at > now else "now"
 
 
 def _plain(text: str, style: str = "") -> Text:
-    """Return text that is no markup, whatever it holds."""
+    """Return `text` so that rich does not read it as markup."""
     from rich.text import Text
 
     return Text(printable(text), style)

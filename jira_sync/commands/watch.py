@@ -97,9 +97,9 @@ class Attempt:
 
 def look(folder: Path) -> Look:
     """Return what tells one state of the folder's files from another; None when it is not there."""
-    from sync_model.loading import states_of
+    from sync_model.config_files import file_states
 
     try:
-        return states_of(folder) if folder.is_dir() else None
+        return file_states(folder) if folder.is_dir() else None
     except OSError:
         return None

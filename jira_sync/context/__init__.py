@@ -1,0 +1,1 @@
+"""What commands act on: the target, its syncs and issues, its MongoDB server, its workers."""

@@ -1,4 +1,4 @@
-"""The MongoDB server with a sync's database, also while the group that it is part of does not run."""
+"""Connects to the MongoDB server of a sync, and starts the embedded one if the group does not run."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ if TYPE_CHECKING:
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 60.0
-LOOK_EVERY = 0.1
+POLL_EVERY = 0.1
 
 
 @contextmanager
-def database(here: Target, name: str, *, is_needed: bool = False) -> Iterator[MongoClient[dict[str, Any]]]:
-    """Connect to MongoDB on behalf of the sync `name`; while the group does not run, its embedded server is started.
+def database(target: Target, name: str, *, is_needed: bool = False) -> Iterator[MongoClient[dict[str, Any]]]:
+    """Connect to MongoDB for the sync `name`. If the group does not run, its embedded server is started meanwhile.
 
-    `is_needed`: what is written must last. Otherwise a server that has no data yet leaves none behind either. Raises
-    Unusable when there is no server to connect to.
+    `is_needed` says that written data must be kept. Without it, a server that has no data yet runs on a temporary
+    folder. Raises Unusable if there is no server.
     """
     from sync_worker.database.store import connect
 
-    if not here.settings.embedded or here.is_running:
-        with here.connect(name) as client:
+    if not target.settings.embedded or target.is_running:
+        with target.connect(name) as client:
             yield client
         return
-    with _embedded(here, is_needed=is_needed) as url, connect(url, name) as client:
+    with _embedded_server(target, is_needed=is_needed) as url, connect(url, name) as client:
         yield client
 
 
-def address_of(here: Target, client: MongoClient[dict[str, Any]]) -> str:
-    """Return the URL of the server that `client` speaks to, its credentials included."""
+def url_of_server(target: Target, client: MongoClient[dict[str, Any]]) -> str:
+    """Return the URL of the server that `client` is connected to, with its credentials."""
     from sync_model.connection import database_url
 
-    host, port = client.address or ("127.0.0.1", here.settings.mongodb_port)
-    return database_url(here.environ) or f"mongodb://{host}:{port}"
+    host, port = client.address or ("127.0.0.1", target.settings.mongodb_port)
+    return database_url(target.environ) or f"mongodb://{host}:{port}"
 
 
 @contextmanager
-def _embedded(here: Target, *, is_needed: bool) -> Iterator[str]:
-    """Start the group's own server on its data, on a port of its own, and stop it in the end."""
+def _embedded_server(target: Target, *, is_needed: bool) -> Iterator[str]:
+    """Run the embedded server on the group's data, on a free port; yield its URL."""
     from generator.deploy.programs import database_command
     from generator.running import mongod
 
     with ExitStack() as stack:
-        folder = here.run_dir / "mongodb"
+        folder = target.run_dir / "mongodb"
         if is_needed:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not folder.is_dir() or not any(folder.iterdir()):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jira-sync-")))
         port = _free_port()
         command = database_command(mongod.find(), folder, port)
-        stack.enter_context(_ended_properly())
+        stack.enter_context(_signals_as_exits())
         stack.enter_context(_running(command, port))
         yield f"mongodb://127.0.0.1:{port}"
 
@@ -71,52 +71,52 @@ def _embedded(here: Target, *, is_needed: bool) -> Iterator[str]:
 def _running(command: tuple[str, ...], port: int) -> Iterator[None]:
     from generator.running.settings import Unusable
 
-    # A session of its own: Ctrl-C is for us, and the server is stopped when we are done with it.
+    # In its own session the server does not get Ctrl-C, which is meant for this command.
     server = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
     try:
-        if not _answers(server, port):
-            raise Unusable(f"the embedded MongoDB does not start: {_last_words(server)}")
+        if not _starts(server, port):
+            raise Unusable(f"the embedded MongoDB does not start: {_why_not(server)}")
         yield
     finally:
         server.terminate()
         server.communicate(timeout=SECONDS_TO_STOP)
 
 
-def _answers(server: subprocess.Popen[str], port: int) -> bool:
-    """Wait until the server takes connections; return False when it ends instead."""
-    until = time.monotonic() + SECONDS_TO_START
-    while server.poll() is None and time.monotonic() < until:
+def _starts(server: subprocess.Popen[str], port: int) -> bool:
+    """Wait until the server accepts connections; return False if it ends or takes too long."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while server.poll() is None and time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return True
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_EVERY)
     return False
 
 
-def _last_words(server: subprocess.Popen[str]) -> str:
+def _why_not(server: subprocess.Popen[str]) -> str:
     if server.poll() is None:
         return "it does not answer"
-    said = (server.stdout.read() if server.stdout else "").strip().splitlines()
-    if any("DBPathInUse" in line for line in said):
+    output = (server.stdout.read() if server.stdout else "").strip().splitlines()
+    if any("DBPathInUse" in line for line in output):
         return "another one uses its data"
-    return said[-1][:300] if said else f"it ended with exit code {server.returncode}"
+    return output[-1][:300] if output else f"it ended with exit code {server.returncode}"
 
 
 @contextmanager
-def _ended_properly() -> Iterator[None]:
-    """Have a signal that would end this command let it clean up first."""
+def _signals_as_exits() -> Iterator[None]:
+    """Turn signals that would kill this command into exits, so that the server is stopped too."""
 
     def end(number: int, _frame: object) -> None:
         sys.exit(128 + number)
 
-    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _free_port() -> int:

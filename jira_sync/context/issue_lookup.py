@@ -1,4 +1,4 @@
-"""Which issues a person means: by keys, present and past, or by ids, of either side."""
+"""Finds the issues that a person names: by a present or past key, or by an id of either side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]*)-[0-9]+")
 
 @dataclass(frozen=True)
 class NamedIssue:
-    """An issue that is meant: `key` is what people call it, as far as we know."""
+    """An issue that a person named. `key` is its key as far as we know, else the name that was given."""
 
     side: Side
     id: str
@@ -27,15 +27,15 @@ class NamedIssue:
         return f"{self.side}:{self.id}"
 
 
-def find(names: Sequence[str], sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> list[NamedIssue]:
-    """Return the issues called `names`. Raises Unusable with all that nothing is called."""
+def find_issues(names: Sequence[str], sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> list[NamedIssue]:
+    """Return the issues called `names`. Raises Unusable with one problem for each name that is not found."""
     from generator.running.settings import Unusable
 
     found, problems = dict[str, NamedIssue](), list[str]()
     for name in dict.fromkeys(name.strip() for name in names):
         try:
-            each = _find(name, sync, store, jiras)
-            found[str(each)] = each
+            issue = _find_issue(name, sync, store, jiras)
+            found[str(issue)] = issue
         except Unusable as error:
             problems += error.problems
     if problems:
@@ -43,7 +43,7 @@ def find(names: Sequence[str], sync: Sync, store: MongoStore, jiras: Mapping[Sid
     return list(found.values())
 
 
-def _find(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> NamedIssue:
+def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> NamedIssue:
     from generator.running.settings import Unusable
     from sync_model.definition import Side
 
@@ -51,32 +51,35 @@ def _find(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) 
         side = Side(match[1])
         state = store.state(side, match[2])
         return NamedIssue(side, match[2], state.key if state else name)
-    known = _known(name.upper(), store)
-    if len(known) > 1:
-        raise Unusable(f"{name} is an issue on either side: say {' or '.join(map(str, known))}")
-    if known:
-        return known[0]
+    stored = _stored_issues(name.upper(), store)
+    if len(stored) > 1:
+        raise Unusable(f"{name} is an issue on either side: say {' or '.join(map(str, stored))}")
+    if stored:
+        return stored[0]
     if not KEY.fullmatch(name):
         raise Unusable(f"{name} is no issue that {sync.name} knows; say its key, or {Side.USER}:ID or {Side.DEV}:ID")
-    for side in _sides(name, sync):
+    for side in _sides_to_ask(name, sync):
         for issue_id in jiras[side].ids_of([name.upper()]).values():
             return NamedIssue(side, issue_id, name.upper())
     raise Unusable(f"{name} is not there, or the account of {sync.name} may not see it")
 
 
-def _known(name: str, store: MongoStore) -> list[NamedIssue]:
+def _stored_issues(name: str, store: MongoStore) -> list[NamedIssue]:
+    """Return the issues that the sync's database knows by this key or id."""
     from sync_model.definition import Side
 
-    found = {str(each): each for each in (NamedIssue(state.side, state.id, state.key) for state in store.named([name]))}
+    named = [NamedIssue(state.side, state.id, state.key) for state in store.named([name])]
+    found = {str(issue): issue for issue in named}
     for pair in store.pairs_named([name]):
         for side in (side for side in Side if pair.key(side) == name):
             found.setdefault(f"{side}:{pair.id(side)}", NamedIssue(side, pair.id(side), name))
     return list(found.values())
 
 
-def _sides(key: str, sync: Sync) -> list[Side]:
-    """Return where to ask for an issue: in the project that its key names, or, if it is none of ours, in both."""
+def _sides_to_ask(key: str, sync: Sync) -> list[Side]:
+    """Return the side of the project that the key names, or both if the project is not one of the sync's."""
     from sync_model.definition import Side
 
+    # An issue of either side that was moved to another project has a key of that project.
     project = key.rpartition("-")[0].upper()
     return [side for side in Side if sync.project_key(side).upper() == project] or list(Side)

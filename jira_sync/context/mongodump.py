@@ -1,4 +1,4 @@
-"""Running mongodump, where it is there: its password goes into a file that only we can read, not into its arguments."""
+"""Runs mongodump. The password goes into a file that only our user can read, because arguments are public."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from jira_sync.output.terminal import out, printable
 
 
 def run(tool: str, url: str, database: str, stream: IO[bytes]) -> None:
-    """Have `tool` write an archive of `database` to `stream`. Raises Unusable with what it says."""
+    """Have `tool`, a path, write an archive of `database` to `stream`. Raises Unusable with its error message."""
     from generator.running.settings import Unusable
 
     with tempfile.TemporaryDirectory(prefix="jira-sync-") as folder:
         config = Path(folder) / "mongodump.yaml"
         config.touch(mode=0o600)
-        # JSON is YAML.
-        config.write_text(json.dumps({"uri": for_tools(url)}), encoding="utf-8")
+        # The file is read as YAML, and JSON is YAML.
+        config.write_text(json.dumps({"uri": url_without_database(url)}), encoding="utf-8")
         command = [tool, f"--config={config}", f"--db={database}", "--archive", "--gzip"]
         with out.status("mongodump"):
-            ran = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, check=False)
-    if ran.returncode:
-        said = (ran.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        why = printable(_without_password(said, url))[:300]
+            process = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, check=False)
+    if process.returncode:
+        last_line = (process.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        why = printable(_without_password(last_line, url))[:300]
         raise Unusable(f"mongodump failed: {why}; --own-format does without it")
 
 
-def for_tools(url: str) -> str:
-    """Return `url` without the name of a database: mongodump refuses one that is not the one it is to dump.
+def url_without_database(url: str) -> str:
+    """Return `url` without a database name, and with `authSource` if that name was the default for it.
 
-    Which database knows the user, that name may have said, and mongodump takes the one that it dumps unless it is told.
+    mongodump refuses a URL that names another database than `--db`. Without `authSource` it would look for the user
+    in the database that it dumps.
     """
     before, _, options = url.partition("?")
     scheme, _, rest = before.partition("://")
     host, _, name = rest.partition("/")
-    known = {key.lower(): value for key, value in parse_qsl(options)}
-    by_password = "@" in host and known.get("authmechanism", "SCRAM").startswith("SCRAM")
-    if by_password and "authsource" not in known:
+    given = {key.lower(): value for key, value in parse_qsl(options)}
+    has_password = "@" in host and given.get("authmechanism", "SCRAM").startswith("SCRAM")
+    if has_password and "authsource" not in given:
         options = "&".join([*([options] if options else []), f"authSource={name or 'admin'}"])
     return f"{scheme}://{host}/{f'?{options}' if options else ''}"
 

@@ -1,7 +1,6 @@
-"""Where a command acts: the group that runs here, or the folder that would become one; and the sync that is meant.
+"""The target of a command: the group that runs here, or the folder that would become one, and its syncs.
 
-What is heavy to import is imported where it is needed: a command line that is only read, or completed, waits for none
-of it.
+Heavy modules are imported inside functions, so that help and shell completion stay fast.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ Environ = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Target:
-    """A group, running or not. `environ` is what its workers see: of a running group its own, not this shell's."""
+    """A group, running or not. `environ` is the environment of its workers; a running group has its own, not ours."""
 
     settings: Settings
     environ: Environ
@@ -37,17 +36,17 @@ class Target:
 
     @property
     def not_running(self) -> str:
-        """What to say where a group would have to run."""
+        """The message if a command needs a running group."""
         return f"no group runs in {self.run_dir}; start one: jira-sync start"
 
     def names(self) -> list[str]:
-        """Return the names of all syncs that load, and of those that run although their file is broken."""
+        """Return the names of all syncs that load, and of those that still run although their file is broken."""
         return sorted({file.sync.name for file in self._files()} | {path.stem for path in self._snapshots()})
 
     def sync(self, name: str) -> SyncFile:
-        """Return the sync called `name`, as its worker knows it where one runs, else as its file says.
+        """Return the sync called `name`: as its worker read it if one runs, else as its file says.
 
-        Raises Unusable, with the nearest name, when there is none.
+        Raises Unusable with the nearest name if there is no such sync.
         """
         from generator.running.settings import Unusable
 
@@ -58,7 +57,7 @@ class Target:
         raise Unusable(self.unknown(name, self.names()))
 
     def syncs(self, names: list[str] | None, *, everything: bool = False) -> list[SyncFile]:
-        """Return the syncs called `names`, or all that are enabled when everything is meant. Raises Unusable."""
+        """Return the syncs called `names`, or with `everything` all enabled ones. Raises Unusable."""
         from generator.running.settings import Unusable
 
         if names:
@@ -80,9 +79,9 @@ class Target:
 
     @contextmanager
     def connect(self, name: str) -> Iterator[MongoClient[dict[str, Any]]]:
-        """Connect to MongoDB on behalf of `name`. Raises Unusable, with what to do, when it is not there.
+        """Connect to MongoDB as client `name`. Raises Unusable, with advice, if it is not available.
 
-        What to do is added to what MongoDB itself says while the connection is used.
+        The same holds for errors while the connection is used.
         """
         from generator.running.settings import Unusable
         from sync_model.connection import database_url
@@ -104,12 +103,12 @@ class Target:
             raise Unusable(f"{error}; {hint}") from None
 
     def unknown(self, name: str, names: list[str]) -> str:
-        """Return what to say when nothing of `names` is called `name`."""
+        """Return the message if `name` is not one of `names`."""
         broken = next((path for path in self._paths() if path.stem == name), None)
         if broken:
             return f"{broken.name} does not load, so that there is no sync {name}; jira-sync check says why"
-        near = difflib.get_close_matches(name, names, n=1)
-        return f"no sync is called {name}; {f'did you mean {near[0]}?' if near else _there_are(names)}"
+        nearest = difflib.get_close_matches(name, names, n=1)
+        return f"no sync is called {name}; {f'did you mean {nearest[0]}?' if nearest else _there_are(names)}"
 
     def _files(self, paths: list[Path] | None = None) -> list[SyncFile]:
         from sync_model.loading import load_file
@@ -117,12 +116,12 @@ class Target:
         return [file for path in paths or self._paths() for file in load_file(path, self.environ).files]
 
     def _snapshots(self) -> list[Path]:
-        """Return what the workers of the running group read."""
+        """Return the copies of the files that the workers of the running group read."""
         return list(self.settings.snapshots.glob("[!.]*.json")) if self.is_running else []
 
     def _paths(self) -> list[Path]:
         from generator.running.settings import Unusable
-        from sync_model.loading import config_paths
+        from sync_model.config_files import config_paths
 
         folder = self.settings.config_dir
         if not folder.is_dir():
@@ -131,7 +130,7 @@ class Target:
 
 
 def find_target(environ: Environ) -> Target:
-    """Return the place that `environ` means. Raises Unusable."""
+    """Return the target that `environ` names. Raises Unusable."""
     from generator.running import processes
     from generator.running.settings import Unusable, from_environ, of_running_group
 
@@ -145,13 +144,6 @@ def find_target(environ: Environ) -> Target:
     if settings.embedded:
         started_with = {**started_with, "DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"}
     return Target(settings, started_with, is_running=True)
-
-
-def complete_name(incomplete: str) -> list[str]:
-    """Return the names of syncs that begin like what was typed; whatever is wrong here, a shell is not told."""
-    with suppress(Exception):
-        return [name for name in find_target(os.environ).names() if name.startswith(incomplete)]
-    return []
 
 
 def _there_are(names: list[str]) -> str:

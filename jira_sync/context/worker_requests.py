@@ -1,6 +1,6 @@
-"""Having a sync's writer carry issues over again, waiting for it, and saying what became of them.
+"""Requests a resync of issues from the worker, waits for it, and returns what became of each issue.
 
-A sync that nobody runs is run here, for one cycle.
+If no worker runs, one cycle is run in this process instead.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jira_sync.commands.steer import ControlledSync, run_here
-from jira_sync.context.database import address_of
+from jira_sync.context.control import ControlledSync, run_cycle_here
+from jira_sync.context.database import url_of_server
 from jira_sync.context.issue_lookup import NamedIssue
 from jira_sync.context.target import Target
-from jira_sync.output.terminal import printable, who
+from jira_sync.output.terminal import current_user, printable
 from jira_sync.output.wording import did
 
 if TYPE_CHECKING:
@@ -28,108 +28,111 @@ if TYPE_CHECKING:
     from sync_worker.core.records import JournalEntry
 
 PATIENCE = 120.0
-"""Seconds to wait for the writer to have done it."""
+"""Seconds to wait for the worker."""
 WAKE_EVERY = 15.0
-LOOK_EVERY = 0.2
+POLL_EVERY = 0.2
 
 
 @dataclass(frozen=True)
 class ResyncOutcome:
-    """What became of an issue, in words."""
+    """What became of one issue. `text` says it to a person."""
 
     issue: NamedIssue
-    is_well: bool
+    succeeded: bool
     text: str
 
 
 class WorkerRequests:
-    """One sync's writer, asked from outside; `run_here` runs one cycle where nobody does.
+    """Requests to one sync's worker. `run_cycle` runs one cycle in this process, for a sync without a worker.
 
-    Raises Unavailable when MongoDB does not answer.
+    Every method raises Unavailable if MongoDB does not answer.
     """
 
     def __init__(
-        self, client: MongoClient[dict[str, Any]], sync: Sync, run_here: Callable[[], Exception | None]
+        self, client: MongoClient[dict[str, Any]], sync: Sync, run_cycle: Callable[[], Exception | None]
     ) -> None:
         from sync_worker.database.lease import Lease
         from sync_worker.database.store import MongoStore
 
-        self._sync, self._run_here = sync, run_here
-        # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
+        self._sync, self._run_cycle = sync, run_cycle
+        # This lease is never acquired: it serves to wake its holder. No store method used here needs it.
         self._lease = Lease(client, sync.database, Path(), lambda: None)
         self._store = MongoStore(client, sync.database, self._lease)
 
     def obstacle(self) -> str | None:
-        """Say why nothing that is asked for would be done now, or None."""
+        """Return why a request would not be carried out now, or None."""
         pause, name = self._store.journal.paused(), self._sync.name
         return f"{name} is {pause}; it is done after jira-sync resume {name}" if pause else None
 
     def resync(self, issues: Sequence[NamedIssue]) -> list[ResyncOutcome]:
-        """Have `issues` carried over again; return what became of each. Raises Unusable when it is not done in time."""
-        before = {str(each): len(self._entries(each)) for each in issues}
-        began, request = datetime.now(UTC), self.note(issues)
-        self._wait(request, began)
-        return [self._outcome(each, before[str(each)]) for each in issues]
+        """Have `issues` resynced; return what became of each. Raises Unusable if it takes too long."""
+        entries_before = {str(issue): len(self._journal_entries(issue)) for issue in issues}
+        started, request = datetime.now(UTC), self.submit(issues)
+        self._wait_until_answered(request, started)
+        return [self._outcome(issue, entries_before[str(issue)]) for issue in issues]
 
-    def note(self, issues: Sequence[NamedIssue]) -> str:
-        """Leave the request for the writer; return its id."""
-        return self._store.ask("resync", [str(each) for each in issues], who())
+    def submit(self, issues: Sequence[NamedIssue]) -> str:
+        """Write the request into the database, where the worker finds it; return its id."""
+        return self._store.ask("resync", [str(issue) for issue in issues], current_user())
 
-    def _wait(self, request: str, began: datetime) -> None:
+    def _wait_until_answered(self, request: str, started: datetime) -> None:
         from generator.running.settings import Unusable
         from sync_worker.core.errors import LeaseLost
 
-        end, wake = time.monotonic() + PATIENCE, 0.0
+        deadline, wake_at = time.monotonic() + PATIENCE, 0.0
         while not self._store.is_answered(request):
             now = time.monotonic()
-            if now > wake:
-                wake = now + WAKE_EVERY
+            if now > wake_at:
+                wake_at = now + WAKE_EVERY
                 if not self._lease.wake_writer():
-                    wake, error = 0.0, self._run_here()
+                    wake_at, error = 0.0, self._run_cycle()
+                    # LeaseLost: a worker has started meanwhile and will answer.
                     if error and not isinstance(error, LeaseLost):
                         raise Unusable(f"it is noted and will be done, but not now: {error}")
                     continue
-            if now > end:
-                raise Unusable(f"it is noted and will be done, but not yet{self._why_not(began)}")
-            time.sleep(LOOK_EVERY)
+            if now > deadline:
+                raise Unusable(f"it is noted and will be done, but not yet{self._last_error(started)}")
+            time.sleep(POLL_EVERY)
 
-    def _why_not(self, began: datetime) -> str:
+    def _last_error(self, since: datetime) -> str:
         last = next(iter(self._store.journal.cycles(1)), None)
-        return f": {last.error}" if last and last.error and last.started > began else ""
+        return f": {last.error}" if last and last.error and last.started > since else ""
 
-    def _entries(self, issue: NamedIssue) -> list[JournalEntry]:
+    def _journal_entries(self, issue: NamedIssue) -> list[JournalEntry]:
         state = self._store.state(issue.side, issue.id)
         names = {issue.key, state.key if state else issue.key}
-        return [each for each in self._store.journal.of_issue(names) if each.issue in names]
+        return [entry for entry in self._store.journal.of_issue(names) if entry.issue in names]
 
-    def _outcome(self, issue: NamedIssue, seen: int) -> ResyncOutcome:
-        entries = self._entries(issue)[seen:]
-        asked = [each for each in entries if each.what == "resync"]
-        if not asked:
-            return ResyncOutcome(issue, is_well=False, text="it is not there, or our account may not see it")
-        if asked[-1].result == "skipped":
-            return ResyncOutcome(issue, is_well=False, text=f"nothing done: {asked[-1].text}")
-        if error := self._error(issue):
-            return ResyncOutcome(issue, is_well=False, text=f"failed: {error}")
+    def _outcome(self, issue: NamedIssue, entries_before: int) -> ResyncOutcome:
+        """Return what became of `issue`, by the journal entries after the first `entries_before` ones."""
+        entries = self._journal_entries(issue)[entries_before:]
+        answers = [entry for entry in entries if entry.what == "resync"]
+        if not answers:
+            return ResyncOutcome(issue, succeeded=False, text="it is not there, or our account may not see it")
+        if answers[-1].result == "skipped":
+            return ResyncOutcome(issue, succeeded=False, text=f"nothing done: {answers[-1].text}")
+        if error := self._failure(issue):
+            return ResyncOutcome(issue, succeeded=False, text=f"failed: {error}")
         pair = self._store.pair_of(issue.side, issue.id)
         if pair and issue.side.other in pair.gone:
             text = f"nothing done: {pair.key(issue.side.other)}, its counterpart, was deleted"
-            return ResyncOutcome(issue, is_well=False, text=text)
-        done = ", ".join(did(each.what, each.result, each.text) for each in entries if each.what != "resync")
+            return ResyncOutcome(issue, succeeded=False, text=text)
+        actions = (entry for entry in entries if entry.what != "resync")
+        done = ", ".join(did(action.what, action.result, action.text) for action in actions)
         counterpart = f"{pair.key(issue.side.other)}: " if pair else ""
-        return ResyncOutcome(issue, is_well=True, text=f"{counterpart}{done or 'all was as it should be'}")
+        return ResyncOutcome(issue, succeeded=True, text=f"{counterpart}{done or 'all was as it should be'}")
 
-    def _error(self, issue: NamedIssue) -> str | None:
+    def _failure(self, issue: NamedIssue) -> str | None:
         state = self._store.state(issue.side, issue.id)
         causes = (*state.dead, *state.pending[:1]) if state else ()
-        return next((printable(each.failure.error) for each in causes if each.failure), None)
+        return next((printable(cause.failure.error) for cause in causes if cause.failure), None)
 
 
-def worker_requests(here: Target, file: SyncFile, client: MongoClient[dict[str, Any]]) -> WorkerRequests:
-    """Return whom to ask for the sync of `file`."""
+def worker_requests(target: Target, file: SyncFile, client: MongoClient[dict[str, Any]]) -> WorkerRequests:
+    """Return the requests to the worker of the sync of `file`."""
     from sync_worker.database.control import Control
 
-    # Where the embedded server was started for this command, it is on a port of its own.
-    here = replace(here, environ={**here.environ, "DATABASE_URL": address_of(here, client)})
-    controlled = ControlledSync(here, file, Control(client, file.sync))
-    return WorkerRequests(client, file.sync, partial(run_here, controlled))
+    # If the embedded server was started for this command, it listens on another port than the group's.
+    target = replace(target, environ={**target.environ, "DATABASE_URL": url_of_server(target, client)})
+    controlled = ControlledSync(target, file, Control(client, file.sync))
+    return WorkerRequests(client, file.sync, partial(run_cycle_here, controlled))

@@ -1,4 +1,4 @@
-"""The end of one program's log, and what comes after it, across the files that supervisord puts aside."""
+"""Reads the end of one program's log and follows it across the files that supervisord rotates."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-PUT_ASIDE = ("", ".1", ".2", ".3")
-"""What supervisord appends to the name of a log that has grown large; the higher, the older."""
+SUFFIXES_OF_ROTATED = (".1", ".2", ".3")
+"""What supervisord appends to the names of rotated logs, newest first."""
 BLOCK = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a log. `stamp` is when it was written; what does not say so was written when the line before was."""
+class LogLine:
+    """One line of a log. `stamp` is its time; a line without a time has that of the line before."""
 
     stamp: str
     program: str
     text: str
 
     def event(self) -> dict[str, Any]:
-        """Return its fields. What no worker wrote has none but its text."""
-        said = _fields(self.text)
-        return {"sync": self.program, **(said if "event" in said else {"event": self.text})}
+        """Return the fields of the line. A line that no worker wrote has only its text."""
+        fields = _fields(self.text)
+        return {"sync": self.program, **(fields if "event" in fields else {"event": self.text})}
 
 
 class Tail:
-    """The log at `path`, which need not be there yet. Closed by leaving its context."""
+    """Follows the log at `path`, which need not exist yet. Leaving the context closes the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
-        self._half = b""
+        self._partial_line = b""
         self._stamp = ""
 
     def __enter__(self) -> Tail:
@@ -43,66 +43,67 @@ class Tail:
         if self._file:
             self._file.close()
 
-    def last(self, number: int) -> list[Line]:
-        """Return its last lines; `fresh` goes on behind them."""
-        self._file = _opened(self._path)
-        kept = self._whole_lines(_end_of(self._file, number)) if self._file else []
-        for suffix in PUT_ASIDE[1:]:
-            if len(kept) >= number or (older := _opened(Path(f"{self._path}{suffix}"))) is None:
+    def last_lines(self, number: int) -> list[LogLine]:
+        """Return the last lines of the log; `new_lines` continues after them."""
+        self._file = _open(self._path)
+        lines = self._whole_lines(_read_end(self._file, number)) if self._file else []
+        for suffix in SUFFIXES_OF_ROTATED:
+            if len(lines) >= number or (rotated := _open(Path(f"{self._path}{suffix}"))) is None:
                 break
-            with older:
-                kept = [*_end_of(older, number).splitlines(), *kept]
-        return [self._line(text) for text in kept[max(0, len(kept) - number) :]]
+            with rotated:
+                lines = [*_read_end(rotated, number).splitlines(), *lines]
+        return [self._line(text) for text in lines[max(0, len(lines) - number) :]]
 
-    def fresh(self) -> list[Line]:
-        """Return the lines that were written since."""
+    def new_lines(self) -> list[LogLine]:
+        """Return the lines written since the last call."""
         data = self._file.read() if self._file else b""
-        if self._has_moved_on():
+        if self._was_replaced():
+            # The open file may have grown between the read and the check.
             data += self._file.read() if self._file else b""
             if self._file:
                 self._file.close()
-            self._file = _opened(self._path)
+            self._file = _open(self._path)
             data += self._file.read() if self._file else b""
         return [self._line(text) for text in self._whole_lines(data)]
 
-    def _has_moved_on(self) -> bool:
-        """Tell whether another file has taken the place of the one that is open, or that one begins anew."""
+    def _was_replaced(self) -> bool:
+        """Tell whether another file has replaced the open one, or the open one was truncated."""
         try:
-            there = self._path.stat()
+            present = self._path.stat()
         except OSError:
             return False
         if self._file is None:
             return True
-        return there.st_ino != os.fstat(self._file.fileno()).st_ino or there.st_size < self._file.tell()
+        return present.st_ino != os.fstat(self._file.fileno()).st_ino or present.st_size < self._file.tell()
 
     def _whole_lines(self, data: bytes) -> list[bytes]:
-        """Return the lines that are whole; the rest of the last one is yet to come."""
-        whole, newline, self._half = (self._half + data).rpartition(b"\n")
+        """Return the complete lines, and keep the incomplete last one for the next call."""
+        whole, newline, self._partial_line = (self._partial_line + data).rpartition(b"\n")
         return (whole + newline).splitlines()
 
-    def _line(self, text: bytes) -> Line:
+    def _line(self, text: bytes) -> LogLine:
         decoded = text.decode(errors="replace")
         self._stamp = str(_fields(decoded).get("time") or self._stamp)
-        return Line(self._stamp, self._path.stem, decoded)
+        return LogLine(self._stamp, self._path.stem, decoded)
 
 
 def _fields(text: str) -> dict[str, Any]:
     try:
-        said = json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _opened(path: Path) -> BinaryIO | None:
+def _open(path: Path) -> BinaryIO | None:
     try:
         return path.open("rb")
     except FileNotFoundError:
         return None
 
 
-def _end_of(file: BinaryIO, number: int) -> bytes:
-    """Read on from where the last `number` lines begin, or before; what is older is not read."""
+def _read_end(file: BinaryIO, number: int) -> bytes:
+    """Read at least the last `number` lines. Older blocks of the file are not read."""
     size, block = file.seek(0, os.SEEK_END), BLOCK
     while True:
         start = file.seek(max(0, size - block))

@@ -1,4 +1,4 @@
-"""How commands speak: tables and colours where a person watches, plain lines or JSON where a script reads."""
+"""Prints for all commands: tables and colours on a terminal, plain lines or JSON for scripts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 WIDE = 4000
-"""Columns where nobody watches: lines are as long as they are."""
+"""Columns if standard output is no terminal, so that no line is wrapped."""
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
-"""For answers. rich leaves colours out where the output is no terminal, and where NO_COLOR is set."""
+"""Prints answers. rich leaves colours out if standard output is no terminal or NO_COLOR is set."""
 notes = Console(highlight=False, stderr=True)
-"""For what is only worth seeing while it happens."""
+"""Prints progress, which matters only while a command runs."""
 
 
 def complain(sentence: str) -> None:
@@ -55,8 +55,8 @@ def for_people(error: Exception) -> Sequence[str] | None:
     return None
 
 
-def who() -> str:
-    """Return who types this, for the record: user@host."""
+def current_user() -> str:
+    """Return who runs this command, as user@host. The journal records it."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -64,20 +64,25 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def print_line(text: str) -> None:
+    """Print `text` without markup and without control characters."""
+    out.print(printable(text), markup=False)
+
+
 def print_json(value: Any) -> None:
-    """Print `value` as one JSON document; what JSON does not know is printed as its string."""
+    """Print `value` as one JSON document. A value of a type that JSON lacks is printed as a string."""
     print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
-    """Return a table without frames: what a script cuts by columns, and a person reads.
+    """Return a table without frames, which scripts can cut by columns.
 
-    On a terminal that is too narrow, the last column goes over several lines.
+    If a terminal is too narrow, the last column is wrapped.
     """
-    made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    unframed = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns[:-1]:
-        made.add_column(column, no_wrap=True)
-    made.add_column(columns[-1], no_wrap=not out.is_terminal, overflow="fold")
+        unframed.add_column(column, no_wrap=True)
+    unframed.add_column(columns[-1], no_wrap=not out.is_terminal, overflow="fold")
     for row in rows:
-        made.add_row(*row)
-    return made
+        unframed.add_row(*row)
+    return unframed

@@ -1,4 +1,4 @@
-"""What was done, or would be, in words: the same ones wherever it is said."""
+"""The words for what a sync does and has done. All commands use the same words: those of the facets."""
 
 from __future__ import annotations
 
@@ -6,48 +6,23 @@ from jira_sync.output.terminal import printable
 
 
 def said(what: str, text: str) -> str:
-    """Say in words that an action of the kind `what` is carried out; `text` is what the journal says besides."""
-    text = printable(text)
-    first = text.rpartition(", ")[0]
-    match what:
-        case "create":
-            return text or "create"
-        case "move":
-            return f"move to {_target(text)}"
-        case "attachments":
-            return f"copy {first}"
-        case "comment":
-            return f"comment on the {text} side"
-        case _:
-            return f"{what} {text}".strip()
+    """Return the words for an action of kind `what` that is still to be done. `text` is the journal's detail."""
+    from sync_worker.facets.catalogue import FACETS
 
-
-DONE = {"create": "created", "link": "linked"}
+    text, facet = printable(text), FACETS.get(what)
+    return facet.words.to_do(text) if facet else f"{what} {text}".strip()
 
 
 def did(what: str, result: str, text: str) -> str:
-    """Say in words what became of an action of the kind `what`, or of what a person asked for."""
-    text = printable(text)
-    first = text.rpartition(", ")[0]
+    """Return the words for the result of an action of kind `what`, or of a person's request."""
+    from sync_worker.facets.catalogue import FACETS
+
+    text, facet = printable(text), FACETS.get(what)
     if result == "found":
-        return f"{first} was there already" if what == "attachments" else f"{what} found again"
+        return facet.words.found(text) if facet else f"{what} found again"
     if result != "done":
         return f"{what} {result}{f': {text}' if text else ''}"
-    match what:
-        case "move":
-            return f"moved to {_target(text)}"
-        case "attachments":
-            return f"copied {first}"
-        case "comment":
-            return f"commented on the {text} side"
-        case _:
-            return f"{DONE.get(what, what)} {text}".strip()
-
-
-def _target(text: str) -> str:
-    """Return where a move led, from what the journal says of it: `To Do → Done`."""
-    before, arrow, after = text.partition(" → ")
-    return f"{after}, from {before}" if arrow else text
+    return facet.words.done(text) if facet else f"{what} {text}".strip()
 
 
 def issues(count: int) -> str:

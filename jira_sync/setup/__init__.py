@@ -1,0 +1,1 @@
+"""The questions, proposals and checks of `jira-sync init`."""

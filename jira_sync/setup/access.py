@@ -1,4 +1,4 @@
-"""A site that a new sync is to work on: its address, who we are there, where its workers will find the token."""
+"""Access to a Jira site for a new sync: its address, our account, and where the workers will find the token."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 
 from generator.running.settings import Unusable
 from jira_sync.checkup.finding import listed
-from jira_sync.setup.interview import Interview, Misfit
+from jira_sync.setup.interview import Interview, InvalidAnswer
 from sync_model.connection import Connection
 from sync_model.values import url_fault
 from sync_worker.core.errors import NeedsOperator
@@ -22,14 +23,14 @@ from sync_worker.core.site_info import Project, Server
 from sync_worker.jira.probe import Obstacle, patient_client, probe
 from sync_worker.jira.survey import Survey
 
-TRIES = 3
+MOST_ATTEMPTS = 3
 MOST_SHOWN = 20
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Flags:
-    """What was said of one site on the command line; `prefix` tells the flags of the developers' site apart."""
+class AccessOptions:
+    """The options of one site. `prefix` distinguishes those of the developers' site."""
 
     site: str | None
     email: str | None
@@ -41,13 +42,13 @@ class Flags:
     def are_given(self) -> bool:
         return any((self.site, self.email, self.token_env, self.token_file))
 
-    def name(self, flag: str) -> str:
-        return f"--{self.prefix}{flag}"
+    def name(self, option: str) -> str:
+        return f"--{self.prefix}{option}"
 
 
 @dataclass(frozen=True)
-class Access:
-    """A site that knows us. `token_from` is the reference that goes into the file."""
+class SiteAccess:
+    """A site that accepted our token. `token_from` is the reference to the token that goes into the file."""
 
     base_url: str
     email: str | None
@@ -55,121 +56,131 @@ class Access:
     survey: Survey
 
     def account(self) -> dict[str, Any]:
-        """Return what the file says of it."""
-        who = {"email": self.email} if self.email else {"authType": "pat"}
-        return {"baseUrl": self.base_url, **who, "apiToken": self.token_from}
+        """Return the account as the file has it."""
+        authentication = {"email": self.email} if self.email else {"authType": "pat"}
+        return {"baseUrl": self.base_url, **authentication, "apiToken": self.token_from}
 
     @property
     def todo(self) -> str | None:
-        """What is left for a person to do before workers find the token, or None."""
-        if _token_there(self.token_from):
+        """What a person still must do so that the workers find the token, or None."""
+        if _find_token(self.token_from):
             return None
-        what = self.token_from.removeprefix("${").removesuffix("}")
-        if what.startswith("file:"):
-            return f"put the token into {what.removeprefix('file:')}"
-        return f"export {what}=…    # the token; for a container, a line in .env"
+        source = self.token_from.removeprefix("${").removesuffix("}")
+        if source.startswith("file:"):
+            return f"put the token into {source.removeprefix('file:')}"
+        return f"export {source}=…    # the token; for a container, a line in .env"
 
 
-def gain(interview: Interview, flags: Flags, *, whose: str, default_variable: str) -> Access:
-    """Find the site, and sign in there. Raises Unusable."""
-    base_url, server = interview.ask(flags.name("site"), flags.site, f"Address of {whose} Jira", _site)
+def get_access(interview: Interview, options: AccessOptions, *, whose: str, default_variable: str) -> SiteAccess:
+    """Find the site and sign in there. Raises Unusable."""
+    base_url, server = interview.ask(options.name("site"), options.site, f"Address of {whose} Jira", _reach_site)
     interview.say(f"  {server or 'a Jira that tells strangers nothing of itself'}")
     is_cloud = server is not None and server.is_cloud
-    who = "E-mail of the account" if is_cloud else "User name, or nothing for a personal access token"
-    email = interview.ask(flags.name("email"), flags.email, who, _email_for(is_cloud=is_cloud), default="")
-    place = "Environment variable, or file, in which the workers will find its token"
-    given = str(flags.token_file) if flags.token_file else flags.token_env
-    flag = flags.name("token-file" if flags.token_file else "token-env")
-    token_from = interview.ask(flag, given, place, _reference, default=default_variable)
+    account = "E-mail of the account" if is_cloud else "User name, or nothing for a personal access token"
+    parse_email = partial(_parse_email, is_cloud=is_cloud)
+    email = interview.ask(options.name("email"), options.email, account, parse_email, default="")
+    source = "Environment variable, or file, in which the workers will find its token"
+    given = str(options.token_file) if options.token_file else options.token_env
+    option = options.name("token-file" if options.token_file else "token-env")
+    token_from = interview.ask(option, given, source, _parse_reference, default=default_variable)
 
     def survey(token: str) -> Survey:
         return Survey(Connection(base_url, base_url, SecretStr(token), email), server=server)
 
-    return Access(base_url, email, token_from, _sign_in(interview, token_from, survey))
+    return SiteAccess(base_url, email, token_from, _sign_in(interview, token_from, survey))
 
 
 def choose_project(
-    interview: Interview, flag: str, given: str | None, question: str, survey: Survey, *, but: Project | None = None
+    interview: Interview,
+    option: str,
+    given: str | None,
+    question: str,
+    survey: Survey,
+    *,
+    excluded: Project | None = None,
 ) -> Project:
-    """Return a project that our account sees, `but` for one that is taken. Raises Unusable."""
-    seen = {each.key: each for each in sorted(survey.projects(), key=lambda each: each.key)}
+    """Return a project that our account sees, other than `excluded`. Raises Unusable."""
+    visible = {project.key: project for project in sorted(survey.projects(), key=lambda project: project.key)}
     if given is None:
-        for each in list(seen.values())[:MOST_SHOWN]:
-            interview.say(f"  {each.key:<10} {each.name}")
-        if len(seen) > MOST_SHOWN:
-            interview.say(f"  … and {len(seen) - MOST_SHOWN} more")
+        for project in list(visible.values())[:MOST_SHOWN]:
+            interview.say(f"  {project.key:<10} {project.name}")
+        if len(visible) > MOST_SHOWN:
+            interview.say(f"  … and {len(visible) - MOST_SHOWN} more")
 
-    def understand(key: str) -> Project:
-        found = seen.get(key.upper()) or (survey.project(key) if key else None)
+    def parse(key: str) -> Project:
+        # A former key is not in the list, but Jira finds the project by it.
+        found = visible.get(key.upper()) or (survey.project(key) if key else None)
         if found is None:
-            near = difflib.get_close_matches(key.upper(), seen, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it sees {listed(list(seen)[:MOST_SHOWN])}"
-            raise Misfit(f"our account sees no project {key!r}; {hint}")
-        if found == but:
-            raise Misfit(f"{found.key} cannot be both projects of a sync")
+            nearest = difflib.get_close_matches(key.upper(), visible, n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"it sees {listed(list(visible)[:MOST_SHOWN])}"
+            raise InvalidAnswer(f"our account sees no project {key!r}; {hint}")
+        if found == excluded:
+            raise InvalidAnswer(f"{found.key} cannot be both projects of a sync")
         return found
 
-    return interview.ask(flag, given, question, understand)
+    return interview.ask(option, given, question, parse)
 
 
-def _site(text: str) -> tuple[str, Server | None]:
+def _reach_site(text: str) -> tuple[str, Server | None]:
     base_url = (text if "://" in text else f"https://{text}").rstrip("/")
     if fault := url_fault(base_url):
-        raise Misfit(fault)
+        raise InvalidAnswer(fault)
     with patient_client() as http:
-        reached = probe(http, base_url)
-    if isinstance(reached, Obstacle):
-        raise Misfit(f"{reached.what}; {reached.advice}")
-    return base_url, reached.server
+        answer = probe(http, base_url)
+    if isinstance(answer, Obstacle):
+        raise InvalidAnswer(f"{answer.what}; {answer.advice}")
+    return base_url, answer.server
 
 
-def _email_for(*, is_cloud: bool) -> Callable[[str], str | None]:
-    def understand(text: str) -> str | None:
-        if is_cloud and not text:
-            raise Misfit("is missing; Jira Cloud takes a token only together with its account's e-mail")
-        return text or None
-
-    return understand
+def _parse_email(text: str, *, is_cloud: bool) -> str | None:
+    if is_cloud and not text:
+        raise InvalidAnswer("is missing; Jira Cloud takes a token only together with its account's e-mail")
+    return text or None
 
 
-def _reference(text: str) -> str:
+def _parse_reference(text: str) -> str:
+    """Return the reference to a variable or file, as the file of a sync has it."""
     if VARIABLE.fullmatch(text):
         return f"${{{text}}}"
     if "/" not in text or "}" in text:
-        raise Misfit("name a variable (letters, digits and _) or a file (a path with a /), not the token itself")
+        raise InvalidAnswer("name a variable (letters, digits and _) or a file (a path with a /), not the token itself")
     return f"${{file:{Path(text).absolute()}}}"
 
 
 def _sign_in(interview: Interview, token_from: str, survey: Callable[[str], Survey]) -> Survey:
-    """Return a survey of a site that knows us, by a token that is there already or that a person types."""
-    token = _token_there(token_from)
-    if not token and not interview.asks:
+    """Return a survey whose token the site accepts: the token that the workers will find, or one that a person types.
+
+    Raises Unusable.
+    """
+    token = _find_token(token_from)
+    if not token and not interview.can_ask:
         raise Unusable(
             f"{token_from} holds no token here, which is needed to read the site; fill it, "
             "or name another place: --token-env, --token-file"
         )
-    for attempt in range(1, TRIES + 1):
-        asked = survey(token or interview.secret("The token itself (not shown, kept nowhere)"))
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        candidate = survey(token or interview.secret("The token itself (not shown, kept nowhere)"))
         try:
-            profile = asked.profile()
+            profile = candidate.profile()
         except NeedsOperator as error:
-            asked.close()
+            candidate.close()
             why = str(error).partition(": ")[2] or str(error)
-            if attempt == TRIES or not interview.asks:
+            if attempt == MOST_ATTEMPTS or not interview.can_ask:
                 raise Unusable(f"{why}; the token is read from {token_from}, nothing was written") from None
             interview.say(f"  {why}")
             token = ""
         else:
             interview.say(f"  it knows us as {profile.name}")
-            return asked
+            return candidate
     raise AssertionError("the last attempt either returns or raises")
 
 
-def _token_there(token_from: str) -> str:
-    what = token_from.removeprefix("${").removesuffix("}")
-    if not what.startswith("file:"):
-        return os.environ.get(what, "").strip()
+def _find_token(token_from: str) -> str:
+    """Return the token that the reference leads to, or an empty string."""
+    source = token_from.removeprefix("${").removesuffix("}")
+    if not source.startswith("file:"):
+        return os.environ.get(source, "").strip()
     try:
-        return Path(what.removeprefix("file:")).read_text(encoding="utf-8").strip()
+        return Path(source.removeprefix("file:")).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return ""

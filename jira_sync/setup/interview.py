@@ -1,4 +1,4 @@
-"""Answers for a command that needs many: from flags, or from a person at a terminal. Never from silence."""
+"""Collects the answers that a command needs: from its options, or from a person at a terminal."""
 
 from __future__ import annotations
 
@@ -9,64 +9,62 @@ from typing import TypeVar
 import typer
 
 from generator.running.settings import Unusable
-from jira_sync.output.terminal import out, printable
+from jira_sync.output.terminal import print_line
 
 T = TypeVar("T")
-Understand = Callable[[str], T]
-"""Makes of an answer what it means. Raises Misfit."""
+Parse = Callable[[str], T]
+"""Returns the value of an answer. Raises InvalidAnswer."""
 
 
-class Misfit(Exception):
-    """An answer that will not do; the message says why, in a sentence."""
+class InvalidAnswer(Exception):
+    """An answer that cannot be used. The message is a sentence that says why."""
 
 
 class Interview:
-    """`asks` tells whether there is a person who can be asked."""
+    """Answers from options and from a person. `can_ask` says whether there is a person."""
 
-    def __init__(self, *, asks: bool) -> None:
-        self.asks = asks
+    def __init__(self, *, can_ask: bool) -> None:
+        self.can_ask = can_ask
 
-    def demand(self, flags: Sequence[tuple[str, str | None]]) -> None:
-        """See that all that cannot be asked for is given. Raises Unusable, naming every flag that is missing."""
-        missing = [flag for flag, given in flags if not given]
-        if missing and not self.asks:
+    def require(self, options: Sequence[tuple[str, str | None]]) -> None:
+        """Raise Unusable with all options that are missing, if there is no person who can be asked for them."""
+        missing = [option for option, given in options if not given]
+        if missing and not self.can_ask:
             are = "are" if len(missing) > 1 else "is"
             raise Unusable(f"{', '.join(missing)} {are} missing; on a terminal, without --yes, jira-sync init asks")
 
-    def ask(
-        self, flag: str, given: str | None, question: str, understand: Understand[T], *, default: str | None = None
-    ) -> T:
-        """Return what the answer to `question` means: the flag's, a person's, or the default.
+    def ask(self, option: str, given: str | None, question: str, parse: Parse[T], *, default: str | None = None) -> T:
+        """Return the value of the answer: what was given by the option, a person's answer, or the default.
 
-        A person whose answer does not do is told why, and asked again. Raises Unusable when nobody can be asked.
+        A person who gives an invalid answer is told why and asked again. Raises Unusable if no person can be asked.
         """
-        if given is None and self.asks:
-            return self._ask_until_understood(question, understand, default)
+        if given is None and self.can_ask:
+            return self._ask_until_valid(question, parse, default)
         try:
-            return understand(given if given is not None else default or "")
-        except Misfit as error:
-            raise Unusable(f"{flag}: {error}") from None
+            return parse(given if given is not None else default or "")
+        except InvalidAnswer as error:
+            raise Unusable(f"{option}: {error}") from None
 
-    def _ask_until_understood(self, question: str, understand: Understand[T], default: str | None) -> T:
+    def _ask_until_valid(self, question: str, parse: Parse[T], default: str | None) -> T:
         while True:
             answer: str = typer.prompt(question, default=default, show_default=bool(default))
             try:
-                return understand(answer.strip())
-            except Misfit as error:
+                return parse(answer.strip())
+            except InvalidAnswer as error:
                 self.say(f"  {error}")
 
     def secret(self, question: str) -> str:
-        """Return what a person types unseen."""
+        """Return what a person types without an echo."""
         answer: str = typer.prompt(question, hide_input=True)
         return answer.strip()
 
-    def agrees(self, question: str, *, by_default: bool = True) -> bool:
-        return typer.confirm(question, default=by_default) if self.asks else by_default
+    def confirm(self, question: str, *, default: bool = True) -> bool:
+        return typer.confirm(question, default=default) if self.can_ask else default
 
     def say(self, text: str) -> None:
-        """Tell a person something; a script that gave all the answers need not hear it."""
-        if self.asks:
-            out.print(printable(text), markup=False)
+        """Print `text` if there is a person. A script that gave all answers does not need it."""
+        if self.can_ask:
+            print_line(text)
 
 
 def is_terminal() -> bool:

@@ -1,6 +1,6 @@
-"""Writes the file of a new sync, from a few answers and from what its Jira really has.
+"""Writes the file of a new sync, from a few answers and from what its Jira sites have.
 
-The token is asked for only to read the site. The file says where the workers find it, never what it is.
+The token is needed only to read the sites. The file holds a reference to the token, never the token.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ from generator.running.settings import Unusable, from_environ
 from jira_sync.checkup import creation
 from jira_sync.checkup.finding import listed
 from jira_sync.output.terminal import complain
-from jira_sync.setup.access import Access, Flags, choose_project, gain
-from jira_sync.setup.interview import Interview, Misfit, is_terminal
+from jira_sync.setup.access import AccessOptions, SiteAccess, choose_project, get_access
+from jira_sync.setup.interview import Interview, InvalidAnswer, is_terminal
 from jira_sync.setup.proposal import Proposal, propose, take_on_status
+from sync_model.checks import claims_of
+from sync_model.config_files import config_paths
 from sync_model.definition import Sync, fold
-from sync_model.loading import claims_of, config_paths, load_file
+from sync_model.loading import load_file
 from sync_model.schema import FILE, json_schema
 from sync_worker.core.site_info import Project, Workflows
 
 READABLE = 0o644
-"""The container's user is another one than the one who edits."""
-SAME = {
+"""The user of the container is not the user who edits the file."""
+CLASHES = {
     "name": "is called {name} too",
     "databaseName": "has the same database",
     "userProjectKey": "pairs the same projects",
@@ -39,12 +41,12 @@ SAME = {
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What was said on the command line; what was not is asked for, or proposed."""
+class NewSyncOptions:
+    """The options of the command. What is None is asked for or proposed."""
 
     name: str | None
-    user_flags: Flags
-    dev_flags: Flags
+    user_access: AccessOptions
+    dev_access: AccessOptions
     user_project: str | None
     dev_project: str | None
     take_on: str | None
@@ -53,57 +55,60 @@ class Wishes:
     force: bool
 
 
-def write_new(wishes: Wishes) -> int:
-    """Ask, read, propose, write; return the exit code. Raises Unusable."""
-    interview = Interview(asks=is_terminal() and not wishes.yes)
-    needed = [wishes.user_flags.site, wishes.user_project, wishes.dev_project]
-    interview.demand(list(zip(["--site", "--user-project", "--dev-project"], needed, strict=True)))
+def write_new_sync(options: NewSyncOptions) -> int:
+    """Ask, read the sites, propose rules, write the file; return the exit code. Raises Unusable."""
+    interview = Interview(can_ask=is_terminal() and not options.yes)
+    needed = [options.user_access.site, options.user_project, options.dev_project]
+    interview.require(list(zip(["--site", "--user-project", "--dev-project"], needed, strict=True)))
     folder = from_environ(os.environ).config_dir
-    _check_writable(wishes.output.parent if wishes.output else folder)
-    _check_free(wishes.output, force=wishes.force)
-    pair = _read_sites(interview, wishes)
-    status = _taken_on(interview, wishes.take_on, pair)
-    there = pair.user_workflows.statuses, pair.dev_workflows.statuses
-    proposals = propose(pair.user_project.key, pair.dev_project.key, *there, status)
-    name, path = _named(interview, wishes, folder, f"{pair.user_project.key}-{pair.dev_project.key}".lower())
+    _check_writable(options.output.parent if options.output else folder)
+    _check_not_there(options.output, force=options.force)
+    pair = _read_sites(interview, options)
+    status = _choose_take_on_status(interview, options.take_on, pair)
+    statuses = pair.user_workflows.statuses, pair.dev_workflows.statuses
+    proposals = propose(pair.user_project.key, pair.dev_project.key, *statuses, status)
+    default_name = f"{pair.user_project.key}-{pair.dev_project.key}".lower()
+    name, path = _choose_name(interview, options, folder, default_name)
     data = _definition(name, pair, proposals)
     _check_claims(Sync.model_validate(data), folder, path)
-    _show(interview, pair, proposals)
-    if not interview.agrees(f"Write {path}?"):
+    _show_proposals(interview, pair, proposals)
+    if not interview.confirm(f"Write {path}?"):
         interview.say("nothing was written")
         raise typer.Abort
     _write(path, data)
-    return _tell(name, path, pair, len(proposals))
+    return _print_next_steps(name, path, pair, len(proposals))
 
 
 @dataclass(frozen=True)
 class ProjectPair:
-    """The two projects as they are, and how we got to them. On one site with one account, `dev` is `user`."""
+    """The two projects and our access to them. If both are on one site with one account, `dev` is `user`."""
 
-    user: Access
-    dev: Access
+    user: SiteAccess
+    dev: SiteAccess
     user_project: Project
     dev_project: Project
     user_workflows: Workflows
     dev_workflows: Workflows
 
 
-def _read_sites(interview: Interview, wishes: Wishes) -> ProjectPair:
+def _read_sites(interview: Interview, options: NewSyncOptions) -> ProjectPair:
     with ExitStack() as stack:
-        user = gain(interview, wishes.user_flags, whose="your", default_variable="JIRA_API_TOKEN")
+        user = get_access(interview, options.user_access, whose="your", default_variable="JIRA_API_TOKEN")
         stack.callback(user.survey.close)
         customers = "Key of the project in which customers report"
-        user_project = choose_project(interview, "--user-project", wishes.user_project, customers, user.survey)
+        user_project = choose_project(interview, "--user-project", options.user_project, customers, user.survey)
         dev = user
-        same = "Do the developers work on this Jira too, with this account?"
-        if wishes.dev_flags.are_given or not (wishes.dev_project or interview.agrees(same)):
-            site = wishes.dev_flags.site or (None if interview.asks else user.base_url)
-            flags = replace(wishes.dev_flags, site=site)
-            dev = gain(interview, flags, whose="the developers'", default_variable="DEV_JIRA_API_TOKEN")
+        same_site = "Do the developers work on this Jira too, with this account?"
+        if options.dev_access.are_given or not (options.dev_project or interview.confirm(same_site)):
+            site = options.dev_access.site or (None if interview.can_ask else user.base_url)
+            dev_options = replace(options.dev_access, site=site)
+            dev = get_access(interview, dev_options, whose="the developers'", default_variable="DEV_JIRA_API_TOKEN")
             stack.callback(dev.survey.close)
         developers = "Key of the project in which developers work"
-        taken = user_project if dev.base_url == user.base_url else None
-        dev_project = choose_project(interview, "--dev-project", wishes.dev_project, developers, dev.survey, but=taken)
+        excluded = user_project if dev.base_url == user.base_url else None
+        dev_project = choose_project(
+            interview, "--dev-project", options.dev_project, developers, dev.survey, excluded=excluded
+        )
         return ProjectPair(
             user,
             dev,
@@ -114,85 +119,88 @@ def _read_sites(interview: Interview, wishes: Wishes) -> ProjectPair:
         )
 
 
-def _taken_on(interview: Interview, given: str | None, pair: ProjectPair) -> str:
-    names = [each.name for each in pair.user_workflows.statuses]
+def _choose_take_on_status(interview: Interview, given: str | None, pair: ProjectPair) -> str:
+    """Return the status of the user project in which the developers take an issue on."""
+    names = [status.name for status in pair.user_workflows.statuses]
 
-    def understand(text: str) -> str:
+    def parse(text: str) -> str:
         found = next((name for name in names if fold(name) == fold(text)), None)
         if found is None:
-            raise Misfit(f"name a status of {pair.user_project.key}: {listed(names, 'or')}")
+            raise InvalidAnswer(f"name a status of {pair.user_project.key}: {listed(names, 'or')}")
         return found
 
     if given is None:
         interview.say(f"  {pair.user_project.key} has {listed(names)}")
     question = "Which of these means that the developers shall take an issue on"
-    return interview.ask("--take-on", given, question, understand, default=take_on_status(pair.user_workflows.statuses))
+    default = take_on_status(pair.user_workflows.statuses)
+    return interview.ask("--take-on", given, question, parse, default=default)
 
 
-def _named(interview: Interview, wishes: Wishes, folder: Path, default: str) -> tuple[str, Path]:
-    """Return what the sync is called, and where its file goes."""
+def _choose_name(interview: Interview, options: NewSyncOptions, folder: Path, default: str) -> tuple[str, Path]:
+    """Return the name of the sync and the path of its file."""
 
-    def understand(text: str) -> tuple[str, Path]:
-        path = wishes.output or folder / f"{text}.json"
+    def parse(text: str) -> tuple[str, Path]:
+        path = options.output or folder / f"{text}.json"
         try:
             Sync.model_validate({"name": text, "userProjectKey": "A", "devProjectKey": "B", "rules": []})
-            _check_free(path, force=wishes.force)
+            _check_not_there(path, force=options.force)
         except ValidationError as error:
-            raise Misfit(error.errors()[0]["msg"]) from None
+            raise InvalidAnswer(error.errors()[0]["msg"]) from None
         except Unusable as error:
-            raise Misfit(str(error)) from None
+            raise InvalidAnswer(str(error)) from None
         return text, path
 
-    return interview.ask("--name", wishes.name, "Name of the sync", understand, default=default)
+    return interview.ask("--name", options.name, "Name of the sync", parse, default=default)
 
 
 def _definition(name: str, pair: ProjectPair, proposals: Sequence[Proposal]) -> dict[str, Any]:
-    other = {"devJira": pair.dev.account()} if pair.dev is not pair.user else {}
+    dev_site = {"devJira": pair.dev.account()} if pair.dev is not pair.user else {}
     return {
         "$schema": f"./{FILE}",
         "name": name,
         "description": f"Customers report in {pair.user_project.name}, developers work in {pair.dev_project.name}",
         "jira": pair.user.account(),
-        **other,
+        **dev_site,
         "userProjectKey": pair.user_project.key,
         "devProjectKey": pair.dev_project.key,
         "initialSyncEnabled": False,
         "defaultBehavior": {"syncAttachments": True},
-        "rules": [each.rule for each in proposals],
+        "rules": [proposal.rule for proposal in proposals],
     }
 
 
 def _check_writable(folder: Path) -> None:
-    """See before anything is asked that a file can be written there; in the container it is not meant to be."""
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    """Raise Unusable if no file can be written to `folder`. In a container the folder is read-only on purpose."""
+    absolute = folder.absolute()
+    existing = next(parent for parent in (absolute, *absolute.parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise Unusable(f"{folder} cannot be written to from here; --output names another place")
 
 
-def _check_free(path: Path | None, *, force: bool) -> None:
+def _check_not_there(path: Path | None, *, force: bool) -> None:
     if path and path.exists() and not force:
         raise Unusable(f"{path} is there already; --force replaces it, --name or --output writes another one")
 
 
 def _check_claims(sync: Sync, folder: Path, path: Path) -> None:
-    """See that no other file wants what this one wants: neither of the two would run."""
-    wanted = claims_of(sync, os.environ).items()
+    """Raise Unusable if another file has the same name, database or projects: neither sync would run."""
+    claims = claims_of(sync, os.environ).items()
     paths = config_paths(folder) if folder.is_dir() else []
-    others = [each for each in paths if each.absolute() != path.absolute()]
-    for other in (file for each in others for file in load_file(each, os.environ).files):
-        if other.sync.enabled and (same := dict(wanted & claims_of(other.sync, os.environ).items())):
-            what = listed(SAME[field] for field in SAME if field in same).format(name=sync.name)
+    other_paths = [other for other in paths if other.absolute() != path.absolute()]
+    for other in (file for other_path in other_paths for file in load_file(other_path, os.environ).files):
+        if other.sync.enabled and (common := dict(claims & claims_of(other.sync, os.environ).items())):
+            what = listed(clash for field, clash in CLASHES.items() if field in common).format(name=sync.name)
             raise Unusable(f"{other.path.name} {what}: neither would run; nothing was written")
 
 
-def _show(interview: Interview, pair: ProjectPair, proposals: Sequence[Proposal]) -> None:
+def _show_proposals(interview: Interview, pair: ProjectPair, proposals: Sequence[Proposal]) -> None:
     interview.say("\nThese rules fit the statuses that are there:\n")
-    width = max(len(each.when) for each in proposals)
-    for each in proposals:
-        interview.say(f"  {each.when:<{width}}  →  {each.then}")
-    sources = [each.name for each in pair.user_workflows.types]
-    _, types = creation.choose(pair.dev_project.key, [None], pair.dev_workflows.types, sources)
-    interview.say("\n" + "\n".join(each.says for each in types))
+    width = max(len(proposal.when) for proposal in proposals)
+    for proposal in proposals:
+        interview.say(f"  {proposal.when:<{width}}  →  {proposal.then}")
+    sources = [issue_type.name for issue_type in pair.user_workflows.types]
+    _, findings = creation.choose(pair.dev_project.key, [None], pair.dev_workflows.types, sources)
+    interview.say("\n" + "\n".join(finding.says for finding in findings))
     interview.say("Issues that are there already are only noted; what changes from the first cycle on counts.\n")
 
 
@@ -205,15 +213,15 @@ def _write(path: Path, data: dict[str, Any]) -> None:
         schema.chmod(READABLE)
 
 
-def _tell(name: str, path: Path, pair: ProjectPair, rules: int) -> int:
-    """See that what was written loads, and say how to go on."""
+def _print_next_steps(name: str, path: Path, pair: ProjectPair, rules: int) -> int:
+    """Check that the new file loads and print the next steps; return the exit code."""
     loaded = load_file(path, os.environ)
     for problem in loaded.problems:
         complain(str(problem))
     if loaded.problems:
         return 1
     keys = f"{pair.user_project.key} ↔ {pair.dev_project.key}"
-    todo = dict.fromkeys(each.todo for each in (pair.user, pair.dev) if each.todo)
+    todo = dict.fromkeys(access.todo for access in (pair.user, pair.dev) if access.todo)
     print(f"{path} written: {keys}, {rules} rule{'s' * (rules != 1)}. Look it over, then:\n")
     for step in (*todo, "jira-sync check", f"jira-sync doctor {name}", "jira-sync apply"):
         print(f"  {step}")

@@ -18,11 +18,11 @@ from sync_model.heartbeat import (
     INTERVAL_SECONDS,
     CallCount,
     CycleSummary,
+    FailingChange,
     Heartbeat,
+    HeartbeatFile,
     Phase,
     Totals,
-    Trouble,
-    Written,
     repeat_heartbeat,
     write_heartbeat,
 )
@@ -75,7 +75,7 @@ class HeartbeatSender:
     _lock: RLock = field(default_factory=RLock)
     _beat_at: float = float("-inf")
     _beat_failed: bool = False
-    _written: Written | None = None
+    _written: HeartbeatFile | None = None
 
     def enter(self, phase: Phase, due: float | None = None, reason: str | None = None) -> None:
         """Be in `phase` from now on; the next cycle is `due` on the monotonic clock."""
@@ -123,7 +123,7 @@ class HeartbeatSender:
 
     def _heartbeat(self) -> Heartbeat:
         failing = self._result.failing
-        trouble = failing and Trouble(
+        trouble = failing and FailingChange(
             issue=failing.issue, since=failing.since, attempts=failing.attempts, error=failing.error
         )
         return Heartbeat(

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.pictures.scene import ago
 from sync_model.definition import Side
-from sync_model.heartbeat import Phase, Trouble
+from sync_model.heartbeat import FailingChange, Phase
 from sync_worker.core.records import JournalEntry
 
 EVIL = "<script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
@@ -43,7 +43,7 @@ def scene(new_scene):
     scene.sync("unanswered", phase=Phase.BACKING_OFF, reason="https://jira.example.com does not answer", since=ago(1e4))
     scene.write("broken.json", '{"name": "broken", "rulez": [], "userProjectKey": "1x"}')
     scene.sync("held", "stopped")
-    trouble = Trouble(issue="DEV-7", since=ago(9000), attempts=9, error=EVIL)
+    trouble = FailingChange(issue="DEV-7", since=ago(9000), attempts=9, error=EVIL)
     scene.sync("slow", queued=12, oldest_change=ago(9000), trouble=trouble, definition={"description": EVIL})
     scene.sync("dead-letters", dead_letters=2)
     scene.sync("retrying", phase=Phase.BACKING_OFF, reason="MongoDB does not answer", since=ago(5))

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jira_simulator.client import Control
+from jira_simulator.client import SimulatorControl
 
 REPO = Path(__file__).parents[2]
 PAIRS = ("AB", "CD", "EF")
@@ -172,7 +172,7 @@ class Deployment:
             f"--publish 127.0.0.1::8080 {volumes} --no-healthcheck --entrypoint python jira-sync "
             "-m jira_simulator --host 0.0.0.0 --port 8080 --seed /seed.json"
         )
-        self.control = Control(f"http://{self.type(f'docker port {self.project}-jira 8080').split()[0]}")
+        self.control = SimulatorControl(f"http://{self.type(f'docker port {self.project}-jira 8080').split()[0]}")
 
     def let_a_minute_pass(self, pair: str) -> None:
         """Have the site's clock be where no request of before can be at work any more, which workers wait for."""

@@ -1,4 +1,4 @@
-"""A group as an operator has it: two syncs on a simulated site, and the commands, typed in the project's folder."""
+"""A group of two syncs on a simulated site, and the commands, run in the folder of the project."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FOLLOW = {"sourceStatus": "In Progress", "syncDirection": "dev_to_user", "action
 
 
 class Project:
-    """The folder that a group was started from: its configs, its run directory, and a shell in it."""
+    """The folder from which a group is started, with its configs and its run directory, and commands run in it."""
 
     def __init__(self, folder: Path, simulator: RunningSimulator, mongo_url: str, ports: tuple[int, int]) -> None:
         self.folder, self.control, self.url, self.mongo_url = folder, simulator.control, simulator.url, mongo_url
@@ -68,7 +68,7 @@ class Project:
             "jira": {"baseUrl": f"{self.url}/site", "email": "sync@example.com", "apiToken": "${TOKEN}"},
             "userProjectKey": f"SUP{letter}",
             "devProjectKey": f"DEV{letter}",
-            # Nothing happens by itself: it is asked for.
+            # No cycle starts by itself within a test.
             "syncIntervalMinutes": 60,
             "searchLagMinutes": 0.05,
             "rules": [TAKE_ON, FOLLOW],
@@ -76,20 +76,20 @@ class Project:
         (self.configs / f"{name}.json").write_text(json.dumps({**definition, **changes}))
 
     def popen(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """Type a command in a shell that was told nothing but `environ`."""
+        """Start a command whose environment has nothing of ours but `environ`."""
         return subprocess.Popen(
             arguments, env={**self.shell, **environ}, cwd=self.folder,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Type a command, and wait for its end."""
+        """Run a command to its end."""
         process = self.popen(*arguments, **environ)
         out, err = process.communicate(timeout=120)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def jira_sync(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """The same with the front door, in this very process: that is quicker."""
+        """Run `jira-sync` in this process, which is faster than in a new one."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.chdir(self.folder)
@@ -102,11 +102,11 @@ class Project:
         return self.supervisor.states()[name].pid
 
     def is_waiting(self, name: str) -> bool:
-        beat = read_heartbeat(self.run_dir, name)
-        return bool(beat and beat.phase is Phase.WAITING and beat.last_success)
+        heartbeat = read_heartbeat(self.run_dir, name)
+        return bool(heartbeat and heartbeat.phase is Phase.WAITING and heartbeat.last_success)
 
     def report(self, letter: str) -> str:
-        """Have a customer report something that will be done; return its key."""
+        """Create an issue in the status that the rule takes on; return its key."""
         key = self.ann.create(f"SUP{letter}", "It is broken")
         self.ann.move(key, "Will Do")
         return key

@@ -1,4 +1,4 @@
-"""docs/migrating.md, typed as it stands: old files, old databases on two servers, and a group that runs."""
+"""The commands of docs/migrating.md, with old files, old databases on two servers, and a running group."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class OldContainer:
     def is_told(self) -> bool:
         """Tell whether the customer knows of what the service has missed."""
         user, dev = self.missed
-        return any(each["body"] == f"Closed in {dev}" for each in self.control.issue("old", user)["comments"])
+        return any(comment["body"] == f"Closed in {dev}" for comment in self.control.issue("old", user)["comments"])
 
     def issues(self, project: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.control.issues("old", project)
@@ -126,8 +126,8 @@ def old(project, servers) -> Iterator[dict[str, OldContainer]]:
     for path in project.configs.glob("*.json"):
         path.unlink()
     yield found
-    for each in found.values():
-        each.close()
+    for container in found.values():
+        container.close()
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def blocks() -> list[str]:
     return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
 
 
-def test_the_document_as_it_is_typed_moves_four_pairs_in(project, old, shell, wait_until):
+def test_the_commands_of_the_migration_document_move_four_pairs_in(project, old, shell, wait_until):
     said = "".join(f"$ {block}{shell(block)}" for block in blocks())
     log = (project.folder / "docker.log").read_text().splitlines()
     assert log[-1] == "start old-sync-gh"
@@ -192,33 +192,33 @@ def test_the_document_as_it_is_typed_moves_four_pairs_in(project, old, shell, wa
     # What check warns of is in the document's table.
     table = re.findall(r"^\| `([^`]+)`", DOCUMENT, re.MULTILINE)
     for warning in set(re.findall(r"^warning: sync-\w+\.json: (.+)$", said, re.MULTILINE)):
-        assert any(warning.startswith(each) for each in table), warning
-    for each in (old["sync-ab"], old["sync-cd"]):
-        assert f"{each.interrupted[0]} → {each.interrupted[1]}" in said
-        assert f"{each.missed[1]}  To Do → Closed" in said
-    moved_in = [each for name, each in old.items() if name != "sync-gh"]  # that one has gone back
-    wait_until(lambda: all(each.is_told() for each in moved_in), "what was missed to be carried over")
-    for each in old.values():
-        assert each.content() == each.left
-        assert len(each.issues(each.dev_project)) == 3
-    for each in moved_in:
-        assert [each.status(user) for user, _ in (each.paired, each.interrupted, each.missed)] == [
+        assert any(warning.startswith(row) for row in table), warning
+    for container in (old["sync-ab"], old["sync-cd"]):
+        assert f"{container.interrupted[0]} → {container.interrupted[1]}" in said
+        assert f"{container.missed[1]}  To Do → Closed" in said
+    moved_in = [container for name, container in old.items() if name != "sync-gh"]  # that one has gone back
+    wait_until(lambda: all(container.is_told() for container in moved_in), "what was missed to be carried over")
+    for container in old.values():
+        assert container.content() == container.left
+        assert len(container.issues(container.dev_project)) == 3
+    for container in moved_in:
+        assert [container.status(user) for user, _ in (container.paired, container.interrupted, container.missed)] == [
             "Will Do",
             "Will Do",
             "Resolved",
         ]
-        assert {issue["key"]: len(issue["comments"]) for issue in each.issues(each.user_project)} == {
-            each.paired[0]: 1,
-            each.interrupted[0]: 0,
-            each.missed[0]: 2,
+        assert {issue["key"]: len(issue["comments"]) for issue in container.issues(container.user_project)} == {
+            container.paired[0]: 1,
+            container.interrupted[0]: 0,
+            container.missed[0]: 2,
         }
 
 
-def test_what_the_document_shows_of_a_dry_run_has_the_lines_that_it_has(project):
+def test_the_dry_run_in_the_migration_document_has_the_rows_that_import_prints(project):
     from sync_worker.migration.pairing import PairOutcome
 
     shown = re.search(r"^```\nsync-ab, from .*?^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert shown
     rows = re.findall(r"^  (\S.*?)\s+\d+$", shown[0], re.MULTILINE)
-    source = (REPO / "jira_sync" / "importing.py").read_text()
+    source = (REPO / "jira_sync" / "commands" / "import_.py").read_text()
     assert set(rows) == set(PairOutcome) | set(re.findall(r'_row\("([^"]+)"', source))

@@ -1,4 +1,4 @@
-"""The commands on a group that runs. It is started once, and each test leaves it as it was: two syncs, both waiting."""
+"""The commands on a running group. It is started once. Each test leaves it as it was: two syncs, both waiting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def on_a_terminal(project, *arguments: str, end_with: signal.Signals | None = None, after: str = "") -> str:
-    """Run a command where a person watches; return all that the terminal was told.
+    """Run a command on a terminal; return its output.
 
     With `end_with`, end it by a signal once the terminal shows `after`.
     """
@@ -48,7 +48,7 @@ def on_a_terminal(project, *arguments: str, end_with: signal.Signals | None = No
     return said
 
 
-def test_status_is_one_row_per_sync_and_in_json_what_the_monitor_says(group):
+def test_status_has_one_row_per_sync_and_its_json_has_the_fields_of_the_monitor(group):
     ran = group.jira_sync("status")
     header, *syncs = rows(ran.stdout)
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -59,14 +59,14 @@ def test_status_is_one_row_per_sync_and_in_json_what_the_monitor_says(group):
     ]
     said = json.loads(group.jira_sync("status", "--json").stdout)
     served = httpx.get(f"{group.api}/api/syncs", trust_env=False).json()
-    assert [each.keys() for each in said["syncs"]] == [each.keys() for each in served["syncs"]]
+    assert [sync.keys() for sync in said["syncs"]] == [sync.keys() for sync in served["syncs"]]
     assert said.keys() == served.keys()
-    assert [each["name"] for each in said["syncs"]] == ["sync-a", "sync-b"]
+    assert [sync["name"] for sync in said["syncs"]] == ["sync-a", "sync-b"]
     one = group.jira_sync("status", "sync-b", "--json").stdout
-    assert [each["name"] for each in json.loads(one)["syncs"]] == ["sync-b"]
+    assert [sync["name"] for sync in json.loads(one)["syncs"]] == ["sync-b"]
 
 
-def test_status_is_1_when_something_needs_a_person_and_says_what(group, wait_until):
+def test_status_exits_with_1_and_says_why_when_a_person_must_act(group, wait_until):
     (group.configs / "sync-c.json").write_text('{"name": ')
     os.kill(group.pid("health-monitor"), signal.SIGSTOP)  # it is not needed for this
     group.supervisor.stop("sync-b")
@@ -92,7 +92,7 @@ def test_status_is_1_when_something_needs_a_person_and_says_what(group, wait_unt
     assert group.jira_sync("sync-now", "sync-b").returncode == 0
 
 
-def test_on_a_terminal_status_has_colours_and_goes_on_until_it_is_interrupted(group):
+def test_status_watch_refreshes_in_colours_until_interrupted(group):
     said = on_a_terminal(group, "status", "--watch", end_with=signal.SIGINT, after="\x1b[2K")
     assert said.count("sync-a") > 1  # it looked again
     assert "\x1b[32mok" in said
@@ -100,7 +100,7 @@ def test_on_a_terminal_status_has_colours_and_goes_on_until_it_is_interrupted(gr
     assert "\x1b[" not in group.jira_sync("status").stdout
 
 
-def test_sync_now_waits_for_the_cycle_and_says_what_it_did(group):
+def test_sync_now_waits_for_the_cycle_and_prints_its_counts(group):
     group.report("A")
     ran = group.jira_sync("sync-now", "sync-a")
     assert ran.returncode == 0, ran
@@ -113,7 +113,7 @@ def test_sync_now_waits_for_the_cycle_and_says_what_it_did(group):
     assert (ran.returncode, ran.stdout) == (0, "sync-a begins its next cycle at once\n")
 
 
-def test_a_cycle_that_fails_is_said(group):
+def test_sync_now_prints_the_error_of_a_failed_cycle(group):
     fault = group.control.fault("site", "unauthorized", user="sync")
     try:
         ran = group.jira_sync("sync-now", "sync-b")
@@ -124,7 +124,7 @@ def test_a_cycle_that_fails_is_said(group):
     assert group.jira_sync("sync-now", "sync-b").returncode == 0
 
 
-def test_a_pause_names_who_and_why_and_outlives_a_restart(group, wait_until):
+def test_a_pause_shows_who_and_why_and_survives_a_restart(group, wait_until):
     ran = group.jira_sync("pause", "sync-a", "sync-b", "--reason", "the workflow is rebuilt")
     assert (ran.returncode, ran.stdout) == (
         0,
@@ -153,7 +153,7 @@ def test_a_pause_names_who_and_why_and_outlives_a_restart(group, wait_until):
     wait_until(lambda: len(group.control.issues("site", "DEVA")) == 2, "what was reported meanwhile")
 
 
-def test_supervisorctl_needs_no_conf_in_the_project_s_root(group, wait_until):
+def test_supervisorctl_works_in_the_folder_of_the_project_without_options(group, wait_until):
     ran = group.run("supervisorctl", "status")
     assert ran.returncode == 0
     assert [(row[0], row[1].split()[0]) for row in rows(ran.stdout)] == [
@@ -162,9 +162,10 @@ def test_supervisorctl_needs_no_conf_in_the_project_s_root(group, wait_until):
     before = group.pid("sync-a")
     assert group.run("supervisorctl", "restart", "sync-a").stdout == "sync-a: stopped\nsync-a: started\n"
     assert group.pid("sync-a") != before
+    wait_until(lambda: group.is_waiting("sync-a"), "sync-a to end its first cycle")
 
 
-def test_logs_of_several_syncs_are_in_the_order_of_time(group):
+def test_logs_of_several_syncs_are_sorted_by_time(group):
     lines = [json.loads(line) for line in group.jira_sync("logs", "--json", "-n", "1000").stdout.splitlines()]
     assert {line["sync"] for line in lines} == {"sync-a", "sync-b"}
     assert sorted(lines, key=lambda line: line["time"]) == lines
@@ -176,7 +177,7 @@ def test_logs_of_several_syncs_are_in_the_order_of_time(group):
     assert (ran.returncode, ran.stderr) == (1, "error: no sync is called health-monitr; did you mean health-monitor?\n")
 
 
-def test_followed_logs_go_on_on_a_terminal_in_colours_until_interrupted(group):
+def test_logs_follow_prints_new_lines_in_colours_until_interrupted(group):
     asking = group.popen(sys.executable, "-m", "jira_sync", "sync-now", "sync-b")
     said = on_a_terminal(group, "logs", "-f", "-n", "0", end_with=signal.SIGINT, after="cycle completed")
     asking.communicate(timeout=30)
@@ -184,7 +185,7 @@ def test_followed_logs_go_on_on_a_terminal_in_colours_until_interrupted(group):
     assert "Traceback" not in said
 
 
-def test_what_a_worker_gave_up_is_tried_again_by_it(group):
+def test_retry_has_the_worker_carry_out_what_it_gave_up(group):
     group.report("B")
     group.jira_sync("sync-now", "sync-b")
     (issue,) = group.control.issues("site", "DEVB")
@@ -198,22 +199,22 @@ def test_what_a_worker_gave_up_is_tried_again_by_it(group):
     assert ran.stdout.startswith(f"{issue['key']}: given up: ")
     ran = group.jira_sync("retry", "sync-b", issue["key"])
     assert (ran.returncode, ran.stdout) == (0, f"{issue['key']}: done\n"), ran
-    assert [each["status"] for each in group.control.issues("site", "SUPB")] == ["In Progress"]
+    assert [issue["status"] for issue in group.control.issues("site", "SUPB")] == ["In Progress"]
 
 
-def test_files_are_judged_as_the_workers_of_the_group_see_them_from_any_shell(group):
+def test_check_uses_the_environment_of_the_running_group(group):
     """This shell knows no TOKEN."""
     ran = group.jira_sync("check", "--json")
     assert ran.returncode == 0, ran
     said = json.loads(ran.stdout)
     site = group.url.removeprefix("http://") + "/site"
-    assert [(each["name"], each["sites"], each["intervalMinutes"]) for each in said["syncs"]] == [
+    assert [(sync["name"], sync["sites"], sync["intervalMinutes"]) for sync in said["syncs"]] == [
         (name, [site, site], 60) for name in ("sync-a", "sync-b")
     ]
     assert (said["problems"], said["broken"]) == ([], [])
 
 
-def test_what_apply_changed_is_there_for_scripts(group):
+def test_apply_json_lists_the_changes(group):
     pid = group.pid("sync-a")
     group.write("sync-a", description="edited")
     (group.configs / "sync-d.json").write_text("[]")
@@ -233,11 +234,11 @@ def test_what_apply_changed_is_there_for_scripts(group):
             "pid": group.pid("sync-a"),
         }
     ]
-    assert (said["unchanged"], [each["file"] for each in said["problems"]]) == (1, ["sync-d.json"])
+    assert (said["unchanged"], [problem["file"] for problem in said["problems"]]) == (1, ["sync-d.json"])
     assert group.pid("sync-a") != pid
 
 
-def test_an_edit_is_applied_by_watch_until_it_is_told_to_end(group):
+def test_watch_applies_an_edit_and_ends_on_sigterm(group):
     pid = group.pid("sync-b")
     watch = group.popen(sys.executable, "-m", "jira_sync", "watch")
     assert watch.stdout is not None
@@ -251,8 +252,8 @@ def test_an_edit_is_applied_by_watch_until_it_is_told_to_end(group):
     assert (watch.returncode, out, err) == (0, "", "")
 
 
-def test_the_end(group):
-    """Runs last: after `stop`, nothing is left that leads to the group, but its logs can still be read."""
+def test_stop_removes_the_link_to_the_conf_and_leaves_the_logs(group):
+    """Runs last, because it stops the group of all tests here."""
     conf = group.folder / "supervisord.conf"
     assert conf.is_symlink()
     assert group.jira_sync("stop").returncode == 0

@@ -43,7 +43,7 @@ def test_it_says_which_ones_and_does_nothing(bench, front, long_ago):
 def test_the_worker_carries_them_over_oldest_first_and_repeating_it_does_no_harm(
     bench, front, long_ago, command, wait_until, monkeypatch
 ):
-    monkeypatch.setattr("jira_sync.commands.backfill.PORTION", 2)
+    monkeypatch.setattr("jira_sync.commands.backfill.BATCH_SIZE", 2)
     bench.store.journal.pause("ann")
     bench.stop()
     ran = front("backfill", "sync-ab", "--since", long_ago)

@@ -15,7 +15,7 @@ from health_monitor.page.words import advice_parts, next_cycle
 from health_monitor.snapshot import Snapshot, SyncView
 from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat, Phase
-from sync_model.judgement import Condition, Facts, Process, Verdict
+from sync_model.judgement import Condition, Facts, ProcessInfo, SyncVerdict
 from sync_worker.core.causes import Cause, CauseKind, Failure
 from sync_worker.core.records import PastCycle
 from sync_worker.core.state import IssueState
@@ -24,7 +24,7 @@ NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 
 
 def view(condition: Condition, name: str = "sync-a", **facts) -> SyncView:
-    return SyncView(name, f"{name}.json", None, Facts(name, **facts), Verdict(condition, "why"))
+    return SyncView(name, f"{name}.json", None, Facts(name, **facts), SyncVerdict(condition, "why"))
 
 
 def picture(*conditions: Condition, **more) -> Snapshot:
@@ -112,7 +112,7 @@ def test_what_is_to_be_typed_is_told_from_what_is_to_be_read(advice, words, comm
 )
 def test_a_next_cycle_is_promised_only_where_there_will_be_one(condition, state, phase, said):
     beat = Heartbeat(name="a", pid=1, digest="d", phase=phase, since=NOW, sent=NOW, next_cycle=NOW)
-    assert next_cycle(view(condition, heartbeat=beat, process=Process(state, 1))) == said
+    assert next_cycle(view(condition, heartbeat=beat, process=ProcessInfo(state, 1))) == said
 
 
 def test_a_bar_is_as_high_as_its_hour_and_an_hour_without_actions_is_there_too():

@@ -8,7 +8,7 @@ import pytest
 
 from health_monitor.records import Deed, Ending, Reason, Record, read_records, records_path, write_records
 from health_monitor.remedies import Do, decide, pause, restart
-from sync_model.judgement import Condition, Process, Remedy, Verdict
+from sync_model.judgement import Condition, ProcessInfo, Remedy, SyncVerdict
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 PID = 7
@@ -18,8 +18,8 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-def running(started: float = 3600, pid: int = PID) -> Process:
-    return Process("RUNNING", pid, ago(started))
+def running(started: float = 3600, pid: int = PID) -> ProcessInfo:
+    return ProcessInfo("RUNNING", pid, ago(started))
 
 
 def ending(since: float, pid: int = PID) -> Record:
@@ -30,10 +30,10 @@ def renewed(seconds: float) -> Record:
     return Record(deeds=(Deed(at=ago(seconds), reason=Reason.MEMORY, text="restarted"),))
 
 
-HANGS = Verdict(Condition.STUCK, "silent for 5 min", remedy=Remedy.RESTART)
-IS_LARGE = Verdict(Condition.OK, "waiting", remedy=Remedy.RENEW)
-FINE = Verdict(Condition.OK, "waiting")
-FATAL = Process("FATAL", 0, ago(30), "Exited too quickly")
+HANGS = SyncVerdict(Condition.STUCK, "silent for 5 min", remedy=Remedy.RESTART)
+IS_LARGE = SyncVerdict(Condition.OK, "waiting", remedy=Remedy.RENEW)
+FINE = SyncVerdict(Condition.OK, "waiting")
+FATAL = ProcessInfo("FATAL", 0, ago(30), "Exited too quickly")
 
 CASES = [
     # what                                      process                  verdict   what is remembered     what is done
@@ -46,9 +46,9 @@ CASES = [
     ("another one hangs now", running(pid=8), HANGS, ending(30), Do.END),
     ("its successor has the same pid", running(started=9), FINE, ending(30), None),
     ("its successor is fine", running(pid=8), FINE, ending(30), None),
-    ("an operator stops it meanwhile", Process("STOPPING", PID, ago(900)), HANGS, ending(30), None),
-    ("an operator has stopped it", Process("STOPPED", 0, ago(900)), HANGS, Record(), None),
-    ("supervisord tries again by itself", Process("BACKOFF", 0, ago(5)), FINE, Record(), None),
+    ("an operator stops it meanwhile", ProcessInfo("STOPPING", PID, ago(900)), HANGS, ending(30), None),
+    ("an operator has stopped it", ProcessInfo("STOPPED", 0, ago(900)), HANGS, Record(), None),
+    ("supervisord tries again by itself", ProcessInfo("BACKOFF", 0, ago(5)), FINE, Record(), None),
     ("it is too large", running(), IS_LARGE, Record(), Do.END),
     ("it is too large again", running(), IS_LARGE, renewed(599), None),
     ("it is too large again, later", running(), IS_LARGE, renewed(600), Do.END),
@@ -120,11 +120,11 @@ def test_pauses_are_spread():
     ("process", "do"),
     [
         (running(), Do.END),
-        (Process("STARTING", PID), Do.END),
-        (Process("BACKOFF"), Do.START_AFRESH),
-        (Process("STOPPED"), Do.START),
+        (ProcessInfo("STARTING", PID), Do.END),
+        (ProcessInfo("BACKOFF"), Do.START_AFRESH),
+        (ProcessInfo("STOPPED"), Do.START),
         (FATAL, Do.START),
-        (Process("STOPPING", PID), None),
+        (ProcessInfo("STOPPING", PID), None),
     ],
 )
 def test_what_is_done_when_a_person_asks_for_a_restart(process, do):

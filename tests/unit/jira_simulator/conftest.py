@@ -1,4 +1,4 @@
-"""Sites as values, without a server."""
+"""Sites in memory, without a server, and a clock that the test turns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jira_simulator.seed import SiteSeed, build
-from jira_simulator.state import Site
+from jira_simulator.site.simulated_site import SimulatedSite
 
 USERS = [
     {"name": "sync", "email": "sync@acme.example", "token": "sync-token"},
@@ -18,8 +18,23 @@ PROJECTS = [{"key": "SUP", "workflow": "customer"}, {"key": "DEV", "workflow": "
 
 
 @pytest.fixture
-def new_site() -> Callable[..., Site]:
-    def make(**seed: Any) -> Site:
+def new_site() -> Callable[..., SimulatedSite]:
+    def make(**seed: Any) -> SimulatedSite:
         return build(SiteSeed.model_validate({"name": "acme", "users": USERS, "projects": PROJECTS, **seed}))
 
     return make
+
+
+class FakeClock:
+    """Stands still until the test turns it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()

@@ -1,4 +1,4 @@
-"""How a side's Jira is found: references, the environment, and how to sign in."""
+"""A side's account becomes a connection: references, the environment, and how to sign in."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_references_are_looked_up_in_the_environment_and_in_files(tmp_path: Path
     assert connected(sync(jira=jira), SITE=CLOUD + "/", MAIL="m@example.com") == (CLOUD, "m@example.com", "from-file")
 
 
-def test_a_rotated_secret_file_is_read_anew(tmp_path: Path):
+def test_a_rotated_secret_file_is_read_again(tmp_path: Path):
     token = tmp_path / "token"
     definition = sync(jira={"baseUrl": OWN, "authType": "pat", "apiToken": f"${{file:{token}}}"})
     token.write_text("old")
@@ -44,7 +44,7 @@ def test_a_rotated_secret_file_is_read_anew(tmp_path: Path):
     assert (before[2], connected(definition)[2]) == ("old", "new")
 
 
-def test_what_the_file_does_not_say_comes_from_the_environment(tmp_path: Path):
+def test_a_field_that_the_file_leaves_out_comes_from_the_environment(tmp_path: Path):
     (tmp_path / "token").write_text("from-file")
     names = {"JIRA_BASE_URL": OWN, "JIRA_EMAIL": "m@example.com", "JIRA_API_TOKEN": "t", "JIRA_AUTH_TYPE": "basic"}
     assert connected(sync(), **names) == (OWN, "m@example.com", "t")
@@ -53,7 +53,7 @@ def test_what_the_file_does_not_say_comes_from_the_environment(tmp_path: Path):
     assert connected(sync(), **names) == (OWN, None, "from-file")
 
 
-def test_a_side_s_own_account_is_filled_in_from_nowhere():
+def test_the_environment_fills_in_nothing_in_a_side_s_own_account():
     """A token must not reach a site that it was not written for."""
     definition = sync(jira={"baseUrl": CLOUD, "email": "a@b.c", "apiToken": "t"}, devJira={"baseUrl": OWN})
     names = {"JIRA_API_TOKEN": "env", "JIRA_EMAIL": "e@f.g"}
@@ -75,14 +75,14 @@ def test_a_side_s_own_account_is_filled_in_from_nowhere():
         (OWN, "BASIC", "name", True),
     ],
 )
-def test_how_it_signs_in(site, auth_type, email, basic):
+def test_signing_in_with_an_e_mail_follows_from_site_auth_type_and_e_mail(site, auth_type, email, basic):
     definition = sync(jira={"baseUrl": site, "authType": auth_type, "email": email, "apiToken": "t"})
     assert connected(definition)[1] == (email if basic else None)
 
 
 @pytest.mark.parametrize(
-    # jira                                                    what is said
-    ("jira", "said"),
+    # jira                                                    message
+    ("jira", "message"),
     [
         ({"baseUrl": CLOUD, "authType": "pat", "apiToken": "t"}, "jira.email: is missing; Jira Cloud takes"),
         ({"baseUrl": OWN, "authType": "basic", "apiToken": "t"}, "jira.email: is missing; authType basic needs it"),
@@ -91,9 +91,9 @@ def test_how_it_signs_in(site, auth_type, email, basic):
         ({"baseUrl": OWN, "apiToken": "${file:/dev/null}"}, "jira.apiToken: /dev/null is empty"),
     ],
 )
-def test_what_stands_in_the_way_is_said(jira, said):
+def test_what_prevents_a_connection_is_reported(jira, message):
     (fault,) = faults(sync(jira=jira), SITE="nonsense")
-    assert fault.startswith(said)
+    assert fault.startswith(message)
 
 
 def test_links_for_people_may_lead_to_another_address_than_the_api():

@@ -58,18 +58,13 @@ def test_the_six_example_rules_of_the_replaced_service_load_unchanged():
         ("rules", 1, "targetProject"),
     ],
 )
-def test_what_was_optional_there_is_optional_here(taken_away: tuple[Any, ...]):
+def test_a_field_that_was_optional_in_the_replaced_service_is_optional(taken_away: tuple[Any, ...]):
     data = json.loads(REPLACED.read_text())
     holder = data
     for step in taken_away[:-1]:
         holder = holder[step]
     del holder[taken_away[-1]]
     assert Sync.model_validate(data).name == "sync-ab"
-
-
-def test_null_is_the_same_as_absent():
-    data = definition(description=None, jira=None, defaultBehavior=None, syncIntervalMinutes=None)
-    assert Sync.model_validate(data) == Sync.model_validate(definition())
 
 
 @pytest.mark.parametrize(
@@ -102,7 +97,7 @@ def test_a_rule_that_creates_requires_no_mapping_unless_it_says_so(conditions, c
         ("Erledigt", "ERLEDIGT", True),
     ],
 )
-def test_the_statuses_a_rule_answers(source_status, status, answered):
+def test_which_statuses_a_rule_answers(source_status, status, answered):
     assert with_rule(sourceStatus=source_status).rules[0].answers(status) is answered
 
 
@@ -116,7 +111,7 @@ def test_the_statuses_a_rule_answers(source_status, status, answered):
         ("To Do", "Backlog", "Backlog"),
     ],
 )
-def test_the_target_status(own, actions, expected):
+def test_the_target_status_is_that_of_the_actions_then_of_the_rule_then_the_same(own, actions, expected):
     rule = with_rule(targetStatus=own, actions={"targetStatus": actions}).rules[0]
     assert rule.target_for("Reopened") == expected
 
@@ -146,7 +141,7 @@ def test_rules_are_tried_by_priority_then_in_file_order_and_disabled_ones_not_at
         ("none", False, False),
     ],
 )
-def test_directions(direction, user, dev):
+def test_a_direction_leads_from_the_side_whose_changes_it_answers(direction, user, dev):
     assert (Direction(direction).leads_from(Side.USER), Direction(direction).leads_from(Side.DEV)) == (user, dev)
 
 
@@ -156,21 +151,9 @@ def test_the_database_is_the_name_with_underscores_unless_another_is_named():
     assert Sync.model_validate(definition(databaseName="sync-ab")).database == "sync-ab"
 
 
-def test_fractions_of_a_minute_are_taken_as_they_are():
-    assert Sync.model_validate(definition(syncIntervalMinutes=0.5)).sync_interval_minutes == 0.5
-
-
-@pytest.mark.parametrize("minutes", [0, -1, "soon", 1e400, 7 * 24 * 60 + 1])
-def test_an_impossible_interval_is_refused(minutes):
-    with pytest.raises(ValidationError):
-        Sync.model_validate(definition(syncIntervalMinutes=minutes))
-
-
-@pytest.mark.parametrize(
-    "name", ["", "a b", "a/b", "a:b", "-a", "all", "mongodb", "supervisord", "ALL", "x" * 64, "süd", "a;b", "a\nb", "%"]
-)
-def test_a_name_that_supervisor_or_mongodb_could_misread_is_refused(name):
-    with pytest.raises(ValidationError):
+@pytest.mark.parametrize("name", ["all", "mongodb", "supervisord", "ALL"])
+def test_a_name_that_is_reserved_is_refused(name):
+    with pytest.raises(ValidationError, match="is reserved"):
         Sync.model_validate(definition(name=name))
 
 

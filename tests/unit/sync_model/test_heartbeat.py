@@ -1,4 +1,4 @@
-"""The record of what a worker last said."""
+"""The file in which a worker reports its state."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ def heartbeat() -> Heartbeat:
     )
 
 
-def test_what_is_written_is_read_back_and_nothing_else_is_left(tmp_path):
+def test_a_written_heartbeat_is_read_back_and_no_draft_is_left(tmp_path):
     write_heartbeat(tmp_path, heartbeat())
     assert read_heartbeat(tmp_path, "sync-ab") == heartbeat()
     assert [path.name for path in (tmp_path / "heartbeats").iterdir()] == ["sync-ab.json"]
 
 
-def test_no_heartbeat_and_a_broken_one_say_nothing(tmp_path):
+def test_a_missing_or_broken_heartbeat_is_read_as_none(tmp_path):
     assert read_heartbeat(tmp_path, "sync-ab") is None
     write_heartbeat(tmp_path, heartbeat())
     heartbeat_path(tmp_path, "sync-ab").write_text("{")
     assert read_heartbeat(tmp_path, "sync-ab") is None
 
 
-def test_its_age_is_counted_from_when_it_was_sent():
+def test_the_age_of_a_heartbeat_counts_from_when_it_was_sent():
     assert age(heartbeat(), NOW + timedelta(seconds=12)) == 12
 
 
-def test_what_was_said_is_said_again_without_being_written(tmp_path):
+def test_a_heartbeat_is_repeated_without_writing_its_file(tmp_path):
     written = write_heartbeat(tmp_path, heartbeat())
     path = heartbeat_path(tmp_path, "sync-ab")
     before, later = path.stat().st_ino, NOW + timedelta(seconds=15)
@@ -59,7 +59,7 @@ def test_what_was_said_is_said_again_without_being_written(tmp_path):
 
 
 @pytest.mark.parametrize("another", [None, NOW, NOW + timedelta(seconds=1)], ids=["gone", "at the same time", "later"])
-def test_what_somebody_else_says_meanwhile_is_not_kept_alive(tmp_path, another):
+def test_a_heartbeat_that_another_worker_replaced_is_not_repeated(tmp_path, another):
     written = write_heartbeat(tmp_path, heartbeat())
     path = heartbeat_path(tmp_path, "sync-ab")
     if another:
@@ -72,17 +72,17 @@ def test_what_somebody_else_says_meanwhile_is_not_kept_alive(tmp_path, another):
 
 
 @pytest.mark.parametrize(
-    # what its predecessor was last at, whether it is alive, what that one knew        what the next one says
+    # the predecessor's last phase, its pid, the crashes it reported      the crashes to report
     ("phase", "pid", "known", "expected"),
     [
         (Phase.WAITING, NOBODY, (), (NOW,)),
         (Phase.CYCLE, NOBODY, (LONG_AGO, LATELY), (LATELY, NOW)),
         (Phase.STOPPING, NOBODY, (LONG_AGO, LATELY), (LATELY,)),
-        (Phase.WAITING, os.getpid(), (), ()),  # it runs beside this one
+        (Phase.WAITING, os.getpid(), (), ()),  # it still runs
     ],
     ids=["alive to the last", "in a cycle", "it stopped", "it runs"],
 )
-def test_a_worker_that_ended_without_stopping_is_remembered_for_a_while(phase, pid, known, expected):
+def test_a_predecessor_that_ended_without_stopping_is_a_crash_for_ten_minutes(phase, pid, known, expected):
     before = heartbeat().model_copy(update={"phase": phase, "pid": pid, "crashes": known})
     assert crashes_before(before, NOW) == expected
     assert crashes_before(None, NOW) == ()

@@ -1,4 +1,4 @@
-"""What is true of a sync, by the facts."""
+"""The health of a sync follows from the facts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_model.heartbeat import Heartbeat, Phase, Trouble
-from sync_model.judgement import Condition, Facts, Level, Process, Remedy, judge, lag, spell
+from sync_model.heartbeat import FailingChange, Heartbeat, Phase
+from sync_model.judgement import Condition, Facts, Level, ProcessInfo, Remedy, format_duration, judge, lag
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 PID = 7
@@ -17,8 +17,8 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-def running(started: float = 3600, state: str = "RUNNING") -> Process:
-    return Process(state, PID, ago(started), "uptime 1:00:00")
+def running(started: float = 3600, state: str = "RUNNING") -> ProcessInfo:
+    return ProcessInfo(state, PID, ago(started), "uptime 1:00:00")
 
 
 def said(phase: Phase = Phase.WAITING, sent: float = 3, since: float = 60, **more) -> Heartbeat:
@@ -26,8 +26,10 @@ def said(phase: Phase = Phase.WAITING, sent: float = 3, since: float = 60, **mor
     return Heartbeat(since=ago(since), sent=ago(sent), **known | more)
 
 
-DOWN = {state: Process(state, 0, ago(30), "Exited too quickly") for state in ("FATAL", "BACKOFF", "STOPPED", "EXITED")}
-TROUBLE = Trouble(issue="DEV-3", since=ago(9000), attempts=4, error="no transition")
+DOWN = {
+    state: ProcessInfo(state, 0, ago(30), "Exited too quickly") for state in ("FATAL", "BACKOFF", "STOPPED", "EXITED")
+}
+TROUBLE = FailingChange(issue="DEV-3", since=ago(9000), attempts=4, error="no transition")
 BROKEN = ("sync-ab.json: rules: is missing",)
 
 CASES = [
@@ -75,22 +77,24 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("process", "heartbeat", "other", "condition", "remedy"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+    ("process", "heartbeat", "other", "condition", "remedy"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
 )
-def test_what_is_true_and_what_is_done_about_it(process, heartbeat, other, condition, remedy):
+def test_the_condition_and_the_remedy_follow_from_the_facts(process, heartbeat, other, condition, remedy):
     verdict = judge(Facts("ab", process, heartbeat, **other), NOW)
     assert (verdict.condition, verdict.remedy) == (condition, remedy)
     assert verdict.why
 
 
-def test_what_a_person_must_act_on_comes_with_what_to_do():
+def test_every_error_comes_with_advice():
     for _, process, heartbeat, other, condition, _ in CASES:
         verdict = judge(Facts("ab", process, heartbeat, **other), NOW)
         assert condition is not Condition.OK or verdict.level is Level.OK
         assert verdict.level is not Level.ERROR or verdict.advice
 
 
-def test_a_change_that_waits_is_named_with_its_error():
+def test_a_sync_that_is_behind_names_the_failing_issue_and_its_error():
     verdict = judge(Facts("ab", running(), said(oldest_change=ago(9000), trouble=TROUBLE)), NOW)
     assert "DEV-3" in verdict.why
     assert "no transition" in verdict.why
@@ -117,5 +121,5 @@ def test_the_lag_is_the_age_of_the_oldest_change_that_is_not_carried_over(heartb
     ("seconds", "words"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (172800, "2 d")],
 )
-def test_a_length_of_time_in_words(seconds, words):
-    assert spell(seconds) == words
+def test_a_duration_is_as_short_as_a_table_needs_it(seconds, words):
+    assert format_duration(seconds) == words

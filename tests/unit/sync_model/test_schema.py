@@ -1,4 +1,4 @@
-"""The JSON Schema of a sync's file: current, and of one mind with the loader."""
+"""The JSON Schema of a sync's file is current, and agrees with the loader."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WHOLE: dict[str, Any] = {
     ],
 }
 
-Path_ = tuple[str | int, ...]
+JsonPath = tuple[str | int, ...]
 
 
 def is_accepted(data: Any) -> bool:
@@ -55,7 +55,7 @@ def loads(data: Any) -> bool:
     return True
 
 
-def objects(data: Any, path: Path_ = ()) -> Iterator[Path_]:
+def objects(data: Any, path: JsonPath = ()) -> Iterator[JsonPath]:
     """Yield the path of every object in `data`."""
     if isinstance(data, dict):
         yield path
@@ -63,35 +63,35 @@ def objects(data: Any, path: Path_ = ()) -> Iterator[Path_]:
         yield from objects(value, (*path, key))
 
 
-def fields(data: Any) -> list[Path_]:
+def fields(data: Any) -> list[JsonPath]:
     return [(*path, key) for path in objects(data) for key in at(data, path)]
 
 
-def at(data: Any, path: Path_) -> Any:
+def at(data: Any, path: JsonPath) -> Any:
     for step in path:
         data = data[step]
     return data
 
 
-def changed(path: Path_, value: Any) -> dict[str, Any]:
+def changed(path: JsonPath, value: Any) -> dict[str, Any]:
     """Return WHOLE with `value` at `path`."""
     data = copy.deepcopy(WHOLE)
     at(data, path[:-1])[path[-1]] = value
     return data
 
 
-def test_the_file_beside_the_syncs_is_what_the_command_prints(capsys):
+def test_the_schema_file_is_what_the_schema_command_prints(capsys):
     assert main(["schema"]) == 0
     assert (REPO / "configs" / "sync.schema.json").read_text() == capsys.readouterr().out
 
 
-def test_it_is_a_schema_of_the_draft_that_it_names():
+def test_the_schema_is_valid_in_the_draft_that_it_names():
     Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 @pytest.mark.parametrize("path", [path for path in SYNCS if not path.name.endswith(".schema.json")], ids=str)
-def test_every_sync_that_comes_with_the_project_is_accepted(path):
+def test_the_schema_accepts_every_sync_that_comes_with_the_project(path):
     data = json.loads(path.read_text())
     assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(data)] == []
     if "$schema" in data:
@@ -99,26 +99,26 @@ def test_every_sync_that_comes_with_the_project_is_accepted(path):
 
 
 @pytest.mark.parametrize("path", list(objects(WHOLE)), ids=str)
-def test_an_unknown_key_is_refused_by_both(path):
+def test_schema_and_loader_refuse_an_unknown_key(path):
     assert (is_accepted(WHOLE), loads(WHOLE)) == (True, True)
     data = changed((*path, "colour"), "red")
     assert (is_accepted(data), loads(data)) == (False, False)
 
 
 @pytest.mark.parametrize("path", fields(WHOLE), ids=str)
-def test_a_value_of_another_kind_is_refused_by_both(path):
+def test_schema_and_loader_refuse_a_value_of_another_type(path):
     data = changed(path, [[]])
     assert (is_accepted(data), loads(data)) == (False, False)
 
 
 @pytest.mark.parametrize("path", fields(WHOLE), ids=str)
-def test_null_is_taken_by_both_or_refused_by_both(path):
+def test_schema_and_loader_accept_null_for_the_same_fields(path):
     data = changed(path, None)
     assert is_accepted(data) == loads(data)
 
 
 @pytest.mark.parametrize("path", fields(WHOLE), ids=str)
-def test_what_may_be_left_out_is_the_same_for_both(path):
+def test_the_same_fields_are_optional_in_schema_and_loader(path):
     data = copy.deepcopy(WHOLE)
     del at(data, path[:-1])[path[-1]]
     assert is_accepted(data) == loads(data)
@@ -150,7 +150,7 @@ def test_what_may_be_left_out_is_the_same_for_both(path):
         (("rules", 0, "actions", "createIssue"), "perhaps"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_by_both(path, value):
+def test_schema_and_loader_refuse_a_value_that_does_not_fit(path, value):
     data = changed(path, value)
     assert (is_accepted(data), loads(data)) == (False, False)
 
@@ -167,7 +167,7 @@ def test_a_value_that_does_not_fit_is_refused_by_both(path, value):
         (("rules",), []),
     ],
 )
-def test_a_value_that_fits_is_taken_by_both(path, value):
+def test_schema_and_loader_accept_a_value_that_fits(path, value):
     data = changed(path, value)
     assert (is_accepted(data), loads(data)) == (True, True)
 
@@ -177,7 +177,7 @@ def described() -> Iterator[tuple[str, str]]:
         yield from ((name, field["description"]) for name, field in model.get("properties", {}).items())
 
 
-def test_the_field_reference_says_what_the_schema_says():
+def test_the_field_reference_describes_each_field_as_the_schema_does():
     text = (REPO / "configs" / "README.md").read_text().partition("## From the service before")[0]
     rows = re.findall(r"^\| ((?:`[^`]+`(?:, )?)+) \| ([^|]+) \|", text, re.MULTILINE)
     said = {

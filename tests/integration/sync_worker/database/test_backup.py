@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from generator.running.settings import Unusable
-from jira_sync.context.mongodump import for_tools
 from jira_sync.context.mongodump import run as run_mongodump
+from jira_sync.context.mongodump import url_without_database
 from sync_worker.core.errors import LeaseLost, NeedsOperator, Unavailable
 from sync_worker.database import backup, restore
 
@@ -469,7 +469,7 @@ def _power_cut(*_arguments) -> None:
     ],
 )
 def test_mongodump_is_told_no_database_but_who_knows_the_user(url, told):
-    assert for_tools(url) == told
+    assert url_without_database(url) == told
 
 
 def test_what_mongodump_says_is_said_without_secrets_and_nothing_is_left(bench, front, tmp_path, mongodump):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jira_simulator import server
-from jira_simulator.model import Transition
+from jira_simulator.site.model import SimulatedTransition
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.jira import parsing
 
@@ -334,7 +334,7 @@ class TestTransitions:
 START = {"sourceStatus": "In Progress", "syncDirection": "dev_to_user", "actions": {"syncStatus": True}}
 
 
-def ends(transition: Transition, status: str) -> bool:
+def ends(transition: SimulatedTransition, status: str) -> bool:
     return transition.target.name == status
 
 

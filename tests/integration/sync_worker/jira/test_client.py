@@ -15,7 +15,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from jira_simulator.client import Control
+from jira_simulator.client import SimulatorControl
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from sync_model.connection import Connection
@@ -151,7 +151,7 @@ def test_a_file_is_never_whole_in_memory(tmp_path, free_port, wait_until):
     process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
-    control = Control(f"http://127.0.0.1:{port}")
+    control = SimulatorControl(f"http://127.0.0.1:{port}")
     try:
         with control.person("site", "sync@example.com", "t") as person:
             source, target = person.create("SUP", "a"), person.create("SUP", "b")

@@ -23,7 +23,7 @@ SITES = {"user": "cloud", "dev": "dc"}
 
 
 class Desk:
-    """Two projects, as `Control.issues` shows them, and what people and the sync do there, a minute apart."""
+    """Two projects, as `SimulatorControl.issues` shows them, and what people and the sync do there, a minute apart."""
 
     def __init__(self, sync: str) -> None:
         self.sync = sync

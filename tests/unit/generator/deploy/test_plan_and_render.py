@@ -18,8 +18,9 @@ from supervisor.options import ServerOptions
 from generator.deploy.programs import AppliedSync, plan_for
 from generator.deploy.render import Misread, command_line, comment, environment_line, render, verify
 from generator.running.settings import Settings, Unusable, from_environ, of_running_group
+from sync_model.checks import claims_of
 from sync_model.connection import database_url
-from sync_model.loading import claims_of, load_folder
+from sync_model.loading import load_folder
 
 GOLDEN = Path(__file__).parent / "golden" / "supervisord.conf"
 TOKEN = "s3cr3t-literal-token"

@@ -1,4 +1,4 @@
-"""The end of a log, and what comes after it."""
+"""The end of a log and its new lines, across rotated files."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def write(log: Path, *numbers: int, suffix: str = "") -> None:
         file.write("".join(map(line, numbers)))
 
 
-def put_aside(log: Path) -> None:
-    """As supervisord does it, when a log has grown large."""
+def rotate(log: Path) -> None:
+    """Rotate the log as supervisord does when it has grown large."""
     for old, new in ((".1", ".2"), ("", ".1")):
         if Path(f"{log}{old}").exists():
             Path(f"{log}{old}").rename(f"{log}{new}")
 
 
-def numbers(lines: list[tail.Line]) -> list[int]:
-    return [int(each.event()["event"].split()[1]) for each in lines]
+def numbers(lines: list[tail.LogLine]) -> list[int]:
+    return [int(line.event()["event"].split()[1]) for line in lines]
 
 
 WANTED = [
-    # written before the log was put aside, twice   since   how many   what is shown
+    # oldest, older: rotated files   since   number   expected
     ([1, 2], [3, 4], [5, 6], 1, [6]),
     ([1, 2], [3, 4], [5, 6], 3, [4, 5, 6]),
     ([1, 2], [3, 4], [5, 6], 5, [2, 3, 4, 5, 6]),
@@ -56,53 +56,53 @@ WANTED = [
 
 @pytest.mark.parametrize(("oldest", "older", "since", "number", "expected"), WANTED)
 @pytest.mark.parametrize("block", [10, 64 * 1024])
-def test_the_last_lines_are_found_across_files(log, monkeypatch, block, oldest, older, since, number, expected):
+def test_last_lines_are_found_across_rotated_files(log, monkeypatch, block, oldest, older, since, number, expected):
     monkeypatch.setattr(tail, "BLOCK", block)
     for suffix, written in ((".2", oldest), (".1", older), ("", since)):
         if written:
             write(log, *written, suffix=suffix)
     with Tail(log) as last:
-        assert numbers(last.last(number)) == expected
+        assert numbers(last.last_lines(number)) == expected
 
 
-def test_what_follows_is_shown_once_across_files_that_are_put_aside(log, following):
+def test_new_lines_are_returned_once_across_rotations(log, following):
     write(log, 1)
-    assert numbers(following.last(10)) == [1]
+    assert numbers(following.last_lines(10)) == [1]
     write(log, 2)
-    assert numbers(following.fresh()) == [2]
-    assert following.fresh() == []
+    assert numbers(following.new_lines()) == [2]
+    assert following.new_lines() == []
     write(log, 3)
-    put_aside(log)
+    rotate(log)
     write(log, 4)
-    assert numbers(following.fresh()) == [3, 4]
-    put_aside(log)
-    assert following.fresh() == []
+    assert numbers(following.new_lines()) == [3, 4]
+    rotate(log)
+    assert following.new_lines() == []
     write(log, 5)
-    assert numbers(following.fresh()) == [5]
+    assert numbers(following.new_lines()) == [5]
 
 
-def test_a_log_that_is_cleared_or_begins_later_is_followed(log, following):
-    assert following.last(10) == []
-    assert following.fresh() == []
+def test_a_log_that_is_truncated_or_created_later_is_followed(log, following):
+    assert following.last_lines(10) == []
+    assert following.new_lines() == []
     write(log, 1, 2)
-    assert numbers(following.fresh()) == [1, 2]
+    assert numbers(following.new_lines()) == [1, 2]
     log.write_text("")
-    assert following.fresh() == []
+    assert following.new_lines() == []
     write(log, 3)
-    assert numbers(following.fresh()) == [3]
+    assert numbers(following.new_lines()) == [3]
 
 
-def test_half_a_line_waits_for_its_other_half(log, following):
+def test_an_incomplete_line_is_returned_once_it_is_complete(log, following):
     log.write_text(line(1) + line(2)[:20])
-    assert numbers(following.last(10)) == [1]
+    assert numbers(following.last_lines(10)) == [1]
     with log.open("a") as file:
         file.write(line(2)[20:])
-    assert numbers(following.fresh()) == [2]
+    assert numbers(following.new_lines()) == [2]
 
 
-def test_what_is_no_json_belongs_to_the_line_before_it(log, following):
+def test_a_line_without_a_time_has_the_time_of_the_line_before(log, following):
     log.write_text(line(1) + "Traceback (most recent call last):\n[1]\n")
-    _, second, third = following.last(10)
+    _, second, third = following.last_lines(10)
     assert (second.stamp, second.event()) == (
         "2026-01-01T00:00:01Z",
         {"sync": "sync-ab", "event": "Traceback (most recent call last):"},

@@ -28,13 +28,13 @@ def statuses(names: list[str]) -> list[Status]:
 
 
 def summary(user: list[str], dev: list[str]) -> list[tuple[Any, ...]]:
-    """Return each rule as its id, its sources, and its target as far as it is named."""
-    there = statuses(user)
-    take_on = take_on_status(there)
+    """Return for each rule its id, its source statuses, and its target status or None."""
+    user_statuses = statuses(user)
+    take_on = take_on_status(user_statuses)
     assert take_on
-    rules = [each.rule for each in propose("U", "D", there, statuses(dev), take_on)]
+    rules = [proposal.rule for proposal in propose("U", "D", user_statuses, statuses(dev), take_on)]
     Sync.model_validate({"name": "s", "userProjectKey": "U", "devProjectKey": "D", "rules": rules})
-    return [(each["id"], each["sourceStatus"], each["actions"].get("targetStatus")) for each in rules]
+    return [(rule["id"], rule["sourceStatus"], rule["actions"].get("targetStatus")) for rule in rules]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def summary(user: list[str], dev: list[str]) -> list[tuple[Any, ...]]:
                 ("reopened-by-customer", "Reopened", None),
             ],
         ),
-        # Taken on when work begins: that work has begun then is no news.
+        # Issues are taken on when work begins, so no rule is needed for the begin of work.
         (SIMPLE, SIMPLE, [("take-on", "In Progress", None), ("work-done", "Done", None)]),
         (
             DESK,
@@ -97,20 +97,20 @@ def summary(user: list[str], dev: list[str]) -> list[tuple[Any, ...]]:
                 ("reopened-by-customer", "Reopened", "To Do"),
             ],
         ),
-        # What is only dropped is not finished.
+        # Dropped work is not finished.
         (SIMPLE, ["To Do", "In Progress", "Cancelled"], [("take-on", "In Progress", None)]),
         (["To Do", "In Progress"], SIMPLE, [("take-on", "In Progress", None)]),
     ],
 )  # fmt: skip
-def test_rules_are_proposed_from_the_statuses_that_are_there(user, dev, expected):
+def test_rules_are_proposed_for_the_statuses_of_both_projects(user, dev, expected):
     assert summary(user, dev) == expected
 
 
-def test_where_nothing_says_that_an_issue_is_taken_on_nothing_is_guessed():
+def test_no_take_on_status_is_proposed_if_no_name_or_category_fits():
     assert take_on_status(statuses(["To Do", "Done"])) is None
 
 
-def test_the_demos_workflows_are_those_that_this_test_knows():
+def test_the_statuses_in_this_test_are_those_of_the_demo():
     used = {"customer": {"Open"}, "development": {"To Do"}}
     for name, rows in WORKFLOWS.items():
         used[name] |= {target for *_, target in rows}

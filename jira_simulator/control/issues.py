@@ -1,0 +1,139 @@
+"""Control routes about issues and projects."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from jira_simulator.hosting.hosted_site import hosted_of
+from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject
+from jira_simulator.site.simulated_site import SimulatedSite
+
+routes = web.RouteTableDef()
+CREATED_AT_A_STRETCH = 100
+"""So many issues are created before other requests are served in between."""
+
+
+def _issue(request: web.Request) -> tuple[SimulatedSite, SimulatedIssue]:
+    site = hosted_of(request).site
+    issue = site.issue(request.match_info["issue"])
+    if issue is None:
+        raise JiraError(404, "There is no such issue.")
+    return site, issue
+
+
+def _project(site: SimulatedSite, key: str) -> SimulatedProject:
+    project = site.project(key)
+    if project is None:
+        raise JiraError(404, "There is no such project.")
+    return project
+
+
+@routes.get("/control/{site}/issues")
+async def issues(request: web.Request) -> web.Response:
+    return web.json_response([_everything(issue) for issue in hosted_of(request).site.issues.values()])
+
+
+def _everything(issue: SimulatedIssue) -> dict[str, Any]:
+    return {
+        "id": str(issue.id),
+        "key": issue.key,
+        "project": issue.project.key,
+        "type": issue.type.name,
+        "summary": issue.summary,
+        "description": issue.description,
+        "labels": issue.labels,
+        "priority": issue.priority,
+        "status": issue.status.name,
+        "creator": issue.creator.name,
+        "created": issue.created.isoformat(),
+        "updated": issue.updated.isoformat(),
+        "properties": issue.properties,
+        "comments": [
+            {
+                "id": str(comment.id),
+                "author": comment.author.name,
+                "created": comment.created.isoformat(),
+                "body": comment.body,
+                "properties": comment.properties,
+            }
+            for comment in issue.comments
+        ],
+        "attachments": [
+            {
+                "id": str(attachment.id),
+                "filename": attachment.filename,
+                "author": attachment.author.name,
+                "size": len(attachment.content),
+                "sha256": hashlib.sha256(attachment.content).hexdigest(),
+            }
+            for attachment in issue.attachments
+        ],
+        "links": [{"globalId": link.global_id, **link.body} for link in issue.links],
+        "history": [
+            {
+                "id": str(entry.id),
+                "author": entry.author.name,
+                "created": entry.created.isoformat(),
+                "field": item.field,
+                "from": item.before_text,
+                "to": item.after_text,
+            }
+            for entry in issue.histories
+            for item in entry.items
+        ],
+    }
+
+
+@routes.post("/control/{site}/issues/many")
+async def create_many(request: web.Request) -> web.Response:
+    site, wanted = hosted_of(request).site, await request.json()
+    project, name = _project(site, wanted["project"]), wanted.get("user") or next(iter(site.users))
+    if name not in site.users:
+        raise JiraError(400, f"There is no user {name}; there are {', '.join(site.users)}.")
+    summary, status = wanted.get("summary") or "issue {}", wanted.get("status")
+    keys: list[str] = []
+    for number in range(1, int(wanted["count"]) + 1):
+        issue = site.create_minimal(site.users[name], project, summary.replace("{}", str(number)), status)
+        keys.append(issue.key)
+        if number % CREATED_AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
+    return web.json_response(keys, status=201)
+
+
+@routes.post("/control/{site}/issues/{issue}/move")
+async def move(request: web.Request) -> web.Response:
+    site, issue = _issue(request)
+    project = _project(site, (await request.json())["project"])
+    site.move(issue.creator, issue, project)
+    return web.json_response({"key": issue.key})
+
+
+@routes.delete("/control/{site}/issues/{issue}")
+async def delete(request: web.Request) -> web.Response:
+    site, issue = _issue(request)
+    site.delete(issue)
+    return web.Response(status=204)
+
+
+@routes.delete("/control/{site}/projects/{project}")
+async def delete_project(request: web.Request) -> web.Response:
+    site = hosted_of(request).site
+    site.delete_project(_project(site, request.match_info["project"]))
+    return web.Response(status=204)
+
+
+@routes.get("/control/{site}/counts")
+async def counts(request: web.Request) -> web.Response:
+    projects = hosted_of(request).site.projects.values()
+    return web.json_response({project.key: project.issue_count for project in projects})
+
+
+@routes.get("/control/{site}/deleted")
+async def deleted(request: web.Request) -> web.Response:
+    issues = hosted_of(request).site.deleted
+    return web.json_response([{**asdict(issue), "id": str(issue.id)} for issue in issues])

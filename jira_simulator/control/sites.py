@@ -1,0 +1,115 @@
+"""Control routes about a site as a whole: its faults, its index, its clock, its users and their permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from jira_simulator import seed
+from jira_simulator.hosting.faults import InjectedFault
+from jira_simulator.hosting.hosted_site import HOSTED, HostedSite, hosted_of
+from jira_simulator.site import permissions
+from jira_simulator.site.model import JiraError
+
+routes = web.RouteTableDef()
+
+
+@routes.post("/control/sites")
+async def add_site(request: web.Request) -> web.Response:
+    try:
+        wanted = seed.SiteSeed.model_validate(await request.json())
+    except ValidationError as error:
+        raise JiraError(400, str(error)) from None
+    request.app[HOSTED][wanted.name] = HostedSite(seed.build(wanted))
+    return web.json_response({"name": wanted.name}, status=201)
+
+
+@routes.post("/control/{site}/faults")
+async def add_fault(request: web.Request) -> web.Response:
+    try:
+        fault = InjectedFault.model_validate(await request.json())
+    except ValidationError as error:
+        raise JiraError(400, str(error)) from None
+    return web.json_response({"id": hosted_of(request).faults.add(fault)}, status=201)
+
+
+@routes.delete("/control/{site}/faults")
+async def remove_faults(request: web.Request) -> web.Response:
+    hosted_of(request).faults.remove()
+    return web.Response(status=204)
+
+
+@routes.delete("/control/{site}/faults/{fault}")
+async def remove_fault(request: web.Request) -> web.Response:
+    hosted_of(request).faults.remove(int(request.match_info["fault"]))
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/index")
+async def set_index(request: web.Request) -> web.Response:
+    hosted, wanted = hosted_of(request), await request.json()
+    index = hosted.index
+    index.lag = float(wanted.get("lag", index.lag))
+    index.is_held = bool(wanted.get("hold", index.is_held))
+    index.hide(_ids(hosted, wanted.get("hide", ())))
+    for key, seconds in wanted.get("hideFor", {}).items():
+        index.hide(_ids(hosted, [key]), float(seconds))
+    index.show(_ids(hosted, wanted.get("show", ())))
+    return web.Response(status=204)
+
+
+def _ids(hosted: HostedSite, keys: Iterable[str]) -> set[int]:
+    return {issue.id for key in keys if (issue := hosted.site.issue(key))}
+
+
+@routes.post("/control/{site}/clock")
+async def set_clock(request: web.Request) -> web.Response:
+    hosted_of(request).site.clock_offset = timedelta(seconds=(await request.json())["offset"])
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/settings")
+async def change_settings(request: web.Request) -> web.Response:
+    hosted, wanted = hosted_of(request), await request.json()
+    hosted.latency = float(wanted.get("latency", hosted.latency))
+    if "seed" in wanted:
+        hosted.faults.seed(int(wanted["seed"]))
+    site = hosted.site
+    site.upload_limit = int(wanted.get("uploadLimit", site.upload_limit))
+    site.takes_attachments = bool(wanted.get("attachments", site.takes_attachments))
+    site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", site.links_count_as_updates))
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/tokens")
+async def set_token(request: web.Request) -> web.Response:
+    wanted: Mapping[str, str] = await request.json()
+    tokens = hosted_of(request).site.tokens
+    if wanted.get("user") not in tokens or not wanted.get("token"):
+        raise JiraError(400, f"Name a user, one of {', '.join(tokens)}, and a token.")
+    tokens[wanted["user"]] = wanted["token"]
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/permissions")
+async def change_permissions(request: web.Request) -> web.Response:
+    site, wanted = hosted_of(request).site, await request.json()
+    user, project = site.users.get(wanted.get("user")), site.project(str(wanted.get("project")))
+    revoke, grant = wanted.get("revoke", ()), wanted.get("grant", ())
+    if user is None or project is None or not set(permissions.IDS).issuperset([*revoke, *grant]):
+        known = ", ".join([*site.users, *site.projects, *permissions.IDS])
+        raise JiraError(400, f"Name a user, a project, and permissions to revoke or grant, out of {known}.")
+    site.permissions.change(user, project, revoke=revoke, grant=grant)
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/users/{user}")
+async def change_user(request: web.Request) -> web.Response:
+    users = hosted_of(request).site.users
+    name = request.match_info["user"]
+    users[name] = replace(users[name], time_zone=(await request.json())["timeZone"])
+    return web.Response(status=204)

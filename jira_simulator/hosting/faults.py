@@ -1,0 +1,162 @@
+"""Faults that are injected on demand: each says what goes wrong, and for which calls."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+
+class InjectedFault(BaseModel):
+    """One thing that goes wrong, for the calls that match, until it is removed.
+
+    A call matches by `method`, by `path` (a regular expression, searched for below the site's name) and by `user`, as
+    far as they are given. The fault strikes a matching call with `probability`, no more than `times` times, and no
+    longer than `forSeconds` after it was added. The site's setting `seed` makes random choices repeatable.
+
+    status               answer `status`, or one of `statuses` at random, with `retryAfter`, `reason` and `message`;
+                         the call is not carried out
+    status_after         carry the call out, then answer as for status
+    drop_before          close the connection without an answer; the call is not carried out
+    drop_after           carry the call out, then close the connection without an answer
+    delay                wait `seconds` first
+    hang                 give no answer until the fault is removed; the call is carried out then
+    hang_after           carry the call out, then give no answer until the fault is removed
+    anonymous            treat the caller as an anonymous visitor; `silent`: without the headers that tell
+    unauthorized         answer 401, as for a wrong or expired token
+    captcha              answer 403 to callers who sign in: a person must solve a captcha first
+    html_login           answer 200 with a login page
+    redirect             answer 302 to `location`
+    redirect_attachment  answer an attachment's download with 303 to `location`
+    truncate_attachment  send half of an attachment and close the connection
+    truncate_changelog   let `expand=changelog` hold no more than the newest `keep` entries
+    burst                answer 429 when a token bucket of `size`, refilled with `rate` tokens a second, is empty; there
+                         is one bucket per endpoint and method on Cloud, one per user on Data Center
+    per_issue_burst      answer 429 to a write (POST, PUT or DELETE) after `size` writes to the same issue within
+                         `seconds` seconds, with a Retry-After in whole seconds; the call is not carried out
+    """
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    kind: Literal[
+        "status", "status_after", "drop_before", "drop_after", "delay", "hang", "hang_after",
+        "anonymous", "unauthorized", "captcha", "html_login", "redirect",
+        "redirect_attachment", "truncate_attachment", "truncate_changelog", "burst", "per_issue_burst",
+    ]  # fmt: skip
+    method: str | None = None
+    path: str | None = None
+    user: str | None = None
+    times: int | None = Field(default=None, ge=1)
+    for_seconds: float | None = Field(default=None, gt=0)
+    probability: float = Field(default=1.0, gt=0, le=1)
+    status: int = Field(default=503, ge=400, le=599)
+    statuses: list[Annotated[int, Field(ge=400, le=599)]] = Field(default_factory=list)
+    retry_after: str | None = None
+    reason: str | None = None
+    message: str = "This is a simulated fault."
+    seconds: float = Field(default=0.0, ge=0)
+    silent: bool = False
+    location: str = "https://media.invalid/file"
+    keep: int = Field(default=1, ge=1)
+    rate: float = Field(default=100.0, gt=0)
+    size: int = Field(default=100, ge=1)
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_pattern(cls, path: str | None) -> str | None:
+        if path is not None:
+            try:
+                re.compile(path)
+            except re.error as error:
+                raise ValueError(f"is not a regular expression: {error}") from None
+        return path
+
+    @model_validator(mode="after")
+    def _has_a_window(self) -> InjectedFault:
+        if self.kind == "per_issue_burst" and not self.seconds:
+            raise ValueError("per_issue_burst needs the seconds within which writes are counted")
+        return self
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(self.path or "")
+
+    def matches(self, method: str, path: str, user: str | None) -> bool:
+        return (
+            (self.method is None or self.method.upper() == method)
+            and (self.path is None or self._pattern.search(path) is not None)
+            and (self.user is None or self.user == user)
+        )
+
+
+class ActiveFaults:
+    """The faults of one site that are switched on."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._faults: dict[int, InjectedFault] = {}
+        self._strikes_left: dict[int, int] = {}
+        self._ends: dict[int, float] = {}
+        self._last_id = 0
+        self._clock = clock
+        self._random = random.Random()  # noqa: S311 - for tests, not for secrets
+
+    def seed(self, number: int) -> None:
+        """Make all random choices from here on the same as after any other call with this number."""
+        self._random.seed(number)
+
+    def add(self, fault: InjectedFault) -> int:
+        """Switch a fault on, and return its id."""
+        self._last_id += 1
+        self._faults[self._last_id] = fault
+        if fault.times is not None:
+            self._strikes_left[self._last_id] = fault.times
+        if fault.for_seconds is not None:
+            self._ends[self._last_id] = self._clock() + fault.for_seconds
+        return self._last_id
+
+    def remove(self, fault_id: int | None = None) -> None:
+        """Switch one fault off, or all of them."""
+        for ended in [fault_id] if fault_id is not None else list(self._faults):
+            self._faults.pop(ended, None)
+            self._strikes_left.pop(ended, None)
+            self._ends.pop(ended, None)
+
+    def is_on(self, fault_id: int) -> bool:
+        self._remove_expired()
+        return fault_id in self._faults
+
+    def status_of(self, fault: InjectedFault) -> int:
+        return self._random.choice(fault.statuses) if fault.statuses else fault.status
+
+    def strike(self, method: str, path: str, user: str | None) -> list[tuple[int, InjectedFault]]:
+        """Return the faults that strike this call, with their ids, and count the call for those that are limited."""
+        if not self._faults:
+            return []
+        self._remove_expired()
+        striking = [
+            (fault_id, fault)
+            for fault_id, fault in self._faults.items()
+            if self._strikes_left.get(fault_id, 1) > 0 and fault.matches(method, path, user) and self._decide(fault)
+        ]
+        for fault_id, fault in striking:
+            if fault.times is not None:
+                self._strikes_left[fault_id] -= 1
+                # A fault that hangs stays for the calls that it holds, until it is removed, but strikes no more.
+                if self._strikes_left[fault_id] <= 0 and not fault.kind.startswith("hang"):
+                    self.remove(fault_id)
+        return striking
+
+    def _decide(self, fault: InjectedFault) -> bool:
+        return fault.probability == 1 or self._random.random() < fault.probability
+
+    def _remove_expired(self) -> None:
+        if self._ends:
+            now = self._clock()
+            for expired in [fault_id for fault_id, end in self._ends.items() if end <= now]:
+                self.remove(expired)

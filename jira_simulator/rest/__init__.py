@@ -1,0 +1,1 @@
+"""Jira's own REST API, version 2, on both flavours: Cloud and Data Center."""

@@ -1,0 +1,142 @@
+"""One call to the REST API: who makes it, what it asks for, and what the caller is allowed to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from aiohttp import web
+
+from jira_simulator.addresses import REST_ROOT
+from jira_simulator.hosting.faults import InjectedFault
+from jira_simulator.hosting.hosted_site import HostedSite
+from jira_simulator.rest.representation import Representation
+from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject, SimulatedUser
+from jira_simulator.site.permissions import BROWSE_PROJECTS, REFUSALS
+from jira_simulator.site.simulated_site import SimulatedSite
+
+API = "/{site}" + REST_ROOT
+"""How the paths of all routes begin."""
+PAGE_SIZE = 50
+INVALID = "Invalid request payload. Refer to the REST API documentation and try again."
+
+
+@dataclass
+class IncomingCall:
+    """One request to a site's API by `user`, or by an anonymous visitor when that is None."""
+
+    request: web.Request
+    hosted: HostedSite
+    user: SimulatedUser | None
+    failed_login: bool = False
+    silent: bool = False
+    faults: list[tuple[int, InjectedFault]] = field(default_factory=list)
+    rate_headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def site(self) -> SimulatedSite:
+        return self.hosted.site
+
+    @cached_property
+    def show(self) -> Representation:
+        """Jira's JSON as this caller sees it. Kept from its first use, when it must be settled who the caller is."""
+        return Representation(self.site, f"{self.request.url.origin()}/{self.site.name}", self.user)
+
+    def fault(self, kind: str) -> InjectedFault | None:
+        return next((fault for _, fault in self.faults if fault.kind == kind), None)
+
+    def known_user(self) -> SimulatedUser:
+        if self.user is None:
+            raise JiraError(401, "You are not authenticated. Authentication required to perform this operation.")
+        return self.user
+
+    def may(self, permission: str, project: SimulatedProject) -> bool:
+        return self.site.permissions.allow(self.user, permission, project)
+
+    def sees(self, issue: SimulatedIssue) -> bool:
+        return self.may(BROWSE_PROJECTS, issue.project)
+
+    def permitted(self, permission: str, project: SimulatedProject) -> SimulatedUser:
+        """Return the caller. Raises JiraError 401 for an anonymous one, 403 for one without the permission."""
+        user = self.known_user()
+        if not self.may(permission, project):
+            raise JiraError(403, REFUSALS[permission])
+        return user
+
+    def issue_to(self, permission: str) -> tuple[SimulatedUser, SimulatedIssue]:
+        """Return the caller and the issue that the path names, on which the caller needs `permission`."""
+        self.known_user()
+        issue = self.issue()
+        return self.permitted(permission, issue.project), issue
+
+    def issue(self) -> SimulatedIssue:
+        """Return the issue that the path names. An anonymous visitor sees none."""
+        return self.issue_named(self.request.match_info["issue"])
+
+    def issue_named(self, key_or_id: str) -> SimulatedIssue:
+        issue = self.site.issue(key_or_id)
+        if issue is None or not self.sees(issue):
+            raise JiraError(404, "Issue does not exist or you do not have permission to see it.")
+        return issue
+
+    def project(self) -> SimulatedProject:
+        return self.project_named(self.request.match_info["project"])
+
+    def project_named(self, key_or_id: str) -> SimulatedProject:
+        project = self.site.project(key_or_id)
+        if project is None or not self.may(BROWSE_PROJECTS, project):
+            raise JiraError(404, f"No project could be found with key '{key_or_id}'.")
+        return project
+
+    def projects(self) -> list[SimulatedProject]:
+        """Return the projects that the caller may see."""
+        return [project for project in self.site.projects.values() if self.may(BROWSE_PROJECTS, project)]
+
+    async def json(self) -> dict[str, Any]:
+        if self.request.content_type != "application/json":
+            raise JiraError(415, "Unsupported Media Type")
+        try:
+            body = await self.request.json()
+        except ValueError:
+            raise JiraError(400, "The request body is not valid JSON.") from None
+        if not isinstance(body, dict):
+            raise JiraError(400, "The request body must be an object.")
+        return body
+
+    def changelog_limit(self, on_cloud: int) -> int | None:
+        """Return how many of the newest entries of an issue's history are shown; None for all."""
+        limit = on_cloud if self.site.is_cloud else None
+        fault = self.fault("truncate_changelog")
+        return fault.keep if fault else limit
+
+    def number(self, name: str, default: int) -> int:
+        """Return a number in the query. Raises JiraError 400 when it is none."""
+        try:
+            return int(self.request.query.get(name, default))
+        except ValueError:
+            raise JiraError(400, f"The parameter '{name}' must be a number.") from None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers in which Jira tells who it takes the caller for, and the time on the site's own clock."""
+        headers = {"Date": f"{self.site.now():%a, %d %b %Y %H:%M:%S} GMT", **self.rate_headers}
+        if self.site.is_cloud and self.failed_login and not self.silent:
+            headers["x-seraph-loginreason"] = "AUTHENTICATED_FAILED"
+        if not self.site.is_cloud and not self.silent:
+            headers["X-AUSERNAME"] = self.user.name if self.user else "anonymous"
+        return headers
+
+
+CALL = web.RequestKey("call", IncomingCall)
+
+
+def call_of(request: web.Request) -> IncomingCall:
+    return request[CALL]
+
+
+def answer(body: Any, status: int = 200) -> web.Response:
+    return web.json_response(body, status=status)
+
+
+def error_answer(error: JiraError) -> web.Response:
+    return answer({"errorMessages": list(error.messages), "errors": error.errors}, error.status)

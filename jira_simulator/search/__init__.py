@@ -1,0 +1,1 @@
+"""What search finds: an index that may lag behind the site, and the query language JQL."""

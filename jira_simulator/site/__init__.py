@@ -1,0 +1,1 @@
+"""One Jira site in memory: its issues, its rules and its permissions. No HTTP."""

@@ -1,0 +1,196 @@
+"""The values that a simulated Jira site consists of. `SimulatedSite` changes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+CLOUD = "cloud"
+DATA_CENTER = "data_center"
+
+
+@dataclass(frozen=True)
+class SimulatedUser:
+    """An account. `id` is the accountId on Cloud and the key on Data Center."""
+
+    id: str
+    name: str
+    display_name: str
+    email: str
+    time_zone: str = "Etc/UTC"
+
+
+@dataclass(frozen=True)
+class SimulatedStatus:
+    id: str
+    name: str
+    category: str  # new, indeterminate or done
+
+
+@dataclass(frozen=True)
+class SimulatedTransition:
+    """Leads from one of the statuses named in `sources` to `target`. None as sources means from any status."""
+
+    id: str
+    name: str
+    sources: frozenset[str] | None
+    target: SimulatedStatus
+    required_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SimulatedWorkflow:
+    initial: SimulatedStatus
+    transitions: tuple[SimulatedTransition, ...]
+
+    def has(self, status: SimulatedStatus) -> bool:
+        named = (transition.sources for transition in self.transitions if transition.sources)
+        return status in self.statuses or any(status.name in names for names in named)
+
+    @property
+    def statuses(self) -> set[SimulatedStatus]:
+        """The statuses that an issue can get into."""
+        return {self.initial, *(transition.target for transition in self.transitions)}
+
+    def transitions_from(self, status: SimulatedStatus) -> list[SimulatedTransition]:
+        return [
+            transition
+            for transition in self.transitions
+            if transition.sources is None or status.name in transition.sources
+        ]
+
+    def shortest_path(self, start: SimulatedStatus, target: str) -> tuple[SimulatedTransition, ...]:
+        """Return the transitions that lead into the status called `target`. Raises LookupError when none do."""
+        paths: list[tuple[SimulatedTransition, ...]] = [()]
+        seen = {start.name}
+        for path in paths:
+            here = path[-1].target if path else start
+            if here.name == target:
+                return path
+            onward = [step for step in self.transitions_from(here) if step.target.name not in seen]
+            seen |= {step.target.name for step in onward}
+            paths += [(*path, step) for step in onward]
+        raise LookupError(f"no way leads from {start.name} to {target}")
+
+
+@dataclass(frozen=True)
+class SimulatedIssueType:
+    id: str
+    name: str
+    is_subtask: bool = False
+
+
+@dataclass
+class SimulatedProject:
+    """`screen` names the fields that may be set, `required` those of them that must be."""
+
+    id: str
+    key: str
+    name: str
+    types: tuple[SimulatedIssueType, ...]
+    workflow: SimulatedWorkflow
+    screen: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    last_number: int = 0
+    issue_count: int = 0
+    workflows: dict[str, SimulatedWorkflow] = field(default_factory=dict)
+    """By the name of the issue type, for types whose workflow is not `workflow`."""
+
+    def workflow_of(self, issue_type: SimulatedIssueType) -> SimulatedWorkflow:
+        return self.workflows.get(issue_type.name, self.workflow)
+
+
+@dataclass(frozen=True)
+class HistoryItem:
+    """The change of one field."""
+
+    field: str
+    before: str | None
+    before_text: str | None
+    after: str | None
+    after_text: str | None
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """What one edit changed."""
+
+    id: int
+    author: SimulatedUser
+    created: datetime
+    items: tuple[HistoryItem, ...]
+
+
+@dataclass
+class SimulatedComment:
+    id: int
+    issue_id: int
+    author: SimulatedUser
+    body: str
+    created: datetime
+    properties: dict[str, Any]
+    visibility: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class SimulatedAttachment:
+    id: int
+    issue_id: int
+    filename: str
+    mime_type: str
+    content: bytes
+    author: SimulatedUser
+    created: datetime
+
+
+@dataclass
+class SimulatedRemoteLink:
+    id: int
+    global_id: str | None
+    body: dict[str, Any]
+
+
+@dataclass
+class SimulatedIssue:
+    id: int
+    key: str
+    project: SimulatedProject
+    type: SimulatedIssueType
+    summary: str
+    description: str | None
+    labels: list[str]
+    priority: str | None
+    status: SimulatedStatus
+    creator: SimulatedUser
+    created: datetime
+    updated: datetime
+    properties: dict[str, Any] = field(default_factory=dict)
+    comments: list[SimulatedComment] = field(default_factory=list)
+    attachments: list[SimulatedAttachment] = field(default_factory=list)
+    links: list[SimulatedRemoteLink] = field(default_factory=list)
+    histories: list[HistoryEntry] = field(default_factory=list)
+    former_keys: list[str] = field(default_factory=list)
+
+    @property
+    def transitions(self) -> list[SimulatedTransition]:
+        """The transitions that are open in the present status."""
+        return self.project.workflow_of(self.type).transitions_from(self.status)
+
+
+@dataclass(frozen=True)
+class DeletedIssue:
+    """What the control API tells of an issue that was deleted."""
+
+    id: int
+    key: str
+    project: str
+    properties: dict[str, Any]
+
+
+class JiraError(Exception):
+    """An error as Jira answers it: a status, messages, and messages per field."""
+
+    def __init__(self, status: int, *messages: str, **errors: str) -> None:
+        super().__init__(status, messages, errors)
+        self.status, self.messages, self.errors = status, messages, errors

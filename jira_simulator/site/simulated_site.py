@@ -1,0 +1,293 @@
+"""A simulated Jira site, and what people and programs can do to it. No HTTP.
+
+Every change goes through a method of `SimulatedSite`, which writes the history, raises `updated` and notifies the
+search index, as Jira does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jira_simulator.site import fields as field_rules
+from jira_simulator.site.model import (
+    CLOUD,
+    DeletedIssue,
+    HistoryEntry,
+    HistoryItem,
+    JiraError,
+    SimulatedAttachment,
+    SimulatedComment,
+    SimulatedIssue,
+    SimulatedProject,
+    SimulatedRemoteLink,
+    SimulatedStatus,
+    SimulatedUser,
+)
+from jira_simulator.site.permissions import Permissions
+
+PLACEHOLDER = "given"
+PLACEHOLDERS: dict[str, Any] = {"labels": [PLACEHOLDER], "priority": {"name": "Medium"}}
+"""For required fields that take another type than text."""
+
+
+class SimulatedSite:
+    """One Jira site. `on_change` is called with every issue that changed, and whether it was deleted."""
+
+    def __init__(self, name: str, flavor: str, first_id: int = 10_000) -> None:
+        self.name, self.flavor = name, flavor
+        self.users: dict[str, SimulatedUser] = {}
+        self.tokens: dict[str, str] = {}
+        self.statuses: dict[str, SimulatedStatus] = {}
+        self.priorities = field_rules.PRIORITIES
+        self.projects: dict[str, SimulatedProject] = {}
+        self.issues: dict[int, SimulatedIssue] = {}
+        self.keys: dict[str, SimulatedIssue] = {}
+        self.deleted: list[DeletedIssue] = []
+        self.comments: dict[int, SimulatedComment] = {}
+        self.attachments: dict[int, SimulatedAttachment] = {}
+        self.upload_limit = 10 * 1024 * 1024
+        self.takes_attachments = True
+        self.permissions = Permissions()
+        self.clock_offset = timedelta()
+        self.links_count_as_updates = False
+        self.media_token = secrets.token_urlsafe(16)
+        self.on_change: Callable[[SimulatedIssue, bool], None] = lambda _issue, _is_deleted: None
+        self._ids = itertools.count(first_id)
+
+    @property
+    def is_cloud(self) -> bool:
+        return self.flavor == CLOUD
+
+    def now(self) -> datetime:
+        """Return the time on the site's own clock, to the millisecond."""
+        milliseconds = time.time_ns() // 1_000_000
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) + self.clock_offset
+
+    def new_id(self) -> int:
+        return next(self._ids)
+
+    # Looking up
+
+    def project(self, key_or_id: str) -> SimulatedProject | None:
+        by_id = (project for project in self.projects.values() if project.id == key_or_id)
+        return self.projects.get(key_or_id.upper()) or next(by_id, None)
+
+    def issue(self, key_or_id: str) -> SimulatedIssue | None:
+        """Find an issue by id, key, or a key that it had before it was moved."""
+        if key_or_id.isdigit():
+            return self.issues.get(int(key_or_id))
+        return self.keys.get(key_or_id.upper())
+
+    def project_in(self, fields: dict[str, Any]) -> SimulatedProject:
+        """Return the project in which an issue with these `fields` is to be created. Raises JiraError."""
+        field_rules.check_objects(fields)
+        reference = fields.get("project") or {}
+        project = self.project(str(reference.get("id") or reference.get("key") or ""))
+        if project is None:
+            raise JiraError(400, project="Specify a valid project ID or key")
+        return project
+
+    # Issues
+
+    def create(
+        self, user: SimulatedUser, fields: dict[str, Any], properties: Iterable[dict[str, Any]] = ()
+    ) -> SimulatedIssue:
+        """Create an issue from `fields` as in Jira's API. Raises one JiraError for all that is wrong with them."""
+        project = self.project_in(fields)
+        issue_type = field_rules.type_named(project, fields.get("issuetype") or {})
+        field_rules.check_fields(project, fields, issue_type)
+        project.last_number += 1
+        project.issue_count += 1
+        now = self.now()
+        issue = SimulatedIssue(
+            id=self.new_id(),
+            key=f"{project.key}-{project.last_number}",
+            project=project,
+            type=issue_type,  # type: ignore[arg-type]
+            summary=fields["summary"],
+            description=fields.get("description"),
+            labels=list(fields.get("labels") or ()),
+            priority=field_rules.priority_named(fields) or "Medium",
+            status=project.workflow_of(issue_type).initial,  # type: ignore[arg-type]
+            creator=user,
+            created=now,
+            updated=now,
+            properties=_properties(properties),
+        )
+        self.issues[issue.id] = self.keys[issue.key] = issue
+        self.on_change(issue, False)
+        return issue
+
+    def create_minimal(
+        self, user: SimulatedUser, project: SimulatedProject, summary: str, status: str | None
+    ) -> SimulatedIssue:
+        """Create an issue with no more than the required fields, and bring it into `status`. Raises JiraError."""
+        standard = next((issue_type for issue_type in project.types if not issue_type.is_subtask), project.types[0])
+        required = {name: PLACEHOLDERS.get(name, PLACEHOLDER) for name in project.required}
+        fields = {"project": {"id": project.id}, "issuetype": {"id": standard.id}, "summary": summary, **required}
+        issue = self.create(user, fields)
+        if status:
+            self.bring_into(user, issue, status)
+        return issue
+
+    def edit(self, user: SimulatedUser, issue: SimulatedIssue, fields: dict[str, Any], update: dict[str, Any]) -> None:
+        """Change `fields`, and labels by the operations `add`, `remove` and `set` in `update`."""
+        field_rules.check_objects(fields)
+        wanted = dict(fields)
+        labels = _updated_labels(list(wanted.get("labels", issue.labels)), update.get("labels", ()))
+        if labels != issue.labels:
+            wanted["labels"] = labels
+        field_rules.check_fields(issue.project, {"summary": issue.summary, **wanted}, issue.type)
+        items = []
+        for name in ("summary", "description", "labels"):
+            if name in wanted and wanted[name] != getattr(issue, name):
+                before, after = getattr(issue, name), wanted[name]
+                setattr(issue, name, after)
+                items.append(HistoryItem(name, None, _text(before), None, _text(after)))
+        if "priority" in wanted and field_rules.priority_named(wanted) != issue.priority:
+            before, issue.priority = issue.priority, field_rules.priority_named(wanted)
+            items.append(HistoryItem("priority", None, before, None, issue.priority))
+        self._changed(user, issue, items)
+
+    def transition(
+        self, user: SimulatedUser, issue: SimulatedIssue, transition_id: str, fields: dict[str, Any]
+    ) -> None:
+        """Make one transition that is open now. Raises JiraError when it is not, or when `fields` do not fit it."""
+        transition = next((found for found in issue.transitions if found.id == transition_id), None)
+        if transition is None:
+            raise JiraError(400, "It seems that you have tried to perform an illegal workflow operation.")
+        if strange := [name for name in fields if name not in transition.required_fields]:
+            raise JiraError(400, **{name: field_rules.NOT_ON_SCREEN.format(name) for name in strange})
+        if missing := [name for name in transition.required_fields if not fields.get(name)]:
+            raise JiraError(400, **{name: f"{name.capitalize()} is required." for name in missing})
+        self._changed(user, issue, [_enter(issue, transition.target)])
+
+    def bring_into(self, user: SimulatedUser, issue: SimulatedIssue, status: str) -> None:
+        """Bring an issue into `status` by the fewest transitions. Raises JiraError when none lead there."""
+        try:
+            path = issue.project.workflow_of(issue.type).shortest_path(issue.status, status)
+        except LookupError as error:
+            raise JiraError(400, f"{issue.key}: {error}") from None
+        for step in path:
+            self.transition(user, issue, step.id, dict.fromkeys(step.required_fields, PLACEHOLDER))
+
+    def move(self, user: SimulatedUser, issue: SimulatedIssue, project: SimulatedProject) -> None:
+        """Move an issue to another project. It keeps its id and gets a new key; the old key still finds it.
+
+        A status that the other project's workflow does not have becomes that workflow's initial status.
+        """
+        issue.project.issue_count -= 1
+        project.issue_count += 1
+        project.last_number += 1
+        before, issue.key, issue.project = issue.key, f"{project.key}-{project.last_number}", project
+        issue.former_keys.append(before)
+        self.keys[issue.key] = issue
+        items = [HistoryItem("Key", None, before, None, issue.key)]
+        workflow = project.workflow_of(issue.type)
+        if not workflow.has(issue.status):
+            items.append(_enter(issue, workflow.initial))
+        self._changed(user, issue, items)
+
+    def delete(self, issue: SimulatedIssue) -> None:
+        del self.issues[issue.id]
+        issue.project.issue_count -= 1
+        for comment in issue.comments:
+            del self.comments[comment.id]
+        for attachment in issue.attachments:
+            del self.attachments[attachment.id]
+        for key in (issue.key, *issue.former_keys):
+            del self.keys[key]
+        self.deleted.append(DeletedIssue(issue.id, issue.key, issue.project.key, issue.properties))
+        self.on_change(issue, True)
+
+    def delete_project(self, project: SimulatedProject) -> None:
+        """Delete a project with all its issues."""
+        for issue in [issue for issue in self.issues.values() if issue.project is project]:
+            self.delete(issue)
+        del self.projects[project.key]
+
+    # What an issue has
+
+    def add_comment(
+        self,
+        user: SimulatedUser,
+        issue: SimulatedIssue,
+        body: str | None,
+        properties: Iterable[dict[str, Any]] = (),
+        visibility: dict[str, Any] | None = None,
+    ) -> SimulatedComment:
+        """Raises JiraError when `body` is no text, is too long or is empty."""
+        if error := field_rules.text_error(body):
+            raise JiraError(400, comment=error)
+        if body is None or not body.strip():
+            raise JiraError(400, comment="Comment body can not be empty!")
+        comment = SimulatedComment(self.new_id(), issue.id, user, body, self.now(), _properties(properties), visibility)
+        issue.comments.append(comment)
+        self.comments[comment.id] = comment
+        self.touch(issue)
+        return comment
+
+    def attach(
+        self, user: SimulatedUser, issue: SimulatedIssue, filename: str, mime_type: str, content: bytes
+    ) -> SimulatedAttachment:
+        attachment = SimulatedAttachment(self.new_id(), issue.id, filename, mime_type, content, user, self.now())
+        issue.attachments.append(attachment)
+        self.attachments[attachment.id] = attachment
+        self._changed(user, issue, [HistoryItem("Attachment", None, None, str(attachment.id), filename)])
+        return attachment
+
+    def detach(self, user: SimulatedUser, attachment: SimulatedAttachment) -> None:
+        issue = self.issues[attachment.issue_id]
+        issue.attachments.remove(attachment)
+        del self.attachments[attachment.id]
+        self._changed(user, issue, [HistoryItem("Attachment", str(attachment.id), attachment.filename, None, None)])
+
+    def add_remote_link(self, issue: SimulatedIssue, body: dict[str, Any]) -> tuple[SimulatedRemoteLink, bool]:
+        """Add a remote link, or update the link with the same globalId. Tell whether the link is new."""
+        global_id = body.get("globalId")
+        known = next((link for link in issue.links if global_id and link.global_id == global_id), None)
+        link = known or SimulatedRemoteLink(self.new_id(), global_id, {})
+        link.body = {key: body.get(key) for key in ("application", "relationship", "object")}
+        if known is None:
+            issue.links.append(link)
+        if self.links_count_as_updates:
+            self.touch(issue)
+        return link, known is None
+
+    def touch(self, issue: SimulatedIssue) -> None:
+        """Raise the issue's `updated`, and notify the search index."""
+        # Two changes within a millisecond must differ in time, or whoever compares times takes them for one.
+        issue.updated = max(self.now(), issue.updated + timedelta(milliseconds=1))
+        self.on_change(issue, False)
+
+    def _changed(self, user: SimulatedUser, issue: SimulatedIssue, items: list[HistoryItem]) -> None:
+        if not items:
+            return
+        self.touch(issue)
+        issue.histories.append(HistoryEntry(self.new_id(), user, issue.updated, tuple(items)))
+
+
+def _enter(issue: SimulatedIssue, status: SimulatedStatus) -> HistoryItem:
+    before, issue.status = issue.status, status
+    return HistoryItem("status", before.id, before.name, status.id, status.name)
+
+
+def _updated_labels(labels: list[str], operations: Iterable[dict[str, Any]]) -> Any:
+    """Return `labels` after the operations; `set` may bring any value, which is checked with the other fields."""
+    for operation in operations:
+        for verb, label in operation.items():
+            labels = {"add": [*labels, label], "set": label, "remove": [kept for kept in labels if kept != label]}[verb]
+    return labels
+
+
+def _properties(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {entry["key"]: entry["value"] for entry in entries}
+
+
+def _text(value: Any) -> str | None:
+    return " ".join(value) if isinstance(value, list) else value

@@ -1,0 +1,54 @@
+"""`jira-sync restore`: one sync's database from a backup. See docs/backup.md."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jira_sync.context.backup_file import check_backup, summary
+from jira_sync.context.command_line import Name, Panel
+from jira_sync.context.database import database
+from jira_sync.context.target import find_target
+from jira_sync.output.progress import progress_bar
+from jira_sync.output.terminal import current_user, out, warn
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to `app`."""
+    app.command(rich_help_panel=Panel.DATABASE)(restore)
+
+
+def restore(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote, or mongodump --archive --gzip.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what is in the database.")] = False,
+) -> int:
+    """Put a backup in the place of one sync's database.
+
+    Its worker must be stopped: supervisorctl stop NAME. The file is checked
+    to its end before anything is touched. What was done in Jira since the
+    backup is not done again. See docs/backup.md.
+
+    Example: jira-sync restore sync-ab /backups/sync-ab.2025-01-31 --replace
+    """
+    from sync_worker.database.lease import Lease
+    from sync_worker.database.restore import Restore
+
+    target = find_target(os.environ)
+    sync = target.sync(name).sync
+    contents = check_backup(file, sync.database)
+    if contents.sync not in (None, name):
+        warn(f"this is a backup of {contents.sync}: what that one created since is not recognised by {name}")
+    with database(target, name, is_needed=True) as client:
+        lease = Lease(client, sync.database, target.run_dir, lambda: None)
+        try:
+            with progress_bar("restoring", contents.counts.total()) as advance:
+                Restore(client, sync, lease).run(file, contents, current_user(), advance, over=replace)
+        finally:
+            lease.release()
+    out.print(f"{sync.database}: {summary(contents)}", markup=False)
+    out.print("its first cycle waits until search must show what was created since the backup, and finds that again")
+    return 0

@@ -1,0 +1,86 @@
+"""What is wrong with a file, in the reader's words: which file, which field, what is wrong, what to do.
+
+No message repeats a value that may be a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from sync_model.definition import Sync
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in one file. `where` is a field's path, `line 3, column 7`, or empty for the whole file."""
+
+    file: str
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.where, self.message) if part)
+
+
+def validation_problems(file: str, error: ValidationError) -> list[Problem]:
+    """Return the problems that pydantic found in `file`."""
+    errors = error.errors(include_url=False, include_input=False)
+    return [Problem(file, _field_path(details["loc"]), _message(details)) for details in errors]
+
+
+def _field_path(loc: Iterable[str | int]) -> str:
+    """Return a field's path as a person writes it: `rules[0].actions.targetStatus`."""
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def _message(error: ErrorDetails) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        return _unknown_key(error["loc"])
+    if kind in ("enum", "literal_error"):
+        return f"must be {context['expected']}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "must be an object, { … }"
+    if kind in ("tuple_type", "list_type"):
+        return "must be a list, [ … ]"
+    if kind == "string_too_short":
+        return "is empty"
+    return error["msg"].replace("Input should", "must")
+
+
+def _unknown_key(loc: tuple[int | str, ...]) -> str:
+    known = _known_keys(loc[:-1])
+    folded = {key.casefold(): key for key in known}
+    # A key that is spelt in snake_case still resembles the camelCase one.
+    near = difflib.get_close_matches(str(loc[-1]).casefold().replace("_", ""), folded, n=1)
+    hint = f"did you mean {folded[near[0]]}?" if near else f"known are {', '.join(known)}"
+    return f"is not a known key; {hint}"
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Sync.model_json_schema(by_alias=True)
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the object at `loc`, by the model's JSON Schema."""
+    node = _schema()
+    for part in loc:
+        node = node["items"] if isinstance(part, int) else node["properties"][part]
+        choices = [node, *node.get("anyOf", [])]
+        reference = next((choice["$ref"] for choice in choices if "$ref" in choice), None)
+        if reference:
+            node = _schema()["$defs"][reference.rpartition("/")[2]]
+    return sorted(node["properties"])

@@ -1,0 +1,171 @@
+"""What an account cannot do without a permission, and how Jira answers then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import SiteClient
+
+
+LINK = {"globalId": "g", "object": {"url": "http://one.example", "title": "one"}}
+
+
+def revoke(jira: SiteClient, *names: str, project: str = "SUP") -> None:
+    jira.control.permissions(jira.name, "sync", project, revoke=names)
+
+
+def drafts(*projects: str) -> list[dict[str, Any]]:
+    fields = {"issuetype": {"name": "Task"}, "summary": "s"}
+    return [{"fields": {"project": {"key": key}, **fields}} for key in projects]
+
+
+# A project that cannot be seen
+
+
+def test_a_project_that_cannot_be_seen_is_404(jira: SiteClient) -> None:
+    revoke(jira, "BROWSE_PROJECTS")
+    assert jira.http.get("/project/SUP").status_code == 404
+    assert jira.http.get("/project/SUP/statuses").status_code == 404
+    assert [project["key"] for project in jira.http.get("/project").json()] == ["DEV", "RES"]
+
+
+def test_the_search_for_projects_leaves_out_those_that_cannot_be_seen(cloud: SiteClient) -> None:
+    revoke(cloud, "BROWSE_PROJECTS")
+    assert [project["key"] for project in cloud.http.get("/project/search").json()["values"]] == ["DEV", "RES"]
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/transitions", "/comment", "/properties", "/remotelink", "?expand=changelog", "/properties/p"]
+)
+def test_an_issue_that_cannot_be_seen_is_404(jira: SiteClient, path: str) -> None:
+    key = jira.create()
+    jira.http.put(f"/issue/{key}/properties/p", json=1)
+    assert jira.http.get(f"/issue/{key}{path}").status_code == 200
+    revoke(jira, "BROWSE_PROJECTS")
+    assert jira.http.get(f"/issue/{key}{path}").status_code == 404
+
+
+def test_comments_and_files_of_an_issue_that_cannot_be_seen_are_404(jira: SiteClient) -> None:
+    key = jira.create()
+    comment = jira.http.post(f"/issue/{key}/comment", json={"body": "text"}).json()["id"]
+    [file] = jira.attach(key, "a.txt", b"1").json()
+    paths = [f"/comment/{comment}/properties", f"/attachment/{file['id']}", file["content"] + "?redirect=false"]
+    assert [jira.http.get(path).status_code for path in paths] == [200, 200, 200]
+    revoke(jira, "BROWSE_PROJECTS")
+    assert [jira.http.get(path).status_code for path in paths] == [404, 404, 404]
+
+
+def test_a_bulk_read_leaves_out_issues_that_cannot_be_seen(cloud: SiteClient) -> None:
+    keys = [cloud.create(), cloud.create(project="DEV")]
+    revoke(cloud, "BROWSE_PROJECTS")
+    issues = cloud.http.post("/issue/bulkfetch", json={"issueIdsOrKeys": keys}).json()["issues"]
+    assert [issue["key"] for issue in issues] == keys[1:]
+
+
+def test_a_list_of_comments_leaves_out_those_of_issues_that_cannot_be_seen(cloud: SiteClient) -> None:
+    keys = [cloud.create(), cloud.create(project="DEV")]
+    ids = [int(cloud.http.post(f"/issue/{key}/comment", json={"body": key}).json()["id"]) for key in keys]
+    revoke(cloud, "BROWSE_PROJECTS")
+    values = cloud.http.post("/comment/list", json={"ids": ids}).json()["values"]
+    assert [comment["body"] for comment in values] == keys[1:]
+
+
+def test_search_does_not_find_issues_that_cannot_be_seen(jira: SiteClient) -> None:
+    keys = [jira.create(), jira.create(project="DEV")]
+    revoke(jira, "BROWSE_PROJECTS")
+    assert jira.found("created >= -1d") == keys[1:]
+
+
+def test_search_does_not_find_an_issue_that_moved_to_a_project_that_cannot_be_seen(jira: SiteClient) -> None:
+    key = jira.create()
+    jira.control.index(jira.name, hold=True)
+    jira.control.move(jira.name, key, "DEV")
+    assert jira.found("project = SUP")
+    revoke(jira, "BROWSE_PROJECTS", project="DEV")
+    assert jira.found("project = SUP") == []
+
+
+@pytest.mark.parametrize("jql", ["project = SUP", "project in (DEV, SUP)", "key = SUP-1", "NOT project = SUP"])
+def test_a_query_that_names_a_project_that_cannot_be_seen_is_400(jira: SiteClient, jql: str) -> None:
+    jira.create()
+    assert jira.search(jql).status_code == 200
+    revoke(jira, "BROWSE_PROJECTS")
+    response = jira.search(jql)
+    assert response.status_code == 400
+    assert "does not exist" in response.json()["errorMessages"][0]
+
+
+def test_a_query_for_a_project_that_cannot_be_seen_is_answered_as_if_it_did_not_exist(jira: SiteClient) -> None:
+    revoke(jira, "BROWSE_PROJECTS")
+    messages = jira.search("project = SUP").json()["errorMessages"]
+    assert messages == ["The value 'SUP' does not exist for the field 'project'."]
+
+
+# Writing
+
+
+def test_without_create_issues_a_creation_is_403(jira: SiteClient) -> None:
+    revoke(jira, "CREATE_ISSUES")
+    response = jira.http.post("/issue", json=drafts("SUP")[0])
+    assert (response.status_code, len(response.json()["errorMessages"])) == (403, 1)
+    assert jira.control.issues(jira.name) == []
+
+
+def test_a_bulk_creation_creates_only_issues_in_permitted_projects(jira: SiteClient) -> None:
+    revoke(jira, "CREATE_ISSUES")
+    response = jira.http.post("/issue/bulk", json={"issueUpdates": drafts("DEV", "SUP")})
+    assert response.status_code == 201
+    assert [issue["key"] for issue in response.json()["issues"]] == ["DEV-1"]
+    assert [(error["status"], error["failedElementNumber"]) for error in response.json()["errors"]] == [(403, 1)]
+
+
+def test_without_transition_issues_no_transition_is_open(jira: SiteClient) -> None:
+    key = jira.create()
+    transition_id = jira.http.get(f"/issue/{key}/transitions").json()["transitions"][0]["id"]
+    revoke(jira, "TRANSITION_ISSUES")
+    response = jira.http.get(f"/issue/{key}/transitions")
+    assert (response.status_code, response.json()["transitions"]) == (200, [])
+    assert jira.read(key, expand="transitions")["transitions"] == []
+    assert jira.http.post(f"/issue/{key}/transitions", json={"transition": {"id": transition_id}}).status_code == 403
+    assert jira.read(key)["fields"]["status"]["name"] == "Open"
+
+
+@pytest.mark.parametrize(
+    ("permission", "method", "path", "body"),
+    [
+        ("EDIT_ISSUES", "PUT", "", {"fields": {"summary": "other"}}),
+        ("EDIT_ISSUES", "PUT", "/properties/p", 1),
+        ("EDIT_ISSUES", "DELETE", "/properties/p", None),
+        ("ADD_COMMENTS", "POST", "/comment", {"body": "text"}),
+        ("LINK_ISSUES", "POST", "/remotelink", LINK),
+        ("LINK_ISSUES", "DELETE", "/remotelink?globalId=g", None),
+    ],
+)
+def test_a_write_without_its_permission_is_403_and_changes_nothing(
+    jira: SiteClient, permission: str, method: str, path: str, body: Any
+) -> None:
+    key = jira.create()
+    before = jira.control.issue(jira.name, key)
+    revoke(jira, permission)
+    assert jira.http.request(method, f"/issue/{key}{path}", json=body).status_code == 403
+    assert jira.control.issue(jira.name, key) == before
+    jira.control.permissions(jira.name, "sync", "SUP", grant=[permission])
+    assert jira.http.request(method, f"/issue/{key}{path}", json=body).status_code < 300
+
+
+def test_without_create_attachments_an_upload_is_403(jira: SiteClient) -> None:
+    key = jira.create()
+    revoke(jira, "CREATE_ATTACHMENTS")
+    assert jira.attach(key, "a.txt", b"1").status_code == 403
+    assert jira.control.issue(jira.name, key)["attachments"] == []
+
+
+def test_a_permission_is_revoked_for_one_user_in_one_project(cloud: SiteClient) -> None:
+    key, other = cloud.create(), cloud.create(project="DEV")
+    revoke(cloud, "ADD_COMMENTS")
+    with cloud.visitor(auth=("yuki@example.com", "yuki-token")) as yuki:
+        assert yuki.post(f"/issue/{key}/comment", json={"body": "text"}).status_code == 201
+    assert cloud.http.post(f"/issue/{other}/comment", json={"body": "text"}).status_code == 201

@@ -1,0 +1,129 @@
+"""The simulator's answers match Atlassian's own description of the API, where that is at hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft4Validator
+
+DESCRIPTION = Path(__file__).parents[4] / "shared" / "jira" / "jira-openapi.json"
+
+pytestmark = pytest.mark.skipif(
+    not DESCRIPTION.exists(), reason="Atlassian's API description is not beside this checkout"
+)
+
+CALLS: list[tuple[str, str, dict[str, Any] | None, int]] = [
+    # method    path                                                        body                 status
+    ("GET", "/myself", None, 200),
+    ("GET", "/serverInfo", None, 200),
+    ("GET", "/project/search", None, 200),
+    ("GET", "/project/SUP", None, 200),
+    ("GET", "/project/NOPE", None, 404),
+    ("GET", "/project/SUP/statuses", None, 200),
+    ("GET", "/status", None, 200),
+    ("GET", "/mypermissions?projectKey=SUP&permissions=EDIT_ISSUES", None, 200),
+    ("GET", "/mypermissions", None, 400),
+    ("GET", "/priority", None, 200),
+    ("GET", "/field", None, 200),
+    ("GET", "/attachment/meta", None, 200),
+    ("GET", "/issue/createmeta/SUP/issuetypes", None, 200),
+    ("GET", "/issue/createmeta/SUP/issuetypes/{type}", None, 200),
+    ("GET", "/search/jql?jql=project+%3D+SUP&fields=*all&expand=changelog", None, 200),
+    ("POST", "/search/jql", {"jql": "project = SUP", "fields": ["updated"], "maxResults": 1}, 200),
+    ("POST", "/search/jql", {"jql": "project = SUP", "fields": ["updated"], "properties": ["p"]}, 200),
+    ("POST", "/search/jql", {"jql": "ORDER BY key"}, 400),
+    ("POST", "/issue/bulkfetch", {"issueIdsOrKeys": ["SUP-1"], "fields": ["*all"], "expand": ["changelog"]}, 200),
+    ("POST", "/issue", {"fields": {"project": {"key": "SUP"}, "issuetype": {"name": "Bug"}, "summary": "x"}}, 201),
+    ("POST", "/issue", {"fields": {"project": {"key": "SUP"}, "issuetype": {"name": "Bug"}}}, 400),
+    ("POST", "/issue/bulk", {"issueUpdates": [{"fields": {}}]}, 400),
+    ("GET", "/issue/SUP-1?expand=changelog,transitions", None, 200),
+    ("GET", "/issue/SUP-999", None, 404),
+    ("GET", "/issue/SUP-1/changelog", None, 200),
+    ("GET", "/issue/SUP-1/transitions", None, 200),
+    ("GET", "/issue/SUP-1/comment?orderBy=-created", None, 200),
+    ("POST", "/issue/SUP-1/comment", {"body": "x", "properties": [{"key": "a", "value": 1}]}, 201),
+    ("GET", "/issue/SUP-1/properties", None, 200),
+    ("PUT", "/issue/SUP-1/properties/p", {"x": 1}, 201),
+    ("GET", "/attachment/{attachment}", None, 200),
+    ("GET", "/issue/SUP-1/remotelink", None, 200),
+    ("POST", "/issue/SUP-1/remotelink", {"globalId": "g", "object": {"url": "https://x", "title": "t"}}, 201),
+    ("DELETE", "/attachment/{attachment}", None, 204),
+]
+
+
+@cache
+def description() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(DESCRIPTION.read_text())
+    return found
+
+
+def schema_for(method: str, path: str, status: int) -> dict[str, Any] | None:
+    """Return the schema of an answer, or None when the description gives it no body."""
+    operation = description()["paths"][path][method.lower()]
+    content = operation["responses"][str(status)].get("content", {})
+    return content.get("application/json", {}).get("schema")
+
+
+def template_of(path: str) -> str:
+    """Return the path in the description that `path` is an instance of, with the fewest variables."""
+    plain = "/rest/api/3" + path.partition("?")[0]
+    candidates = sorted(description()["paths"], key=lambda template: template.count("{"))
+    return next(found for found in candidates if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", found), plain))
+
+
+def without_nulls(answer: Any) -> Any:
+    """Jira writes null where its description knows only absence."""
+    if isinstance(answer, dict):
+        return {key: without_nulls(value) for key, value in answer.items() if value is not None}
+    return [without_nulls(value) for value in answer] if isinstance(answer, list) else answer
+
+
+def violations(answer: Any, schema: dict[str, Any]) -> list[str]:
+    whole = {**schema, "components": description()["components"]}
+    return [
+        f"{'/'.join(map(str, error.path))}: {error.message[:200]}"
+        for error in Draft4Validator(whole).iter_errors(answer)
+    ]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), CALLS)
+def test_an_answer_has_the_shape_that_atlassian_describes(ann, control, method, path, body, status):
+    issue = ann.http.get("/issue/SUP-1").json()
+    names = {"type": issue["fields"]["issuetype"]["id"], "attachment": issue["fields"]["attachment"][0]["id"]}
+    path = path.format(**names)
+    answer = ann.http.request(method, path, json=body)
+    assert answer.status_code == status, answer.text
+    schema = schema_for(method, template_of(path), status)
+    if schema and answer.content:
+        assert violations(without_nulls(answer.json()), schema) == []
+
+
+def test_the_screen_of_a_transition_has_the_shape_that_atlassian_describes(control):
+    screen = {"initial": "Open", "transitions": [{"name": "Go", "target": "Done", "requiredFields": ["resolution"]}]}
+    users = [{"name": "ann", "email": "ann@example.com", "token": "t"}]
+    control.add_site(name="more", users=users, projects=[{"key": "RES", "workflow": screen}])
+    with control.person("more", "ann@example.com", "t") as person:
+        path = f"/issue/{person.create('RES', 's')}/transitions"
+        answer = person.http.get(path, params={"expand": "transitions.fields"}).json()
+    assert answer["transitions"][0]["fields"]["resolution"]["name"] == "Resolution"
+    assert violations(answer, schema_for("GET", template_of(path), 200)) == []
+
+
+def test_the_answer_to_an_anonymous_caller_is_described_without_a_body(nobody):
+    answer = nobody.get("/cloud/rest/api/2/myself")
+    assert answer.status_code == 401
+    assert schema_for("GET", "/rest/api/3/myself", 401) is None
+
+
+def test_every_endpoint_that_is_used_exists_in_the_description(ann, control):
+    ann.move("SUP-1", "In Progress")
+    ann.edit("SUP-1", summary="y")
+    ann.attach("SUP-1", "x.txt", b"x")
+    used = {(call["method"], call["path"]) for call in control.calls("cloud")}
+    for method, path in used:
+        assert method.lower() in description()["paths"][template_of(path.removeprefix("/rest/api/2"))]

@@ -1,0 +1,87 @@
+"""What `jira-sync doctor` finds about a Jira site."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from jira_sync.__main__ import main
+
+
+@pytest.mark.parametrize(
+    # fault          says                                                   advice
+    ("fault", "says", "advice"),
+    [
+        ("unauthorized", "does not accept our credentials", "the token of sync@example.com is wrong or has expired"),
+        ("anonymous", "does not accept our credentials", "It is read from ${SYNC_TOKEN}"),
+        ("captcha", "must sign in on the site and solve its captcha", "sign in at http://127.0.0.1:"),
+        ("html_login", "it answers, but not as Jira does (text/html)", "a login page"),
+        ("redirect", "it redirects to https://new.example/jira", "if https://new.example/jira is your Jira"),
+        ("status", "it answers 503 Service Unavailable", "Jira is down or being maintained"),
+        ("drop_before", "closed the connection without an answer", "look at baseUrl"),
+    ],
+)
+def test_each_fault_of_a_site_has_its_own_finding_and_the_other_site_is_checked(doctor, fault, says, advice):
+    doctor.control.fault("one", fault, location="https://new.example/jira/rest/api/2/serverInfo?a=b")
+    found = doctor.problems()
+    assert len(doctor.matching(found, "failed", says, advice)) == len(found) == 1
+    assert any(finding.says.startswith("DEV is there") for finding in doctor.findings())
+
+
+def test_each_kind_of_wrong_address_has_its_own_finding(doctor, free_port):
+    port = free_port()
+    secure = doctor.url.replace("http:", "https:")
+    for name, base_url in {
+        "closed": f"http://127.0.0.1:{port}",
+        "nobody": "https://nobody.invalid",
+        "plain": f"{secure}/one",
+        "wrong": f"{doctor.url}/none",
+    }.items():
+        account = {"baseUrl": base_url, "email": "a@b.example", "apiToken": "${SYNC_TOKEN}"}
+        doctor.write(name, jira=account, databaseName=name, enabled=True, userProjectKey=name.upper())
+    said = {finding.sync: finding.says for finding in doctor.findings() if finding.level == "failed"}
+    assert set(said) == {"closed", "nobody", "plain", "wrong"}
+    assert f"127.0.0.1:{port} refuses the connection" in said["closed"]
+    assert "nobody knows the name nobody.invalid here (DNS" in said["nobody"]
+    assert "does not speak TLS" in said["plain"]
+    assert "there is no Jira at this path (404)" in said["wrong"]
+
+
+def test_a_site_that_hangs_does_not_delay_the_others(doctor, wait_until):
+    doctor.control.fault("one", "hang", path="/serverInfo$")
+    looking = threading.Thread(target=main, args=(["doctor", "--json"],))
+    looking.start()
+    try:
+        wait_until(lambda: doctor.control.calls("two"), "a call to the other site")
+        assert doctor.control.calls("one") == []
+    finally:
+        doctor.control.heal("one")
+        looking.join()
+    assert doctor.control.calls("one")
+
+
+@pytest.mark.parametrize("offset", [600, -600])
+def test_a_wrong_clock_of_a_site_is_a_warning(doctor, offset):
+    doctor.control.clock("two", offset)
+    direction = "ahead of" if offset > 0 else "behind"
+    [(level, says, advice)] = doctor.problems()
+    assert level == "warning"
+    assert says.startswith(f"its clock is 10 min {direction} ours")
+    assert "jira-sync goes by Jira's clock" in advice
+
+
+def test_rate_limits_of_a_site_are_reported_and_its_retry_after_is_respected(doctor):
+    doctor.write(jira={"baseUrl": f"{doctor.url}/one", "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}",
+                       "callsPerSecond": 500})  # fmt: skip
+    doctor.control.fault("two", "burst", rate=1000, size=500)
+    says = [finding.says for finding in doctor.findings()]
+    assert "it names no limit of calls; callsPerSecond keeps all syncs together at 500 a second" in says
+    assert any(text.startswith("it takes 500 calls at once, 1000 more every 1 s") for text in says)
+    doctor.control.fault("one", "status", status=429, retryAfter="900", path="/project/SUP$")
+    assert len(doctor.matching(doctor.problems(), "failed", "429", "ask again in 900 s")) == 1
+    doctor.control.heal("one")
+    # What one was told, all workers and the next look respect.
+    before = len(doctor.control.calls("one"))
+    assert doctor.matching(doctor.problems(), "failed", "/project/SUP: not before", "ask again in")
+    assert "/rest/api/2/project/SUP" not in {call["path"] for call in doctor.control.calls("one")[before:]}
