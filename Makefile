@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help demo demo-status demo-apply up apply status down test test-container screenshots check lock clean
+.PHONY: help demo demo-status demo-apply up apply status down test test-container docs screenshots check lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,6 +39,9 @@ down: ## stop everything that `make demo` and `make up` started
 
 test: $(VENV)/.dev ## all tests but those of the container
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
+
+docs: $(VENV)/.dev ## write what is generated: the schema, README's table of variables
+	@$(BIN)/python -m generator.documents
 
 screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
 	@$(BIN)/python -m benchmarks.screenshots

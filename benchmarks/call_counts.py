@@ -1,19 +1,40 @@
 """How many calls to Jira the work takes: `.venv/bin/python -m benchmarks.call_counts [--issues N] [--latency S]`.
 
-Starts a simulated Cloud site and an embedded mongod, has N issues wait for a counterpart with one comment and
-cross-links each, and runs real workers, one cycle per process. Calls are counted by the simulator.
+It starts a simulated Cloud site and an embedded mongod, has N issues wait for a counterpart with one comment and
+cross-links each, and runs real workers, one cycle per process. The simulator counts the calls.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.rig.processes import ANN, Rig, rig
+from benchmarks.rig import command
+from benchmarks.rig.processes import ANN_ACCOUNT, Rig, running_rig
 from benchmarks.scenario import backlog
+
+SITE = "site"
+USER, DEV = "SUP", "DEV"
+
+
+@dataclass(frozen=True)
+class CycleCalls:
+    """What one cycle took: its calls by endpoint, and seconds; `issues` is how many it carried over."""
+
+    title: str
+    by_endpoint: Counter[str]
+    seconds: float
+    issues: int
+
+    def __str__(self) -> str:
+        calls, seconds = self.by_endpoint.total(), self.seconds
+        rates = f", {calls / self.issues:.2f} for each, {self.issues / seconds:.1f}/s" if self.issues else ""
+        endpoints = ", ".join(f"{count} {endpoint}" for endpoint, count in self.by_endpoint.most_common())
+        return f"{self.title}: {calls} calls in {seconds:.1f} s{rates}\n    {endpoints}"
 
 
 def main() -> None:
@@ -21,52 +42,42 @@ def main() -> None:
     parser.add_argument("--issues", type=int, default=50)
     parser.add_argument("--latency", type=float, default=0.05, metavar="SECONDS", help="of each call to Jira")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), [backlog.site("site", ("SUP", "DEV"))]) as made:
-        run(made, options.issues, options.latency)
+    sites = [backlog.site_seed(SITE, (USER, DEV))]
+    with tempfile.TemporaryDirectory() as folder, running_rig(Path(folder), sites) as rig:
+        run(rig, options.issues, options.latency)
 
 
-def run(made: Rig, issues: int, latency: float) -> None:
-    control = made.control
-    control.settings("site", latency=latency)
-    definition = made.define(
+def run(rig: Rig, issues: int, latency: float) -> None:
+    """Print what each cycle took as soon as it has ended."""
+    control = rig.control
+    control.settings(SITE, latency=latency)
+    definition = rig.define(
         "sync-ab",
-        jira=made.account("site"),
-        userProjectKey="SUP",
-        devProjectKey="DEV",
+        jira=rig.account(SITE),
+        userProjectKey=USER,
+        devProjectKey=DEV,
         searchLagMinutes=0.01,
         syncIntervalMinutes=60,
         rules=[backlog.RULE],
     )
-    rows = [_cycle(made, definition, "first cycle, empty projects")]
-    rows.append(_cycle(made, definition, "idle cycle of a new process"))
-    control.settings("site", latency=0)
-    with control.person("site", ANN["email"], ANN["token"]) as person:
+    print(_one_cycle(rig, definition, "first cycle, empty projects"))
+    print(_one_cycle(rig, definition, "idle cycle of a new process"))
+    control.settings(SITE, latency=0)
+    with control.person(SITE, ANN_ACCOUNT["email"], ANN_ACCOUNT["token"]) as ann:
         for number in range(issues):
-            person.move(person.create("SUP", f"issue {number}"), backlog.STATUS)
-    control.settings("site", latency=latency)
-    rows.append(_cycle(made, definition, f"{issues} counterparts", issues))
-    rows.append(_cycle(made, definition, "their echo"))
-    _print(rows)
+            ann.move(ann.create(USER, f"issue {number}"), backlog.STATUS)
+    control.settings(SITE, latency=latency)
+    print(_one_cycle(rig, definition, f"{issues} counterparts", issues))
+    print(_one_cycle(rig, definition, "their echo"))
     print("\nOf these, a process asks serverInfo and the two projects once in its life.")
 
 
-def _cycle(made: Rig, definition: Path, what: str, issues: int = 0) -> dict[str, Any]:
-    made.control.forget_calls("site")
-    seconds = made.one_cycle(definition)
-    calls = Counter(each["endpoint"].removeprefix("/rest/api/2") for each in made.control.calls("site"))
-    return {"what": what, "calls": sum(calls.values()), "by": calls, "seconds": seconds, "issues": issues}
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        each = (
-            f", {row['calls'] / row['issues']:.2f} for each, {row['issues'] / row['seconds']:.1f}/s"
-            if row["issues"]
-            else ""
-        )
-        print(f"{row['what']}: {row['calls']} calls in {row['seconds']:.1f} s{each}")
-        print("    " + ", ".join(f"{count} {endpoint}" for endpoint, count in row["by"].most_common()))
+def _one_cycle(rig: Rig, definition: Path, title: str, issues: int = 0) -> CycleCalls:
+    rig.control.forget_calls(SITE)
+    seconds = rig.one_cycle(definition)
+    calls = Counter(call["endpoint"].removeprefix("/rest/api/2") for call in rig.control.calls(SITE))
+    return CycleCalls(title, calls, seconds, issues)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

@@ -1,8 +1,8 @@
 """Breaks everything and counts what got lost: `.venv/bin/python -m benchmarks.chaos [--seed N] [--edits N] …`.
 
-Starts a simulated Cloud and a simulated Data Center site, an embedded mongod and one real worker for each sync.
-People edit both sides while workers are killed, MongoDB goes away and Jira answers badly. Then all heals, the syncs
-come to rest, and both sides are compared with what the rules demand. What happens, and when, follows from the seed.
+It starts a simulated Cloud site, a simulated Data Center site, an embedded mongod and one real worker for each sync.
+People edit both sides while workers are killed, MongoDB goes away and Jira answers badly. Then all faults end and the
+syncs settle. Both sides are compared with what the rules demand. What happens, and when, follows from the seed.
 """
 
 from __future__ import annotations
@@ -16,46 +16,29 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from benchmarks.rig.processes import Rig, rig
+from benchmarks.rig import command
+from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario import timeline
-from benchmarks.scenario.healing import Healing, NotAtRest
-from benchmarks.scenario.pairings import Pairing, pairings, sites
+from benchmarks.scenario.definitions import site_names, site_seeds, syncs_under_test
+from benchmarks.scenario.faults import FaultInjector
 from benchmarks.scenario.people import People
-from benchmarks.scenario.timeline import SWITCHES, Event, Timeline
-from benchmarks.scenario.trouble import Trouble
-from benchmarks.scenario.workers import Workers
-from benchmarks.verdict import report
-from benchmarks.verdict.judge import Verdict, judge
+from benchmarks.scenario.settling import NotSettled, Settling
+from benchmarks.scenario.timeline import SWITCHES, Timeline, TimelineEvent
+from benchmarks.scenario.workers import WorkerProcesses
+from benchmarks.verdict import chaos_report
+from benchmarks.verdict.chaos_report import ChaosResult
+from benchmarks.verdict.demands import SyncUnderTest
+from benchmarks.verdict.judge import judge
 
 LOOK_EVERY = 0.02
 SECONDS_TO_BEGIN = 60.0
-
-
-@dataclass
-class Outcome:
-    """What happened in a run, in numbers; `restless` says what did not come to rest."""
-
-    edits: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    troubles: Counter[str] = field(default_factory=Counter)
-    verdict: Verdict = field(default_factory=Verdict)
-    unreachable: list[str] = field(default_factory=list)
-    restless: str = ""
-    trouble_seconds: float = 0.0
-    seconds: float = 0.0
-
-    @property
-    def is_clean(self) -> bool:
-        return not (self.verdict.violations or self.restless)
 
 
 def main() -> int:
@@ -63,12 +46,12 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = options.keep or stack.enter_context(tempfile.TemporaryDirectory())
         Path(folder).mkdir(parents=True, exist_ok=True)
-        outcome = run(Path(folder), options.seed, options.edits, options.kills, options.syncs, options.without)
-    command = f"python -m benchmarks.chaos {' '.join(_given(options))}".strip()
-    print(report.text(outcome, command))
+        result = run(Path(folder), options.seed, options.edits, options.kills, options.syncs, options.without)
+    command_line = f"python -m benchmarks.chaos {' '.join(_given(options))}".strip()
+    print(chaos_report.as_text(result, command_line))
     if options.report:
-        options.report.write_text(report.page(outcome, command), encoding="utf-8")
-    return 0 if outcome.is_clean else 1
+        options.report.write_text(chaos_report.as_page(result, command_line), encoding="utf-8")
+    return 0 if result.is_clean else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _switches(text: str) -> tuple[str, ...]:
-    wanted = tuple(each for each in text.split(",") if each)
+    wanted = tuple(name for name in text.split(",") if name)
     if unknown := set(wanted) - set(SWITCHES):
         raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: there is only {', '.join(SWITCHES)}")
     return wanted
@@ -99,59 +82,61 @@ def _given(options: argparse.Namespace) -> Iterator[str]:
         yield f"--without {','.join(options.without)}"
 
 
-def run(folder: Path, seed: int, edits: int, kills: int, syncs: int = 4, without: Collection[str] = ()) -> Outcome:
+def run(
+    folder: Path, seed: int, edits: int, kills: int, sync_count: int = 4, without: Collection[str] = ()
+) -> ChaosResult:
     """Run it all in `folder` and return what happened."""
     began = time.monotonic()
-    plan, made = timeline.draw(seed, edits, kills, without), pairings(syncs)
-    outcome = Outcome()
-    with rig(folder, sites(made)) as place, contextlib.closing(Workers(place, made)) as workers:
+    plan, syncs = timeline.draw(seed, edits, kills, without), syncs_under_test(sync_count)
+    result = ChaosResult()
+    with running_rig(folder, site_seeds(syncs)) as rig, contextlib.closing(WorkerProcesses(rig, syncs)) as workers:
         _await_first_cycles(workers)
-        trouble = Trouble(place, workers, made)
-        with _people(place, made) as people:
-            _live(plan, people, trouble, workers)
-        outcome.trouble_seconds = time.monotonic() - began
-        trouble.heal()
+        faults = FaultInjector(rig, workers, syncs)
+        with _people(rig, syncs) as people:
+            _play(plan, people, faults, workers)
+        result.fault_seconds = time.monotonic() - began
+        faults.end_all()
         workers.restart()
         try:
-            outcome.unreachable = Healing(place, workers, made, people.gone).wait()
-        except NotAtRest as error:
-            outcome.restless = str(error)
-        dumps = {site["name"]: place.control.issues(site["name"]) for site in sites(made)}
+            result.unreachable = Settling(rig, workers, syncs, people.facts).wait()
+        except NotSettled as error:
+            result.not_settled = str(error)
+        dumps = {site: rig.control.issues(site) for site in site_names(syncs)}
         (folder / "dumps.json").write_text(json.dumps(dumps, indent=1))
-        for each in made:
-            outcome.verdict.add(judge(each, dumps, people.gone))
-    outcome.edits, outcome.refused, outcome.troubles = people.done, people.refused, trouble.done + workers.done
-    outcome.seconds = time.monotonic() - began
-    return outcome
+        for sync in syncs:
+            result.verdict.add(judge(sync, dumps, people.facts))
+    result.edits, result.refused = people.counts, people.refused
+    result.faults = faults.counts + workers.counts
+    result.seconds = time.monotonic() - began
+    return result
 
 
-def _await_first_cycles(workers: Workers) -> None:
+def _await_first_cycles(workers: WorkerProcesses) -> None:
     """The shipped rules count what changes from their first cycle on."""
     deadline = time.monotonic() + SECONDS_TO_BEGIN
     while not all(workers.cycles(name) for name in workers.names):
         if time.monotonic() > deadline:
             raise TimeoutError("the workers do not begin; their logs say why")
-        workers.tend()
+        workers.start_ended()
         time.sleep(LOOK_EVERY)
 
 
 @contextlib.contextmanager
-def _people(place: Rig, made: list[Pairing]) -> Iterator[People]:
-    with MongoClient[dict[str, Any]](place.mongod.url, serverSelectionTimeoutMS=200, socketTimeoutMS=500) as client:
+def _people(rig: Rig, syncs: Sequence[SyncUnderTest]) -> Iterator[People]:
+    with MongoClient[dict[str, Any]](rig.mongod.url, serverSelectionTimeoutMS=200, socketTimeoutMS=500) as client:
 
-        def has_noticed(pair: Pairing, issue: str) -> bool:
+        def has_noticed(sync: SyncUnderTest, issue_id: str) -> bool:
             try:
-                return client[pair.database]["issues"].find_one({"_id": f"user:{issue}"}) is not None
+                return client[sync.database]["issues"].find_one({"_id": f"user:{issue_id}"}) is not None
             except PyMongoError:
                 return False
 
-        people = People(place.control, made, has_noticed, time.sleep)
-        yield people
-        people.close()
+        with contextlib.closing(People(rig.control, syncs, has_noticed, time.sleep)) as people:
+            yield people
 
 
-def _live(plan: Timeline, people: People, trouble: Trouble, workers: Workers) -> None:
-    """Let people edit, in a thread of their own, while everything goes wrong."""
+def _play(plan: Timeline, people: People, faults: FaultInjector, workers: WorkerProcesses) -> None:
+    """Let people edit, in a thread of their own, while faults begin and end."""
     began = time.monotonic()
     failures: list[Exception] = []
 
@@ -160,35 +145,36 @@ def _live(plan: Timeline, people: People, trouble: Trouble, workers: Workers) ->
             for event in plan.edits:
                 time.sleep(max(0.0, began + event.at - time.monotonic()))
                 people.edit(event)
-        except Exception as error:  # noqa: BLE001 - it is raised where it can be seen
+        except Exception as error:  # noqa: BLE001 - it is raised again in the main thread
             failures.append(error)
 
-    thread = threading.Thread(target=edit, name="people")
+    # A daemon, so that a benchmark that is ended does not wait for the edits that are still planned.
+    thread = threading.Thread(target=edit, name="people", daemon=True)
     thread.start()
-    _trouble(plan, trouble, workers, began)
+    _play_faults(plan, faults, workers, began)
     while thread.is_alive():
-        workers.tend()
+        workers.start_ended()
         thread.join(LOOK_EVERY)
     if failures:
         raise failures[0]
 
 
-def _trouble(plan: Timeline, trouble: Trouble, workers: Workers, began: float) -> None:
-    order = itertools.count()
-    agenda: list[tuple[float, int, Callable[[], None] | Event]] = [
-        (event.at, next(order), event) for event in plan.troubles
+def _play_faults(plan: Timeline, faults: FaultInjector, workers: WorkerProcesses, began: float) -> None:
+    numbers = itertools.count()  # so that two entries of the same time are ordered
+    agenda: list[tuple[float, int, TimelineEvent | Callable[[], None]]] = [
+        (event.at, next(numbers), event) for event in plan.faults
     ]
     heapq.heapify(agenda)
     while agenda:
-        at, _, what = heapq.heappop(agenda)
+        at, _, beginning_or_end = heapq.heappop(agenda)
         while time.monotonic() < began + at:
-            workers.tend()
+            workers.start_ended()
             time.sleep(LOOK_EVERY)
-        if not isinstance(what, Event):
-            what()
-        elif end := trouble.begin(what):
-            heapq.heappush(agenda, (what.at + what.lasts, next(order), end))
+        if not isinstance(beginning_or_end, TimelineEvent):
+            beginning_or_end()
+        elif end := faults.begin(beginning_or_end):
+            heapq.heappush(agenda, (at + beginning_or_end.duration, next(numbers), end))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

@@ -1,11 +1,12 @@
 """`python -m benchmarks.screenshots`: the pictures in the README, of a group with a few troubles, by a real browser.
 
-Needs chromium and its driver, and takes what fonts the machine has: the page asks for the system's own, and looks best
-where Roboto, Noto Sans or Liberation Sans is.
+It needs chromium and its driver. The page uses the fonts of the system, and looks best with Roboto, Noto Sans or
+Liberation Sans.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 import tempfile
@@ -13,13 +14,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from benchmarks.pictures.browser import NoBrowser, show_as, start
-from benchmarks.pictures.scene import Monitor, Scene, ago
+from benchmarks.pictures.scene import Monitor, Scene, seconds_ago
+from benchmarks.rig import command
 from benchmarks.rig.processes import Mongod
 from sync_model.definition import Side
 from sync_model.heartbeat import CycleSummary, FailingChange, Phase
@@ -31,7 +34,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "images"
 TOKEN = "screenshots"
 PATIENCE = 30
 SYNCS = {
-    # sync            the projects           what it is for
+    # sync            the projects        what it is for
     "sup-dev": ("SUP", "DEV", "Acme's support desk and its developers"),
     "help-core": ("HELP", "CORE", "Globex's customers on Cloud, Initech's developers on Data Center"),
     "billing-api": ("BILL", "API", "Invoices and payments"),
@@ -40,9 +43,9 @@ SYNCS = {
     "mobile-app": ("MOB", "APP", "Phones and tablets"),
     "partner-portal": ("PART", "PORT", "Partners in Europe"),
 }
-NO_WAY = "400 for POST /rest/api/3/issue/10482/transitions: Field Resolution is required"
-DEEDS = (
-    # what was done, answering what, by which rule, and the rest in words
+FIELD_REQUIRED = "400 for POST /rest/api/3/issue/10482/transitions: Field Resolution is required"
+ACTIONS = (
+    # what was done, answering what, by which rule, and more in words
     ("create", "first seen in Will Do", "take-on", ""),
     ("link", "first seen in Will Do", "take-on", ""),
     ("attachments", "first seen in Will Do", "take-on", "screenshot.png"),
@@ -53,6 +56,7 @@ DEEDS = (
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None).parse_args()
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="shots") as name, ExitStack() as stack:
         folder = Path(name)
@@ -62,11 +66,11 @@ def main() -> int:
             print(error, file=sys.stderr)
             return 1
         mongod = Mongod(folder)
-        mongod.start()
         stack.callback(mongod.stop)
+        mongod.start()
         scene = Scene(folder, mongod.url)
         stack.callback(scene.close)
-        _set(scene)
+        _fill(scene)
         monitor = Monitor(scene, TOKEN)
         stack.callback(monitor.close)
         monitor.start()
@@ -74,29 +78,38 @@ def main() -> int:
     return 0
 
 
-def _set(scene: Scene) -> None:
-    """Make the group: most syncs are well, one needs a person, one is behind, one is paused, one file is broken."""
-    chance = random.Random(7)
-    trouble = FailingChange(issue="PLAT-212", since=ago(4300), attempts=9, error=NO_WAY)
+def _fill(scene: Scene) -> None:
+    """Most syncs are well. One needs a person, one is behind, one is paused, and one file is broken."""
+    rng = random.Random(7)
+    trouble = FailingChange(issue="PLAT-212", since=seconds_ago(4300), attempts=9, error=FIELD_REQUIRED)
     refused = "401 from https://acme.atlassian.net: the token has expired; nothing is believed until it is renewed"
     states = {
-        "billing-api": {"phase": Phase.REFUSED, "reason": refused, "since": ago(2500), "last_success": ago(2700)},
-        "shop-platform": {"queued": 14, "dead_letters": 1, "oldest_change": ago(4300), "trouble": trouble},
+        "billing-api": {
+            "phase": Phase.REFUSED,
+            "reason": refused,
+            "since": seconds_ago(2500),
+            "last_success": seconds_ago(2700),
+        },
+        "shop-platform": {"queued": 14, "dead_letters": 1, "oldest_change": seconds_ago(4300), "trouble": trouble},
         "crm-backend": {
             "phase": Phase.PAUSED,
-            "reason": f"paused by ann@desk at {ago(5000):%Y-%m-%d %H:%M} UTC: the site is being moved",
-            "since": ago(5000),
-            "last_success": ago(5100),
+            "reason": f"paused by ann@desk at {seconds_ago(5000):%Y-%m-%d %H:%M} UTC: the site is being moved",
+            "since": seconds_ago(5000),
+            "last_success": seconds_ago(5100),
         },
-        "mobile-app": {"phase": Phase.CYCLE, "since": ago(2)},
+        "mobile-app": {"phase": Phase.CYCLE, "since": seconds_ago(2)},
     }
     for name, (user, dev, description) in SYNCS.items():
-        last = CycleSummary(started=ago(60), duration=2.4, fetched=9, moved=1, calls=17)
-        said = {"last_success": ago(chance.randint(5, 280)), "last_cycle": last, "memory": 51 * 1024**2}
+        last = CycleSummary(started=seconds_ago(60), duration=2.4, fetched=9, moved=1, calls=17)
+        state: dict[str, Any] = {
+            "last_success": seconds_ago(rng.randint(5, 280)),
+            "last_cycle": last,
+            "memory": 51 * 1024**2,
+        }
         keys = {"userProjectKey": user, "devProjectKey": dev, "description": description}
-        until_next = timedelta(seconds=chance.randint(10, 290))
-        said |= {"next_cycle": datetime.now(UTC) + until_next, **states.get(name, {})}
-        scene.sync(name, definition=keys, **said)
+        until_next = timedelta(seconds=rng.randint(10, 290))
+        state |= {"next_cycle": datetime.now(UTC) + until_next, **states.get(name, {})}
+        scene.sync(name, definition=keys, **state)
     scene.write(
         "legal-docs.json", '{"name": "legal-docs", "userProjectKey": "LAW", "devProjectKey": "DOCS", "rulez": []}'
     )
@@ -105,40 +118,40 @@ def _set(scene: Scene) -> None:
     scene.start()
     for name, (user, dev, _) in SYNCS.items():
         failing = _failing() if name == "shop-platform" else ()
-        scene.remember(name, list(_entries(chance, user, dev)), _cycles(chance), failing)
+        scene.remember(name, list(_entries(rng, user, dev)), _cycles(rng), failing)
 
 
-def _entries(chance: random.Random, user: str, dev: str) -> Iterator[JournalEntry]:
-    """A day of work: more of it by day than by night."""
-    busy = chance.uniform(0.5, 6)
+def _entries(rng: random.Random, user: str, dev: str) -> Iterator[JournalEntry]:
+    """Yield what was done in one day: more in the daytime than at night."""
+    busy = rng.uniform(0.5, 6)
     for hours in range(24):
-        by_day = abs(12 - (datetime.now(UTC) - timedelta(hours=hours)).hour) < 6
-        for _ in range(round(chance.uniform(0.2, 1) * busy * (2 if by_day else 0.3))):
-            what, cause, rule, text = chance.choice(DEEDS)
-            number, side = chance.randint(2, 480), Side.USER if rule == "take-on" else Side.DEV
+        is_daytime = abs(12 - (datetime.now(UTC) - timedelta(hours=hours)).hour) < 6
+        for _ in range(round(rng.uniform(0.2, 1) * busy * (2 if is_daytime else 0.3))):
+            what, cause, rule, text = rng.choice(ACTIONS)
+            number, side = rng.randint(2, 480), Side.USER if rule == "take-on" else Side.DEV
             keys = (f"{user}-{number}", f"{dev}-{number + 12}")
             issue, counterpart = keys if side is Side.USER else keys[::-1]
-            at = ago(hours * 3600 + chance.uniform(20, 3500))
+            at = seconds_ago(hours * 3600 + rng.uniform(20, 3500))
             yield JournalEntry(at, "worker", what, "done", side, issue, counterpart, rule, cause, text)
 
 
-def _cycles(chance: random.Random) -> list[PastCycle]:
+def _cycles(rng: random.Random) -> list[PastCycle]:
     def counts() -> dict[str, int]:
-        found = {each: chance.choice((0, 0, 0, 1, 2)) for each in ("created", "moved", "commented")}
-        return {**found, "calls": chance.randint(6, 40)}
+        found = {name: rng.choice((0, 0, 0, 1, 2)) for name in ("created", "moved", "commented")}
+        return {**found, "calls": rng.randint(6, 40)}
 
-    return [PastCycle(ago(300 * number + 40), chance.uniform(0.8, 4), counts()) for number in range(40)]
+    return [PastCycle(seconds_ago(300 * number + 40), rng.uniform(0.8, 4), counts()) for number in range(40)]
 
 
 def _failing() -> Sequence[IssueState]:
-    def memory(key: str, error: str, *, is_dead: bool) -> IssueState:
-        failure = Failure(error, 9, ago(4300), ago(60), datetime.now(UTC) + timedelta(minutes=11))
-        causes = (Cause("1", CauseKind.STATUS, ago(4300), "In Progress", "Done", failure=failure),)
+    def issue_state(key: str, error: str, *, is_dead: bool) -> IssueState:
+        failure = Failure(error, 9, seconds_ago(4300), seconds_ago(60), datetime.now(UTC) + timedelta(minutes=11))
+        causes = (Cause("1", CauseKind.STATUS, seconds_ago(4300), "In Progress", "Done", failure=failure),)
         pending, dead = ((), causes) if is_dead else (causes, ())
-        return IssueState(Side.DEV, key, key, "Done", ago(4300), ago(4300), pending=pending, dead=dead)
+        return IssueState(Side.DEV, key, key, "Done", seconds_ago(4300), seconds_ago(4300), pending=pending, dead=dead)
 
     gone = "SHOP-88, the counterpart, is gone, or our account may not see it"
-    return [memory("PLAT-212", NO_WAY, is_dead=False), memory("PLAT-199", gone, is_dead=True)]
+    return [issue_state("PLAT-212", FIELD_REQUIRED, is_dead=False), issue_state("PLAT-199", gone, is_dead=True)]
 
 
 def _take_pictures(monitor: Monitor, driver: Chrome) -> None:
@@ -158,7 +171,7 @@ def _take_pictures(monitor: Monitor, driver: Chrome) -> None:
 def _take(driver: Chrome, url: str, name: str) -> None:
     driver.get(url)
     driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
-    # What was done in each hour is read when somebody first asks, and shown to whoever asks next.
+    # The first request has the numbers of each hour read; a later one shows them.
     WebDriverWait(driver, PATIENCE).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".bars"))
     path = FOLDER / f"{name}.png"
     driver.save_screenshot(str(path))
@@ -166,4 +179,4 @@ def _take(driver: Chrome, url: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

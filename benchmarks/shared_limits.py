@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.shared_limits [--workers N] [--issues N] [--flavor cloud|data_center] [--report FILE]
 
 Every sync has its own pair of projects, its own worker process and a backlog of issues that wait for a counterpart with
-one comment and cross-links each; all of them share one account on one simulated site. On Cloud the limit is one token
+one comment and cross-links each. All of them share one account on one simulated site. On Cloud the limit is one token
 bucket per endpoint and method, on Data Center one per user. Calls are counted from the first one to the last that a
 backlog needed. The ideal time is what the limit alone costs for the issues, comments and links that were written.
 """
@@ -14,6 +14,7 @@ import argparse
 import math
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -24,8 +25,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rig.measure import machine, publish, table
-from benchmarks.rig.processes import Rig, rig
+from benchmarks.rig import command
+from benchmarks.rig.output import machine, publish, table, table_row
+from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario import backlog
 from jira_simulator.site.model import CLOUD, DATA_CENTER
 from sync_model.heartbeat import Phase, read_heartbeat
@@ -39,7 +41,7 @@ SECONDS_TO_STOP = 30.0
 
 
 @dataclass(frozen=True)
-class Scenario:
+class LimitScenario:
     """`rate` and `size` are those of a token bucket; `latency`, `interval` and `deadline` are in seconds."""
 
     workers: int = 20
@@ -61,16 +63,19 @@ class Scenario:
 
     @property
     def cool_down(self) -> timedelta:
-        """For how long the site asks a caller to wait who finds a bucket empty."""
+        """Return how long the site asks a caller to wait when a bucket is empty."""
         return timedelta(seconds=max(1, math.ceil(1 / self.rate)))
 
 
+NUMBERS = [field.name for field in fields(LimitScenario) if field.name != "flavor"]
+
+
 @dataclass(frozen=True)
-class Figures:
-    """What came of a scenario. `limited` counts answers 429; `later…` what began after the first cool-down.
+class LimitFigures:
+    """What was measured in a scenario. `limited` counts the answers 429; `later…` counts after the first cool-down.
 
     The first cool-down lasts from the first 429 until its Retry-After has passed. `refused` and `backed_off` name the
-    syncs that were ever seen in that phase, `unfinished` says what was missing at the deadline.
+    syncs that were ever seen in that phase. `unfinished` says what was missing at the deadline.
     """
 
     flavor: str
@@ -114,20 +119,22 @@ TITLES = [
 def main() -> None:
     options = _options()
     flavors = [options.flavor] if options.flavor else [CLOUD, DATA_CENTER]
-    wanted = {each.name: getattr(options, each.name) for each in fields(Scenario) if each.name != "flavor"}
-    found = []
+    wanted = {name: getattr(options, name) for name in NUMBERS}
+    measured = []
     for flavor in flavors:
         with tempfile.TemporaryDirectory() as folder:
-            found.append(run(Path(folder), flavor=flavor, **wanted))
-    publish("Limits shared by many syncs", _report(Scenario(**wanted), found, options.flavor), options.report)
-    if any(each.unfinished for each in found):
+            measured.append(run(Path(folder), flavor=flavor, **wanted))
+        print(table_row(measured[-1].row()), file=sys.stderr)
+    text = _report(LimitScenario(**wanted), measured, options.flavor)
+    publish("Limits shared by many syncs", text, options.report)
+    if any(figures.unfinished for figures in measured):
         raise SystemExit("not every backlog was done, and done right, before the deadline")
 
 
 def _options() -> argparse.Namespace:
     lines = (__doc__ or "").splitlines()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shared_limits", description=lines[0])
-    default = Scenario()
+    default = LimitScenario()
     parser.add_argument("--workers", type=int, default=default.workers)
     parser.add_argument("--issues", type=int, default=default.issues, help="in each backlog")
     parser.add_argument("--flavor", choices=[CLOUD, DATA_CENTER], help="one of the two only")
@@ -140,32 +147,32 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(folder: Path, **options: Any) -> Figures:
-    """Play one scenario in `folder`; `options` are those of `Scenario`."""
-    scenario = Scenario(**options)
-    with rig(folder, [backlog.site(SITE, *scenario.pairs, flavor=scenario.flavor)]) as made:
+def run(folder: Path, **options: Any) -> LimitFigures:
+    """Run one scenario in `folder`; `options` are those of `LimitScenario`."""
+    scenario = LimitScenario(**options)
+    with running_rig(folder, [backlog.site_seed(SITE, *scenario.pairs, flavor=scenario.flavor)]) as rig:
         for user, _ in scenario.pairs:
-            made.control.create_many(SITE, user, scenario.issues, status=backlog.STATUS)
-        made.control.settings(SITE, latency=scenario.latency)
-        made.control.fault(SITE, "burst", rate=scenario.rate, size=scenario.size)
-        made.control.forget_calls(SITE)
-        with _workers(made, scenario):
-            seen, unfinished = _watch(made, scenario)
-        return _figures(made.control.calls(SITE), scenario, seen, unfinished)
+            rig.control.create_many(SITE, user, scenario.issues, status=backlog.STATUS)
+        rig.control.settings(SITE, latency=scenario.latency)
+        rig.control.fault(SITE, "burst", rate=scenario.rate, size=scenario.size)
+        rig.control.forget_calls(SITE)
+        with _workers(rig, scenario):
+            phases, unfinished = _watch(rig, scenario)
+        return _figures(rig.control.calls(SITE), scenario, phases, unfinished)
 
 
 @contextmanager
-def _workers(made: Rig, scenario: Scenario) -> Iterator[None]:
-    """Run one worker for each sync while the context lasts."""
-    account = made.account(SITE, bearer=scenario.flavor == DATA_CENTER)
-    minutes, log = scenario.interval / 60, made.folder / "workers.log"
+def _workers(rig: Rig, scenario: LimitScenario) -> Iterator[None]:
+    """Run one worker for each sync until the end of the block."""
+    account = rig.account(SITE, bearer=scenario.flavor == DATA_CENTER)
+    minutes, log = scenario.interval / 60, rig.folder / "workers.log"
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for name, (user, dev) in zip(scenario.names, scenario.pairs, strict=True):
             keys = {"userProjectKey": user, "devProjectKey": dev}
             rules = [backlog.RULE]
-            definition = made.define(name, jira=account, **keys, syncIntervalMinutes=minutes, rules=rules)
-            processes.append(made.worker(definition, log=log))
+            definition = rig.define(name, jira=account, **keys, syncIntervalMinutes=minutes, rules=rules)
+            processes.append(rig.worker(definition, log=log))
         yield
     finally:
         for process in processes:
@@ -174,59 +181,62 @@ def _workers(made: Rig, scenario: Scenario) -> Iterator[None]:
             process.wait(SECONDS_TO_STOP)
 
 
-def _watch(made: Rig, scenario: Scenario) -> tuple[dict[Phase, set[str]], list[str]]:
-    """Look on until all backlogs are done, or the deadline: return who was in which phase, and what is missing."""
-    seen: dict[Phase, set[str]] = defaultdict(set)
+def _watch(rig: Rig, scenario: LimitScenario) -> tuple[dict[Phase, set[str]], list[str]]:
+    """Wait for the end of all backlogs, or the deadline. Return the syncs seen in each phase, and what is missing."""
+    phases: dict[Phase, set[str]] = defaultdict(set)
     deadline = time.monotonic() + scenario.deadline
     unfinished, count_at = ["nothing was counted"], 0.0
     while unfinished and (now := time.monotonic()) < deadline:
         for name in scenario.names:
-            if heartbeat := read_heartbeat(made.folder, name):
-                seen[heartbeat.phase].add(name)
+            if heartbeat := read_heartbeat(rig.folder, name):
+                phases[heartbeat.phase].add(name)
         if now >= count_at:
-            unfinished, count_at = _shortfalls(made, scenario), now + SECONDS_BETWEEN_COUNTS
+            unfinished, count_at = _shortfalls(rig, scenario), now + SECONDS_BETWEEN_COUNTS
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    return seen, unfinished
+    return phases, unfinished
 
 
-def _shortfalls(made: Rig, scenario: Scenario) -> list[str]:
-    counts = made.control.counts(SITE)
+def _shortfalls(rig: Rig, scenario: LimitScenario) -> list[str]:
+    counts = rig.control.counts(SITE)
     behind = [dev for _, dev in scenario.pairs if counts.get(dev, 0) < scenario.issues]
-    if behind:  # looking at every issue would be work for the simulator, on which the workers wait
+    if behind:  # reading every issue would be work for the simulator, on which the workers wait
         return [f"{counts.get(dev, 0)} counterparts in {dev} instead of {scenario.issues}" for dev in behind]
-    issues = made.control.issues(SITE)
-    return [each for user, dev in scenario.pairs for each in backlog.shortfalls(issues, user, dev, scenario.issues)]
+    issues = rig.control.issues(SITE)
+    return [line for user, dev in scenario.pairs for line in backlog.shortfalls(issues, user, dev, scenario.issues)]
 
 
 def _figures(
-    records: Sequence[dict[str, Any]], scenario: Scenario, seen: dict[Phase, set[str]], unfinished: Iterable[str]
-) -> Figures:
-    """Count what the simulator wrote down; what came after the last write was no part of the work."""
-    last = max((number for number, each in enumerate(records) if _is_write(each)), default=len(records) - 1)
-    calls = records[: last + 1]
-    limited = [each for each in calls if each["status"] == TOO_MANY]
-    # A record is written when its call is answered.
+    all_calls: Sequence[dict[str, Any]],
+    scenario: LimitScenario,
+    phases: dict[Phase, set[str]],
+    unfinished: Iterable[str],
+) -> LimitFigures:
+    """Count the calls that the simulator recorded, up to the last write: what came later was no part of the work."""
+    last = max((number for number, call in enumerate(all_calls) if _is_write(call)), default=len(all_calls) - 1)
+    calls = all_calls[: last + 1]
+    limited = [call for call in calls if call["status"] == TOO_MANY]
+    # A call is recorded when it is answered; it began one latency earlier.
     latency = timedelta(seconds=scenario.latency)
-    cool_at = min((_at(each) for each in limited), default=_at(calls[-1])) + scenario.cool_down
-    later = [each for each in calls if _at(each) - latency > cool_at]
-    return Figures(
+    cool_at = min((_at(call) for call in limited), default=_at(calls[-1])) + scenario.cool_down
+    later = [call for call in calls if _at(call) - latency > cool_at]
+    return LimitFigures(
         flavor=scenario.flavor,
         calls=len(calls),
         limited=len(limited),
         later_calls=len(later),
-        later_limited=sum(each["status"] == TOO_MANY for each in later),
-        refused=tuple(sorted(seen[Phase.REFUSED])),
-        backed_off=tuple(sorted(seen[Phase.BACKING_OFF])),
+        later_limited=sum(call["status"] == TOO_MANY for call in later),
+        refused=tuple(sorted(phases[Phase.REFUSED])),
+        backed_off=tuple(sorted(phases[Phase.BACKING_OFF])),
         unfinished=tuple(unfinished),
         seconds=(_at(calls[-1]) - _at(calls[0])).total_seconds(),
         ideal_seconds=_ideal(calls, scenario),
     )
 
 
-def _ideal(calls: Iterable[dict[str, Any]], scenario: Scenario) -> float:
-    """Return how long the fullest bucket needs for what was written; looking and waiting cost nothing here."""
+def _ideal(calls: Iterable[dict[str, Any]], scenario: LimitScenario) -> float:
+    """Return how many seconds the busiest bucket needs for the writes alone."""
     names = ("method", "endpoint") if scenario.flavor == CLOUD else ("user",)
-    buckets = Counter(tuple(each[name] for name in names) for each in calls if _is_write(each))
+    buckets = Counter(tuple(call[name] for name in names) for call in calls if _is_write(call))
     return max(0.0, (max(buckets.values(), default=0) - scenario.size) / scenario.rate)
 
 
@@ -238,22 +248,22 @@ def _at(call: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(call["at"])
 
 
-def _report(scenario: Scenario, found: Sequence[Figures], flavor: str | None) -> str:
-    values = {each.name: getattr(scenario, each.name) for each in fields(Scenario) if each.name != "flavor"}
+def _report(scenario: LimitScenario, measured: Sequence[LimitFigures], flavor: str | None) -> str:
+    values = {name: getattr(scenario, name) for name in NUMBERS}
     flags = " ".join(f"--{name} {value:g}" for name, value in values.items())
-    command = f"python -m benchmarks.shared_limits {flags}" + (f" --flavor {flavor}" if flavor else "")
+    given = f"python -m benchmarks.shared_limits {flags}" + (f" --flavor {flavor}" if flavor else "")
     lines = [
-        f"`{command}` on {machine()}",
+        f"`{given}` on {machine()}",
         "",
-        table(TITLES, [each.row() for each in found]),
+        table(TITLES, [figures.row() for figures in measured]),
         "",
         "The first cool-down lasts from the first 429 until its Retry-After has passed; the share is that of 429 among",
         "the calls that began after it. Ideal is what the fullest bucket takes for all issues, comments and links.",
     ]
-    for each in found:
-        lines += [f"- {each.flavor}: {shortfall}" for shortfall in each.unfinished]
+    for figures in measured:
+        lines += [f"- {figures.flavor}: {shortfall}" for shortfall in figures.unfinished]
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

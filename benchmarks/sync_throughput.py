@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.sync_throughput [--sizes 200,2000] [--latencies 0,50] [--all] [--report FILE]
 
 N issues of a simulated Cloud site wait for a counterpart with one comment and cross-links each. One real worker process
-carries them out, from its start to its end, with a database and a site that are new each time; what it did is checked.
-The yardstick, in the same run and with the same simulator, is a plain loop over the same calls on one connection, which
-remembers nothing and looks for nothing: half of it before the worker and half after it.
+carries them out. It is measured from its start to its end, each time with a new database and a new site. What it did is
+checked. The yardstick is a plain loop over the same calls on one connection, which remembers nothing and looks for
+nothing. It runs on the same simulator, half of it before the worker and half of it afterwards.
 
 Without options it takes minutes; `--all` takes hours, most of them waiting.
 """
@@ -24,13 +24,16 @@ from typing import Any
 
 import httpx
 
-from benchmarks.rig.measure import MEGABYTE, Life, cpu_seconds, machine, publish, table, watch
-from benchmarks.rig.processes import SYNC, Rig, rig
+from benchmarks.rig import command
+from benchmarks.rig.measure import ProcessUsage, cpu_seconds, wait_and_measure
+from benchmarks.rig.output import MEGABYTE, machine, publish, table, table_row
+from benchmarks.rig.processes import SYNC_ACCOUNT, Rig, running_rig
 from benchmarks.scenario import backlog
 from jira_simulator.client import SimulatorControl
 
 ALL_SIZES, ALL_LATENCIES = "200,2000,20000", "0,50,200"
 API = "/rest/api/2"
+SITE, YARDSTICK_SITE = "site", "yardstick"
 USER, DEV = "SUP", "DEV"
 YARDSTICK_SECONDS = 5.0
 YARDSTICK_LEAST, YARDSTICK_MOST = 10, 1000
@@ -39,28 +42,28 @@ LAST_LINES = 5
 
 
 @dataclass(frozen=True)
-class Figures:
-    """One cell. The shares are of one core, while the worker ran."""
+class ThroughputFigures:
+    """What was measured with one backlog at one latency in milliseconds. The shares are of one core."""
 
     backlog: int
     latency: int
     calls: int
-    life: Life
+    usage: ProcessUsage
     yardstick: float
     simulator_share: float
     mongod_share: float
 
     @property
     def speed(self) -> float:
-        return self.backlog / self.life.seconds
+        return self.backlog / self.usage.seconds
 
     @property
     def worker_share(self) -> float:
-        return self.life.cpu_seconds / self.life.seconds
+        return self.usage.cpu_seconds / self.usage.seconds
 
     @property
     def is_bound(self) -> bool:
-        """Tell whether the simulator or the machine had no time to spare, so that the worker is not all that counts."""
+        """Tell whether the simulator or the machine was busy, so that the speed is not the worker's alone."""
         shares = (self.worker_share, self.simulator_share, self.mongod_share)
         return self.simulator_share > BUSY or sum(shares) > BUSY * (os.cpu_count() or 1)
 
@@ -72,7 +75,7 @@ class Figures:
             f"{self.yardstick:.1f}",
             f"{self.speed / self.yardstick:.2f}",
             f"{self.calls / self.backlog:.2f}",
-            f"{self.life.peak_rss / MEGABYTE:.0f}",
+            f"{self.usage.peak_rss / MEGABYTE:.0f}",
             f"{self.worker_share:.0%}",
             f"{self.simulator_share:.0%}",
             f"{self.mongod_share:.0%}",
@@ -92,7 +95,7 @@ def main() -> None:
         for latency in options.latencies:
             with tempfile.TemporaryDirectory() as folder:
                 cells.append(measure(Path(folder), size, latency))
-            print(table(TITLES, [cells[-1].row()]).splitlines()[-1], file=sys.stderr, flush=True)
+            print(table_row(cells[-1].row()), file=sys.stderr)
     publish("Throughput", _report(options, cells), options.report)
 
 
@@ -112,50 +115,50 @@ def _options() -> argparse.Namespace:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(each) for each in text.split(",")]
+    return [int(word) for word in text.split(",")]
 
 
-def measure(folder: Path, size: int, latency: int) -> Figures:
-    """Return the figures of one cell, made in `folder`. Raises SystemExit when the worker did not do its work."""
-    seeds = [backlog.site(name, (USER, DEV)) for name in ("site", "yardstick")]
-    with rig(folder, seeds) as made, Yardstick(made.control) as yardstick:
-        made.control.create_many("site", USER, size, status=backlog.STATUS)
+def measure(folder: Path, size: int, latency: int) -> ThroughputFigures:
+    """Measure one backlog at one latency in `folder`. Raises SystemExit when the worker did not do its work."""
+    seeds = [backlog.site_seed(name, (USER, DEV)) for name in (SITE, YARDSTICK_SITE)]
+    with running_rig(folder, seeds) as rig, Yardstick(rig.control) as yardstick:
+        rig.control.create_many(SITE, USER, size, status=backlog.STATUS)
         yardstick.prepare(min(size, 2 * YARDSTICK_MOST))
-        for each in ("site", "yardstick"):
-            made.control.settings(each, latency=latency / 1000)
+        for site in (SITE, YARDSTICK_SITE):
+            rig.control.settings(site, latency=latency / 1000)
         yardstick.run(size / 2)
-        life, calls, shares = _work(made)
+        usage, calls, shares = _run_worker(rig)
         yardstick.run(size / 2)
-        if wrong := backlog.shortfalls(made.control.issues("site"), USER, DEV, size):
+        if wrong := backlog.shortfalls(rig.control.issues(SITE), USER, DEV, size):
             raise SystemExit(f"{size} issues at {latency} ms: " + "; ".join(wrong))
-        return Figures(size, latency, calls, life, yardstick.speed, *shares)
+        return ThroughputFigures(size, latency, calls, usage, yardstick.speed, *shares)
 
 
-def _work(made: Rig) -> tuple[Life, int, list[float]]:
-    """Let one worker carry out the whole backlog; return how it lived, its calls, and what the servers used for it."""
-    account = {"jira": made.account("site"), "userProjectKey": USER, "devProjectKey": DEV}
-    # A pass ends early when its interval is over; this one is to go through.
-    definition = made.define("sync-ab", **account, syncIntervalMinutes=600, rules=[backlog.RULE])
-    servers = [made.simulator_pid, made.mongod.pid]
-    log = made.folder / "worker.log"
-    calls, used = made.control.call_summary("site")["calls"], [cpu_seconds(pid) for pid in servers]
+def _run_worker(rig: Rig) -> tuple[ProcessUsage, int, list[float]]:
+    """Let one worker carry out the whole backlog. Return its usage, its calls, and the servers' shares of a core."""
+    account = {"jira": rig.account(SITE), "userProjectKey": USER, "devProjectKey": DEV}
+    # A cycle ends early when its interval is over; this one is to carry out everything.
+    definition = rig.define("sync-ab", **account, syncIntervalMinutes=600, rules=[backlog.RULE])
+    servers = [rig.simulator_pid, rig.mongod.pid]
+    log = rig.folder / "worker.log"
+    calls, used = rig.control.call_summary(SITE)["calls"], [cpu_seconds(pid) for pid in servers]
     began = time.perf_counter()
-    process = made.worker(definition, "--once", log=log)
-    life = watch(process, began)
-    shares = [(cpu_seconds(pid) - before) / life.seconds for pid, before in zip(servers, used, strict=True)]
+    process = rig.worker(definition, "--once", log=log)
+    usage = wait_and_measure(process, began)
+    shares = [(cpu_seconds(pid) - before) / usage.seconds for pid, before in zip(servers, used, strict=True)]
     if process.returncode:
         raise SystemExit("\n".join(["the worker failed", *log.read_text().splitlines()[-LAST_LINES:]]))
-    return life, made.control.call_summary("site")["calls"] - calls, shares
+    return usage, rig.control.call_summary(SITE)["calls"] - calls, shares
 
 
 class Yardstick:
-    """For every issue the calls that the worker makes for it, one after the other, on one connection."""
+    """Makes the calls that the worker makes for an issue, one after the other, on one connection."""
 
     def __init__(self, control: SimulatorControl) -> None:
         self._control = control
         self._http = httpx.Client(
-            base_url=f"{control.url}/yardstick{API}",
-            auth=httpx.BasicAuth(SYNC["email"], SYNC["token"]),
+            base_url=f"{control.url}/{YARDSTICK_SITE}{API}",
+            auth=httpx.BasicAuth(SYNC_ACCOUNT["email"], SYNC_ACCOUNT["token"]),
             limits=httpx.Limits(max_connections=1),
             timeout=30.0,
             trust_env=False,
@@ -177,40 +180,41 @@ class Yardstick:
         return self._done / self._seconds
 
     def prepare(self, count: int) -> None:
-        self._control.create_many("yardstick", USER, count, status=backlog.STATUS)
-        self._issues = iter(self._control.issues("yardstick", USER))
+        self._control.create_many(YARDSTICK_SITE, USER, count, status=backlog.STATUS)
+        self._issues = iter(self._control.issues(YARDSTICK_SITE, USER))
         project = self._ask("GET", f"/project/{DEV}")["id"]
         types = self._ask("GET", f"/issue/createmeta/{project}/issuetypes")["issueTypes"]
         self._type = {"project": {"id": project}, "issuetype": {"id": types[0]["id"]}}
 
     def run(self, most: float) -> None:
-        """Carry out issues for some seconds, but no less than a few and no more than `most` of them."""
+        """Carry out issues for YARDSTICK_SECONDS: at least YARDSTICK_LEAST of them, and no more than `most`."""
         began, done = time.perf_counter(), 0
         while done < min(most, YARDSTICK_MOST):
-            self._carry_out(next(self._issues))
+            self._create_counterpart(next(self._issues))
             done += 1
             if done >= YARDSTICK_LEAST and time.perf_counter() - began > YARDSTICK_SECONDS:
                 break
         self._done += done
         self._seconds += time.perf_counter() - began
 
-    def _carry_out(self, issue: dict[str, Any]) -> None:
+    def _create_counterpart(self, issue: dict[str, Any]) -> None:
         mark = [{"key": "yardstick", "value": {"issue": issue["id"]}}]
         fields = {**self._type, "summary": issue["summary"], "priority": {"name": issue["priority"]}}
-        made = self._ask("POST", "/issue", json={"fields": fields, "properties": mark})
-        self._ask("POST", f"/issue/{issue['id']}/comment", json={"body": f"as {made['key']}", "properties": mark})
-        for here, there in ((issue, made), (made, issue)):
-            self._link(here, there, issue["summary"])
+        counterpart = self._ask("POST", "/issue", json={"fields": fields, "properties": mark})
+        comment = {"body": f"as {counterpart['key']}", "properties": mark}
+        self._ask("POST", f"/issue/{issue['id']}/comment", json=comment)
+        for source, target in ((issue, counterpart), (counterpart, issue)):
+            self._link(source, target, issue["summary"])
 
-    def _link(self, here: dict[str, Any], there: dict[str, Any], summary: str) -> None:
-        url = f"{self._control.url}/yardstick/browse/{there['key']}"
+    def _link(self, source: dict[str, Any], target: dict[str, Any], summary: str) -> None:
+        url = f"{self._control.url}/{YARDSTICK_SITE}/browse/{target['key']}"
         body = {
-            "globalId": f"yardstick:{there['id']}",
+            "globalId": f"yardstick:{target['id']}",
             "application": {"type": "yardstick", "name": "yardstick"},
             "relationship": "is synchronised with",
-            "object": {"url": url, "title": there["key"], "summary": summary},
+            "object": {"url": url, "title": target["key"], "summary": summary},
         }
-        self._ask("POST", f"/issue/{here['id']}/remotelink", json=body)
+        self._ask("POST", f"/issue/{source['id']}/remotelink", json=body)
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         response = self._http.request(method, path, **options)
@@ -218,21 +222,21 @@ class Yardstick:
         return response.json()
 
 
-def _report(options: argparse.Namespace, cells: list[Figures]) -> str:
+def _report(options: argparse.Namespace, cells: list[ThroughputFigures]) -> str:
     lines = [
         f"`{options.command}` on {machine()}",
         "",
-        table(TITLES, [each.row() for each in cells]),
+        table(TITLES, [figures.row() for figures in cells]),
         "",
         "Every issue got one counterpart, one comment and two links; this was checked. The time is that of a whole",
         "worker process, its start included. The yardstick is a plain loop over the same calls on one connection,",
         "measured before and after. Peak RSS is the kernel's high-water mark of the worker's resident memory. CPU is",
         "the share of one core while the worker ran.",
     ]
-    if bound := [f"{each.backlog:,} at {each.latency} ms" for each in cells if each.is_bound]:
+    if bound := [f"{figures.backlog:,} at {figures.latency} ms" for figures in cells if figures.is_bound]:
         lines += ["", f"Here the simulator or the machine was busy, and limits what is shown: {'; '.join(bound)}."]
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.worker_memory [--report FILE]
 
-They work on a real mongod and a simulated Jira. `benchmarks.rig.processes.stages` says what happens in each stage.
+The workers run on a real mongod and a simulated Jira. `benchmarks.rig.staged_worker` says what happens in each stage.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.rig import stages
-from benchmarks.rig.measure import MEGABYTE, machine, private, publish, table
-from benchmarks.rig.processes import Rig, rig
+from benchmarks.rig import command, staged_worker
+from benchmarks.rig.measure import private
+from benchmarks.rig.output import MEGABYTE, machine, publish, table, table_row
+from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario import backlog
 
 SITE = "site"
 INTERVAL = 1.0
 ISSUES = 20
 SECONDS_TO_SETTLE = 0.3
-"""After a cycle is said to be completed the worker tidies up."""
+"""The worker still cleans up after it has logged that a cycle is completed."""
 COMPLETED = '"cycle completed"'
 WAYS = "executed", "forked"
-LESS = tuple(
+WITHOUT_SHARING = tuple(
     f"forked without {what}" for what in ("immortal objects", "filled gaps", "immortal objects and filled gaps")
 )
-"""What `supervisor_plugin.sharing` does, left out: only for the last point."""
+"""Ways without a part of what `supervisor_plugin.sharing` does, measured at the last stage only."""
 EXPLANATION = """Private memory, which no other process shares: what one more worker costs; and how much more that is
 than in the line above. Each figure is that of two processes of its own that have come so far and no further; two, so
 that files which all workers map count for neither. Forked means: from a process that is warmed as supervisord is."""
@@ -43,95 +44,102 @@ TITLES = ["a worker that has", "executed", "more", "forked", "more"]
 
 
 @dataclass(frozen=True)
-class Point:
-    """Where workers are looked at: so many lines with `mark` after they have set out for `stage`."""
+class MeasuredStage:
+    """A worker is measured when it has gone to `stage` and has printed `count` lines with `mark`."""
 
     title: str
     stage: str
-    mark: str = stages.REACHED
+    mark: str = staged_worker.REACHED
     count: int = 1
     issues: int = 0
 
 
-POINTS = [
-    Point("an interpreter", "interpreter"),
-    Point("structlog", "log"),
-    Point("pydantic and the models", "models"),
-    Point("MongoDB's driver", "driver"),
-    Point("the HTTP client and certificates", "http"),
-    Point("its sync and all its parts", "parts"),
-    Point("a connection to MongoDB and the lease", "lease"),
-    Point("1 cycle behind it", "cycles", COMPLETED),
-    Point(f"20 cycles, {ISSUES} issues carried over", "cycles", COMPLETED, 20, ISSUES),
+STAGES = [
+    MeasuredStage("an interpreter", "interpreter"),
+    MeasuredStage("structlog", "log"),
+    MeasuredStage("pydantic and the models", "models"),
+    MeasuredStage("MongoDB's driver", "driver"),
+    MeasuredStage("the HTTP client and certificates", "http"),
+    MeasuredStage("its sync and all its parts", "parts"),
+    MeasuredStage("a connection to MongoDB and the lease", "lease"),
+    MeasuredStage("1 cycle behind it", "cycles", COMPLETED),
+    MeasuredStage(f"20 cycles, {ISSUES} issues carried over", "cycles", COMPLETED, 20, ISSUES),
 ]
-
-
-LAST = ["what is left out", POINTS[-1].title]
+LAST_STAGE = STAGES[-1]
+SHARING_TITLES = ["what is left out", LAST_STAGE.title]
 
 
 @dataclass(frozen=True)
-class Place:
-    """What one worker works on."""
+class MeasuredSync:
+    """A sync, and its projects for users and for developers. No two workers share one."""
 
     name: str
     user: str
     dev: str
 
 
-def places() -> dict[tuple[str, Point], list[Place]]:
-    """Return two places for each way to each point."""
-    wanted = [*itertools.product(WAYS, POINTS), *itertools.product(LESS, POINTS[-1:])]
+SyncsByMeasurement = Mapping[tuple[str, MeasuredStage], Sequence[MeasuredSync]]
+"""The two syncs that are measured for each way and each stage."""
+
+
+def all_syncs() -> SyncsByMeasurement:
+    measurements = [*itertools.product(WAYS, STAGES), *itertools.product(WITHOUT_SHARING, [LAST_STAGE])]
     numbers = itertools.count()
     return {
-        each: [Place(f"sync-{number:02}", f"SUP{number}", f"DEV{number}") for number in itertools.islice(numbers, 2)]
-        for each in wanted
+        measurement: [
+            MeasuredSync(f"sync-{number:02}", f"SUP{number}", f"DEV{number}") for number in itertools.islice(numbers, 2)
+        ]
+        for measurement in measurements
     }
 
 
-def measure(made: Rig, way: str, point: Point, where: Sequence[Place]) -> float:
-    """Return the private memory of a worker at `point`, in bytes."""
+def measure(rig: Rig, way: str, stage: MeasuredStage, syncs: Sequence[MeasuredSync]) -> float:
+    """Return the private memory of a worker at `stage`, in bytes: the mean of one worker for each of `syncs`."""
     with ExitStack() as stack:
-        pids = [stack.enter_context(started(made, way, point, place)) for place in where]
+        pids = [stack.enter_context(worker_at_stage(rig, way, stage, sync)) for sync in syncs]
         return sum(map(private, pids)) / len(pids)
 
 
 @contextmanager
-def started(made: Rig, way: str, point: Point, place: Place) -> Iterator[int]:
-    """Have a worker come to `point`; give its process id."""
-    made.control.create_many(SITE, place.user, point.issues, status=backlog.STATUS)
-    keys = {"userProjectKey": place.user, "devProjectKey": place.dev, "rules": [backlog.RULE]}
+def worker_at_stage(rig: Rig, way: str, stage: MeasuredStage, sync: MeasuredSync) -> Iterator[int]:
+    """Have a worker go to `stage` and stay there; yield its process id."""
+    rig.control.create_many(SITE, sync.user, stage.issues, status=backlog.STATUS)
+    keys = {"userProjectKey": sync.user, "devProjectKey": sync.dev, "rules": [backlog.RULE]}
     times = {"syncIntervalMinutes": INTERVAL / 60, "searchLagMinutes": 0.05}
-    config = made.define(place.name, jira=made.account(SITE), **keys, **times)
-    command = [sys.executable, "-m", "benchmarks.rig.processes.stages", way, point.stage, str(config), str(made.folder)]
-    environ = {**os.environ, "DATABASE_URL": made.mongod.url}
+    config = rig.define(sync.name, jira=rig.account(SITE), **keys, **times)
+    arguments = [way, stage.stage, str(config), str(rig.folder)]
+    environ = {**os.environ, "DATABASE_URL": rig.mongod.url}
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environ, text=True, stdin=pipe, stdout=pipe) as process:
-        pid = int(process.stdout.readline())
+    with subprocess.Popen(
+        [sys.executable, "-m", staged_worker.__name__, *arguments], env=environ, text=True, stdin=pipe, stdout=pipe
+    ) as process:
+        lines = iter(process.stdout or ())
+        pid = int(next(lines))
         try:
-            for _ in range(point.count):
-                next(line for line in process.stdout if point.mark in line)
+            for _ in range(stage.count):
+                next(line for line in lines if stage.mark in line)
             time.sleep(SECONDS_TO_SETTLE)
             yield pid
         finally:
-            if point.stage == stages.cycles.__name__:
+            if stage.stage == staged_worker.cycles.__name__:
                 os.kill(pid, signal.SIGTERM)
             process.communicate()
 
 
-def stage_rows(made: Rig, where: Mapping[tuple[str, Point], Sequence[Place]]) -> Iterator[list[str]]:
+def stage_rows(rig: Rig, syncs: SyncsByMeasurement) -> Iterator[list[str]]:
     before = dict.fromkeys(WAYS, 0.0)
-    for point in POINTS:
-        row = [point.title]
+    for stage in STAGES:
+        row = [stage.title]
         for way in WAYS:
-            now = measure(made, way, point, where[way, point])
+            now = measure(rig, way, stage, syncs[way, stage])
             row += [f"{now / MEGABYTE:.1f} MB", f"{(now - before[way]) / MEGABYTE:+.1f} MB"]
             before[way] = now
         yield row
 
 
-def sharing_rows(made: Rig, where: Mapping[tuple[str, Point], Sequence[Place]]) -> Iterator[list[str]]:
-    for way in LESS:
-        yield [way, f"{measure(made, way, POINTS[-1], where[way, POINTS[-1]]) / MEGABYTE:.1f} MB"]
+def sharing_rows(rig: Rig, syncs: SyncsByMeasurement) -> Iterator[list[str]]:
+    for way in WITHOUT_SHARING:
+        yield [way, f"{measure(rig, way, LAST_STAGE, syncs[way, LAST_STAGE]) / MEGABYTE:.1f} MB"]
 
 
 def main() -> None:
@@ -140,13 +148,21 @@ def main() -> None:
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
-    where = places()
-    pairs = [(each.user, each.dev) for both in where.values() for each in both]
-    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), [backlog.site(SITE, *pairs)]) as made:
-        stage_table, sharing_table = table(TITLES, stage_rows(made, where)), table(LAST, sharing_rows(made, where))
+    syncs = all_syncs()
+    pairs = [(sync.user, sync.dev) for both in syncs.values() for sync in both]
+    with tempfile.TemporaryDirectory() as folder, running_rig(Path(folder), [backlog.site_seed(SITE, *pairs)]) as rig:
+        stage_table = table(TITLES, _shown(stage_rows(rig, syncs)))
+        sharing_table = table(SHARING_TITLES, _shown(sharing_rows(rig, syncs)))
     text = [f"`python -m benchmarks.worker_memory` on {machine()}", stage_table, EXPLANATION, sharing_table]
     publish("The memory of one worker", "\n\n".join(text), options.report)
 
 
+def _shown(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Print each row as it is measured."""
+    for row in rows:
+        print(table_row(row), file=sys.stderr)
+        yield row
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

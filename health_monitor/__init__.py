@@ -1,1 +1,1 @@
-"""What is true of every sync, for people and for machines; and what a group does about itself at night."""
+"""Reports the condition of every sync, to people and to programs, and restarts what hangs or has failed."""

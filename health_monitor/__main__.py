@@ -1,6 +1,6 @@
-"""`python -m health_monitor`: watches the group in RUN_DIR, and shows it at PORT. One more program of the group.
+"""`python -m health_monitor`: observes the group in RUN_DIR, and serves its condition at PORT.
 
-0: stopped when asked; 1: a person must act, and one line per problem says how.
+Exit code 0: stopped as asked. Exit code 1: a person must act; each problem is one line on standard error.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from collections.abc import Mapping
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
-from generator.deploy.programs import MONITOR
-from generator.running.settings import Settings, Unusable, from_environ, of_running_group
+from generator.running.errors import Unusable
+from generator.running.settings import Settings, from_environ, of_running_group
 from health_monitor.access import Gate, token_in
-from health_monitor.history import Archive
-from health_monitor.observer import Observer
+from health_monitor.databases import SyncDatabases
+from health_monitor.observation.observer import Observer
 from health_monitor.server import application
 from health_monitor.state import MonitorState
 from sync_model.connection import database_url
+from sync_model.program_names import MONITOR
 from sync_worker.runtime import logs
 
-SECONDS_TO_FINISH_ANSWERS = 2.0
+SHUTDOWN_SECONDS = 2.0
+"""Requests that are being answered get so long to finish."""
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
@@ -40,29 +42,29 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
 
 
 async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringBoundLogger) -> None:
-    over = asyncio.Event()
+    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, over.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     state = MonitorState(
         settings,
         environ,
         Observer(settings, environ, log),
-        Archive(database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
-        # Browsers send a cookie to all ports of a host: each group's has a name of its own.
+        SyncDatabases(database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
+        # Browsers send a cookie to all ports of a host, so each group's cookie has its own name.
         Gate(lambda: token_in(environ), cookie=f"jira_sync_{settings.port}"),
         log,
     )
-    runner = web.AppRunner(application(state), access_log=None, shutdown_timeout=SECONDS_TO_FINISH_ANSWERS)
+    runner = web.AppRunner(application(state), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await _listen(runner, settings)
         state.observer.start()
         log.info("monitor started", pid=os.getpid(), address=f"{settings.bind}:{settings.port}")
-        await over.wait()
+        await stopped.wait()
     finally:
         state.observer.stop()
         await runner.cleanup()
-        state.archive.close()
+        state.databases.close()
         log.info("monitor stopped")
 
 

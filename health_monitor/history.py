@@ -1,44 +1,36 @@
-"""What the syncs' databases know of the past: read in threads, cached, and given up on soon when MongoDB is dead."""
+"""The history of each sync, read from its database and kept for a few seconds."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from threading import Lock
-from typing import Any, TypeVar
 
-import pymongo
-from pymongo import MongoClient
-
+from health_monitor.databases import DatabaseClient, SyncDatabases
 from sync_model.definition import Sync
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.core.state import IssueState
-from sync_worker.database import store
 from sync_worker.database.control import Control
 from sync_worker.database.journal import Journal
 
-PATIENCE = 2.5
-"""Seconds for everything that one answer needs."""
-FRESH = 3.0
-"""Seconds for which what was read, or that it could not be read, is said again without asking."""
-FRESH_HOURS = 60.0
+FRESH_SECONDS = 3.0
+"""A history, or the error of reading it, is returned again for so long."""
+FRESH_COUNTS_SECONDS = 60.0
+"""The same for the hourly counts of all syncs."""
 CYCLES = 50
 ACTIONS = 100
-THREADS = 4
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class SyncHistory:
-    """One sync's past, newest first, or the `error` that keeps it from us. `failing`: what failed or was given up.
-    `per_hour`: the actions of the last day, oldest hour first.
+    """The history of one sync, newest first, or the `error` of reading it.
+
+    `per_hour` counts the actions of the last day, the oldest hour first. `failing` are the issues with changes that
+    failed or were given up.
     """
 
     cycles: tuple[PastCycle, ...] = ()
@@ -50,74 +42,64 @@ class SyncHistory:
 
 
 @dataclass
-class _Kept:
-    """What is known of one sync, and until when on the monotonic clock it is said again."""
+class _CacheEntry:
+    """The history of one sync, and until when on the monotonic clock it is fresh."""
 
-    past: SyncHistory = field(default_factory=SyncHistory)
-    until: float = float("-inf")
+    history: SyncHistory = field(default_factory=SyncHistory)
+    fresh_until: float = float("-inf")
     reading: asyncio.Future[SyncHistory] | None = None
 
 
-class Archive:
-    """Reads the syncs' databases for everybody who asks, each once at a time. Never raises for a dead MongoDB."""
+class HistoryCache:
+    """Reads each sync's history at most once at a time, whoever asks. Never raises because MongoDB does not answer."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connected: MongoClient[dict[str, Any]] | None = None
-        self._connecting = Lock()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="history")
-        self._kept: dict[str, _Kept] = {}
-        self._hours: dict[str, tuple[int, ...]] = {}
-        self._hours_until = float("-inf")
-        self._dead_until, self._why_dead = float("-inf"), ""
+    def __init__(self, databases: SyncDatabases) -> None:
+        self._databases = databases
+        self._entries: dict[str, _CacheEntry] = {}
+        self._per_hour: dict[str, tuple[int, ...]] = {}
+        self._per_hour_fresh_until = float("-inf")
+        self._unavailable_until, self._unavailable_reason = float("-inf"), ""
         self._background: set[asyncio.Future[None]] = set()
 
-    async def past(self, sync: Sync) -> SyncHistory:
-        """Return what is known of the sync's past."""
-        kept = self._kept.setdefault(sync.name, _Kept())
-        if time.monotonic() < kept.until:
-            return kept.past
-        if kept.reading is None:
-            kept.reading = asyncio.ensure_future(self._read(kept, sync))
-        return await asyncio.shield(kept.reading)
+    async def history(self, sync: Sync) -> SyncHistory:
+        entry = self._entries.setdefault(sync.name, _CacheEntry())
+        if time.monotonic() < entry.fresh_until:
+            return entry.history
+        if entry.reading is None:
+            entry.reading = asyncio.ensure_future(self._refresh(entry, sync))
+        # A client that hangs up must not cancel the reading that others wait for.
+        return await asyncio.shield(entry.reading)
 
     def per_hour(self, syncs: Iterable[Sync]) -> dict[str, tuple[int, ...]]:
-        """Return, by sync, how much was done in each hour of the last day, as far as that is known by now; what is
-        old is read anew meanwhile.
+        """Return the hourly counts of actions by sync, as far as they have been read; never waits for a database.
+
+        Counts that are no longer fresh are read again in the background.
         """
-        if time.monotonic() > self._hours_until:
-            self._hours_until = time.monotonic() + FRESH_HOURS
-            task = asyncio.ensure_future(self._read_hours(tuple(syncs)))
+        if time.monotonic() > self._per_hour_fresh_until:
+            self._per_hour_fresh_until = time.monotonic() + FRESH_COUNTS_SECONDS
+            task = asyncio.ensure_future(self._refresh_counts(tuple(syncs)))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
-        return self._hours
-
-    async def steer(self, sync: Sync, do: Callable[[Control], T]) -> T:
-        """Have `do` done with the sync's steering. Raises SyncError."""
-        return await self._in_thread(lambda client: do(Control(client, sync)))
+        return self._per_hour
 
     def forget(self, name: str) -> None:
-        """Have the sync's past read anew when it is next asked for."""
-        self._kept.pop(name, None)
+        """Have the history of the sync `name` read again at the next request."""
+        self._entries.pop(name, None)
 
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._connected:
-            self._connected.close()
-
-    async def _read(self, kept: _Kept, sync: Sync) -> SyncHistory:
+    async def _refresh(self, entry: _CacheEntry, sync: Sync) -> SyncHistory:
         try:
-            kept.past = await self._in_thread(partial(self._past, sync))
+            entry.history = await self._databases.call(partial(self._read, sync))
         except SyncError as error:
-            kept.past = SyncHistory(error=str(error))
-            self._dead_until, self._why_dead = time.monotonic() + FRESH, str(error)
+            entry.history = SyncHistory(error=str(error))
+            self._unavailable_until, self._unavailable_reason = time.monotonic() + FRESH_SECONDS, str(error)
         finally:
-            kept.until, kept.reading = time.monotonic() + FRESH, None
-        return kept.past
+            entry.fresh_until, entry.reading = time.monotonic() + FRESH_SECONDS, None
+        return entry.history
 
-    def _past(self, sync: Sync, client: MongoClient[dict[str, Any]]) -> SyncHistory:
-        if time.monotonic() < self._dead_until:
-            raise SyncError(self._why_dead)  # somebody has just waited for that in vain
+    def _read(self, sync: Sync, client: DatabaseClient) -> SyncHistory:
+        if time.monotonic() < self._unavailable_until:
+            # The server is the same for all syncs: another one has just waited for it in vain.
+            raise SyncError(self._unavailable_reason)
         journal = Journal(client, sync.database)
         return SyncHistory(
             cycles=tuple(journal.cycles(CYCLES)),
@@ -127,30 +109,13 @@ class Archive:
             pause=journal.paused(),
         )
 
-    async def _read_hours(self, syncs: tuple[Sync, ...]) -> None:
-        def hours(sync: Sync) -> Callable[[MongoClient[dict[str, Any]]], tuple[int, ...]]:
+    async def _refresh_counts(self, syncs: tuple[Sync, ...]) -> None:
+        def counts_of(sync: Sync) -> Callable[[DatabaseClient], tuple[int, ...]]:
             return lambda client: tuple(Journal(client, sync.database).per_hour(datetime.now(UTC)))
 
         for sync in syncs:
             try:
-                self._hours[sync.name] = await self._in_thread(hours(sync))
+                self._per_hour[sync.name] = await self._databases.call(counts_of(sync))
             except SyncError:
-                self._hours_until = time.monotonic() + FRESH
+                self._per_hour_fresh_until = time.monotonic() + FRESH_SECONDS
                 return
-
-    async def _in_thread(self, do: Callable[[MongoClient[dict[str, Any]]], T]) -> T:
-        def run() -> T:
-            with pymongo.timeout(PATIENCE):
-                return do(self._client())
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
-
-    def _client(self) -> MongoClient[dict[str, Any]]:
-        """Connect when that is first needed: the address of a server may have to be looked up."""
-        with self._connecting:
-            if self._connected is None:
-                try:
-                    self._connected = store.connect(self._url, "health-monitor")
-                except ValueError as error:
-                    raise SyncError(str(error)) from None
-            return self._connected

@@ -1,4 +1,4 @@
-"""How things are said in JSON: camelCase, times in ISO 8601 and UTC, lengths of time in seconds, and no secrets."""
+"""The JSON of the API: names in camelCase, times in ISO 8601 and UTC, durations in seconds, and no secrets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from generator.running.supervisor_rpc import ProgramState
 from health_monitor.history import SyncHistory
-from health_monitor.records import Record
-from health_monitor.snapshot import Snapshot, SyncView
+from health_monitor.observation.remedy_records import RemedyRecord
+from health_monitor.observation.snapshot import Snapshot, SyncView
 from sync_model.definition import Side, Sync
 from sync_model.judgement import Condition, Level
 from sync_model.values import is_reference
@@ -19,21 +19,21 @@ from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
 
 Json = dict[str, Any]
-Browse = Callable[[Side, str], str | None]
+IssueUrl = Callable[[Side, str], str | None]
 """Returns the address at which a person sees an issue, if it is known."""
 
 
 def status(view: SyncView) -> str:
-    """Return `running`, `stopped` or `error`, in the words of the service before."""
+    """Return `running`, `stopped` or `error`: the words of the service that this one replaced."""
     if view.verdict.condition is Condition.STOPPED:
         return "stopped"
     return "error" if view.verdict.level is Level.ERROR else "running"
 
 
-def worker(view: SyncView, record: Record) -> Json:
-    """One sync, or one file that is none."""
+def worker(view: SyncView, record: RemedyRecord) -> Json:
+    """Return one sync, or one file that does not load."""
     facts, verdict, heartbeat = view.facts, view.verdict, view.facts.heartbeat
-    said: Json = {
+    document: Json = {
         "name": view.name,
         "status": status(view),
         "lastHeartbeat": _time(heartbeat.sent) if heartbeat else None,
@@ -47,99 +47,110 @@ def worker(view: SyncView, record: Record) -> Json:
         "file": view.file,
         "problems": list(facts.problems),
         "isEdited": view.is_edited,
-        "lastRemedy": record.deeds[0].model_dump(mode="json", by_alias=True) if record.deeds else None,
+        "lastRemedy": _last_remedy(record),
         "nextStart": _time(facts.next_start),
     }
-    known = heartbeat.model_dump(mode="json", by_alias=True) if heartbeat else {}
+    from_heartbeat = heartbeat.model_dump(mode="json", by_alias=True) if heartbeat else {}
     for name in ("phase", "lastSuccess", "nextCycle", "queued", "deadLetters", "version", "memory", "digest"):
-        said[name] = known.get(name)
-    return said
+        document[name] = from_heartbeat.get(name)
+    return document
 
 
-def program(state: ProgramState, record: Record) -> Json:
-    """One of the group's other programs."""
+def program(state: ProgramState, record: RemedyRecord) -> Json:
+    """Return one of the group's programs that are no syncs."""
     return {
         "name": state.name,
         "state": state.state,
         "pid": state.pid or None,
         "description": state.description,
-        "lastRemedy": record.deeds[0].model_dump(mode="json", by_alias=True) if record.deeds else None,
+        "lastRemedy": _last_remedy(record),
         "nextStart": _time(record.next_start),
     }
 
 
-def health(picture: Snapshot, record: Callable[[str], Record], *, is_alive: bool) -> Json:
-    """The group as a whole, in the shape of the service before, with more in it."""
-    trouble = picture.trouble if is_alive else f"the monitor has not looked since {_time(picture.taken)}"
+def health(snapshot: Snapshot, record: Callable[[str], RemedyRecord], *, is_alive: bool) -> Json:
+    """Return the group as a whole, in the form of the service that this one replaced, with more fields."""
+    trouble = snapshot.trouble if is_alive else f"the monitor has not looked since {_time(snapshot.taken)}"
     return {
-        "status": "healthy" if picture.is_healthy and is_alive else "degraded",
-        "workers": [worker(view, record(view.name)) for view in picture.syncs],
-        "timestamp": _time(picture.taken),
+        "status": "healthy" if snapshot.is_healthy and is_alive else "degraded",
+        "workers": [worker(view, record(view.name)) for view in snapshot.syncs],
+        "timestamp": _time(snapshot.taken),
         "trouble": trouble,
     }
 
 
 def group(
-    picture: Snapshot, record: Callable[[str], Record], per_hour: Mapping[str, Sequence[int]], *, is_alive: bool
+    snapshot: Snapshot,
+    record: Callable[[str], RemedyRecord],
+    per_hour: Mapping[str, Sequence[int]],
+    *,
+    is_alive: bool,
 ) -> Json:
-    """All syncs, worst first, with what they did in each hour of the last day as far as that is known; and the group's
-    other programs. `/api/syncs` and `jira-sync status --json` say this; names are added to it, and none is taken away.
+    """Return all syncs, the worst one first, with their actions per hour as far as known, and the other programs.
+
+    `/api/syncs` and `jira-sync status --json` return this document. Names may be added to it, and none is removed.
     """
-    said = health(picture, record, is_alive=is_alive)
-    syncs = [{**each, "perHour": list(per_hour.get(each["name"], ()))} for each in said.pop("workers")]
-    return {**said, "syncs": syncs, "programs": [program(each, record(each.name)) for each in picture.programs]}
+    document = health(snapshot, record, is_alive=is_alive)
+    workers = document.pop("workers")
+    syncs = [{**sync, "perHour": list(per_hour.get(sync["name"], ()))} for sync in workers]
+    programs = [program(state, record(state.name)) for state in snapshot.programs]
+    return {**document, "syncs": syncs, "programs": programs}
 
 
 def configuration(sync: Sync) -> Json:
-    """What a sync runs with, defaults included. A token is said only as what it refers to."""
-    said: Json = sync.model_dump(mode="json", by_alias=True, exclude_none=True)
+    """Return the definition of a sync with its defaults. Of a token only the reference is shown."""
+    document: Json = sync.model_dump(mode="json", by_alias=True, exclude_none=True)
     for name, account in (("jira", sync.jira), ("userJira", sync.user_jira), ("devJira", sync.dev_jira)):
         if account and account.api_token:
             token = account.api_token.get_secret_value()
-            said[name]["apiToken"] = token if is_reference(token) else "***"
-    return {**said, "databaseName": sync.database}
+            document[name]["apiToken"] = token if is_reference(token) else "***"
+    return {**document, "databaseName": sync.database}
 
 
-def history(past: SyncHistory, browse: Browse) -> Json | None:
-    """What the database knows of the past; None when it does not say."""
-    if past.error is not None:
+def history(sync_history: SyncHistory, issue_url: IssueUrl) -> Json | None:
+    """Return a sync's history, or None if it could not be read."""
+    if sync_history.error is not None:
         return None
     return {
-        "pausedBy": str(past.pause) if past.pause else None,
-        "perHour": list(past.per_hour),
-        "cycles": [_cycle(each) for each in past.cycles],
-        "actions": [_action(each, browse) for each in past.actions],
-        "failing": [said for state in past.failing for said in _failing(state, browse)],
+        "pausedBy": str(sync_history.pause) if sync_history.pause else None,
+        "perHour": list(sync_history.per_hour),
+        "cycles": [_cycle(cycle) for cycle in sync_history.cycles],
+        "actions": [_action(entry, issue_url) for entry in sync_history.actions],
+        "failing": [cause for state in sync_history.failing for cause in _failing(state, issue_url)],
     }
+
+
+def _last_remedy(record: RemedyRecord) -> Json | None:
+    return record.remedies[0].model_dump(mode="json", by_alias=True) if record.remedies else None
 
 
 def _cycle(cycle: PastCycle) -> Json:
     return {"started": _time(cycle.started), "duration": cycle.duration, "error": cycle.error, **cycle.counts}
 
 
-def _action(entry: JournalEntry, browse: Browse) -> Json:
+def _action(entry: JournalEntry, issue_url: IssueUrl) -> Json:
     other = entry.side.other if entry.side else None
     return {
         **asdict(entry),
         "at": _time(entry.at),
-        "issueUrl": browse(entry.side, entry.issue) if entry.side and entry.issue else None,
-        "counterpartUrl": browse(other, entry.counterpart) if other and entry.counterpart else None,
+        "issueUrl": issue_url(entry.side, entry.issue) if entry.side and entry.issue else None,
+        "counterpartUrl": issue_url(other, entry.counterpart) if other and entry.counterpart else None,
     }
 
 
-def _failing(state: IssueState, browse: Browse) -> list[Json]:
-    """The changes of one issue that were given up, and the one that is tried again."""
-    given_up = [_cause(state, cause, browse, is_dead=True) for cause in state.dead]
-    waiting = [_cause(state, cause, browse, is_dead=False) for cause in state.pending[:1] if cause.failure]
-    return [*given_up, *waiting]
+def _failing(state: IssueState, issue_url: IssueUrl) -> list[Json]:
+    """Return the changes of one issue that were given up, and the one that is tried again."""
+    given_up = [_cause(state, cause, issue_url, is_dead=True) for cause in state.dead]
+    retried = [_cause(state, cause, issue_url, is_dead=False) for cause in state.pending[:1] if cause.failure]
+    return [*given_up, *retried]
 
 
-def _cause(state: IssueState, cause: Cause, browse: Browse, *, is_dead: bool) -> Json:
+def _cause(state: IssueState, cause: Cause, issue_url: IssueUrl, *, is_dead: bool) -> Json:
     failure = cause.failure
     return {
         "issue": state.key,
         "side": state.side,
-        "url": browse(state.side, state.key),
+        "url": issue_url(state.side, state.key),
         "change": f"{cause.kind}: {cause.to_status}",
         "madeAt": _time(cause.at),
         "isDead": is_dead,

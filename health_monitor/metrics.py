@@ -1,4 +1,4 @@
-"""`GET /metrics`: the picture for Prometheus. Counters are those of a worker's process, and begin anew with it."""
+"""`GET /metrics`: the newest snapshot for Prometheus. Most counters belong to a worker's process and reset with it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from health_monitor.records import Reason, Record
-from health_monitor.snapshot import Snapshot, SyncView
+from health_monitor.observation.remedy_records import Reason, RemedyRecord
+from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.state import STATE
 from sync_model.heartbeat import Heartbeat
 from sync_model.judgement import RUNNING_STATES, Condition
@@ -20,10 +20,10 @@ REGISTRY = web.AppKey("registry", CollectorRegistry)
 
 
 def add_routes(app: web.Application) -> None:
-    """Add the route of this module."""
+    """Add the route `/metrics`."""
     app[REGISTRY] = registry = CollectorRegistry()
     state = app[STATE]
-    registry.register(Syncs(lambda: state.picture, state.remedies))
+    registry.register(SyncCollector(lambda: state.snapshot, state.record))
     ProcessCollector(registry=registry)
     app.router.add_get("/metrics", metrics)
 
@@ -33,43 +33,45 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(body=encode(request.app[REGISTRY]), headers={"Content-Type": content_type})
 
 
-class Syncs(Collector):
-    """Says of the newest picture what there is to be measured. `record` returns what is remembered of a program."""
+class SyncCollector(Collector):
+    """Collects the metrics of the newest snapshot. `record` returns what the monitor did to a program."""
 
-    def __init__(self, picture: Callable[[], Snapshot | None], record: Callable[[str], Record]) -> None:
-        self._picture, self._record = picture, record
+    def __init__(self, snapshot: Callable[[], Snapshot | None], record: Callable[[str], RemedyRecord]) -> None:
+        self._snapshot, self._record = snapshot, record
 
     def describe(self) -> list[Metric]:
-        """Nothing beforehand: a picture may not be there yet."""
+        """Describe nothing in advance: there may be no snapshot yet."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        picture = self._picture()
-        if picture is None:
+        snapshot = self._snapshot()
+        if snapshot is None:
             return
-        yield from _of_group(picture)
-        said = _Families()
-        for view in picture.syncs:
-            said.add_judgement(view)
+        yield from _group_metrics(snapshot)
+        families = _SyncFamilies()
+        for view in snapshot.syncs:
+            families.add_judgement(view)
             if view.facts.heartbeat:
-                said.add_heartbeat(view.name, view.facts.heartbeat)
+                families.add_heartbeat(view.name, view.facts.heartbeat)
             restarts = self._record(view.name).restarts
             for reason in Reason:
-                said.restarts.add_metric([view.name, reason], restarts.get(reason, 0))
-        yield from vars(said).values()
+                families.restarts.add_metric([view.name, reason], restarts.get(reason, 0))
+        yield from vars(families).values()
 
 
-def _of_group(picture: Snapshot) -> Iterator[Metric]:
-    invalid = sum(1 for view in picture.syncs if view.facts.problems)
-    yield GaugeMetricFamily("jira_sync_healthy", "1 unless a person must act on something.", picture.is_healthy)
+def _group_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+    invalid = sum(1 for view in snapshot.syncs if view.facts.problems)
+    yield GaugeMetricFamily("jira_sync_healthy", "1 unless a person must act on something.", snapshot.is_healthy)
     yield GaugeMetricFamily("jira_sync_invalid_files", "Files in the folder that do not load.", invalid)
     yield GaugeMetricFamily(
-        "jira_sync_last_look_timestamp_seconds", "When the monitor last looked at the group.", picture.taken.timestamp()
+        "jira_sync_last_look_timestamp_seconds",
+        "When the monitor last looked at the group.",
+        snapshot.taken.timestamp(),
     )
 
 
-class _Families:
-    """The metrics of the syncs; each takes one value per sync and further labels."""
+class _SyncFamilies:
+    """The metric families of the syncs. Each has one sample per sync and combination of further labels."""
 
     def __init__(self) -> None:
         self.up = _gauge("up", "1 while the worker's process runs.")
@@ -114,8 +116,8 @@ class _Families:
         for action, count in totals.actions.items():
             kind, _, result = action.partition(" ")
             self.actions.add_metric([name, kind, result], count)
-        for each in totals.calls:
-            self.calls.add_metric([name, each.endpoint, str(each.status or NO_ANSWER)], each.count)
+        for calls in totals.calls:
+            self.calls.add_metric([name, calls.endpoint, str(calls.status or NO_ANSWER)], calls.count)
 
 
 def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:

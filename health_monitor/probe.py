@@ -1,8 +1,8 @@
 """`python -m health_monitor.probe [live|ready]`: asks the monitor at PORT, for a container's health check.
 
-Quick, and made of nothing but Python: it is run every few seconds.
+It imports nothing but the standard library, so that it starts fast: a container runs it every few seconds.
 
-0: it is; 1: it is not, or does not answer. One line on standard output says which.
+Exit code 0: yes. Exit code 1: no, or no answer. One line on standard output says why.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from http.client import HTTPConnection, HTTPException
 
 CHECKS = ("live", "ready")
 SECONDS = 5.0
-ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask one that listens everywhere
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens everywhere is asked
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
-    asked = list(sys.argv[1:] if argv is None else argv) or ["live"]
-    if len(asked) != 1 or asked[0] not in CHECKS:
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["live"]
+    if len(arguments) != 1 or arguments[0] not in CHECKS:
         print(f"usage: python -m health_monitor.probe [{'|'.join(CHECKS)}]", file=sys.stderr)
         return 1
     bound = environ.get("BIND") or "127.0.0.1"
-    host, port = ANY.get(bound, bound), environ.get("PORT") or "3000"
+    host, port = LOOPBACK.get(bound, bound), environ.get("PORT") or "3000"
     connection = HTTPConnection(f"[{host}]" if ":" in host else host, int(port), timeout=SECONDS)
     try:
-        connection.request("GET", f"/health/{asked[0]}")
+        connection.request("GET", f"/health/{arguments[0]}")
         answer = connection.getresponse()
         print(json.load(answer)["message"])
     except (OSError, HTTPException, ValueError, KeyError) as error:

@@ -1,4 +1,4 @@
-"""What anybody may ask for: health, the syncs, and one of them with its past."""
+"""The routes that anybody may read: health, all syncs, and one sync with its history."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from health_monitor import json_views
 from health_monitor.state import STATE, MonitorState
 from sync_model.judgement import Condition
 
-COMING_UP = frozenset({Condition.STARTING, Condition.MISSING})
-NOT_YET = "the group has not been looked at yet"
+NOT_UP = frozenset({Condition.STARTING, Condition.MISSING})
+NO_SNAPSHOT = "the group has not been looked at yet"
 
 
 def add_routes(app: web.Application) -> None:
-    """Add the routes of this module."""
+    """Add the routes of this module to `app`."""
     app.router.add_get("/health", health)
     app.router.add_get("/health/live", live)
     app.router.add_get("/health/ready", ready)
@@ -22,44 +22,46 @@ def add_routes(app: web.Application) -> None:
 
 
 async def health(request: web.Request) -> web.Response:
-    """200 when nothing is wrong that a person must act on, else 503."""
-    said = _health(request.app[STATE])
-    return web.json_response(said, status=200 if said["status"] == "healthy" else 503)
+    """Answer 200 when no person has to act, else 503."""
+    document = _health(request.app[STATE])
+    return web.json_response(document, status=200 if document["status"] == "healthy" else 503)
 
 
 async def live(request: web.Request) -> web.Response:
-    """200 while this monitor does its work, however the syncs are."""
+    """Answer 200 while this monitor works, whatever the condition of the syncs."""
     is_alive = request.app[STATE].observer.is_alive
-    return _short(ok=is_alive, said="alive" if is_alive else "the monitor does not look at the group any more")
+    return _check_response(
+        ok=is_alive, message="alive" if is_alive else "the monitor does not look at the group any more"
+    )
 
 
 async def ready(request: web.Request) -> web.Response:
-    """200 once the group has come up."""
-    picture = request.app[STATE].picture
-    if picture is None or picture.silence:
-        return _short(ok=False, said=(picture and picture.silence) or NOT_YET)
-    coming = [view.name for view in picture.syncs if view.facts.is_wanted and view.verdict.condition in COMING_UP]
-    return _short(ok=not coming, said=f"not up yet: {', '.join(coming)}" if coming else "ready")
+    """Answer 200 once every sync that should run has started."""
+    snapshot = request.app[STATE].snapshot
+    if snapshot is None or snapshot.supervisor_error:
+        return _check_response(ok=False, message=(snapshot and snapshot.supervisor_error) or NO_SNAPSHOT)
+    missing = [view.name for view in snapshot.syncs if view.facts.is_wanted and view.verdict.condition in NOT_UP]
+    return _check_response(ok=not missing, message=f"not up yet: {', '.join(missing)}" if missing else "ready")
 
 
 async def syncs(request: web.Request) -> web.Response:
-    """All syncs, worst first, with what they did in each hour of the last day; and the group's other programs."""
+    """Answer with all syncs, the worst one first, their actions per hour, and the group's other programs."""
     state = request.app[STATE]
-    if state.picture is None:
+    if state.snapshot is None:
         return web.json_response(
-            {"status": "degraded", "syncs": [], "programs": [], "timestamp": None, "trouble": NOT_YET}
+            {"status": "degraded", "syncs": [], "programs": [], "timestamp": None, "trouble": NO_SNAPSHOT}
         )
     is_alive = state.observer.is_alive
-    return web.json_response(json_views.group(state.picture, state.remedies, state.per_hour(), is_alive=is_alive))
+    return web.json_response(json_views.group(state.snapshot, state.record, state.per_hour(), is_alive=is_alive))
 
 
 async def sync(request: web.Request) -> web.Response:
-    """One sync. A dead MongoDB costs its history only."""
+    """Answer with one sync. If MongoDB does not answer, only the history is missing."""
     state, name = request.app[STATE], request.match_info["name"]
     view = state.sync(name)
     if view is None:
-        raise web.HTTPNotFound(text=f"no sync is called {name}" if state.picture else NOT_YET)
-    past, record = await state.past(name), state.remedies(name)
+        raise web.HTTPNotFound(text=f"no sync is called {name}" if state.snapshot else NO_SNAPSHOT)
+    history, record = await state.history(name), state.record(name)
     heartbeat = view.facts.heartbeat
     return web.json_response(
         {
@@ -67,17 +69,17 @@ async def sync(request: web.Request) -> web.Response:
             "heartbeat": heartbeat.model_dump(mode="json", by_alias=True) if heartbeat else None,
             "configuration": json_views.configuration(view.sync) if view.sync else None,
             "remedies": record.model_dump(mode="json", by_alias=True),
-            "history": json_views.history(past, state.browse(view)),
-            "historyError": past.error,
+            "history": json_views.history(history, state.issue_url(view)),
+            "historyError": history.error,
         }
     )
 
 
 def _health(state: MonitorState) -> json_views.Json:
-    if state.picture is None:
-        return {"status": "degraded", "workers": [], "timestamp": None, "trouble": NOT_YET}
-    return json_views.health(state.picture, state.remedies, is_alive=state.observer.is_alive)
+    if state.snapshot is None:
+        return {"status": "degraded", "workers": [], "timestamp": None, "trouble": NO_SNAPSHOT}
+    return json_views.health(state.snapshot, state.record, is_alive=state.observer.is_alive)
 
 
-def _short(*, ok: bool, said: str) -> web.Response:
-    return web.json_response({"status": "ok" if ok else "unavailable", "message": said}, status=200 if ok else 503)
+def _check_response(*, ok: bool, message: str) -> web.Response:
+    return web.json_response({"status": "ok" if ok else "unavailable", "message": message}, status=200 if ok else 503)

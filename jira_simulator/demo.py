@@ -1,7 +1,7 @@
 """`python -m jira_simulator.demo start | status | apply | stop`: a whole group, on simulated sites.
 
-The demo is an ordinary group with a run directory of its own. Each start removes the databases of the last one,
-because the simulated sites begin afresh too.
+The demo is an ordinary group with its own run directory. Each start removes what an earlier one has left: the
+simulated sites start over, too.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from typing import Any
 
 import httpx
 
+from generator.running.variables import VARIABLES
+
 CONFIG_DIR = Path("configs/demo")
 PORTS = {"JIRA_SIMULATOR_PORT": "8090", "MONGODB_PORT": "27090", "PORT": "8091"}
 TOKEN = "demo"  # noqa: S105
-"""For the buttons of the status page. No secret: the page listens on loopback, and the sites are simulated."""
+"""The token for the buttons of the status page. They control simulations, and the page listens on loopback."""
 SITES = ("acme", "globex", "initech")
 FIRST_CYCLES_TIMEOUT = 90.0
-POLL_INTERVAL = 0.2
-NOT_INHERITED = (
-    "DATABASE_URL", "DATABASE_URL_FILE", "LOG_DIR", "CONFIG_DIR", "RUN_DIR", "STRICT", "SYNC_INTERVAL_MINUTES",
-    "BIND", "WATCH", "MAX_WORKER_MEMORY", "STUCK_AFTER", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE",
-)  # fmt: skip
+POLL_SECONDS = 0.2
+INHERITED = frozenset({"LOG_LEVEL", "SPAWN"})
+"""The variables of a group that the demo takes over from the shell. They only change how it runs."""
 
 
 @dataclass
-class SyncProgress:
-    """What one sync has done so far, by its log."""
+class DemoSync:
+    """One sync of the demo, and what it has done so far according to its log."""
 
     name: str
     created: list[dict[str, Any]] = field(default_factory=list)
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m jira_simulator.demo", description="The demo.")
     parser.add_argument("command", choices=["start", "status", "apply", "stop"])
     command = parser.parse_args(argv).command
-    environ = _environ()
+    environ = demo_environment(os.environ)
     try:
         if command == "start":
             return _start(environ)
@@ -65,24 +65,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _environ() -> dict[str, str]:
-    """Return the demo's own environment. Nothing that is set for a real group reaches it."""
+def demo_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the demo. Nothing that `environ` sets for a real group reaches it, but the ports."""
+    of_a_real_group = VARIABLES.keys() - INHERITED
     inherited = {
-        name: value for name, value in os.environ.items() if name not in NOT_INHERITED and not name.startswith("JIRA_")
+        name: value for name, value in environ.items() if name not in of_a_real_group and not name.startswith("JIRA_")
     }
-    ports = {name: os.environ.get(name) or default for name, default in PORTS.items()}
+    ports = {name: environ.get(name) or default for name, default in PORTS.items()}
     url = f"http://127.0.0.1:{ports['JIRA_SIMULATOR_PORT']}"
-    environ = {
+    of_the_demo = {
         **inherited,
         **ports,
         "CONFIG_DIR": str(CONFIG_DIR),
-        "RUN_DIR": os.environ.get("DEMO_RUN_DIR") or "run/demo",
+        "RUN_DIR": environ.get("DEMO_RUN_DIR") or "run/demo",
         "ADMIN_TOKEN": TOKEN,
     }
     for site in SITES:
-        environ[f"DEMO_{site.upper()}_URL"] = f"{url}/{site}"
-        environ[f"DEMO_{site.upper()}_TOKEN"] = f"demo-token-{site}"
-    return environ
+        of_the_demo[f"DEMO_{site.upper()}_URL"] = f"{url}/{site}"
+        of_the_demo[f"DEMO_{site.upper()}_TOKEN"] = f"demo-token-{site}"
+    return of_the_demo
 
 
 def _start(environ: Mapping[str, str]) -> int:
@@ -97,7 +98,7 @@ def _start(environ: Mapping[str, str]) -> int:
     names = sorted(path.stem for path in (run_dir / "syncs").glob("[!.]*.json"))
     deadline = time.monotonic() + FIRST_CYCLES_TIMEOUT
     while True:
-        syncs = [_progress(run_dir, name) for name in names]
+        syncs = [_read_sync(run_dir, name) for name in names]
         if all(sync.is_complete for sync in syncs):
             break
         if time.monotonic() > deadline:
@@ -106,40 +107,40 @@ def _start(environ: Mapping[str, str]) -> int:
                 file=sys.stderr,
             )
             return 1
-        time.sleep(POLL_INTERVAL)
-    _print_tour(environ, syncs)
+        time.sleep(POLL_SECONDS)
+    _print_summary(environ, syncs)
     return 0
 
 
-def _progress(run_dir: Path, name: str) -> SyncProgress:
-    progress = SyncProgress(name)
-    for line in _log_lines(run_dir / "logs" / f"{name}.log"):
+def _read_sync(run_dir: Path, name: str) -> DemoSync:
+    sync = DemoSync(name)
+    for line in _log_entries(run_dir / "logs" / f"{name}.log"):
         issue = line.get("issue", "")
         match line.get("event"):
             case "counterpart created":
-                progress.created.append(line)
+                sync.created.append(line)
             case "attachment copied":
-                progress.details.setdefault(issue, []).append(f"{line['file']} copied")
+                sync.details.setdefault(issue, []).append(f"{line['file']} copied")
             case "comment posted":
-                progress.details.setdefault(issue, []).append("customer told")
+                sync.details.setdefault(issue, []).append("customer told")
             case "cycle completed":
-                progress.cycles += 1
-    return progress
+                sync.cycles += 1
+    return sync
 
 
-def _log_lines(path: Path) -> Iterator[dict[str, Any]]:
+def _log_entries(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
     for text in path.read_text(encoding="utf-8").splitlines():
         try:
             line = json.loads(text)
         except ValueError:
-            continue  # half a line, still being written
+            continue  # the last line may be written only in part
         if isinstance(line, dict):
             yield line
 
 
-def _print_tour(environ: Mapping[str, str], syncs: list[SyncProgress]) -> None:
+def _print_summary(environ: Mapping[str, str], syncs: list[DemoSync]) -> None:
     url = f"http://127.0.0.1:{environ['JIRA_SIMULATOR_PORT']}"
     summaries = _summaries(url)
     print("\nTwo pairs of projects are kept in step now, each by a process of its own, over one MongoDB:\n")
@@ -167,7 +168,7 @@ Stop          make down"""
 
 
 def _summaries(url: str) -> dict[str, str]:
-    """Return the summaries of all issues on the simulated sites, by key."""
+    """Ask the simulator for the summaries of all issues, by their keys."""
     with httpx.Client(trust_env=False) as http:
         answers = [http.get(f"{url}/control/{site}/issues").raise_for_status().json() for site in SITES]
     return {issue["key"]: issue["summary"] for issues in answers for issue in issues}

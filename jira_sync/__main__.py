@@ -13,23 +13,27 @@ from typing import Any
 import typer
 
 from jira_sync.commands import (
+    apply,
     backfill,
     backup,
+    check,
     dismiss,
     doctor,
-    group,
     history,
     import_,
     init,
     logs,
     pause,
     plan,
+    render,
     restore,
     resume,
     resync,
     retry,
     schema,
+    start,
     status,
+    stop,
     sync_now,
     watch,
 )
@@ -48,7 +52,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # Help lists the commands in this order.
-group.add_to(app)
+check.add_to(app)
+render.add_to(app)
+start.add_to(app)
+apply.add_to(app)
+stop.add_to(app)
 watch.add_to(app)
 status.add_to(app)
 logs.add_to(app)

@@ -1,1 +1,1 @@
-"""What runs inside supervisord itself: workers forked from a warm process, and all of them stopped at once."""
+"""What runs inside supervisord itself: it forks workers from a warm process, and stops programs by priority."""

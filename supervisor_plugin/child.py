@@ -1,8 +1,8 @@
-"""What makes a forked copy of supervisord a process like one that was executed.
+"""Makes a forked copy of supervisord a process like one that was executed.
 
-Without `exec` the child starts with all that supervisord has: its signal handlers, descriptors, streams, environment,
-objects. What is reset here is everything that a worker could notice. Nothing of supervisord's is ever given free: one
-of its objects that is finalised would close a descriptor that is long the worker's own.
+Without `exec`, the child starts with supervisord's signal handlers, descriptors, streams, environment and objects.
+This module resets whatever a worker could notice. It never frees an object of supervisord's: the finaliser of such an
+object would close a descriptor whose number is the worker's own by then.
 """
 
 from __future__ import annotations
@@ -24,29 +24,28 @@ from supervisor.medusa import asyncore_25
 
 TITLE = "jira-sync: {}"
 
-_kept: list[Any] = []
-
+_never_freed: list[Any] = []
 
 SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def reset_signals(mask: set[int | signal.Signals]) -> None:
-    """Handle signals as after `exec`, and let those through again that `mask` does not block."""
+    """Handle signals as after `exec`, and block only those that `mask` holds."""
     signal.set_wakeup_fd(-1)
     for number in SIGNALS:
         if callable(signal.getsignal(number)):
-            # Python itself catches SIGINT from its start.
+            # Python handles SIGINT itself from its start.
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def reset(argv: Sequence[str], env: Mapping[str, str]) -> None:
-    """Make this process one that was started as `argv` in the environment `env`. Signals are not its business.
+    """Make this process like one that was started as `argv` in the environment `env`, but for its signals.
 
-    User, group, directory, umask, process group and the descriptors 0 to 2 have been seen to by supervisord.
+    supervisord has set user, group, directory, umask, process group and the descriptors 0 to 2 already.
     """
-    gc.freeze()  # so that no garbage of supervisord's is ever collected here
-    _kept.append((dict(asyncore_25.socket_map), sys.stdin, sys.stdout, sys.stderr))
+    gc.freeze()  # so that supervisord's garbage is never collected here
+    _never_freed.append((dict(asyncore_25.socket_map), sys.stdin, sys.stdout, sys.stderr))
     asyncore_25.socket_map.clear()
     _close_descriptors()
     _reset_streams()
@@ -56,11 +55,11 @@ def reset(argv: Sequence[str], env: Mapping[str, str]) -> None:
 
 
 def run(main: Callable[[], Any]) -> NoReturn:
-    """Run `main` and end this process as the interpreter would. Never returns into supervisord's stack."""
+    """Run `main`, then end this process as the interpreter would. It never returns to supervisord's stack."""
     code = 1
     try:
         code = _exit_code(main)
-        threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 - waits for threads that are no daemons
+        threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 - waits for threads that are not daemons
         atexit._run_exitfuncs()  # noqa: SLF001
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -88,7 +87,7 @@ def _code_of(result: Any) -> int:
 
 
 def _close_descriptors() -> None:
-    last = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
+    last = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
     os.closerange(3, last + 1)
 
 

@@ -1,7 +1,7 @@
-"""A worker is forked from supervisord, which has imported what workers use; everything else is executed as always.
+"""Forks workers from supervisord, which has imported what workers use. Other programs are executed as always.
 
-Two methods of supervisord's options are replaced, the two that it starts every program with: `fork`, and in the child
-`execve`, which for a worker does not execute but runs what `python -m sync_worker` would run.
+It replaces the two methods of supervisord's options that start a program: `fork`, and `execve`, which supervisord
+calls in the child. For a worker, the new `execve` runs what `python -m sync_worker` would run.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from supervisor_plugin import child, sharing
 WORKER = "sync_worker"
 ENTRY = f"{WORKER}.__main__"
 WARM_UP = f"{WORKER}.runtime.warm_up"
-"""The worker's own module that knows what all workers use: its `warm_up` uses it."""
+"""The worker's own module whose `warm_up` imports and uses what all workers use."""
 
 
-class NotFitToFork(Exception):
-    """This process holds what a child must not inherit."""
+class UnsafeToFork(Exception):
+    """This process has threads or descriptors that a child must not inherit."""
 
 
 def is_worker(filename: str, argv: Sequence[str]) -> bool:
-    """Tell whether this is our worker, run by this very interpreter, exactly as the generator writes it."""
+    """Tell whether this is the command of a worker, run by this interpreter, exactly as the generator writes it."""
     return (
         filename == sys.executable
         and list(argv[:3]) == [filename, "-m", WORKER]
@@ -43,20 +43,20 @@ def is_worker(filename: str, argv: Sequence[str]) -> bool:
     )
 
 
-def _warmed_up(log: Any) -> tuple[Callable[[Sequence[str]], Any], str]:
-    """Import and use what workers use; return the worker's `main` and its file.
+def _warm_up(log: Any) -> tuple[Callable[[Sequence[str]], Any], str]:
+    """Import and use what workers use; return the worker's `main` and its file. This reads no secret.
 
-    No secret is read here. Raises NotFitToFork when there is a thread or an open descriptor afterwards that was not
-    there before, because a child would inherit the one without the other.
+    Raises UnsafeToFork when a thread or an open descriptor is left: a child would inherit the descriptor, and the
+    locks of the thread without the thread.
     """
-    before = _descriptors()
+    before = _open_descriptors()
     try:
         importlib.import_module(WARM_UP).warm_up()
-    except Exception:  # workers then share less, and that is all
+    except Exception:  # then workers share less memory, and nothing worse happens
         log.warn(f"warming up failed; workers take longer to start and more memory:\n{traceback.format_exc()}")
     gc.collect()
-    _check_is_alone(before)
-    with _environment(SPT_NOENV="1"):  # else the title would be written over the environment that /proc shows
+    _check_nothing_is_left(before)
+    with _variables(SPT_NOENV="1"):  # else setproctitle writes over the environment that /proc shows
         setproctitle.getproctitle()
     sharing.share()
     module = importlib.import_module(ENTRY)
@@ -64,15 +64,15 @@ def _warmed_up(log: Any) -> tuple[Callable[[Sequence[str]], Any], str]:
 
 
 class Forking:
-    """Starts the programs of one supervisord."""
+    """Replaces the methods by which one supervisord starts its programs."""
 
     def __init__(self, options: Any) -> None:
         self._stock_execve = options.execve
-        self._main, self._file = _warmed_up(options.logger)
+        self._main, self._file = _warm_up(options.logger)
         self._mask: set[int | signal.Signals] = set()
 
     def fork(self) -> int:
-        """Fork with all signals blocked: the child would take one that comes too early for supervisord's own."""
+        """Fork with all signals blocked: at first the child would handle a signal as supervisord does."""
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -85,11 +85,11 @@ class Forking:
         return pid
 
     def execve(self, filename: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
-        """Become the program; a worker by running it in this process, unless something is in the way of that."""
+        """Become the program. A worker runs in this process, unless this process cannot be reset."""
         if is_worker(filename, argv):
             try:
                 child.reset([self._file, *argv[3:]], env)
-            except BaseException:  # executed, it starts afresh
+            except BaseException:  # an executed worker does not need the reset
                 os.write(2, f"not forked but executed, because this failed:\n{traceback.format_exc()}".encode())
             else:
                 child.reset_signals(self._mask)
@@ -98,26 +98,26 @@ class Forking:
         self._stock_execve(filename, argv, env)
 
 
-def _check_is_alone(before: set[tuple[str, str]]) -> None:
+def _check_nothing_is_left(before: set[tuple[str, str]]) -> None:
     threads = sum(1 for _ in Path("/proc/self/task").iterdir())
     if threads > 1:
-        raise NotFitToFork(f"{threads} threads run here: {', '.join(each.name for each in threading.enumerate())}")
-    if opened := _descriptors() - before:
-        raise NotFitToFork(f"these were opened and not closed: {', '.join(sorted(name for _, name in opened))}")
+        raise UnsafeToFork(f"{threads} threads run here: {', '.join(thread.name for thread in threading.enumerate())}")
+    if opened := _open_descriptors() - before:
+        raise UnsafeToFork(f"these were opened and not closed: {', '.join(sorted(name for _, name in opened))}")
 
 
-def _descriptors() -> set[tuple[str, str]]:
+def _open_descriptors() -> set[tuple[str, str]]:
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         try:
             found.add((entry.name, str(entry.readlink())))
-        except OSError:  # the one that this listing needs
+        except OSError:  # the descriptor of this listing, which is closed by now
             continue
     return found
 
 
 @contextmanager
-def _environment(**variables: str) -> Iterator[None]:
+def _variables(**variables: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

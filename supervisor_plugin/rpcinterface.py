@@ -1,11 +1,11 @@
-"""Where supervisord takes the plugin in: `supervisor.rpcinterface_factory=supervisor_plugin.rpcinterface:make`.
+"""The plugin's entry point: `supervisor.rpcinterface_factory=supervisor_plugin.rpcinterface:make`.
 
-supervisord calls it when its programs are known and none is started yet, at its start and after each reload. SPAWN in
-supervisord's environment decides: `fork`, or `exec`, which leaves supervisord exactly as it comes. Nothing that goes
-wrong here ends supervisord, which is the first process of a container: it logs what is wrong and does without.
+supervisord calls `make` at its start and after each reload, when it knows its programs and has started none of them.
+SPAWN in supervisord's environment is `fork`, or `exec`, which leaves supervisord unchanged. No error in here may end
+supervisord, which is the first process of a container: the plugin logs the error and does without that part.
 
-Nothing heavy is imported with this module, because the generator, which has each conf read before it is used, imports
-it, too.
+This module imports nothing heavy, because supervisord's parser imports it, and the generator checks each conf with
+that parser.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from supervisor import events
 from supervisor.options import VERSION
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface, make_main_rpcinterface
 
-from supervisor_plugin.stopping import Interface, Stopping
-from supervisor_plugin.waking import Alarm
+from supervisor_plugin.signal_pipe import SignalPipe
+from supervisor_plugin.stopping import PriorityInterface, PriorityShutdown
 
 MADE_FOR = "4.3.0"
 FORK, EXEC = "fork", "exec"
 
 
 def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
-    """Return what `supervisorctl` speaks to, after joining the plugin to `supervisord`."""
+    """Return the RPC interface for `supervisorctl`, after adding the plugin to `supervisord`."""
     options = supervisord.options
-    # By then supervisord handles signals, and no program has inherited yet what is blocked.
-    events.subscribe(events.SupervisorRunningEvent, _let_stop_in)
-    if not _is_wanted(options):
+    # At this event supervisord handles signals, and no program has inherited the blocked signal yet.
+    events.subscribe(events.SupervisorRunningEvent, _unblock_sigterm)
+    if not _is_enabled(options):
         return make_main_rpcinterface(supervisord)
-    if "fork" not in vars(options):  # once, however many sockets supervisord listens on
+    if "fork" not in vars(options):  # supervisord calls this once per socket that it listens on
         for step in (_stop_at_once, _act_on_signals_at_once, _fork):
             try:
                 step(supervisord)
             except Exception:
                 options.logger.error(f"{step.__name__.strip('_')}: does without, because of this:\n{_traceback()}")
-    return Interface(supervisord)
+    return PriorityInterface(supervisord)
 
 
-def _let_stop_in(_event: Any) -> None:
-    """Take in what has asked this process to stop before it was supervisord."""
+def _unblock_sigterm(_event: Any) -> None:
+    """Let supervisord handle a SIGTERM that came before this process was supervisord."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
-def _is_wanted(options: Any) -> bool:
+def _is_enabled(options: Any) -> bool:
     spawn = os.environ.get("SPAWN") or FORK
     if spawn not in (FORK, EXEC):
         options.logger.error(f"SPAWN is {spawn!r}; it must be {FORK} or {EXEC}; programs are executed")
@@ -59,22 +59,22 @@ def _is_wanted(options: Any) -> bool:
 
 
 def _stop_at_once(supervisord: Any) -> None:
-    stopping = Stopping(supervisord)
+    shutdown = PriorityShutdown(supervisord)
     for name, ours in (
-        ("ordered_stop_groups_phase_1", stopping.stop),
-        ("ordered_stop_groups_phase_2", stopping.forget_the_stopped),
+        ("ordered_stop_groups_phase_1", shutdown.stop),
+        ("ordered_stop_groups_phase_2", shutdown.forget_the_stopped),
     ):
-        setattr(supervisord, name, _or_stock(ours, getattr(supervisord, name), supervisord.options.logger))
+        setattr(supervisord, name, _with_fallback(ours, getattr(supervisord, name), supervisord.options.logger))
 
 
 def _act_on_signals_at_once(supervisord: Any) -> None:
-    alarm = Alarm(supervisord)
-    alarm.watch()
+    pipe = SignalPipe(supervisord)
+    pipe.watch()
     stock = supervisord.options.cleanup
 
     def cleanup() -> None:
         try:
-            alarm.close()
+            pipe.close()
         finally:
             stock()
 
@@ -89,14 +89,14 @@ def _fork(supervisord: Any) -> None:
     supervisord.options.logger.info("workers are forked from this process")
 
 
-def _or_stock(ours: Callable[[], None], stock: Callable[[], None], log: Any) -> Callable[[], None]:
-    """Return `ours`, with supervisord's own way for when it fails."""
+def _with_fallback(ours: Callable[[], None], stock: Callable[[], None], log: Any) -> Callable[[], None]:
+    """Return a function that calls `ours`, and supervisord's own function when `ours` fails."""
 
     @wraps(stock)
     def call() -> None:
         try:
             ours()
-        except Exception:  # it would end supervisord, with all its programs left behind
+        except Exception:  # would end supervisord and leave all its programs running
             log.error(f"{stock.__name__}: supervisord's own is used, because of this:\n{_traceback()}")
             stock()
 

@@ -1,19 +1,19 @@
-"""What this process has in its memory stays shared with all who are forked from it, for as long as possible.
+"""Keeps the memory of this process shared with its forked children for as long as possible.
 
-A page of memory is shared until one of the two writes to it, and Python writes even to what is only used. Three things
-are done about that, once all is imported and used, and before the first fork:
+A page of memory is shared until one process writes to it, and Python writes even to objects that are only used. Three
+measures prevent writes. They are taken after all imports and before the first fork:
 
-- The garbage collector, which writes to everything that it looks at, never looks at it again (`gc.freeze`).
-- Nothing is counted. Python notes who refers to an object in the object itself, so that a child which merely calls a
-  function gets its own copy of the page that the function lies in. Python 3.12 and later know immortal objects, which
-  are not counted (PEP 683, https://peps.python.org/pep-0683/, was made for servers that fork). There is no way yet to
-  ask for that from Python, only from C in 3.15 (`PyUnstable_SetImmortal`); it is one number in an object's first word.
-  This alone halves what a worker needs for itself.
-- The gaps between the objects are filled, so that what a child makes lies together on pages of its own and does not
-  cost it a shared page for each gap. This is worth a fifth.
+- The garbage collector writes to each object that it visits. `gc.freeze` keeps it from visiting these.
+- Python counts the references to an object in the object itself. So a child that merely calls a function gets its own
+  copy of the page with that function. Python 3.12 and later do not count immortal objects (PEP 683,
+  https://peps.python.org/pep-0683/, was made for servers that fork). Python code cannot ask for them; C code can from
+  3.15 (`PyUnstable_SetImmortal`). Immortality is one number in the first word of an object. This measure alone halves
+  the memory that a worker has for itself.
+- The gaps between objects are filled. So the objects that a child makes lie together on pages of its own, instead of
+  costing it a shared page for each gap. This saves a fifth.
 
-What each is worth, `benchmarks.worker_memory` measures. Most of what is left is Python's, too: it notes in a function's
-code which way each branch went, whenever it is run.
+`benchmarks.worker_memory` measures each. Python causes most of what is left, too: whenever a function runs, it notes in
+the function's code which way each branch went.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ from types import CodeType
 IMMORTAL = 0xFFFFFFFF
 """`_Py_IMMORTAL_REFCNT` of 3.12 and 3.13."""
 VERSIONS = ((3, 12), (3, 13))
-OWN = frozenset({"__main__", "supervisor", "supervisor_plugin"})
-"""The modules that hold what is supervisord's own, which comes and goes as ever."""
+SUPERVISORD_PACKAGES = frozenset({"__main__", "supervisor", "supervisor_plugin"})
+"""The packages whose objects are supervisord's own. These are counted and freed as always."""
 POOL = 16 * 1024
 SMALLEST, LARGEST, STEP = 48, 512, 16
-"""Bytes: Python's allocator serves sizes up to the largest, rounded to steps, each size from pools of its own."""
+"""Bytes. Python's allocator serves sizes up to the largest, rounded up to steps, each size from its own pools."""
 LARGE_BLOCKS = tuple(2**power for power in range(16, 9, -1))
 HEADER = 8
-"""Bytes that glibc needs of each block for itself."""
-MOST = 2 * 1024 * 1024
-"""Bytes that are spent on the gaps of one size."""
+"""Bytes of each block that glibc uses itself."""
+FILLER_LIMIT = 2 * 1024 * 1024
+"""The most bytes that fill the gaps of one size."""
 EMPTY = sys.getsizeof(b"")
 
 _fillers: list[bytes] = []
 
 
 def share() -> None:
-    """Do all of it. What is alive now, but for what is supervisord's own, is never freed."""
-    gc.unfreeze()  # what an earlier life, before a reload, has left
+    """Take all three measures. No object that is alive now is ever freed, except supervisord's own."""
+    gc.unfreeze()  # objects that were frozen before a reload
     gc.collect()
     _fill_gaps()
     if can_immortalise():
-        own = [module for name, module in sys.modules.items() if name.partition(".")[0] in OWN]
+        own = [module for name, module in sys.modules.items() if name.partition(".")[0] in SUPERVISORD_PACKAGES]
         immortalise(sys.modules.values(), but=[*own, *map(vars, own)])
     gc.freeze()
 
 
 def can_immortalise() -> bool:
-    """Tell whether this interpreter's objects are laid out as is known, and become immortal as they should."""
+    """Tell whether objects of this interpreter have the layout that is known here, and become immortal as expected."""
     plain = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
     if not plain or sys.version_info[:2] not in VERSIONS or sys.maxsize < 2**32 or sys.byteorder != "little":
         return False
@@ -69,19 +69,19 @@ def can_immortalise() -> bool:
 
 
 def immortalise(roots: Iterable[object], but: Iterable[object]) -> None:
-    """Make all that can be reached from `roots` immortal, `but` for what can only be reached through these objects."""
-    left_out = {id(each) for each in but}
+    """Make all objects immortal that can be reached from `roots` without passing through an object of `but`."""
+    excluded = {id(thing) for thing in but}
     found: dict[int, object] = {}
-    to_do = list(roots)
-    while to_do:
-        each = to_do.pop()
-        if id(each) not in found and id(each) not in left_out:
-            found[id(each)] = each
-            to_do.extend(gc.get_referents(each))
-            if isinstance(each, CodeType):  # which the collector does not look into
-                to_do += (each.co_consts, each.co_names)
-    for each in found.values():
-        _make_immortal(each)
+    to_visit = list(roots)
+    while to_visit:
+        thing = to_visit.pop()
+        if id(thing) not in found and id(thing) not in excluded:
+            found[id(thing)] = thing
+            to_visit.extend(gc.get_referents(thing))
+            if isinstance(thing, CodeType):  # the collector does not visit these
+                to_visit += (thing.co_consts, thing.co_names)
+    for thing in found.values():
+        _make_immortal(thing)
 
 
 def _make_immortal(thing: object) -> None:
@@ -89,10 +89,10 @@ def _make_immortal(thing: object) -> None:
 
 
 def _fill_gaps() -> None:
-    """Make what fits into them, of each size, and keep it.
+    """Allocate blocks of each size until no gap of that size is left, and keep them.
 
-    What is larger than Python's pools serve, and what is not Python's, comes from the C library. Its gaps are of any
-    size: they are filled from the largest down.
+    The C library serves blocks that are too large for Python's pools, and blocks that are not Python's. Its gaps may
+    have any size, so they are filled from the largest down.
     """
     for size in range(SMALLEST, LARGEST + 1, STEP):
         _fill(size, partial(_filler, size), in_a_row=(POOL - SMALLEST) // size)
@@ -103,15 +103,15 @@ def _fill_gaps() -> None:
 
 
 def _fill(size: int, make: Callable[[], int], in_a_row: int) -> None:
-    """Call `make`, which returns an address, until so many blocks lie one after the other: then no gap is left.
+    """Call `make`, which returns an address, until `in_a_row` blocks are adjacent: then no gap is left.
 
-    Where they never do, because another allocator is at work, it is given up.
+    With another allocator, blocks may never be adjacent. So the number of blocks is limited.
     """
-    last = found = 0
-    for _ in range(MOST // size):
+    last = adjacent = 0
+    for _ in range(FILLER_LIMIT // size):
         address = make()
-        found = found + 1 if address - last == size else 1
-        if found == in_a_row:
+        adjacent = adjacent + 1 if address - last == size else 1
+        if adjacent == in_a_row:
             return
         last = address
 

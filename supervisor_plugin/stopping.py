@@ -1,7 +1,7 @@
-"""All programs of one priority are stopped at once; those of the next lower priority when these are gone.
+"""Stops all programs of one priority at the same time, and those of the next lower priority after their end.
 
-supervisord itself stops one group after the other when it shuts down, and each sync is a group. `stop all` is the
-opposite: it stops everything in the same moment, the database with those who have still to write to it.
+When supervisord itself shuts down, it stops one group after the other, and each sync is a group. Its `stop all` does
+the opposite: it stops everything at the same moment, the database together with the programs that still write to it.
 """
 
 from __future__ import annotations
@@ -16,66 +16,71 @@ from supervisor.rpcinterface import SupervisorNamespaceRPCInterface, isRunning, 
 from supervisor.xmlrpc import RPCError
 
 
-class Stopping:
-    """Takes the place of supervisord's two steps of stopping, which it goes through once per turn of its loop.
+class PriorityShutdown:
+    """Replaces the two steps of supervisord's shutdown. supervisord calls both once per turn of its loop.
 
-    `stop_groups` is supervisord's list of what is still to be stopped, in ascending order of priority.
+    `stop_groups` is supervisord's list of the groups that are still to be stopped, in ascending order of priority.
     """
 
     def __init__(self, supervisord: Any) -> None:
         self._supervisord = supervisord
 
     def stop(self) -> None:
-        for group in self._present():
+        """Stop all groups of the highest priority that is left."""
+        for group in self._highest():
             group.stop_all()
 
     def forget_the_stopped(self) -> None:
-        left = [id(group) for group in self._present() if not group.get_unstopped_processes()]
+        """Remove the groups of that priority from the list whose processes have ended."""
+        stopped = [id(group) for group in self._highest() if not group.get_unstopped_processes()]
         groups = self._supervisord.stop_groups or []
-        groups[:] = [group for group in groups if id(group) not in left]
+        groups[:] = [group for group in groups if id(group) not in stopped]
 
-    def _present(self) -> list[Any]:
+    def _highest(self) -> list[Any]:
         groups = self._supervisord.stop_groups or []
         return [group for group in groups if group.config.priority == groups[-1].config.priority]
 
 
-class Interface(SupervisorNamespaceRPCInterface):  # type: ignore[misc]
-    """What `supervisorctl` speaks to, with a `stop all` (and so a `restart all`) that keeps the order."""
+class PriorityInterface(SupervisorNamespaceRPCInterface):  # type: ignore[misc]
+    """supervisord's RPC interface, with a `stop all`, and so a `restart all`, that goes by priority."""
 
     def stopAllProcesses(self, wait: bool = True) -> Any:  # noqa: FBT001, FBT002, N802 - the name and shape of an RPC
         try:
-            return self._stop_in_order() if wait else super().stopAllProcesses(wait)
+            return self._stop_by_priority() if wait else super().stopAllProcesses(wait)
         except RPCError:
             raise
-        except Exception:  # supervisord has a way of its own
+        except Exception:
             self.supervisord.options.logger.error(f"stopping by priority failed:\n{traceback.format_exc()}")
             return super().stopAllProcesses(wait)
 
+    # system.methodHelp and system.methodSignature read it.
     stopAllProcesses.__doc__ = SupervisorNamespaceRPCInterface.stopAllProcesses.__doc__
 
-    def _stop_in_order(self) -> Callable[[], Any]:
+    def _stop_by_priority(self) -> Callable[[], Any]:
+        """Return a function for supervisord, which calls it until it returns another value than NOT_DONE_YET."""
         self._update("stopAllProcesses")
-        waves = [make_allfunc(wave, isRunning, self.stopProcess, wait=True) for wave in _waves(self._getAllProcesses())]
+        priorities = _by_priority(self._getAllProcesses())
+        steps = [make_allfunc(processes, isRunning, self.stopProcess, wait=True) for processes in priorities]
         results: list[dict[str, Any]] = []
 
-        def go_on() -> Any:
-            while waves:
-                result = waves[0]()
+        def poll() -> Any:
+            while steps:
+                result = steps[0]()
                 if result is NOT_DONE_YET:
                     return NOT_DONE_YET
                 results.extend(result)
-                del waves[0]
+                del steps[0]
             return results
 
-        go_on.delay = 0.05  # type: ignore[attr-defined] # seconds between two looks at the processes
-        go_on.rpcinterface = self  # type: ignore[attr-defined]
-        return go_on
+        poll.delay = 0.05  # type: ignore[attr-defined] # seconds between two calls
+        poll.rpcinterface = self  # type: ignore[attr-defined]
+        return poll
 
 
-def _waves(processes: Iterable[tuple[Any, Any]]) -> list[list[tuple[Any, Any]]]:
-    """Return the processes by priority, those that are stopped first before the others."""
+def _by_priority(processes: Iterable[tuple[Any, Any]]) -> list[list[tuple[Any, Any]]]:
+    """Return the processes in lists of the same priority, the highest first."""
 
-    def priority(pair: tuple[Any, Any]) -> int:
+    def descending(pair: tuple[Any, Any]) -> int:
         return -int(pair[1].config.priority)
 
-    return [list(wave) for _, wave in groupby(sorted(processes, key=priority), priority)]
+    return [list(pairs) for _, pairs in groupby(sorted(processes, key=descending), descending)]

@@ -12,10 +12,11 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sync_model.program_names import PROGRAMS, SUPERVISORD
 from sync_model.values import ConfigModel, Days, Hours, Minutes, Name, ProjectKey, Statuses, Text, Url
 
 # To supervisorctl, `all` is every program. The others are the group's own programs, whose logs have these names.
-RESERVED_NAMES = frozenset({"all", "supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
+RESERVED_NAMES = PROGRAMS | {"all", SUPERVISORD}
 # MongoDB's own databases, and the database that all syncs share.
 RESERVED_DATABASES = frozenset({"admin", "config", "local", "jira_sync"})
 PLACEHOLDERS = ("sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary")

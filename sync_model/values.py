@@ -22,6 +22,9 @@ from pydantic_core import PydanticCustomError
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 PROJECT_KEY_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 REFERENCE_PATTERN = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<variable>[A-Za-z_][A-Za-z0-9_]*))\}")
+DEFAULT_INTERVAL_MINUTES = 5.0
+"""How often a sync runs a cycle when neither its file nor SYNC_INTERVAL_MINUTES says so. The replaced service had the
+same default."""
 MINUTES_PER_WEEK = 7 * 24 * 60
 HOURS_PER_YEAR = 365 * 24
 DAYS_PER_DECADE = 3650

@@ -1,0 +1,1 @@
+"""A browser, a group in a chosen state to be looked at, and charts."""

@@ -1,4 +1,4 @@
-"""Debian's chromium without a window, as tests and screenshots have it before them."""
+"""Debian's chromium without a window, for tests and screenshots."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FLAGS = (
 
 
 class NoBrowser(Exception):
-    """There is none on this machine; says how to get one."""
+    """There is no browser on this machine; the message says how to get one."""
 
 
 def start(profile: Path) -> Chrome:
-    """Start a browser that keeps what it remembers in the empty folder `profile`. Raises NoBrowser."""
+    """Start a browser whose profile is the empty folder `profile`. Raises NoBrowser."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and chromedriver):
         raise NoBrowser("no chromium on this machine: apt-get install chromium chromium-driver")
@@ -31,7 +31,7 @@ def start(profile: Path) -> Chrome:
 
 
 def show_as(driver: Chrome, width: int, height: int, *, dark: bool = False, scale: float = 1) -> None:
-    """Give the browser a window of this size, in a light or dark surrounding; a narrow one is a phone's."""
+    """Give the browser a window of this size and a light or dark color scheme. A narrow window is a phone's."""
     size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}

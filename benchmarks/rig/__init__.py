@@ -1,0 +1,1 @@
+"""The processes that benchmarks need, what Linux tells about them, and how figures are shown."""

@@ -1,4 +1,4 @@
-"""What every benchmark stands on: a simulated Jira, an embedded mongod and real workers, each a process of its own."""
+"""The processes that benchmarks need: a simulated Jira, an embedded mongod and real workers."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from generator.running.mongod import find
 from jira_simulator.client import SimulatorControl
 
-SYNC = {"name": "sync", "email": "sync@example.com", "token": "benchmark-token"}
-ANN = {"name": "ann", "email": "ann@example.com", "token": "ann-token"}
+SYNC_ACCOUNT = {"name": "sync", "email": "sync@example.com", "token": "benchmark-token"}
+ANN_ACCOUNT = {"name": "ann", "email": "ann@example.com", "token": "ann-token"}
+"""The account of Ann, a person who uses both sites."""
 SECONDS_TO_START = 60.0
 
 
@@ -58,37 +58,19 @@ class Mongod:
             self.process.wait(SECONDS_TO_START)
             self.process = None
 
-    def answers(self) -> bool:
-        try:
-            with MongoClient[dict[str, Any]](self.url, serverSelectionTimeoutMS=500) as client:
-                client.admin.command("ping")
-        except PyMongoError:
-            return False
-        return True
-
 
 class Rig:
-    """A folder with everything in it: the simulator at `control`, the database at `mongod`, and workers."""
+    """A running simulator and a running mongod, and workers on them; `folder` holds all files.
 
-    def __init__(self, folder: Path, sites: Sequence[Mapping[str, Any]]) -> None:
-        self.folder = folder
-        (folder / "seed.json").write_text(json.dumps({"sites": list(sites)}))
-        self._simulator = _start_simulator(folder / "seed.json", port := free_port())
-        self.control = SimulatorControl(f"http://127.0.0.1:{port}")
-        self.mongod = Mongod(folder)
-        self.mongod.start()
+    `control` arranges what happens in the simulator.
+    """
 
-    def close(self) -> None:
-        self.control.close()
-        self._simulator.terminate()
-        self._simulator.wait()
-        if self._simulator.stdout:
-            self._simulator.stdout.close()
-        self.mongod.stop()
-
-    @property
-    def simulator_pid(self) -> int:
-        return self._simulator.pid
+    def __init__(
+        self, folder: Path, simulator: subprocess.Popen[str], control: SimulatorControl, mongod: Mongod
+    ) -> None:
+        self.folder, self.control, self.mongod = folder, control, mongod
+        self.simulator_pid = simulator.pid
+        self._workers: list[subprocess.Popen[bytes]] = []
 
     def define(self, name: str, **definition: Any) -> Path:
         """Write the sync `name` and return its file."""
@@ -97,17 +79,19 @@ class Rig:
         return path
 
     def account(self, site: str, *, bearer: bool = False) -> dict[str, Any]:
-        """Return the `jira` block for our account on `site`; `bearer` for Data Center."""
+        """Return the `jira` block for the sync's account on `site`; `bearer` for Data Center."""
         url = f"{self.control.url}/{site}"
-        who = {"authType": "pat"} if bearer else {"email": SYNC["email"]}
-        return {"baseUrl": url, "apiToken": SYNC["token"], **who}
+        login = {"authType": "pat"} if bearer else {"email": SYNC_ACCOUNT["email"]}
+        return {"baseUrl": url, "apiToken": SYNC_ACCOUNT["token"], **login}
 
     def worker(self, definition: Path, *arguments: str, log: Path | None = None) -> subprocess.Popen[bytes]:
-        """Start a worker for `definition`; what it says goes to the end of `log`."""
+        """Start a worker for `definition`; its output is appended to `log`."""
         environ = {**os.environ, "DATABASE_URL": self.mongod.url, "LOG_LEVEL": "info"}
         command = [sys.executable, "-m", "sync_worker", "--config", str(definition), "--run-dir", str(self.folder)]
         with (log or Path(os.devnull)).open("ab") as output:
-            return subprocess.Popen([*command, *arguments], env=environ, stdout=output, stderr=output)
+            process = subprocess.Popen([*command, *arguments], env=environ, stdout=output, stderr=output)
+        self._workers.append(process)
+        return process
 
     def one_cycle(self, definition: Path) -> float:
         """Run one cycle in a process of its own; return how many seconds it took. Raises CalledProcessError."""
@@ -117,13 +101,24 @@ class Rig:
             raise subprocess.CalledProcessError(process.returncode, process.args)
         return time.perf_counter() - began
 
+    def close(self) -> None:
+        """Kill the workers that still run."""
+        for process in self._workers:
+            process.kill()
+            process.wait()
+
 
 @contextmanager
-def rig(folder: Path, sites: Sequence[Mapping[str, Any]]) -> Iterator[Rig]:
-    with ExitStack() as stack:
-        made = Rig(folder, sites)
-        stack.callback(made.close)
-        yield made
+def running_rig(folder: Path, sites: Sequence[Mapping[str, Any]]) -> Iterator[Rig]:
+    """Run a simulator of `sites` and a mongod until the end of the block."""
+    with _simulator(folder / "seed.json", sites) as (simulator, url), closing(SimulatorControl(url)) as control:
+        mongod = Mongod(folder)
+        try:
+            mongod.start()
+            with closing(Rig(folder, simulator, control, mongod)) as rig:
+                yield rig
+        finally:
+            mongod.stop()
 
 
 def free_port() -> int:
@@ -133,9 +128,16 @@ def free_port() -> int:
         return port
 
 
-def _start_simulator(seed: Path, port: int) -> subprocess.Popen[str]:
+@contextmanager
+def _simulator(seed: Path, sites: Sequence[Mapping[str, Any]]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a simulator; yield its process and its address once it answers."""
+    seed.write_text(json.dumps({"sites": list(sites)}))
+    port = free_port()
     command = [sys.executable, "-m", "jira_simulator", "--seed", str(seed), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    if process.stdout:
-        process.stdout.readline()
-    return process
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            if process.stdout:
+                process.stdout.readline()
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()

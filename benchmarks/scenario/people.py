@@ -1,55 +1,55 @@
-"""People who use both sides of every sync while everything breaks: through Jira's own API, as themselves."""
+"""People who edit both sides of every sync while there are faults: through Jira's own API, with their own account."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 import httpx
 
-from benchmarks.rig.processes import ANN
-from benchmarks.scenario.pairings import SIDES, Pairing, is_cloud
-from benchmarks.scenario.timeline import Event
-from benchmarks.verdict.evidence import MARKER, Gone
+from benchmarks.rig.processes import ANN_ACCOUNT
+from benchmarks.scenario.definitions import login_of_ann, site_names
+from benchmarks.scenario.timeline import TimelineEvent
+from benchmarks.verdict.demands import SIDES, SyncUnderTest
+from benchmarks.verdict.evidence import MARKER, RunFacts
 from jira_simulator.client import Person, SimulatorControl
 
 FILENAMES = ("log.txt", "screenshot.png", "trace.log", "Übersicht 2.pdf", "data.csv")
 COMMON_SIZES = (700, 4096)
 LARGEST_FILE = 20_000
 RECENT = 15
-MOMENTS = (0.0, 0.005, 0.03, 0.2, 0.6)
-"""Seconds between two changes that clash."""
+SECONDS_BETWEEN_CLASHES = (0.0, 0.005, 0.03, 0.2, 0.6)
 
 
-class Colleague(Person):
-    """A person who can also look around."""
+class Editor(Person):
+    """A person who also reads issues before they edit them."""
 
-    def place(self, key: str) -> tuple[str, str]:
+    def id_and_project(self, key: str) -> tuple[str, str]:
         """Return the issue's immutable id, and the key of the project that it is in now."""
-        found = self._ask("GET", f"/issue/{key}", params={"fields": "project"})
-        return str(found["id"]), found["fields"]["project"]["key"]
+        issue = self._ask("GET", f"/issue/{key}", params={"fields": "project"})
+        return str(issue["id"]), issue["fields"]["project"]["key"]
 
-    def ways(self, key: str) -> list[str]:
+    def next_statuses(self, key: str) -> list[str]:
         """Return the statuses that the issue can be moved to, other than the one that it is in."""
-        now = self._ask("GET", f"/issue/{key}", params={"fields": "status"})["fields"]["status"]["name"]
-        ways = self._ask("GET", f"/issue/{key}/transitions")["transitions"]
-        return sorted({each["to"]["name"] for each in ways} - {now})
+        current = self._ask("GET", f"/issue/{key}", params={"fields": "status"})["fields"]["status"]["name"]
+        transitions = self._ask("GET", f"/issue/{key}/transitions")["transitions"]
+        return sorted({transition["to"]["name"] for transition in transitions} - {current})
 
     def linked(self, key: str) -> str | None:
         """Return the key of the counterpart that the issue links to."""
         links = self._ask("GET", f"/issue/{key}/remotelink")
-        return next((each["object"]["title"] for each in links if each["application"]["name"] == MARKER), None)
+        return next((link["object"]["title"] for link in links if link["application"]["name"] == MARKER), None)
 
     def newest(self, project: str) -> list[str]:
-        """Return the keys of the newest issues that search knows."""
-        wanted = {"jql": f"project = {project} ORDER BY key DESC", "fields": "updated", "maxResults": 5}
+        """Return the keys of the newest issues that search finds."""
+        query = {"jql": f"project = {project} ORDER BY key DESC", "fields": "updated", "maxResults": 5}
         try:
-            found = self._ask("GET", "/search/jql", params=wanted)
+            found = self._ask("GET", "/search/jql", params=query)
         except httpx.HTTPStatusError:
-            found = self._ask("GET", "/search", params=wanted)
-        return [each["key"] for each in found["issues"]]
+            found = self._ask("GET", "/search", params=query)
+        return [issue["key"] for issue in found["issues"]]
 
     def source(self, key: str) -> str | None:
         """Return the id of the user issue that this is the counterpart of."""
@@ -61,10 +61,10 @@ class Colleague(Person):
 
 
 @dataclass
-class Known:
-    """A user issue as its reporter knows it."""
+class ReportedIssue:
+    """A user issue as its reporter knows it. `is_untouched`: nobody has changed its status yet."""
 
-    pair: Pairing
+    sync: SyncUnderTest
     id: str
     key: str
     is_untouched: bool = True
@@ -72,160 +72,164 @@ class Known:
 
 @dataclass
 class People:
-    """Everybody at work. `has_noticed` tells whether a sync knows an issue; `wait` lets a moment pass."""
+    """Everybody who edits. `has_noticed` tells whether a sync knows an issue; `wait` waits for some seconds.
+
+    `counts` and `refused` say how many edits of each kind were made and were refused; the other public fields are those
+    of `RunFacts`.
+    """
 
     control: SimulatorControl
-    pairings: list[Pairing]
-    has_noticed: Callable[[Pairing, str], bool]
+    syncs: Sequence[SyncUnderTest]
+    has_noticed: Callable[[SyncUnderTest, str], bool]
     wait: Callable[[float], object]
-    done: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     deleted: set[tuple[str, str]] = field(default_factory=set)
-    bereft: set[tuple[str, str]] = field(default_factory=set)
-    watched: set[tuple[str, str]] = field(default_factory=set)
-    _known: dict[str, list[Known]] = field(default_factory=dict)
+    orphaned: set[tuple[str, str]] = field(default_factory=set)
+    noticed_early: set[tuple[str, str]] = field(default_factory=set)
+    _issues: dict[str, list[ReportedIssue]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._known = {each.name: [] for each in self.pairings}
-        self._colleagues = {
-            site: Colleague(f"{self.control.url}/{site}", ANN["email" if is_cloud(site) else "name"], ANN["token"])
-            for site in {site for each in self.pairings for site in each.sites.values()}
+        self._issues = {sync.name: [] for sync in self.syncs}
+        self._editors = {
+            site: Editor(f"{self.control.url}/{site}", login_of_ann(site), ANN_ACCOUNT["token"])
+            for site in site_names(self.syncs)
         }
 
     @property
-    def gone(self) -> Gone:
-        return Gone(frozenset(self.deleted), frozenset(self.bereft), frozenset(self.watched))
+    def facts(self) -> RunFacts:
+        return RunFacts(frozenset(self.deleted), frozenset(self.orphaned), frozenset(self.noticed_early))
 
     def close(self) -> None:
-        for each in self._colleagues.values():
-            each.http.close()
+        for editor in self._editors.values():
+            editor.http.close()
 
-    def edit(self, event: Event) -> None:
+    def edit(self, event: TimelineEvent) -> None:
         """Make one edit, or the nearest thing that is possible now."""
-        dice = event.dice
-        pair = dice.choice(self.pairings)
-        known = self._known[pair.name]
-        kind = event.kind if known or event.kind == "developer's own" else "create"
-        issue = dice.choice(known[-RECENT:] if dice.random() < 0.7 else known) if known else None
+        random = event.random
+        sync = random.choice(self.syncs)
+        issues = self._issues[sync.name]
+        kind = event.kind if issues or event.kind == "developer's own" else "create"
+        issue = random.choice(issues[-RECENT:] if random.random() < 0.7 else issues) if issues else None
         try:
-            self._edit(kind, dice, pair, issue)
+            self._edit(kind, random, sync, issue)
         except (httpx.HTTPStatusError, LookupError):
-            # Somebody else was faster: the issue is gone, or stands elsewhere by now.
+            # Somebody else was faster: the issue has gone, or its status is another one by now.
             self.refused[kind] += 1
 
-    def _edit(self, kind: str, dice: Random, pair: Pairing, issue: Known | None) -> None:
+    def _edit(self, kind: str, random: Random, sync: SyncUnderTest, issue: ReportedIssue | None) -> None:
         if kind == "developer's own":
-            self._at(pair, "dev").create(pair.projects["dev"], f"Technical debt {dice.random():.6f}")
-            self.done[kind] += 1
+            self._editor(sync, "dev").create(sync.projects["dev"], f"Technical debt {random.random():.6f}")
+            self.counts[kind] += 1
         elif kind == "create" or issue is None:
-            self._create(dice, pair)
+            self._create(random, sync)
         elif kind == "clash":
-            self._clash(dice, issue)
+            self._clash(random, issue)
         elif kind == "move project":
-            self._move_project(dice, issue)
+            self._move_project(random, issue)
         else:
-            side, key = self._somewhere(dice, issue)
+            side, key = self._side_and_key(random, issue)
             if kind == "delete":
                 self._delete(issue, side, key)
             elif kind == "move":
-                self._move(dice, issue, side, key)
+                self._move(random, issue, side, key)
             else:
-                self._write(kind, dice, issue, side, key)
+                self._write(kind, random, issue, side, key)
 
-    def _at(self, pair: Pairing, side: str) -> Colleague:
-        return self._colleagues[pair.sites[side]]
+    def _editor(self, sync: SyncUnderTest, side: str) -> Editor:
+        return self._editors[sync.sites[side]]
 
-    def _somewhere(self, dice: Random, issue: Known) -> tuple[str, str]:
+    def _side_and_key(self, random: Random, issue: ReportedIssue) -> tuple[str, str]:
         """Return one of the two sides, and the key of the issue there; the user side while there is no other."""
-        if dice.random() < 0.5:
+        if random.random() < 0.5:
             return "user", issue.key
-        if dice.random() < 0.15 and (found := self._at(issue.pair, "dev").newest(issue.pair.projects["dev"])):
-            return "dev", dice.choice(found)
-        counterpart = self._at(issue.pair, "user").linked(issue.key)
+        if random.random() < 0.15 and (found := self._editor(issue.sync, "dev").newest(issue.sync.projects["dev"])):
+            return "dev", random.choice(found)
+        counterpart = self._editor(issue.sync, "user").linked(issue.key)
         return ("dev", counterpart) if counterpart else ("user", issue.key)
 
-    def _create(self, dice: Random, pair: Pairing) -> None:
-        reporter = self._at(pair, "user")
-        description = f"It fails {dice.randint(2, 99)} times a day."
-        key = reporter.create(pair.projects["user"], f"Broken {dice.random():.6f}", description=description)
-        issue = Known(pair, reporter.place(key)[0], key)
-        self._known[pair.name].append(issue)
-        self.done["create"] += 1
-        if dice.random() < 0.3:
-            self._write("attach", dice, issue, "user", key)
-        if dice.random() < 0.5:
-            self._move(dice, issue, "user", key)
+    def _create(self, random: Random, sync: SyncUnderTest) -> None:
+        reporter = self._editor(sync, "user")
+        description = f"It fails {random.randint(2, 99)} times a day."
+        key = reporter.create(sync.projects["user"], f"Broken {random.random():.6f}", description=description)
+        issue = ReportedIssue(sync, reporter.id_and_project(key)[0], key)
+        self._issues[sync.name].append(issue)
+        self.counts["create"] += 1
+        if random.random() < 0.3:
+            self._write("attach", random, issue, "user", key)
+        if random.random() < 0.5:
+            self._move(random, issue, "user", key)
 
-    def _move(self, dice: Random, issue: Known, side: str, key: str) -> None:
-        person = self._at(issue.pair, side)
-        ways = person.ways(key)
-        if side == "user" and issue.pair.demands.ways is not None and self._is_waiting(issue, ways):
-            # Who reports by the shipped rules waits to be taken on, mostly.
-            ways = ways if dice.random() < 0.15 else []
-        if "Will Do" in ways and dice.random() < 0.7:
-            ways = ["Will Do"]
-        if not ways:
-            self._write("comment", dice, issue, side, key)
+    def _move(self, random: Random, issue: ReportedIssue, side: str, key: str) -> None:
+        editor = self._editor(issue.sync, side)
+        statuses = editor.next_statuses(key)
+        is_shipped = issue.sync.demands.transitions is not None
+        if side == "user" and is_shipped and self._is_waiting(issue, statuses):
+            # By the shipped rules a reporter mostly waits until the developers have taken the issue on.
+            statuses = statuses if random.random() < 0.15 else []
+        if "Will Do" in statuses and random.random() < 0.7:
+            statuses = ["Will Do"]
+        if not statuses:
+            self._write("comment", random, issue, side, key)
             return
         if side == "user" and issue.is_untouched:
             issue.is_untouched = False
-            if self.has_noticed(issue.pair, issue.id):
-                self.watched.add((issue.pair.sites["user"], issue.id))
-        person.move(key, dice.choice(ways))
-        self.done["move"] += 1
+            if self.has_noticed(issue.sync, issue.id):
+                self.noticed_early.add((issue.sync.sites["user"], issue.id))
+        editor.move(key, random.choice(statuses))
+        self.counts["move"] += 1
 
-    def _is_waiting(self, issue: Known, ways: list[str]) -> bool:
-        is_accepted = set(ways) == set((issue.pair.demands.ways or {})["user"]["Will Do"])
-        return is_accepted and self._at(issue.pair, "user").linked(issue.key) is None
+    def _is_waiting(self, issue: ReportedIssue, statuses: Sequence[str]) -> bool:
+        is_accepted = set(statuses) == set((issue.sync.demands.transitions or {})["user"]["Will Do"])
+        return is_accepted and self._editor(issue.sync, "user").linked(issue.key) is None
 
-    def _clash(self, dice: Random, issue: Known) -> None:
-        """Both sides are changed, or the same one twice, at almost the same time."""
-        counterpart = self._at(issue.pair, "user").linked(issue.key)
-        sides = {"user": issue.key, "dev": counterpart or issue.key}
+    def _clash(self, random: Random, issue: ReportedIssue) -> None:
+        """Change both sides, or the same one twice, at almost the same time."""
+        counterpart = self._editor(issue.sync, "user").linked(issue.key)
+        keys = {"user": issue.key, "dev": counterpart or issue.key}
         for number in range(2):
-            side = dice.choice(SIDES) if counterpart else "user"
+            side = random.choice(SIDES) if counterpart else "user"
             if number:
-                self.wait(dice.choice(MOMENTS))
-            if dice.random() < 0.2:
-                self._write("attach", dice, issue, side, sides[side])
+                self.wait(random.choice(SECONDS_BETWEEN_CLASHES))
+            if random.random() < 0.2:
+                self._write("attach", random, issue, side, keys[side])
             else:
-                self._move(dice, issue, side, sides[side])
+                self._move(random, issue, side, keys[side])
 
-    def _write(self, kind: str, dice: Random, issue: Known, side: str, key: str) -> None:
-        person = self._at(issue.pair, side)
+    def _write(self, kind: str, random: Random, issue: ReportedIssue, side: str, key: str) -> None:
+        editor = self._editor(issue.sync, side)
         if kind == "attach":
-            person.attach(key, dice.choice(FILENAMES), _content(dice, side))
+            editor.attach(key, random.choice(FILENAMES), _content(random, side))
         elif kind == "summary":
-            person.edit(key, summary=f"Still broken {dice.random():.6f}")
+            editor.edit(key, summary=f"Still broken {random.random():.6f}")
         else:
-            person.comment(key, f"Any news? {dice.random():.6f}")
-        self.done[kind] += 1
+            editor.comment(key, f"Any news? {random.random():.6f}")
+        self.counts[kind] += 1
 
-    def _move_project(self, dice: Random, issue: Known) -> None:
-        """Move an issue out of its project, or back. Jira has no call for it, so it happens behind the curtain."""
-        side, key = self._somewhere(dice, issue)
-        site = issue.pair.sites[side]
-        _, here = self._at(issue.pair, side).place(key)
-        target = issue.pair.elsewhere[side] if here == issue.pair.projects[side] else issue.pair.projects[side]
-        new_key = self.control.move(site, key, target)
+    def _move_project(self, random: Random, issue: ReportedIssue) -> None:
+        """Move an issue out of its project, or back. Jira has no call for it; the simulator's control does it."""
+        side, key = self._side_and_key(random, issue)
+        sync = issue.sync
+        _, project = self._editor(sync, side).id_and_project(key)
+        target = sync.other_projects[side] if project == sync.projects[side] else sync.projects[side]
+        new_key = self.control.move(sync.sites[side], key, target)
         if side == "user":
             issue.key = new_key
-        self.done["move project"] += 1
+        self.counts["move project"] += 1
 
-    def _delete(self, issue: Known, side: str, key: str) -> None:
-        person = self._at(issue.pair, side)
-        site = issue.pair.sites[side]
-        (identity, _), source = person.place(key), person.source(key)
-        person.delete(key)
-        self.deleted.add((site, identity))
+    def _delete(self, issue: ReportedIssue, side: str, key: str) -> None:
+        editor = self._editor(issue.sync, side)
+        (issue_id, _), source = editor.id_and_project(key), editor.source(key)
+        editor.delete(key)
+        self.deleted.add((issue.sync.sites[side], issue_id))
         if source:
-            self.bereft.add((issue.pair.sites["user"], source))
+            self.orphaned.add((issue.sync.sites["user"], source))
         if side == "user":
-            self._known[issue.pair.name].remove(issue)
-        self.done["delete"] += 1
+            self._issues[issue.sync.name].remove(issue)
+        self.counts["delete"] += 1
 
 
-def _content(dice: Random, side: str) -> bytes:
-    """Return a new file. Some have one size, but no file of one side has the size of one of the other side."""
-    size = dice.choice(COMMON_SIZES) if dice.random() < 0.2 else 2 * dice.randint(1, LARGEST_FILE // 2)
-    return dice.randbytes(size + (side == "dev"))
+def _content(random: Random, side: str) -> bytes:
+    """Return a new file. Several may have the same size, but never two of different sides."""
+    size = random.choice(COMMON_SIZES) if random.random() < 0.2 else 2 * random.randint(1, LARGEST_FILE // 2)
+    return random.randbytes(size + (side == "dev"))

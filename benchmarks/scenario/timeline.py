@@ -1,6 +1,6 @@
-"""What is to happen in a run, and when: drawn from one seed before it begins. Pure.
+"""What happens in a run, and when: all of it is drawn from one seed before the run begins. Pure.
 
-An event carries dice of its own, so that what one draws when its time has come changes nothing for the others.
+Each event has a seed of its own, so that what is drawn when its time has come changes nothing for the others.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ EDITS = {
     "create": 14, "move": 36, "clash": 8, "comment": 12, "attach": 13, "summary": 9, "developer's own": 2,
     "move project": 4, "delete": 1,
 }  # fmt: skip
+"""Kind of edit → its weight."""
 
-# kind: (how many for each kill, the least, seconds that it lasts)
-TROUBLES = {
+# kind: (how many for each kill, the least number, seconds that it lasts)
+FAULTS = {
     "kill": (1.0, 0, (0.0, 0.0)),
     "terminate": (0.2, 1, (0.0, 0.0)),
     "pause": (0.05, 1, (LEASE_SECONDS + 2.0, LEASE_SECONDS + 10.0)),
@@ -35,48 +36,48 @@ SWITCHES = {"second-worker": "second worker", "pause": "pause", "move": "move pr
 
 
 @dataclass(frozen=True)
-class Event:
-    """`at` and `lasts` in seconds; `seed` is for whatever is drawn once its time has come."""
+class TimelineEvent:
+    """`at` and `duration` in seconds; `seed` is for whatever is drawn once its time has come."""
 
     at: float
     kind: str
     seed: int
-    lasts: float = 0.0
+    duration: float = 0.0
 
     @property
-    def dice(self) -> Random:
+    def random(self) -> Random:
         return Random(self.seed)
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What people do, and what goes wrong, each in the order of time; `lasts` in seconds."""
+    """What people edit, and which faults there are, each in the order of time; `duration` in seconds."""
 
-    edits: Sequence[Event]
-    troubles: Sequence[Event]
-    lasts: float
+    edits: Sequence[TimelineEvent]
+    faults: Sequence[TimelineEvent]
+    duration: float
 
 
 def draw(seed: int, edits: int, kills: int, without: Collection[str] = ()) -> Timeline:
-    dice = Random(seed)
-    left_out = {SWITCHES[each] for each in without}
-    lasts = max(edits / EDITS_A_SECOND, kills * SECONDS_FOR_A_KILL)
+    random = Random(seed)
+    left_out = {SWITCHES[switch] for switch in without}
+    duration = max(edits / EDITS_A_SECOND, kills * SECONDS_FOR_A_KILL)
     weights = {kind: weight for kind, weight in EDITS.items() if kind not in left_out}
-    kinds = dice.choices(list(weights), list(weights.values()), k=edits)
-    changes = [_event(dice, kind, lasts, (0.0, 0.0)) for kind in kinds]
-    troubles = [
-        _event(dice, kind, lasts, length)
-        for kind, (share, least, length) in TROUBLES.items()
+    kinds = random.choices(list(weights), list(weights.values()), k=edits)
+    edit_events = [_event(random, kind, duration, (0.0, 0.0)) for kind in kinds]
+    fault_events = [
+        _event(random, kind, duration, durations)
+        for kind, (share, least, durations) in FAULTS.items()
         if kind not in left_out
         for _ in range(max(least, round(share * kills)) if kills else 0)
     ]
-    return Timeline(_ordered(changes), _ordered(troubles), lasts)
+    return Timeline(_ordered(edit_events), _ordered(fault_events), duration)
 
 
-def _event(dice: Random, kind: str, end: float, length: tuple[float, float]) -> Event:
-    at = dice.uniform(0, end)
-    return Event(at, kind, dice.getrandbits(48), min(dice.uniform(*length), end - at))
+def _event(random: Random, kind: str, end: float, durations: tuple[float, float]) -> TimelineEvent:
+    at = random.uniform(0, end)
+    return TimelineEvent(at, kind, random.getrandbits(48), min(random.uniform(*durations), end - at))
 
 
-def _ordered(events: list[Event]) -> list[Event]:
-    return sorted(events, key=lambda each: each.at)
+def _ordered(events: list[TimelineEvent]) -> list[TimelineEvent]:
+    return sorted(events, key=lambda event: event.at)

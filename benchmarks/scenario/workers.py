@@ -1,4 +1,4 @@
-"""One real worker process for each sync, started again at once whenever it ends, as supervisord would."""
+"""One real worker process for each sync. It is started again as soon as it has ended, as supervisord would."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rig.processes import Rig
-from benchmarks.scenario.pairings import Pairing, write
+from benchmarks.scenario.definitions import write
+from benchmarks.verdict.demands import SyncUnderTest
 
 SECONDS_TO_STOP = 40.0
 
 
-class Workers:
-    """The workers of `pairings`; `done` counts what befell them."""
+class WorkerProcesses:
+    """The workers of `syncs`; `counts` says how often which was started again."""
 
-    def __init__(self, made: Rig, pairings: Sequence[Pairing]) -> None:
-        self._rig = made
-        self._files = {each.name: write(made, each) for each in pairings}
+    def __init__(self, rig: Rig, syncs: Sequence[SyncUnderTest]) -> None:
+        self._rig = rig
+        self._files = {sync.name: write(rig, sync) for sync in syncs}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._guests: list[subprocess.Popen[bytes]] = []
-        self._paused: set[int] = set()
-        self._read: dict[str, int] = Counter()
+        self._second_workers: list[subprocess.Popen[bytes]] = []
+        self._log_offsets: Counter[str] = Counter()
         self._cycles: Counter[str] = Counter()
-        self.done: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         for name in self._files:
             self._start(name)
 
@@ -38,38 +38,38 @@ class Workers:
     def log(self, name: str) -> Path:
         return self._rig.folder / f"{name}.log"
 
-    def tend(self) -> None:
+    def start_ended(self) -> None:
         """Start every worker that has ended."""
         for name, process in self._processes.items():
             if process.poll() is not None:
                 self._start(name)
-                self.done["worker started again"] += 1
+                self.counts["worker started again"] += 1
 
-    def send(self, name: str, what: signal.Signals) -> None:
-        self._processes[name].send_signal(what)
+    def send(self, name: str, number: signal.Signals) -> None:
+        self._processes[name].send_signal(number)
 
     def pause(self, name: str) -> Callable[[], None]:
-        """Stop a worker where it stands; return what lets it go on."""
+        """Suspend a worker; return what resumes it."""
         process = self._processes[name]
         process.send_signal(signal.SIGSTOP)
 
-        def checkpoint() -> None:
+        def resume() -> None:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
 
-        return checkpoint
+        return resume
 
-    def invite(self, name: str) -> Callable[[], None]:
+    def start_second(self, name: str) -> Callable[[], None]:
         """Start a second worker for a sync that has one; return what kills it."""
-        guest = self._rig.worker(self._files[name], log=self._rig.folder / f"{name}.guest.log")
-        self._guests.append(guest)
-        return guest.kill
+        process = self._rig.worker(self._files[name], log=self._rig.folder / f"{name}.guest.log")
+        self._second_workers.append(process)
+        return process.kill
 
     def restart(self) -> None:
         """Leave one worker for each sync, freshly started."""
-        for guest in self._guests:
-            guest.kill()
-            guest.wait()
+        for process in self._second_workers:
+            process.kill()
+            process.wait()
         for process in self._processes.values():
             process.send_signal(signal.SIGCONT)
             process.terminate()
@@ -78,22 +78,23 @@ class Workers:
             self._start(name)
 
     def close(self) -> None:
-        for process in [*self._processes.values(), *self._guests]:
+        for process in [*self._processes.values(), *self._second_workers]:
             process.kill()
             process.wait()
 
     def cycles(self, name: str) -> int:
         """Return how many cycles the sync has completed."""
-        self._cycles[name] += sum(line.get("event") == "cycle completed" for line in self._news(name))
+        self._cycles[name] += sum(line.get("event") == "cycle completed" for line in self._new_lines(name))
         return self._cycles[name]
 
-    def _news(self, name: str) -> Iterator[dict[str, Any]]:
+    def _new_lines(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of the log that were not read before."""
         with self.log(name).open("rb") as log:
-            log.seek(self._read[name])
+            log.seek(self._log_offsets[name])
             for line in log:
                 if not line.endswith(b"\n"):
                     return
-                self._read[name] += len(line)
+                self._log_offsets[name] += len(line)
                 try:
                     yield json.loads(line)
                 except ValueError:

@@ -1,4 +1,4 @@
-"""Whether everybody was told what the rules say, once and in the right words. Pure.
+"""Whether each comment that the rules demand is there, once and in the right words. Pure.
 
 Each comment of the worker carries the change that it answers: side, issue and id of the history entry.
 """
@@ -9,12 +9,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks.scenario.pairings import OTHER, SIDES
-from benchmarks.verdict.evidence import Change, Couple, Fault, Told, all_changes, keys_of, told
+from benchmarks.verdict.demands import OTHER, SIDES
+from benchmarks.verdict.evidence import (
+    Discrepancy,
+    JudgedPair,
+    ObservedChange,
+    SyncComment,
+    all_changes,
+    keys_of,
+    sync_comments,
+)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExpectedComment:
     """A comment that may be there: on which side it belongs, what it may say, and whether it must be there."""
 
     side: str
@@ -22,68 +30,68 @@ class Wanted:
     is_required: bool
 
 
-Posted = Mapping[str, list[Told]]
-
-
-def comment_faults(couple: Couple, *, is_watched: bool) -> Iterator[Fault]:
-    """`is_watched`: the sync had noticed the user issue before its first change, so that it missed none."""
-    posted = {side: told(couple.issues[side]) for side in SIDES}
-    announced = _announced(couple, posted["user"])
+def comment_discrepancies(pair: JudgedPair, *, is_noticed_early: bool) -> Iterator[Discrepancy]:
+    """`is_noticed_early`: the sync had noticed the user issue before its first change, so that it missed none."""
+    posted = {side: sync_comments(pair.issues[side]) for side in SIDES}
+    announced = _announced_change(pair, posted["user"])
     if announced is None:
-        yield "lost comment", f"nothing on {couple.issues['user']['key']} announces the counterpart"
-    elif is_watched and couple.pair.demands.answers_all and announced != couple.changes("user")[0]:
+        yield "lost comment", f"nothing on {pair.issues['user']['key']} announces the counterpart"
+    elif is_noticed_early and pair.sync.demands.answers_every_status and announced != pair.changes("user")[0]:
         yield "lost comment", f"{announced.to} was announced, and not what was noticed before"
-    wanted = _wanted(couple, announced)
+    expected = _expected_comments(pair, announced)
     for side in SIDES:
-        yield from _excess(couple.issues[side]["key"], side, posted[side], wanted)
-    for marker, each in wanted.items():
-        bodies = [one.body for one in posted[each.side] if one.marker == marker]
-        if each.is_required and not bodies:
-            yield "lost comment", f"none for {marker} on {couple.issues[each.side]['key']}"
-        if wrong := [body for body in bodies if body not in each.bodies]:
-            yield "wrong comment", f"{wrong[0]!r} on {couple.issues[each.side]['key']} for {marker}"
+        yield from _surplus(pair.issues[side]["key"], side, posted[side], expected)
+    for marker, comment in expected.items():
+        key = pair.issues[comment.side]["key"]
+        bodies = [found.body for found in posted[comment.side] if found.marker == marker]
+        if comment.is_required and not bodies:
+            yield "lost comment", f"none for {marker} on {key}"
+        if wrong := [body for body in bodies if body not in comment.bodies]:
+            yield "wrong comment", f"{wrong[0]!r} on {key} for {marker}"
 
 
-def _excess(key: str, side: str, posted: Iterable[Told], wanted: Mapping[str, Wanted]) -> Iterator[Fault]:
-    for marker, count in Counter(each.marker for each in posted).items():
-        if marker not in wanted or wanted[marker].side != side:
+def _surplus(
+    key: str, side: str, posted: Iterable[SyncComment], expected: Mapping[str, ExpectedComment]
+) -> Iterator[Discrepancy]:
+    for marker, count in Counter(comment.marker for comment in posted).items():
+        if marker not in expected or expected[marker].side != side:
             yield "unasked comment", f"{count} on {key} for {marker or 'nothing'}"
         elif count > 1:
             yield "duplicated comment", f"{count} on {key} for {marker}"
 
 
-def _announced(couple: Couple, posted: Iterable[Told]) -> Change | None:
+def _announced_change(pair: JudgedPair, posted: Iterable[SyncComment]) -> ObservedChange | None:
     """Return the change that the counterpart was created for, by the comment that announces it."""
-    markers = {each.marker for each in posted}
-    changes = [each for each in couple.changes("user") if each.to in couple.pair.demands.creating]
-    return next((each for each in changes if _marker(couple, each) in markers), None)
+    markers = {comment.marker for comment in posted}
+    changes = [change for change in pair.changes("user") if change.to in pair.sync.demands.creating_statuses]
+    return next((change for change in changes if _marker(pair, change) in markers), None)
 
 
-def _wanted(couple: Couple, announced: Change | None) -> dict[str, Wanted]:
-    """Return every comment that may be there, by its mark."""
-    demands = couple.pair.demands
-    wanted = {}
+def _expected_comments(pair: JudgedPair, announced: ObservedChange | None) -> dict[str, ExpectedComment]:
+    """Return every comment that may be there, by its marker."""
+    demands = pair.sync.demands
+    expected = {}
     if announced:
-        bodies = frozenset(demands.taken_on.format(target=key) for key in keys_of(couple.issues["dev"]))
-        wanted[_marker(couple, announced)] = Wanted("user", bodies, is_required=True)
-    for change in couple.by_people:
-        # What came before the counterpart was there is answered by the announcement.
+        bodies = frozenset(demands.announcement.format(target=key) for key in keys_of(pair.issues["dev"]))
+        expected[_marker(pair, announced)] = ExpectedComment("user", bodies, is_required=True)
+    for change in pair.by_people:
+        # The announcement answers every user change that is older than the counterpart.
         is_answered = change.side == "dev" or (announced is not None and change.at > announced.at)
-        if change.to in demands.told[change.side] and is_answered:
-            side, template = demands.told[change.side][change.to]
-            keys = keys_of(couple.issues[change.side])
+        if change.to in demands.comments[change.side] and is_answered:
+            side, template = demands.comments[change.side][change.to]
+            keys = keys_of(pair.issues[change.side])
             bodies = frozenset(template.format(source=key, status=change.to) for key in keys)
-            is_required = demands.answers_all or _is_last_word(couple, change)
-            wanted[_marker(couple, change)] = Wanted(side, bodies, is_required=is_required)
-    return wanted
+            is_required = demands.answers_every_status or _is_final(pair, change)
+            expected[_marker(pair, change)] = ExpectedComment(side, bodies, is_required=is_required)
+    return expected
 
 
-def _is_last_word(couple: Couple, change: Change) -> bool:
-    """Tell whether nothing followed this change that could stand for it, and the move that it tells of was possible."""
-    last = all_changes(change.side, couple.issues[change.side])[-1]
-    target = couple.pair.demands.moves[change.side][change.to]
-    return change == last and couple.leads(OTHER[change.side], target)
+def _is_final(pair: JudgedPair, change: ObservedChange) -> bool:
+    """Tell whether no later change on its side stands for this one, and the move that it calls for was possible."""
+    last = all_changes(change.side, pair.issues[change.side])[-1]
+    target = pair.sync.demands.moves[change.side][change.to]
+    return change == last and pair.can_reach(OTHER[change.side], target)
 
 
-def _marker(couple: Couple, change: Change) -> str:
-    return f"{change.side}:{couple.issues[change.side]['id']}:{change.id}"
+def _marker(pair: JudgedPair, change: ObservedChange) -> str:
+    return f"{change.side}:{pair.issues[change.side]['id']}:{change.id}"

@@ -1,4 +1,4 @@
-"""What the dumps of two sites say about one sync, put in order for the verdict. Pure."""
+"""What the dumps of two sites show of one sync, in the order that the verdict needs. Pure."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from benchmarks.scenario.pairings import SIDES, Pairing
+from benchmarks.verdict.demands import SIDES, SyncUnderTest
 
 MARKER = "jira-sync"
 ACCOUNT = "sync"
-Dump = dict[str, Any]
-Dumps = Mapping[str, Sequence[Dump]]
+IssueDump = dict[str, Any]
+Dumps = Mapping[str, Sequence[IssueDump]]
+"""Site → its issues, as `Control.issues` returns them."""
 
 
-Fault = tuple[str, str]
+Discrepancy = tuple[str, str]
 """The kind of a violation, and what is wrong."""
 
 
 @dataclass(frozen=True)
-class Gone:
-    """What people took away, and what else only they know.
+class RunFacts:
+    """Facts of a run that the dumps do not show.
 
-    deleted  (site, id) of issues that were deleted
-    bereft   (site, id) of user issues whose counterpart was deleted
-    watched  (site, id) of user issues that the sync had noticed before their status was changed
+    deleted         (site, id) of issues that were deleted
+    orphaned        (site, id) of user issues whose counterpart was deleted
+    noticed_early   (site, id) of user issues that the sync had noticed before their status was changed
     """
 
     deleted: frozenset[tuple[str, str]] = frozenset()
-    bereft: frozenset[tuple[str, str]] = frozenset()
-    watched: frozenset[tuple[str, str]] = frozenset()
+    orphaned: frozenset[tuple[str, str]] = frozenset()
+    noticed_early: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
-class Change:
+class ObservedChange:
     """One status change; `own` if the sync made it."""
 
     side: str
@@ -46,122 +47,125 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Couple:
-    """A user issue and its counterpart, each as dumped, and every status change of the two by people."""
+class JudgedPair:
+    """A user issue and its counterpart, by side, each as dumped."""
 
-    pair: Pairing
-    issues: Mapping[str, Dump]
+    sync: SyncUnderTest
+    issues: Mapping[str, IssueDump]
 
     @property
     def name(self) -> str:
         return f"{self.issues['user']['key']} ⇄ {self.issues['dev']['key']}"
 
-    def changes(self, side: str, *, own: bool = False) -> list[Change]:
-        """Return the changes on one side, oldest first."""
-        return [each for each in all_changes(side, self.issues[side]) if each.own is own]
+    def changes(self, side: str, *, own: bool = False) -> list[ObservedChange]:
+        """Return the status changes on one side by people, or the sync's own ones, oldest first."""
+        return [change for change in all_changes(side, self.issues[side]) if change.own is own]
 
     @property
-    def by_people(self) -> list[Change]:
-        """Return what people changed on both sides, oldest first."""
-        return sorted((change for side in SIDES for change in self.changes(side)), key=lambda each: each.at)
+    def by_people(self) -> list[ObservedChange]:
+        """Return the status changes by people on both sides, oldest first."""
+        return sorted((change for side in SIDES for change in self.changes(side)), key=lambda change: change.at)
 
-    def leads(self, side: str, target: str) -> bool:
-        """Tell whether the issue on one side is in `target`, or its workflow offers the way there."""
-        ways, status = self.pair.demands.ways, self.issues[side]["status"]
-        return status == target or ways is None or target in ways[side][status]
+    def can_reach(self, side: str, target: str) -> bool:
+        """Tell whether the issue on one side is in `target`, or its workflow has a transition there."""
+        transitions, status = self.sync.demands.transitions, self.issues[side]["status"]
+        return status == target or transitions is None or target in transitions[side][status]
 
 
-def all_changes(side: str, issue: Dump) -> list[Change]:
+def all_changes(side: str, issue: IssueDump) -> list[ObservedChange]:
     return [
-        Change(side, each["id"], datetime.fromisoformat(each["created"]), each["to"], each["author"] == ACCOUNT)
-        for each in issue["history"]
-        if each["field"] == "status"
+        ObservedChange(
+            side, entry["id"], datetime.fromisoformat(entry["created"]), entry["to"], entry["author"] == ACCOUNT
+        )
+        for entry in issue["history"]
+        if entry["field"] == "status"
     ]
 
 
-def issues_of(pair: Pairing, side: str, dumps: Dumps) -> list[Dump]:
-    """Return all issues that belong to one side, wherever they are now."""
-    keys = {pair.projects[side], pair.elsewhere[side]}
-    return [each for each in dumps[pair.sites[side]] if each["project"] in keys]
+def issues_of(sync: SyncUnderTest, side: str, dumps: Dumps) -> list[IssueDump]:
+    """Return all issues that belong to one side, also those that were moved to the other project."""
+    keys = {sync.projects[side], sync.other_projects[side]}
+    return [issue for issue in dumps[sync.sites[side]] if issue["project"] in keys]
 
 
-def is_marked(issue: Dump) -> bool:
+def is_marked(issue: IssueDump) -> bool:
     return issue["creator"] == ACCOUNT or MARKER in issue["properties"]
 
 
-def counterparts(pair: Pairing, dumps: Dumps) -> dict[str, list[Dump]]:
+def counterparts(sync: SyncUnderTest, dumps: Dumps) -> dict[str, list[IssueDump]]:
     """Return the counterparts that were made for each user issue, by its id."""
-    found: dict[str, list[Dump]] = defaultdict(list)
-    for each in issues_of(pair, "dev", dumps):
-        marker = each["properties"].get(MARKER) or {}
-        if marker.get("sync") == pair.name and "issue" in marker:
-            found[str(marker["issue"])].append(each)
+    found: dict[str, list[IssueDump]] = defaultdict(list)
+    for issue in issues_of(sync, "dev", dumps):
+        marker = issue["properties"].get(MARKER) or {}
+        if marker.get("sync") == sync.name and "issue" in marker:
+            found[str(marker["issue"])].append(issue)
     return found
 
 
-def couples(pair: Pairing, dumps: Dumps, gone: Gone) -> Iterator[Couple]:
-    """Return the pairs that are still whole; where an issue has several counterparts, with the first of them."""
-    made = counterparts(pair, dumps)
-    for issue in issues_of(pair, "user", dumps):
-        if issue["id"] in made and not is_excluded(pair, issue, gone):
-            yield Couple(pair, {"user": issue, "dev": made[issue["id"]][0]})
+def judged_pairs(sync: SyncUnderTest, dumps: Dumps, facts: RunFacts) -> Iterator[JudgedPair]:
+    """Yield the pairs of which both issues exist. Of several counterparts of one issue, the first one counts."""
+    by_user_issue = counterparts(sync, dumps)
+    for issue in issues_of(sync, "user", dumps):
+        if issue["id"] in by_user_issue and not is_orphaned(sync, issue, facts):
+            yield JudgedPair(sync, {"user": issue, "dev": by_user_issue[issue["id"]][0]})
 
 
-def is_excluded(pair: Pairing, issue: Dump, gone: Gone) -> bool:
-    return (pair.sites["user"], issue["id"]) in gone.bereft
+def is_orphaned(sync: SyncUnderTest, issue: IssueDump, facts: RunFacts) -> bool:
+    return (sync.sites["user"], issue["id"]) in facts.orphaned
 
 
-def keys_of(issue: Dump) -> set[str]:
+def keys_of(issue: IssueDump) -> set[str]:
     """Return every key that the issue has or had."""
-    moves = [each for each in issue["history"] if each["field"] == "Key"]
-    return {issue["key"], *(each[end] for each in moves for end in ("from", "to"))}
+    moves = [entry for entry in issue["history"] if entry["field"] == "Key"]
+    return {issue["key"], *(entry[end] for entry in moves for end in ("from", "to"))}
 
 
-def summaries_of(issue: Dump) -> list[str]:
+def summaries_of(issue: IssueDump) -> list[str]:
     """Return every summary that the issue had, the first one first."""
-    edits = [each for each in issue["history"] if each["field"] == "summary"]
-    return [*(each["from"] for each in edits), issue["summary"]]
+    edits = [entry for entry in issue["history"] if entry["field"] == "summary"]
+    return [*(entry["from"] for entry in edits), issue["summary"]]
 
 
 @dataclass(frozen=True)
-class Told:
-    """A comment of the sync: whose change it answers, and what it says."""
+class SyncComment:
+    """A comment of the sync: the mark of the change that it answers, and its text."""
 
     marker: str
     body: str
 
 
-def told(issue: Dump) -> list[Told]:
+def sync_comments(issue: IssueDump) -> list[SyncComment]:
     """Return the sync's comments on an issue; one without a mark has an empty marker."""
     return [
-        Told((each["properties"].get(MARKER) or {}).get("cause", ""), each["body"])
-        for each in issue["comments"]
-        if each["author"] == ACCOUNT
+        SyncComment((comment["properties"].get(MARKER) or {}).get("cause", ""), comment["body"])
+        for comment in issue["comments"]
+        if comment["author"] == ACCOUNT
     ]
 
 
-File = tuple[str, str]
+AttachedFile = tuple[str, str]
+"""Its name and its digest."""
 
 
-def files(issue: Dump, *, own: bool) -> Counter[File]:
-    """Return the files that the sync put on an issue, or people did, by name and content."""
-    return _counted(each for each in issue["attachments"] if (each["author"] == ACCOUNT) is own)
+def files(issue: IssueDump, *, own: bool) -> Counter[AttachedFile]:
+    """Return the files that the sync attached to an issue (`own`), or people did."""
+    return _counted(attached for attached in issue["attachments"] if (attached["author"] == ACCOUNT) is own)
 
 
-def files_before(issue: Dump, moment: datetime) -> Counter[File]:
-    """Return the files that people put on an issue before `moment`."""
+def files_before(issue: IssueDump, moment: datetime) -> Counter[AttachedFile]:
+    """Return the files that people attached to an issue before `moment`."""
     times: dict[str, list[datetime]] = defaultdict(list)
-    for each in issue["history"]:
-        if each["field"] == "Attachment":
-            times[each["to"]].append(datetime.fromisoformat(each["created"]))
-    # The history knows a file's name and time; of several with one name, the order tells which is which.
-    dated = [(each, times[each["filename"]].pop(0)) for each in issue["attachments"]]
-    return _counted(each for each, at in dated if each["author"] != ACCOUNT and at < moment)
+    for entry in issue["history"]:
+        if entry["field"] == "Attachment":
+            times[entry["to"]].append(datetime.fromisoformat(entry["created"]))
+    # The history has the name and the time of a file. Among several of one name, the order says which is which.
+    dated = [(attached, times[attached["filename"]].pop(0)) for attached in issue["attachments"]]
+    return _counted(attached for attached, at in dated if attached["author"] != ACCOUNT and at < moment)
 
 
-def _counted(attachments: Iterable[Dump]) -> Counter[File]:
-    return Counter((each["filename"], each["sha256"]) for each in attachments)
+def _counted(attachments: Iterable[IssueDump]) -> Counter[AttachedFile]:
+    return Counter((attached["filename"], attached["sha256"]) for attached in attachments)
 
 
-def cross_links(issue: Dump) -> list[Dump]:
-    return [each["object"] for each in issue["links"] if str(each["globalId"] or "").startswith(f"{MARKER}:")]
+def cross_links(issue: IssueDump) -> list[dict[str, Any]]:
+    return [link["object"] for link in issue["links"] if str(link["globalId"] or "").startswith(f"{MARKER}:")]

@@ -1,7 +1,7 @@
-"""Whether a sync did what its rules demand, judged from outside: dumps of both sites in, violations out. Pure.
+"""Whether a sync did what its rules demand, judged from outside by the dumps of both sites. Pure.
 
-The marks that the worker leaves in Jira (the property on what it created and on its comments) are evidence here;
-its database is not.
+The marks that the worker leaves in Jira (the property on what it created and on its comments) are evidence here. Its
+database is not.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from benchmarks.scenario.pairings import OTHER, SIDES, Pairing
-from benchmarks.verdict.comments import comment_faults
+from benchmarks.verdict.comments import comment_discrepancies
+from benchmarks.verdict.demands import OTHER, SIDES, SyncUnderTest
 from benchmarks.verdict.evidence import (
-    Change,
-    Couple,
-    Dump,
+    AttachedFile,
+    Discrepancy,
     Dumps,
-    Fault,
-    File,
-    Gone,
+    IssueDump,
+    JudgedPair,
+    ObservedChange,
+    RunFacts,
     all_changes,
     counterparts,
-    couples,
     cross_links,
     files,
     files_before,
-    is_excluded,
     is_marked,
+    is_orphaned,
     issues_of,
+    judged_pairs,
     keys_of,
     summaries_of,
-    told,
+    sync_comments,
 )
 
 KINDS = (
@@ -40,9 +40,9 @@ KINDS = (
     "wrong comment", "lost attachment", "duplicated attachment", "unasked attachment", "wrong status",
     "missing link", "wrong link", "duplicated link", "wrong summary",
 )  # fmt: skip
-TIE = timedelta(milliseconds=50)
+SAME_TIME = timedelta(milliseconds=50)
 """Two changes that are closer together than this happened at the same time: either may win."""
-MOMENT = timedelta(seconds=2)
+OVERTAKING_TIME = timedelta(seconds=2)
 """Jira cannot be told to move an issue only if nobody else did. A person's move this shortly before ours may lose."""
 
 
@@ -58,47 +58,47 @@ class Violation:
 
 
 @dataclass
-class Verdict:
-    """What was found, what was overtaken (see MOMENT), and how much was looked at."""
+class RunVerdict:
+    """The violations, what was overtaken (see OVERTAKING_TIME), and how many things were looked at."""
 
     violations: list[Violation] = field(default_factory=list)
     overtaken: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, found: Verdict) -> None:
-        self.violations += found.violations
-        self.overtaken += found.overtaken
-        self.counts += found.counts
+    def add(self, other: RunVerdict) -> None:
+        self.violations += other.violations
+        self.overtaken += other.overtaken
+        self.counts += other.counts
 
 
-def judge(pair: Pairing, dumps: Dumps, gone: Gone | None = None) -> Verdict:
-    """Judge one sync. `dumps` holds, by site, what `SimulatorControl.issues` gives."""
-    gone = gone or Gone()
-    verdict = Verdict()
-    for issue, fault in _issue_faults(pair, dumps, gone):
-        verdict.violations.append(Violation(pair.name, fault[0], issue["key"], fault[1]))
-    for couple in couples(pair, dumps, gone):
-        user = couple.issues["user"]
-        is_watched = (pair.sites["user"], user["id"]) in gone.watched and keys_of(user) == {user["key"]}
-        faults = [*_link_faults(couple), *_file_faults(couple), *_summary_faults(couple)]
-        faults += comment_faults(couple, is_watched=is_watched)
-        if wrong := _status_fault(couple):
-            if _is_overtaken(couple):
-                verdict.overtaken.append(f"{pair.name}: {couple.name}: {wrong}")
+def judge(sync: SyncUnderTest, dumps: Dumps, facts: RunFacts | None = None) -> RunVerdict:
+    """Judge one sync."""
+    facts = facts or RunFacts()
+    verdict = RunVerdict()
+    for issue, (kind, detail) in _issue_discrepancies(sync, dumps, facts):
+        verdict.violations.append(Violation(sync.name, kind, issue["key"], detail))
+    for pair in judged_pairs(sync, dumps, facts):
+        user = pair.issues["user"]
+        is_noticed_early = (sync.sites["user"], user["id"]) in facts.noticed_early and keys_of(user) == {user["key"]}
+        found = [*_link_discrepancies(pair), *_file_discrepancies(pair), *_summary_discrepancies(pair)]
+        found += comment_discrepancies(pair, is_noticed_early=is_noticed_early)
+        if wrong := _wrong_status(pair):
+            if _is_overtaken(pair):
+                verdict.overtaken.append(f"{sync.name}: {pair.name}: {wrong}")
             else:
-                faults.append(("wrong status", wrong))
-        verdict.violations += [Violation(pair.name, kind, couple.name, detail) for kind, detail in faults]
+                found.append(("wrong status", wrong))
+        verdict.violations += [Violation(sync.name, kind, pair.name, detail) for kind, detail in found]
         verdict.counts["pairs"] += 1
     for side in SIDES:
-        _count(verdict.counts, issues_of(pair, side, dumps))
+        _count(verdict.counts, issues_of(sync, side, dumps))
     return verdict
 
 
-def _count(counts: Counter[str], issues: Iterable[Dump]) -> None:
+def _count(counts: Counter[str], issues: Iterable[IssueDump]) -> None:
     for issue in issues:
         counts["issues"] += 1
         counts["comments"] += len(issue["comments"])
-        counts["comments by the syncs"] += len(told(issue))
+        counts["comments by the syncs"] += len(sync_comments(issue))
         counts["attachments"] += len(issue["attachments"])
         counts["copies by the syncs"] += files(issue, own=True).total()
         counts["status changes"] += len(all_changes("user", issue))
@@ -107,44 +107,46 @@ def _count(counts: Counter[str], issues: Iterable[Dump]) -> None:
 # Issues
 
 
-def _issue_faults(pair: Pairing, dumps: Dumps, gone: Gone) -> Iterator[tuple[Dump, Fault]]:
-    made = counterparts(pair, dumps)
-    for issue in issues_of(pair, "user", dumps):
-        found = made.get(issue["id"], [])
+def _issue_discrepancies(sync: SyncUnderTest, dumps: Dumps, facts: RunFacts) -> Iterator[tuple[IssueDump, Discrepancy]]:
+    by_user_issue = counterparts(sync, dumps)
+    for issue in issues_of(sync, "user", dumps):
+        found = by_user_issue.get(issue["id"], [])
         if is_marked(issue):
             yield issue, ("unasked issue", "a sync created it among the user issues")
         elif len(found) > 1:
-            yield issue, ("duplicated issue", f"it has the counterparts {', '.join(each['key'] for each in found)}")
-        elif not found and not is_excluded(pair, issue, gone) and _needs_counterpart(pair, issue):
+            keys = ", ".join(counterpart["key"] for counterpart in found)
+            yield issue, ("duplicated issue", f"it has the counterparts {keys}")
+        elif not found and not is_orphaned(sync, issue, facts) and _needs_counterpart(sync, issue):
             yield issue, ("lost issue", f"it has no counterpart and is in status {issue['status']}")
-        elif found and not _may_have_counterpart(pair, issue):
+        elif found and not _may_have_counterpart(sync, issue):
             yield issue, ("unasked issue", f"{found[0]['key']} was created for it, and nothing asked for that")
-    known = {each["id"] for each in issues_of(pair, "user", dumps)}
-    for issue in issues_of(pair, "dev", dumps):
+    known = {issue["id"] for issue in issues_of(sync, "user", dumps)}
+    for issue in issues_of(sync, "dev", dumps):
         if not is_marked(issue):
             continue
         source = str((issue["properties"].get("jira-sync") or {}).get("issue"))
-        if source not in known and (pair.sites["user"], source) not in gone.deleted:
+        if source not in known and (sync.sites["user"], source) not in facts.deleted:
             yield issue, ("unasked issue", f"a sync created it for {source}, which is no user issue of this sync")
 
 
-def _needs_counterpart(pair: Pairing, issue: Dump) -> bool:
-    """It stands where it is answered: one that only passed through, or that has left, may have been missed."""
-    people = [each for each in all_changes("user", issue) if not each.own]
-    return bool(people) and people[-1].to in pair.demands.creating and issue["project"] == pair.projects["user"]
+def _needs_counterpart(sync: SyncUnderTest, issue: IssueDump) -> bool:
+    """Only an issue that is now in a creating status of its project needs one. A sync may miss a status in passing."""
+    by_people = [change for change in all_changes("user", issue) if not change.own]
+    is_at_home = issue["project"] == sync.projects["user"]
+    return bool(by_people) and by_people[-1].to in sync.demands.creating_statuses and is_at_home
 
 
-def _may_have_counterpart(pair: Pairing, issue: Dump) -> bool:
-    return any(each.to in pair.demands.creating for each in all_changes("user", issue))
+def _may_have_counterpart(sync: SyncUnderTest, issue: IssueDump) -> bool:
+    return any(change.to in sync.demands.creating_statuses for change in all_changes("user", issue))
 
 
 # Links and summaries
 
 
-def _link_faults(couple: Couple) -> Iterator[Fault]:
+def _link_discrepancies(pair: JudgedPair) -> Iterator[Discrepancy]:
     for side in SIDES:
-        own, wanted = couple.issues[side]["key"], couple.issues[OTHER[side]]["key"]
-        links = cross_links(couple.issues[side])
+        own, wanted = pair.issues[side]["key"], pair.issues[OTHER[side]]["key"]
+        links = cross_links(pair.issues[side])
         if not links:
             yield "missing link", f"{own} does not link to {wanted}"
         elif len(links) > 1:
@@ -153,62 +155,66 @@ def _link_faults(couple: Couple) -> Iterator[Fault]:
             yield "wrong link", f"{own} links to {links[0]['title']} ({links[0]['url']}) and not to {wanted}"
 
 
-def _summary_faults(couple: Couple) -> Iterator[Fault]:
-    first = summaries_of(couple.issues["dev"])[0]
-    if first not in summaries_of(couple.issues["user"]):
+def _summary_discrepancies(pair: JudgedPair) -> Iterator[Discrepancy]:
+    first = summaries_of(pair.issues["dev"])[0]
+    if first not in summaries_of(pair.issues["user"]):
         yield "wrong summary", f"it was created as {first!r}"
 
 
 # Files
 
 
-def _file_faults(couple: Couple) -> Iterator[Fault]:
-    user, dev = couple.issues["user"], couple.issues["dev"]
-    customers = files(user, own=False)
-    yield from _compared(files(dev, own=True), required=customers, allowed=customers, where=dev["key"])
-    answered = [each for each in couple.changes("dev") if each.to in couple.pair.demands.moves["dev"]]
-    allowed, required = Counter[File](), Counter[File]()
-    if couple.pair.demands.dev_files and answered:
+def _file_discrepancies(pair: JudgedPair) -> Iterator[Discrepancy]:
+    user, dev = pair.issues["user"], pair.issues["dev"]
+    user_files = files(user, own=False)
+    yield from _compared(files(dev, own=True), required=user_files, allowed=user_files, where=dev["key"])
+    answered = [change for change in pair.changes("dev") if change.to in pair.sync.demands.moves["dev"]]
+    allowed, required = Counter[AttachedFile](), Counter[AttachedFile]()
+    if pair.sync.demands.copies_dev_files and answered:
         allowed, required = files(dev, own=False), files_before(dev, answered[-1].at)
     yield from _compared(files(user, own=True), required=required, allowed=allowed, where=user["key"])
 
 
-def _compared(found: Counter[File], *, required: Counter[File], allowed: Counter[File], where: str) -> Iterator[Fault]:
+def _compared(
+    found: Counter[AttachedFile], *, required: Counter[AttachedFile], allowed: Counter[AttachedFile], where: str
+) -> Iterator[Discrepancy]:
     for name, digest in required - found:
         yield "lost attachment", f"{name} ({digest[:12]}) is not on {where}"
     for name, digest in found - allowed:
-        known = (name, digest) in allowed
-        kind = "duplicated attachment" if known else "unasked attachment"
+        kind = "duplicated attachment" if (name, digest) in allowed else "unasked attachment"
         yield kind, f"{name} ({digest[:12]}) is on {where} {found[name, digest]} times"
 
 
 # Statuses
 
 
-def _status_fault(couple: Couple) -> str | None:
-    """Say what is wrong with the two statuses, where it is certain what they must be."""
-    people = couple.by_people
-    if not people or _fits(couple, last := people[-1]):
+def _wrong_status(pair: JudgedPair) -> str | None:
+    """Say what is wrong with the two statuses. Return None where it is not certain what they must be."""
+    by_people = pair.by_people
+    if not by_people or _agree(pair, last := by_people[-1]):
         return None
-    if any(_fits(couple, each) for each in people if each.side != last.side and last.at - each.at <= TIE):
+    rivals = [change for change in by_people if change.side != last.side and last.at - change.at <= SAME_TIME]
+    if any(_agree(pair, change) for change in rivals):
         return None
-    target = couple.pair.demands.moves[last.side].get(last.to)
-    if target is None or not couple.leads(OTHER[last.side], target):
+    target = pair.sync.demands.moves[last.side].get(last.to)
+    if target is None or not pair.can_reach(OTHER[last.side], target):
         return None
-    statuses = " and ".join(couple.issues[side]["status"] for side in SIDES)
+    statuses = " and ".join(pair.issues[side]["status"] for side in SIDES)
     return f"they are in {statuses}; the last change, on the {last.side} side, was to {last.to}"
 
 
-def _fits(couple: Couple, change: Change) -> bool:
+def _agree(pair: JudgedPair, change: ObservedChange) -> bool:
     """Tell whether the two statuses are what `change` calls for."""
-    target = couple.pair.demands.moves[change.side].get(change.to)
-    own, counterpart = couple.issues[change.side]["status"], couple.issues[OTHER[change.side]]["status"]
+    target = pair.sync.demands.moves[change.side].get(change.to)
+    own, counterpart = pair.issues[change.side]["status"], pair.issues[OTHER[change.side]]["status"]
     return own == change.to and (counterpart == target if target else True)
 
 
-def _is_overtaken(couple: Couple) -> bool:
-    """Tell whether our own move landed a moment after the last change, and the two follow the other side's change."""
-    last = couple.by_people[-1]
-    landed = [each for each in couple.changes(last.side, own=True) if last.at <= each.at <= last.at + MOMENT]
-    rivals = couple.changes(OTHER[last.side])
-    return bool(landed and rivals) and _fits(couple, rivals[-1])
+def _is_overtaken(pair: JudgedPair) -> bool:
+    """Tell whether our move came shortly after the last change, and the two statuses follow the other side's change."""
+    last = pair.by_people[-1]
+    own_moves = [
+        change for change in pair.changes(last.side, own=True) if last.at <= change.at <= last.at + OVERTAKING_TIME
+    ]
+    rivals = pair.changes(OTHER[last.side])
+    return bool(own_moves and rivals) and _agree(pair, rivals[-1])

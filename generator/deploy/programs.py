@@ -1,4 +1,4 @@
-"""Which programs a group consists of. Pure: what was loaded goes in, values come out."""
+"""Which programs a group consists of. This module is pure: it turns what was loaded into a plan."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from generator.running.manifest import AppliedSync
+from generator.running.mongod import database_command
 from generator.running.settings import Settings
 from sync_model.loading import Loaded, SyncFile
 from sync_model.problems import Problem
+from sync_model.program_names import DATABASE, MONITOR, SIMULATOR, WATCHER
 
-DATABASE = "mongodb"
-SIMULATOR = "jira-simulator"
-MONITOR = "health-monitor"
-WATCHER = "config-watcher"
 STOP_SECONDS = 30
-"""A worker ends its present request within 20 seconds; this leaves it room."""
+"""How long supervisord waits for the end of a worker. A worker ends its present request within 20 seconds."""
+STOP_TIMEOUT = STOP_SECONDS + 10.0
+"""How long a command waits for the end of workers. supervisord kills them before that."""
+START_TIMEOUT = 20.0
+"""How long a command waits until programs run, in seconds."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One `[program:…]`. `source` is the file it comes from, `digest` of what that file says, for a sync."""
+    """One `[program:…]`. Of a sync, `source` is its file, and `digest` is that of what the file says."""
 
     name: str
     command: tuple[str, ...]
@@ -34,20 +37,11 @@ class Program:
 
 
 @dataclass(frozen=True)
-class AppliedSync:
-    """What the manifest remembers of a sync that was applied: its file, its digest, and what it lays claim to."""
-
-    file: str
-    digest: str
-    claims: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Plan:
     """The group as it should be.
 
-    `fresh` maps a sync's name to the file whose snapshot it is to run, `kept` a sync that goes on as it was to
-    its file, which is broken. `problems` came up in planning.
+    `fresh` maps the name of a sync to its file, which the sync is to run. `kept` holds the syncs whose files are
+    broken: they go on as they were applied. `problems` are those that planning has found.
     """
 
     programs: tuple[Program, ...]
@@ -69,64 +63,56 @@ def plan_for(
 ) -> Plan:
     """Return the plan for what was loaded.
 
-    `claims` maps the name of each loaded sync to what it lays claim to. A sync in `manifest` whose file is now
-    broken is carried over as it was, and nothing new may take its database or its pair of projects meanwhile.
+    `claims` maps the name of each loaded sync to what it claims for itself alone. A sync in `manifest` whose file is
+    broken now is kept as it was applied. No new sync may take its database or its pair of projects meanwhile.
     """
     wanted = {file.sync.name: file for file in loaded.files if file.sync.enabled}
-    kept = {name: known for name, known in manifest.items() if known.file in loaded.broken and name not in wanted}
+    kept = {name: applied for name, applied in manifest.items() if applied.file in loaded.broken and name not in wanted}
     problems = [
-        Problem(file.path.name, where, f"is taken by {held.file}, which is broken and runs as it was; mend that first")
+        Problem(file.path.name, where, f"is taken by {other.file}, which is broken and runs as it was; mend that first")
         for name, file in wanted.items()
-        for held in kept.values()
+        for other in kept.values()
         for where, claim in claims[name].items()
-        if held.claims.get(where) == claim
+        if other.claims.get(where) == claim
     ]
-    taken = {problem.file for problem in problems}
-    fresh = {name: file for name, file in wanted.items() if file.path.name not in taken}
+    refused = {problem.file for problem in problems}
+    fresh = {name: file for name, file in wanted.items() if file.path.name not in refused}
     workers = [
         *(_worker(name, file.path.name, file.digest, settings) for name, file in fresh.items()),
-        *(_worker(name, known.file, known.digest, settings) for name, known in kept.items()),
+        *(_worker(name, applied.file, applied.digest, settings) for name, applied in kept.items()),
     ]
     workers.sort(key=lambda program: program.name)
     return Plan((*_servers(settings, mongod), *workers), fresh, kept, tuple(problems))
 
 
 def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
-    """Return what is started before the workers and stopped after them. What the monitor and the watcher are told by
-    variables, they find in the environment of the group.
+    """Return the programs that start before the workers and stop after them.
+
+    The monitor and the watcher read their settings from the environment of the group.
     """
     servers = []
     if mongod is not None:
-        command = database_command(mongod, settings.run_dir / "mongodb", settings.mongodb_port)
+        command = database_command(mongod, settings.database_folder, settings.mongodb_port)
         servers.append(Program(DATABASE, command, priority=10, stop_seconds=60))
     if settings.simulator_port is not None:
         command = (settings.python, "-m", "jira_simulator", "--port", str(settings.simulator_port), "--demo")
         servers.append(Program(SIMULATOR, command, priority=20))
     monitor = (settings.python, "-m", "health_monitor")
-    servers.append(Program(MONITOR, monitor, _database_of(settings), priority=50))
+    servers.append(Program(MONITOR, monitor, _database_variable(settings), priority=50))
     if settings.watch:
         watcher = (settings.python, "-m", "jira_sync", "watch")
         servers.append(Program(WATCHER, watcher, priority=60))
     return servers
 
 
-def database_command(mongod: Path, folder: Path, port: int) -> tuple[str, ...]:
-    """Return how the embedded server is started on the data in `folder`."""
-    return (
-        str(mongod), "--bind_ip", "127.0.0.1", "--port", str(port),
-        "--dbpath", str(folder), "--wiredTigerCacheSizeGB", "0.25",
-        "--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false",
-    )  # fmt: skip
-
-
 def _worker(name: str, source: str, digest: str, settings: Settings) -> Program:
     snapshot = settings.snapshots / f"{name}.json"
     command = (settings.python, "-m", "sync_worker", "--config", str(snapshot), "--run-dir", str(settings.run_dir))
     # The digest is here so that supervisord itself sees exactly which syncs an edit has changed.
-    environment = {"SYNC_DIGEST": digest, **_database_of(settings)}
+    environment = {"SYNC_DIGEST": digest, **_database_variable(settings)}
     return Program(name, command, environment, source=source, digest=digest)
 
 
-def _database_of(settings: Settings) -> dict[str, str]:
-    """Return what a program must be told of the database: nothing, unless it is the embedded one."""
+def _database_variable(settings: Settings) -> dict[str, str]:
+    """Return the address of the embedded server. The group's environment holds the address of any other server."""
     return {"DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"} if settings.embedded else {}

@@ -1,4 +1,4 @@
-"""From a plan to the text of a `supervisord.conf`, and the proof that supervisord reads in it what was meant."""
+"""From a plan to the text of a `supervisord.conf`, and the proof that supervisord reads the plan in it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ DESCRIPTORS_PER_PROGRAM = 3
 SPARE_DESCRIPTORS = 400
 
 
-class Misread(Exception):
-    """supervisord would read something else than was planned: a fault of ours, never of a configuration."""
+class ConfMismatch(Exception):
+    """supervisord would read something else than was planned. That is our own fault, not that of a configuration."""
 
 
 def render(plan: Plan, settings: Settings) -> str:
-    """Return the conf for `plan`."""
+    """Return the conf for `plan`. Raises ConfMismatch for a value that the format cannot hold."""
     wanted = DESCRIPTORS_PER_PROGRAM * len(plan.programs) + SPARE_DESCRIPTORS
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     return (
         _environment()
         .get_template(TEMPLATE)
@@ -40,53 +40,52 @@ def render(plan: Plan, settings: Settings) -> str:
             run_dir=settings.run_dir,
             log_dir=settings.log_dir,
             project_dir=settings.project_dir,
-            minfds=wanted if most == resource.RLIM_INFINITY else min(wanted, most),
-            # Without it supervisord warns at every start that it runs as root, which is then deliberate.
+            minfds=wanted if limit == resource.RLIM_INFINITY else min(wanted, limit),
+            # Without it, supervisord warns at every start that it runs as root. Here that is deliberate.
             user="root" if os.getuid() == 0 else None,
         )
     )
 
 
 def verify(text: str, plan: Plan, settings: Settings) -> None:
-    """Have supervisord's own parser read `text`. Raises Misread unless it finds the plan, all of it and no more."""
-    found = {group.name: group.process_configs for group in _parsed(text).process_group_configs}
+    """Read `text` by supervisord's own parser. Raises ConfMismatch unless it holds exactly the plan."""
+    found = {group.name: group.process_configs for group in _parse(text).process_group_configs}
     if sorted(found) != sorted(program.name for program in plan.programs):
-        raise Misread(f"it finds the programs {sorted(found)}")
+        raise ConfMismatch(f"it finds the programs {sorted(found)}")
     for program in plan.programs:
         (process,) = found[program.name]
-        if _meaning(process) != _intention(program, settings):
-            raise Misread(f"it misreads {program.name}: {_meaning(process)}")
+        if _as_read(process) != _as_planned(program, settings):
+            raise ConfMismatch(f"it misreads {program.name}: {_as_read(process)}")
 
 
-def _parsed(text: str) -> ServerOptions:
+def _parse(text: str) -> ServerOptions:
     options = ServerOptions()
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as draft:
         draft.write(text)
         draft.flush()
         options.configfile = draft.name
-        said = io.StringIO()
+        output = io.StringIO()
         try:
-            with redirect_stderr(said), redirect_stdout(said):
+            with redirect_stderr(output), redirect_stdout(output):
                 options.process_config(do_usage=False)
         except ValueError as error:
-            raise Misread(f"it refuses the file: {str(error)[:200]}") from None
+            raise ConfMismatch(f"it refuses the file: {str(error)[:200]}") from None
     return options
 
 
-def _meaning(process: ProcessConfig) -> dict[str, object]:
-    log = process.stdout_logfile
+def _as_read(process: ProcessConfig) -> dict[str, object]:
     return {
         "command": tuple(shlex.split(process.command)),
         "environment": dict(process.environment),
         "priority": process.priority,
         "start": (process.startsecs, process.startretries),
         "stop": (process.stopwaitsecs, process.stopasgroup, process.killasgroup),
-        "log": log,
+        "log": process.stdout_logfile,
         "directory": process.directory,
     }
 
 
-def _intention(program: Program, settings: Settings) -> dict[str, object]:
+def _as_planned(program: Program, settings: Settings) -> dict[str, object]:
     return {
         "command": program.command,
         "environment": dict(program.environment),
@@ -99,8 +98,9 @@ def _intention(program: Program, settings: Settings) -> dict[str, object]:
 
 
 def _environment() -> Environment:
-    beside = Path(__file__).parents[2] / "templates"
-    loader = FileSystemLoader(beside) if beside.is_dir() else PackageLoader("generator")
+    # A checkout and the image have the templates beside the packages. A wheel has them inside this package.
+    folder = Path(__file__).parents[2] / "templates"
+    loader = FileSystemLoader(folder) if folder.is_dir() else PackageLoader("generator")
     environment = Environment(  # noqa: S701 - an ini file, not HTML
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
@@ -109,24 +109,24 @@ def _environment() -> Environment:
 
 
 def command_line(arguments: tuple[str, ...]) -> str:
-    """Return `arguments` so that supervisord's reading of it gives them back.
+    """Return the value of `command=` that supervisord reads as `arguments`.
 
-    `%` is its sign for expansions, and `;` or `#` after white space begins a comment, inside quotes too.
+    supervisord expands what follows a `%`. A `;` or `#` after white space begins a comment, also inside quotes.
     """
     quoted = " ".join(shlex.quote(argument) for argument in arguments)
     return re.sub(r"(\s)([;#])", r"\1''\2", quoted).replace("%", "%%")
 
 
 def environment_line(variables: Mapping[str, str]) -> str:
-    """Return `variables` for `environment=`, which has no escapes. Raises Misread for a value that it cannot say."""
+    """Return the value of `environment=`. Raises ConfMismatch for a value that needs escapes: the format has none."""
     for name, value in variables.items():
         if not re.fullmatch(r"[A-Za-z0-9_:/.@-]*", value):
-            raise Misread(f"the value of {name} cannot be written in environment=")
+            raise ConfMismatch(f"the value of {name} cannot be written in environment=")
     return ",".join(f'{name}="{value}"' for name, value in variables.items())
 
 
 def comment(text: str) -> str:
-    """Return `text` as it can stand behind a `;`, whatever a file may be called."""
+    """Return `text` as it can follow a `;`, whatever the name of a file is."""
     printable = "".join(character if character.isprintable() else "?" for character in text)
-    # supervisord reads the file in the locale's encoding, whichever that is.
+    # supervisord reads the file in the encoding of the locale, whichever that is.
     return printable.encode("ascii", "backslashreplace").decode()

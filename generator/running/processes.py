@@ -1,4 +1,4 @@
-"""Which processes belong to a group, and who holds a port. Linux: read from /proc."""
+"""Which processes belong to a group, and which one listens on a port. Linux only: it reads /proc."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GROUP_VARIABLE = "JIRA_SYNC_GROUP"
-"""In the environment of supervisord and so of all that it starts; its value is the run directory."""
+"""The environment variable that marks supervisord and all that it starts. Its value is the run directory."""
 LISTENING = "0A"
+"""The state TCP_LISTEN as /proc/net/tcp shows it."""
 
 
 def members(run_dir: Path) -> list[int]:
-    """Return the pids of all living processes of the group, supervisord's orphans included."""
+    """Return the pids of all living processes of the group, also of those that outlived their supervisord."""
     mark = f"{GROUP_VARIABLE}={run_dir}".encode()
-    return [pid for pid in _pids() if pid != os.getpid() and mark in _environment(pid) and not _is_dead(pid)]
+    return [pid for pid in _pids() if pid != os.getpid() and mark in _environment(pid) and not _is_zombie(pid)]
 
 
 def environment_of_group(run_dir: Path) -> dict[str, str] | None:
-    """Return what supervisord was started with, and so what every worker sees; None when it does not run."""
+    """Return the environment that supervisord was started with; None when it does not run. Each worker has it too."""
     for pid in members(run_dir):
         if is_supervisord(pid):
             pairs = (os.fsdecode(pair).partition("=") for pair in _environment(pid) if pair)
@@ -36,7 +37,7 @@ def is_mongod(pid: int) -> bool:
 
 
 def command(pid: int) -> str:
-    """Return the command line of a process, or an empty string when it is gone."""
+    """Return the command line of a process; an empty string when the process is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
@@ -53,8 +54,8 @@ def port_is_free(port: int, address: str = "127.0.0.1") -> bool:
     return True
 
 
-def holder(port: int) -> str:
-    """Return ` by process 7 (name)` for whoever listens on `port`, or nothing when we may not know."""
+def listener_on(port: int) -> str | None:
+    """Return `process 7 (name)` for the process that listens on `port`; None when we may not know which one it is."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -64,8 +65,8 @@ def holder(port: int) -> str:
         inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == LISTENING and int(row[1][-4:], 16) == port}
     for pid in _pids():
         if inodes & set(_open_files(pid)):
-            return f" by process {pid} ({command(pid).split(' ')[0].rpartition('/')[2]})"
-    return ""
+            return f"process {pid} ({command(pid).split(' ')[0].rpartition('/')[2]})"
+    return None
 
 
 def _pids() -> Iterator[int]:
@@ -79,8 +80,8 @@ def _environment(pid: int) -> list[bytes]:
         return []
 
 
-def _is_dead(pid: int) -> bool:
-    """A zombie is nobody's business any more."""
+def _is_zombie(pid: int) -> bool:
+    """Tell whether a process has ended. A zombie keeps its pid until its parent asks for its exit code."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2][0] == "Z"
     except OSError:

@@ -1,4 +1,4 @@
-"""What the environment says about a group as a whole; what is wrong with it is said all at once."""
+"""The settings of a group, from the environment. All mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -14,44 +14,30 @@ from pathlib import Path
 from typing import Any
 
 from generator.running.code import fingerprint
+from generator.running.errors import Unusable
+from generator.running.variables import FIXED_AT_START, default_of
 from sync_model.connection import database_url
 from sync_model.heartbeat import INTERVAL_SECONDS
-from sync_model.judgement import STUCK_AFTER
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 WAYS_TO_SPAWN = ("fork", "exec")
 LONGEST_SOCKET_PATH = 95
-"""Bytes: 107 is what the kernel takes, and supervisord appends its pid while it makes the socket."""
-# What the ini format gives a meaning of its own. Rather refused than escaped: these are paths, not prose.
+"""Bytes. The kernel takes 107, and supervisord appends its pid while it makes the socket."""
+# These characters have a meaning in the ini format. A path that holds one is refused instead of escaped.
 UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
-
-
-FIXED_AT_START = (
-    "DATABASE_URL", "DATABASE_URL_FILE", "MONGODB_PORT", "LOG_DIR", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES",
-    "JIRA_SIMULATOR_PORT", "PORT", "BIND", "WATCH", "MAX_WORKER_MEMORY", "STUCK_AFTER",
-    "ADMIN_TOKEN", "ADMIN_TOKEN_FILE", "SPAWN",
-)  # fmt: skip
-DEFAULT_PORT = 3000
-RUN_DIR = "run"
 LOOPBACK = "127.0.0.1"
+NEWER_IN_RECORD = ("port", "bind", "watch", "max_worker_memory", "stuck_after")
+"""The record of a group that an earlier version started lacks these."""
 BYTES = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
-
-
-class Unusable(Exception):
-    """A person must act; `problems` are whole sentences."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__(*problems)
-        self.problems = problems
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One group. Paths are absolute; `log_dir` is None when all goes to standard output.
+    """The settings of one group. Paths are absolute. `log_dir` is None when all programs log to standard output.
 
-    The monitor listens at `port` of the address `bind`. `watch`: the folder is watched, and edits are applied.
-    `max_worker_memory` in bytes, None for no limit. `stuck_after`: the seconds of silence after which a worker is
-    stuck, at the least.
+    The monitor listens at `port` of the address `bind`. `watch`: a program watches the folder and applies edits.
+    `max_worker_memory` is in bytes; None means no limit. `stuck_after`: a worker is stuck after so many seconds of
+    silence, at the least.
     """
 
     config_dir: Path
@@ -63,14 +49,14 @@ class Settings:
     mongodb_port: int
     simulator_port: int | None
     mongod: str | None = None
-    """The embedded server that was chosen; another shell's PATH may hold another one."""
-    port: int = DEFAULT_PORT
-    bind: str = LOOPBACK
+    """The embedded server that was chosen at the start. Another shell's PATH may hold another one."""
+    port: int = int(default_of("PORT"))
+    bind: str = default_of("BIND")
     watch: bool = False
     max_worker_memory: int | None = None
-    stuck_after: float = STUCK_AFTER
+    stuck_after: float = float(default_of("STUCK_AFTER"))
     code: str | None = field(default=None, compare=False)
-    """Not a setting: what the running group was started with, as `code.fingerprint` said it."""
+    """Not a setting: the `code.fingerprint` of what the running group was started with."""
 
     @property
     def conf(self) -> Path:
@@ -79,6 +65,11 @@ class Settings:
     @property
     def socket(self) -> Path:
         return self.run_dir / "supervisor.sock"
+
+    @property
+    def database_folder(self) -> Path:
+        """The data of the embedded server."""
+        return self.run_dir / "mongodb"
 
     @property
     def snapshots(self) -> Path:
@@ -93,7 +84,7 @@ class Settings:
         return self.run_dir / "settings.json"
 
     def recorded(self) -> str:
-        """Return what later commands need to know of this group. None of it is a secret."""
+        """Return the settings as later commands read them. They hold no secret."""
         return json.dumps({**asdict(self), "code": fingerprint()}, default=str, indent=2) + "\n"
 
 
@@ -102,25 +93,27 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> S
     problems: list[str] = []
     run_dir = _run_dir(environ, problems)
     log_dir = (
-        _path(environ, "LOG_DIR", str(run_dir / "logs"), problems) if log_to_files or environ.get("LOG_DIR") else None
+        _path(environ, "LOG_DIR", problems, default=str(run_dir / "logs"))
+        if log_to_files or environ.get("LOG_DIR")
+        else None
     )
     if unsafe := _unsafe(Path.cwd()):
         problems.append(f"the working directory is {str(Path.cwd())!r}; {unsafe}")
-    if (level := environ.get("LOG_LEVEL") or "info").lower() not in LOG_LEVELS:
+    if (level := _value(environ, "LOG_LEVEL")).lower() not in LOG_LEVELS:
         problems.append(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LOG_LEVELS)}")
-    if (spawn := environ.get("SPAWN") or "fork") not in WAYS_TO_SPAWN:
+    if (spawn := _value(environ, "SPAWN")) not in WAYS_TO_SPAWN:
         problems.append(f"SPAWN is {spawn!r}; it must be one of {', '.join(WAYS_TO_SPAWN)}")
     _check_interval(environ, problems)
     settings = Settings(
-        config_dir=_path(environ, "CONFIG_DIR", "configs", problems),
+        config_dir=_path(environ, "CONFIG_DIR", problems),
         run_dir=run_dir,
         log_dir=log_dir,
         project_dir=Path.cwd(),
         python=sys.executable,
         embedded=_is_embedded(environ, problems),
-        mongodb_port=_port(environ, "MONGODB_PORT", problems) or 27017,
+        mongodb_port=_port(environ, "MONGODB_PORT", problems) or int(default_of("MONGODB_PORT")),
         simulator_port=_port(environ, "JIRA_SIMULATOR_PORT", problems),
-        port=_port(environ, "PORT", problems) or DEFAULT_PORT,
+        port=_port(environ, "PORT", problems) or int(default_of("PORT")),
         bind=_address(environ, problems),
         watch=_is_on(environ, "WATCH", problems),
         max_worker_memory=_bytes(environ, "MAX_WORKER_MEMORY", problems),
@@ -133,7 +126,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> S
 
 
 def run_dir_of(environ: Mapping[str, str]) -> Path:
-    """Return where the group is at home, whatever else is wrong with `environ`. Raises Unusable."""
+    """Return the run directory, whatever else is wrong with `environ`. Raises Unusable."""
     problems: list[str] = []
     run_dir = _run_dir(environ, problems)
     if problems:
@@ -142,35 +135,32 @@ def run_dir_of(environ: Mapping[str, str]) -> Path:
 
 
 def without_effect(environ: Mapping[str, str], started_with: Mapping[str, str]) -> list[str]:
-    """Return the variables of `environ` that ask for what the running group does not have. It keeps what it was
-    started with, and nobody should have to find that out.
-    """
+    """Return the variables of `environ` that have no effect, because the group keeps what it was started with."""
     return [name for name in FIXED_AT_START if environ.get(name) and environ[name] != started_with.get(name)]
 
 
 def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings:
     """Return the settings that the group in `settings.run_dir` was started with.
 
-    What `apply` renders must not depend on the shell it is typed in: one that lacks DATABASE_URL must not bring
-    an embedded server in, and another CONFIG_DIR must not take every sync away. Raises Unusable for the latter.
+    What `apply` renders must not depend on the shell that it is typed in: a shell without DATABASE_URL must not add
+    an embedded server, and another CONFIG_DIR must not stop every sync. Raises Unusable for another CONFIG_DIR.
     """
     try:
-        kept: dict[str, Any] = json.loads(settings.record.read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(settings.record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return settings
     running = Settings(
-        config_dir=Path(kept["config_dir"]),
+        config_dir=Path(record["config_dir"]),
         run_dir=settings.run_dir,
-        log_dir=Path(kept["log_dir"]) if kept["log_dir"] else None,
-        project_dir=Path(kept["project_dir"]),
-        python=kept["python"],
-        embedded=kept["embedded"],
-        mongodb_port=kept["mongodb_port"],
-        simulator_port=kept["simulator_port"],
-        mongod=kept.get("mongod"),
-        code=kept.get("code", "an earlier version's"),
-        # A group that an earlier version started says nothing of these.
-        **{name: kept[name] for name in ("port", "bind", "watch", "max_worker_memory", "stuck_after") if name in kept},
+        log_dir=Path(record["log_dir"]) if record["log_dir"] else None,
+        project_dir=Path(record["project_dir"]),
+        python=record["python"],
+        embedded=record["embedded"],
+        mongodb_port=record["mongodb_port"],
+        simulator_port=record["simulator_port"],
+        mongod=record.get("mongod"),
+        code=record.get("code", "an earlier version's"),
+        **{name: record[name] for name in NEWER_IN_RECORD if name in record},
     )
     if environ.get("CONFIG_DIR") and settings.config_dir != running.config_dir:
         raise Unusable(
@@ -180,9 +170,14 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
     return running
 
 
-def _path(environ: Mapping[str, str], name: str, default: str, problems: list[str]) -> Path:
-    # Not resolve(): a symbolic link stays what people know it by. Not absolute(): it leaves `..` standing.
-    path = Path(os.path.abspath(environ.get(name) or default))  # noqa: PTH100
+def _value(environ: Mapping[str, str], name: str) -> str:
+    """Return what `environ` says of a variable, else its default. A variable that is set to nothing counts as unset."""
+    return environ.get(name) or default_of(name)
+
+
+def _path(environ: Mapping[str, str], name: str, problems: list[str], default: str | None = None) -> Path:
+    # Not resolve(): people know a folder by its symbolic link. Not absolute(): it keeps `..`.
+    path = Path(os.path.abspath(environ.get(name) or default or default_of(name)))  # noqa: PTH100
     if unsafe := _unsafe(path):
         problems.append(f"{name} is {str(path)!r}; {unsafe}")
     return path
@@ -195,14 +190,14 @@ def _unsafe(path: Path) -> str | None:
 
 
 def _run_dir(environ: Mapping[str, str], problems: list[str]) -> Path:
-    run_dir = _path(environ, "RUN_DIR", RUN_DIR, problems)
+    run_dir = _path(environ, "RUN_DIR", problems)
     if len(os.fsencode(run_dir / "supervisor.sock")) > LONGEST_SOCKET_PATH:
         problems.append(f"RUN_DIR is too long a path for a socket: {run_dir}; choose a shorter one")
     return run_dir
 
 
 def _port(environ: Mapping[str, str], name: str, problems: list[str]) -> int | None:
-    text = environ.get(name) or ""
+    text = _value(environ, name)
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:  # noqa: PLR2004
@@ -232,7 +227,7 @@ def _is_embedded(environ: Mapping[str, str], problems: list[str]) -> bool:
 
 
 def _check_interval(environ: Mapping[str, str], problems: list[str]) -> None:
-    text = environ.get("SYNC_INTERVAL_MINUTES") or "5"
+    text = _value(environ, "SYNC_INTERVAL_MINUTES")
     try:
         is_usable = float(text) > 0
     except ValueError:
@@ -242,7 +237,7 @@ def _check_interval(environ: Mapping[str, str], problems: list[str]) -> None:
 
 
 def _address(environ: Mapping[str, str], problems: list[str]) -> str:
-    text = environ.get("BIND") or LOOPBACK
+    text = _value(environ, "BIND")
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -251,14 +246,14 @@ def _address(environ: Mapping[str, str], problems: list[str]) -> str:
 
 
 def _is_on(environ: Mapping[str, str], name: str, problems: list[str]) -> bool:
-    text = environ.get(name) or "0"
+    text = _value(environ, name)
     if text not in ("0", "1"):
         problems.append(f"{name} is {text!r}; it must be 1 or 0")
     return text == "1"
 
 
 def _bytes(environ: Mapping[str, str], name: str, problems: list[str]) -> int | None:
-    text = environ.get(name) or ""
+    text = _value(environ, name)
     found = re.fullmatch(r"([1-9][0-9]*)\s?(KB|MB|GB|)", text.upper(), re.ASCII)
     if text and not found:
         problems.append(f"{name} is {text!r}; it must be a number of bytes, or like 300MB or 1GB")
@@ -266,7 +261,7 @@ def _bytes(environ: Mapping[str, str], name: str, problems: list[str]) -> int | 
 
 
 def _stuck_after(environ: Mapping[str, str], problems: list[str]) -> float:
-    text = environ.get("STUCK_AFTER") or str(STUCK_AFTER)
+    text = _value(environ, "STUCK_AFTER")
     try:
         seconds = float(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Speaking to a running supervisord, so that it changes what supervisord itself says has changed, and no more.
+"""Speaks to a running supervisord by XML-RPC, so that exactly those programs change that supervisord says differ.
 
-`supervisorctl update` takes most of a second per changed program, one after the other. Here all of them are
-stopped at once, and each is replaced as soon as it is gone.
+`supervisorctl update` takes most of a second per changed program, one after the other. Here all of them are stopped
+at once, and each is replaced as soon as its process is gone.
 """
 
 from __future__ import annotations
@@ -17,26 +17,19 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from generator.running.settings import Unusable
+from generator.running.errors import NoAnswer, NotRunning, Unusable
 
 POLL_SECONDS = 0.05
 SECONDS_TO_ANSWER = 10.0
 DOWN = frozenset({"STOPPED", "EXITED", "FATAL"})
-
-
-class NotRunning(Exception):
-    """Nobody listens on the socket."""
-
-
-class NoAnswer(Exception):
-    """Somebody listens, but does not answer or does not let us in. A supervisord whose output nobody takes is like
-    that: it waits in `write`, and deaf to signals too.
-    """
+"""The states in which a program has no process and gets none by itself."""
+SETTLED = DOWN | {"RUNNING", "BACKOFF"}
+"""The states from which it shows whether a start has worked."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What supervisord says differs between its programs and the conf it has just read again."""
+    """The names of the programs that differ between supervisord and the conf that it has just read again."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -45,7 +38,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class ProgramState:
-    """One program as supervisord sees it; `pid` is 0 when there is no process, `started` in seconds since 1970."""
+    """One program as supervisord sees it. `pid` is 0 when it has no process; `started` is in seconds since 1970."""
 
     name: str
     state: str
@@ -68,14 +61,15 @@ class Supervisor:
         return True
 
     def states(self) -> dict[str, ProgramState]:
-        found = self._call("supervisor.getAllProcessInfo")
+        """Return the states of all programs by their names."""
+        programs = self._call("supervisor.getAllProcessInfo")
         return {
-            each["name"]: ProgramState(each["name"], each["statename"], each["pid"], each["description"], each["start"])
-            for each in found
+            info["name"]: ProgramState(info["name"], info["statename"], info["pid"], info["description"], info["start"])
+            for info in programs
         }
 
     def reread(self) -> Changes:
-        """Have the conf read again. Raises Unusable when supervisord cannot read it."""
+        """Have supervisord read its conf again. Raises Unusable when it cannot."""
         try:
             ((added, changed, removed),) = self._call("supervisor.reloadConfig")
         except xmlrpc.client.Fault as fault:
@@ -84,23 +78,23 @@ class Supervisor:
             raise
         return Changes(tuple(added), tuple(changed), tuple(removed))
 
-    def apply(self, changes: Changes, patience: float, may_start: Callable[[str, Collection[str]], bool]) -> None:
-        """Take away what was removed, replace what changed, add what is new, all side by side.
+    def apply(self, changes: Changes, timeout: float, may_start: Callable[[str, Collection[str]], bool]) -> None:
+        """Remove, replace and add programs, all at the same time.
 
-        `may_start` tells whether a program may run while those others are still leaving: two syncs must never be at
-        work on one database. Raises Unusable when a program does not end within `patience` seconds, which is more
-        than supervisord itself allows it.
+        `may_start(name, leaving)` tells whether a program may start while the programs `leaving` still end: two syncs
+        must never work on one database. `timeout` in seconds must be longer than supervisord itself waits for the end
+        of a program. Raises Unusable when a program has not ended by then.
         """
         leaving = [*changes.removed, *changes.changed]
-        coming = [*changes.added, *changes.changed]
+        to_add = [*changes.added, *changes.changed]
         self._ask_to_stop(leaving)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while True:
-            results = self._each("supervisor.removeProcessGroup", [(name,) for name in leaving])
-            leaving = [name for name, fault in zip(leaving, results, strict=True) if fault == Faults.STILL_RUNNING]
-            free = [name for name in coming if name not in leaving and may_start(name, leaving)]
-            self._each("supervisor.addProcessGroup", [(name,) for name in free])
-            coming = [name for name in coming if name not in free]
+            faults = self._multicall("supervisor.removeProcessGroup", [(name,) for name in leaving])
+            leaving = [name for name, fault in zip(leaving, faults, strict=True) if fault == Faults.STILL_RUNNING]
+            addable = [name for name in to_add if name not in leaving and may_start(name, leaving)]
+            self._multicall("supervisor.addProcessGroup", [(name,) for name in addable])
+            to_add = [name for name in to_add if name not in addable]
             if not leaving:
                 return
             if time.monotonic() > deadline:
@@ -108,50 +102,52 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def wait(
-        self, names: Collection[str], is_settled: Callable[[ProgramState], bool], patience: float
+        self, names: Collection[str], is_settled: Callable[[ProgramState], bool], timeout: float
     ) -> dict[str, ProgramState]:
-        """Wait until all of `names` are settled, but no longer than `patience` seconds; return how they are."""
-        deadline = time.monotonic() + patience
+        """Wait until all of `names` are settled, at most `timeout` seconds. Return their states."""
+        deadline = time.monotonic() + timeout
         while True:
             states = {name: state for name, state in self.states().items() if name in names}
             if all(map(is_settled, states.values())) or time.monotonic() > deadline:
                 return states
             time.sleep(POLL_SECONDS)
 
-    def stop_all(self, names: Iterable[str], patience: float) -> None:
-        """Stop programs side by side; supervisord's own shutdown stops one after the other."""
+    def stop_all(self, names: Iterable[str], timeout: float) -> None:
+        """Stop programs at the same time. supervisord's own shutdown stops one after the other."""
         wanted = list(names)
         self._ask_to_stop(wanted)
-        self.wait(wanted, lambda state: state.state in DOWN, patience)
+        self.wait(wanted, lambda state: state.state in DOWN, timeout)
 
     def signal(self, name: str, signal: str) -> bool:
-        """Send a signal to one program's process; return whether it was sent."""
-        return self._each("supervisor.signalProcess", [(name, signal)]) == [0]
+        """Send a signal to the process of one program; return whether supervisord sent it."""
+        return self._multicall("supervisor.signalProcess", [(name, signal)]) == [0]
 
     def start(self, name: str) -> bool:
-        """Have one program started; return whether supervisord does, which it does not for one that it knows runs."""
-        return self._each("supervisor.startProcess", [(name, False)]) == [0]
+        """Start one program; return whether supervisord does so. It does not when the program runs already."""
+        return self._multicall("supervisor.startProcess", [(name, False)]) == [0]
 
     def stop(self, name: str) -> bool:
-        """Have one program stopped; return whether there was something to stop."""
-        return self._each("supervisor.stopProcess", [(name, False)]) == [0]
+        """Stop one program; return whether there was something to stop."""
+        return self._multicall("supervisor.stopProcess", [(name, False)]) == [0]
 
     def shutdown(self) -> None:
         self._call("supervisor.shutdown")
 
     def _ask_to_stop(self, names: Iterable[str]) -> None:
-        """Each program is a group of its own, with one process of the same name. That process is what is stopped:
-        for a group supervisord answers once per turn of its loop, so that fifty in one request take it fifty seconds.
-        """
-        self._each("supervisor.stopProcess", [(name, False) for name in names])
+        """Ask for the end of these programs without waiting for it.
 
-    def _each(self, method: str, arguments: list[tuple[Any, ...]]) -> list[int]:
-        """Call `method` once per tuple of arguments; return each call's fault code, 0 where there was none."""
+        Each program is a group of its own, with one process of the same name. The process is stopped, not the group:
+        for groups, supervisord handles one per turn of its loop, so that fifty in one request take fifty seconds.
+        """
+        self._multicall("supervisor.stopProcess", [(name, False) for name in names])
+
+    def _multicall(self, method: str, arguments: list[tuple[Any, ...]]) -> list[int]:
+        """Call `method` once per tuple of arguments; return the fault code of each call, 0 where it succeeded."""
         if not arguments:
             return []
-        calls = [{"methodName": method, "params": list(each)} for each in arguments]
+        calls = [{"methodName": method, "params": list(parameters)} for parameters in arguments]
         results = self._call("system.multicall", calls)
-        return [each.get("faultCode", 0) if isinstance(each, dict) else 0 for each in results]
+        return [result.get("faultCode", 0) if isinstance(result, dict) else 0 for result in results]
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
@@ -170,7 +166,7 @@ class Supervisor:
 
 
 class _Connection(HTTPConnection):
-    """supervisor's own connection waits for ever."""
+    """A connection to the socket that times out. supervisor's own connection waits for ever."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=SECONDS_TO_ANSWER)

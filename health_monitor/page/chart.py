@@ -1,4 +1,4 @@
-"""How much was done in each hour of the last day: bars to see, and words for whoever cannot see them. Pure."""
+"""The bar chart of the actions in each hour of the last day, with the same content as text. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 HEIGHT = 24.0
 STEP = 4.0
 BAR = 3.0
-LOWEST = 1.0
-"""Height of a bar for nothing: the hour is there."""
-LOW = 2.5
-"""Height of the lowest bar for something."""
-LEAST_SCALE = 5
-"""The number that a bar of full height stands for, at the least: one lonely action is no rush hour."""
+ZERO_HEIGHT = 1.0
+"""The height of a bar for no action, so that the hour is visible."""
+LOWEST = 2.5
+"""The height of the lowest bar for any action."""
+SMALLEST_SCALE = 5
+"""A bar of full height stands for at least so many actions, so that a single action does not look like many."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One hour; `text` says it in words."""
+    """One hour, also as `text`."""
 
     x: float
     y: float
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """Sizes are in units of the picture's own."""
+    """The chart as drawn. Sizes are in units of the SVG's view box."""
 
     bars: Sequence[Bar]
     width: float
@@ -41,10 +41,10 @@ class Chart:
 
 def chart(hours: Sequence[int]) -> Chart:
     """Draw `hours`, oldest first."""
-    most = max(LEAST_SCALE, *hours)
+    scale = max(SMALLEST_SCALE, *hours)
     bars = []
     for number, count in enumerate(hours):
-        height = LOW + (HEIGHT - LOW) * count / most if count else LOWEST
+        height = LOWEST + (HEIGHT - LOWEST) * count / scale if count else ZERO_HEIGHT
         text = f"{_when(len(hours) - number)}: {_actions(count)}"
         bars.append(Bar(number * STEP, round(HEIGHT - height, 2), BAR, round(height, 2), count, text))
     return Chart(bars, len(hours) * STEP - (STEP - BAR), HEIGHT, sum(hours), _text(hours))

@@ -1,4 +1,4 @@
-"""Templates become pages. What comes from outside is escaped, and a name that a template misspells is an error."""
+"""Renders the templates. All values are escaped, and a name that a template misspells is an error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from health_monitor.page import chart, story, words
+from health_monitor.page import activity, chart, words
 from sync_model.judgement import format_duration
 
 STATIC = Path(__file__).parent / "static"
@@ -18,38 +18,38 @@ STATIC = Path(__file__).parent / "static"
 
 @cache
 def environment() -> Environment:
-    found = Environment(
+    jinja = Environment(
         loader=PackageLoader("health_monitor.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals["version"] = _version()
-    found.filters |= {
-        "advice": words.advice_parts,
-        "being": words.being,
+    jinja.globals["version"] = _version()
+    jinja.filters |= {
+        "action_label": activity.action_label,
+        "advice_parts": words.advice_parts,
+        "byte_size": words.byte_size,
         "chart": chart.chart,
-        "deed": story.deed,
-        "done": story.done,
+        "condition_label": words.condition_label,
+        "cycle_text": activity.cycle_text,
+        "duration": words.duration,
+        "format_duration": format_duration,
         "iso": iso,
-        "lag_words": words.lag_words,
+        "lag_text": words.lag_text,
         "level": lambda verdict: verdict.level,
         "next_cycle": words.next_cycle,
         "number": "{:,}".format,
+        "predicate": words.predicate,
+        "program_label": words.program_label,
         "program_level": words.program_level,
         "program_shape": words.program_shape,
-        "program_words": words.program_words,
-        "result_level": story.result_level,
-        "result_shape": story.result_shape,
-        "seconds": words.seconds,
+        "result_level": activity.result_level,
+        "result_shape": activity.result_shape,
         "shape": words.shape,
-        "size": words.size,
-        "spell": format_duration,
         "utc": utc,
-        "word": words.word,
     }
-    return found
+    return jinja
 
 
 def render(template: str, **values: Any) -> str:
@@ -65,5 +65,5 @@ def utc(at: datetime) -> str:
 
 
 def _version() -> str:
-    """Return what changes with the files that browsers keep."""
+    """Return a digest of the static files: browsers cache a file under its address for a year."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""What the page says of a sync, in words and shapes: colour alone never tells anything. Pure."""
+"""The words and shapes of the page for a sync: no information is in a colour alone. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from datetime import datetime
 
 from generator.running.supervisor_rpc import ProgramState
-from health_monitor.snapshot import SyncView
+from health_monitor.observation.snapshot import SyncView
 from sync_model.heartbeat import Phase
 from sync_model.judgement import RUNNING_STATES, Condition, Level, SyncVerdict, format_duration
 
-WORDS = {Condition.OK: "in step"}
-BEING = {
+CONDITION_LABELS = {Condition.OK: "in step"}
+PREDICATES = {
     Condition.FATAL: "has failed",
     Condition.UNREACHABLE: "gets no answer",
     Condition.INVALID: "has a broken file",
@@ -23,20 +23,19 @@ SHAPES = {
     Condition.PAUSED: "paused",
     Condition.STOPPED: "stopped",
 }
-WITHOUT_NEXT = frozenset({Condition.STUCK, Condition.CRASHING, Condition.PAUSED})
+WITHOUT_NEXT_CYCLE = frozenset({Condition.STUCK, Condition.CRASHING, Condition.PAUSED})
 COMMAND = re.compile(r"\b(?:jira-sync|supervisorctl) .+$")
 KIBI = 1024.0
 TENTHS_BELOW = 10.0
 
 
-def word(verdict: SyncVerdict) -> str:
-    """Return the one word for a condition."""
-    return WORDS.get(verdict.condition, verdict.condition)
+def condition_label(verdict: SyncVerdict) -> str:
+    return CONDITION_LABELS.get(verdict.condition, verdict.condition)
 
 
-def being(verdict: SyncVerdict) -> str:
-    """Return what follows a sync's name in a sentence."""
-    return BEING.get(verdict.condition, f"is {word(verdict)}")
+def predicate(verdict: SyncVerdict) -> str:
+    """Return what follows a sync's name in a sentence: `is paused`, `has failed`."""
+    return PREDICATES.get(verdict.condition, f"is {condition_label(verdict)}")
 
 
 def shape(verdict: SyncVerdict) -> str:
@@ -44,12 +43,12 @@ def shape(verdict: SyncVerdict) -> str:
 
 
 def advice_parts(text: str) -> tuple[str, str]:
-    """Split an advice into words for a person and the command that is to be typed."""
-    found = COMMAND.search(text)
-    return (text[: found.start()], found[0]) if found else (text, "")
+    """Split an advice into the words before the command, and the command that a person types."""
+    command = COMMAND.search(text)
+    return (text[: command.start()], command[0]) if command else (text, "")
 
 
-def lag_words(view: SyncView) -> str:
+def lag_text(view: SyncView) -> str:
     lag = view.verdict.lag
     if lag is None:
         return "–"
@@ -57,10 +56,10 @@ def lag_words(view: SyncView) -> str:
 
 
 def next_cycle(view: SyncView) -> datetime | str:
-    """Return when the next cycle begins, or a word where there is no such time."""
+    """Return the time of the next cycle, or a word if there is none."""
     heartbeat, process = view.facts.heartbeat, view.facts.process
     is_up = process is not None and process.state in RUNNING_STATES
-    if heartbeat is None or not is_up or view.verdict.condition in WITHOUT_NEXT:
+    if heartbeat is None or not is_up or view.verdict.condition in WITHOUT_NEXT_CYCLE:
         return "–"
     return "now" if heartbeat.phase is Phase.CYCLE else heartbeat.next_cycle or "–"
 
@@ -76,13 +75,13 @@ def program_shape(state: ProgramState) -> str:
     return "stopped" if level == Level.OFF else level
 
 
-def program_words(state: ProgramState) -> str:
-    words = {"BACKOFF": "crashing", "FATAL": "failed", "EXITED": "ended"}
-    return words.get(state.state, state.state.lower())
+def program_label(state: ProgramState) -> str:
+    labels = {"BACKOFF": "crashing", "FATAL": "failed", "EXITED": "ended"}
+    return labels.get(state.state, state.state.lower())
 
 
-def size(count: float) -> str:
-    """Return a number of bytes as people say it."""
+def byte_size(count: float) -> str:
+    """Return a number of bytes in the unit that fits."""
     for unit in ("B", "KiB", "MiB"):
         if count < KIBI:
             return f"{count:.0f} {unit}"
@@ -90,6 +89,6 @@ def size(count: float) -> str:
     return f"{count:.1f} GiB"
 
 
-def seconds(duration: float) -> str:
-    """Return how long something took, exact where it is short."""
-    return f"{duration:.1f} s" if duration < TENTHS_BELOW else format_duration(duration)
+def duration(seconds: float) -> str:
+    """Return how long something took, with tenths of a second if it was short."""
+    return f"{seconds:.1f} s" if seconds < TENTHS_BELOW else format_duration(seconds)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from generator.running.files import read_manifest
-from generator.running.settings import Unusable
+from generator.running.errors import Unusable
+from generator.running.manifest import read_manifest
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from jira_sync.context.target import Target
 from sync_model.connection import DEFAULTS, ConnectionFault, resolve

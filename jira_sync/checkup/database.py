@@ -13,7 +13,9 @@ from pymongo.write_concern import WriteConcern
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.definition import Sync
-from sync_worker.database import lease, rate_limits
+from sync_worker.database import rate_limits
+from sync_worker.database.lease import writer_of
+from sync_worker.database.mongodb_errors import unavailable
 
 Client = MongoClient[dict[str, Any]]
 COLLECTION = "doctor"
@@ -46,7 +48,7 @@ def of_sync(client: Client, sync: Sync, *, is_expected_to_run: bool) -> Iterator
         advice = f"{shared_failure.advice}; until then the syncs of a site do not tell each other of its limits"
         yield warning(shared_failure.says, advice)
     try:
-        writer = lease.writer_of(client[sync.database])
+        writer = writer_of(client[sync.database])
     except PyMongoError as error:
         yield _driver_failure(error)
         return
@@ -91,4 +93,4 @@ def _driver_failure(error: PyMongoError, database: str = "", *, embedded: bool =
     advice = (
         "supervisorctl start mongodb; its log says why it ended." if embedded else "does it run? Is DATABASE_URL right?"
     )
-    return failed(str(lease.unavailable(error)), f"{advice} Nothing is lost meanwhile: workers wait for it")
+    return failed(str(unavailable(error)), f"{advice} Nothing is lost meanwhile: workers wait for it")

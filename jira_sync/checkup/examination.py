@@ -16,8 +16,9 @@ from jira_sync.context.target import Target
 from sync_model.connection import Connection, database_url, resolve, site_of
 from sync_model.definition import Side
 from sync_worker.core.concurrency import side_by_side
-from sync_worker.database import rate_limits, store
-from sync_worker.jira.transport import NoLimits
+from sync_worker.database import rate_limits
+from sync_worker.database.connection import connect
+from sync_worker.jira.limits import NoLimits
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
 
 SITES_AT_ONCE = 16
@@ -65,7 +66,7 @@ def _connect(target: Target) -> tuple[database.Client | None, list[Finding]]:
         says = "MongoDB was not asked: the embedded server runs only while the group does"
         return None, [warning(says, "jira-sync start starts both; DATABASE_URL names a server of your own")]
     try:
-        client = store.connect(database_url(target.environ) or DEFAULT_DATABASE_URL, "doctor")
+        client = connect(database_url(target.environ) or DEFAULT_DATABASE_URL, "doctor")
     except ValueError as error:
         return None, [failed(str(error), "write it like mongodb://user:password@host:27017")]
     findings, answers = database.server(client, embedded=target.settings.embedded)

@@ -9,9 +9,10 @@ from jira_sync.checkup.finding import Finding, failed, passed, warning
 from sync_model.connection import Connection
 from sync_model.judgement import format_duration
 from sync_worker.core.errors import NeedsOperator, SyncError
+from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira.limits import Limits
 from sync_worker.jira.probe import Obstacle, Reachable, patient_client, probe
-from sync_worker.jira.survey import API, Survey
-from sync_worker.jira.transport import Limits
+from sync_worker.jira.survey import Survey
 
 SLOW = 3.0
 """Seconds after which an answer counts as slow."""
@@ -61,7 +62,7 @@ def _answer(reached: Reachable, base_url: str, server: str = "") -> Finding:
 def _sign_in_failure(error: SyncError, connection: Connection, token_from: str) -> Finding:
     if not isinstance(error, NeedsOperator):
         return failed(f"it does not say who we are: {error}", "ask Jira's administrators what stands in the way")
-    why = str(error).removeprefix(f"GET {API}/myself: ")
+    why = str(error).removeprefix(f"GET {API_PATH}/myself: ")
     if "captcha" in why:
         return failed(why, f"sign in at {connection.site_url} in a browser as this account, once")
     token = f"the token of {connection.email}" if connection.email else "the personal access token"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.definition import fold
 from sync_worker.core.rules import FALLBACK, ON_DELETE
-from sync_worker.core.site_info import Sample, Status, Workflows
+from sync_worker.core.site_info import Sample, Workflows, WorkflowStatus
 from sync_worker.facets.permissions import NamedStatus
 
 FIELDS = frozenset({FALLBACK, ON_DELETE})
@@ -90,21 +90,21 @@ def reach(project: str, named: NamedStatus, samples: Sequence[Sample]) -> Findin
 
 
 def _can_move(sample: Sample, target: str) -> bool:
-    return any(fold(transition.to) == fold(target) and not transition.demands for transition in sample.ways)
+    return any(fold(transition.to) == fold(target) and not transition.demands for transition in sample.transitions)
 
 
 def _why_not(sample: Sample, target: str) -> str:
     """Return the fields that the transition to `target` demands, or nothing if there is no such transition."""
-    transition = next((transition for transition in sample.ways if fold(transition.to) == fold(target)), None)
+    transition = next((transition for transition in sample.transitions if fold(transition.to) == fold(target)), None)
     return f": “{transition.name}” demands {listed(transition.demands)}" if transition else ""
 
 
-def find(workflows: Workflows, name: str) -> Status | None:
+def find(workflows: Workflows, name: str) -> WorkflowStatus | None:
     return next((status for status in workflows.statuses if fold(status.name) == fold(name)), None)
 
 
 def _advice(named: NamedStatus, samples: Sequence[Sample]) -> str:
-    transitions = [transition for sample in samples for transition in sample.ways]
+    transitions = [transition for sample in samples for transition in sample.transitions]
     if any(transition.demands and fold(transition.to) == fold(named.status) for transition in transitions):
         return "jira-sync fills nothing in on a transition's screen: make the field optional there, or take it off"
     offered = listed(sorted({transition.to for transition in transitions}))

@@ -65,13 +65,13 @@ def backfill(
 
     Example: jira-sync backfill sync-ab --since 2025-01-31 --dry-run
     """
-    from sync_worker.runtime.wiring import read_only
+    from sync_worker.runtime.wiring import read_only_view
 
     changed_since = _parse_time(since)
     target = find_target(os.environ)
     file = target.sync(name)
     with database(target, name) as client:
-        with read_only(file, client, target.environ) as opened, out.status("looking for issues"):
+        with read_only_view(file, client, target.environ) as opened, out.status("looking for issues"):
             candidates = find_candidates(file.sync, opened.jiras, opened.store, changed_since)[:limit]
         if as_json and dry_run:
             print_json([_as_json(candidate) for candidate in candidates])
@@ -130,7 +130,7 @@ def _candidate(side: Side, issue: Issue) -> BackfillCandidate:
 
 
 def _parse_time(text: str) -> datetime:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     try:
         time = datetime.fromisoformat(text)
@@ -158,7 +158,7 @@ def _print_candidates(candidates: Sequence[BackfillCandidate], since: datetime) 
 
 
 def _agrees(count: int) -> bool:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if not (out.is_terminal and os.isatty(0)):
         raise Unusable(f"it would create counterparts for {issues(count)}: say --yes if that is what you want")

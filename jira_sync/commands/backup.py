@@ -45,7 +45,7 @@ def backup(
 
     Example: jira-sync backup sync-ab /backups/sync-ab.$(date +%F)
     """
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.database.backup import collections_of
 
     target = find_target(os.environ)

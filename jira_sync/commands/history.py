@@ -53,12 +53,12 @@ def history(
 
     Example: jira-sync history sync-ab SUP-12
     """
-    from generator.running.settings import Unusable
-    from sync_worker.runtime.wiring import read_only
+    from generator.running.errors import Unusable
+    from sync_worker.runtime.wiring import read_only_view
 
     target = find_target(os.environ)
     file = target.sync(name)
-    with database(target, name) as client, read_only(file, client, target.environ) as opened:
+    with database(target, name) as client, read_only_view(file, client, target.environ) as opened:
         found = find_history(opened.store, issue.strip().upper())
     if not (found.entries or found.states or found.pairs):
         advice = f"to have it looked at: jira-sync resync {name} {issue}"

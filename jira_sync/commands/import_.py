@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from sync_model.loading import SyncFile
     from sync_worker.core.errors import OutcomeUnknown
     from sync_worker.engine.dry_run import PlannedStep
-    from sync_worker.migration.legacy import LegacyState
-    from sync_worker.migration.pairing import PairFinding
-    from sync_worker.migration.takeover import MissedChange, TakeoverReport
-    from sync_worker.runtime.import_run import Import
+    from sync_worker.runtime.import_run import Import, LegacyState, MissedChange, PairFinding, TakeoverReport
 
 MOST_SHOWN = 20
 RECENTLY = 15 * 60.0
@@ -69,7 +66,7 @@ def import_(
 
     Example: jira-sync import sync-ab --from mongodb://old-server --dry-run
     """
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if as_json and not (dry_run or yes):
         raise Unusable("--json asks nothing: say --dry-run or --yes with it")
@@ -101,8 +98,8 @@ def import_(
 
 @contextmanager
 def _connect(url: str) -> Iterator[MongoClient[dict[str, Any]]]:
-    from generator.running.settings import Unusable
-    from sync_worker.database.store import connect
+    from generator.running.errors import Unusable
+    from sync_worker.database.connection import connect
 
     try:
         client = connect(url, "import")
@@ -120,10 +117,9 @@ def _prepare(
     old_name: str | None,
 ) -> tuple[Import, LegacyState]:
     """Return the import and what the replaced service left. Raises Unusable if it left nothing."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.core.errors import DatabaseUnavailable
-    from sync_worker.migration.legacy_database import LegacyDatabase, left_on
-    from sync_worker.runtime.import_run import Import
+    from sync_worker.runtime.import_run import Import, LegacyDatabase, databases_with_pairs
 
     sync = file.sync
     names = {old_name} if old_name else {sync.name, sync.database} if old is client else {sync.name}
@@ -139,14 +135,14 @@ def _prepare(
         # Otherwise Target.connect would add advice about DATABASE_URL, which is not the old server's address.
         raise Unusable(str(error)) from None
     if legacy is None:
-        others = left_on(old)
+        others = databases_with_pairs(old)
         hint = f"; it left something in {', '.join(others)}: say --database" if others else ""
-        raise Unusable(f"the replaced service left nothing in {legacy_source.where}{hint}")
-    return Import(file, client, target.environ, target.run_dir, legacy_source, legacy_source.where), legacy
+        raise Unusable(f"the replaced service left nothing in {legacy_source.address}{hint}")
+    return Import(file, client, target.environ, target.run_dir, legacy_source, legacy_source.address), legacy
 
 
 def _agrees(name: str) -> bool:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if not (out.is_terminal and os.isatty(0)):
         raise Unusable("nobody is there to be asked: say --yes if that is what you want")
@@ -189,7 +185,7 @@ def _print_source(task: Import, report: TakeoverReport) -> None:
 
 
 def _print_counts(report: TakeoverReport) -> None:
-    from sync_worker.migration.pairing import PairOutcome
+    from sync_worker.runtime.import_run import PairOutcome
 
     taken_over = [finding for finding in report.findings if finding.kind in (PairOutcome.TAKEN, PairOutcome.LINKED)]
     moved = [finding for finding in taken_over if finding.text]
@@ -228,7 +224,7 @@ def _age(seconds: float) -> str:
 def _as_json(
     task: Import, report: TakeoverReport, steps: Sequence[PlannedStep] | None, *, is_done: bool
 ) -> dict[str, Any]:
-    from sync_worker.migration.pairing import PairOutcome
+    from sync_worker.runtime.import_run import PairOutcome
 
     def pairs(kind: PairOutcome) -> list[dict[str, str]]:
         findings = report.of(kind)

@@ -15,12 +15,13 @@ import typer
 from jira_sync.context.command_line import Panel, complete_name
 from jira_sync.context.target import Target, find_target
 from jira_sync.output.terminal import out, warn
+from sync_model.program_names import PROGRAMS, SUPERVISORD
 
 if TYPE_CHECKING:
     from jira_sync.output.tail import LogLine
 
 POLL_EVERY = 0.5
-NO_SYNCS = frozenset({"supervisord", "mongodb", "jira-simulator", "health-monitor", "config-watcher"})
+NO_SYNCS = PROGRAMS | {SUPERVISORD}
 Programs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -79,7 +80,7 @@ def _print_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
 
 def _paths(target: Target, names: list[str]) -> list[Path]:
     """Return the logs of the programs called `names`, or of all syncs. Raises Unusable if there are no log files."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     folder = target.settings.log_dir or target.run_dir / "logs"
     written = {path.stem: path for path in folder.glob("[!.]*.log")} if folder.is_dir() else {}

@@ -41,12 +41,12 @@ def plan(
 
     Example, what an edit would come to: jira-sync plan sync-ab --edited
     """
-    from sync_worker.runtime.wiring import read_only
+    from sync_worker.runtime.wiring import read_only_view
 
     target = find_target(os.environ)
     # A target that does not run gives the file in the folder instead of the copy that the worker read.
     file = (replace(target, is_running=False) if edited else target).sync(name)
-    with database(target, name) as client, read_only(file, client, target.environ) as opened:
+    with database(target, name) as client, read_only_view(file, client, target.environ) as opened:
         pause, progress = opened.store.journal.paused(), opened.store.progress()
         with out.status("looking at both projects"):
             steps = opened.dry_run()

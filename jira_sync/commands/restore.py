@@ -46,7 +46,7 @@ def restore(
         lease = Lease(client, sync.database, target.run_dir, lambda: None)
         try:
             with progress_bar("restoring", contents.counts.total()) as advance:
-                Restore(client, sync, lease).run(file, contents, current_user(), advance, over=replace)
+                Restore(client, sync, lease).run(file, contents, current_user(), advance, replace_existing=replace)
         finally:
             lease.release()
     out.print(f"{sync.database}: {summary(contents)}", markup=False)

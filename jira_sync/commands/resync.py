@@ -35,12 +35,12 @@ def resync(
 
     Example: jira-sync resync sync-ab SUP-12 SUP-15
     """
-    from sync_worker.runtime.wiring import read_only
+    from sync_worker.runtime.wiring import read_only_view
 
     target = find_target(os.environ)
     file = target.sync(name)
     with database(target, name) as client:
-        with read_only(file, client, target.environ) as opened:
+        with read_only_view(file, client, target.environ) as opened:
             named = find_issues(issues, file.sync, opened.store, opened.jiras)
         requests = worker_requests(target, file, client)
         if obstacle := requests.obstacle():

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from health_monitor.snapshot import Snapshot, SyncView, Watch
+    from health_monitor.observation.snapshot import Snapshot, SyncView
+    from health_monitor.observation.tracking import Tracking
 
 REFRESH_EVERY = 2.0
 NOT_RUNNING = frozenset({"BACKOFF", "STOPPED", "STOPPING", "EXITED"})
@@ -65,17 +66,18 @@ def status(
     return int(not snapshot.is_healthy)
 
 
-def _take_snapshot(target: Target, names: list[str], watch: Watch | None = None) -> Snapshot:
+def _take_snapshot(target: Target, names: list[str], tracking: Tracking | None = None) -> Snapshot:
     """Return the state of the syncs called `names`, or of all. Raises Unusable for an unknown name."""
-    from generator.running.settings import Unusable
-    from health_monitor.records import read_records
-    from health_monitor.snapshot import look, remind
+    from generator.running.errors import Unusable
+    from health_monitor.observation.capture import take_snapshot
+    from health_monitor.observation.remedy_records import read_records
+    from health_monitor.observation.tracking import track_records
 
     if not target.settings.config_dir.is_dir() and not target.is_running:
         raise Unusable(f"CONFIG_DIR: {target.settings.config_dir} is not a folder")
-    watch = {} if watch is None else watch
-    remind(watch, read_records(target.run_dir))
-    snapshot = look(target.settings, target.environ, watch)
+    tracking = {} if tracking is None else tracking
+    track_records(tracking, read_records(target.run_dir))
+    snapshot = take_snapshot(target.settings, target.environ, tracking)
     known = [view.name for view in snapshot.syncs]
     for name in names:
         if name not in known:
@@ -86,24 +88,24 @@ def _take_snapshot(target: Target, names: list[str], watch: Watch | None = None)
 def _as_json(target: Target, snapshot: Snapshot) -> dict[str, Any]:
     """Return the document of `/api/syncs`, without the history of the last day."""
     from health_monitor import json_views
-    from health_monitor.records import Record, read_records
+    from health_monitor.observation.remedy_records import RemedyRecord, read_records
 
     records = read_records(target.run_dir)
-    return json_views.group(snapshot, lambda name: records.get(name, Record()), {}, is_alive=True)
+    return json_views.group(snapshot, lambda name: records.get(name, RemedyRecord()), {}, is_alive=True)
 
 
 def _refresh_until_interrupted(target: Target, names: list[str]) -> int:
     from rich.console import Group
     from rich.live import Live
 
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     if not out.is_terminal:
         raise Unusable("--watch needs a terminal")
-    watch: Watch = {}
+    tracking: Tracking = {}
     with Live(console=out, auto_refresh=False) as live:
         while True:
-            live.update(Group(*_parts(_take_snapshot(target, names, watch))), refresh=True)
+            live.update(Group(*_parts(_take_snapshot(target, names, tracking))), refresh=True)
             time.sleep(REFRESH_EVERY)
 
 

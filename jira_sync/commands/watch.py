@@ -1,6 +1,6 @@
-"""`jira-sync watch`: whoever edits a file need not say so.
+"""`jira-sync watch`: applies every edit by itself.
 
-The folder is looked at again and again: what a ConfigMap or a bind mount does is not told by the kernel everywhere.
+It polls the folder: the kernel does not report changes of a ConfigMap or of a bind mount everywhere.
 """
 
 from __future__ import annotations
@@ -10,26 +10,25 @@ import signal
 import sys
 import time
 import traceback
-from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import typer
 
-from jira_sync.commands.group import PANEL
-from jira_sync.output.terminal import complain, for_people
+from jira_sync.context.command_line import Panel
+from jira_sync.output.terminal import complain, for_people, printable
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks. An edit is applied once two looks have seen the same: it may take several writes."""
+"""Seconds between two looks. An edit is applied once two looks have found the same: it may take several writes."""
 RETRY_EVERY = 30.0
-"""Seconds until what could not be applied for a reason that may pass is tried again."""
+"""Seconds until an apply that failed is tried again: the reason may pass by itself."""
 
-Look = tuple[tuple[object, ...], ...] | None
+FolderState = tuple[tuple[object, ...], ...] | None
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
-    app.command(rich_help_panel=PANEL)(watch)
+    app.command(rich_help_panel=Panel.GROUP)(watch)
 
 
 def watch() -> int:
@@ -40,63 +39,67 @@ def watch() -> int:
 
     Example: jira-sync watch
     """
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from jira_sync.context.target import find_target
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     here = find_target(os.environ)
     if not here.is_running:
         raise Unusable(here.not_running)
-    follow(here.settings.config_dir, Attempt(os.environ), time.sleep)
+    follow(here.settings.config_dir, Applier(os.environ), time.sleep)
     return 0
 
 
-def follow(folder: Path, attempt: Attempt, wait: Callable[[float], None]) -> None:
-    """Apply what is there, and then every edit. Ends by an exception of `wait`, or by a signal's."""
+def follow(folder: Path, applier: Applier, wait: Callable[[float], None]) -> None:
+    """Apply what is in `folder`, and then every edit. Only an exception or a signal ends it."""
     seen = applied = look(folder)
-    attempt.make()
+    applier.apply()
     while True:
         wait(LOOK_EVERY)
         before, seen = seen, look(folder)
-        if seen == before and (seen != applied or attempt.is_due()):
+        if seen == before and (seen != applied or applier.is_retry_due()):
             applied = seen
-            attempt.make()
+            applier.apply()
 
 
-class Attempt:
-    """One `apply` after the other. What it raises is said, once for as long as it is the same, and tried again."""
+class Applier:
+    """Runs `apply` again and again. It reports an error once, for as long as each run fails with the same one."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._said: str | None = None
+        self._reported: list[str] | None = None
         self._failed_at: float | None = None
 
-    def make(self) -> None:
-        from generator.__main__ import apply
+    def apply(self) -> None:
+        from generator.deploy import commands
 
         try:
-            apply(Namespace(strict=False, allow_empty=False, json=False), self._environ)
+            commands.apply(self._environ)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next edit may go well
             self._failed_at = time.monotonic()
-            self._say(error)
+            self._report(error)
         else:
-            self._failed_at = self._said = None
+            self._failed_at = self._reported = None
         sys.stdout.flush()
 
-    def is_due(self) -> bool:
-        """Tell whether the last one failed, and long enough ago."""
+    def is_retry_due(self) -> bool:
+        """Tell whether the last run failed, and long enough ago."""
         return self._failed_at is not None and time.monotonic() > self._failed_at + RETRY_EVERY
 
-    def _say(self, error: Exception) -> None:
-        sentences = for_people(error) or ["".join(traceback.format_exception(error)).rstrip()]
-        if self._said != (said := "\n".join(sentences)):
-            self._said = said
-            for sentence in sentences:
-                complain(sentence)
+    def _report(self, error: Exception) -> None:
+        sentences = list(for_people(error) or ())
+        report = sentences or traceback.format_exception(error)
+        if report == self._reported:
+            return
+        self._reported = report
+        for sentence in sentences:
+            complain(sentence)
+        if not sentences:
+            print(printable(f"error: {''.join(report).rstrip()}"), file=sys.stderr)
 
 
-def look(folder: Path) -> Look:
-    """Return what tells one state of the folder's files from another; None when it is not there."""
+def look(folder: Path) -> FolderState:
+    """Return what tells one state of the folder's files from another; None when the folder is not there."""
     from sync_model.config_files import file_states
 
     try:

@@ -34,7 +34,7 @@ class ControlledSync:
 @contextmanager
 def controlled_syncs(names: list[str] | None, *, everything: bool) -> Iterator[list[ControlledSync]]:
     """Yield the syncs called `names`, or with `everything` all enabled ones. Raises Unusable if there are none."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.database.control import Control
 
     target = find_target(os.environ)
@@ -72,7 +72,7 @@ def run_cycle_here(controlled: ControlledSync) -> Exception | None:
 
     Raises Unusable, or KeyboardInterrupt if a signal stopped the cycle.
     """
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_worker.runtime.process import open_worker
 
     target = controlled.target

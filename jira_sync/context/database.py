@@ -30,7 +30,7 @@ def database(target: Target, name: str, *, is_needed: bool = False) -> Iterator[
     `is_needed` says that written data must be kept. Without it, a server that has no data yet runs on a temporary
     folder. Raises Unusable if there is no server.
     """
-    from sync_worker.database.store import connect
+    from sync_worker.database.connection import connect
 
     if not target.settings.embedded or target.is_running:
         with target.connect(name) as client:
@@ -51,17 +51,16 @@ def url_of_server(target: Target, client: MongoClient[dict[str, Any]]) -> str:
 @contextmanager
 def _embedded_server(target: Target, *, is_needed: bool) -> Iterator[str]:
     """Run the embedded server on the group's data, on a free port; yield its URL."""
-    from generator.deploy.programs import database_command
     from generator.running import mongod
 
     with ExitStack() as stack:
-        folder = target.run_dir / "mongodb"
+        folder = target.settings.database_folder
         if is_needed:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not folder.is_dir() or not any(folder.iterdir()):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jira-sync-")))
         port = _free_port()
-        command = database_command(mongod.find(), folder, port)
+        command = mongod.database_command(mongod.find(), folder, port)
         stack.enter_context(_signals_as_exits())
         stack.enter_context(_running(command, port))
         yield f"mongodb://127.0.0.1:{port}"
@@ -69,7 +68,7 @@ def _embedded_server(target: Target, *, is_needed: bool) -> Iterator[str]:
 
 @contextmanager
 def _running(command: tuple[str, ...], port: int) -> Iterator[None]:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     # In its own session the server does not get Ctrl-C, which is meant for this command.
     server = subprocess.Popen(

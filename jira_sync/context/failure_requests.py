@@ -31,7 +31,7 @@ def request_for_failed(kind: str, name: str, issues: list[str], *, everything: b
             print_line(f"name issues, or say --all, to {kind} them" if failing else "nothing has failed")
             return 0
         try:
-            requested = control.meant(kind, issues)
+            requested = control.select(kind, issues)
         except InvalidRequest as error:
             complain(str(error))
             print_failing(control.failing())

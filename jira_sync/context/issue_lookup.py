@@ -29,7 +29,7 @@ class NamedIssue:
 
 def find_issues(names: Sequence[str], sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> list[NamedIssue]:
     """Return the issues called `names`. Raises Unusable with one problem for each name that is not found."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     found, problems = dict[str, NamedIssue](), list[str]()
     for name in dict.fromkeys(name.strip() for name in names):
@@ -44,7 +44,7 @@ def find_issues(names: Sequence[str], sync: Sync, store: MongoStore, jiras: Mapp
 
 
 def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> NamedIssue:
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
     from sync_model.definition import Side
 
     if match := re.fullmatch(rf"({'|'.join(Side)}):([0-9]+)", name):

@@ -14,7 +14,7 @@ from jira_sync.output.terminal import out, printable
 
 def run(tool: str, url: str, database: str, stream: IO[bytes]) -> None:
     """Have `tool`, a path, write an archive of `database` to `stream`. Raises Unusable with its error message."""
-    from generator.running.settings import Unusable
+    from generator.running.errors import Unusable
 
     with tempfile.TemporaryDirectory(prefix="jira-sync-") as folder:
         config = Path(folder) / "mongodump.yaml"

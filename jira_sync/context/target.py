@@ -48,7 +48,7 @@ class Target:
 
         Raises Unusable with the nearest name if there is no such sync.
         """
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
 
         applied = [path for path in self._snapshots() if path.stem == name]
         found = next((file for file in self._files(applied) if file.sync.name == name), None)
@@ -58,7 +58,7 @@ class Target:
 
     def syncs(self, names: list[str] | None, *, everything: bool = False) -> list[SyncFile]:
         """Return the syncs called `names`, or with `everything` all enabled ones. Raises Unusable."""
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
 
         if names:
             return [self.sync(name) for name in dict.fromkeys(names)]
@@ -83,10 +83,10 @@ class Target:
 
         The same holds for errors while the connection is used.
         """
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
         from sync_model.connection import database_url
         from sync_worker.core.errors import DatabaseUnavailable
-        from sync_worker.database.store import connect
+        from sync_worker.database.connection import connect
         from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
 
         if self.settings.embedded and not self.is_running:
@@ -120,7 +120,7 @@ class Target:
         return list(self.settings.snapshots.glob("[!.]*.json")) if self.is_running else []
 
     def _paths(self) -> list[Path]:
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
         from sync_model.config_files import config_paths
 
         folder = self.settings.config_dir
@@ -132,7 +132,8 @@ class Target:
 def find_target(environ: Environ) -> Target:
     """Return the target that `environ` names. Raises Unusable."""
     from generator.running import processes
-    from generator.running.settings import Unusable, from_environ, of_running_group
+    from generator.running.errors import Unusable
+    from generator.running.settings import from_environ, of_running_group
 
     settings = from_environ(environ)
     if settings.run_dir.is_dir() and not os.access(settings.run_dir, os.X_OK):

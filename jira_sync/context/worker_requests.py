@@ -76,7 +76,7 @@ class WorkerRequests:
         return self._store.ask("resync", [str(issue) for issue in issues], current_user())
 
     def _wait_until_answered(self, request: str, started: datetime) -> None:
-        from generator.running.settings import Unusable
+        from generator.running.errors import Unusable
         from sync_worker.core.errors import LeaseLost
 
         deadline, wake_at = time.monotonic() + PATIENCE, 0.0

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from generator.running.errors import NoAnswer, NotRunning, Unusable
+from generator.running.terminal import complain, print_json, printable, warn
+
+__all__ = [
+    "complain",
+    "current_user",
+    "for_people",
+    "notes",
+    "out",
+    "print_json",
+    "print_line",
+    "printable",
+    "table",
+    "warn",
+]
 
 WIDE = 4000
 """Columns if standard output is no terminal, so that no line is wrapped."""
@@ -23,24 +37,8 @@ notes = Console(highlight=False, stderr=True)
 """Prints progress, which matters only while a command runs."""
 
 
-def complain(sentence: str) -> None:
-    """Say on standard error what is wrong and what to do."""
-    print(f"error: {printable(sentence)}", file=sys.stderr)
-
-
-def warn(sentence: str) -> None:
-    print(f"warning: {printable(sentence)}", file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """Return `text` so that it can do nothing to a terminal: what Jira and files say may hold anything."""
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
 def for_people(error: Exception) -> Sequence[str] | None:
     """Return what to say of an error that a person can do something about, or None."""
-    from generator.running.settings import Unusable
-    from generator.running.supervisor_rpc import NoAnswer, NotRunning
     from sync_worker.core.errors import LeaseLost, Paused, SyncError
 
     match error:
@@ -67,11 +65,6 @@ def current_user() -> str:
 def print_line(text: str) -> None:
     """Print `text` without markup and without control characters."""
     out.print(printable(text), markup=False)
-
-
-def print_json(value: Any) -> None:
-    """Print `value` as one JSON document. A value of a type that JSON lacks is printed as a string."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:

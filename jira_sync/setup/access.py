@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from generator.running.settings import Unusable
+from generator.running.errors import Unusable
 from jira_sync.checkup.finding import listed
 from jira_sync.setup.interview import Interview, InvalidAnswer
 from sync_model.connection import Connection

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import typer
 
-from generator.running.settings import Unusable
+from generator.running.errors import Unusable
 from jira_sync.output.terminal import print_line
 
 T = TypeVar("T")

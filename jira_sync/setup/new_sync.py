@@ -16,8 +16,9 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from generator.running.errors import Unusable
 from generator.running.files import write_if_changed
-from generator.running.settings import Unusable, from_environ
+from generator.running.settings import from_environ
 from jira_sync.checkup import creation
 from jira_sync.checkup.finding import listed
 from jira_sync.output.terminal import complain

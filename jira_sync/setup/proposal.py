@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_model.definition import fold
-from sync_worker.core.site_info import Status
+from sync_worker.core.site_info import WorkflowStatus
 
 # Names of statuses, by meaning. The first name that a project has is used.
 TAKEN_ON = ("Will Do", "Accepted", "Approved", "Escalated", "Selected for Development", "Ready for Development")
@@ -36,12 +36,14 @@ class Proposal:
     then: str
 
 
-def take_on_status(user: Sequence[Status]) -> str | None:
+def take_on_status(user: Sequence[WorkflowStatus]) -> str | None:
     """Return the status of the user project that most likely means that the developers shall take an issue on."""
     return _named(user, TAKEN_ON) or _of_category(user, IN_PROGRESS)
 
 
-def propose(user_key: str, dev_key: str, user: Sequence[Status], dev: Sequence[Status], take_on: str) -> list[Proposal]:
+def propose(
+    user_key: str, dev_key: str, user: Sequence[WorkflowStatus], dev: Sequence[WorkflowStatus], take_on: str
+) -> list[Proposal]:
     """Return the rules for a pair of projects, in both directions."""
     user_done = _named(_done(user), FINISHED) or _first(_done(user))
     dev_done = [status.name for status in _done(dev)]
@@ -95,20 +97,20 @@ def _move_rule(
     return Proposal(rule, f"{source} {', '.join(statuses)}", f"{target} {status}{and_comment}")
 
 
-def _done(statuses: Sequence[Status]) -> list[Status]:
+def _done(statuses: Sequence[WorkflowStatus]) -> list[WorkflowStatus]:
     """Return the statuses in which work is done, without those in which it was dropped."""
     return [status for status in statuses if status.category == DONE and fold(status.name) not in FOLDED_DROPPED]
 
 
-def _named(statuses: Sequence[Status], names: Collection[str]) -> str | None:
+def _named(statuses: Sequence[WorkflowStatus], names: Collection[str]) -> str | None:
     """Return the first of `names` that one of the statuses has, as the project spells it."""
     spellings = {fold(status.name): status.name for status in statuses}
     return next((spellings[fold(name)] for name in names if fold(name) in spellings), None)
 
 
-def _of_category(statuses: Sequence[Status], category: str) -> str | None:
+def _of_category(statuses: Sequence[WorkflowStatus], category: str) -> str | None:
     return _first([status for status in statuses if status.category == category])
 
 
-def _first(statuses: Sequence[Status]) -> str | None:
+def _first(statuses: Sequence[WorkflowStatus]) -> str | None:
     return statuses[0].name if statuses else None

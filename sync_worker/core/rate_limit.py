@@ -9,6 +9,8 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+API_PATH = "/rest/api/2"
+"""Where the version of the REST API begins that Cloud and Data Center have in common."""
 ISSUE_WINDOWS = ((18, 2.0), (95, 30.0))
 """Writes to one issue within so many seconds: a little below Jira's own 20 in 2 s and 100 in 30 s."""
 ISSUES_KEPT = 1000
@@ -26,7 +28,7 @@ class ApiCall:
 
 def call_of(method: str, path: str) -> ApiCall:
     """Return the endpoint that `path` belongs to, with `{}` for what varies."""
-    path = path.removeprefix("/rest/api/2")
+    path = path.removeprefix(API_PATH)
     endpoint = re.sub(r"/(?:\d+|[A-Z][A-Z0-9_]+(?:-\d+)?)(?=/|$)", "/{}", path)
     if path.startswith("/secure/attachment/"):
         endpoint = "/secure/attachment/{}"

@@ -35,7 +35,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Status:
+class WorkflowStatus:
     """`category` is `new`, `indeterminate` or `done`; `types` are the issue types whose workflow has it."""
 
     id: str
@@ -49,7 +49,7 @@ class Workflows:
     """The issue types of a project and the statuses of their workflows, in Jira's order."""
 
     types: tuple[IssueType, ...]
-    statuses: tuple[Status, ...]
+    statuses: tuple[WorkflowStatus, ...]
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class OfferedTransition:
 
 @dataclass(frozen=True)
 class Sample:
-    """An issue, and the ways that lead on from where it is."""
+    """An issue, and the transitions that lead on from its status."""
 
     key: str
     issue_type: str
     status: str
-    ways: tuple[OfferedTransition, ...]
+    transitions: tuple[OfferedTransition, ...]

@@ -1,13 +1,12 @@
-"""What a person does to a sync from outside its worker: by a command, or on the status page. Prints nothing.
+"""What a person does to a sync from outside its worker: by a command, or on the status page. Nothing is printed here.
 
-All of it goes through the sync's database, where its worker finds it, and is noted in the sync's journal.
+All of it is written to the sync's database, where the worker finds it, and recorded in the sync's journal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
@@ -24,17 +23,16 @@ NAMED_AT_MOST = 5
 
 
 class Control:
-    """The wheel of one sync; holding its lease is not needed.
+    """Controls one sync, without holding its lease.
 
-    `by` says who asks, in words. What was done is returned as a sentence. Every method raises Unavailable when
-    MongoDB does not answer, and InvalidRequest, with a sentence, when there is nothing to be done.
+    `by` says who asks, in words. Methods that do something return a sentence about what was done. Every method raises
+    Unavailable when MongoDB does not answer, and InvalidRequest, with a sentence, when there is nothing to be done.
     """
 
     def __init__(self, client: MongoClient[dict[str, Any]], sync: Sync) -> None:
         self._name = sync.name
         self._journal = Journal(client, sync.database)
-        # Never held: it is here to wake the one who holds it, and the store is asked for nothing that needs it.
-        self._lease = Lease(client, sync.database, Path(), lambda: None)
+        self._lease = Lease.never_held(client, sync.database)
         self._store = MongoStore(client, sync.database, self._lease)
 
     def pause(self, by: str, reason: str = "") -> str:
@@ -63,30 +61,31 @@ class Control:
         return f"{self._name} begins its next cycle at once"
 
     def request(self, kind: str, issues: Collection[str], by: str) -> str:
-        """Have the worker `retry` what failed or `dismiss` what was given up: of `issues`, which are keys or ids, or,
-        when there are none, of all.
+        """Have the worker `retry` what failed, or `dismiss` what was given up.
+
+        `issues` are keys or ids. If there are none, all issues are meant.
         """
-        asked = self.meant(kind, issues)
-        self.ask(kind, asked, by)
+        selected = self.select(kind, issues)
+        self.ask(kind, selected, by)
         later = "" if self.wake() else f", once a worker runs {self._name}"
         done = "tried again" if kind == "retry" else "dismissed"
-        return f"{_named(asked)} {'is' if len(asked) == 1 else 'are'} {done}{later}"
+        return f"{_named(selected)} {'is' if len(selected) == 1 else 'are'} {done}{later}"
 
-    # The same in steps, for those who wait until it is done
+    # The steps of a request, for whoever waits until it is answered
 
-    def meant(self, kind: str, issues: Collection[str]) -> list[IssueState]:
-        """Return what `kind` can be asked for: of `issues`, or, when there are none, of all."""
-        failing = [each for each in self.failing() if kind == "retry" or each.dead]
-        asked = [each for each in failing if not issues or each.key in issues or each.id in issues]
-        if not asked:
+    def select(self, kind: str, issues: Collection[str]) -> list[IssueState]:
+        """Return the states that a request of this kind is about: of `issues`, or, if there are none, of all."""
+        failing = [state for state in self.failing() if kind == "retry" or state.dead]
+        selected = [state for state in failing if not issues or state.key in issues or state.id in issues]
+        if not selected:
             raise InvalidRequest(f"nothing of {', '.join(issues)} has failed" if issues else "nothing has failed")
-        return asked
+        return selected
 
-    def ask(self, kind: str, asked: Sequence[IssueState], by: str) -> str:
+    def ask(self, kind: str, selected: Sequence[IssueState], by: str) -> str:
         """Leave the request for these issues, where the worker finds it; return its id."""
-        request = self._store.ask(kind, [f"{each.side}:{each.id}" for each in asked], by)
+        request = self._store.ask(kind, [f"{state.side}:{state.id}" for state in selected], by)
         at = datetime.now(UTC)
-        self._journal.record([JournalEntry(at, by, kind, "asked", each.side, each.key) for each in asked])
+        self._journal.record([JournalEntry(at, by, kind, "asked", state.side, state.key) for state in selected])
         return request
 
     def is_answered(self, request: str) -> bool:
@@ -95,6 +94,8 @@ class Control:
     def wake(self) -> bool:
         """Have the worker look at once; return whether there is one."""
         return self._lease.wake_writer()
+
+    # What is known of the sync
 
     def paused(self) -> Pause | None:
         return self._journal.paused()
@@ -113,6 +114,6 @@ class Control:
 
 
 def _named(states: list[IssueState]) -> str:
-    keys = [each.key for each in states]
+    keys = [state.key for state in states]
     more = f" and {len(keys) - NAMED_AT_MOST} more" if len(keys) > NAMED_AT_MOST else ""
     return ", ".join(keys[:NAMED_AT_MOST]) + more

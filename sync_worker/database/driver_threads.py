@@ -1,7 +1,8 @@
-"""The threads of MongoDB's driver, which sleep until there is something to do.
+"""The background threads of MongoDB's driver, which sleep until there is something to do.
 
-The driver has them look twice a second whether they are called. In a hundred workers that wait for their next cycle,
-that is most of what is done. What these threads do, and when at the latest, stays as it is.
+The driver wakes each of them twice a second to see whether it is called. In a hundred workers that wait for their next
+cycle, that is most of what is done. Here such a thread sleeps until it is called or its interval is over. What the
+threads do, and when at the latest, stays as it is.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from pymongo import periodic_executor
 
 STOCK = periodic_executor.PeriodicExecutor
 INTERVALS = {"pymongo_kill_cursors_thread": 120.0}
-"""Seconds from one time to the next, where the driver does it oftener than anybody needs. This one does away with what
-was not read to its end, and with connections that nobody has used for long.
+"""Seconds from one time to the next, where the driver acts more often than anybody needs. This thread closes cursors
+that were not read to their end, and connections that nobody has used for long.
 """
 
 
 class Executor(STOCK):
-    """One such thread. It can be called, and closed, at any moment, even while garbage is collected: a queue of this
-    kind takes no lock that could be held by the same thread.
+    """One such thread. It may be called, and closed, at any moment, even by the garbage collector.
+
+    A SimpleQueue is reentrant: unlike with a lock, the same thread can interrupt its own `put` and put again.
     """
 
     def __init__(self, interval: float, min_interval: float, target: Any, name: str | None = None) -> None:
@@ -54,6 +56,7 @@ class Executor(STOCK):
             self._event = False
 
     def _sleep(self) -> None:
+        """Wait for a call or the end of the interval, and never less than the shortest interval."""
         began = time.monotonic()
         deadline = began + self._interval
         while not (self._stopped or self._event) and (left := deadline - time.monotonic()) > 0:

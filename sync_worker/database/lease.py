@@ -1,21 +1,23 @@
 """One writer per sync: a lease in the sync's own database, with a fencing token.
 
     lease      one document, `_id: "writer"`:
-               token     grows by one with every new writer; each document of the sync carries its last writer's
-               owner     one process; expires when it ends on MongoDB's own clock unless it is renewed
-               process   who that is, for people and to find out that it is dead: host, pid, run directory, …
-               wake      counts the times that somebody asked the writer to look at once; heeds_signal: SIGUSR1 tells it
+               token          grows by one with every new writer; each document of the sync carries its last writer's
+               owner          the holder, by a random id; None when the lease was released
+               expires        when the lease ends on MongoDB's own clock, unless it is renewed
+               process        who the holder is: the fields of `database.process_identity.ProcessIdentity`
+               since          when the holder got the lease
+               wake           counts how often somebody asked the holder to look at once
+               heeds_signal   whether SIGUSR1 tells the holder of that
 
-Whoever does not hold the lease neither asks Jira for anything nor writes to the database. MongoDB refuses a
-document of a writer that has been succeeded, because the document names a higher token. Jira cannot do that, so
-the last look at the lease is right before a request is sent, on a clock that goes on while a machine sleeps.
+Whoever does not hold the lease neither asks Jira for anything nor writes to the database. MongoDB refuses a document
+of a writer that has been succeeded, because the document has a higher token. Jira cannot do that. So the lease is
+checked right before a request is sent, on a clock that goes on while the machine sleeps.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -29,133 +31,89 @@ from typing import Any
 from pymongo import MongoClient, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
-from pymongo.write_concern import WriteConcern
 
-from sync_worker.core.errors import DatabaseUnavailable, LeaseLost
+from sync_worker.core.errors import LeaseLost
 from sync_worker.core.wakeup import Wakeup
+from sync_worker.database.connection import durable_database
+from sync_worker.database.mongodb_errors import errors_translated
+from sync_worker.database.process_identity import ProcessIdentity, this_process
 
-SECONDS = 24.0
-"""How long a lease lasts without being renewed. With a look every few seconds, a successor is at work within 30."""
-MARGIN = 2.0
-"""Seconds before its end from which on a lease is not relied upon."""
-RENEW_EVERY = 5.0
-RENEW_UNUSED_EVERY = 16.0
-"""While nothing is done by it: in an idle group, most of what a worker does is to renew its lease."""
 WRITER = "writer"
-DEAD_STATES = frozenset("ZX")
+FENCED_COLLECTIONS = ("issues", "pairs", "progress", "requests")
 
 
 @dataclass(frozen=True)
-class Process:
-    """One process on one machine. `home` tells one boot and process namespace from all others."""
+class LeaseTiming:
+    """Seconds: `lasts` without being renewed, `margin` before its end from which on it is not relied upon.
 
-    host: str
-    home: str
-    pid: int
-    started: str
-    run_dir: str
+    `renew_every` holds while something is done under the lease, `renew_unused_every` while nothing is.
+    """
 
-    def is_certainly_dead(self) -> bool:
-        """Tell whether it was a process of this very machine, and is no more."""
-        return self.home == _home() and _start_of(self.pid) != self.started
+    lasts: float
+    margin: float
+    renew_every: float
+    renew_unused_every: float
+
+
+TIMING = LeaseTiming(lasts=24.0, margin=2.0, renew_every=5.0, renew_unused_every=16.0)
+"""A worker that stands by looks every few seconds, so that a successor is at work within 30. Most of what an idle group
+does is to renew its leases."""
 
 
 class Lease:
-    """The right to act for one sync. `on_wake` is called when somebody asks its writer to look at once."""
+    """The right to act for one sync. `on_wake` is called when somebody asks its holder to look at once."""
 
     def __init__(
-        self, client: MongoClient[dict[str, Any]], database: str, run_dir: Path, on_wake: Callable[[], None]
+        self,
+        client: MongoClient[dict[str, Any]],
+        database: str,
+        run_dir: Path,
+        on_wake: Callable[[], None],
+        timing: LeaseTiming = TIMING,
     ) -> None:
-        durable = WriteConcern(w="majority", j=True)
-        self._database = client.get_database(database, write_concern=durable)
+        self._database = durable_database(client, database)
         self._lease = self._database["lease"]
         self._on_wake = on_wake
+        self._timing = timing
         self._owner = uuid.uuid4().hex
-        self._me = Process(socket.gethostname(), _home(), os.getpid(), _start_of(os.getpid()), str(run_dir.resolve()))
+        self._me = this_process(run_dir)
         self._until = float("-inf")
-        self._wake = 0
+        self._wake_count = 0
         self._wakeup = Wakeup()
         self._is_used = True
         self._renewing: Thread | None = None
         self.token = 0
-        self.holder: Process | None = None
+        self.holder: ProcessIdentity | None = None
         self.heeds_signal = False
-        """SIGUSR1 makes this process `look_at_once`."""
+        """SIGUSR1 makes this process call `renew_now`."""
 
-    # Getting hold of it
+    @classmethod
+    def never_held(cls, client: MongoClient[dict[str, Any]], database: str) -> Lease:
+        """Return a lease for who only reads, or wakes the holder: a store with it refuses every write."""
+        return cls(client, database, Path(), lambda: None)
+
+    # Acquiring and releasing
 
     def hold(self) -> None:
-        """Be the writer from now on, or go on being it.
+        """Acquire the lease, unless it is held already.
 
-        Raises LeaseLost when another worker is, and Unavailable when MongoDB does not say.
+        Raises LeaseLost when another worker holds it, and Unavailable when MongoDB does not answer.
         """
         if self.is_held():
             return
-        try:
+        with errors_translated():
             self._acquire()
-        except PyMongoError as error:
-            raise unavailable(error) from error
         if self._renewing is None:
             self._renewing = Thread(target=self._renew, name="lease", daemon=True)
             self._renewing.start()
 
-    def check(self) -> None:
-        """Raise LeaseLost unless this worker is certainly the writer now."""
-        self._is_used = True
-        if not self.is_held():
-            raise LeaseLost("the lease has run out; another worker may act for this sync now")
-
-    def lost(self) -> LeaseLost:
-        """Take note that another worker has been at work meanwhile; return what to raise."""
-        self._until = float("-inf")
-        return LeaseLost("another worker acts for this sync now")
-
-    def is_held(self) -> bool:
-        return _clock() < self._until
-
-    def look(self) -> None:
-        """Find out who the writer is, without wanting to be it. MongoDB's silence tells nothing."""
-        try:
-            found = writer_of(self._database)
-        except PyMongoError:
-            return
-        self.holder = found[0] if found else None
-
-    def shares_heartbeat(self) -> bool:
-        """Tell whether another worker, which is the writer, sends its heartbeats to the same file as this one."""
-        holder = self.holder
-        if holder is None or self.is_held():
-            return False
-        return holder != self._me and (holder.home, holder.run_dir) == (self._me.home, self._me.run_dir)
-
     def release(self) -> None:
-        """Let the next one act at once. When MongoDB does not answer, the lease ends by itself."""
+        """Let the next worker act at once. When MongoDB does not answer, the lease ends by itself."""
         self._wakeup.request_stop()
         self._until = float("-inf")
         mine = {"_id": WRITER, "owner": self._owner, "token": self.token}
-        try:
+        with suppress(PyMongoError):
             self._lease.update_one(mine, {"$set": {"expires": None, "owner": None}})
-        except PyMongoError:
-            return
-
-    def wake_writer(self) -> bool:
-        """Ask the writer to look at once; return whether there is one. Raises Unavailable."""
-        try:
-            held = {"_id": WRITER, "$expr": {"$gt": ["$expires", "$$NOW"]}}
-            found = self._lease.find_one_and_update(held, {"$inc": {"wake": 1}})
-        except PyMongoError as error:
-            raise unavailable(error) from error
-        if found is None or (writer := _process_in(found)).is_certainly_dead():
-            return False
-        # Another machine's finds out when it renews its lease.
-        if found.get("heeds_signal") and writer.home == self._me.home:
-            with suppress(OSError):
-                os.kill(writer.pid, signal.SIGUSR1)
-        return True
-
-    def look_at_once(self) -> None:
-        """Find out now whether somebody wants this writer to look. To be called from a signal handler, too."""
-        self._wakeup.wake()
 
     def _acquire(self) -> None:
         before = self._lease.find_one({"_id": WRITER})
@@ -176,7 +134,7 @@ class Lease:
             "process": asdict(self._me),
             "heeds_signal": self.heeds_signal,
             "since": "$$NOW",
-            "expires": _from_now(),
+            "expires": self._end(),
         }
         document = self._lease.find_one_and_update(
             {"_id": WRITER, "$or": free}, [{"$set": taken}], return_document=ReturnDocument.AFTER
@@ -185,10 +143,11 @@ class Lease:
             raise self._held_by(before)
         if before and before["owner"] not in (None, self._owner) and not _process_in(before).is_certainly_dead():
             self._fence_off(document["token"])
-        self.token, self._wake, self.holder = document["token"], document["wake"], self._me
-        self._until = asked_at + SECONDS - MARGIN
+        self.token, self._wake_count, self.holder = document["token"], document["wake"], self._me
+        self._until = asked_at + self._timing.lasts - self._timing.margin
 
     def _held_by(self, document: dict[str, Any] | None) -> LeaseLost:
+        """Take note of who holds the lease; return what to raise."""
         if document is None or not document["owner"]:
             return LeaseLost("another worker has just taken this sync over")
         self.holder = _process_in(document)
@@ -199,15 +158,38 @@ class Lease:
         )
 
     def _fence_off(self, token: int) -> None:
-        """Make MongoDB refuse whatever a predecessor that may yet wake up has still to write."""
-        for name in ("issues", "pairs", "progress", "requests"):
+        """Have MongoDB refuse what the former holder still has to write. It is not known to be dead."""
+        for name in FENCED_COLLECTIONS:
             self._database[name].update_many({}, {"$max": {"writer": token}})
 
-    # Keeping it
+    # Relying on it
+
+    def check(self) -> None:
+        """Raise LeaseLost unless this worker is certainly the writer now."""
+        self._is_used = True
+        if not self.is_held():
+            raise LeaseLost("the lease has run out; another worker may act for this sync now")
+
+    def is_held(self) -> bool:
+        return _clock() < self._until
+
+    def lost(self) -> LeaseLost:
+        """Take note that another worker has been the writer meanwhile; return what to raise."""
+        self._until = float("-inf")
+        return LeaseLost("another worker acts for this sync now")
+
+    # Renewing
+
+    def renew_now(self) -> None:
+        """Renew without waiting, and so find out whether somebody wants this worker to look at once.
+
+        It may be called from a signal handler.
+        """
+        self._wakeup.wake()
 
     def _renew(self) -> None:
         while True:
-            self._wakeup.wait(RENEW_EVERY if self._is_used else RENEW_UNUSED_EVERY)
+            self._wakeup.wait(self._timing.renew_every if self._is_used else self._timing.renew_unused_every)
             if self._wakeup.stop:
                 return
             self._wakeup.look = False
@@ -219,60 +201,64 @@ class Lease:
         mine = {"_id": WRITER, "owner": self._owner, "token": self.token}
         try:
             document = self._lease.find_one_and_update(
-                mine, [{"$set": {"expires": _from_now()}}], return_document=ReturnDocument.AFTER
+                mine, [{"$set": {"expires": self._end()}}], return_document=ReturnDocument.AFTER
             )
         except PyMongoError:
-            return False  # it runs out by itself, unless MongoDB is back in time
+            return False  # the lease runs out by itself, unless MongoDB is back in time
         if document is None:
             self._until = float("-inf")
         elif not self._wakeup.stop:
-            self._until = asked_at + SECONDS - MARGIN
-            if document["wake"] != self._wake:
-                self._wake = document["wake"]
+            self._until = asked_at + self._timing.lasts - self._timing.margin
+            if document["wake"] != self._wake_count:
+                self._wake_count = document["wake"]
                 self._on_wake()
         return True
 
+    def _end(self) -> dict[str, Any]:
+        """Return the expression for when the lease ends if it is taken or renewed now."""
+        return {"$add": ["$$NOW", int(self._timing.lasts * 1000)]}
 
-def writer_of(database: Database[dict[str, Any]]) -> tuple[Process, datetime] | None:
+    # The holder, seen by others
+
+    def find_holder(self) -> None:
+        """Find out who the holder is, without acquiring the lease. Nothing changes when MongoDB does not answer."""
+        try:
+            found = writer_of(self._database)
+        except PyMongoError:
+            return
+        self.holder = found[0] if found else None
+
+    def shares_heartbeat(self) -> bool:
+        """Tell whether another worker, which is the writer, sends its heartbeats to the same file as this one."""
+        holder = self.holder
+        if holder is None or self.is_held():
+            return False
+        return holder != self._me and (holder.home, holder.run_dir) == (self._me.home, self._me.run_dir)
+
+    @errors_translated()
+    def wake_writer(self) -> bool:
+        """Ask the writer to look at once; return whether there is one. Raises Unavailable."""
+        held = {"_id": WRITER, "$expr": {"$gt": ["$expires", "$$NOW"]}}
+        found = self._lease.find_one_and_update(held, {"$inc": {"wake": 1}})
+        if found is None or (writer := _process_in(found)).is_certainly_dead():
+            return False
+        # A writer on another machine finds out when it renews its lease.
+        if found.get("heeds_signal") and writer.home == self._me.home:
+            with suppress(OSError):
+                os.kill(writer.pid, signal.SIGUSR1)
+        return True
+
+
+def writer_of(database: Database[dict[str, Any]]) -> tuple[ProcessIdentity, datetime] | None:
     """Return who writes for the sync of this database and since when; None when nobody does. Raises PyMongoError."""
     held = database["lease"].find_one({"_id": WRITER, "$expr": {"$gt": ["$expires", "$$NOW"]}})
     process = _process_in(held) if held else None
     return (process, held["since"]) if held and process and not process.is_certainly_dead() else None
 
 
-def unavailable(error: PyMongoError) -> DatabaseUnavailable:
-    """Return what a failure of MongoDB is to us: all that we ask of it is safe to ask again."""
-    # Without the driver's long account of every server it knows.
-    sentence = str(error).split(", Timeout:")[0].split(" (configured timeouts")[0][:200]
-    return DatabaseUnavailable(f"MongoDB: {sentence}", ambiguous=True)
-
-
-def _from_now() -> dict[str, Any]:
-    return {"$add": ["$$NOW", int(SECONDS * 1000)]}
-
-
-def _process_in(document: dict[str, Any]) -> Process:
-    return Process(**document["process"])
+def _process_in(document: dict[str, Any]) -> ProcessIdentity:
+    return ProcessIdentity(**document["process"])
 
 
 def _clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _home() -> str:
-    """Return what tells one boot of one machine, and one process namespace on it, from all others."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        namespace = Path("/proc/self/ns/pid").stat().st_ino
-    except OSError:
-        return f"unknown {uuid.uuid4().hex}"
-    return f"{boot} {namespace}"
-
-
-def _start_of(pid: int) -> str:
-    """Return when process `pid` of this machine started, in the kernel's own measure; empty when it is dead."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in DEAD_STATES else fields[19]

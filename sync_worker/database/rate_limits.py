@@ -1,16 +1,7 @@
-"""What a site's limits leave us, shared by all workers on it through one small database.
-
-    jira_sync.limits   one document per thing that is limited. `_id` begins with the site:
-                       "SITE"                         the site as a whole (quotas, maintenance)
-                       "SITE POST /issue/{}/comment"  one endpoint (Cloud's burst limit)
-                       "SITE issue 10001"             one issue (Cloud's limit on writes)
-                       "SITE user NAME"               one account (Data Center's token bucket)
-                       "SITE budget"                  what the configuration allows (callsPerSecond)
-        until                         no call before this, on MongoDB's clock; `reason` says why
-        rate, size, tokens, filled    a token bucket: `tokens` may be negative, for calls that wait their turn
-        touched                       forgotten a day later
+"""What a site's limits leave us, decided by what this worker knows and what all workers share in one small database.
 
 Atlassian's rules for all this: https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
+The documents and what MongoDB computes on them: `rate_limit_pipelines`.
 """
 
 from __future__ import annotations
@@ -19,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from threading import Lock
 from typing import Any
 
@@ -28,29 +20,22 @@ from structlog.typing import FilteringBoundLogger
 
 from sync_worker.core.rate_limit import READING_POSTS, ApiCall, IssuePace, Wait
 from sync_worker.core.retry import clamp_retry_after
+from sync_worker.database import rate_limit_pipelines as pipelines
 
 DATABASE = "jira_sync"
 KEPT_SECONDS = 24 * 3600
-LOOK_EVERY = 1.0
-"""Seconds for which what the other workers found out is believed without looking."""
+REFRESH_EVERY = 1.0
+"""Seconds for which what the other workers found out is believed without asking MongoDB again."""
 FIRST_PAUSE = 1.0
-START_SHARE = 0.5
-"""Of the limit that Jira names, or of an assumed one, that a new pace starts with. From there it feels its way up."""
-ASSUMED_LIMIT = 20.0
-SLOWER = 0.7
-FASTER_PER_SECOND = 0.01
-LONGEST_REST = 60.0
-"""Seconds between two calls that count for finding a pace again, be they ever so many."""
-SMALLEST_RATE = 2.0
-"""Calls per second to one endpoint that are never too fast for long: Jira's own limits begin at 50."""
 SERVER_SHARE = 0.95
-LARGEST_RATE = 1000.0
+"""How much of the pace that a server names is used."""
 SITE, ENDPOINT, ISSUE, USER, BUDGET = "", " {}", " issue {}", " user {}", " budget"
+"""Scopes: what a limit is about. After the site's name, they are the `_id` of its document."""
 
 
 @dataclass
 class _KnownLimit:
-    """What is known of one limited thing: until when (on our monotonic clock) it is closed, and whether it is paced."""
+    """What is known of one scope: until when (on our monotonic clock) it is closed, and whether it is paced."""
 
     until: float = 0.0
     reason: str = ""
@@ -58,7 +43,10 @@ class _KnownLimit:
 
 
 class SiteLimits:
-    """The limits of one site, as this worker respects and reports them. MongoDB's silence limits nothing."""
+    """The limits of one site, as this worker respects and reports them. A MongoDB that does not answer limits nothing.
+
+    `budget` is how many calls per second the configuration allows.
+    """
 
     def __init__(
         self, client: MongoClient[dict[str, Any]], site: str, budget: float | None, log: FilteringBoundLogger
@@ -66,33 +54,33 @@ class SiteLimits:
         self._limits = client[DATABASE]["limits"]
         self._site, self._budget, self._log = site, budget, log
         self._known: dict[str, _KnownLimit] = {}
-        self._looked_at = float("-inf")
+        self._refreshed_at = float("-inf")
         self._lock = Lock()
         self._issues = IssuePace()
         self._user: str | None = None
-        self._told_at = float("-inf")
+        self._followed_at = float("-inf")
 
     def before(self, call: ApiCall) -> Wait:
-        """Return how long `call` has to wait; where it only waits its turn, its place in every bucket is taken."""
-        self._look()
+        """Return how long `call` has to wait. If it only waits its turn, it has taken its token from every bucket."""
+        self._refresh()
         if pause := self.closed(call):
             return pause
         with self._lock:
             spacing = self._issues.seconds_to_wait(call.issue, time.monotonic()) if call.issue else 0.0
         if spacing:
             return Wait(spacing, "one issue takes only so many writes at a time")
-        return self._taken(call)
+        return self._take_tokens(call)
 
     def answered(self, call: ApiCall, status: int, headers: Mapping[str, str]) -> None:
-        """Take note of what an answer says about limits, and tell the other workers."""
-        if status == 429:  # noqa: PLR2004
-            self._close(self._scope(call, headers), headers)
-        elif status == 503 and headers.get("Retry-After"):  # noqa: PLR2004
+        """Take note of what an answer says about limits, and share it with the other workers."""
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._close(self._scope_of(call, headers), headers)
+        elif status == HTTPStatus.SERVICE_UNAVAILABLE and headers.get("Retry-After"):
             self._close(SITE, headers)
         elif "X-RateLimit-FillRate" in headers:
             self._follow(headers)
 
-    # What is closed
+    # Pauses
 
     def closed(self, call: ApiCall) -> Wait | None:
         """Return the pause that Jira asked for, if it is not over."""
@@ -108,7 +96,8 @@ class SiteLimits:
         seconds, reason, scope = max(closed)
         return Wait(seconds, reason, whole_site=scope == SITE or scope.startswith(" user"))
 
-    def _scope(self, call: ApiCall, headers: Mapping[str, str]) -> str:
+    def _scope_of(self, call: ApiCall, headers: Mapping[str, str]) -> str:
+        """Return what a refused call has exceeded the limit of."""
         reason = headers.get("RateLimit-Reason", "")
         if "quota" in reason:
             return SITE
@@ -130,44 +119,29 @@ class SiteLimits:
             known = self._known.setdefault(scope, _KnownLimit())
             known.until, known.reason = max(known.until, time.monotonic() + seconds), reason
             known.is_paced = known.is_paced or scope.startswith((" POST", " GET", " PUT", " DELETE"))
-        update: dict[str, Any] = {
-            "site": self._site,
-            "reason": reason,
-            "touched": "$$NOW",
-            "until": {"$max": ["$until", {"$add": ["$$NOW", int(seconds * 1000)]}]},
-        }
-        if known.is_paced:
-            update |= _slower(headers)
-        self._tell(scope, update)
+        limit = _number(headers.get("X-RateLimit-Limit")) if known.is_paced else None
+        self._share(scope, pipelines.close(self._site, reason, seconds, paced_below=limit))
 
-    # What is paced
+    # Buckets
 
-    def _taken(self, call: ApiCall) -> Wait:
+    def _take_tokens(self, call: ApiCall) -> Wait:
         """Take a token from every bucket that the call falls into; return the longest wait."""
-        pause = Wait(is_turn=True)
+        waits = [Wait(is_turn=True)]
         if self._budget is not None:
-            size = max(1.0, self._budget)
-            pause = max(pause, self._take(BUDGET, self._budget, size), key=lambda each: each.seconds)
-        for scope in (ENDPOINT.format(call.endpoint), USER.format(self._user)):
-            if (known := self._known.get(scope)) and known.is_paced:
-                pause = max(pause, self._take(scope), key=lambda each: each.seconds)
-        return pause
+            waits.append(self._take_token(BUDGET, self._budget, max(1.0, self._budget)))
+        waits += [self._take_token(scope) for scope in self._paced_scopes(call)]
+        return max(waits, key=lambda wait: wait.seconds)
 
-    def _take(self, scope: str, rate: float | None = None, size: float | None = None) -> Wait:
-        elapsed = {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$filled", "$$NOW"]}]}, 1000]}
-        grown = {"$add": [1, {"$multiply": [FASTER_PER_SECOND, {"$min": [elapsed, LONGEST_REST]}]}]}
-        # A pace that was found by trial feels its way up; one that somebody named stays.
-        feels: Any = {"$cond": ["$is_felt", {"$min": [LARGEST_RATE, {"$multiply": ["$rate", grown]}]}, "$rate"]}
-        given = {"rate": rate, "size": size} if rate is not None else {"rate": feels}
-        fill = {"$add": [{"$ifNull": ["$tokens", size or 1]}, {"$multiply": [elapsed, "$rate"]}]}
-        steps = [
-            {"$set": {"site": self._site, "touched": "$$NOW", **given}},
-            {"$set": {"tokens": {"$subtract": [{"$min": ["$size", fill]}, 1]}, "filled": "$$NOW"}},
-        ]
+    def _paced_scopes(self, call: ApiCall) -> list[str]:
+        scopes = (ENDPOINT.format(call.endpoint), USER.format(self._user))
+        return [scope for scope in scopes if (known := self._known.get(scope)) and known.is_paced]
+
+    def _take_token(self, scope: str, rate: float | None = None, size: float | None = None) -> Wait:
+        bucket = {"_id": self._site + scope} | ({} if rate is not None else {"rate": {"$gt": 0}})
         try:
             document = self._limits.find_one_and_update(
-                {"_id": self._site + scope} | ({} if rate is not None else {"rate": {"$gt": 0}}),
-                steps,
+                bucket,
+                pipelines.take_token(self._site, rate, size),
                 upsert=rate is not None,
                 return_document=ReturnDocument.AFTER,
             )
@@ -180,81 +154,59 @@ class SiteLimits:
 
     def return_token(self, call: ApiCall) -> None:
         """Put the tokens of a call that is not made after all back into their buckets."""
-        scopes = [BUDGET] if self._budget is not None else []
-        scopes += [
-            each
-            for each in (ENDPOINT.format(call.endpoint), USER.format(self._user))
-            if self._known.get(each, _KnownLimit()).is_paced
-        ]
-        try:
-            self._limits.update_many({"_id": {"$in": [self._site + each for each in scopes]}}, {"$inc": {"tokens": 1}})
-        except PyMongoError:
-            return
+        scopes = ([BUDGET] if self._budget is not None else []) + self._paced_scopes(call)
+        buckets = {"_id": {"$in": [self._site + scope for scope in scopes]}}
+        with suppress(PyMongoError):
+            self._limits.update_many(buckets, {"$inc": {"tokens": 1}})
 
     def _follow(self, headers: Mapping[str, str]) -> None:
-        """Data Center says with every answer how full our bucket is: we keep to its pace before it is empty."""
+        """Keep to the pace of the server's own bucket. Data Center says with every answer how full that is."""
         size, left = _number(headers.get("X-RateLimit-Limit")), _number(headers.get("X-RateLimit-Remaining"))
         interval = _number(headers.get("X-RateLimit-Interval-Seconds")) or 1.0
         rate = _number(headers.get("X-RateLimit-FillRate")) / interval * SERVER_SHARE
         if rate <= 0 or size <= 0:
             return
-        # The first call of a worker that did not know yet whose bucket it takes from has taken no token of ours.
+        # Before its first answer a worker does not know whose bucket it takes from: that call took no token of ours.
         is_first = self._user is None
         self._user = headers.get("X-AUSERNAME", "")
         scope = USER.format(self._user)
         with self._lock:
             is_news = is_first or scope not in self._known or not self._known[scope].is_paced
-            if not is_news and (left > size / 2 or time.monotonic() < self._told_at + LOOK_EVERY):
+            if not is_news and (left > size / 2 or time.monotonic() < self._followed_at + REFRESH_EVERY):
                 return
-            self._told_at = time.monotonic()
+            self._followed_at = time.monotonic()
             self._known.setdefault(scope, _KnownLimit()).is_paced = True
-        tokens = {"$min": [{"$ifNull": ["$tokens", left]}, left]}
-        self._tell(
-            scope,
-            {
-                "site": self._site,
-                "touched": "$$NOW",
-                "filled": "$$NOW",
-                "rate": rate,
-                "size": size,
-                "tokens": tokens,
-                "is_felt": False,
-            },
-        )
+        self._share(scope, pipelines.follow(self._site, rate, size, left))
 
-    # The others
+    # The other workers
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         """Learn what the other workers found out, at most once a second."""
         with self._lock:
-            if time.monotonic() < self._looked_at + LOOK_EVERY:
+            if time.monotonic() < self._refreshed_at + REFRESH_EVERY:
                 return
-            self._looked_at = time.monotonic()
-        wait = {"$divide": [{"$subtract": ["$until", "$$NOW"]}, 1000]}
+            self._refreshed_at = time.monotonic()
         try:
-            shown = {"reason": True, "rate": True, "wait": wait}
-            documents = list(self._limits.aggregate([{"$match": {"site": self._site}}, {"$project": shown}]))
+            documents = list(self._limits.aggregate(pipelines.look(self._site)))
         except PyMongoError:
             return
         now = time.monotonic()
         with self._lock:
-            for each in documents:
-                # What we have just learned ourselves may not have been in there yet.
-                known = self._known.setdefault(each["_id"].removeprefix(self._site), _KnownLimit())
-                if (until := now + (each["wait"] or 0.0)) > known.until:
-                    known.until, known.reason = until, each.get("reason") or ""
-                known.is_paced = known.is_paced or bool(each.get("rate"))
-            self._known = {scope: each for scope, each in self._known.items() if each.is_paced or each.until > now}
+            for document in documents:
+                known = self._known.setdefault(document["_id"].removeprefix(self._site), _KnownLimit())
+                # What we have learned ourselves meanwhile is not in the document, and may be later.
+                if (until := now + (document["wait"] or 0.0)) > known.until:
+                    known.until, known.reason = until, document.get("reason") or ""
+                known.is_paced = known.is_paced or bool(document.get("rate"))
+            self._known = {scope: known for scope, known in self._known.items() if known.is_paced or known.until > now}
 
-    def _tell(self, scope: str, fields: dict[str, Any]) -> None:
-        try:
-            self._limits.update_one({"_id": self._site + scope}, [{"$set": fields}], upsert=True)
-        except PyMongoError:
-            return
+    def _share(self, scope: str, pipeline: pipelines.Pipeline) -> None:
+        with suppress(PyMongoError):
+            self._limits.update_one({"_id": self._site + scope}, pipeline, upsert=True)
 
 
 class ReadOnlyLimits(SiteLimits):
-    """For who only looks: keeps to the pauses that Jira asked for, writes nothing down, lets nothing but reading by."""
+    """For who only reads: it keeps to the pauses that Jira asked for, shares nothing, and lets no write through."""
 
     def before(self, call: ApiCall) -> Wait:
         if not (call.endpoint.startswith("GET ") or call.endpoint in READING_POSTS):
@@ -263,10 +215,10 @@ class ReadOnlyLimits(SiteLimits):
 
     def return_token(self, call: ApiCall) -> None: ...
 
-    def _taken(self, _call: ApiCall) -> Wait:
+    def _take_tokens(self, _call: ApiCall) -> Wait:
         return Wait(is_turn=True)
 
-    def _tell(self, scope: str, fields: dict[str, Any]) -> None: ...
+    def _share(self, scope: str, pipeline: pipelines.Pipeline) -> None: ...
 
 
 def prepare(client: MongoClient[dict[str, Any]]) -> None:
@@ -275,15 +227,6 @@ def prepare(client: MongoClient[dict[str, Any]]) -> None:
     with suppress(PyMongoError):
         limits.create_index([("touched", ASCENDING)], expireAfterSeconds=KEPT_SECONDS)
         limits.create_index([("site", ASCENDING)])
-
-
-def _slower(headers: Mapping[str, str]) -> dict[str, Any]:
-    """Set the pace of an endpoint that is too fast: once per cool-down, because all that was under way is refused."""
-    start = (_number(headers.get("X-RateLimit-Limit")) or ASSUMED_LIMIT) * START_SHARE
-    is_fresh = {"$lte": [{"$ifNull": ["$until", "$$NOW"]}, "$$NOW"]}
-    slower = {"$max": [SMALLEST_RATE, {"$multiply": ["$rate", SLOWER]}]}
-    rate = {"$cond": [{"$gt": ["$rate", 0]}, {"$cond": [is_fresh, slower, "$rate"]}, start]}
-    return {"rate": rate, "size": 1.0, "tokens": 0.0, "filled": "$$NOW", "is_felt": True}
 
 
 def _number(text: str | None) -> float:

@@ -17,7 +17,7 @@ from sync_worker.core.errors import (
     Unavailable,
     to_go_by,
 )
-from sync_worker.engine.intents import Intent, Intents
+from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.catalogue import FACETS
 from sync_worker.facets.protocol import Facet, Work
 
@@ -35,7 +35,7 @@ class CarriedOut:
 class CauseDelivery:
     """Carries out causes. Safe to use for several issues at once, if no two of them belong to one pair."""
 
-    def __init__(self, intents: Intents) -> None:
+    def __init__(self, intents: IntentLog) -> None:
         self._intents = intents
         self._facets: dict[str, Facet[Any]] = {kind: facet(intents) for kind, facet in FACETS.items()}
 
@@ -64,7 +64,7 @@ class CauseDelivery:
                 failures[action.kind] = error
         return _result(work, to_go_by(failures.values()) if failures else None)
 
-    def _deliver_action(self, facet: Facet[Any], intent: Intent[Action]) -> InvalidRequest | Unavailable | None:
+    def _deliver_action(self, facet: Facet[Any], intent: OpenIntent[Action]) -> InvalidRequest | Unavailable | None:
         """Carry out one action. Its failure is returned, and noted in the journal."""
         try:
             facet.carry_out(intent)

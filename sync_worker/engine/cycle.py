@@ -25,7 +25,7 @@ from sync_worker.engine import resync
 from sync_worker.engine.census import Census
 from sync_worker.engine.delivery import Delivery
 from sync_worker.engine.detection import Detection
-from sync_worker.engine.intents import Intents
+from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.recovery import recover
 from sync_worker.facets.catalogue import COUNTS
 
@@ -85,7 +85,7 @@ class Cycle:
         store.save_progress(progress)
         self.on_detected()
         self._take_census(progress)
-        intents = Intents(self.context, detected.accounts, progress.restored, self.actions)
+        intents = IntentLog(self.context, detected.accounts, progress.restored, self.actions)
         delivery = Delivery(
             intents, detection.read, is_past_deadline=self.is_past_deadline, predecessor=self.predecessor
         )

@@ -21,7 +21,7 @@ from sync_worker.core.ports import READ_AT_ONCE, Read, Waiting
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.batch import Batch, Key, read_batch
 from sync_worker.engine.failures import FailedCauses
-from sync_worker.engine.intents import Intents
+from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.pair_delivery import Delivered, PairDelivery
 from sync_worker.facets.counterpart import Counterpart, missing_counterpart
 from sync_worker.facets.protocol import Intent, Work
@@ -46,7 +46,7 @@ class Delivery:
 
     def __init__(
         self,
-        intents: Intents,
+        intents: IntentLog,
         read: Callable[[Side, Collection[str]], Read],
         *,
         is_past_deadline: Callable[[], bool],

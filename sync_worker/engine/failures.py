@@ -16,14 +16,14 @@ from sync_worker.core.causes import Cause
 from sync_worker.core.errors import IssueGone, SyncError
 from sync_worker.core.retry import after_failure
 from sync_worker.core.state import IssueState
-from sync_worker.engine.intents import Intents
+from sync_worker.engine.intents import IntentLog
 from sync_worker.facets.protocol import GIVEN_UP
 
 
 class FailedCauses:
     """Notes failures. `jitter` returns a number from 0 to 1, which spreads the next tries."""
 
-    def __init__(self, intents: Intents, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, intents: IntentLog, jitter: Callable[[], float] = random.random) -> None:
         self._intents, self._context, self._jitter = intents, intents.context, jitter
         self._patience = timedelta(hours=intents.context.sync.retry_for_hours)
 

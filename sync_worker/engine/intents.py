@@ -21,15 +21,14 @@ from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.state import IssueState
 from sync_worker.engine.diff import observe
-from sync_worker.facets.protocol import DONE, FAILED, Work
-from sync_worker.facets.protocol import Intent as AnyIntent
+from sync_worker.facets.protocol import DONE, FAILED, Intent, Work
 
 LONGEST_TEXT = 500
 
 
 @dataclass
-class Intents:
-    """Satisfies `facets.protocol.Intents`. `counts` counts what is done, by kind and result."""
+class IntentLog:
+    """Satisfies `facets.protocol.Intents` for one cycle. `counts` counts what is done, by kind and result."""
 
     context: Context
     accounts: Mapping[Side, str]
@@ -37,9 +36,9 @@ class Intents:
     counts: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
 
-    def of(self, work: Work, action: A) -> Intent[A]:
+    def of(self, work: Work, action: A) -> OpenIntent[A]:
         """Return the intent of one of the work's actions."""
-        return Intent(self, work, action)
+        return OpenIntent(self, work, action)
 
     def observe(self, side: Side, issue: Issue, state: IssueState | None) -> IssueState:
         account, until = self.accounts[side], self.restored.until[side] if self.restored else None
@@ -55,7 +54,7 @@ class Intents:
 
     def report_all(
         self,
-        intents: Sequence[AnyIntent[Action]],
+        intents: Sequence[Intent[Action]],
         event: str,
         result: str = DONE,
         text: str | None = None,
@@ -88,10 +87,10 @@ class Intents:
             self.counts[f"{kind} {result}"] += 1
 
 
-class Intent(Generic[A]):
-    """Satisfies `facets.protocol.Intent`. The one place that replaces the work of a cause while it is carried out."""
+class OpenIntent(Generic[A]):
+    """Satisfies `facets.protocol.Intent`. Nothing else replaces the work of a cause while it is carried out."""
 
-    def __init__(self, intents: Intents, work: Work, action: A) -> None:
+    def __init__(self, intents: IntentLog, work: Work, action: A) -> None:
         self._intents, self._context = intents, intents.context
         self.work, self.action = work, action
 

@@ -19,7 +19,7 @@ from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.batch import Key, work_on
 from sync_worker.engine.cause_delivery import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery
 from sync_worker.engine.failures import FailedCauses
-from sync_worker.engine.intents import Intents
+from sync_worker.engine.intents import IntentLog
 from sync_worker.facets.counterpart import Counterpart, missing_counterpart
 from sync_worker.facets.protocol import FOUND, SKIPPED, Work
 
@@ -39,7 +39,7 @@ class PairDelivery:
     """
 
     def __init__(
-        self, intents: Intents, failures: FailedCauses, predecessor: Predecessor, must_end: Callable[[], bool]
+        self, intents: IntentLog, failures: FailedCauses, predecessor: Predecessor, must_end: Callable[[], bool]
     ) -> None:
         self._intents, self._context, self._failures = intents, intents.context, failures
         self._predecessor, self._must_end = predecessor, must_end

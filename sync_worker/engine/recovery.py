@@ -26,7 +26,7 @@ from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.diff import observe
-from sync_worker.engine.intents import Intents
+from sync_worker.engine.intents import IntentLog
 from sync_worker.facets.protocol import FOUND
 
 
@@ -35,7 +35,7 @@ class CounterpartSearch:
     """Makes pairs of issues that are each other's counterpart, as their marks say."""
 
     context: Context
-    intents: Intents
+    intents: IntentLog
 
     def since(self, side: Side, at: datetime, only: Collection[str] | None = None) -> None:
         """Find what was created for issues of `side`, or for those with the ids `only`, at or after `at`."""
@@ -126,7 +126,7 @@ def recover(context: Context, progress: Progress) -> Progress:
         context.store.save_progress(replace(progress, restored=restored))
     for side in Side:
         _wait_for_search(context.jiras[side], restored.until[side])
-    search = CounterpartSearch(context, Intents(context, accounts, restored))
+    search = CounterpartSearch(context, IntentLog(context, accounts, restored))
     for side in Side:
         search.since(side, restored.earliest(side.other))
     progress = replace(progress, restored=replace(restored, is_reunited=True))

@@ -26,7 +26,7 @@ from sync_worker.core.rules import creates_from
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.diff import observe
-from sync_worker.engine.intents import Intents
+from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.recovery import CounterpartSearch, made_for
 from sync_worker.facets.protocol import DONE, SKIPPED
 
@@ -88,7 +88,7 @@ class _Resync:
             return set()
         clocks: dict[str, datetime] = {each: context.jiras[each].now() for each in Side}
         accounts = {side: account, side.other: context.jiras[side.other].account()}
-        search = CounterpartSearch(context, Intents(context, accounts, Restored(until=clocks)))
+        search = CounterpartSearch(context, IntentLog(context, accounts, Restored(until=clocks)))
         ahead = clocks[side.other] - clocks[side]
         oldest = min(issue.created for issue in alone)
         search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})

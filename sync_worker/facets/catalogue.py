@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sync_model.heartbeat import CycleSummary
 from sync_worker.facets.attachments import Attachments
 from sync_worker.facets.comments import Comments
 from sync_worker.facets.counterpart import Counterpart
@@ -15,5 +16,6 @@ FACETS: dict[str, type[Facet[Any]]] = {
     facet.kind: facet for facet in (Counterpart, Status, Links, Attachments, Comments)
 }
 """By the kind of their actions, in the order in which these are carried out."""
-COUNTS = {facet.words.counted: f"{kind} done" for kind, facet in FACETS.items()}
-"""What a summary calls the actions that were done, by their kind and result."""
+_COUNTED = {facet.words.counted: f"{kind} done" for kind, facet in FACETS.items()}
+COUNTS = {name: _COUNTED[name] for name in CycleSummary.model_fields if name in _COUNTED}
+"""What a summary calls the actions that were done, by their kind and result, in the order of the summary."""

@@ -1,19 +1,27 @@
-"""From Jira's JSON to our values. Nothing here asks for anything."""
+"""Turns Jira's JSON into our values. It makes no requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment, Candidate, Created, Glimpse, Issue, StatusChange, Transition
-from sync_worker.core.ports import Read
+from sync_worker.core.ports import CreateScreen, IssueType, Read
+from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.site_info import Server
 
 FIELDS = (
     "project", "issuetype", "summary", "description", "status", "priority", "labels",
     "creator", "created", "updated", "attachment",
 )  # fmt: skip
+"""The fields of an issue that a direct read asks for."""
+BULK_CREATION = f"POST {API_PATH}/issue/bulk"
+
+
+def server(data: Mapping[str, Any]) -> Server:
+    return Server(data.get("deploymentType") == "Cloud", str(data.get("version") or ""))
 
 
 def candidate(data: dict[str, Any]) -> Candidate:
@@ -46,14 +54,14 @@ def issue(data: dict[str, Any]) -> Issue:
         creator=account(fields.get("creator") or {}),
         created=time_of(fields["created"]),
         updated=time_of(fields["updated"]),
-        attachments=tuple(attachment(each) for each in fields.get("attachment") or ()),
+        attachments=tuple(attachment(file) for file in fields.get("attachment") or ()),
         changes=status_changes(entries),
         history_from=_history_from(changelog, entries),
     )
 
 
 def issues(found: Iterable[dict[str, Any]]) -> Read:
-    """Return the issues in an answer; one that cannot be understood does not take the others with it."""
+    """Return the issues in an answer, and separately those that cannot be understood."""
     read = Read([], {})
     for data in found:
         if "error" in data:
@@ -67,33 +75,38 @@ def issues(found: Iterable[dict[str, Any]]) -> Read:
     return read
 
 
-def creations(answer: dict[str, Any], count: int) -> list[Created | InvalidRequest]:
-    """Return what became of each of `count` issues that were to be created in bulk.
+def created(data: dict[str, Any]) -> Created:
+    return Created(str(data["id"]), data["key"])
 
-    The list of those that were is compacted; the errors say which ones are missing from it. Raises Unavailable,
-    ambiguous, when the two do not add up, and InvalidRequest when the request as a whole was refused.
+
+def creations(answer: dict[str, Any], count: int) -> list[Created | InvalidRequest]:
+    """Return what became of each of `count` issues that one request was to create.
+
+    The answer lists the created issues without gaps. Its errors say by number which issues are missing from that list.
+    Raises Unavailable, ambiguous, when the two do not add up to `count`, and InvalidRequest when Jira has refused the
+    request as a whole.
     """
     errors = answer.get("errors")
     if not isinstance(errors, list):
         if answer.get("issues"):
             raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
-        raise InvalidRequest(f"POST /rest/api/2/issue/bulk: 400 {explanation(answer)}", status=400)
-    outcome: list[Created | InvalidRequest | None] = [None] * count
+        raise InvalidRequest(f"{BULK_CREATION}: 400 {explanation(answer)}", status=400)
+    outcomes: list[Created | InvalidRequest | None] = [None] * count
     for error in errors:
         number, status = error.get("failedElementNumber"), error.get("status") or 400
         if not isinstance(number, int) or not 0 <= number < count:
             raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
         why = explanation(error.get("elementErrors") or {}) or "no reason is given"
-        outcome[number] = InvalidRequest(f"POST /rest/api/2/issue/bulk: {status} {why}", status=status, final=True)
-    created = [Created(str(each["id"]), each["key"]) for each in answer.get("issues") or ()]
-    if len(created) != outcome.count(None):
+        outcomes[number] = InvalidRequest(f"{BULK_CREATION}: {status} {why}", status=status, final=True)
+    succeeded = [created(data) for data in answer.get("issues") or ()]
+    if len(succeeded) != outcomes.count(None):
         raise Unavailable("the answer to a bulk creation does not add up", ambiguous=True)
-    rest = iter(created)
-    return [each or next(rest) for each in outcome]
+    rest = iter(succeeded)
+    return [outcome or next(rest) for outcome in outcomes]
 
 
 def explanation(body: dict[str, Any]) -> str:
-    """Return what an error of Jira's says is wrong, in one line."""
+    """Return what the body of an error says is wrong, in one line."""
     errors = body.get("errors") or {}
     fields = [f"{name}: {text}" for name, text in errors.items()] if isinstance(errors, dict) else []
     parts = [*(body.get("errorMessages") or []), *fields, body.get("message") or ""]
@@ -118,12 +131,12 @@ def status_changes(entries: Iterable[dict[str, Any]]) -> tuple[StatusChange, ...
 
 
 def account(user: dict[str, Any]) -> str | None:
-    """Return what identifies a user: `accountId` on Cloud, `key` on Data Center."""
+    """Return the id of an account: `accountId` on Cloud, `key` on Data Center. None when there is none."""
     return user.get("accountId") or user.get("key") or user.get("name")
 
 
 def attachment(data: dict[str, Any]) -> Attachment:
-    # The id is a number in some answers and a string in others.
+    # In some answers the id is a number, in others a string.
     author = account(data.get("author") or {})
     return Attachment(str(data["id"]), data["filename"], int(data["size"]), data.get("mimeType") or "", author)
 
@@ -132,8 +145,38 @@ def transition(data: dict[str, Any]) -> Transition:
     return Transition(str(data["id"]), data["name"], data["to"]["name"])
 
 
+def issue_type(data: Mapping[str, Any]) -> IssueType:
+    return IssueType(str(data["id"]), data["name"], bool(data.get("subtask")))
+
+
+def create_screen(found: Iterable[dict[str, Any]]) -> CreateScreen:
+    """Return the create screen that consists of these fields."""
+    fields = {field_id(data): data for data in found}
+    priorities = fields.get("priority", {}).get("allowedValues") or ()
+    return CreateScreen(frozenset(fields), tuple(priority["name"] for priority in priorities))
+
+
+def field_id(data: Mapping[str, Any]) -> str:
+    """Return the id of a field of a create screen. Older sites call it `key`."""
+    return str(data.get("fieldId") or data.get("key"))
+
+
+def upload_limit(meta: Mapping[str, Any]) -> int | None:
+    """Return the largest attachment in bytes: 0 where attachments are switched off, None where Jira does not say."""
+    if not meta.get("enabled", True):
+        return 0
+    limit = meta.get("uploadLimit")
+    return int(limit) if limit else None
+
+
+def missing_permissions(answer: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    """Return those among `names` that an answer to `mypermissions` says our account does not have."""
+    permissions = answer["permissions"]
+    return {name for name in names if not permissions.get(name, {}).get("havePermission", True)}
+
+
 def time_of(text: str) -> datetime:
-    """Return an aware datetime for `2024-11-29T10:44:51.887+0000`. Raises ValueError when there is no zone."""
+    """Parse a time such as `2024-11-29T10:44:51.887+0000`. Raises ValueError when it has no zone."""
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("a time without a zone says nothing")
@@ -141,7 +184,7 @@ def time_of(text: str) -> datetime:
 
 
 def _history_from(changelog: dict[str, Any], entries: list[dict[str, Any]]) -> datetime | None:
-    """Return the time before which the history may have gaps: bulk reads hold the newest 40 entries."""
+    """Return the time before which changes may be missing; None when none are. A bulk read gives the newest 40."""
     if len(entries) >= changelog.get("total", len(entries)):
         return None
     return min(time_of(entry["created"]) for entry in entries) if entries else None

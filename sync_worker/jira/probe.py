@@ -1,7 +1,7 @@
-"""Whether there is a Jira at an address, and if not, what is in the way, in words.
+"""Finds out whether there is a Jira at an address, and if not, what is in the way, in words.
 
-Nobody signs in here: what is asked is what Jira tells strangers, so that no credentials go to an address that may
-be the wrong one. Nothing is asked twice.
+The request is for what Jira shows to strangers. It carries no credentials, because the address may be wrong. It is sent
+once.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
-from sync_worker.jira.transport import HEADERS, new_http_client
+from sync_worker.jira import parsing
+from sync_worker.jira.http_client import HEADERS, new_http_client
 
 SECONDS_TO_CONNECT = 5.0
 SECONDS_TO_ANSWER = 10.0
-SERVER_INFO = "/rest/api/2/serverInfo"
+SERVER_INFO = f"{API_PATH}/serverInfo"
 
 
 @dataclass(frozen=True)
 class Reachable:
-    """An answer of Jira's. `server` is None where strangers are told nothing.
+    """Jira has answered. `server` is None where it shows nothing to strangers.
 
-    `ahead`: how many seconds the site's clock is ahead of ours; None when the site does not tell its time.
+    `ahead` is how many seconds the site's clock is ahead of ours; None when the answer has no time.
     """
 
     seconds: float
@@ -47,16 +48,16 @@ class Obstacle:
 
 
 def patient_client() -> httpx.Client:
-    """Return a client as the worker's, only less patient: somebody waits for the answer."""
+    """Return a client like the worker's with shorter timeouts: somebody waits for the answer."""
     http = new_http_client()
     http.timeout = httpx.Timeout(SECONDS_TO_ANSWER, connect=SECONDS_TO_CONNECT)
     return http
 
 
 def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
-    """Ask for what Jira tells strangers of itself."""
+    """Send one request for what Jira shows of itself to strangers."""
     url = httpx.URL(base_url)
-    asked, began = time.time(), time.monotonic()
+    sent_at, began = time.time(), time.monotonic()
     try:
         answer = http.get(base_url + SERVER_INFO, headers=HEADERS)
     except httpx.HTTPError as error:
@@ -64,16 +65,12 @@ def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
     seconds = time.monotonic() - began
     if obstacle := _no_jira(answer):
         return obstacle
-    server = server_of(answer.json()) if answer.is_success else None
-    return Reachable(seconds, server, _ahead(answer, asked + seconds / 2))
-
-
-def server_of(answer: Any) -> Server:
-    return Server(answer.get("deploymentType") == "Cloud", str(answer.get("version") or ""))
+    server = parsing.server(answer.json()) if answer.is_success else None
+    return Reachable(seconds, server, _ahead(answer, sent_at + seconds / 2))
 
 
 def proxy_for(url: httpx.URL) -> str | None:
-    """Return the proxy, without credentials, that the environment names for `url`; None when there is none."""
+    """Return the proxy that the environment names for `url`, without its credentials; None when there is none."""
     proxies = getproxies()
     found = proxies.get(url.scheme) or proxies.get("all")
     if not found or proxy_bypass(url.host):
@@ -82,7 +79,7 @@ def proxy_for(url: httpx.URL) -> str | None:
 
 
 def obstacle_of(error: httpx.HTTPError, url: httpx.URL, proxy: str | None = None) -> Obstacle:
-    """Tell apart why there was no answer."""
+    """Return why there was no answer."""
     causes = list(_causes(error))
     there = f"the proxy {proxy}" if proxy else url.netloc.decode()
     behind = "HTTPS_PROXY and NO_PROXY say who goes through it" if proxy else "is the port in baseUrl right?"
@@ -125,7 +122,7 @@ def _certificate(error: ssl.SSLCertVerificationError, url: httpx.URL) -> Obstacl
 
 
 def _no_jira(answer: httpx.Response) -> Obstacle | None:
-    """Say by what sign an answer is not Jira's own; one that asks strangers to sign in may well be."""
+    """Return what shows that an answer does not come from Jira; None when it may. Jira may refuse strangers."""
     status, host = answer.status_code, answer.url.host
     if answer.has_redirect_location:
         there = answer.url.join(answer.headers["Location"]).copy_with(query=None, fragment=None, userinfo=b"")
@@ -154,12 +151,15 @@ def _is_json_object(answer: httpx.Response) -> bool:
 
 
 def _ahead(answer: httpx.Response, at: float) -> float | None:
-    """The header names the second, so its middle is the best guess."""
+    """Return how many seconds the site's clock is ahead of ours, which read `at` in the middle of the request.
+
+    The `Date` header is exact to the second, so the middle of that second is the best guess.
+    """
     try:
-        told = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
+        date = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
     except (KeyError, ValueError):
         return None
-    return (told - datetime.fromtimestamp(at, UTC)).total_seconds() + 0.5
+    return (date - datetime.fromtimestamp(at, UTC)).total_seconds() + 0.5
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

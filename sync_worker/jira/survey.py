@@ -1,13 +1,16 @@
-"""What people who set a sync up, or look into its trouble, ask a site: questions only, nothing is changed.
+"""What people ask of a site while they set a sync up or look into its trouble. Nothing is changed.
 
-Each is asked once, without trying again: somebody waits, and an answer that does not come is one to be told of. The
-site's limits, which are shared with the workers, are kept.
+Each request is sent once: somebody waits, and a request that gets no answer is worth telling. The requests keep to the
+site's limits, which are shared with the workers.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -16,25 +19,35 @@ from sync_model.definition import fold
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.ports import IssueType
-from sync_worker.core.site_info import Field, OfferedTransition, Profile, Project, Sample, Server, Status, Workflows
-from sync_worker.jira.probe import SERVER_INFO, patient_client, server_of
-from sync_worker.jira.transport import Limits, NoLimits, Transport
+from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.site_info import (
+    Field,
+    OfferedTransition,
+    Profile,
+    Project,
+    Sample,
+    Server,
+    Workflows,
+    WorkflowStatus,
+)
+from sync_worker.jira import create_metadata, parsing
+from sync_worker.jira.flavours import Flavour, flavour_of
+from sync_worker.jira.limits import Limits, NoLimits
+from sync_worker.jira.probe import SERVER_INFO, patient_client
+from sync_worker.jira.transport import Transport
 
-API = "/rest/api/2"
-PAGE = 100
-NOT_FOUND = 404
 LATEST = 100
 """Issues of a project that are looked at to find some in each status."""
 OF_ONE_STATUS = 20
 SAMPLES = 3
-"""Issues per status, of different types, whose transitions are asked for."""
+"""Issues per status, of different types, whose transitions are read."""
 AT_ONCE = 4
 LONGEST_WAIT = 10.0
-"""Seconds that a question waits for the site's limits."""
+"""Seconds that a request waits for the site's limits."""
 
 
 class Survey:
-    """One site, asked by one account. Safe to use from several threads."""
+    """One site, seen by one account. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -47,7 +60,7 @@ class Survey:
         self._transport = Transport(lambda: connection, _wait, limits_of=limits_of, http=self.http)
         self._server = server
         self.limits: dict[str, str] = {}
-        """What answers said of limits: the last value of each header."""
+        """What the answers said of limits: the last value of each header."""
 
     def close(self) -> None:
         self.http.close()
@@ -57,110 +70,94 @@ class Survey:
     @property
     def server(self) -> Server:
         if self._server is None:
-            self._server = server_of(self._get(SERVER_INFO))
+            self._server = parsing.server(self._get(SERVER_INFO))
         return self._server
+
+    @cached_property
+    def _flavour(self) -> Flavour:
+        return flavour_of(self.server)
 
     def profile(self) -> Profile:
         """Return who we are. Raises NeedsOperator when the site does not know us (any more)."""
-        found = self._get(f"{API}/myself")
+        found = self._get(f"{API_PATH}/myself")
         name = found.get("displayName") or found.get("name") or found.get("accountId") or "somebody without a name"
         return Profile(name, found.get("emailAddress") or None, found.get("timeZone"))
 
     def upload_limit(self) -> int | None:
         """Return the largest attachment in bytes, 0 where attachments are switched off, None when it does not say."""
-        meta = self._get(f"{API}/attachment/meta")
-        limit = meta.get("uploadLimit")
-        return 0 if not meta.get("enabled", True) else int(limit) if limit else None
+        return parsing.upload_limit(self._get(f"{API_PATH}/attachment/meta"))
 
     def projects(self) -> list[Project]:
         """Return the projects that our account sees."""
-        if self.server.is_cloud:
-            found = list(self._pages(f"{API}/project/search", ("values",)))
-        else:
-            found = self._get(f"{API}/project")
-        return [_project(each) for each in found]
+        return [_project(data) for data in self._flavour.projects(self._get)]
 
     # A project
 
     def project(self, key: str) -> Project | None:
         """Return the project, or None when it is not there or not visible."""
         try:
-            return _project(self._get(f"{API}/project/{quote(key)}"))
+            return _project(self._get(f"{API_PATH}/project/{quote(key)}"))
         except InvalidRequest as error:
-            if error.status != NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return None
 
     def missing_permissions(self, project: Project, names: Collection[str]) -> set[str]:
         """Return those among the permissions `names` that our account does not have in the project."""
-        wanted = ",".join(sorted(names))
-        answer = self._get(f"{API}/mypermissions", projectId=project.id, permissions=wanted)["permissions"]
-        return {name for name in names if not answer.get(name, {}).get("havePermission", True)}
+        permissions = ",".join(sorted(names))
+        answer = self._get(f"{API_PATH}/mypermissions", projectId=project.id, permissions=permissions)
+        return parsing.missing_permissions(answer, names)
 
     def workflows(self, project: Project) -> Workflows:
-        found = self._get(f"{API}/project/{project.id}/statuses")
-        types = tuple(IssueType(str(each["id"]), each["name"], bool(each.get("subtask"))) for each in found)
-        statuses: dict[str, Status] = {}
-        for each in found:
-            for status in each["statuses"]:
-                known = statuses.get(str(status["id"]))
-                category = (status.get("statusCategory") or {}).get("key", "")
-                users = (*(known.types if known else ()), each["name"])
-                statuses[str(status["id"])] = Status(str(status["id"]), status["name"], category, users)
-        return Workflows(types, tuple(statuses.values()))
+        """Return the issue types of the project, and the statuses of their workflows."""
+        found = self._get(f"{API_PATH}/project/{project.id}/statuses")
+        statuses: dict[str, Mapping[str, Any]] = {}
+        users: defaultdict[str, list[str]] = defaultdict(list)
+        for issue_type in found:
+            for status in issue_type["statuses"]:
+                statuses[str(status["id"])] = status
+                users[str(status["id"])].append(issue_type["name"])
+        return Workflows(
+            tuple(parsing.issue_type(data) for data in found),
+            tuple(_status(data, users[status_id]) for status_id, data in statuses.items()),
+        )
 
     def creatable_types(self, project: Project) -> list[IssueType]:
-        found = self._pages(f"{API}/issue/createmeta/{project.id}/issuetypes", ("issueTypes", "values"))
-        return [IssueType(str(each["id"]), each["name"], bool(each.get("subtask"))) for each in found]
+        return [parsing.issue_type(data) for data in create_metadata.issue_types(self._get, project.id)]
 
     def create_screen(self, project: Project, issue_type: IssueType) -> list[Field]:
-        path = f"{API}/issue/createmeta/{project.id}/issuetypes/{issue_type.id}"
-        return [
-            Field(str(each.get("fieldId") or each.get("key")), each["name"], _is_demanded(each))
-            for each in self._pages(path, ("fields", "values"))
-        ]
+        fields = create_metadata.create_fields(self._get, project.id, issue_type.id)
+        return [Field(parsing.field_id(data), data["name"], _is_demanded(data)) for data in fields]
 
-    # Where issues can get to
+    # Transitions
 
-    def samples(self, project: Project, statuses: Sequence[Status]) -> list[Sample]:
-        """Return a few issues in each of `statuses`, as far as there are some, with the ways open to our account."""
+    def samples(self, project: Project, statuses: Sequence[WorkflowStatus]) -> list[Sample]:
+        """Return a few issues in each of `statuses` that has some, with the transitions open to our account."""
         latest = self._search(f"project = {project.id} ORDER BY updated DESC", LATEST)
-        by_status: dict[str, list[Mapping[str, Any]]] = {}
-        for each in latest:
-            by_status.setdefault(fold(each["fields"]["status"]["name"]), []).append(each)
-        # Where the latest issues are all that there are, no status has others.
-        unseen = [each for each in statuses if fold(each.name) not in by_status] if len(latest) == LATEST else []
+        by_status: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for issue in latest:
+            by_status[_status_of(issue)].append(issue)
+        # Fewer issues than the search may return are all that there are: then no status has others.
+        unseen = [status for status in statuses if fold(status.name) not in by_status] if len(latest) == LATEST else []
         for found in side_by_side(lambda status: self._in_status(project, status), unseen, AT_ONCE):
-            for each in found:
-                by_status.setdefault(fold(each["fields"]["status"]["name"]), []).append(each)
-        chosen = [each for issues in by_status.values() for each in _of_different_types(issues)]
-        return sorted(side_by_side(self._sample, chosen, AT_ONCE), key=lambda each: (each.status, each.key))
+            for issue in found:
+                by_status[_status_of(issue)].append(issue)
+        chosen = [issue for issues in by_status.values() for issue in _of_different_types(issues)]
+        return sorted(side_by_side(self._sample, chosen, AT_ONCE), key=lambda sample: (sample.status, sample.key))
 
-    def _in_status(self, project: Project, status: Status) -> list[dict[str, Any]]:
+    def _in_status(self, project: Project, status: WorkflowStatus) -> list[dict[str, Any]]:
         return self._search(f"project = {project.id} AND status = {status.id} ORDER BY updated DESC", OF_ONE_STATUS)
 
-    def _sample(self, found: Mapping[str, Any]) -> Sample:
-        fields = found["fields"]
-        answer = self._get(f"{API}/issue/{found['id']}/transitions", expand="transitions.fields")
-        ways = tuple(_way(each) for each in answer.get("transitions") or ())
-        return Sample(found["key"], fields["issuetype"]["name"], fields["status"]["name"], ways)
+    def _sample(self, issue: Mapping[str, Any]) -> Sample:
+        fields = issue["fields"]
+        answer = self._get(f"{API_PATH}/issue/{issue['id']}/transitions", expand="transitions.fields")
+        transitions = tuple(_offered_transition(data) for data in answer.get("transitions") or ())
+        return Sample(issue["key"], fields["issuetype"]["name"], fields["status"]["name"], transitions)
 
     def _search(self, jql: str, most: int) -> list[dict[str, Any]]:
-        path = f"{API}/search/jql" if self.server.is_cloud else f"{API}/search"
-        found: list[dict[str, Any]] = self._get(path, jql=jql, fields="status,issuetype", maxResults=most)["issues"]
+        answer = self._get(self._flavour.search_path, jql=jql, fields="status,issuetype", maxResults=most)
+        found: list[dict[str, Any]] = answer["issues"]
         return found
-
-    # Asking
-
-    def _pages(self, path: str, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        start = 0
-        while True:
-            page = self._get(path, startAt=start, maxResults=PAGE)
-            entries: list[dict[str, Any]] = next((page[name] for name in names if name in page), [])
-            yield from entries
-            start += len(entries)
-            if not entries or start >= page.get("total", start):
-                return
 
     def _get(self, path: str, **parameters: Any) -> Any:
         with self._transport.stream("GET", path, params=parameters) as answer:
@@ -182,16 +179,26 @@ def _project(data: Mapping[str, Any]) -> Project:
     return Project(str(data["id"]), data["key"], data.get("name") or data["key"])
 
 
+def _status(data: Mapping[str, Any], users: Sequence[str]) -> WorkflowStatus:
+    category = (data.get("statusCategory") or {}).get("key", "")
+    return WorkflowStatus(str(data["id"]), data["name"], category, tuple(users))
+
+
+def _status_of(issue: Mapping[str, Any]) -> str:
+    return fold(issue["fields"]["status"]["name"])
+
+
 def _is_demanded(field: Mapping[str, Any]) -> bool:
     return bool(field.get("required")) and not field.get("hasDefaultValue")
 
 
-def _way(data: Mapping[str, Any]) -> OfferedTransition:
+def _offered_transition(data: Mapping[str, Any]) -> OfferedTransition:
     fields = (data.get("fields") or {}).items()
-    demands = tuple(each.get("name") or name for name, each in fields if _is_demanded(each))
+    demands = tuple(field.get("name") or name for name, field in fields if _is_demanded(field))
     return OfferedTransition(data["name"], data["to"]["name"], demands)
 
 
 def _of_different_types(issues: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    by_type = {each["fields"]["issuetype"]["name"]: each for each in reversed(issues)}
+    """Return the first issue of each type, at most SAMPLES of them."""
+    by_type = {issue["fields"]["issuetype"]["name"]: issue for issue in reversed(issues)}
     return list(by_type.values())[:SAMPLES]

@@ -1,21 +1,21 @@
-"""A file goes from one Jira to another: as a stream, never whole in memory, and only between configured hosts.
+"""Copies files from one Jira site to another: as a stream, never whole in memory, and only between configured hosts.
 
-The address of a file is made from the configured site and the attachment's id. The address that Jira names in
-its answers is not used: our credentials go to no host that the configuration does not name.
+Jira's answers name an address for each file. It is not used, because our credentials must go to no host that the
+configuration does not name. The address is made from the configured site and the attachment's id.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
-from urllib.parse import quote
 
 import httpx
 
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment
+from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.transport import Transport
 
@@ -23,15 +23,15 @@ CHUNK = 64 * 1024
 
 
 @contextmanager
-def download(source: Transport, attachment: Attachment, *, is_cloud: bool) -> Iterator[Iterator[bytes]]:
-    """Give the file's content piece by piece.
+def download(
+    source: Transport, attachment: Attachment, path: str, parameters: Mapping[str, str]
+) -> Iterator[Iterator[bytes]]:
+    """Yield the content of the file at `path`, piece by piece.
 
-    Raises InvalidRequest when the site answers with anything but a file of the size it announced.
+    Raises InvalidRequest when it has not the size that `attachment` has.
     """
-    address = _address(attachment, is_cloud=is_cloud)
     headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-    parameters = {"redirect": "false"} if is_cloud else {}
-    with source.stream("GET", address, headers=headers, params=parameters) as file:
+    with source.stream("GET", path, headers=headers, params=parameters) as file:
         length = file.headers.get("Content-Length")
         if length is not None and int(length) != attachment.size:
             raise InvalidRequest(f"{attachment.filename}: {length} bytes came instead of {attachment.size}")
@@ -39,7 +39,7 @@ def download(source: Transport, attachment: Attachment, *, is_cloud: bool) -> It
 
 
 def upload(target: Transport, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
-    """Put `content` on the issue as a file named as `attachment` is, and return it as it is there."""
+    """Attach `content` to the issue, with the name of `attachment`; return the new attachment."""
     boundary = secrets.token_hex(16)
     head, tail = _frame(attachment, boundary)
     headers = {
@@ -47,41 +47,38 @@ def upload(target: Transport, issue_id: str, attachment: Attachment, content: It
         "Content-Type": f"multipart/form-data; boundary={boundary}",
         "Content-Length": str(len(head) + attachment.size + len(tail)),
     }
-    path = f"/rest/api/2/issue/{issue_id}/attachments"
+    path = f"{API_PATH}/issue/{issue_id}/attachments"
     answer = target.request("POST", path, content=chain([head], content, [tail]), headers=headers)
     return parsing.attachment(answer[0])
-
-
-def _address(attachment: Attachment, *, is_cloud: bool) -> str:
-    if is_cloud:
-        return f"/rest/api/2/attachment/content/{attachment.id}"
-    return f"/secure/attachment/{attachment.id}/{quote(attachment.filename, safe='')}"
 
 
 def _chunks(file: httpx.Response, source: Transport) -> Iterator[bytes]:
     try:
         for chunk in file.iter_bytes(CHUNK):
-            source.pause(0)  # a large file is no hang, and no reason to be late when it is time to stop
+            source.pause(0)  # so that a large file does not look like a hang, and does not delay a stop
             yield chunk
     except httpx.HTTPError as error:
-        # Half a file is not a file: the upload it was for breaks off, and nothing of it was taken.
+        # The upload breaks off too, short of the length that it announced, so that Jira keeps nothing of it.
         raise Unavailable(f"the download broke off: {error}") from error
 
 
 def _exactly(attachment: Attachment, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass the file on while it is no longer than announced. Raises InvalidRequest when it is longer or shorter."""
-    passed = 0
+    """Yield the chunks as long as the file is not longer than announced.
+
+    Raises InvalidRequest when it is longer or shorter.
+    """
+    received = 0
     for chunk in chunks:
-        passed += len(chunk)
-        if passed > attachment.size:
+        received += len(chunk)
+        if received > attachment.size:
             break
         yield chunk
-    if passed != attachment.size:
+    if received != attachment.size:
         raise InvalidRequest(f"{attachment.filename}: its size is not the {attachment.size} bytes that were announced")
 
 
 def _frame(attachment: Attachment, boundary: str) -> tuple[bytes, bytes]:
-    """Return what stands before and after the file in a multipart body with one part."""
+    """Return what comes before and after the file in a multipart body with one part."""
     name = attachment.filename.replace("\\", "\\\\").replace('"', '\\"').replace("\r", " ").replace("\n", " ")
     mime_type = attachment.mime_type if attachment.mime_type.isascii() and attachment.mime_type.isprintable() else ""
     head = (

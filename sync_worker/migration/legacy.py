@@ -1,8 +1,9 @@
 """What the replaced service left behind, as values, and what follows from it about an issue. Pure.
 
-It named issues by their keys. Of each it remembered the status that it last saw; where an issue went on from there, it
-has missed a change. It wrote lines into descriptions: `User Link: …/browse/SUP-1` into each issue that it created, and
-`Dev Link: …/browse/DEV-1` into the one that this was created for. Its cursor was its own clock at the end of a cycle.
+The service named issues by their keys. It remembered the status in which it last saw an issue. If the issue has another
+status by now, the service has missed a change. It wrote lines into descriptions: `User Link: …/browse/SUP-1` into each
+issue that it created, and `Dev Link: …/browse/DEV-1` into the one for which it created that. Its cursor was the end of
+its last cycle, by its own clock.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.diff import is_seen, with_history
 
 MARGIN = timedelta(days=1)
-"""How much further back than its cursor changes count of issues that it does not remember: longer than what it lost by
-time zones, by clocks that differ, and by a search that lags behind."""
-GRACE = timedelta(minutes=10)
-"""How far its clock may be behind Jira's."""
-SAME_TIME = timedelta(seconds=2)
+"""Changes of an issue that the service does not remember count from so long before its cursor. It lost less than that
+by time zones, by clocks that differ, and by a search that lags behind."""
+CLOCK_SKEW = timedelta(minutes=10)
+"""How far the service's clock may be behind Jira's."""
+SAME_MOMENT = timedelta(seconds=2)
 LINE = r"{} Link[^\w\n]*:[^\w\n]*\S*?/browse/([A-Z][A-Z0-9_]*-\d+)"
 LINES = {side: re.compile(LINE.format(side.other), re.IGNORECASE) for side in Side}
-"""What it wrote into the descriptions of the issues of each side."""
+"""The line in the description of an issue of each side that names its counterpart."""
 
 
 @dataclass(frozen=True)
 class LegacyPair:
-    """Two issues, by the keys that they had when it paired them."""
+    """Two issues, by the keys that they had when the service paired them."""
 
     user_key: str
     dev_key: str
@@ -44,7 +45,7 @@ class LegacyPair:
 
 @dataclass(frozen=True)
 class LastSeen:
-    """The status that it last saw an issue in, and when that was, on its clock."""
+    """The status in which the service last saw an issue, and when that was, on its clock."""
 
     status: str
     at: datetime | None = None
@@ -52,7 +53,10 @@ class LastSeen:
 
 @dataclass(frozen=True)
 class LegacyState:
-    """All that it left. `states` are by side and key; `last_sync` is its cursor, None if it never finished a cycle."""
+    """All that the service left.
+
+    `states` are by side and key. `last_sync` is its cursor, None if it never finished a cycle.
+    """
 
     pairs: tuple[LegacyPair, ...] = ()
     states: Mapping[Side, Mapping[str, LastSeen]] = field(default_factory=dict)
@@ -60,11 +64,11 @@ class LegacyState:
 
     @property
     def since(self) -> datetime | None:
-        """From when on changes count of issues that it does not remember."""
+        """From when on changes count of issues that the service does not remember."""
         return self.last_sync - MARGIN if self.last_sync else None
 
-    def silent_after(self, interval: timedelta) -> datetime:
-        """Return from when on another cycle of it would have ended, by its clock, if it were still at work."""
+    def next_cycle_ends(self, interval: timedelta) -> datetime:
+        """Return by when the service has ended another cycle, by its clock, if it is still at work."""
         return self.last_sync + 2 * interval if self.last_sync else LONG_AGO
 
     def last_seen(self, side: Side, key: str) -> LastSeen | None:
@@ -72,7 +76,7 @@ class LegacyState:
 
 
 class LegacySource(Protocol):
-    """Where it left that. Both may raise Unavailable."""
+    """Where the service left that. Both methods may raise Unavailable."""
 
     def read(self) -> LegacyState | None:
         """Return all of it; None when there is nothing."""
@@ -80,82 +84,83 @@ class LegacySource(Protocol):
     def last_sync(self) -> datetime | None: ...
 
 
-def named_in(side: Side, description: str | None) -> tuple[str, ...]:
-    """Return the keys of the counterparts that the description of an issue of `side` names, as it wrote them there."""
+def counterparts_named_in(side: Side, description: str | None) -> tuple[str, ...]:
+    """Return the keys of the counterparts that the service's lines in the description of an issue of `side` name."""
     return tuple(dict.fromkeys(key.upper() for key in LINES[side].findall(description or "")))
 
 
-def as_left(
+def state_as_left(
     side: Side,
     issue: Issue,
     legacy: LegacyState,
     last_seen: LastSeen | None,
     paired: datetime | None,
-    ours: IssueState | None,
+    known: IssueState | None,
 ) -> IssueState:
-    """Return what is known of `issue` from before: by the replaced service, and by us (`ours`), if we saw it, too.
+    """Return the state of `issue` as the replaced service left it. `known` is our own state, if we saw it before.
 
-    `paired` is when it got its counterpart. Edits of a pair count from earlier on than those of an issue without one:
-    files that are there already are recognised, but a rule that answers edits would create. What that service has
-    seen since we did, it has answered, so that it waits here no longer.
+    `paired` is when the issue got its counterpart. Edits of an issue with a counterpart count from earlier on than
+    those of other issues: files that are there already are recognised, but a rule that answers edits would create.
+    What the service has seen since we did, it has answered. So that waits here no longer.
     """
     counts_from = (legacy.since if paired else legacy.last_sync) or issue.updated
     updated = min(issue.updated, counts_from)
-    state = ours or IssueState(side, issue.id, issue.key, issue.status, updated, seen_until=issue.created)
-    answered = {each.id for each in seen_by_it(issue, legacy, last_seen, legacy.since or paired)}
-    seen = [each for each in issue.changes if each.id in answered or is_seen(state, each)]
+    state = known or IssueState(side, issue.id, issue.key, issue.status, updated, seen_until=issue.created)
+    answered = {change.id for change in seen_by_legacy(issue, legacy, last_seen, legacy.since or paired)}
+    seen = [change for change in issue.changes if change.id in answered or is_seen(state, change)]
     state = replace(
         state,
-        pending=tuple(each for each in state.pending if each.id not in answered),
-        dead=tuple(each for each in state.dead if each.id not in answered),
-        wrote_until=max((each for each in (state.wrote_until, legacy.last_sync) if each), default=None),
+        pending=tuple(cause for cause in state.pending if cause.id not in answered),
+        dead=tuple(cause for cause in state.dead if cause.id not in answered),
+        wrote_until=max((at for at in (state.wrote_until, legacy.last_sync) if at), default=None),
     )
     return with_history(state, seen)
 
 
-def seen_by_it(
+def seen_by_legacy(
     issue: Issue, legacy: LegacyState, last_seen: LastSeen | None, counts_from: datetime | None
 ) -> Sequence[StatusChange]:
     """Return the status changes that the replaced service has seen: up to the one into the status that it remembers.
 
-    Of an issue that it does not remember, those before `counts_from`, or all.
+    If it does not remember the issue, these are the changes before `counts_from`, or all.
     """
     changes = issue.changes
     if last_seen is None:
-        return [each for each in changes if counts_from is None or each.at < counts_from]
-    times = [each for each in (last_seen.at, legacy.last_sync) if each]
-    until = max(times) + GRACE if last_seen.at and times else None
-    into_it = [
+        return [change for change in changes if counts_from is None or change.at < counts_from]
+    times = [at for at in (last_seen.at, legacy.last_sync) if at]
+    until = max(times) + CLOCK_SKEW if last_seen.at and times else None
+    numbers = [
         number
-        for number, each in enumerate(changes, 1)
-        if fold(each.to_status) == fold(last_seen.status) and (until is None or each.at <= until)
+        for number, change in enumerate(changes, 1)
+        if fold(change.to_status) == fold(last_seen.status) and (until is None or change.at <= until)
     ]
-    if into_it:
-        return changes[: into_it[-1]]
+    if numbers:
+        return changes[: numbers[-1]]
     if changes and fold(changes[0].from_status) == fold(last_seen.status):
         return ()
-    # The history does not know that status: the present one has to do.
+    # No change in the history led into that status: perhaps it was renamed. The present status decides.
     return changes if fold(issue.status) == fold(last_seen.status) else changes[:-1]
 
 
-def expecting_its_moves(
+def expecting_legacy_moves(
     sync: Sync, state: IssueState, issue: Issue, counterpart: Issue | None, account: str
 ) -> IssueState:
-    """Return this memory with the moves that the replaced service made by our account, without noting them, expected.
+    """Return this state with the moves expected that the replaced service made by our account and did not note.
 
-    A person may use the same account: a move was that service's if the counterpart was where a rule calls for it.
+    A person may use the same account. A move was the service's if a rule calls for it by the counterpart's status.
     """
-    unseen = [each for each in issue.changes if not is_seen(state, each) and each.author == account]
+    unseen = [change for change in issue.changes if not is_seen(state, change) and change.author == account]
     moves = [
-        OwnMove(f"import-{each.id}", each.to_status, settled=True)
-        for each in unseen
-        if counterpart and _called_for(sync, state.side, each, counterpart)
+        OwnMove(f"import-{change.id}", change.to_status, settled=True)
+        for change in unseen
+        if counterpart and _is_called_for(sync, state.side, change, counterpart)
     ]
     return replace(state, own_moves=(*state.own_moves, *moves))
 
 
-def _called_for(sync: Sync, side: Side, change: StatusChange, counterpart: Issue) -> bool:
-    before = [each.to_status for each in counterpart.changes if each.at <= change.at + SAME_TIME]
+def _is_called_for(sync: Sync, side: Side, change: StatusChange, counterpart: Issue) -> bool:
+    """Tell whether a rule called for this change of an issue of `side`, by the status of its counterpart then."""
+    before = [other.to_status for other in counterpart.changes if other.at <= change.at + SAME_MOMENT]
     if not before:
         before = [counterpart.changes[0].from_status if counterpart.changes else counterpart.status]
     return any(

@@ -1,4 +1,4 @@
-"""What the replaced service left in MongoDB, read once and never written.
+"""What the replaced service left in MongoDB. It is read once and never written.
 
     jira_mapping               user_issue_key, dev_issue_key, created_at: one document per pair
     sync_state                 name, last_sync: its cursor, and that of its monitor, which is of no use here
@@ -10,7 +10,7 @@ Its database was named exactly as the sync is.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from pymongo.errors import InvalidName, OperationFailure, PyMongoError
 from sync_model.definition import Side
 from sync_worker.core.errors import DatabaseUnavailable
 from sync_worker.core.timing import LONG_AGO
-from sync_worker.database.lease import unavailable
+from sync_worker.database.mongodb_errors import unavailable
 from sync_worker.migration.legacy import LastSeen, LegacyPair, LegacyState
 
 MAPPING = "jira_mapping"
@@ -30,11 +30,11 @@ STATES = {side: f"{side}_project_issue_state" for side in Side}
 UNAUTHORIZED = 13
 COLLECTIONS = (MAPPING, SYNC_STATE, *STATES.values())
 NOT_OF_A_WORKER = ("jira-status-sync", "jira-sync")
-"""What else is in `sync_state`."""
+"""Names of other documents in `sync_state`."""
 
 
 class LegacyDatabase:
-    """Satisfies `LegacySource`. Of several databases, what the later one says of an issue counts."""
+    """Satisfies `LegacySource`. If several databases know an issue, the later entry counts."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], names: Collection[str]) -> None:
         """Raises ValueError when one of the names cannot be a database's."""
@@ -45,15 +45,15 @@ class LegacyDatabase:
         self._client = client
 
     @property
-    def where(self) -> str:
-        """Where that is, for people."""
+    def address(self) -> str:
+        """The databases and their servers, for people."""
         servers = sorted(self._client.topology_description.server_descriptions())
-        names = " and ".join(each.name for each in self._databases)
+        names = " and ".join(database.name for database in self._databases)
         return f"{names} on {', '.join(f'{host}:{port}' for host, port in servers)}"
 
     def read(self) -> LegacyState | None:
         try:
-            found = [each for each in self._databases if self._is_in(each)]
+            found = [database for database in self._databases if self._is_in_use(database)]
             if not found:
                 return None
             self._databases = found
@@ -66,14 +66,20 @@ class LegacyDatabase:
 
     def last_sync(self) -> datetime | None:
         try:
-            found = [each for database in self._databases for each in database[SYNC_STATE].find()]
+            found = list(self._documents(SYNC_STATE))
         except PyMongoError as error:
             raise self._unavailable(error) from error
-        cursors = [each.get("last_sync") for each in found if each.get("name") not in NOT_OF_A_WORKER]
-        return max((each for each in cursors if isinstance(each, datetime)), default=None)
+        cursors = [document.get("last_sync") for document in found if document.get("name") not in NOT_OF_A_WORKER]
+        return max((cursor for cursor in cursors if isinstance(cursor, datetime)), default=None)
 
-    def _is_in(self, database: Database[dict[str, Any]]) -> bool:
-        """Tell whether it left anything there. Where it is not the only place to look, it may be closed to us."""
+    def _documents(self, collection: str) -> Iterator[dict[str, Any]]:
+        return (document for database in self._databases for document in database[collection].find())
+
+    def _is_in_use(self, database: Database[dict[str, Any]]) -> bool:
+        """Tell whether the service left anything in this database.
+
+        If it is not the only database to be read, we may lack the right to read it.
+        """
         try:
             return any(database[name].find_one({}, {"_id": True}) for name in COLLECTIONS)
         except OperationFailure as error:
@@ -83,29 +89,33 @@ class LegacyDatabase:
 
     def _unavailable(self, error: PyMongoError) -> DatabaseUnavailable:
         return DatabaseUnavailable(
-            f"what the replaced service left in {self.where} cannot be read: {unavailable(error)}"
+            f"what the replaced service left in {self.address} cannot be read: {unavailable(error)}"
         )
 
     def _pairs(self) -> list[LegacyPair]:
         """Return the pairs, oldest first."""
         found = {}
-        for each in (each for database in self._databases for each in database[MAPPING].find()):
-            keys = _text(each.get("user_issue_key")), _text(each.get("dev_issue_key"))
+        for document in self._documents(MAPPING):
+            keys = _text(document.get("user_issue_key")), _text(document.get("dev_issue_key"))
             if all(keys):
-                found[keys] = LegacyPair(*keys, _time(each.get("created_at")))
+                found[keys] = LegacyPair(*keys, _time(document.get("created_at")))
         return sorted(found.values(), key=lambda pair: pair.created or LONG_AGO)
 
     def _states(self, side: Side) -> dict[str, LastSeen]:
         found: dict[str, LastSeen] = {}
-        for each in (each for database in self._databases for each in database[STATES[side]].find()):
-            key, seen = _text(each.get("issue_key")), LastSeen(_text(each.get("status")), _time(each.get("updated_at")))
+        for document in self._documents(STATES[side]):
+            key = _text(document.get("issue_key"))
+            seen = LastSeen(_text(document.get("status")), _time(document.get("updated_at")))
             if key and seen.status and (key not in found or (found[key].at or LONG_AGO) <= (seen.at or LONG_AGO)):
                 found[key] = seen
         return found
 
 
-def left_on(client: MongoClient[dict[str, Any]]) -> list[str]:
-    """Return the names of all databases on the server in which the replaced service left pairs, if it tells them."""
+def databases_with_pairs(client: MongoClient[dict[str, Any]]) -> list[str]:
+    """Return the names of all databases on the server in which the replaced service left pairs.
+
+    There are none if the server does not tell us its databases.
+    """
     try:
         names = client.list_database_names()
         return [name for name in names if MAPPING in client[name].list_collection_names()]

@@ -1,4 +1,4 @@
-"""Where the issues are now that the replaced service named by keys, and what they are like. Jira is only read."""
+"""Where the issues are now that the replaced service named by keys, and how they stand. Jira is only read."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.issue import Glimpse, Issue
 from sync_worker.core.ports import READ_AT_ONCE, Jira
-from sync_worker.migration.legacy import LegacyPair, named_in
-from sync_worker.migration.pairing import Listed, Listing, Location
+from sync_worker.migration.legacy import LegacyPair, counterparts_named_in
+from sync_worker.migration.pairing import ListedIssue, Listing, Location
 
 
 @dataclass
 class IssueLookup:
-    """One side's issues.
-
-    `unprocessable` maps the ids of issues that cannot be read to the reason.
-    """
+    """The issues of one side. `unprocessable` maps the ids of issues that cannot be read to the reason."""
 
     side: Side
     context: Context
@@ -30,8 +27,9 @@ class IssueLookup:
     def listing(self) -> Listing:
         """All issues of the project, as search shows them."""
 
-        def listed(seen: Glimpse) -> Listed:
-            return Listed(seen.id, seen.key, seen.status, seen.updated, named_in(self.side, seen.description))
+        def listed(shown: Glimpse) -> ListedIssue:
+            names = counterparts_named_in(self.side, shown.description)
+            return ListedIssue(shown.id, shown.key, shown.status, shown.updated, names)
 
         self.context.checkpoint()
         return Listing(self._jira.listing(self._project, listed), self.context.sync.project_key(self.side))
@@ -60,7 +58,7 @@ class IssueLookup:
             )
         return locations
 
-    def is_ours(self, pair: LegacyPair, locations: Mapping[str, Location]) -> bool:
+    def is_of_project(self, pair: LegacyPair, locations: Mapping[str, Location]) -> bool:
         """Tell whether this side's issue of the pair is in the project, or was."""
         key = pair.key(self.side)
         return (
@@ -70,12 +68,12 @@ class IssueLookup:
 
     def read(self, ids: Collection[str]) -> dict[str, Issue]:
         """Read issues directly, with all of their history."""
-        found: dict[str, Issue] = {}
+        issues: dict[str, Issue] = {}
         for batch in batches(ids, READ_AT_ONCE):
             self.context.checkpoint()
             read = self._jira.read(batch)
             for issue_id, why in read.unprocessable.items():
                 self.context.log.error("issue left alone", side=self.side, issue=issue_id, error=why)
             self.unprocessable |= read.unprocessable
-            found |= {each.id: self._jira.with_history(each) for each in read.issues}
-        return found
+            issues |= {issue.id: self._jira.with_history(issue) for issue in read.issues}
+        return issues

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sync_model.definition import Side
+from sync_model.values import DEFAULT_INTERVAL_MINUTES
 from sync_worker.core.context import Context
 from sync_worker.core.errors import NeedsOperator, Unavailable
 from sync_worker.core.issue import Issue
 from sync_worker.core.progress import Progress
-from sync_worker.migration.legacy import LegacySource, named_in
+from sync_worker.migration.legacy import LegacySource, counterparts_named_in
 from sync_worker.migration.takeover import TakeOver
-
-LEGACY_INTERVAL_MINUTES = 5.0
-"""How often the replaced service ran a cycle where a sync does not say."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ class ReplacedService:
         legacy = self.source.read()
         if legacy is None:
             return progress
-        interval = timedelta(minutes=context.sync.sync_interval_minutes or LEGACY_INTERVAL_MINUTES)
-        wait = legacy.silent_after(interval) - datetime.now(UTC)
+        interval = timedelta(minutes=context.sync.sync_interval_minutes or DEFAULT_INTERVAL_MINUTES)
+        wait = legacy.next_cycle_ends(interval) - datetime.now(UTC)
         if wait > timedelta():
             at = f"the replaced service finished a cycle at {legacy.last_sync:%H:%M:%S} UTC"
             message = f"{at}: if its container still runs, stop it; this sync takes over when no other cycle follows"
@@ -45,19 +43,22 @@ class ReplacedService:
         return context.store.progress()
 
     def names_counterpart(self, side: Side, issue: Issue) -> bool:
-        return bool(named_in(side, issue.description))
+        return bool(counterparts_named_in(side, issue.description))
 
     def counterpart_of(self, context: Context, side: Side, issue: Issue) -> Issue | None:
         target = context.jiras[side.other]
-        ids = target.ids_of(named_in(side, issue.description)).values()
+        ids = target.ids_of(counterparts_named_in(side, issue.description)).values()
         for issue_id in set(ids) - context.store.paired(side.other, ids):
             counterpart = target.issue(issue_id)
-            if counterpart and _names(context, side, issue, counterpart):
+            if counterpart and _was_created_for(context, side, issue, counterpart):
                 return counterpart
         return None
 
 
-def _names(context: Context, side: Side, issue: Issue, counterpart: Issue) -> bool:
-    """Tell whether `counterpart` says that it was created for `issue`: a clone names what its original did."""
-    named = context.jiras[side].ids_of(named_in(side.other, counterpart.description))
+def _was_created_for(context: Context, side: Side, issue: Issue, counterpart: Issue) -> bool:
+    """Tell whether the description of `counterpart` says that it was created for `issue`.
+
+    `issue` alone is no evidence: a clone's description names the counterpart of its original.
+    """
+    named = context.jiras[side].ids_of(counterparts_named_in(side.other, counterpart.description))
     return issue.id in named.values()

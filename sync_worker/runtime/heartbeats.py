@@ -1,4 +1,4 @@
-"""What a worker says of itself: its phase, what it did, what waits, as a heartbeat that leaves when it is due."""
+"""Heartbeats of one worker: its phase, what it did and what waits, sent when they are due."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from sync_worker.engine.cycle import CycleResult
 
 BEAT_EVERY = INTERVAL_SECONDS / 2
 MEMORY_EVERY = 120.0
-"""Seconds between two looks at our own memory, which takes the kernel a moment."""
+"""Seconds between two measurements of our own memory. One takes the kernel a moment."""
 
 
 @dataclass(frozen=True)
-class Usage:
+class ApiUsage:
     """What was asked of Jira so far: requests by endpoint and status, and the seconds spent in cool-downs."""
 
     calls: Mapping[tuple[str, int], int] = field(default_factory=dict)
@@ -47,9 +47,10 @@ class Usage:
 
 @dataclass
 class HeartbeatSender:
-    """One worker's heartbeats. `usage` tells what was asked of Jira so far, `is_silent` whether to send none, because
-    another worker, which is the writer, sends its own to the same file. `actions` counts what was done, by kind and
-    result (`create done`).
+    """Sends one worker's heartbeats.
+
+    `usage` tells what was asked of Jira so far. `is_silent` tells whether to send none, because another worker is the
+    writer, and sends its own to the same file. `actions` counts what was done, by kind and result (`create done`).
     """
 
     name: str
@@ -57,7 +58,7 @@ class HeartbeatSender:
     interval: float
     run_dir: Path
     log: FilteringBoundLogger
-    usage: Callable[[], Usage] = Usage
+    usage: Callable[[], ApiUsage] = ApiUsage
     is_silent: Callable[[], bool] = lambda: False
     actions: Counter[str] = field(default_factory=Counter)
     phase: Phase = Phase.STARTING
@@ -78,7 +79,7 @@ class HeartbeatSender:
     _written: HeartbeatFile | None = None
 
     def enter(self, phase: Phase, due: float | None = None, reason: str | None = None) -> None:
-        """Be in `phase` from now on; the next cycle is `due` on the monotonic clock."""
+        """Enter `phase`. The next cycle is `due` on the monotonic clock."""
         now = datetime.now(UTC)
         if phase is not self.phase:
             self.since = now
@@ -98,13 +99,13 @@ class HeartbeatSender:
             self.beat(is_waiting=is_waiting)
 
     def beat(self, *, is_waiting: bool = False) -> None:
-        """Send a heartbeat. That it cannot be written stops nothing.
+        """Send a heartbeat. If it cannot be written, the worker goes on all the same.
 
-        Whoever `is_waiting` has done nothing since the last one, so that it is mostly said again as it was.
+        A worker that `is_waiting` has done nothing since its last heartbeat. Mostly that one is sent again as it is.
         """
         if self.is_silent():
             return
-        with self._lock:  # the cycle's threads come by here too
+        with self._lock:  # the cycle's threads send heartbeats, too
             self._beat_at = time.monotonic()
             self._write(is_waiting=is_waiting)
 
@@ -165,15 +166,15 @@ class HeartbeatSender:
     def _own_memory(self) -> int | None:
         read_at, memory = self._memory
         if time.monotonic() >= read_at + MEMORY_EVERY:
-            memory = proportional_set_size()
+            memory = _proportional_set_size()
             self._memory = time.monotonic(), memory
         return memory
 
 
-def proportional_set_size() -> int | None:
-    """Return our share, in bytes, of the memory that we use; None where the kernel does not say.
+def _proportional_set_size() -> int | None:
+    """Return our share, in bytes, of the memory that we use; None if the kernel does not say.
 
-    Not the resident set size: that counts what is shared with other processes once for each of them.
+    The resident set size would not do: it counts memory that several processes share once for each of them.
     """
     try:
         lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()

@@ -1,6 +1,8 @@
-"""`jira-sync import`: what the replaced service left is taken over, shown before it is done, and done by one writer.
+"""One run of `jira-sync import`: what the replaced service left is shown first, then taken over by one writer.
 
 The sync's worker must not run meanwhile. Until the takeover has come to its end, its worker refuses to begin.
+
+This module is all that other packages know of `migration`.
 """
 
 from __future__ import annotations
@@ -23,15 +25,29 @@ from sync_worker.database.store import MongoStore
 from sync_worker.engine.dry_run import PlannedStep, dry_run
 from sync_worker.engine.dry_store import DryRunStore
 from sync_worker.migration.legacy import LegacySource, LegacyState
-from sync_worker.migration.takeover import TakeOver, TakeoverReport
-from sync_worker.runtime.wiring import read_only
+from sync_worker.migration.legacy_database import LegacyDatabase, databases_with_pairs
+from sync_worker.migration.pairing import PairFinding, PairOutcome
+from sync_worker.migration.takeover import TakeOver
+from sync_worker.migration.takeover_report import MissedChange, TakeoverReport
+from sync_worker.runtime.wiring import read_only_view
+
+__all__ = [
+    "Import",
+    "LegacyDatabase",
+    "LegacyState",
+    "MissedChange",
+    "PairFinding",
+    "PairOutcome",
+    "TakeoverReport",
+    "databases_with_pairs",
+]
 
 
 @dataclass(frozen=True)
 class Import:
     """One sync's import from `legacy_source` into the database on `client`'s server.
 
-    `source` names the former for people.
+    `source` names `legacy_source` for people.
     """
 
     file: SyncFile
@@ -43,37 +59,38 @@ class Import:
 
     def preview(self, legacy: LegacyState) -> tuple[TakeoverReport, list[PlannedStep]]:
         """Return what the import would come to, and what the worker would do then. Nothing is changed anywhere."""
-        with read_only(self.file, self.client, self.environ) as seen:
-            context = replace(seen.context, store=DryRunStore(seen.store))
-            # It does not wait for search: what that hides for the moment is not shown here.
-            at_once = replace(seen.store.progress(), importing=Importing(LONG_AGO))
+        with read_only_view(self.file, self.client, self.environ) as view:
+            context = replace(view.context, store=DryRunStore(view.store))
+            # The preview does not wait for search. What search hides for the moment is not shown.
+            at_once = replace(view.store.progress(), importing=Importing(LONG_AGO))
             report = TakeOver(context).run(self.legacy_source, legacy, at_once)
-            return report, dry_run(context, self.file.digest, seen.predecessor)
+            return report, dry_run(context, self.file.digest, view.predecessor)
 
     def check(self) -> None:
         """Raise NeedsOperator when a worker runs the sync."""
         lease = self._lease()
-        lease.look()
+        lease.find_holder()
         if holder := lease.holder:
             advice = f"stop it first: supervisorctl stop {self.file.sync.name} (a pause is not enough)"
             raise NeedsOperator(f"process {holder.pid} on {holder.host} runs {self.file.sync.name}; {advice}")
 
     def run(self, legacy: LegacyState, by: str, wait: Callable[[OutcomeUnknown], None]) -> TakeoverReport:
-        """Do it, in the name of `by`; `wait` is called when search has to catch up first.
+        """Do it, in the name of `by`. `wait` is called when search has to catch up first.
 
         Raises NeedsOperator when a person must do something first, LeaseLost when a worker runs the sync, and
         Unavailable when MongoDB or Jira does not answer.
         """
-        with read_only(self.file, self.client, self.environ) as seen, self._writing() as store:
-            takeover = TakeOver(replace(seen.context, store=store), by, self.source)
+        with read_only_view(self.file, self.client, self.environ) as view, self._writable_store() as store:
+            takeover = TakeOver(replace(view.context, store=store), by, self.source)
             while True:
                 try:
                     return takeover.run(self.legacy_source, legacy, store.progress())
-                except OutcomeUnknown as undecided:
-                    wait(undecided)
+                except OutcomeUnknown as unknown:
+                    wait(unknown)
 
     @contextmanager
-    def _writing(self) -> Iterator[MongoStore]:
+    def _writable_store(self) -> Iterator[MongoStore]:
+        """Hold the lease meanwhile."""
         sync, lease = self.file.sync, self._lease()
         store = MongoStore(self.client, sync.database, lease)
         try:

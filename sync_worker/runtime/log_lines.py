@@ -1,6 +1,6 @@
 """A line of a log as a person reads it: time, level, sync, what happened, and its fields.
 
-For a worker that is watched on a terminal, and for `jira-sync logs`, which reads what workers wrote as JSON.
+A worker on a terminal logs such lines. `jira-sync logs` makes them of the JSON that other workers have written.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 FIRST = ("time", "level", "sync", "event")
 LAST = ("exception",)
 LEVELS = {"debug": "2", "info": "32", "warning": "33", "error": "1;31", "critical": "1;31"}
-"""Levels and what makes a terminal colour them (SGR)."""
+"""The colour of each level, as a parameter of the terminal's control sequence SGR."""
 SYNCS = ("36", "35", "34", "33", "32", "96", "95", "94", "93", "92")
 DIM, BOLD = "2", "1"
 
 
 def as_line(event: Mapping[str, Any], *, colors: bool) -> str:
-    """Return one line for people; a traceback, if there is one, below it. Nothing in it can steer a terminal."""
+    """Return one line for people, and below it the traceback, if there is one. Nothing in it can control a terminal."""
     name = printable(str(event.get("sync", "")))
     level = str(event.get("level", ""))
     parts = [
@@ -31,7 +31,7 @@ def as_line(event: Mapping[str, Any], *, colors: bool) -> str:
         *(
             f"{_colored(f'{printable(key)}=', DIM, colors=colors)}{_value(value)}"
             for key, value in event.items()
-            if key not in (*FIRST, *LAST) and not _is_nothing(value)
+            if key not in (*FIRST, *LAST) and not _is_zero(value)
         ),
     ]
     below = [f"    {printable(line)}" for key in LAST for line in str(event.get(key) or "").splitlines()]
@@ -39,17 +39,19 @@ def as_line(event: Mapping[str, Any], *, colors: bool) -> str:
 
 
 def color_of(name: str) -> str:
-    """Return the colour of a sync: the same one wherever it is shown."""
+    """Return the colour of a sync. It is the same wherever the sync is shown."""
     return SYNCS[zlib.crc32(name.encode()) % len(SYNCS)]
 
 
 def printable(text: str) -> str:
-    """Return `text` without what would steer a terminal, or begin a line of its own."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    """Return `text` with escapes for what would control a terminal or begin a new line."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def _clock(stamp: Any) -> str:
-    """Return the time of day here of an ISO 8601 timestamp; whatever is none, as it is."""
+    """Return the local time of day of an ISO 8601 timestamp. Other text is returned as it is."""
     try:
         return f"{datetime.fromisoformat(str(stamp)).astimezone():%H:%M:%S}"
     except ValueError:
@@ -63,8 +65,8 @@ def _value(value: Any) -> str:
     return printable(json.dumps(value, default=str, ensure_ascii=False))
 
 
-def _is_nothing(value: Any) -> bool:
-    """A cycle counts many things that did not happen."""
+def _is_zero(value: Any) -> bool:
+    """Tell whether to leave a field out: a cycle counts many things that did not happen."""
     return type(value) in (int, float) and value == 0
 
 

@@ -1,7 +1,7 @@
-"""What a worker says: one JSON object per line, or lines for people where a person is watching.
+"""A worker's log: one JSON object per line, or lines for people on a terminal.
 
-Many workers share one pipe. A line that is written in one piece and is shorter than the pipe's own limit never
-mixes with another worker's, so a line is cut rather than allowed to grow.
+Many workers share one pipe. A line that is written in one piece never mixes with the lines of other workers, as long as
+it is shorter than the pipe's own limit. So a longer line is cut.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def configure(sync: str, level: str, stream: TextIO = sys.stdout) -> FilteringBoundLogger:
-    """Set logging up for this process and return its logger; every line names `sync`.
+    """Set up logging for this process and return its logger. Every line names `sync`.
 
-    What libraries log through the standard library takes the same way, from warnings upward. Raises ValueError
-    for an unknown level.
+    Warnings and errors that libraries log through the standard library become such lines, too. Raises ValueError for an
+    unknown level.
     """
     if level.lower() not in LEVELS:
         raise ValueError(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}")
@@ -36,23 +36,23 @@ def configure(sync: str, level: str, stream: TextIO = sys.stdout) -> FilteringBo
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.format_exc_info,
-            _for_people if stream.isatty() else to_line,
+            _to_line_for_people if stream.isatty() else _to_json_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level.lower()]),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )
     log: FilteringBoundLogger = structlog.get_logger().bind(sync=sync)
-    logging.basicConfig(handlers=[_Forward(log)], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_ForwardHandler(log)], level=logging.WARNING, force=True)
     return log
 
 
-def _for_people(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+def _to_line_for_people(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     return as_line(event, colors=not os.environ.get("NO_COLOR"))
 
 
-def to_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """Render one line of JSON, cut to fit: the essentials stand first, long values are shortened."""
+def _to_json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Render one line of JSON, the essentials first. If it is too long, its long values are shortened."""
     first = {key: event[key] for key in ("time", "level", "sync", "event") if key in event}
     line = _dump({**first, **event})
     if len(line.encode()) > LONGEST_LINE:
@@ -67,14 +67,14 @@ def _dump(event: EventDict) -> str:
 
 
 def _shortened(value: Any) -> Any:
-    """Keep the beginning and the end: the end of a traceback says what went wrong."""
+    """Keep the beginning and the end of a long value: the end of a traceback says what went wrong."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     half = LONGEST_VALUE // 2
     return value if len(text) <= LONGEST_VALUE else f"{text[:half]} … {text[-half:]}"
 
 
-class _Forward(logging.Handler):
-    """Hands the standard library's records on, so that they are lines like all others."""
+class _ForwardHandler(logging.Handler):
+    """Logs the records of the standard library as lines like all others."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         super().__init__()

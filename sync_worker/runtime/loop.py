@@ -1,7 +1,7 @@
-"""The loop of one worker: wait until a cycle is due, run it, say how it went, and stop when asked.
+"""The loop of one worker: wait until a cycle is due, run it, report how it went, and stop when asked.
 
-What the outside does wrong is waited for here, visibly; it never ends the process. The heartbeat leaves this
-loop and the steps of a cycle, nothing else: a loop that hangs stops sending it.
+Failures outside never end the process. The worker waits for them to be over, and its heartbeat says so. A heartbeat is
+sent by this loop and between the steps of a cycle, and by nothing else: a loop that hangs sends none.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from sync_worker.facets.catalogue import COUNTS
 from sync_worker.runtime.heartbeats import BEAT_EVERY, HeartbeatSender
 
 LOOK_EVERY = 3.0
-"""Seconds between two looks of a worker that stands by."""
+"""Seconds after which a worker that stands by tries again to be the writer."""
 LOOK_EVERY_PAUSED = 30.0
-"""Seconds between two looks of a worker that is paused; whoever resumes it wakes it, too."""
+"""Seconds after which a worker that is paused looks whether it still is. Whoever resumes it wakes it, too."""
 SHORTEST_RETRY = 1.0
-WITHOUT_A_CYCLE = frozenset({Phase.STANDBY, Phase.PAUSED, Phase.BACKING_OFF, Phase.REFUSED})
-"""What a worker is in until it has found out that it is so no more: trying again changes nothing yet."""
+KEPT_PHASES = frozenset({Phase.STANDBY, Phase.PAUSED, Phase.BACKING_OFF, Phase.REFUSED})
+"""A worker stays in such a phase while it tries again, until it has found out that the reason is over."""
 
 
 RunCycle = Callable[[Callable[[], bool]], CycleResult]
@@ -42,7 +42,7 @@ RunCycle = Callable[[Callable[[], bool]], CycleResult]
 
 @dataclass
 class Worker:
-    """One sync's loop. `interval` in seconds. `remember` keeps how each cycle went, for people."""
+    """One sync's loop. `interval` in seconds. `record_cycle` keeps how each cycle went, for people."""
 
     name: str
     digest: str
@@ -50,7 +50,7 @@ class Worker:
     run_dir: Path
     log: FilteringBoundLogger
     wakeup: Wakeup = field(default_factory=Wakeup)
-    remember: Callable[[PastCycle], None] = lambda _cycle: None
+    record_cycle: Callable[[PastCycle], None] = lambda _cycle: None
     _result: CycleResult = field(default_factory=CycleResult)
 
     def __post_init__(self) -> None:
@@ -68,8 +68,8 @@ class Worker:
             error = self.run_once(run_cycle)
             now = time.monotonic()
             attempts = 0 if error is None or isinstance(error, LeaseLost | Paused) else attempts + 1
-            due = self._next(started, now) if error is None else now + _rest_after(error, attempts)
-            # A look at whether a pause is over is no cycle.
+            due = self._next_start(started, now) if error is None else now + _seconds_to_wait(error, attempts)
+            # To look whether a pause is over is no cycle.
             next_cycle = None if isinstance(error, Paused) else due
             self.heartbeats.enter(_phase_after(error), next_cycle, None if error is None else str(error))
             # Requests and answers refer to each other. Left to itself, the collector lets those of many cycles pile up.
@@ -77,7 +77,7 @@ class Worker:
         self.heartbeats.enter(Phase.STOPPING)
         self.log.info("worker stopped")
 
-    def _next(self, started: float, now: float) -> float:
+    def _next_start(self, started: float, now: float) -> float:
         """Return when the next cycle is due: earlier than usual when something may be tried again before."""
         due = next_start(started, self.interval, now)
         retry_in = self._result.retry_in
@@ -85,9 +85,9 @@ class Worker:
 
     def run_once(self, run_cycle: RunCycle) -> Exception | None:
         """Run one cycle and report it; return the error that ended it, or None. Stopping is no error."""
-        if self.heartbeats.phase not in WITHOUT_A_CYCLE:
+        if self.heartbeats.phase not in KEPT_PHASES:
             self.heartbeats.enter(Phase.CYCLE)
-        cycle = _Running(requests=self.heartbeats.usage().requests, actions=Counter(self.heartbeats.actions))
+        cycle = _StartedCycle(requests=self.heartbeats.usage().requests, actions=Counter(self.heartbeats.actions))
         try:
             result = run_cycle(lambda: cycle.seconds > self.interval)
         except StopRequested:
@@ -102,29 +102,48 @@ class Worker:
             self.log.error(  # noqa: TRY400
                 "cycle failed", error=str(error), exc_info=None if expected else error
             )
-            self._keep(cycle, error)
+            self._report_failure(cycle, error)
             return error
         self._report(cycle, result)
         return None
 
-    def leave(self, *phases: Phase) -> None:
-        """Take note that what kept this worker from its work, if it was one of these, does so no more."""
-        if self.heartbeats.phase in phases:
-            self.heartbeats.enter(Phase.CYCLE)
-
     def run_only_once(self, run_cycle: RunCycle) -> Exception | None:
-        """Run one cycle as `run_once` does, and say that there will be no other."""
+        """Run one cycle as `run_once` does, and let the heartbeat say that no other one follows."""
         error = self.run_once(run_cycle)
         if not isinstance(error, LeaseLost):
             self.heartbeats.enter(Phase.STOPPING)
         return error
 
-    def _report(self, cycle: _Running, result: CycleResult) -> None:
+    def enter_cycle_from(self, *phases: Phase) -> None:
+        """Enter the phase CYCLE if the worker is in one of `phases`: what kept it from its work is over."""
+        if self.heartbeats.phase in phases:
+            self.heartbeats.enter(Phase.CYCLE)
+
+    def wait(self, seconds: float) -> None:
+        """Wait, sending heartbeats. Raises StopRequested as soon as the worker is asked to stop."""
+        until = time.monotonic() + seconds
+        self.heartbeats.beat_if_due()
+        while not self.wakeup.stop and (left := until - time.monotonic()) > 0:
+            self.wakeup.wait(min(left, BEAT_EVERY))
+            self.heartbeats.beat_if_due()
+        if self.wakeup.stop:
+            raise StopRequested
+
+    def _wait_until(self, due: float) -> bool:
+        """Wait until `due` on the monotonic clock, or until somebody wants the worker to look at once.
+
+        Returns False when it was asked to stop.
+        """
+        self.heartbeats.beat_if_due(is_waiting=True)
+        while not (self.wakeup.stop or self.wakeup.look) and (left := due - time.monotonic()) > 0:
+            self.wakeup.wait(min(left, BEAT_EVERY))
+            self.heartbeats.beat_if_due(is_waiting=True)
+        self.wakeup.look = False
+        return not self.wakeup.stop
+
+    def _report(self, cycle: _StartedCycle, result: CycleResult) -> None:
         self._result = result
-        done, calls = (
-            counts_of(self.heartbeats.actions - cycle.actions),
-            self.heartbeats.usage().requests - cycle.requests,
-        )
+        done, calls = self._done_in(cycle)
         summary = CycleSummary(
             started=cycle.started,
             duration=cycle.seconds,
@@ -138,39 +157,21 @@ class Worker:
         waiting = {"queued": result.queued, "dead": result.dead}
         self.log.info("cycle completed", **summary.model_dump(exclude={"started"}), **waiting)
         counts = {name: getattr(summary, name) for name in ("fetched", *COUNTS, "failed", "left", "calls")}
-        self.remember(PastCycle(cycle.started, summary.duration, {**counts, **waiting}))
+        self.record_cycle(PastCycle(cycle.started, summary.duration, {**counts, **waiting}))
 
-    def _keep(self, cycle: _Running, error: Exception) -> None:
+    def _report_failure(self, cycle: _StartedCycle, error: Exception) -> None:
         self.heartbeats.failed_cycles += 1
-        done, calls = (
-            counts_of(self.heartbeats.actions - cycle.actions),
-            self.heartbeats.usage().requests - cycle.requests,
-        )
-        self.remember(PastCycle(cycle.started, cycle.seconds, {**done, "calls": calls}, str(error)))
+        done, calls = self._done_in(cycle)
+        self.record_cycle(PastCycle(cycle.started, cycle.seconds, {**done, "calls": calls}, str(error)))
 
-    def pause(self, seconds: float) -> None:
-        """Wait, sending heartbeats. Raises StopRequested as soon as the worker is asked to stop."""
-        until = time.monotonic() + seconds
-        self.heartbeats.beat_if_due()
-        while not self.wakeup.stop and (left := until - time.monotonic()) > 0:
-            self.wakeup.wait(min(left, BEAT_EVERY))
-            self.heartbeats.beat_if_due()
-        if self.wakeup.stop:
-            raise StopRequested
-
-    def _wait_until(self, due: float) -> bool:
-        """Wait until `due` on the monotonic clock, or until somebody asks for a look at once; return False when asked
-        to stop instead."""
-        self.heartbeats.beat_if_due(is_waiting=True)
-        while not (self.wakeup.stop or self.wakeup.look) and (left := due - time.monotonic()) > 0:
-            self.wakeup.wait(min(left, BEAT_EVERY))
-            self.heartbeats.beat_if_due(is_waiting=True)
-        self.wakeup.look = False
-        return not self.wakeup.stop
+    def _done_in(self, cycle: _StartedCycle) -> tuple[dict[str, int], int]:
+        """Return the numbers of actions that were done since the cycle started, and of requests to Jira."""
+        done = counts_of(self.heartbeats.actions - cycle.actions)
+        return done, self.heartbeats.usage().requests - cycle.requests
 
 
 @dataclass(frozen=True)
-class _Running:
+class _StartedCycle:
     """A cycle under way: when it started, and what had been done before it."""
 
     requests: int
@@ -197,7 +198,7 @@ def _phase_after(error: Exception | None) -> Phase:
             return Phase.BACKING_OFF
 
 
-def _rest_after(error: Exception, attempts: int) -> float:
+def _seconds_to_wait(error: Exception, attempts: int) -> float:
     match error:
         case LeaseLost():
             return LOOK_EVERY

@@ -1,8 +1,9 @@
-"""A worker's process: `python -m sync_worker --config FILE [--once]` runs one sync, and decides how it ends.
+"""A worker's process: `python -m sync_worker --config FILE [--once]` runs one sync.
 
-0: stopped when asked, or `--once` went through; 1: a person must act, and one line per problem says how.
+Exit code 0: it was asked to stop, or `--once` went through. Exit code 1: a person must act, and one line per problem
+says how; or the cycle of `--once` failed.
 
-`open_worker` serves commands, too, which run one cycle in their own process.
+Commands use `open_worker`, too, to run one cycle in their own process.
 """
 
 from __future__ import annotations
@@ -22,24 +23,24 @@ from typing import TextIO
 from sync_model.connection import database_url
 from sync_model.definition import Sync
 from sync_model.loading import SyncFile, load_file
-from sync_model.values import MINUTES_PER_WEEK
+from sync_model.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
 from sync_worker.core.wakeup import Wakeup
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
-from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, Wiring, wire
+from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, CycleRunner, wire
 
-DEFAULT_INTERVAL_MINUTES = "5"
 STOP_GRACE = 20.0
-"""Seconds that a request under way has to come to its end after SIGTERM; well below supervisord's `stopwaitsecs`."""
+"""Seconds that a request under way has to come to its end after SIGTERM. That is well below `stopwaitsecs`, after which
+supervisord kills the process."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGUSR1)
 
-ENDED_FIRST = 500
-"""As `oom_score_adj`: like a process that takes half of all memory more than it does."""
+OOM_SCORE_ADJ = 500
+"""The kernel rates the process as if it took half of all memory more than it does."""
 
 
 class GraceIsOver(BaseException):
-    """The request under way took too long to end. What it was about to do is remembered and looked into later."""
+    """The request under way took too long to end. What it was to do is remembered, and checked in a later cycle."""
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
@@ -53,26 +54,26 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     error: Exception | None = None
     with ExitStack() as stack:
         try:
-            worker, parts = stack.enter_context(open_worker(loaded.files[0], environ, run_dir, sys.stdout))
+            worker, runner = stack.enter_context(open_worker(loaded.files[0], environ, run_dir, sys.stdout))
         except ValueError as wrong:
             print(wrong, file=sys.stderr)
             return 1
         for warning in loaded.warnings:
             worker.log.warning("configuration", where=warning.where, warning=warning.message)
         if options.once:
-            error = worker.run_only_once(parts.run_cycle)
+            error = worker.run_only_once(runner.run_cycle)
         else:
-            _give_way_when_memory_is_short()
-            gc.freeze()  # what is there now stays, and need not be looked at after each cycle
-            worker.run(parts.run_cycle)
+            _raise_oom_score()
+            gc.freeze()  # what is there now stays: the collector need not look at it after each cycle
+            worker.run(runner.run_cycle)
     return int(error is not None)
 
 
-def _give_way_when_memory_is_short() -> None:
-    """Let the kernel end a worker, which loses nothing by it, before it ends supervisord and with it everything."""
-    wish = Path("/proc/self/oom_score_adj")
+def _raise_oom_score() -> None:
+    """Let the kernel, when memory is short, kill a worker before supervisord: a worker loses nothing by that."""
+    adjustment = Path("/proc/self/oom_score_adj")
     with suppress(OSError):
-        wish.write_text(str(max(int(wish.read_text()), ENDED_FIRST)))
+        adjustment.write_text(str(max(int(adjustment.read_text()), OOM_SCORE_ADJ)))
 
 
 @cache
@@ -89,29 +90,31 @@ def parser() -> argparse.ArgumentParser:
 @contextmanager
 def open_worker(
     file: SyncFile, environ: Mapping[str, str], run_dir: Path, stream: TextIO
-) -> Iterator[tuple[Worker, Wiring]]:
-    """Yield the worker of one sync and its parts; SIGTERM and SIGINT ring its bell. It logs to `stream`.
+) -> Iterator[tuple[Worker, CycleRunner]]:
+    """Yield the worker of one sync, and what runs its cycles. The worker logs to `stream`.
+
+    Until this is left, SIGTERM and SIGINT ask the worker to stop, and SIGUSR1 asks it to look at once.
 
     Raises ValueError, with one line for people, when `environ` cannot be used.
     """
     sync = file.sync
     log = logs.configure(sync.name, environ.get("LOG_LEVEL") or "info", stream)
     interval = interval_of(sync, environ)
-    client = store.connect(database_url(environ) or DEFAULT_DATABASE_URL, sync.name)
+    client = connect(database_url(environ) or DEFAULT_DATABASE_URL, sync.name)
     worker = Worker(sync.name, file.digest, interval, run_dir, log)
-    parts = wire(file, worker, client, environ)
+    runner = wire(file, worker, client, environ)
     before = [signal.getsignal(number) for number in SIGNALS]
     _stop_on_signals(worker.wakeup)
-    signal.signal(signal.SIGUSR1, lambda *_: parts.lease.look_at_once())
-    parts.lease.heeds_signal = True
+    signal.signal(signal.SIGUSR1, lambda *_: runner.lease.renew_now())
+    runner.lease.heeds_signal = True
     try:
-        parts.lease.look()
-        yield worker, parts
+        runner.lease.find_holder()
+        yield worker, runner
     except GraceIsOver:
         log.warning("stopped in the middle of a request, which took too long")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        parts.close()
+        runner.close()
         client.close()
         for number, handler in zip(SIGNALS, before, strict=True):
             signal.signal(number, handler)
@@ -132,15 +135,15 @@ def interval_of(sync: Sync, environ: Mapping[str, str]) -> float:
 
 
 def _stop_on_signals(wakeup: Wakeup) -> None:
-    """Let SIGTERM and SIGINT end the loop between two requests, and a request that never ends after a while."""
+    """Have SIGTERM and SIGINT end the loop between two requests. A request that takes too long is aborted."""
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
+    def request_stop(_signal: int, _frame: FrameType | None) -> None:
         wakeup.request_stop()
         signal.setitimer(signal.ITIMER_REAL, STOP_GRACE)
 
-    def insist(_signal: int, _frame: FrameType | None) -> None:
+    def abort(_signal: int, _frame: FrameType | None) -> None:
         raise GraceIsOver
 
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGALRM, insist)
+    signal.signal(signal.SIGTERM, request_stop)
+    signal.signal(signal.SIGINT, request_stop)
+    signal.signal(signal.SIGALRM, abort)

@@ -1,9 +1,9 @@
-"""A worker is tried out, on a stage: in the process that all workers are forked from, before the first of them.
+"""Runs one cycle in the process that all workers are forked from, before the first fork.
 
-Whatever Python imports, compiles or looks up when something is used for the first time costs each worker time at its
-start, and memory of its own for as long as it runs. What has been used before the fork, all workers share. So a worker
-of a made-up sync is run here, against stand-ins for Jira and MongoDB that say yes to everything. No secret is read, and
-nothing of it is left afterwards: no thread, no connection, no file.
+When something is used for the first time, Python imports, compiles or looks up what it needs. That costs each worker
+time at its start, and memory of its own for as long as it runs. What was used before the fork, all workers share. So a
+worker of a made-up sync runs here, against a fake Jira and a fake MongoDB that accept everything. No secret is read.
+Afterwards nothing of it is left: no thread, no connection, no file.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ import bson
 import structlog
 
 from sync_model.loading import load_file
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.runtime.process import main
-from sync_worker.runtime.wiring import read_only
+from sync_worker.runtime.wiring import read_only_view
 
 LATE_IMPORTS = ("encodings.ascii", "encodings.idna", "encodings.utf_8_sig", "dns.resolver", "pymongo.synchronous.auth")
-"""What only some workers, or some answers, need."""
+"""Modules that only some workers, or some answers, need."""
 SECONDS_TO_END = 5.0
-STOPPING = (signal.SIGTERM, signal.SIGINT)
-"""They are meant for the whole process, and wait until this is over."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""They are meant for the whole process. So they are blocked until the warm-up is over."""
 NOW = datetime(2020, 1, 1, tzinfo=UTC).isoformat()
 RULE = {
     "sourceStatus": "Open",
@@ -61,7 +61,7 @@ ISSUE = {
         "attachment": [],
     },
 }
-JIRA_SAYS = {
+JIRA_ANSWER = {
     "deploymentType": "Cloud",
     "accountId": "1",
     "id": "1",
@@ -70,7 +70,7 @@ JIRA_SAYS = {
     "isLast": True,
     "values": [{"id": "1", "name": "Task", "fieldId": "summary"}],
 }
-MONGODB_SAYS = {
+MONGODB_ANSWER = {
     "ok": 1,
     "helloOk": True,
     "isWritablePrimary": True,
@@ -82,24 +82,25 @@ MONGODB_SAYS = {
     "value": {"token": 1, "wake": 0},
 }
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
+"""Kinds of messages in MongoDB's wire protocol: the old answer, the old request, and the new one for both."""
 
 
 @cache
 def warm_up() -> None:
-    """Do it, once in the life of this process. Raises whatever goes wrong on the stage."""
+    """Do it, once in the life of this process. Raises whatever goes wrong."""
     for name in LATE_IMPORTS:
         importlib.import_module(name)
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         with (
             TemporaryDirectory(prefix="jira-sync-") as folder,
-            _stage(_Jira, ThreadingHTTPServer) as jira,
-            _stage(_MongoDB, ThreadingTCPServer) as mongodb,
-            Path(os.devnull).open("w", encoding="utf-8") as nowhere,
-            redirect_stdout(nowhere),
+            _fake_server(_FakeJira, ThreadingHTTPServer) as jira_port,
+            _fake_server(_FakeMongoDB, ThreadingTCPServer) as mongodb_port,
+            Path(os.devnull).open("w", encoding="utf-8") as devnull,
+            redirect_stdout(devnull),
             _no_proxy(),
         ):
-            _try_out(Path(folder), jira, mongodb)
+            _run_cycle(Path(folder), jira_port, mongodb_port)
     finally:
         logging.root.handlers.clear()
         structlog.reset_defaults()
@@ -107,24 +108,24 @@ def warm_up() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _try_out(folder: Path, jira: int, mongodb: int) -> None:
+def _run_cycle(folder: Path, jira_port: int, mongodb_port: int) -> None:
     definition = folder / "sync.json"
-    account = {"baseUrl": f"http://127.0.0.1:{jira}", "email": "nobody@example.com", "apiToken": "${NOTHING}"}
+    account = {"baseUrl": f"http://127.0.0.1:{jira_port}", "email": "nobody@example.com", "apiToken": "${NOTHING}"}
     projects = {"userProjectKey": "A", "devProjectKey": "B"}
     definition.write_text(json.dumps({"name": "warm-up", "jira": account, **projects, "rules": [RULE]}))
-    environ = {"NOTHING": "nothing", "DATABASE_URL": f"mongodb://127.0.0.1:{mongodb}"}
+    environ = {"NOTHING": "nothing", "DATABASE_URL": f"mongodb://127.0.0.1:{mongodb_port}"}
     if main(["--config", str(definition), "--run-dir", str(folder), "--once"], environ):
         raise RuntimeError("the cycle of the warm-up failed")
-    # What MongoDB's stand-in has been told it does not remember. So an issue is carried out where nothing is kept.
+    # The fake MongoDB remembers nothing, so that cycle delivered nothing. A dry run remembers, and delivers.
     (file,) = load_file(definition, environ).files
-    with store.connect(environ["DATABASE_URL"], file.sync.name) as client, read_only(file, client, environ) as seen:
-        seen.dry_run()
+    with connect(environ["DATABASE_URL"], file.sync.name) as client, read_only_view(file, client, environ) as view:
+        view.dry_run()
 
 
 @contextmanager
-def _stage(part: type[StreamRequestHandler], kind: type[TCPServer]) -> Iterator[int]:
-    """Have somebody play `part`; give the port."""
-    with kind(("127.0.0.1", 0), part) as server:
+def _fake_server(handler: type[StreamRequestHandler], kind: type[TCPServer]) -> Iterator[int]:
+    """Run a server with this handler; yield its port."""
+    with kind(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
@@ -136,7 +137,7 @@ def _stage(part: type[StreamRequestHandler], kind: type[TCPServer]) -> Iterator[
 
 @contextmanager
 def _no_proxy() -> Iterator[None]:
-    """Speak to the stand-ins themselves, whatever the environment says about how to reach others."""
+    """Reach the fake servers directly, even if the environment names a proxy."""
     before = os.environ.get("no_proxy")
     os.environ["no_proxy"] = "127.0.0.1"
     try:
@@ -147,13 +148,13 @@ def _no_proxy() -> Iterator[None]:
             os.environ["no_proxy"] = before
 
 
-class _Jira(BaseHTTPRequestHandler):
+class _FakeJira(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = SECONDS_TO_END
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps(JIRA_SAYS).encode()
+        body = json.dumps(JIRA_ANSWER).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -163,22 +164,22 @@ class _Jira(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_arguments: Any) -> None:
-        """Nobody is to hear of it."""
+        """Log nothing."""
 
 
-class _MongoDB(StreamRequestHandler):
-    """Just enough of https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/ to say yes."""
+class _FakeMongoDB(StreamRequestHandler):
+    """Just enough of https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/ to accept everything."""
 
     timeout = SECONDS_TO_END
 
     def handle(self) -> None:
-        says = bson.encode(MONGODB_SAYS)
+        body = bson.encode(MONGODB_ANSWER)
         while header := self.rfile.read(16):
             length, request, _, kind = struct.unpack("<iiii", header)
             self.rfile.read(length - 16)
-            answer = struct.pack("<iqii", 8, 0, 0, 1) if kind == OP_QUERY else struct.pack("<IB", 0, 0)
+            head = struct.pack("<iqii", 8, 0, 0, 1) if kind == OP_QUERY else struct.pack("<IB", 0, 0)
             kind = OP_REPLY if kind == OP_QUERY else OP_MSG
-            self.wfile.write(struct.pack("<iiii", 16 + len(answer) + len(says), 0, request, kind) + answer + says)
+            self.wfile.write(struct.pack("<iiii", 16 + len(head) + len(body), 0, request, kind) + head + body)
 
 
 def _wait_for_threads() -> None:

@@ -1,15 +1,14 @@
-"""Wiring: joins what one sync's worker consists of. The one place that knows all of it."""
+"""Wiring: joins what one sync's worker consists of. This is the one module that knows all of it."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -24,91 +23,109 @@ from sync_worker.core.context import Context, Predecessor
 from sync_worker.core.errors import NeedsOperator, Paused, Unavailable
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
-from sync_worker.database import rate_limits, store
+from sync_worker.database import rate_limits
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
+from sync_worker.database.store import MongoStore
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run
 from sync_worker.jira import JiraClient
 from sync_worker.migration.legacy_database import LegacyDatabase
 from sync_worker.migration.predecessor import ReplacedService
-from sync_worker.runtime.heartbeats import Usage
-from sync_worker.runtime.loop import RunCycle, Worker
+from sync_worker.runtime.heartbeats import ApiUsage
+from sync_worker.runtime.loop import Worker
 
 DEFAULT_DATABASE_URL = "mongodb://127.0.0.1:27017"
 
 
-@dataclass(frozen=True)
-class Wiring:
-    """A worker's parts, joined. `run_cycle` runs one cycle; `close` ends connections and lets the lease go."""
+class CycleRunner:
+    """Runs the cycles of one sync for `worker`, with real sites and the real database.
 
-    run_cycle: RunCycle
-    store: store.MongoStore
-    lease: Lease
-    close: Callable[[], None]
+    `close` closes the connections to the sites and releases the lease.
+    """
 
+    def __init__(
+        self, file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]
+    ) -> None:
+        sync = file.sync
+        self._file, self._worker, self._client = file, worker, client
+        self.lease = Lease(client, sync.database, worker.run_dir, worker.wakeup.wake)
+        self.store = MongoStore(client, sync.database, self.lease)
 
-def wire(file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]) -> Wiring:
-    """Join what one sync's worker consists of."""
-    sync = file.sync
-    lease = Lease(client, sync.database, worker.run_dir, worker.wakeup.wake)
-    mongo = store.MongoStore(client, sync.database, lease)
+        def limits_of(connection: Connection, budget: float | None) -> rate_limits.SiteLimits:
+            return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log)
 
-    def limits_of(connection: Connection, budget: float | None) -> rate_limits.SiteLimits:
-        return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log)
+        jiras = _connect_to_sites(sync, environ, worker.wait, limits_of, self.lease.check)
+        self._context = Context(sync, jiras, self.store, worker.log, self._checkpoint)
+        self._jira_clients = set(jiras.values())
+        self._predecessor = ReplacedService(_legacy_database(client, sync))
+        self._is_prepared = False
 
-    jiras = _jiras(sync, environ, worker.pause, limits_of, lease.check)
-    clients = set(jiras.values())
-    worker.heartbeats.usage = lambda: _usage(clients)
-    worker.heartbeats.is_silent = lease.shares_heartbeat
-    worker.remember = partial(_remember, mongo.journal, lease)
-    prepared = False
-
-    def checkpoint() -> None:
-        worker.pause(0)
-        if worker.wakeup.look:  # somebody wants something of us; perhaps that we pause
-            _check_pause(mongo.journal)
-
-    context = Context(sync, jiras, mongo, worker.log, checkpoint)
-    predecessor = ReplacedService(_legacy_database(client, sync))
-
-    def run_cycle(is_past_deadline: Callable[[], bool]) -> CycleResult:
-        nonlocal prepared
-        lease.hold()
-        _check_pause(mongo.journal)
-        worker.leave(Phase.STANDBY, Phase.PAUSED)
-        if not prepared:
-            if mongo.prepare():
-                rate_limits.prepare(client)
-            mongo.journal.prepare(timedelta(days=sync.history_days))
-            prepared = True
+    def run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
+        """Run one cycle. See `loop.RunCycle`."""
+        self.lease.hold()
+        _raise_if_paused(self.store.journal)
+        self._worker.enter_cycle_from(Phase.STANDBY, Phase.PAUSED)
+        if not self._is_prepared:
+            self._prepare_database()
+            self._is_prepared = True
         return Cycle(
-            context,
-            file.digest,
-            worker.heartbeats.actions,
+            self._context,
+            self._file.digest,
+            self._worker.heartbeats.actions,
             is_past_deadline=is_past_deadline,
-            on_detected=partial(worker.leave, Phase.BACKING_OFF, Phase.REFUSED),
-            predecessor=predecessor,
+            on_detected=partial(self._worker.enter_cycle_from, Phase.BACKING_OFF, Phase.REFUSED),
+            predecessor=self._predecessor,
         ).run()
 
-    def close() -> None:
-        lease.release()
-        for jira in clients:
+    def usage(self) -> ApiUsage:
+        """Return what this process has asked of Jira so far."""
+        calls = sum((Counter(jira.calls) for jira in self._jira_clients), Counter[tuple[str, int]]())
+        return ApiUsage(calls, sum(jira.cooldown for jira in self._jira_clients))
+
+    def record_cycle(self, cycle: PastCycle) -> None:
+        """Keep how a cycle went. It is for people: nothing depends on it, and nothing waits for a dead MongoDB."""
+        if self.lease.is_held():
+            with suppress(Unavailable):
+                self.store.journal.record_cycle(cycle)
+
+    def close(self) -> None:
+        self.lease.release()
+        for jira in self._jira_clients:
             jira.close()
 
-    return Wiring(run_cycle, mongo, lease, close)
+    def _checkpoint(self) -> None:
+        self._worker.wait(0)
+        if self._worker.wakeup.look:  # somebody wants something of us; perhaps that we pause
+            _raise_if_paused(self.store.journal)
+
+    def _prepare_database(self) -> None:
+        if self.store.prepare():
+            rate_limits.prepare(self._client)
+        self.store.journal.prepare(timedelta(days=self._file.sync.history_days))
+
+
+def wire(
+    file: SyncFile, worker: Worker, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]
+) -> CycleRunner:
+    """Join what one sync's worker consists of, and have `worker` report and record what it does."""
+    runner = CycleRunner(file, worker, client, environ)
+    worker.heartbeats.usage = runner.usage
+    worker.heartbeats.is_silent = runner.lease.shares_heartbeat
+    worker.record_cycle = runner.record_cycle
+    return runner
 
 
 @dataclass(frozen=True)
-class ReadOnly:
-    """What one sync's worker would see, for who only looks. Nothing can be changed by it on either site.
+class ReadOnlyView:
+    """What one sync's worker would see, for whoever only reads. It cannot change anything on either site.
 
-    The store belongs to nobody who holds the lease, so that it refuses to write, too. Nothing is logged.
+    Its store has a lease that is never held, so that the store refuses to write, too. Nothing is logged.
     """
 
     file: SyncFile
     context: Context
-    store: store.MongoStore
+    store: MongoStore
     predecessor: Predecessor
 
     @property
@@ -121,18 +138,20 @@ class ReadOnly:
 
 
 @contextmanager
-def read_only(file: SyncFile, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]) -> Iterator[ReadOnly]:
+def read_only_view(
+    file: SyncFile, client: MongoClient[dict[str, Any]], environ: Mapping[str, str]
+) -> Iterator[ReadOnlyView]:
     """Yield what one sync's worker would see."""
-    sync, log = file.sync, silence()
+    sync, log = file.sync, silent_log()
 
     def limits_of(connection: Connection, budget: float | None) -> rate_limits.ReadOnlyLimits:
         return rate_limits.ReadOnlyLimits(client, site_of(connection.base_url), budget, log)
 
-    jiras = _jiras(sync, environ, time.sleep, limits_of, lambda: None)
-    mongo = store.MongoStore(client, sync.database, Lease(client, sync.database, Path(), lambda: None))
-    context = Context(sync, jiras, mongo, log, checkpoint=lambda: None)
+    jiras = _connect_to_sites(sync, environ, time.sleep, limits_of, lambda: None)
+    store = MongoStore(client, sync.database, Lease.never_held(client, sync.database))
+    context = Context(sync, jiras, store, log, checkpoint=lambda: None)
     try:
-        yield ReadOnly(file, context, mongo, ReplacedService(_legacy_database(client, sync)))
+        yield ReadOnlyView(file, context, store, ReplacedService(_legacy_database(client, sync)))
     finally:
         for jira in set(jiras.values()):
             jira.close()
@@ -143,30 +162,37 @@ def _legacy_database(client: MongoClient[dict[str, Any]], sync: Sync) -> LegacyD
     return LegacyDatabase(client, {sync.database, sync.name})
 
 
-def _jiras(
+def _connect_to_sites(
     sync: Sync,
     environ: Mapping[str, str],
-    pause: Callable[[float], None],
+    wait: Callable[[float], None],
     limits_of: Callable[[Connection, float | None], rate_limits.SiteLimits],
     check: Callable[[], None],
 ) -> dict[Side, JiraClient]:
     lag = timedelta(minutes=sync.search_lag_minutes) if sync.search_lag_minutes else None
 
-    def jira(side: Side) -> JiraClient:
+    def connect(side: Side) -> JiraClient:
         budget = sync.account(side).calls_per_second
-        connect = partial(_connection, sync, side, environ)
+        resolved = partial(_resolve, sync, side, environ)
         return JiraClient(
-            connect, pause, search_lag=lag, check=check, limits_of=lambda connection: limits_of(connection, budget)
+            resolved, wait, search_lag=lag, check=check, limits_of=lambda connection: limits_of(connection, budget)
         )
 
-    user = jira(Side.USER)
+    user = connect(Side.USER)
     # One account on one site is one client: one check of who we are serves both sides.
-    dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else jira(Side.DEV)
+    dev = user if sync.account(Side.USER) is sync.account(Side.DEV) else connect(Side.DEV)
     return {Side.USER: user, Side.DEV: dev}
 
 
-def silence() -> FilteringBoundLogger:
-    """Return a log that keeps nothing."""
+def _resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> Connection:
+    resolved = resolve(sync, side, environ)
+    if resolved.connection is None:
+        raise NeedsOperator("; ".join(f"{fault.field}: {fault.message}" for fault in resolved.faults))
+    return resolved.connection
+
+
+def silent_log() -> FilteringBoundLogger:
+    """Return a log that drops everything."""
     log: FilteringBoundLogger = structlog.wrap_logger(None, processors=[_drop])
     return log
 
@@ -175,25 +201,6 @@ def _drop(_logger: Any, _method: str, _event: structlog.typing.EventDict) -> str
     raise structlog.DropEvent
 
 
-def _check_pause(journal: Journal) -> None:
+def _raise_if_paused(journal: Journal) -> None:
     if pause := journal.paused():
         raise Paused(str(pause))
-
-
-def _usage(clients: Collection[JiraClient]) -> Usage:
-    calls = sum((Counter(each.calls) for each in clients), Counter[tuple[str, int]]())
-    return Usage(calls, sum(each.cooldown for each in clients))
-
-
-def _remember(journal: Journal, lease: Lease, cycle: PastCycle) -> None:
-    """Keep how a cycle went. It is for people, so nothing depends on it, and nothing waits for a dead MongoDB."""
-    if lease.is_held():
-        with suppress(Unavailable):
-            journal.record_cycle(cycle)
-
-
-def _connection(sync: Sync, side: Side, environ: Mapping[str, str]) -> Connection:
-    resolved = resolve(sync, side, environ)
-    if resolved.connection is None:
-        raise NeedsOperator("; ".join(f"{fault.field}: {fault.message}" for fault in resolved.faults))
-    return resolved.connection

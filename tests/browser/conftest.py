@@ -1,4 +1,4 @@
-"""A real browser that looks at a real monitor. It is started once; each test gets it as if it were new."""
+"""A real browser and a real monitor. The browser is started once, and every test gets it as if it were new."""
 
 from __future__ import annotations
 
@@ -14,25 +14,31 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from benchmarks.pictures.browser import NoBrowser, show_as, start
 from benchmarks.pictures.scene import Monitor, Scene
+from health_monitor.observation import observer
 
 TOKEN = "s3cr3t-admin-token"
-REFRESH = 1.0
+REFRESH = 2.0
+"""Seconds between two refreshes of an open page."""
+SNAPSHOT = 0.5
+"""Seconds between two snapshots. As in production, several fit into the time after which a page calls itself old.
+Otherwise pages become old now and then, and the banner that says so moves the buttons while tests click them.
+"""
 PROBES = Path(__file__).parent / "probes"
 
 
 class Browser:
-    """A browser as a person has it before them."""
+    """A browser as a person uses it."""
 
     def __init__(self, driver: Chrome, wait_until: Callable[..., Any]) -> None:
         self.driver, self.wait_until = driver, wait_until
 
     def be_new(self) -> None:
-        """Forget what another test left."""
+        """Forget what earlier tests left behind."""
         self.driver.get("about:blank")
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
         self.show_as(1280, 900)
-        self.complaints()
+        self.console_messages()
 
     def open(self, url: str) -> None:
         self.driver.get(url)
@@ -44,7 +50,7 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def probe(self, name: str) -> Any:
-        """Return what one of the scripts in `probes` finds out about the page."""
+        """Return the result of a script in `probes`."""
         return self.run((PROBES / f"{name}.js").read_text())
 
     def find(self, css: str) -> WebElement:
@@ -54,13 +60,13 @@ class Browser:
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
     def text(self, css: str) -> str:
-        """Return what a person reads there; nothing where there is no such thing."""
+        """Return the visible text of an element; empty if there is no such element."""
         script = "const it = document.querySelector(arguments[0]); return it?.checkVisibility() ? it.innerText : ''"
         text: str = self.run(script, css)
         return text
 
     def expect(self, css: str, text: str) -> None:
-        """Wait until `text` is to be read there."""
+        """Wait until the visible text of an element contains `text`."""
         self.wait_until(lambda: text in self.text(css), f"{text!r} in {css}")
 
     def press(self, css: str) -> None:
@@ -73,9 +79,9 @@ class Browser:
         self.press(".sign-in button")
         self.expect(".session", "Sign out")
 
-    def complaints(self) -> list[str]:
-        """Return what the browser has had to complain of since this was last asked."""
-        return [each["message"] for each in self.driver.get_log("browser") if each["level"] != "DEBUG"]
+    def console_messages(self) -> list[str]:
+        """Return the messages in the browser's console since the last call."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] != "DEBUG"]
 
 
 @pytest.fixture(scope="session")
@@ -92,11 +98,11 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture
 def browser(driver: Chrome, wait_until: Callable[..., Any]) -> Iterator[Browser]:
-    """A browser that nobody has used before, and that must find nothing to complain of."""
+    """A browser that nobody has used before. The test fails if a message is left in its console."""
     browser = Browser(driver, wait_until)
     browser.be_new()
     yield browser
-    assert browser.complaints() == []
+    assert browser.console_messages() == []
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +119,20 @@ def new_scene(tmp_path_factory: pytest.TempPathFactory, mongo_server) -> Iterato
         scene.close()
 
 
+@pytest.fixture(scope="session")
+def frequent_snapshots() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observer, "SNAPSHOT_SECONDS", SNAPSHOT)
+        patch.setattr(observer, "IDLE_SNAPSHOT_SECONDS", REFRESH)
+        yield
+
+
 @pytest.fixture(scope="module")
-def new_monitor() -> Iterator[Callable[..., Monitor]]:
+def new_monitor(frequent_snapshots) -> Iterator[Callable[..., Monitor]]:
     monitors: list[Monitor] = []
 
-    def start(scene: Scene, token: str | None = TOKEN) -> Monitor:
-        monitors.append(Monitor(scene, token, REFRESH))
+    def start(scene: Scene, token: str | None = TOKEN, refresh: float = REFRESH) -> Monitor:
+        monitors.append(Monitor(scene, token, refresh))
         monitors[-1].start()
         return monitors[-1]
 

@@ -1,14 +1,11 @@
-"""A page that stays open: it follows what happens, takes nothing from the person before it, and says when it is old."""
+"""An open page: it follows the group, disturbs nobody who uses it, and says when what it shows is old."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.pictures.scene import ago
+from benchmarks.pictures.scene import seconds_ago
 from sync_model.heartbeat import Phase
-
-STOPS_LOOKING = "What you see is"
-
 
 SYNCS = ("sync-a", "sync-b", "sync-c")
 
@@ -24,10 +21,10 @@ def running_scene(new_scene):
 
 @pytest.fixture
 def scene(running_scene):
-    """Three syncs that are well, and a broken file."""
-    well = {"phase": Phase.WAITING, "reason": None, "dead_letters": 0, "last_success": ago(40)}
+    """Three healthy syncs, and a broken file."""
+    healthy = {"phase": Phase.WAITING, "reason": None, "dead_letters": 0, "last_success": seconds_ago(40)}
     for name in SYNCS:
-        running_scene.beat(name, **well)
+        running_scene.beat(name, **healthy)
     running_scene.write("broken.json", '{"name": "broken", "rulez": []}')
     return running_scene
 
@@ -41,24 +38,26 @@ def names(browser) -> list[str]:
     return browser.run("return [...document.querySelectorAll('.syncs tbody th a')].map((link) => link.innerText)")
 
 
-def marked(browser) -> None:
-    """Mark the page, so that one that was loaded anew would be told from it."""
-    browser.run("window.isStillThis = true")
+def mark(browser) -> None:
+    """Mark the document: one that is loaded later has no mark."""
+    browser.run("window.isMarked = true")
 
 
-def is_still_this(browser) -> bool:
-    return browser.run("return window.isStillThis === true")
+def is_marked(browser) -> bool:
+    return browser.run("return window.isMarked === true")
 
 
-def test_it_follows_what_happens_and_keeps_focus_scroll_and_what_is_unfolded(browser, scene, monitor):
+def test_an_open_page_follows_the_group_and_keeps_its_focus_its_scroll_position_and_what_is_unfolded(
+    browser, scene, monitor
+):
     browser.show_as(1280, 400)
     browser.open(monitor.url)
-    marked(browser)
+    mark(browser)
     assert names(browser) == ["broken", "sync-a", "sync-b", "sync-c"]
     browser.press(".syncs details summary")
     link = browser.find("tr[data-key='sync sync-c'] th a")
     browser.run("arguments[0].focus(); scrollTo(0, 120)", link)
-    scene.beat("sync-c", phase=Phase.REFUSED, reason="401: the token has expired", since=ago(5))
+    scene.beat("sync-c", phase=Phase.REFUSED, reason="401: the token has expired", since=seconds_ago(5))
     browser.expect("tr[data-key='sync sync-c']", "401: the token has expired")
     assert names(browser) == ["sync-c", "broken", "sync-a", "sync-b"]
     assert browser.text("#summary").startswith("2 of 4 syncs need you: sync-c is refused, broken has a broken file")
@@ -72,13 +71,13 @@ def test_it_follows_what_happens_and_keeps_focus_scroll_and_what_is_unfolded(bro
     browser.expect("#summary", "All 3 syncs are in step.")
     assert "ok.svg" in browser.find("link[rel=icon]").get_attribute("href")
     browser.wait_until(lambda: browser.driver.switch_to.active_element == link, "the focus to be where it was")
-    assert is_still_this(browser)
+    assert is_marked(browser)
 
 
-def test_it_keeps_what_is_being_typed_and_the_question_that_is_open(browser, scene, monitor):
+def test_an_open_page_keeps_what_is_being_typed_and_an_open_question(browser, scene, monitor):
     browser.sign_in(monitor.url)
     browser.open(f"{monitor.url}/syncs/sync-b")
-    marked(browser)
+    mark(browser)
     browser.press(".careful summary")
     field = browser.find("#reason")
     field.send_keys("the site is be")
@@ -88,11 +87,49 @@ def test_it_keeps_what_is_being_typed_and_the_question_that_is_open(browser, sce
     assert field.get_attribute("value") == "the site is being moved"
     assert browser.driver.switch_to.active_element == field
     assert browser.find(".careful .danger").is_displayed()
-    assert is_still_this(browser)
+    assert is_marked(browser)
 
 
-def test_times_are_told_in_words_that_go_on_and_exactly_to_whoever_points_at_them(browser, scene, monitor):
-    scene.beat("sync-a", last_success=ago(3 * 3600))
+@pytest.mark.parametrize("has_move_before", [True, False], ids=["a newer browser", "an older browser"])
+def test_a_banner_that_disappears_does_not_take_the_focus_from_a_row(browser, scene, monitor, has_move_before):
+    away = scene.configs.with_name("away")
+    browser.open(monitor.url)
+    if not has_move_before:
+        browser.run("delete Element.prototype.moveBefore")
+    link = browser.find("tr[data-key='sync sync-c'] th a")
+    browser.run("arguments[0].focus()", link)
+    scene.configs.rename(away)
+    try:
+        browser.expect("main > .banner", "cannot be read")
+        assert browser.driver.switch_to.active_element == link
+    finally:
+        away.rename(scene.configs)
+    browser.wait_until(lambda: not browser.all("main > .banner"), "the banner to disappear")
+    assert browser.find("tr[data-key='sync sync-c'] th a") == link
+    assert browser.driver.switch_to.active_element == link
+
+
+def test_a_notice_that_disappears_does_not_take_what_is_typed_or_unfolded_below_it(browser, scene, monitor):
+    browser.sign_in(monitor.url)
+    browser.open(f"{monitor.url}/syncs/sync-b")
+    browser.press(".pause button")
+    browser.expect(".notice", "sync-b is paused")
+    browser.press("form[action$=resume] button")
+    browser.expect(".notice", "sync-b goes on")
+    mark(browser)
+    browser.press("[data-key=configuration] summary")
+    field = browser.find("#reason")
+    field.send_keys("the site")
+    browser.driver.delete_cookie("scene_notice")
+    browser.wait_until(lambda: not browser.all(".notice"), "the notice to disappear")
+    assert field.get_attribute("value") == "the site"
+    assert browser.driver.switch_to.active_element == field
+    assert browser.text("pre").startswith("{")
+    assert is_marked(browser)
+
+
+def test_times_are_relative_and_go_on_and_their_tooltips_are_exact(browser, scene, monitor):
+    scene.beat("sync-a", last_success=seconds_ago(3 * 3600))
     browser.open(monitor.url)
     moment = "tr[data-key='sync sync-a'] time"
     browser.expect(moment, "3 h ago")
@@ -101,7 +138,7 @@ def test_times_are_told_in_words_that_go_on_and_exactly_to_whoever_points_at_the
     browser.wait_until(lambda: browser.text("#pulse") != before, "the time to go on")
 
 
-def test_a_frozen_page_says_so_and_does_not_look_well(browser, scene, monitor):
+def test_a_page_whose_monitor_does_not_answer_says_so_and_looks_no_longer_healthy(browser, scene, monitor):
     (scene.configs / "broken.json").unlink()
     browser.open(monitor.url)
     browser.expect("#summary", "All 3 syncs are in step.")
@@ -109,7 +146,7 @@ def test_a_frozen_page_says_so_and_does_not_look_well(browser, scene, monitor):
     green = browser.run("return getComputedStyle(document.querySelector('.summary')).backgroundColor")
     monitor.freeze()
     browser.expect("#stale", "the monitor does not answer")
-    assert browser.text("#stale").startswith(STOPS_LOOKING)
+    assert browser.text("#stale").startswith("What you see is")
     assert browser.run("return getComputedStyle(document.querySelector('main')).filter") == "grayscale(1)"
     assert browser.run("return getComputedStyle(document.querySelector('.summary')).backgroundColor") != green
     assert not browser.find(".summary > .shape").is_displayed()
@@ -121,7 +158,7 @@ def test_a_frozen_page_says_so_and_does_not_look_well(browser, scene, monitor):
     assert not browser.driver.title.startswith("OLD")
 
 
-def test_a_monitor_that_answers_but_looks_no_more_is_told_from_one_that_is_silent(browser, monitor):
+def test_a_monitor_that_answers_but_takes_no_snapshots_is_told_from_one_that_does_not_answer(browser, monitor):
     browser.open(monitor.url)
     monitor.observer.stop()
     browser.expect("#stale", "the monitor has not looked at the group since")

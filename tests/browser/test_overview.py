@@ -1,4 +1,4 @@
-"""What a person sees of all syncs, in many conditions at once."""
+"""The page of all syncs, with syncs in almost every condition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from benchmarks.pictures.scene import ago
+from benchmarks.pictures.scene import seconds_ago
 from sync_model.definition import Side
 from sync_model.heartbeat import FailingChange, Phase
 from sync_worker.core.records import JournalEntry
@@ -36,17 +36,21 @@ WORST_FIRST = {
 @pytest.fixture(scope="module")
 def scene(new_scene):
     scene = new_scene()
-    scene.sync("given-up", "failed", last_success=ago(5400))
-    scene.sync("hanging", sent=ago(900), phase=Phase.CYCLE)
+    scene.sync("given-up", "failed", last_success=seconds_ago(5400))
+    scene.sync("hanging", sent=seconds_ago(900), phase=Phase.CYCLE)
     scene.sync("coming-and-going", "crashing", is_silent=True)
-    scene.sync(LONG, phase=Phase.REFUSED, reason=f"401: the token has expired; {'a long reason ' * 30}", since=ago(60))
-    scene.sync("unanswered", phase=Phase.BACKING_OFF, reason="https://jira.example.com does not answer", since=ago(1e4))
+    scene.sync(
+        LONG, phase=Phase.REFUSED, reason=f"401: the token has expired; {'a long reason ' * 30}", since=seconds_ago(60)
+    )
+    scene.sync(
+        "unanswered", phase=Phase.BACKING_OFF, reason="https://jira.example.com does not answer", since=seconds_ago(1e4)
+    )
     scene.write("broken.json", '{"name": "broken", "rulez": [], "userProjectKey": "1x"}')
     scene.sync("held", "stopped")
-    trouble = FailingChange(issue="DEV-7", since=ago(9000), attempts=9, error=EVIL)
-    scene.sync("slow", queued=12, oldest_change=ago(9000), trouble=trouble, definition={"description": EVIL})
+    trouble = FailingChange(issue="DEV-7", since=seconds_ago(9000), attempts=9, error=EVIL)
+    scene.sync("slow", queued=12, oldest_change=seconds_ago(9000), trouble=trouble, definition={"description": EVIL})
     scene.sync("dead-letters", dead_letters=2)
-    scene.sync("retrying", phase=Phase.BACKING_OFF, reason="MongoDB does not answer", since=ago(5))
+    scene.sync("retrying", phase=Phase.BACKING_OFF, reason="MongoDB does not answer", since=seconds_ago(5))
     scene.sync("new", phase=Phase.STARTING, last_success=None)
     scene.sync("second", phase=Phase.STANDBY, reason="another worker acts for this sync")
     scene.sync("resting", phase=Phase.PAUSED, reason="paused by ann@desk")
@@ -55,7 +59,7 @@ def scene(new_scene):
     scene.start()
     done = [(0, 3), (5, 2), (23, 1)]
     entries = [
-        JournalEntry(ago(60) - timedelta(hours=hours), "worker", "move", "done", Side.USER, "U-1", "D-1")
+        JournalEntry(seconds_ago(60) - timedelta(hours=hours), "worker", "move", "done", Side.USER, "U-1", "D-1")
         for hours, number in done
         for _ in range(number)
     ]
@@ -69,14 +73,14 @@ def monitor(scene, new_monitor):
 
 
 def cells(browser, css: str, what: str = "innerText") -> dict[str, str]:
-    """Return what stands in one place of each row, by sync, from the top."""
+    """Return the content of one cell of each row, by sync, from the top."""
     script = """
         return [...document.querySelectorAll('.syncs tbody tr')].map((row) =>
             [row.querySelector('th a').innerText, row.querySelector(arguments[0])[arguments[1]]])"""
     return dict(browser.run(script, css, what))
 
 
-def test_the_worst_comes_first_and_each_condition_has_a_word_and_a_shape_and_says_what_to_do(browser, monitor):
+def test_syncs_are_listed_worst_first_each_with_a_word_a_shape_and_an_advice_for_its_condition(browser, monitor):
     browser.open(monitor.url)
     words = browser.wait_until(lambda: (w := cells(browser, ".condition")) == WORST_FIRST and w, "every condition")
     assert list(words) == list(WORST_FIRST)
@@ -96,7 +100,7 @@ def test_the_worst_comes_first_and_each_condition_has_a_word_and_a_shape_and_say
     assert browser.text(".program").split() == ["mongodb", "running"]
 
 
-def test_all_that_is_wrong_with_a_broken_file_can_be_read_there(browser, monitor):
+def test_all_problems_of_a_broken_file_can_be_unfolded(browser, monitor):
     browser.open(monitor.url)
     browser.press(".syncs details summary")
     said = browser.text(".syncs .problems")
@@ -105,7 +109,7 @@ def test_all_that_is_wrong_with_a_broken_file_can_be_read_there(browser, monitor
     assert "userProjectKey: is not a project key" in said
 
 
-def test_the_last_day_is_a_picture_and_a_sentence_for_whoever_cannot_see_it(browser, monitor):
+def test_the_actions_per_hour_are_a_bar_chart_and_a_sentence_for_screen_readers(browser, monitor):
     browser.open(monitor.url)
     picture = "tr[data-key='sync fine'] .bars"
     browser.wait_until(lambda: browser.all(picture), "the hours to be known")
@@ -118,7 +122,7 @@ def test_the_last_day_is_a_picture_and_a_sentence_for_whoever_cannot_see_it(brow
     assert "6" in browser.text("tr[data-key='sync fine'] .total")
 
 
-def test_what_comes_from_outside_is_text_and_nothing_else(browser, monitor):
+def test_text_from_outside_is_escaped(browser, monitor):
     for path in ("/", "/syncs/slow", "/syncs/fine"):
         browser.open(monitor.url + path)
         assert EVIL in browser.run("return document.querySelector('main').textContent")
@@ -127,7 +131,7 @@ def test_what_comes_from_outside_is_text_and_nothing_else(browser, monitor):
 
 
 @pytest.mark.parametrize("path", ["/", "/syncs/slow", f"/syncs/{LONG}", "/syncs/broken", "/session"])
-def test_on_a_phone_nothing_scrolls_sideways_and_nothing_stands_on_something_else(browser, monitor, path):
+def test_on_a_phone_nothing_scrolls_sideways_and_nothing_overlaps(browser, monitor, path):
     browser.show_as(360, 740)
     browser.open(monitor.url + path)
     assert browser.run("return document.documentElement.scrollWidth") == 360
@@ -137,7 +141,7 @@ def test_on_a_phone_nothing_scrolls_sideways_and_nothing_stands_on_something_els
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/syncs/slow", "/syncs/fine", "/syncs/held"])
-def test_every_text_stands_out_from_its_ground_in_light_and_in_dark(browser, monitor, path, dark):
+def test_every_text_has_enough_contrast_in_light_and_in_dark(browser, monitor, path, dark):
     browser.show_as(1280, 900, dark=dark)
     browser.open(monitor.url + path)
     is_dark = browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"
@@ -145,7 +149,7 @@ def test_every_text_stands_out_from_its_ground_in_light_and_in_dark(browser, mon
     assert browser.probe("poor_contrast") == []
 
 
-def test_without_a_script_everything_is_there_to_be_read(browser, monitor):
+def test_without_javascript_everything_can_be_read(browser, monitor):
     browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.open(monitor.url)
     text = browser.find("main").text
@@ -156,9 +160,9 @@ def test_without_a_script_everything_is_there_to_be_read(browser, monitor):
     assert "Pause" in browser.find(".steering").text
 
 
-def test_a_sync_that_is_not_there_has_its_nearest_neighbour_named(browser, monitor):
+def test_the_page_of_an_unknown_sync_names_the_one_with_the_nearest_name(browser, monitor):
     browser.open(f"{monitor.url}/syncs/hangin")
     assert "There is no sync hangin" in browser.text("h1")
     assert "Did you mean hanging?" in browser.text("main")
-    (complaint,) = browser.complaints()
-    assert "404" in complaint
+    (message,) = browser.console_messages()
+    assert "404" in message

@@ -15,7 +15,7 @@ class LegacyService:
 
     def __init__(self, bench: Bench, client: MongoClient[dict[str, Any]]) -> None:
         self._bench = bench
-        self.database = client[bench.former_database.name]
+        self.database = client[bench.legacy_database.name]
         is_cloud = "email" in bench.definition["jira"]
         self.account = bench.sites.person("one", "sync@example.com" if is_cloud else "sync", TOKEN)
         for side in ("user", "dev"):

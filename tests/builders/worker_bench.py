@@ -17,7 +17,7 @@ from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from sync_model.heartbeat import CycleSummary
 from sync_model.loading import load_file
-from sync_worker.database import store
+from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
 from sync_worker.runtime.wiring import wire
@@ -132,11 +132,11 @@ class HurriedWorker(Worker):
 
     bench: Bench
 
-    def pause(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         if seconds > 0:
             self.bench.pauses.append(seconds)
         self.bench.before_request()
-        super().pause(min(seconds, 0.02))
+        super().wait(min(seconds, 0.02))
 
 
 class Bench:
@@ -170,7 +170,7 @@ class Bench:
         self._client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, tz_aware=True)
         self.database = self._client[database]
         # As the replaced service named its databases.
-        self.former_database = self._client[f"former-{database}"]
+        self.legacy_database = self._client[f"legacy-{database}"]
         self.worker: Worker | None = None
         self._close: Callable[[], None] = lambda: None
 
@@ -201,7 +201,7 @@ class Bench:
         log = logs.configure("sync-ab", "debug", self.log)
         self.worker = HurriedWorker("sync-ab", file.digest, 60.0, self.folder, log)
         self.worker.bench = self
-        client = store.connect(self.mongo_url, "test")
+        client = connect(self.mongo_url, "test")
         parts = wire(file, self.worker, client, self.environ)
         self._one_pass, self.store = parts.run_cycle, parts.store
 
@@ -219,7 +219,7 @@ class Bench:
     def close(self) -> None:
         self.stop()
         self._client.drop_database(self.database_name)
-        self._client.drop_database(self.former_database)
+        self._client.drop_database(self.legacy_database)
         # The next test has a site of the same address.
         self._client["jira_sync"]["limits"].delete_many({})
         self._client.close()

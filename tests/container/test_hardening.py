@@ -34,7 +34,8 @@ print(json.dumps([row[1] for row in rows if row[3] in ('0A', '07')]))
 """
 UNCOMPILED = """
 import importlib, json, pathlib, sys
-for name in ('generator.__main__', 'sync_worker.__main__', 'health_monitor.__main__', 'health_monitor.probe',
+for name in ('generator.__main__', 'generator.deploy.commands', 'generator.deploy.render',
+             'sync_worker.__main__', 'health_monitor.__main__', 'health_monitor.probe',
              'jira_sync.__main__', 'supervisor_plugin.rpcinterface', 'supervisor_plugin.forking',
              'sync_worker.runtime.warm_up',
              'supervisor.supervisord', 'supervisor.supervisorctl'):

@@ -6,9 +6,9 @@ import json
 import os
 import signal
 
-from generator.deploy.programs import MONITOR
 from generator.running.processes import is_supervisord, members
 from sync_model.heartbeat import Phase, read_heartbeat
+from sync_model.program_names import MONITOR
 
 LETTERS = "ABC"
 

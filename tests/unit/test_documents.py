@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from generator.running.settings import FIXED_AT_START, from_environ
+from generator.running.settings import from_environ
+from generator.running.variables import FIXED_AT_START
 from sync_model import VERSION
 from sync_model.connection import DEFAULTS
 from sync_model.definition import Sync
@@ -94,6 +95,15 @@ def test_the_example_of_settings_names_every_one_with_what_holds_without_it(plai
 def test_every_file_that_a_document_links_to_exists(document):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_path_that_the_guide_for_contributors_names_exists():
+    text = (REPO / "CONTRIBUTING.md").read_text()
+    paths = {path for path in re.findall(r"`([\w.-]+/[\w./-]*)`", text) if not path.endswith(".lock")}
+    assert paths
+    # The picture and what is said of the rooms name modules of the worker by their rooms.
+    missing = {path for path in paths if not any((REPO / root / path).exists() for root in ("", "sync_worker"))}
+    assert missing == set()
 
 
 def test_every_make_target_that_a_document_names_exists():

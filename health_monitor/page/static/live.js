@@ -1,74 +1,76 @@
-// Keeps an open page up to date: asks for it again, puts in what changed and nothing else, and says so when what is
-// shown is old. Without it the page is the same, only still.
+// Keeps an open page up to date: fetches it again and again, changes in place what differs, and says so when the page
+// shows an old snapshot. Without this script the page has the same content and does not change.
 "use strict";
 (() => {
   const main = document.querySelector("main");
   const stale = document.getElementById("stale");
   const pulse = document.getElementById("pulse");
-  const SLOWEST = 60; // seconds between two attempts while nobody answers
-  const GRACE = 2; // seconds for the first answer after the page has come into view again
-  const OLD_AFTER = 4; // times the pace
-  const seconds = () => performance.now() / 1000;
+  const LONGEST_PAUSE = 60; // seconds between two requests while the server does not answer
+  const GRACE = 2; // seconds for the first answer after the page has become visible again
+  const OLD_AFTER = 4; // refresh intervals
+  const monotonicSeconds = () => performance.now() / 1000;
 
-  // Time is the server's, as it was said with the page, and goes on by our own clock that nobody sets.
-  let heard, lead, taken;
-  let pace, failures = 0, timer = 0, shownSince = seconds() - GRACE, wanted = document.title;
+  // All times are the server's. The page has the server's time of the last answer, and the monotonic clock, which nobody
+  // can set, measures from there.
+  let answeredAt, serverOffset, takenAt;
+  let refreshSeconds, failures = 0, timer = 0, visibleSince = monotonicSeconds() - GRACE, title = document.title;
 
-  function hear() {
-    heard = seconds();
-    lead = Date.parse(main.dataset.now) / 1000 - heard;
-    taken = Date.parse(main.dataset.taken) / 1000;
-    pace = Number(main.dataset.refresh);
+  function readTimes() {
+    answeredAt = monotonicSeconds();
+    serverOffset = Date.parse(main.dataset.now) / 1000 - answeredAt;
+    takenAt = Date.parse(main.dataset.taken) / 1000;
+    refreshSeconds = Number(main.dataset.refresh);
   }
-  const now = () => seconds() + lead;
+  const serverNow = () => monotonicSeconds() + serverOffset;
 
-  // Words for times
+  // Texts of times
 
-  function spell(exactly) {
-    const length = Math.max(0, Math.round(exactly));
+  function durationText(seconds) {
+    const rounded = Math.max(0, Math.round(seconds));
     for (const [size, least, unit] of [[86400, 172800, "d"], [3600, 7200, "h"], [60, 120, "min"]])
-      if (length >= least) return `${Math.round(length / size)} ${unit}`;
-    return `${length} s`;
+      if (rounded >= least) return `${Math.round(rounded / size)} ${unit}`;
+    return `${rounded} s`;
   }
-  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-  const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-  const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const dayFormat = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+  const exactFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
-  function words(time) {
+  function timeText(time) {
     const at = Date.parse(time.dateTime) / 1000, how = time.dataset.how;
-    if (how === "clock") return onClock(at);
-    return how === "both" ? `${onClock(at)}, ${fromNow(at, how)}` : fromNow(at, how);
+    if (how === "clock") return clockText(at);
+    return how === "both" ? `${clockText(at)}, ${relativeText(at, how)}` : relativeText(at, how);
   }
-  function onClock(at) {
-    const isToday = new Date(at * 1000).toDateString() === new Date(now() * 1000).toDateString();
-    return (isToday ? "" : day.format(at * 1000) + ", ") + clock.format(at * 1000);
+  function clockText(at) {
+    const isToday = new Date(at * 1000).toDateString() === new Date(serverNow() * 1000).toDateString();
+    return (isToday ? "" : dayFormat.format(at * 1000) + ", ") + clockFormat.format(at * 1000);
   }
-  function fromNow(at, how) {
-    const left = at - now();
-    if (left > 0.5) return `in ${spell(left)}`;
-    return how === "in" ? "due" : left > -1 ? "just now" : `${spell(-left)} ago`;
+  function relativeText(at, how) {
+    const seconds = at - serverNow();
+    if (seconds > 0.5) return `in ${durationText(seconds)}`;
+    return how === "in" ? "due" : seconds > -1 ? "just now" : `${durationText(-seconds)} ago`;
   }
 
-  function tellTimes() {
+  function writeTimes() {
     for (const time of main.querySelectorAll("time")) {
-      const said = words(time);
-      if (time.textContent !== said) time.textContent = said;
-      if (!time.title) time.title = `${exact.format(Date.parse(time.dateTime))} (${time.dateTime.replace(/\.\d+/, "")})`;
+      const text = timeText(time);
+      if (time.textContent !== text) time.textContent = text;
+      if (!time.title) time.title = `${exactFormat.format(Date.parse(time.dateTime))} (${time.dateTime.replace(/\.\d+/, "")})`;
     }
   }
 
-  // What changed, and nothing else
+  // Updating the page in place: a node that does not change is never replaced
 
-  const keyOf = (node) => node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key || "" : "";
+  const isElement = (node) => node.nodeType === Node.ELEMENT_NODE;
+  const keyOf = (node) => isElement(node) ? node.id || node.dataset.key || "" : "";
   const isSame = (node, fresh) =>
     node.nodeType === fresh.nodeType && node.nodeName === fresh.nodeName && keyOf(node) === keyOf(fresh);
 
   function update(node, fresh) {
-    if (node.nodeType !== Node.ELEMENT_NODE) {
+    if (!isElement(node)) {
       if (node.data !== fresh.data) node.data = fresh.data;
       return;
     }
-    // The words of a time are ours.
+    // This script writes the text of a <time> itself.
     if (node.isEqualNode(fresh) || (node.nodeName === "TIME" && node.dateTime === fresh.dateTime)) return;
     for (const { name, value } of fresh.attributes)
       if (name !== "open" && node.getAttribute(name) !== value) node.setAttribute(name, value);
@@ -77,27 +79,52 @@
     updateChildren(node, fresh);
   }
 
+  // A child with a key is found by its key, wherever it stands. A child without a key is the next one of its kind.
+  // Children whose key is gone are removed first. Otherwise a banner that disappears would hide the table below it from
+  // this search, and a table that is rebuilt loses the focus, the text typed into it, and what is unfolded.
   function updateChildren(node, fresh) {
-    const keyed = new Map([...node.children].filter(keyOf).map((child) => [keyOf(child), child]));
+    const keyed = keepKeyed(node, new Set([...fresh.children].map(keyOf)));
     let next = node.firstChild;
     for (const child of [...fresh.childNodes]) {
-      const key = keyOf(child), known = keyed.get(key) ?? next;
-      keyed.delete(key);
+      if (isElement(child)) next = removeWhile(next, (found) => !isElement(found)); // so that no element moves past text
+      const known = keyed.get(keyOf(child)) ?? (isElement(child) ? nextSame(next, child) : next);
+      keyed.delete(keyOf(child));
       if (known && isSame(known, child)) {
         if (known === next) next = next.nextSibling;
         else move(node, known, next);
         update(known, child);
       } else node.insertBefore(document.importNode(child, true), next);
     }
-    while (next) {
-      const after = next.nextSibling;
-      next.remove();
-      next = after;
+    removeWhile(next, () => true);
+  }
+
+  // Removes the children whose key is not among `keys`, and returns by key the first of those that stay.
+  function keepKeyed(node, keys) {
+    const keyed = new Map();
+    for (const child of [...node.children].filter(keyOf)) {
+      const key = keyOf(child);
+      if (!keys.has(key)) child.remove();
+      else if (!keyed.has(key)) keyed.set(key, child);
     }
+    return keyed;
+  }
+
+  function nextSame(node, fresh) {
+    while (node && !isSame(node, fresh)) node = node.nextSibling;
+    return node;
+  }
+
+  function removeWhile(node, isUnwanted) {
+    while (node && isUnwanted(node)) {
+      const after = node.nextSibling;
+      node.remove();
+      node = after;
+    }
+    return node;
   }
 
   function move(parent, node, before) {
-    // The newer way keeps focus and selection.
+    // Only moveBefore, which newer browsers have, keeps the focus and the selection.
     if (parent.moveBefore) parent.moveBefore(node, before);
     else parent.insertBefore(node, before);
   }
@@ -108,70 +135,68 @@
   }
 
   function show(page) {
-    const fresh = page.querySelector("main");
     const focused = document.activeElement;
-    update(main, fresh);
+    update(main, page.querySelector("main"));
     keepFocus(focused);
-    // A browser may find out only when it draws that what has the focus was moved.
-    requestAnimationFrame(() => keepFocus(focused));
-    wanted = page.title;
+    title = page.title;
     const icon = document.querySelector("link[rel=icon]");
     const href = page.querySelector("link[rel=icon]").getAttribute("href");
     if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
   }
 
-  // Asking
+  // Fetching
 
-  async function ask() {
+  async function refresh() {
     try {
-      const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (answer.status >= 500 || !page.querySelector("main[data-taken]")) throw new Error(`answered ${answer.status}`);
+      const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (response.status >= 500 || !page.querySelector("main[data-taken]")) throw new Error(`answered ${response.status}`);
       show(page);
-      hear();
+      readTimes();
       failures = 0;
     } catch {
       failures += 1;
     }
     tick();
-    plan();
+    scheduleRefresh();
   }
 
-  function plan() {
+  function scheduleRefresh() {
     clearTimeout(timer);
-    if (!document.hidden) timer = setTimeout(ask, 1000 * Math.min(pace * 2 ** failures, Math.max(pace, SLOWEST)));
+    const seconds = Math.min(refreshSeconds * 2 ** failures, Math.max(refreshSeconds, LONGEST_PAUSE));
+    if (!document.hidden) timer = setTimeout(refresh, 1000 * seconds);
   }
 
-  // What is old
+  // The age of what is shown
 
   function tick() {
     if (document.hidden) return;
-    tellTimes();
-    const age = now() - taken;
-    const isOld = age > OLD_AFTER * pace && seconds() - shownSince > GRACE;
-    const isUnheard = failures > 0 || seconds() - heard > OLD_AFTER * pace;
-    const why = isUnheard ? "the monitor does not answer" : "the monitor has not looked at the group since";
+    writeTimes();
+    const oldAfter = OLD_AFTER * refreshSeconds, age = serverNow() - takenAt;
+    const isOld = age > oldAfter && monotonicSeconds() - visibleSince > GRACE;
+    const isUnanswered = failures > 0 || monotonicSeconds() - answeredAt > oldAfter;
+    const why = isUnanswered ? "the monitor does not answer" : "the monitor has not looked at the group since";
     if (isOld) {
-      const said = `What you see is ${spell(age)} old: ${why}.`;
-      if (stale.firstChild?.data !== said) stale.replaceChildren(said);
+      const text = `What you see is ${durationText(age)} old: ${why}.`;
+      if (stale.firstChild?.data !== text) stale.replaceChildren(text);
     }
     stale.hidden = !isOld;
     document.body.classList.toggle("is-old", isOld);
-    document.title = isOld ? `OLD · ${wanted}` : wanted;
+    document.title = isOld ? `OLD · ${title}` : title;
     pulse.hidden = false;
-    pulse.classList.toggle("late", isOld || isUnheard);
-    pulse.textContent = isUnheard ? "no answer, trying again" : isOld ? "not live" : `live, ${spell(age)} ago`;
+    pulse.classList.toggle("late", isOld || isUnanswered);
+    pulse.textContent = isUnanswered ? "no answer, trying again" : isOld ? "not live" : `live, ${durationText(age)} ago`;
   }
 
   if (!main.dataset.taken) return;
-  hear();
+  readTimes();
   tick();
-  plan();
+  scheduleRefresh();
   setInterval(tick, 1000);
   document.addEventListener("visibilitychange", () => {
-    shownSince = seconds();
+    visibleSince = monotonicSeconds();
     if (document.hidden) clearTimeout(timer);
-    else ask();
+    else refresh();
   });
-  addEventListener("online", ask);
+  addEventListener("online", refresh);
 })();

@@ -1,4 +1,4 @@
-// Rows in which a sync's name and the word for its condition stand on one another.
+// Rows in which the name of a sync and the word for its condition overlap.
 return [...document.querySelectorAll(".syncs tbody tr")]
   .filter((row) => {
     const word = row.querySelector(".condition").getBoundingClientRect();

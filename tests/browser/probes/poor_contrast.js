@@ -1,4 +1,4 @@
-// Texts that stand out too little from their ground, by the formula of WCAG 2, level AA.
+// Texts with too little contrast with their background, by the formula of WCAG 2, level AA.
 const colour = (text) => text.match(/[\d.]+/g).map(Number);
 const linear = (part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
 const light = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);

@@ -114,14 +114,14 @@ def first_process(group, request):
     assert process.wait(60) == 0
 
 
-def test_a_word_to_stop_that_comes_before_it_is_supervisord_is_not_lost(group, first_process):
+def test_a_sigterm_that_comes_before_the_process_is_supervisord_is_not_lost(group, first_process):
     group.wait_until(lambda: signal.SIGTERM in _blocked(first_process.pid), "it to have begun")
     first_process.terminate()
     assert first_process.wait(60) == 0
     assert "received SIGTERM indicating exit request" in (group.run_dir / "logs/supervisord.log").read_text()
 
 
-def test_no_program_inherits_that_a_word_to_stop_is_held_back(group, first_process):
+def test_no_program_inherits_the_blocked_sigterm(group, first_process):
     group.wait_until(group.digests, "a worker to be at work")
     assert [pid for pid in (first_process.pid, *group.members()) if _blocked(pid)] == []
 

@@ -9,7 +9,7 @@ import sys
 WATCHER = "config-watcher"
 
 
-def test_it_applies_every_edit_reports_what_is_broken_and_never_stops_itself(group, tmp_path):
+def test_the_watcher_applies_every_edit_reports_broken_files_and_never_stops_itself(group, tmp_path):
     group.write("sync-a.json")
     assert group.run("start", WATCH="1").code == 0
     log = group.run_dir / "logs" / f"{WATCHER}.log"

@@ -1,5 +1,5 @@
-"""A real supervisord with a real monitor, over programs that stand in for workers: they do nothing, and tests write
-their heartbeats, so that a worker can be in any state at once.
+"""A real supervisord with a real monitor. The workers are programs that do nothing, and tests write their heartbeats,
+so that a worker can be in any state at once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from generator.deploy import group as commands
+from generator.deploy.install import install
+from generator.deploy.prepare import prepare
+from generator.deploy.start import environment_of_programs
+from generator.deploy.stop import stop_group
 from generator.running import files
 from generator.running.processes import members
 from generator.running.settings import from_environ
 from generator.running.supervisor_rpc import Changes, Supervisor
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
+from sync_worker.database.connection import connect
 from sync_worker.database.journal import Journal
-from sync_worker.database.store import connect
 
 REPO = Path(__file__).parents[3]
 JIRA_TOKEN = "s3cr3t-jira-token"
@@ -38,15 +42,15 @@ def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-class Stage:
-    """A group whose workers do nothing, with its monitor at `url`."""
+class MonitoredGroup:
+    """A group whose workers do nothing. Its monitor answers at `url`."""
 
     def __init__(
         self, folder: Path, port: int, database_url: str, wait_until: Callable[..., Any], **environ: str
     ) -> None:
         self.configs, self.run_dir, self.wait_until = folder / "configs", folder / "run", wait_until
         self.configs.mkdir()
-        self.url, self.database_url = f"http://127.0.0.1:{port}", database_url
+        self.port, self.url, self.database_url = port, f"http://127.0.0.1:{port}", database_url
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environ = {
             **keep,
@@ -62,11 +66,14 @@ class Stage:
         self.supervisor = Supervisor(self.run_dir / "supervisor.sock")
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
 
+    def database(self, name: str) -> str:
+        return f"monitored_{self.port}_{name}"
+
     def define(self, name: str, file: str, token: str = "${JIRA_TOKEN}") -> None:
         key = name.replace("-", "").upper()
         definition = {
             "name": name,
-            "databaseName": f"stage_{os.getpid()}_{name}",
+            "databaseName": self.database(name),
             "jira": {"baseUrl": "https://jira.example.com", "apiToken": token, "authType": "pat"},
             "userProjectKey": f"U{key}",
             "devProjectKey": f"D{key}",
@@ -76,17 +83,17 @@ class Stage:
         (self.configs / file).write_text(json.dumps(definition))
 
     def start(self) -> None:
-        prepared = commands.prepare(from_environ(self.environ), self.environ)
-        commands.install(prepared)
+        prepared = prepare(from_environ(self.environ), self.environ)
+        install(prepared)
         text = re.sub(r"\ncommand=.* sync_worker .*\n", WORKER, prepared.text).replace("startsecs=3", "startsecs=0")
         prepared.settings.conf.write_text(text)
         files.write_if_changed(prepared.settings.record, prepared.settings.recorded())
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(prepared.settings.conf)]
-        subprocess.run(command, env=commands._environment(prepared.settings, self.environ), check=True, cwd=REPO)
+        subprocess.run(command, env=environment_of_programs(prepared.settings, self.environ), check=True, cwd=REPO)
         self.wait_until(self.answers, "the monitor to answer")
 
     def add_program(self, name: str, *lines: str) -> None:
-        """Add a program of the test's own to the running group."""
+        """Add a program to the running group."""
         with (self.run_dir / "supervisord.conf").open("a") as conf:
             conf.write("\n".join((f"\n[program:{name}]", *lines, "")))
         self.supervisor.reread()
@@ -102,62 +109,78 @@ class Stage:
         return self.supervisor.states()[name].pid
 
     def beat(self, name: str, phase: Phase = Phase.WAITING, sent: float = 0, **more: Any) -> Heartbeat:
-        """Say for the worker of `name` what it would say."""
+        """Write a heartbeat for the worker of `name`."""
         known = {"pid": self.pid(name), "digest": "d", "last_success": ago(5), "interval": 6.0}
         heartbeat = Heartbeat(name=name, phase=phase, since=ago(60), sent=ago(sent), **known | more)
         write_heartbeat(self.run_dir, heartbeat)
         return heartbeat
 
     def worker(self, name: str) -> dict[str, Any]:
-        """Return what the monitor says of one sync."""
-        found = [each for each in self.http.get("/health").json()["workers"] if each["name"] == name]
+        """Return what `/health` has of one sync."""
+        found = [worker for worker in self.http.get("/health").json()["workers"] if worker["name"] == name]
         return dict(found[0]) if found else {"condition": "not there"}
 
     def expect(self, name: str, condition: str) -> dict[str, Any]:
-        """Wait until the monitor sees a sync in this condition."""
+        """Wait until a sync is in this condition; return what `/health` has of it."""
         return self.wait_until(lambda: (w := self.worker(name))["condition"] == condition and w, f"{name} {condition}")
+
+    def expect_ready(self) -> None:
+        """Wait until the monitor has seen that every sync is well."""
+        paths = ("/health", "/health/ready")
+        self.wait_until(lambda: all(self.http.get(path).status_code == 200 for path in paths), "the group to be ready")
 
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.run_dir / "logs/health-monitor.log").read_text().splitlines()]
 
     def stop(self) -> None:
         self.http.close()
-        commands.stop(self.run_dir)
+        stop_group(self.run_dir)
         assert members(self.run_dir) == []
         with MongoClient[dict[str, Any]](self.database_url) as client:
             for name in SYNCS:
-                client.drop_database(f"stage_{os.getpid()}_{name}")
+                client.drop_database(self.database(name))
 
 
-@pytest.fixture(scope="module")
-def running_stage(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    free_port: Callable[[], int],
-    mongo_server,
-    wait_until: Callable[..., Any],
-) -> Iterator[Stage]:
-    folder, environ = tmp_path_factory.mktemp("stage"), getattr(request.module, "ENVIRON", {})
-    stage = Stage(folder, free_port(), mongo_server.url, wait_until, **environ)
-    stage.define("sync-a", "sync-a.json")
-    stage.define("sync-b", "sync-b.json", token="s3cr3t-literal-token")
-    stage.define("sync-c", "third.json")
-    stage.start()
-    yield stage
-    stage.stop()
+@pytest.fixture(scope="session")
+def start_group(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int], mongo_server, wait_until: Callable[..., Any]
+) -> Callable[..., AbstractContextManager[MonitoredGroup]]:
+    """Return a context manager: a group of three syncs that runs with the given environment variables."""
+
+    @contextmanager
+    def start(**environ: str) -> Iterator[MonitoredGroup]:
+        group = MonitoredGroup(tmp_path_factory.mktemp("group"), free_port(), mongo_server.url, wait_until, **environ)
+        group.define("sync-a", "sync-a.json")
+        group.define("sync-b", "sync-b.json", token="s3cr3t-literal-token")
+        group.define("sync-c", "third.json")
+        group.start()
+        yield group
+        group.stop()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def running_group(start_group) -> Iterator[MonitoredGroup]:
+    """The group that most tests share. Its workers may be silent between two tests without being restarted."""
+    with start_group(STUCK_AFTER="86400") as group:
+        yield group
 
 
 @pytest.fixture
-def stage(running_stage: Stage) -> Stage:
-    """The group that the tests of a module share, with all workers well; nobody is signed in."""
-    for name in SYNCS:
-        running_stage.beat(name)
-    running_stage.http.cookies.clear()
-    return running_stage
-
-
-@pytest.fixture
-def journal(stage: Stage) -> Iterator[Journal]:
+def journal(running_group: MonitoredGroup) -> Iterator[Journal]:
     """The journal of sync-a."""
-    with connect(stage.database_url, "test") as client:
-        yield Journal(client, f"stage_{os.getpid()}_sync-a")
+    with connect(running_group.database_url, "test") as client:
+        yield Journal(client, running_group.database("sync-a"))
+
+
+@pytest.fixture
+def group(running_group: MonitoredGroup, journal: Journal) -> MonitoredGroup:
+    """A group as if nobody had used it: all workers are well, the journal of sync-a is empty, nobody is signed in."""
+    for name in SYNCS:
+        running_group.beat(name)
+    running_group.http.cookies.clear()
+    journal.resume()
+    journal._actions.delete_many({})
+    journal._cycles.delete_many({})
+    return running_group

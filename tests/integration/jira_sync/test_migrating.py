@@ -215,7 +215,7 @@ def test_the_commands_of_the_migration_document_move_four_pairs_in(project, old,
 
 
 def test_the_dry_run_in_the_migration_document_has_the_rows_that_import_prints(project):
-    from sync_worker.migration.pairing import PairOutcome
+    from sync_worker.runtime.import_run import PairOutcome
 
     shown = re.search(r"^```\nsync-ab, from .*?^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert shown

@@ -48,7 +48,9 @@ class Supervisord:
         self._process: subprocess.Popen[bytes] | None = None
         worker = folder / "sync_worker"
         worker.mkdir()
-        (worker / "__init__.py").touch()
+        (worker / "runtime").mkdir()
+        for package in (worker, worker / "runtime"):
+            (package / "__init__.py").touch()
         (worker / "__main__.py").write_text(MAIN)
         self.warm_up("")
         self._conf = folder / "supervisord.conf"
@@ -62,7 +64,7 @@ class Supervisord:
     def warm_up(self, script: str) -> None:
         """Make `script` what is played before the first fork, inside supervisord."""
         body = "\n".join(f"    {line}" for line in ["pass", *script.splitlines()])
-        (self.folder / "sync_worker/warm_up.py").write_text(f"def warm_up():\n{body}\n")
+        (self.folder / "sync_worker/runtime/warm_up.py").write_text(f"def warm_up():\n{body}\n")
 
     def worker(self, name: str, script: str, *arguments: str, more: str = "") -> None:
         """Add a program that is our worker, as far as the plugin can tell; it runs `script`."""

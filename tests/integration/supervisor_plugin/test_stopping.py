@@ -78,7 +78,7 @@ def test_workers_stop_together_then_the_monitor_then_the_database(supervisord, s
     assert "SIGKILL" not in supervisord.log
 
 
-def test_one_that_ignores_the_signal_is_killed_and_only_then_the_next_are_stopped(supervisord):
+def test_a_program_that_ignores_the_signal_is_killed_before_the_next_priority_is_stopped(supervisord):
     supervisord.worker("mongodb", BELOW, more="priority=10")
     deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n(folder / f'{name}.ready').touch()\n"
     supervisord.worker("deaf", deaf + "while True: signal.pause()", more="stopwaitsecs=1")
@@ -90,7 +90,7 @@ def test_one_that_ignores_the_signal_is_killed_and_only_then_the_next_are_stoppe
     assert positions == sorted(positions)
 
 
-def test_one_that_waits_for_its_next_start_does_not_hold_up_the_others(supervisord):
+def test_a_program_that_waits_for_its_next_start_does_not_delay_the_stop_of_others(supervisord):
     supervisord.worker("mongodb", BELOW, more="priority=10")
     supervisord.worker("fails", "raise SystemExit(1)", more="startsecs=100\nstartretries=1000\nautorestart=true")
     supervisord.start()
@@ -100,11 +100,11 @@ def test_one_that_waits_for_its_next_start_does_not_hold_up_the_others(superviso
     assert "stopped: mongodb (exit status 0)" in supervisord.log
 
 
-def test_an_error_in_stopping_leaves_it_to_supervisord(supervisord):
+def test_after_an_error_of_the_plugin_supervisord_itself_stops_the_programs(supervisord):
     supervisord.warm_up(
-        "from supervisor_plugin.stopping import Interface, Stopping\n"
+        "from supervisor_plugin.stopping import PriorityInterface, PriorityShutdown\n"
         "def fail(*_): raise RuntimeError('a fault of ours')\n"
-        "Stopping._present = Interface._stop_in_order = fail"
+        "PriorityShutdown._highest = PriorityInterface._stop_by_priority = fail"
     )
     supervisord.worker("mongodb", BELOW, more="priority=10")
     supervisord.start()

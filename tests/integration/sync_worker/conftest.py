@@ -115,7 +115,7 @@ def front(bench: Bench, capsys, monkeypatch, plain_environment) -> Callable[...,
 
 
 @pytest.fixture
-def former(bench: Bench) -> Iterator[LegacyService]:
+def legacy(bench: Bench) -> Iterator[LegacyService]:
     """The replaced service, whose database is on the same server; both projects are on one site, as it wanted them."""
     with MongoClient[dict[str, Any]](bench.mongo_url, tz_aware=True) as client:
         yield LegacyService(bench, client)

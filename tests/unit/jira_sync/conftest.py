@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from sync_worker.database import store
+from sync_worker.database import connection
 
 
 class CommandEnvironment:
@@ -40,7 +40,7 @@ class CommandEnvironment:
 
 @pytest.fixture
 def environment(tmp_path, monkeypatch, plain_environment, free_port) -> CommandEnvironment:
-    monkeypatch.setattr(store, "SECONDS_TO_FIND_A_SERVER", 0.2)
+    monkeypatch.setattr(connection, "SECONDS_TO_FIND_A_SERVER", 0.2)
     environment = CommandEnvironment(tmp_path, monkeypatch)
     environment.set(PORT=str(free_port()), MONGODB_PORT=str(free_port()))
     return environment

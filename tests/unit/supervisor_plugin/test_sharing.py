@@ -41,24 +41,24 @@ def _after_sharing(script: str, before: str = "", **environ: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_collector_does_not_look_at_it_any_more():
+def test_the_garbage_collector_does_not_visit_shared_objects():
     assert _after_sharing("print(gc.get_freeze_count() > 1000, package.thing in gc.get_objects())") == "True False"
 
 
-def test_the_same_may_be_done_again_after_a_reload():
+def test_sharing_may_be_repeated_after_a_reload():
     assert _after_sharing("sharing.share(); print(package.thing.method())") == "None"
 
 
-def test_what_is_made_afterwards_lies_together_whatever_gaps_there_were():
+def test_objects_made_after_sharing_lie_together_whatever_gaps_there_were():
     assert int(_after_sharing(PAGES_OF_NEW_THINGS, before=GAPS)) <= 20
 
 
-def test_it_comes_to_an_end_with_any_allocator():
+def test_sharing_ends_with_any_allocator():
     assert _after_sharing("print(package.thing.method())", PYTHONMALLOC="malloc") == "None"
 
 
 @pytest.mark.skipif(not can_immortalise(), reason="this Python has no immortal objects whose layout is known")
-def test_nobody_counts_who_uses_it_but_what_is_supervisords_own_is_counted_as_ever():
+def test_references_to_shared_objects_are_not_counted_but_those_to_supervisords_own_are():
     counts = "print(*[sys.getrefcount(each) for each in (package.thing, type(package.thing).method, own.thing)])"
     shared, function, owned = _after_sharing(counts).split()
     assert (int(shared), int(function)) == (IMMORTAL, IMMORTAL)

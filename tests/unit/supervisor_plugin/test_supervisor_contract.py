@@ -15,7 +15,7 @@ from supervisor.supervisord import Supervisor
 from supervisor_plugin.rpcinterface import MADE_FOR
 
 
-def test_this_is_the_version_that_the_plugin_was_made_for():
+def test_supervisor_has_the_version_that_the_plugin_was_made_for():
     assert VERSION == MADE_FOR, f"supervisor {VERSION}: read its changes, then these tests, then the plugin"
 
 
@@ -41,7 +41,7 @@ def test_this_is_the_version_that_the_plugin_was_made_for():
     ],
     ids=lambda each: getattr(each, "__qualname__", ""),
 )
-def test_what_is_replaced_or_called_takes_what_it_took(method, parameters):
+def test_the_methods_of_supervisor_that_are_replaced_or_called_have_these_parameters(method, parameters):
     assert list(inspect.signature(method).parameters) == parameters
 
 
@@ -71,27 +71,27 @@ def test_what_is_replaced_or_called_takes_what_it_took(method, parameters):
     ],
     ids=lambda each: getattr(each, "__qualname__", ""),
 )  # fmt: skip
-def test_what_the_plugin_comes_between_happens_in_this_order(function, steps):
+def test_the_steps_of_supervisor_that_the_plugin_relies_on_happen_in_this_order(function, steps):
     source = inspect.getsource(function)
     positions = [source.find(step) for step in steps]
     assert -1 not in positions, steps[positions.index(-1)]
     assert positions == sorted(positions)
 
 
-def test_options_are_asked_through_the_instance_so_that_they_can_be_replaced_there():
+def test_methods_of_supervisors_options_can_be_replaced_on_the_instance():
     options = ServerOptions()
     assert not {"fork", "execve", "cleanup"} & set(vars(options))
     assert isinstance(options.poller, PollPoller)
 
 
-def test_a_group_of_higher_priority_comes_later_in_the_list_of_what_is_to_be_stopped():
+def test_supervisors_list_of_groups_to_stop_ascends_by_priority():
     source = inspect.getsource(Supervisor.runforever)
     assert "pgroups.sort()" in source
     assert inspect.getsource(ProcessGroupBase.__lt__).rstrip().endswith("self.config.priority < other.config.priority")
     assert "self.stop_groups[-1]" in inspect.getsource(Supervisor.ordered_stop_groups_phase_1)
 
 
-def test_a_deferred_answer_says_that_it_is_not_done_yet():
+def test_a_deferred_answer_of_supervisor_is_not_done_yet_at_first():
     process = type("Process", (), {"config": type("Config", (), {"name": "a"}), "get_state": lambda _self: 20})()
     group = type("Group", (), {"config": type("Config", (), {"name": "a"})})()
     answers = iter([NOT_DONE_YET, True])

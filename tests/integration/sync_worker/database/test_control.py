@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ from pymongo import MongoClient
 
 from sync_model.definition import Sync
 from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.database.connection import connect
 from sync_worker.database.control import Control
 from sync_worker.database.journal import Journal
-from sync_worker.database.lease import Lease
-from sync_worker.database.store import connect
+from sync_worker.database.lease import TIMING, Lease
 
 REJECTION = {"method": "POST", "path": "/transitions$", "status": 400, "times": 1}
 
@@ -57,12 +58,14 @@ def test_a_pause_stays_until_it_is_ended_and_says_whose_it_is(control, journal):
     assert noted(journal) == [("pause", "done", "the site moves", None), ("resume", "done", "", None)]
 
 
-def test_whoever_runs_the_sync_is_woken(control, journal, bench, wait_until):
+def test_the_holder_of_the_lease_is_woken_by_sync_now_pause_and_resume(control, journal, bench, wait_until):
     with pytest.raises(InvalidRequest, match="no worker runs sync-ab now"):
         control.sync_now("ann")
     woken = []
     with connect(bench.mongo_url, "test") as client:
-        lease = Lease(client, bench.database_name, Path(), lambda: woken.append(True))
+        # This holder heeds no signal: it finds out when it renews its lease.
+        often = replace(TIMING, renew_every=0.05, renew_unused_every=0.05)
+        lease = Lease(client, bench.database_name, Path(), lambda: woken.append(True), often)
         lease.hold()
         assert control.sync_now("ann") == "sync-ab begins its next cycle at once"
         for times, ask in enumerate((lambda: None, lambda: control.pause("ann"), lambda: control.resume("ann")), 1):
@@ -72,7 +75,7 @@ def test_whoever_runs_the_sync_is_woken(control, journal, bench, wait_until):
     assert [what for what, *_ in noted(journal)] == ["sync now", "pause", "resume"]
 
 
-def test_what_was_given_up_is_tried_again_or_dismissed_by_the_worker(control, journal, bench):
+def test_a_change_that_was_given_up_is_tried_again_or_dismissed_by_the_worker(control, journal, bench):
     with pytest.raises(InvalidRequest, match="nothing has failed"):
         control.request("retry", (), "ann")
     key = given_up(bench)
@@ -92,7 +95,7 @@ def test_what_was_given_up_is_tried_again_or_dismissed_by_the_worker(control, jo
     assert [each for each in noted(journal) if each[1] == "asked"] == asked
 
 
-def test_a_database_that_does_not_answer_is_said():
+def test_control_raises_unavailable_when_mongodb_does_not_answer():
     definition = {"name": "sync-ab", "userProjectKey": "A", "devProjectKey": "B", "rules": []}
     with MongoClient[dict[str, Any]]("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=100) as client:
         control = Control(client, Sync.model_validate(definition))

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
+from sync_worker.database.connection import connect
 from sync_worker.database.driver_threads import INTERVALS, STOCK, Executor
-from sync_worker.database.store import connect
 
 NEVER = 1000.0
 
@@ -45,12 +45,12 @@ def new_executor(work):
         each.join()
 
 
-def test_it_works_again_when_it_is_time(work, new_executor, wait_until):
+def test_a_driver_thread_works_again_after_its_interval(work, new_executor, wait_until):
     new_executor(0.02)
     wait_until(lambda: work.times > 2, "several times")
 
 
-def test_it_works_at_once_when_it_is_called(work, new_executor, wait_until):
+def test_a_driver_thread_works_at_once_when_it_is_called(work, new_executor, wait_until):
     executor = new_executor(NEVER)
     for times in (1, 2, 3):
         wait_until(lambda times=times: work.times == times, "it to have worked")
@@ -58,7 +58,7 @@ def test_it_works_at_once_when_it_is_called(work, new_executor, wait_until):
     wait_until(lambda: work.times == 4, "it to have worked")
 
 
-def test_it_rests_a_moment_however_often_it_is_called(wait_until):
+def test_a_driver_thread_rests_for_its_shortest_interval_however_often_it_is_called(wait_until):
     times, least = [], 0.05
 
     def work() -> bool:
@@ -72,7 +72,7 @@ def test_it_rests_a_moment_however_often_it_is_called(wait_until):
     assert all(later >= earlier + least for earlier, later in pairwise(times))
 
 
-def test_it_ends_at_once_when_it_is_closed_and_can_be_opened_again(work, new_executor, wait_until):
+def test_a_driver_thread_ends_at_once_when_it_is_closed_and_can_be_opened_again(work, new_executor, wait_until):
     executor = new_executor(NEVER)
     wait_until(lambda: work.times == 1, "it to have worked")
     executor.close()
@@ -81,13 +81,13 @@ def test_it_ends_at_once_when_it_is_closed_and_can_be_opened_again(work, new_exe
     wait_until(lambda: work.times == 2, "it to work again")
 
 
-def test_one_whose_work_is_over_ends(wait_until):
+def test_a_driver_thread_whose_work_is_over_ends(wait_until):
     executor = Executor(NEVER, 0.01, lambda: False, "of a test")
     executor.open()
     wait_until(lambda: not any(each.name == "of a test" for each in threading.enumerate()), "its thread to end")
 
 
-def test_clients_have_such_threads_and_the_one_that_tidies_up_takes_its_time(mongo_server):
+def test_a_client_has_our_threads_and_the_one_that_closes_cursors_has_our_interval(mongo_server):
     with closing(connect(mongo_server.url, "test")) as client:
         client.admin.command("ping")
         tidying = client._kill_cursors_executor
@@ -112,6 +112,6 @@ def test_clients_have_such_threads_and_the_one_that_tidies_up_takes_its_time(mon
     ],
     ids=lambda each: getattr(each, "__qualname__", ""),
 )  # fmt: skip
-def test_the_driver_is_the_one_that_this_was_made_for(method, pieces):
+def test_the_driver_s_own_thread_is_the_one_that_ours_was_made_for(method, pieces):
     source = inspect.getsource(method)
     assert [piece for piece in pieces if piece not in source] == []

@@ -31,7 +31,7 @@ def told(entries: list[JournalEntry]) -> list[tuple[str | None, ...]]:
     return [(each.what, each.result, each.issue, each.counterpart, each.rule, each.cause) for each in entries]
 
 
-def test_all_that_was_done_for_an_issue_is_told_with_its_rule_and_cause(bench):
+def test_the_journal_tells_all_that_was_done_for_an_issue_with_its_rule_and_cause(bench):
     key, counterpart = bench.pair()
     bench.dev.move(counterpart, "In Progress")
     bench.cycle()
@@ -46,7 +46,7 @@ def test_all_that_was_done_for_an_issue_is_told_with_its_rule_and_cause(bench):
     assert told(bench.store.journal.actions(1)) == [moved]
 
 
-def test_what_failed_and_was_given_up_is_told_with_the_error_and_what_a_person_asked_for_with_a_name(bench):
+def test_the_journal_tells_failures_with_the_error_and_requests_with_the_person(bench):
     _key, counterpart = bench.pair()
     bench.start(retryForHours=0.001)
     bench.dev.move(counterpart, "In Progress")
@@ -67,7 +67,7 @@ def test_what_failed_and_was_given_up_is_told_with_the_error_and_what_a_person_a
     assert (totals.actions["move failed"], totals.actions["move done"]) == (2, 1)
 
 
-def test_each_cycle_is_kept_with_what_it_did_or_why_it_failed(bench):
+def test_the_journal_keeps_each_cycle_with_what_it_did_or_why_it_failed(bench):
     bench.pair()
     bench.control.fault("one", "status", status=503)
     assert bench.try_cycle()
@@ -76,7 +76,7 @@ def test_each_cycle_is_kept_with_what_it_did_or_why_it_failed(bench):
     assert "503" in failed.error
 
 
-def test_how_long_it_is_remembered_follows_an_edit(journal):
+def test_how_long_the_journal_is_kept_follows_an_edit(journal):
     journal.prepare(timedelta(days=90))
     assert kept_for(journal) == 90
     journal.prepare(timedelta(days=7))
@@ -133,7 +133,7 @@ def test_a_pause_ends_the_cycle_that_is_under_way_and_the_rest_is_done_later(ben
     assert len(bench.devs()) == len(keys)
 
 
-def test_the_worker_says_that_it_is_paused_and_that_it_is_not_any_more(bench):
+def test_the_heartbeat_says_that_the_worker_is_paused_and_that_it_is_not_any_more(bench):
     bench.start()
     bench.store.journal.pause("ann")
     seen: list[Phase] = []
@@ -156,7 +156,7 @@ def test_the_worker_says_that_it_is_paused_and_that_it_is_not_any_more(bench):
     assert seen == [Phase.PAUSED, Phase.CYCLE]
 
 
-def test_a_pause_that_is_there_stays_as_it_was_and_ends_once(journal):
+def test_a_second_pause_changes_nothing_and_one_resume_ends_both(journal):
     journal.pause("ann", "first")
     journal.pause("bob", "second")
     assert (journal.paused().by, journal.paused().reason) == ("ann", "first")

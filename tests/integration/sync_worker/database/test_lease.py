@@ -7,42 +7,44 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from pymongo import MongoClient
 
 from sync_model.connection import Connection
-from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_worker.core.errors import LeaseLost
-from sync_worker.core.pairs import Pair
-from sync_worker.core.progress import Progress
-from sync_worker.core.records import Request
-from sync_worker.core.state import IssueState
-from sync_worker.database import lease
-from sync_worker.database.lease import WRITER, Lease
-from sync_worker.database.store import MongoStore, connect
+from sync_worker.database.lease import TIMING, WRITER, LeaseTiming
 from sync_worker.jira import JiraClient
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOST = socket.gethostname()
 WRITES = ("POST", "PUT", "DELETE")
 SEARCHES = ("/search", "/bulkfetch")
 OFTEN = 0.01
+NEVER = 1000.0
+HURRIED_WORKER = """
+import sys
+from functools import partial
+from sync_worker.database.lease import Lease, LeaseTiming
+from sync_worker.runtime import loop, process, wiring
+
+loop.LOOK_EVERY = 0.1
+wiring.Lease = partial(Lease, timing={timing})
+sys.exit(process.main())
+"""
+"""A worker that looks more often, while it stands by, whether the lease is free; and the times of its own lease."""
 
 
-class Two:
+class TwoWorkers:
     """Two workers for one sync, which sign in at Jira by accounts of their own: `sync` and `deputy`."""
 
     def __init__(self, bench, command, wait_until, folder: Path) -> None:
         self.bench, self._command, self._wait_until, self._folder = bench, command, wait_until, folder
+        self.timing = TIMING
         account = {"email": "${SYNC_EMAIL}", "apiToken": "${SYNC_TOKEN}"}
         bench.definition["syncIntervalMinutes"] = OFTEN
         for block in ("jira", "devJira"):
@@ -50,7 +52,8 @@ class Two:
         (bench.folder / "sync-ab.json").write_text(json.dumps(bench.definition))
 
     def start(self, account: str) -> subprocess.Popen:
-        return self._command.start(account=account, run_dir=self._folder / account)
+        code = HURRIED_WORKER.format(timing=self.timing)
+        return self._command.start(account=account, run_dir=self._folder / account, code=code)
 
     def heartbeat(self, account: str) -> Heartbeat | None:
         return read_heartbeat(self._folder / account, "sync-ab")
@@ -79,6 +82,9 @@ class Two:
     def calls(self, account: str) -> list[dict[str, Any]]:
         return [each for site in ("one", "two") for each in self.bench.control.calls(site) if each["user"] == account]
 
+    def has_called(self, account: str, endpoint: str) -> bool:
+        return any(call["endpoint"].endswith(endpoint) for call in self.calls(account))
+
     def assert_takes_on(self) -> None:
         """Wait until an issue that is reported now has its counterpart."""
         key = self.bench.taken_on("reported later")
@@ -86,8 +92,8 @@ class Two:
 
 
 @pytest.fixture
-def two(bench, command, wait_until, tmp_path) -> Two:
-    return Two(bench, command, wait_until, tmp_path)
+def two(bench, command, wait_until, tmp_path) -> TwoWorkers:
+    return TwoWorkers(bench, command, wait_until, tmp_path)
 
 
 class TestWorkers:
@@ -95,7 +101,7 @@ class TestWorkers:
 
     @pytest.mark.defect(8)
     @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-    def test_of_two_only_one_acts_until_it_ends_and_then_the_other_does_at_once(self, two, ending):
+    def test_of_two_workers_only_one_acts_until_it_ends_and_then_the_other_does_at_once(self, two, ending):
         """At once: before the lease would have run out by itself."""
         first, second = two.at_work("sync"), two.standing_by("deputy")
         assert two.heartbeat("deputy").reason.startswith(f"process {first.pid} on {HOST} runs this sync since ")
@@ -111,19 +117,23 @@ class TestWorkers:
         two.assert_takes_on()
         two.wait_for("deputy", lambda beat: beat.phase is not Phase.STANDBY and beat.last_success, "it to be said")
 
-    def test_one_that_is_told_to_stop_leaves_the_lease_to_whoever_comes(self, two):
+    def test_a_worker_that_is_told_to_stop_leaves_the_lease_to_whoever_comes(self, two):
         process = two.at_work("sync")
         process.terminate()
         process.wait(20)
         assert (two.lease()["owner"], two.lease()["expires"]) == (None, None)
 
     @pytest.mark.defect(8)
-    def test_one_that_was_paused_is_succeeded_and_writes_nothing_more_when_it_goes_on(self, two, bench, wait_until):
-        """It is paused while it waits for an answer of Jira, after which it would create the counterpart."""
+    def test_a_worker_that_was_frozen_is_succeeded_and_writes_nothing_more_when_it_goes_on(
+        self, two, bench, wait_until
+    ):
+        """It is frozen while it waits for an answer of Jira, after which it would create the counterpart."""
+        two.timing = LeaseTiming(lasts=6.0, margin=1.0, renew_every=0.5, renew_unused_every=0.5)
         first, second = two.at_work("sync"), two.standing_by("deputy")
-        reading = bench.control.fault("two", "hang", user="sync", path="/createmeta/")
+        reading = bench.control.fault("two", "hang", user="sync", path=r"/createmeta/\d+/issuetypes/")
         key = bench.taken_on("of two workers")
-        wait_until(lambda: bench.database["issues"].count_documents({"waiting": {"$exists": True}}), "it to be queued")
+        wait_until(lambda: two.has_called("sync", "/issuetypes"), "the call before the one that hangs")
+        assert bench.database["issues"].count_documents({"waiting": {"$exists": True}}) == 1
         first.send_signal(signal.SIGSTOP)
         two.succeeded_by(second)
         wait_until(lambda: bench.comments(key), "the other to take the issue on")
@@ -139,7 +149,7 @@ class TestWorkers:
         two.assert_takes_on()
         assert two.lease()["process"]["pid"] == second.pid
 
-    def test_one_cycle_beside_a_writer_is_refused_with_the_writer_s_name(self, bench, command, tmp_path):
+    def test_a_single_cycle_beside_a_writer_is_refused_with_the_writer_s_name(self, bench, command, tmp_path):
         bench.cycle()
         ran = command.run("--once", run_dir=tmp_path / "once")
         assert ran.returncode == 1
@@ -158,122 +168,10 @@ def everything_in(database) -> dict[str, list[dict[str, Any]]]:
     return {name: list(database[name].find().sort("_id")) for name in ("issues", "pairs")}
 
 
-class Writer:
-    """A lease and a store that believe in it, as one worker has them."""
+class TestLease:
+    """Leases of one database, each in a worker of its own as far as they know."""
 
-    def __init__(self, url: str, database: str, folder: Path) -> None:
-        self.client: MongoClient[dict[str, Any]] = connect(url, "test")
-        self.lease = Lease(self.client, database, folder, lambda: None)
-        self.store = MongoStore(self.client, database, self.lease)
-        self.database = self.client[database]
-
-    def everything(self) -> dict[str, list[dict[str, Any]]]:
-        names = ("issues", "pairs", "progress", "requests")
-        return {name: list(self.database[name].find().sort("_id")) for name in names}
-
-    def ends(self) -> datetime:
-        return self.database["lease"].find_one({"_id": WRITER})["expires"]
-
-    def expire(self) -> None:
-        """Let the lease run out, whoever has it."""
-        self.database["lease"].update_one({"_id": WRITER}, {"$set": {"expires": NOW}})
-
-    def close(self) -> None:
-        self.lease.release()
-        self.client.close()
-
-
-@pytest.fixture
-def new_writer(mongo_server, database_name, tmp_path) -> Iterator[Callable[[], Writer]]:
-    made: list[Writer] = []
-
-    def make() -> Writer:
-        made.append(Writer(mongo_server.url, database_name, tmp_path))
-        return made[-1]
-
-    yield make
-    for writer in made:
-        writer.close()
-    with MongoClient[dict[str, Any]](mongo_server.url) as client:
-        client.drop_database(database_name)
-
-
-MEMORY = IssueState(Side.USER, "10001", "SUP-1", "Will Do", NOW, NOW)
-PAIR = Pair("10001", "20001", "SUP-1", "DEV-1", NOW)
-
-
-def write_all(store: MongoStore, status: str) -> None:
-    store.save([replace(MEMORY, status=status)])
-    store.save_pair(replace(PAIR, user_key=status))
-    store.save_progress(Progress(definition=status))
-
-
-@pytest.fixture
-def succeeded(new_writer) -> Writer:
-    """A writer whose lease ran out and was taken over, and that has not noticed: it is about to write."""
-    first, second = new_writer(), new_writer()
-    first.lease.hold()
-    write_all(first.store, "first")
-    first.expire()
-    second.lease.hold()
-    first.lease._until = float("inf")
-    first.successor = second
-    return first
-
-
-STALE_WRITES = {
-    "save": lambda store: store.save([replace(MEMORY, status="stale")]),
-    "save among others": lambda store: store.save([replace(MEMORY, status="stale"), replace(MEMORY, status="stale")]),
-    "save_pair": lambda store: store.save_pair(replace(PAIR, user_key="stale")),
-    "save_pairs": lambda store: store.save_pairs([replace(PAIR, user_key="stale")]),
-    "save_progress": lambda store: store.save_progress(Progress(definition="stale")),
-}
-
-
-class TestFencing:
-    """Two leases on one database: what MongoDB refuses, whatever a writer still believes."""
-
-    @pytest.mark.parametrize("write", STALE_WRITES.values(), ids=STALE_WRITES)
-    @pytest.mark.parametrize("rewritten", [False, True])
-    def test_a_writer_that_was_succeeded_changes_no_document(self, succeeded, write, rewritten):
-        if rewritten:
-            write_all(succeeded.successor.store, "second")
-        before = succeeded.everything()
-        with pytest.raises(LeaseLost):
-            write(succeeded.store)
-        assert succeeded.everything() == before
-        assert not succeeded.lease.is_held()
-
-    @pytest.mark.parametrize("write", STALE_WRITES.values(), ids=STALE_WRITES)
-    def test_nor_one_that_its_successor_wrote_first(self, new_writer, write):
-        first, second = new_writer(), new_writer()
-        first.lease.hold()
-        first.store.prepare()
-        first.expire()
-        second.lease.hold()
-        write_all(second.store, "second")
-        first.lease._until = float("inf")
-        before = first.everything()
-        with pytest.raises(LeaseLost):
-            write(first.store)
-        assert first.everything() == before
-
-    @pytest.mark.parametrize("write", STALE_WRITES.values(), ids=STALE_WRITES)
-    def test_a_lease_that_has_run_out_is_not_relied_upon_even_if_nobody_took_it(self, new_writer, write):
-        writer = new_writer()
-        writer.lease.hold()
-        write_all(writer.store, "first")
-        writer.lease._until = float("-inf")
-        before = writer.everything()
-        with pytest.raises(LeaseLost):
-            write(writer.store)
-        assert writer.everything() == before
-
-    def test_its_successor_goes_on(self, succeeded):
-        write_all(succeeded.successor.store, "second")
-        assert succeeded.successor.store.state(Side.USER, "10001").status == "second"
-
-    def test_it_is_told_who_succeeded_it(self, succeeded):
+    def test_a_writer_that_was_succeeded_is_told_who_succeeded_it(self, succeeded):
         succeeded.lease.lost()
         with pytest.raises(LeaseLost, match=f"process {os.getpid()} on {HOST}"):
             succeeded.lease.hold()
@@ -286,7 +184,7 @@ class TestFencing:
         assert first.lease.is_held()
         assert not second.lease.is_held()
 
-    def test_one_that_was_released_is_taken_at_once_and_its_former_owner_takes_nothing_back(self, new_writer):
+    def test_a_lease_that_was_released_is_taken_at_once_and_a_second_release_does_not_take_it_back(self, new_writer):
         first, second, third = new_writer(), new_writer(), new_writer()
         first.lease.hold()
         first.lease.release()
@@ -296,15 +194,11 @@ class TestFencing:
             third.lease.hold()
         assert (first.lease.token, second.lease.token) == (1, 2)
 
-    def test_a_writer_that_heeds_the_signal_is_woken_at_once_by_whoever_is_on_its_machine(
-        self, new_writer, wait_until, monkeypatch
-    ):
-        for name in ("RENEW_EVERY", "RENEW_UNUSED_EVERY"):
-            monkeypatch.setattr(lease, name, 1000.0)
-        writer, other = new_writer(), new_writer()
+    def test_a_writer_that_heeds_the_signal_is_woken_at_once_by_a_process_on_its_machine(self, new_writer, wait_until):
+        writer, other = new_writer(renew_every=NEVER, renew_unused_every=NEVER), new_writer()
         woken: list[bool] = []
         writer.lease._on_wake = lambda: woken.append(True)
-        before = signal.signal(signal.SIGUSR1, lambda *_: writer.lease.look_at_once())
+        before = signal.signal(signal.SIGUSR1, lambda *_: writer.lease.renew_now())
         try:
             writer.lease.heeds_signal = True
             writer.lease.hold()
@@ -315,12 +209,11 @@ class TestFencing:
         assert woken == [True]
 
     @pytest.mark.parametrize("is_used", [True, False])
-    def test_a_lease_is_renewed_whether_anything_is_done_by_it_or_not(
-        self, new_writer, wait_until, monkeypatch, is_used
-    ):
-        monkeypatch.setattr(lease, "RENEW_EVERY", 0.05 if is_used else 1000.0)
-        monkeypatch.setattr(lease, "RENEW_UNUSED_EVERY", 1000.0 if is_used else 0.05)
-        writer = new_writer()
+    def test_a_lease_is_renewed_whether_anything_is_done_under_it_or_not(self, new_writer, wait_until, is_used):
+        writer = new_writer(
+            **{"renew_every": NEVER, "renew_unused_every": NEVER}
+            | {"renew_every" if is_used else "renew_unused_every": 0.05}
+        )
         writer.lease._is_used = is_used
         writer.lease.hold()
         first = writer.ends()
@@ -350,7 +243,7 @@ class TestFencing:
     ],
     ids=["read", "write", "repeatable write"],
 )
-def test_a_lease_that_runs_out_between_a_request_s_turn_and_its_sending_keeps_it_back(bench, call):
+def test_a_request_is_not_sent_when_the_lease_runs_out_between_its_turn_and_its_sending(bench, call):
     now = [True]
 
     def check() -> None:
@@ -367,75 +260,41 @@ def test_a_lease_that_runs_out_between_a_request_s_turn_and_its_sending_keeps_it
         assert bench.control.calls("one") == []
 
 
-def test_a_writer_that_was_succeeded_answers_no_request(mongo_server, database_name, tmp_path):
-    clients = [connect(mongo_server.url, "test") for _ in range(2)]
-    leases = [Lease(each, database_name, tmp_path, lambda: None) for each in clients]
-    stores = [MongoStore(client, database_name, lease) for client, lease in zip(clients, leases, strict=True)]
-    leases[0].hold()
-    request = Request(stores[0].ask("retry", ["1"]), "retry", ("1",))
-    clients[0][database_name]["lease"].update_one({}, {"$set": {"expires": datetime(2020, 1, 1, tzinfo=UTC)}})
-    leases[1].hold()
-    leases[0]._until = float("inf")
-    try:
-        with pytest.raises(LeaseLost):
-            stores[0].answer(request)
-        assert stores[1].requests() == [request]
-    finally:
-        clients[0].drop_database(database_name)
-        for lease, client in zip(leases, clients, strict=True):
-            lease.release()
-            client.close()
-
-
 class TestHeartbeats:
-    def config(self, bench):
-        bench.definition["syncIntervalMinutes"] = 0.01
-        (bench.folder / "sync-ab.json").write_text(json.dumps(bench.definition))
+    """Two workers that share a run directory, and with it the file for heartbeats."""
 
-    def test_one_that_stands_by_in_the_holders_run_directory_leaves_its_heartbeat_alone(
-        self, bench, command, wait_until, tmp_path
+    def test_a_worker_that_stands_by_leaves_the_heartbeat_of_the_holder_alone_until_it_has_stopped(
+        self, bench, command
     ):
-        self.config(bench)
-        first = command.start(run_dir=tmp_path)
-        wait_until(lambda: (b := read_heartbeat(tmp_path, "sync-ab")) and b.last_success, "first cycle")
-        first.send_signal(signal.SIGSTOP)
-        second = command.start(run_dir=tmp_path)
-        for line in second.stdout:
-            if "standing by" in line:
-                break
-        assert read_heartbeat(tmp_path, "sync-ab").pid == first.pid
-
-    def test_nor_when_it_is_stopped(self, bench, command, wait_until, tmp_path):
-        self.config(bench)
-        first = command.start(run_dir=tmp_path)
-        wait_until(lambda: (b := read_heartbeat(tmp_path, "sync-ab")) and b.last_success, "first cycle")
-        second = command.start(run_dir=tmp_path)
-        for line in second.stdout:
-            if "standing by" in line:
-                break
-        wait_until(lambda: read_heartbeat(tmp_path, "sync-ab").pid == first.pid, "the holder's next heartbeat")
-        first.send_signal(signal.SIGSTOP)
+        bench.start(syncIntervalMinutes=OFTEN)
+        bench.cycle()
+        before = read_heartbeat(bench.folder, "sync-ab")
+        assert before.pid == os.getpid()
+        second = command.start(run_dir=bench.folder)
+        wait_for_standby(second)
+        assert read_heartbeat(bench.folder, "sync-ab") == before
         second.terminate()
         second.wait(20)
-        assert read_heartbeat(tmp_path, "sync-ab").pid == first.pid
+        assert read_heartbeat(bench.folder, "sync-ab") == before
 
-    def test_nor_does_one_cycle_beside_it(self, bench, command, tmp_path):
+    def test_a_single_cycle_beside_the_holder_leaves_its_heartbeat_alone(self, bench, command):
         bench.cycle()
         before = read_heartbeat(bench.folder, "sync-ab")
         assert before.pid == os.getpid()
         assert command.run("--once", run_dir=bench.folder).returncode == 1
-        assert read_heartbeat(bench.folder, "sync-ab").pid == os.getpid()
+        assert read_heartbeat(bench.folder, "sync-ab") == before
 
     @pytest.mark.parametrize("shared", [True, False])
-    def test_one_that_took_over_says_so_while_its_first_cycle_lasts(self, bench, command, wait_until, tmp_path, shared):
-        self.config(bench)
+    def test_a_worker_that_took_over_says_so_while_its_first_cycle_lasts(
+        self, bench, command, wait_until, tmp_path, shared
+    ):
+        bench.definition["syncIntervalMinutes"] = OFTEN
+        (bench.folder / "sync-ab.json").write_text(json.dumps(bench.definition))
         first = command.start(run_dir=tmp_path / "a")
         wait_until(lambda: (b := read_heartbeat(tmp_path / "a", "sync-ab")) and b.last_success, "first cycle")
         where = tmp_path / ("a" if shared else "b")
-        second = command.start(run_dir=where)
-        for line in second.stdout:
-            if "standing by" in line:
-                break
+        second = command.start(run_dir=where, code=HURRIED_WORKER.format(timing=TIMING))
+        wait_for_standby(second)
         first.kill()
         first.wait()
         bench.control.fault("two", "hang", path="/search")
@@ -446,3 +305,7 @@ class TestHeartbeats:
             "the heartbeat to say that it acts",
             5,
         )
+
+
+def wait_for_standby(worker: subprocess.Popen[str]) -> None:
+    assert any("standing by" in line for line in worker.stdout)

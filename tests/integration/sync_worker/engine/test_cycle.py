@@ -46,8 +46,8 @@ def test_an_issue_that_the_replaced_service_had_paired_gets_no_second_counterpar
     old = bench.taken_on("paired before")
     counterpart = bench.dev.create("DEV", "paired before", issue_type="Bug")
     gone = {"user_issue_key": "SUP-999", "dev_issue_key": "DEV-999"}
-    bench.former_database["jira_mapping"].insert_many([{"user_issue_key": old, "dev_issue_key": counterpart}, gone])
-    bench.start(name=bench.former_database.name)
+    bench.legacy_database["jira_mapping"].insert_many([{"user_issue_key": old, "dev_issue_key": counterpart}, gone])
+    bench.start(name=bench.legacy_database.name)
     new = bench.taken_on("new")
     assert isinstance(bench.try_cycle(), OutcomeUnknown)  # search may not show yet what that service created last
     bench.pass_time(60)

@@ -23,13 +23,13 @@ def written(bench) -> list:
     return [(each["key"], each["status"], each["comments"], each["attachments"]) for each in issues]
 
 
-def closed(bench, former) -> tuple[str, str]:
+def closed(bench, legacy) -> tuple[str, str]:
     """Have a developer have closed a pair's issue, and the replaced service have answered that."""
-    user, dev = former.pair()
+    user, dev = legacy.pair()
     bench.dev.move(dev, "Closed")
-    former.account.move(user, "Resolved")
-    former.account.comment(user, f"finished {dev}")
-    former.saw(user, dev)
+    legacy.account.move(user, "Resolved")
+    legacy.account.comment(user, f"finished {dev}")
+    legacy.saw(user, dev)
     return user, dev
 
 
@@ -46,9 +46,9 @@ def take_over(bench) -> None:
 
 
 @FLAVORS
-def test_a_pair_that_stood_still_is_left_alone_and_its_next_changes_are_carried_over(bench, former, long_ago):
-    user, dev = former.pair()
-    closed_user, closed_dev = closed(bench, former)
+def test_a_legacy_pair_that_stood_still_is_left_alone_and_its_next_changes_are_carried_over(bench, legacy, long_ago):
+    user, dev = legacy.pair()
+    closed_user, closed_dev = closed(bench, legacy)
     long_ago()
     before = written(bench)
     bench.cycle()
@@ -64,10 +64,10 @@ def test_a_pair_that_stood_still_is_left_alone_and_its_next_changes_are_carried_
 
 
 @FLAVORS
-def test_a_change_that_it_missed_is_carried_over_however_long_ago(bench, former, long_ago):
-    user, dev = former.pair()
+def test_a_change_that_the_legacy_service_missed_is_carried_over_however_long_ago(bench, legacy, long_ago):
+    user, dev = legacy.pair()
     late = bench.user.create("SUP", "Another")
-    former.saw(late)
+    legacy.saw(late)
     bench.dev.move(dev, "Closed")
     bench.user.move(late, "Will Do")
     long_ago()
@@ -76,18 +76,20 @@ def test_a_change_that_it_missed_is_carried_over_however_long_ago(bench, former,
     assert (len(bench.devs()), len(bench.comments(late))) == (2, 1)
 
 
-def test_a_change_that_it_answered_a_moment_ago_is_not_answered_again(bench, former):
-    closed(bench, former)
+def test_a_change_that_the_legacy_service_answered_a_moment_ago_is_not_answered_again(bench, legacy):
+    closed(bench, legacy)
     before = written(bench)
     bench.cycle()
     bench.cycle()
     assert written(bench) == before
 
 
-def test_a_status_that_was_left_and_reached_again_since_is_a_change_that_it_has_not_seen(bench, former, long_ago):
-    user, dev = closed(bench, former)
-    former.saw(user, dev, hours_ago=29 * 24)
-    former.finished_cycle(hours_ago=29 * 24)
+def test_a_status_that_was_left_and_reached_again_is_a_change_that_the_legacy_service_has_not_seen(
+    bench, legacy, long_ago
+):
+    user, dev = closed(bench, legacy)
+    legacy.saw(user, dev, hours_ago=29 * 24)
+    legacy.finished_cycle(hours_ago=29 * 24)
     long_ago()
     bench.dev.move(dev, "Reopened")
     bench.dev.move(dev, "Closed")
@@ -95,9 +97,9 @@ def test_a_status_that_was_left_and_reached_again_since_is_a_change_that_it_has_
     assert bench.comments(user)[1:] == [f"finished {dev}"] * 2
 
 
-def test_an_issue_that_it_remembers_as_it_is_gets_no_counterpart_even_if_a_rule_would_create_one(bench, former):
+def test_an_issue_that_the_legacy_service_remembers_as_it_is_gets_no_counterpart(bench, legacy):
     key = bench.taken_on("It was skipped, as it names DEV-77 itself")
-    former.saw(key)
+    legacy.saw(key)
     before = written(bench)
     bench.cycle()
     bench.user.edit(key, summary="edited")
@@ -105,18 +107,18 @@ def test_an_issue_that_it_remembers_as_it_is_gets_no_counterpart_even_if_a_rule_
     assert [each[1:] for each in written(bench)] == [each[1:] for each in before]
 
 
-def test_an_edit_that_it_saw_creates_nothing_even_if_a_rule_answers_edits(bench, former):
+def test_an_edit_that_the_legacy_service_saw_creates_nothing_even_if_a_rule_answers_edits(bench, legacy):
     key = bench.taken_on()
     bench.user.edit(key, summary="edited")
-    former.saw(key, hours_ago=0)
-    former.finished_cycle(hours_ago=0)
+    legacy.saw(key, hours_ago=0)
+    legacy.finished_cycle(hours_ago=0)
     take_on = {**bench.definition["rules"][0], "conditions": {"onStatusChange": False}}
     bench.start(rules=[take_on], syncIntervalMinutes=0.0001)
     bench.cycle()
     assert bench.devs() == []
 
 
-def test_an_issue_that_it_never_saw_gets_one_if_that_is_later_than_what_it_may_have_lost(bench, former, long_ago):
+def test_an_issue_that_the_legacy_service_never_saw_gets_a_counterpart_if_it_is_recent(bench, legacy, long_ago):
     older = bench.taken_on("Older than the service itself")
     long_ago()
     bench.user.edit(older, priority={"name": "High"})
@@ -126,12 +128,14 @@ def test_an_issue_that_it_never_saw_gets_one_if_that_is_later_than_what_it_may_h
 
 
 @pytest.mark.parametrize(("initially", "created"), [(True, 1), (False, 0)])
-def test_where_it_never_finished_a_cycle_the_file_says_what_counts(bench, former, long_ago, initially, created):
-    former.database["sync_state"].delete_many({})
-    user, dev = former.pair()
+def test_if_the_legacy_service_never_finished_a_cycle_initial_sync_enabled_says_what_counts(
+    bench, legacy, long_ago, initially, created
+):
+    legacy.database["sync_state"].delete_many({})
+    user, dev = legacy.pair()
     bench.taken_on("Never seen")
     skipped = bench.taken_on("Seen")
-    former.saw(skipped)
+    legacy.saw(skipped)
     long_ago()
     bench.start(initialSyncEnabled=initially)
     take_over(bench)
@@ -144,17 +148,17 @@ def test_where_it_never_finished_a_cycle_the_file_says_what_counts(bench, former
 # What it did without remembering it
 
 
-def test_a_comment_that_it_posted_before_it_was_interrupted_is_not_posted_again(bench, former):
-    user, dev = former.pair()
+def test_a_comment_that_the_legacy_service_posted_before_it_was_interrupted_is_not_posted_again(bench, legacy):
+    user, dev = legacy.pair()
     bench.dev.move(dev, "Closed")
-    former.account.comment(user, f"finished  {dev}\r\n")
+    legacy.account.comment(user, f"finished  {dev}\r\n")
     bench.cycle()
     assert (bench.status(user), len(bench.comments(user))) == ("Resolved", 2)
 
 
-def test_the_same_words_of_somebody_else_or_from_before_are_not_its_comment(bench, former):
-    user, dev = former.pair()
-    former.account.comment(user, f"finished {dev}")
+def test_the_same_words_by_somebody_else_or_from_before_are_no_comment_of_the_legacy_service(bench, legacy):
+    user, dev = legacy.pair()
+    legacy.account.comment(user, f"finished {dev}")
     bench.pass_time(10)
     bench.dev.move(dev, "Closed")
     bench.user.comment(user, f"finished {dev}")
@@ -162,30 +166,30 @@ def test_the_same_words_of_somebody_else_or_from_before_are_not_its_comment(benc
     assert len(bench.comments(user)) == 4
 
 
-def test_a_move_that_it_made_before_it_was_interrupted_is_no_cause(bench, former):
-    user, dev = closed(bench, former)
+def test_a_move_that_the_legacy_service_made_before_it_was_interrupted_is_no_cause(bench, legacy):
+    user, dev = closed(bench, legacy)
     bench.dev.move(dev, "Reopened")
-    former.account.move(user, "Reopened")
+    legacy.account.move(user, "Reopened")
     bench.start(rules=[*bench.definition["rules"], COME_BACK])
     bench.cycle()
     assert (bench.status(dev), bench.comments(dev)) == ("Reopened", [])
     assert bench.comments(user)[2:] == [f"reopened in {dev}"]
 
 
-def test_a_move_by_a_person_who_uses_the_same_account_is_one(bench, former):
-    user, dev = closed(bench, former)
-    former.account.move(user, "Reopened")
+def test_a_move_by_a_person_who_uses_the_legacy_service_s_account_is_a_cause(bench, legacy):
+    user, dev = closed(bench, legacy)
+    legacy.account.move(user, "Reopened")
     bench.start(rules=[*bench.definition["rules"], COME_BACK])
     bench.cycle()
     assert (bench.status(dev), bench.comments(dev)) == ("Reopened", [f"reopened {user}"])
 
 
-def test_what_it_wrote_is_no_update_that_moves_the_counterpart_back(bench, former):
-    user, dev = closed(bench, former)
-    former.account.move(user, "Reopened")
-    former.account.move(dev, "Reopened")
-    former.saw(user, dev, hours_ago=0)
-    former.finished_cycle(hours_ago=0)
+def test_what_the_legacy_service_wrote_is_no_update_that_moves_the_counterpart_back(bench, legacy):
+    user, dev = closed(bench, legacy)
+    legacy.account.move(user, "Reopened")
+    legacy.account.move(dev, "Reopened")
+    legacy.saw(user, dev, hours_ago=0)
+    legacy.finished_cycle(hours_ago=0)
     bench.pass_time(60)
     bench.dev.move(dev, "In Progress")
     assertive = {**bench.definition["rules"][1], "conditions": {"onStatusChange": False}}
@@ -194,10 +198,10 @@ def test_what_it_wrote_is_no_update_that_moves_the_counterpart_back(bench, forme
     assert bench.status(dev) == "In Progress"
 
 
-def test_files_that_it_copied_are_not_copied_again_and_newer_ones_are(bench, former, long_ago):
-    user, dev = former.pair()
+def test_files_that_the_legacy_service_copied_are_not_copied_again_and_newer_ones_are(bench, legacy, long_ago):
+    user, dev = legacy.pair()
     bench.user.attach(user, "log.txt", b"0123")
-    former.account.attach(dev, "log.txt", b"0123")
+    legacy.account.attach(dev, "log.txt", b"0123")
     long_ago()
     bench.start(defaultBehavior={"syncAttachments": True})
     bench.user.attach(user, "later.txt", b"012")
@@ -212,9 +216,9 @@ def test_files_that_it_copied_are_not_copied_again_and_newer_ones_are(bench, for
 
 @pytest.mark.parametrize("lines", ["both", "dev", "user"])
 @FLAVORS
-def test_a_counterpart_that_only_a_line_in_a_description_names_is_taken_over(bench, former, lines):
+def test_a_counterpart_that_only_a_line_in_a_description_names_is_taken_over(bench, legacy, lines):
     user = bench.taken_on()
-    dev = former.created(user, mapped=False, lines=lines)
+    dev = legacy.created(user, mapped=False, lines=lines)
     bench.cycle()
     assert [each["key"] for each in bench.devs()] == [dev]
     (line,) = bench.logged("pair taken over by a line")
@@ -224,11 +228,11 @@ def test_a_counterpart_that_only_a_line_in_a_description_names_is_taken_over(ben
     assert bench.status(user) == "Resolved"
 
 
-def test_of_several_counterparts_the_mapped_one_counts_and_else_the_oldest_and_no_other_is_made(bench, former):
-    user, dev = former.pair()
-    twin = former.created(user, mapped=False, lines="dev")
+def test_of_several_counterparts_the_mapped_one_counts_or_else_the_oldest_and_no_other_is_created(bench, legacy):
+    user, dev = legacy.pair()
+    twin = legacy.created(user, mapped=False, lines="dev")
     alone = bench.taken_on("Alone")
-    first, second = (former.created(alone, mapped=False, lines="dev") for _ in range(2))
+    first, second = (legacy.created(alone, mapped=False, lines="dev") for _ in range(2))
     bench.cycle()
     assert {each["key"] for each in bench.devs()} == {dev, twin, first, second}
     said = {(line["issue"], line["counterpart"], line["reason"]) for line in bench.logged("pair conflicting")}
@@ -240,9 +244,9 @@ def test_of_several_counterparts_the_mapped_one_counts_and_else_the_oldest_and_n
         assert bench.status(alone) == ("Resolved" if key == first else "Will Do")
 
 
-def test_a_clone_carries_the_lines_of_its_original_and_is_no_counterpart(bench, former):
+def test_a_clone_carries_the_lines_of_its_original_and_is_no_counterpart(bench, legacy):
     user = bench.taken_on()
-    dev = former.created(user, mapped=False)
+    dev = legacy.created(user, mapped=False)
     description = bench.issue(user)["description"]
     clone = bench.user.create("SUP", "CLONE - It is broken", description=description)
     bench.user.move(clone, "Will Do")
@@ -252,10 +256,10 @@ def test_a_clone_carries_the_lines_of_its_original_and_is_no_counterpart(bench, 
     assert bench.comments(user) == []
 
 
-def test_nothing_is_created_before_search_must_show_what_it_created_at_the_last_moment(bench, former):
+def test_nothing_is_created_before_search_must_show_what_the_legacy_service_created_at_last(bench, legacy):
     user = bench.taken_on()
     bench.control.index("one", hold=True)
-    dev = former.created(user, mapped=False, lines="dev")
+    dev = legacy.created(user, mapped=False, lines="dev")
     bench.start(searchLagMinutes=1)
     error = bench.try_cycle()
     assert isinstance(error, Unavailable)
@@ -270,11 +274,11 @@ def test_nothing_is_created_before_search_must_show_what_it_created_at_the_last_
 # Issues that are not where they were
 
 
-def test_an_issue_in_two_pairs_stays_in_the_older_one_and_both_are_named(bench, former):
-    user, dev = former.pair()
+def test_an_issue_in_two_legacy_pairs_stays_in_the_older_one_and_both_are_named(bench, legacy):
+    user, dev = legacy.pair()
     moved = bench.taken_on("Another")
-    former.database["jira_mapping"].drop_indexes()
-    former.paired(moved, dev)
+    legacy.database["jira_mapping"].drop_indexes()
+    legacy.paired(moved, dev)
     bench.cycle()
     (line,) = bench.logged("pair conflicting")
     assert (line["issue"], line["counterpart"], line["reason"]) == (moved, dev, f"{dev} has {user}")
@@ -284,8 +288,8 @@ def test_an_issue_in_two_pairs_stays_in_the_older_one_and_both_are_named(bench, 
     assert (bench.status(user), bench.status(moved)) == ("Resolved", "Will Do")
 
 
-def test_an_issue_whose_counterpart_is_gone_gets_no_other_one(bench, former):
-    user, dev = former.pair()
+def test_an_issue_whose_legacy_counterpart_is_gone_gets_no_other_one(bench, legacy):
+    user, dev = legacy.pair()
     bench.control.delete("one", dev)
     bench.start(rules=[{**bench.definition["rules"][0], "conditions": {"onStatusChange": False}}])
     bench.cycle()
@@ -300,9 +304,9 @@ def test_an_issue_whose_counterpart_is_gone_gets_no_other_one(bench, former):
     assert (line["issue"], line["reason"]) == (user, f"{dev} is not there")
 
 
-def test_a_pair_whose_counterpart_is_gone_yields_to_one_that_a_line_names(bench, former):
-    user, dev = former.pair()
-    twin = former.created(user, mapped=False)
+def test_a_legacy_pair_whose_counterpart_is_gone_yields_to_one_that_a_line_names(bench, legacy):
+    user, dev = legacy.pair()
+    twin = legacy.created(user, mapped=False)
     bench.control.delete("one", dev)
     bench.cycle()
     bench.dev.move(twin, "Closed")
@@ -312,8 +316,8 @@ def test_a_pair_whose_counterpart_is_gone_yields_to_one_that_a_line_names(bench,
     assert line["reason"] == f"{dev} is not there; {user} has {twin}"
 
 
-def test_an_issue_that_was_moved_keeps_its_counterpart_and_what_was_missed_of_it_counts(bench, former, long_ago):
-    user, dev = former.pair()
+def test_an_issue_that_was_moved_keeps_its_legacy_counterpart_and_what_was_missed_of_it_counts(bench, legacy, long_ago):
+    user, dev = legacy.pair()
     bench.dev.move(dev, "Closed")
     moved = bench.control.move("one", dev, "OTHER")
     moved_user = bench.control.move("one", user, "OTHER")
@@ -327,8 +331,8 @@ def test_an_issue_that_was_moved_keeps_its_counterpart_and_what_was_missed_of_it
     assert (pair["dev_key"], pair["away"]) == (moved, ["user", "dev"])
 
 
-def test_nothing_is_taken_over_where_our_account_sees_no_issue_of_any_pair(bench, former):
-    keys = [former.pair() for _ in range(6)]
+def test_nothing_is_taken_over_where_our_account_sees_no_issue_of_any_pair(bench, legacy):
+    keys = [legacy.pair() for _ in range(6)]
     for _, dev in keys:
         bench.control.delete("one", dev)
     error = bench.try_cycle()
@@ -337,14 +341,14 @@ def test_nothing_is_taken_over_where_our_account_sees_no_issue_of_any_pair(bench
     assert list(bench.database["pairs"].find()) == []
 
 
-def test_where_both_have_one_database_what_it_left_there_stays_as_it_is(bench, former):
-    user, dev = former.pair()
+def test_in_a_shared_database_what_the_legacy_service_left_stays_as_it_is(bench, legacy):
+    user, dev = legacy.pair()
     bench.dev.move(dev, "Closed")
-    before = former.content()
-    bench.start(databaseName=former.database.name)
+    before = legacy.content()
+    bench.start(databaseName=legacy.database.name)
     bench.cycle()
     assert bench.status(user) == "Resolved"
-    after = former.content()
+    after = legacy.content()
     assert {name: after[name] for name in before} == before
     assert set(after) - set(before) >= {"issues", "pairs", "progress"}
 
@@ -352,24 +356,24 @@ def test_where_both_have_one_database_what_it_left_there_stays_as_it_is(bench, f
 # While it is still at work
 
 
-def test_the_worker_waits_until_the_replaced_service_is_silent(bench, former):
-    former.pair()
-    former.finished_cycle(hours_ago=5 / 60)
+def test_the_worker_waits_until_the_legacy_service_ends_no_more_cycles(bench, legacy):
+    legacy.pair()
+    legacy.finished_cycle(hours_ago=5 / 60)
     bench.start(syncIntervalMinutes=5)
     error = bench.try_cycle()
     assert isinstance(error, Unavailable)
     assert "stop it" in str(error)
     assert 240 < error.retry_after <= 300
     assert list(bench.database["pairs"].find()) == []
-    former.finished_cycle(hours_ago=11 / 60)
+    legacy.finished_cycle(hours_ago=11 / 60)
     bench.cycle()
     assert bench.database["pairs"].count_documents({}) == 1
 
 
-def test_a_cycle_of_it_that_ends_meanwhile_is_noticed(bench, former):
-    user, _ = former.pair()
+def test_a_cycle_of_the_legacy_service_that_ends_during_the_takeover_is_noticed(bench, legacy):
+    user, _ = legacy.pair()
     bench.user.move(user, "Resolved")
-    bench.before_request = lambda: former.finished_cycle(1.9)
+    bench.before_request = lambda: legacy.finished_cycle(1.9)
     error = bench.try_cycle()
     assert isinstance(error, NeedsOperator)
     assert "still at work" in str(error)
@@ -382,17 +386,17 @@ def test_a_cycle_of_it_that_ends_meanwhile_is_noticed(bench, former):
 
 
 @FLAVORS
-def test_a_counterpart_that_two_descriptions_tell_of_is_not_created_again(bench, former):
+def test_without_the_legacy_database_a_counterpart_that_two_descriptions_name_is_not_created_again(bench, legacy):
     user = bench.taken_on()
     bench.user.attach(user, "log.txt", b"0123")
-    dev = former.created(user)
-    former.account.attach(dev, "log.txt", b"0123")
+    dev = legacy.created(user)
+    legacy.account.attach(dev, "log.txt", b"0123")
     clone = bench.taken_on("CLONE - It is broken", description=bench.issue(user)["description"])
     solved = bench.taken_on("Solved")
-    former.created(solved)
+    legacy.created(solved)
     another_clone = bench.taken_on("CLONE - Solved", description=bench.issue(solved)["description"])
     bench.user.move(solved, "Resolved")
-    former.database.client.drop_database(former.database.name)
+    legacy.database.client.drop_database(legacy.database.name)
     others = [bench.taken_on(f"New {number}") for number in range(2)]
     bench.cycle()
     assert len(bench.devs()) == 6

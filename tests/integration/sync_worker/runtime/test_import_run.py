@@ -18,7 +18,7 @@ from sync_worker.core.timing import LONG_AGO
 from sync_worker.database.store import MongoStore
 from sync_worker.migration.legacy_database import LegacyDatabase
 from sync_worker.migration.takeover import TakeOver
-from sync_worker.runtime.wiring import read_only
+from sync_worker.runtime.wiring import read_only_view
 
 SECRET = "s3cr3t-pass"
 
@@ -36,11 +36,11 @@ def waits(bench, monkeypatch) -> list[str]:
     return said
 
 
-def everything(bench, former) -> list:
+def everything(bench, legacy) -> list:
     """Return all that could be changed: both databases, and all issues."""
     names = bench.database.list_collection_names()
     ours = {name: list(bench.database[name].find()) for name in sorted(names)}
-    return [ours, former.content(), bench.users(), bench.devs()]
+    return [ours, legacy.content(), bench.users(), bench.devs()]
 
 
 def remembered(bench) -> list:
@@ -48,18 +48,18 @@ def remembered(bench) -> list:
     return [list(bench.database[name].find({}, {"writer": 0}).sort("_id")) for name in ("issues", "pairs", "progress")]
 
 
-def some_of_each(bench, former, long_ago) -> dict[str, str]:
+def some_of_each(bench, legacy, long_ago) -> dict[str, str]:
     """Have the replaced service leave something of each kind."""
-    still, still_dev = former.pair()
-    missed, missed_dev = former.pair()
-    gone, gone_dev = former.pair()
+    still, still_dev = legacy.pair()
+    missed, missed_dev = legacy.pair()
+    gone, gone_dev = legacy.pair()
     bench.control.delete("one", gone_dev)
-    moved, moved_dev = former.pair()
+    moved, moved_dev = legacy.pair()
     moved_now = bench.control.move("one", moved_dev, "OTHER")
     lost = bench.taken_on("Interrupted")
-    lost_dev = former.created(lost, mapped=False)
-    former.saw(lost)
-    twin = former.created(still, mapped=False, lines="dev")
+    lost_dev = legacy.created(lost, mapped=False)
+    legacy.saw(lost)
+    twin = legacy.created(still, mapped=False, lines="dev")
     bench.dev.move(missed_dev, "Closed")
     long_ago()
     new = bench.taken_on("New")
@@ -68,13 +68,13 @@ def some_of_each(bench, former, long_ago) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)
-def test_it_is_shown_first_then_done_and_the_worker_goes_on_from_there(bench, former, long_ago, front, waits):
-    keys = some_of_each(bench, former, long_ago)
+def test_an_import_is_shown_first_then_done_and_the_worker_goes_on_from_there(bench, legacy, long_ago, front, waits):
+    keys = some_of_each(bench, legacy, long_ago)
     bench.start()
-    before = everything(bench, former)
-    ran = front("import", former.database.name, "--dry-run")
+    before = everything(bench, legacy)
+    ran = front("import", legacy.database.name, "--dry-run")
     assert ran.code == 0, ran.err
-    assert everything(bench, former) == before
+    assert everything(bench, legacy) == before
     lines = [line.strip() for line in ran.out.splitlines()]
     counts = {line[:28].strip(): int(line[28:]) for line in lines if line[28:].strip().isdigit()}
     assert counts == {
@@ -100,10 +100,10 @@ def test_it_is_shown_first_then_done_and_the_worker_goes_on_from_there(bench, fo
     assert "1 to create, 1 to move" in lines[-1]
 
     assert waits == []
-    ran = front("import", former.database.name, "--yes")
+    ran = front("import", legacy.database.name, "--yes")
     assert ran.code == 0, ran.err
     assert [keys["new"] in each for each in waits] == [True]
-    assert everything(bench, former)[1:] == before[1:]
+    assert everything(bench, legacy)[1:] == before[1:]
     assert bench.cycle().created == 1
     assert bench.status(keys["missed"]) == "Resolved"
     assert {each["key"] for each in bench.devs()} - {each["key"] for each in before[3]} == {
@@ -112,7 +112,7 @@ def test_it_is_shown_first_then_done_and_the_worker_goes_on_from_there(bench, fo
     done = written(bench)
     bench.stop()
 
-    ran = front("import", former.database.name, "--yes", "--json")
+    ran = front("import", legacy.database.name, "--yes", "--json")
     said = json.loads(ran.out)
     assert {kind: len(pairs) for kind, pairs in said["pairs"].items() if pairs} == {
         "already known": 4,
@@ -131,16 +131,16 @@ def written(bench) -> list:
 # Once, whatever comes between
 
 
-def test_one_that_was_interrupted_anywhere_and_repeated_comes_to_the_same(bench, former, long_ago):
-    some_of_each(bench, former, long_ago)
+def test_a_takeover_that_was_interrupted_anywhere_and_repeated_comes_to_the_same(bench, legacy, long_ago):
+    some_of_each(bench, legacy, long_ago)
     bench.start()
     (file,) = load_file(bench.folder / "sync-ab.json", {}).files
-    legacy_source = LegacyDatabase(bench._client, {former.database.name})
+    legacy_source = LegacyDatabase(bench._client, {legacy.database.name})
 
     def run(steps: float = math.inf) -> bool:
         """Take over, but stop before so many steps are done; return whether it came to its end."""
         store = Counted(bench.store, steps)
-        with read_only(file, bench._client, {}) as seen:
+        with read_only_view(file, bench._client, {}) as seen:
             takeover = TakeOver(replace(seen.context, store=store, checkpoint=store.step))
             # What search may hide is another question.
             progress = replace(bench.store.progress(), importing=Importing(LONG_AGO))
@@ -189,50 +189,50 @@ def without_times(documents: list) -> list:
     return [documents[0], pairs, documents[2]]
 
 
-def test_the_worker_does_not_begin_before_an_import_that_was_interrupted_is_repeated(bench, former, front, monkeypatch):
-    former.pair()
+def test_the_worker_does_not_begin_before_an_import_that_was_interrupted_is_repeated(bench, legacy, front, monkeypatch):
+    legacy.pair()
     bench.start()
-    monkeypatch.setattr(LegacyDatabase, "last_sync", lambda _: former.finished_cycle(1.0))
-    ran = front("import", former.database.name, "--yes")
+    monkeypatch.setattr(LegacyDatabase, "last_sync", lambda _: legacy.finished_cycle(1.0))
+    ran = front("import", legacy.database.name, "--yes")
     assert (ran.code, ran.out) == (1, "")
     assert "still at work" in ran.err
     monkeypatch.undo()
-    former.finished_cycle()
+    legacy.finished_cycle()
     error = bench.try_cycle()
     assert isinstance(error, NeedsOperator)
-    assert f"the import from {former.database.name}" in str(error)
+    assert f"the import from {legacy.database.name}" in str(error)
     bench.stop()
 
 
-def test_it_is_refused_while_a_worker_runs_and_shown_all_the_same(bench, former, front, command):
-    former.pair()
+def test_an_import_is_refused_while_a_worker_runs_but_its_dry_run_is_not(bench, legacy, front, command):
+    legacy.pair()
     bench.start()
     bench.cycle()
-    before = everything(bench, former)
-    ran = front("import", former.database.name, "--yes")
+    before = everything(bench, legacy)
+    ran = front("import", legacy.database.name, "--yes")
     assert ran.code == 1
-    assert f"runs {former.database.name}; stop it first: supervisorctl stop {former.database.name}" in ran.err
-    assert front("import", former.database.name, "--dry-run").code == 0
-    after = everything(bench, former)
+    assert f"runs {legacy.database.name}; stop it first: supervisorctl stop {legacy.database.name}" in ran.err
+    assert front("import", legacy.database.name, "--dry-run").code == 0
+    after = everything(bench, legacy)
     assert {**after[0], "lease": None} == {**before[0], "lease": None}
 
 
-def test_who_went_back_to_the_replaced_service_and_returns_finds_nothing_done_twice(bench, former, front):
-    user, dev = former.pair()
+def test_a_return_from_the_legacy_service_with_a_second_import_does_nothing_twice(bench, legacy, front):
+    user, dev = legacy.pair()
     bench.start()
-    assert front("import", former.database.name, "--yes").code == 0
-    assert "pair taken over: from the replaced service" in front("history", former.database.name, user).out
+    assert front("import", legacy.database.name, "--yes").code == 0
+    assert "pair taken over: from the replaced service" in front("history", legacy.database.name, user).out
     bench.cycle()
     bench.stop()
     bench.dev.move(dev, "Closed")
-    former.account.move(user, "Resolved")
-    former.account.comment(user, "Said otherwise")
+    legacy.account.move(user, "Resolved")
+    legacy.account.comment(user, "Said otherwise")
     late = bench.taken_on("Meanwhile")
-    late_dev = former.created(late)
-    former.saw(user, dev, late, late_dev, hours_ago=-0.1)
-    former.finished_cycle(hours_ago=-0.1)
+    late_dev = legacy.created(late)
+    legacy.saw(user, dev, late, late_dev, hours_ago=-0.1)
+    legacy.finished_cycle(hours_ago=-0.1)
     done = written(bench)
-    ran = front("import", former.database.name, "--yes")
+    ran = front("import", legacy.database.name, "--yes")
     assert ran.code == 0, ran.err
     bench.pass_time(600)
     bench.start()
@@ -243,32 +243,32 @@ def test_who_went_back_to_the_replaced_service_and_returns_finds_nothing_done_tw
     assert bench.status(late) == "Resolved"
 
 
-def test_what_was_to_be_carried_over_and_the_replaced_service_has_done_after_all_is_not(bench, former, front):
-    user, dev = former.pair()
+def test_a_second_import_drops_what_the_legacy_service_has_done_after_all(bench, legacy, front):
+    user, dev = legacy.pair()
     bench.dev.move(dev, "Closed")
     bench.start()
-    assert "1 to move" in front("import", former.database.name, "--dry-run").out
-    assert front("import", former.database.name, "--yes").code == 0
-    former.account.move(user, "Resolved")
-    former.account.comment(user, "Said otherwise")
-    former.saw(user, dev)
-    former.finished_cycle()
+    assert "1 to move" in front("import", legacy.database.name, "--dry-run").out
+    assert front("import", legacy.database.name, "--yes").code == 0
+    legacy.account.move(user, "Resolved")
+    legacy.account.comment(user, "Said otherwise")
+    legacy.saw(user, dev)
+    legacy.finished_cycle()
     done = written(bench)
-    assert front("import", former.database.name, "--yes").code == 0
+    assert front("import", legacy.database.name, "--yes").code == 0
     bench.cycle()
     assert written(bench) == done
 
 
-def test_a_counterpart_that_was_not_to_be_seen_becomes_one_when_it_is_imported_again(bench, former, front):
-    user, _ = former.pair()
+def test_a_counterpart_that_was_not_visible_is_paired_by_a_second_import(bench, legacy, front):
+    user, _ = legacy.pair()
     other = bench.taken_on("Its counterpart is hidden")
-    former.saw(other)
-    former.paired(other, "DEV-2")
+    legacy.saw(other)
+    legacy.paired(other, "DEV-2")
     bench.start()
-    assert "DEV-2 is not there" in front("import", former.database.name, "--yes").out
+    assert "DEV-2 is not there" in front("import", legacy.database.name, "--yes").out
     dev = bench.dev.create("DEV", "Hidden no more")
     assert dev == "DEV-2"
-    ran = front("import", former.database.name, "--yes", "--json")
+    ran = front("import", legacy.database.name, "--yes", "--json")
     assert json.loads(ran.out)["pairs"]["taken over"] == [{"user": other, "dev": dev, "why": ""}]
     bench.cycle()
     bench.dev.move(dev, "Closed")
@@ -279,21 +279,21 @@ def test_a_counterpart_that_was_not_to_be_seen_becomes_one_when_it_is_imported_a
 # From where
 
 
-def test_another_server_is_only_read_and_its_credentials_are_never_shown(
-    bench, former, front, new_mongo_server, tmp_path
+def test_an_import_only_reads_another_server_and_never_shows_its_credentials(
+    bench, legacy, front, new_mongo_server, tmp_path
 ):
     folder = tmp_path / "old"
     folder.mkdir()
     server = new_mongo_server(folder)
-    user, dev = former.pair()
-    moved = former.content()
+    user, dev = legacy.pair()
+    moved = legacy.content()
     with MongoClient[dict[str, Any]](server.url) as client:
         for name, (documents, _) in moved.items():
             client["sync-old"][name].insert_many(documents)
-        former.database.client.drop_database(former.database.name)
+        legacy.database.client.drop_database(legacy.database.name)
         bench.start()
         options = ("--from", server.url, "--database", "sync-old", "--yes")
-        assert front("import", former.database.name, *options).code == 0
+        assert front("import", legacy.database.name, *options).code == 0
         assert set(client["sync-old"].list_collection_names()) == set(moved)
     bench.cycle()
     bench.dev.move(dev, "Closed")
@@ -304,10 +304,10 @@ def test_another_server_is_only_read_and_its_credentials_are_never_shown(
     server.stop()
     address = server.url.removeprefix("mongodb://")
     for url, said in (
-        (f"mongodb://root:{SECRET}@{address}/?authSource=admin", f"in {former.database.name} on {address}"),
+        (f"mongodb://root:{SECRET}@{address}/?authSource=admin", f"in {legacy.database.name} on {address}"),
         (f"mongodb://root:{SECRET}@[{address}", "--from is not a MongoDB address"),
     ):
-        ran = front("import", former.database.name, "--from", url, "--dry-run")
+        ran = front("import", legacy.database.name, "--from", url, "--dry-run")
         assert (ran.code, ran.out) == (1, "")
         assert said in ran.err
         assert len(ran.err.splitlines()) == 1
@@ -315,7 +315,9 @@ def test_another_server_is_only_read_and_its_credentials_are_never_shown(
         assert "root" not in ran.err
 
 
-def test_a_server_that_asks_who_we_are_is_told_and_nobody_else_is(bench, former, front, new_mongo_server, tmp_path):
+def test_an_import_signs_in_to_a_server_and_a_worker_does_without_what_it_may_not_read(
+    bench, legacy, front, new_mongo_server, tmp_path
+):
     folder = tmp_path / "closed"
     folder.mkdir()
     server = new_mongo_server(folder, "--auth")
@@ -323,54 +325,54 @@ def test_a_server_that_asks_who_we_are_is_told_and_nobody_else_is(bench, former,
     with MongoClient[dict[str, Any]](server.url) as client:
         client.admin.command("createUser", "root", pwd=SECRET, roles=["root"])
     root = f"mongodb://root:{SECRET}@{address}/?authSource=admin"
-    former.pair()
+    legacy.pair()
     with MongoClient[dict[str, Any]](root) as client:
-        for name, (documents, _) in former.content().items():
-            client[former.database.name][name].insert_many(documents)
+        for name, (documents, _) in legacy.content().items():
+            client[legacy.database.name][name].insert_many(documents)
         mine = [{"role": "readWrite", "db": each} for each in (bench.database_name, "jira_sync")]
         client.admin.command("createUser", "sync", pwd=SECRET, roles=mine)
     bench.start()
-    assert front("import", former.database.name, "--from", root, "--dry-run").code == 0
-    ran = front("import", former.database.name, "--from", root.replace(SECRET, f"not-{SECRET}"), "--dry-run")
+    assert front("import", legacy.database.name, "--from", root, "--dry-run").code == 0
+    ran = front("import", legacy.database.name, "--from", root.replace(SECRET, f"not-{SECRET}"), "--dry-run")
     assert (ran.code, len(ran.err.splitlines())) == (1, 1)
     assert "Authentication failed" in ran.err
     # A worker that may not look into another database than its own does without.
     bench.mongo_url = f"mongodb://sync:{SECRET}@{address}/?authSource=admin"
     bench.start()
     bench.cycle()
-    ran = front("import", former.database.name, "--from", bench.mongo_url, "--dry-run")
+    ran = front("import", legacy.database.name, "--from", bench.mongo_url, "--dry-run")
     assert (ran.code, len(ran.err.splitlines())) == (1, 1)
     assert "not authorized" in ran.err
     bench.stop()
 
 
-def test_where_nothing_was_left_it_says_where_something_was(bench, former, front):
-    former.pair()
+def test_an_import_that_finds_nothing_names_the_databases_that_have_something(bench, legacy, front):
+    legacy.pair()
     bench.start(name="sync-ab")
     ran = front("import", "sync-ab", "--dry-run")
     assert ran.code == 1
     assert "left nothing in sync-ab and" in ran.err
-    assert f"{former.database.name}: say --database" in ran.err
-    ran = front("import", "sync-ab", "--database", former.database.name, "--dry-run")
+    assert f"{legacy.database.name}: say --database" in ran.err
+    ran = front("import", "sync-ab", "--database", legacy.database.name, "--dry-run")
     assert ran.code == 0, ran.err
     assert front("import", "sync-ab", "--database", "a/b").code == 1
 
 
-def test_the_database_of_another_pair_of_projects_is_refused(bench, former, front):
-    former.paired("XX-1", "YY-1")
+def test_an_import_from_the_database_of_other_projects_is_refused(bench, legacy, front):
+    legacy.paired("XX-1", "YY-1")
     bench.start()
-    ran = front("import", former.database.name, "--yes")
+    ran = front("import", legacy.database.name, "--yes")
     assert ran.code == 1
     assert "its pairs are of other projects, like XX-1 and YY-1, and not of SUP and DEV" in ran.err
     assert list(bench.database["pairs"].find()) == []
-    former.database["jira_mapping"].delete_many({})
+    legacy.database["jira_mapping"].delete_many({})
     bench.cycle()  # nothing has begun that would have to come to its end
 
 
-def test_nothing_is_done_unasked(bench, former, front):
-    former.pair()
+def test_an_import_without_a_terminal_does_nothing_unless_yes_is_said(bench, legacy, front):
+    legacy.pair()
     bench.start()
-    ran = front("import", former.database.name)
+    ran = front("import", legacy.database.name)
     assert (ran.code, "say --yes" in ran.err) == (1, True)
     assert bench.database["pairs"].count_documents({}) == 0
-    assert front("import", former.database.name, "--json").code == 1
+    assert front("import", legacy.database.name, "--json").code == 1

@@ -32,7 +32,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_broken_file_is_said_line_by_line(tmp_path):
+def test_the_problems_of_a_broken_file_are_printed_line_by_line(tmp_path):
     path = tmp_path / "bad.json"
     path.write_text('{"name": "all", "rulez": []}')
     ran = run("--config", str(path))
@@ -52,7 +52,7 @@ def test_a_broken_file_is_said_line_by_line(tmp_path):
         ({"DATABASE_URL": "http://u:s3cr3t@h"}, "DATABASE_URL is not a MongoDB address"),
     ],
 )
-def test_what_is_wrong_with_the_environment_is_one_line_without_secrets(config, environ, said):
+def test_a_wrong_environment_variable_is_explained_in_one_line_without_secrets(config, environ, said):
     ran = run("--config", str(config), **environ)
     assert ran.returncode == 1
     assert ran.stderr.startswith(said)
@@ -100,7 +100,7 @@ def test_a_request_that_never_ends_does_not_keep_a_worker_from_stopping(bench, t
     assert "stopped in the middle of a request" in out
 
 
-def test_on_a_terminal_lines_are_for_people(config, mongo_server, tmp_path):
+def test_a_worker_on_a_terminal_logs_lines_for_people(config, mongo_server, tmp_path):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "sync_worker", "--config", str(config), "--once", "--run-dir", str(tmp_path)]
     environ = {**os.environ, "DATABASE_URL": mongo_server.url, "NO_COLOR": "1"}

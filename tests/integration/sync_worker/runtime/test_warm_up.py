@@ -55,7 +55,7 @@ def _run(script: str, *arguments: str, **environ: str) -> Any:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-def test_nothing_is_left_of_it_and_nobody_outside_was_asked(tmp_path):
+def test_the_warm_up_leaves_nothing_behind_and_connects_to_nobody_outside(tmp_path):
     # Whoever is asked to pass requests on must not hear of these.
     found = _run(LOOK, TMPDIR=str(tmp_path), HTTP_PROXY="http://127.0.0.2:1", no_proxy="example.com")
     assert found["after"] == found["before"]
@@ -63,7 +63,7 @@ def test_nothing_is_left_of_it_and_nobody_outside_was_asked(tmp_path):
 
 
 @pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)
-def test_a_worker_imports_nothing_that_was_not_imported_before(bench):
+def test_a_worker_imports_nothing_that_the_warm_up_has_not_imported(bench):
     bench.taken_on()
     bench.start()
     bench.stop()

@@ -1,4 +1,4 @@
-"""The verdict on a sync: a healthy pair passes, and each thing that can be wrong is called by its name."""
+"""The verdict on a sync: a healthy pair has no violation, and each kind of tampering is a violation of its kind."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.scenario.pairings import pairing
-from benchmarks.verdict.evidence import Gone
+from benchmarks.scenario.definitions import sync_under_test
+from benchmarks.verdict.evidence import RunFacts
 from benchmarks.verdict.judge import judge
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
-MIRRORED = pairing(1, "mirrored", "cloud", "dc")
-SHIPPED = pairing(1, "shipped", "cloud", "dc")
+MIRRORED = sync_under_test(1, "mirrored", "cloud", "dc")
+SHIPPED = sync_under_test(1, "shipped", "cloud", "dc")
 FINISHED = "{} is finished. Please reopen this issue if anything is missing."
 HOME = {"user": "SUP1", "dev": "DEV1"}
 SITES = {"user": "cloud", "dev": "dc"}
@@ -124,16 +124,16 @@ def shipped() -> Pair:
     return pair
 
 
-def found(pair: Pair, gone: Gone | None = None) -> list[str]:
-    which = MIRRORED if pair.desk.sync == MIRRORED.name else SHIPPED
-    return [each.kind for each in judge(which, pair.desk.dumps, gone).violations]
+def found(pair: Pair, facts: RunFacts | None = None) -> list[str]:
+    sync = MIRRORED if pair.desk.sync == MIRRORED.name else SHIPPED
+    return [violation.kind for violation in judge(sync, pair.desk.dumps, facts).violations]
 
 
 @pytest.mark.parametrize("healthy", [mirrored, shipped])
-def test_a_healthy_pair_passes(healthy):
+def test_a_healthy_pair_has_no_violation(healthy):
     pair = healthy()
     assert found(pair) == []
-    assert found(pair, Gone(watched=frozenset({("cloud", pair.user["id"])}))) == []
+    assert found(pair, RunFacts(noticed_early=frozenset({("cloud", pair.user["id"])}))) == []
 
 
 def second_counterpart(pair: Pair) -> None:
@@ -170,7 +170,7 @@ def doubled_comment(pair: Pair) -> None:
 
 def echo(pair: Pair) -> None:
     """An answer to a move that the sync itself had made."""
-    own = next(each for each in pair.user["history"] if each["author"] == "sync" and each["field"] == "status")
+    own = next(entry for entry in pair.user["history"] if (entry["author"], entry["field"]) == ("sync", "status"))
     pair.desk.comment(pair.dev, "SUP1-1 has reached Resolved.", f"user:{pair.user['id']}:{own['id']}")
 
 
@@ -183,11 +183,12 @@ def wrong_words(pair: Pair) -> None:
 
 
 def lost_file(pair: Pair) -> None:
-    pair.dev["attachments"] = [each for each in pair.dev["attachments"] if each["author"] != "sync"]
+    pair.dev["attachments"] = [attached for attached in pair.dev["attachments"] if attached["author"] != "sync"]
 
 
 def mangled_file(pair: Pair) -> None:
-    next(each for each in pair.dev["attachments"] if each["author"] == "sync")["sha256"] = "ccc"
+    copy_of_file = next(attached for attached in pair.dev["attachments"] if attached["author"] == "sync")
+    copy_of_file["sha256"] = "ccc"
 
 
 def doubled_file(pair: Pair) -> None:
@@ -243,7 +244,7 @@ TAMPERING: list[tuple[Callable[[Pair], None], list[str]]] = [
 
 @pytest.mark.parametrize("healthy", [mirrored, shipped])
 @pytest.mark.parametrize(("tamper", "kinds"), TAMPERING)
-def test_each_tampering_is_called_by_its_name(healthy, tamper, kinds):
+def test_each_tampering_is_a_violation_of_its_kind(healthy, tamper, kinds):
     pair = healthy()
     tamper(pair)
     assert found(pair) == kinds
@@ -251,19 +252,19 @@ def test_each_tampering_is_called_by_its_name(healthy, tamper, kinds):
 
 @pytest.mark.parametrize("healthy", [mirrored, shipped])
 def test_a_lost_announcement_is_a_lost_comment(healthy):
-    """Of what came before the counterpart nothing else tells, so that nothing later can be placed without it."""
+    """Only the announcement says which changes are older than the counterpart, so that more may seem to be wrong."""
     pair = healthy()
     without_announcement(pair)
     assert found(pair)[0] == "lost comment"
 
 
-def test_what_was_noticed_before_anybody_moved_it_is_answered_from_the_first_change_on():
+def test_every_change_is_answered_when_the_sync_had_noticed_the_issue_before_the_first_one():
     pair = mirrored()
     first = pair.user["history"][0]
     earlier = {**first, "id": "0", "field": "status", "to": "Waiting", "created": START.isoformat()}
     pair.user["history"].insert(0, earlier)
     assert found(pair) == []
-    assert found(pair, Gone(watched=frozenset({("cloud", pair.user["id"])}))) == ["lost comment"]
+    assert found(pair, RunFacts(noticed_early=frozenset({("cloud", pair.user["id"])}))) == ["lost comment"]
 
 
 class TestStatuses:
@@ -274,7 +275,7 @@ class TestStatuses:
         assert found(pair) == ["wrong status"]
 
     @pytest.mark.parametrize(("seconds", "kinds"), [(0.02, []), (0.2, ["wrong status"])])
-    def test_of_two_changes_at_the_same_time_either_may_win(self, seconds, kinds):
+    def test_either_of_two_changes_at_the_same_time_may_win(self, seconds, kinds):
         pair = mirrored()
         waiting = pair.desk.set(pair.user, "status", "Waiting")
         done = pair.desk.set(pair.dev, "status", "Done", after=seconds)
@@ -284,16 +285,16 @@ class TestStatuses:
         assert found(pair) == kinds
 
     @pytest.mark.parametrize(("seconds", "kinds"), [(1.0, []), (3.0, ["wrong status"])])
-    def test_what_was_overtaken_in_the_very_moment_is_told_apart(self, seconds, kinds):
+    def test_a_change_that_our_own_move_overtook_is_no_violation(self, seconds, kinds):
         pair = mirrored()
         change = pair.desk.set(pair.dev, "status", "Blocked")
         pair.desk.comment(pair.user, f"{pair.dev['key']} has reached Blocked.", f"dev:{pair.dev['id']}:{change}")
         pair.desk.set(pair.dev, "status", "Again", "sync", after=seconds)
         verdict = judge(MIRRORED, pair.desk.dumps)
-        assert [each.kind for each in verdict.violations] == kinds
+        assert [violation.kind for violation in verdict.violations] == kinds
         assert len(verdict.overtaken) == (not kinds)
 
-    def test_two_that_disagree_are_wrong_whoever_overtook_whom(self):
+    def test_two_statuses_that_disagree_are_wrong_even_if_one_change_was_overtaken(self):
         pair = mirrored()
         change = pair.desk.set(pair.dev, "status", "Blocked")
         pair.desk.comment(pair.user, f"{pair.dev['key']} has reached Blocked.", f"dev:{pair.dev['id']}:{change}")
@@ -301,34 +302,34 @@ class TestStatuses:
         pair.desk.set(pair.user, "status", "Waiting", "sync", after=1)
         assert found(pair) == ["wrong status"]
 
-    def test_where_a_workflow_has_no_way_nothing_is_demanded(self):
+    def test_no_status_is_demanded_that_the_workflow_does_not_lead_to(self):
         pair = shipped()
         pair.desk.set(pair.user, "status", "Closed")
         pair.desk.set(pair.dev, "status", "Closed")
         assert found(pair) == []
 
 
-class TestWhatIsGone:
-    def test_an_issue_whose_counterpart_was_deleted_is_left_out(self):
+class TestDeletedAndMovedIssues:
+    def test_an_issue_whose_counterpart_was_deleted_is_not_judged(self):
         pair = mirrored()
         pair.desk.dumps["dc"].remove(pair.dev)
-        gone = Gone(frozenset({("dc", pair.dev["id"])}), frozenset({("cloud", pair.user["id"])}))
-        assert (found(pair), found(pair, gone)) == (["lost issue"], [])
+        facts = RunFacts(frozenset({("dc", pair.dev["id"])}), frozenset({("cloud", pair.user["id"])}))
+        assert (found(pair), found(pair, facts)) == (["lost issue"], [])
 
-    def test_the_counterpart_of_a_deleted_issue_is_nobody_s_fault(self):
+    def test_the_counterpart_of_a_deleted_issue_is_no_violation(self):
         pair = mirrored()
         pair.desk.dumps["cloud"].remove(pair.user)
-        gone = Gone(deleted=frozenset({("cloud", pair.user["id"])}))
-        assert (found(pair), found(pair, gone)) == (["unasked issue"], [])
+        facts = RunFacts(deleted=frozenset({("cloud", pair.user["id"])}))
+        assert (found(pair), found(pair, facts)) == (["unasked issue"], [])
 
-    def test_an_issue_elsewhere_keeps_its_pair(self):
+    def test_an_issue_that_moved_to_another_project_keeps_its_counterpart(self):
         pair = mirrored()
         stale_link(pair)
         target = {"title": "OTHERDEV1-3", "url": "http://jira/browse/OTHERDEV1-3"}
         pair.user["links"][0]["object"] = target
         assert found(pair) == []
 
-    def test_an_issue_that_left_before_it_was_noticed_needs_no_counterpart(self):
+    def test_an_issue_that_left_its_project_before_it_was_noticed_needs_no_counterpart(self):
         pair = mirrored()
         issue = pair.desk.issue("user")
         pair.desk.set(issue, "status", "Will Do")

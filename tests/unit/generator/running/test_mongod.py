@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generator.running import mongod
-from generator.running.settings import Unusable
+from generator.running.errors import Unusable
 
 
 def test_without_any_server_the_three_ways_out_are_named(monkeypatch, tmp_path):

@@ -16,8 +16,8 @@ FREE, WITH_REQUIRED_FIELD, OTHER = (
 )
 
 
-def sample(status: str, *ways: OfferedTransition, key: str = "A-1") -> Sample:
-    return Sample(key, "Task", status, ways)
+def sample(status: str, *transitions: OfferedTransition, key: str = "A-1") -> Sample:
+    return Sample(key, "Task", status, transitions)
 
 
 @pytest.mark.parametrize(

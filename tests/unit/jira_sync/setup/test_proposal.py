@@ -9,7 +9,7 @@ import pytest
 from jira_simulator.seed import CATEGORIES, WORKFLOWS
 from jira_sync.setup.proposal import propose, take_on_status
 from sync_model.definition import Sync
-from sync_worker.core.site_info import Status
+from sync_worker.core.site_info import WorkflowStatus
 
 MORE = {
     "Backlog": "new", "Selected for Development": "new", "Waiting for support": "new", "Escalated": "indeterminate",
@@ -23,8 +23,10 @@ GERMAN = ["Neu", "In Arbeit", "Erledigt"]
 DEVELOPMENT = ["To Do", "In Progress", "In Review", "Done", "Closed", "Cancelled", "Reopened"]
 
 
-def statuses(names: list[str]) -> list[Status]:
-    return [Status(str(number), name, {**CATEGORIES, **MORE}[name], ("Task",)) for number, name in enumerate(names)]
+def statuses(names: list[str]) -> list[WorkflowStatus]:
+    return [
+        WorkflowStatus(str(number), name, {**CATEGORIES, **MORE}[name], ("Task",)) for number, name in enumerate(names)
+    ]
 
 
 def summary(user: list[str], dev: list[str]) -> list[tuple[Any, ...]]:

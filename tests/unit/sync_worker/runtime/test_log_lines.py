@@ -28,7 +28,7 @@ def test_a_line_is_level_sync_event_and_the_fields_that_say_something(fields, ex
     assert as_line(event, colors=False) == expected
 
 
-def test_the_time_is_the_time_of_day_here(monkeypatch):
+def test_a_line_shows_the_local_time_of_day(monkeypatch):
     monkeypatch.setenv("TZ", "UTC-3")
     time.tzset()
     try:
@@ -38,12 +38,12 @@ def test_the_time_is_the_time_of_day_here(monkeypatch):
         time.tzset()
 
 
-def test_a_traceback_stands_below():
+def test_a_traceback_stands_below_its_line():
     lines = as_line({**EVENT, "exception": "Traceback …\n  ValueError: x"}, colors=False).splitlines()
     assert lines[1:] == ["    Traceback …", "      ValueError: x"]
 
 
-def test_nothing_that_was_logged_steers_the_terminal():
+def test_nothing_that_was_logged_controls_the_terminal():
     nasty = "\x1b[2J\x9b31m\r\nerror\tover"
     event = {"sync": nasty, "level": nasty, "event": nasty, nasty: nasty, "time": nasty, "exception": nasty}
     said = as_line(event, colors=False)
@@ -51,7 +51,7 @@ def test_nothing_that_was_logged_steers_the_terminal():
     assert "\\x1b[2J\\x9b31m" in said
 
 
-def test_each_sync_has_a_colour_that_stays():
+def test_each_sync_always_has_the_same_colour():
     names = [f"sync-{number}" for number in range(100)]
     assert {color_of(name) for name in names} == set(SYNCS)
     assert f"\x1b[{color_of('sync-ab')}msync-ab\x1b[0m" in as_line(EVENT, colors=True)

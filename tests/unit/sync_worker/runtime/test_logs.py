@@ -34,19 +34,19 @@ def test_a_line_names_the_sync_and_its_fields(stream):
     )
 
 
-def test_the_level_is_kept(stream):
+def test_lines_below_the_level_are_dropped(stream):
     log = logs.configure("sync-ab", "WARNING", stream)
     log.info("quiet")
     log.warning("loud")
     assert [line["event"] for line in lines(stream)] == ["loud"]
 
 
-def test_an_unknown_level_is_said():
+def test_an_unknown_log_level_is_an_error():
     with pytest.raises(ValueError, match="LOG_LEVEL is 'loud'"):
         logs.configure("sync-ab", "loud")
 
 
-def test_what_libraries_say_names_the_sync_too(stream):
+def test_what_libraries_log_names_the_sync_too(stream):
     logs.configure("sync-ab", "info", stream)
     logging.getLogger("pymongo").warning("server went away")
     (line,) = lines(stream)
@@ -63,7 +63,7 @@ def test_no_line_is_longer_than_a_pipe_takes_in_one_piece(stream, fields):
     assert json.loads(text)["sync"] == "sync-ab"
 
 
-def test_a_traceback_keeps_its_end(stream):
+def test_a_traceback_that_is_cut_keeps_its_end(stream):
     log = logs.configure("sync-ab", "info", stream)
     try:
         raise KeyError("the end" + "x" * 5000 + "really")

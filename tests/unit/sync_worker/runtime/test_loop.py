@@ -39,7 +39,7 @@ def test_a_cycle_that_hangs_sends_no_heartbeat(worker):
         sent.append(heartbeat(worker))
         worker.heartbeats._beat_at = float("-inf")  # a heartbeat has been due for long
         sent.append(heartbeat(worker))
-        worker.pause(0)  # the next step of the cycle
+        worker.wait(0)  # the next step of the cycle
         sent.append(heartbeat(worker))
         return CycleResult()
 
@@ -49,7 +49,7 @@ def test_a_cycle_that_hangs_sends_no_heartbeat(worker):
     assert set(threading.enumerate()) <= threads
 
 
-class SeenWaiting(Wakeup):
+class StopAtNextWait(Wakeup):
     """Stops the worker at its first wait after a cycle, and keeps what its heartbeat said then."""
 
     def __init__(self, worker: Worker) -> None:
@@ -81,7 +81,7 @@ class SeenWaiting(Wakeup):
 )
 def test_the_heartbeat_says_how_the_last_cycle_ended_and_when_the_next_one_starts(worker, error, phase):
     worker.interval = worker.heartbeats.interval = 3600.0
-    worker.wakeup = SeenWaiting(worker)
+    worker.wakeup = StopAtNextWait(worker)
     worker.wakeup.look = True  # the first cycle at once
 
     def run_cycle(_is_past_deadline) -> CycleResult:
@@ -113,22 +113,14 @@ def test_the_heartbeat_says_how_the_last_cycle_ended_and_when_the_next_one_start
         (7200.0, 3600.0),
     ],
 )
-def test_what_may_be_tried_again_before_the_next_cycle_brings_it_forward(worker, retry_in, seconds):
+def test_a_change_that_may_be_tried_again_earlier_brings_the_next_cycle_forward(worker, retry_in, seconds):
     worker.interval = 3600.0
     worker._result = CycleResult(retry_in=retry_in)
-    assert worker._next(started=1000.0, now=1000.0) == 1000.0 + seconds
+    assert worker._next_start(started=1000.0, now=1000.0) == 1000.0 + seconds
 
 
-def test_a_worker_that_stands_by_beside_the_writer_leaves_its_heartbeat_alone(worker):
-    worker.heartbeats.enter(Phase.WAITING)
-    before = heartbeat(worker)
-    worker.heartbeats.is_silent = lambda: True
-    worker.heartbeats.enter(Phase.STANDBY)
-    assert heartbeat(worker) == before
-
-
-class Hurried(Wakeup):
-    """Has each wait be over at once and the next heartbeat be due, and does `meanwhile`; rings after as many waits."""
+class HurriedWakeup(Wakeup):
+    """Ends each wait at once, after the next of `meanwhile`, with a heartbeat due. After the last one it wakes."""
 
     def __init__(self, worker: Worker, *meanwhile: Callable[[], object]) -> None:
         super().__init__()
@@ -140,7 +132,7 @@ class Hurried(Wakeup):
         self.look = not self._meanwhile
 
 
-def test_a_worker_that_waits_goes_on_saying_so_whatever_happens_to_its_file(worker):
+def test_a_worker_that_waits_repeats_its_heartbeat_whatever_happens_to_the_file(worker):
     """What has not changed is not written again, except where it is not there to be repeated."""
     file = worker.run_dir / "heartbeats" / "sync-ab.json"
     seen = []
@@ -152,7 +144,7 @@ def test_a_worker_that_waits_goes_on_saying_so_whatever_happens_to_its_file(work
         look()
         worker.heartbeats._memory = (float("-inf"), 7)  # looked at long ago
 
-    worker.wakeup = Hurried(worker, look, look, file.unlink, much_memory, look)
+    worker.wakeup = HurriedWakeup(worker, look, look, file.unlink, much_memory, look)
     worker.heartbeats.enter(Phase.WAITING)
     worker._wait_until(float("inf"))
     first, repeated, rewritten, looked = seen
@@ -164,15 +156,15 @@ def test_a_worker_that_waits_goes_on_saying_so_whatever_happens_to_its_file(work
     assert looked[1].memory > 1_000_000
 
 
-def test_a_wait_between_cycles_ends_when_somebody_asks_for_a_look(worker):
+def test_a_wait_between_cycles_ends_when_the_worker_is_woken(worker):
     threading.Timer(0.01, worker.wakeup.wake).start()
     assert worker._wait_until(float("inf"))
 
 
-def test_a_look_that_is_asked_for_during_a_cycle_cuts_no_pause_short(worker):
+def test_waking_a_worker_during_a_cycle_cuts_no_wait_short(worker):
     worker.wakeup.wake()
     began = time.monotonic()
-    worker.pause(0.05)
+    worker.wait(0.05)
     assert time.monotonic() >= began + 0.05
     assert worker.wakeup.look
 
@@ -180,7 +172,7 @@ def test_a_look_that_is_asked_for_during_a_cycle_cuts_no_pause_short(worker):
 def test_a_wait_ends_at_once_when_asked_to_stop(worker):
     threading.Timer(0.01, worker.wakeup.request_stop).start()
     with pytest.raises(StopRequested):
-        worker.pause(3600)
+        worker.wait(3600)
 
 
 def test_being_stopped_is_no_error(worker):
@@ -190,7 +182,7 @@ def test_being_stopped_is_no_error(worker):
     assert worker.run_once(run_cycle) is None
 
 
-def test_a_worker_says_that_the_one_before_it_ended_without_stopping(worker, tmp_path):
+def test_the_heartbeat_says_that_the_worker_before_this_one_ended_without_stopping(worker, tmp_path):
     worker.run_only_once(lambda _is_past_deadline: CycleResult())
     before = heartbeat(worker).model_copy(update={"phase": Phase.CYCLE, "pid": 2**30})
     for predecessor in (before, None):  # the second finds what the first one said when it stopped
@@ -207,7 +199,7 @@ def test_a_run_directory_that_cannot_be_written_does_not_stop_the_sync(worker, t
     assert worker.run_once(lambda _is_past_deadline: CycleResult()) is None
 
 
-def test_trying_again_does_not_look_like_work_until_something_has_been_found_out(worker):
+def test_a_refused_worker_that_tries_again_stays_refused_until_it_has_found_something_out(worker):
     """Otherwise a sync that is refused would look well for a moment, again and again."""
     phases = []
 
@@ -221,13 +213,13 @@ def test_trying_again_does_not_look_like_work_until_something_has_been_found_out
     assert phases == [Phase.REFUSED]
     worker.heartbeats.enter(Phase.REFUSED, reason="wrong token")
     assert heartbeat(worker).since == since
-    worker.leave(Phase.BACKING_OFF, Phase.REFUSED)
+    worker.enter_cycle_from(Phase.BACKING_OFF, Phase.REFUSED)
     assert heartbeat(worker).phase is Phase.CYCLE
 
 
-def test_every_cycle_is_remembered_with_what_it_did_or_why_it_failed(worker):
+def test_every_cycle_is_recorded_with_what_it_did_or_why_it_failed(worker):
     kept = []
-    worker.remember = kept.append
+    worker.record_cycle = kept.append
 
     def run_cycle(_is_past_deadline) -> CycleResult:
         worker.heartbeats.actions["move done"] += 1
@@ -244,8 +236,3 @@ def test_every_cycle_is_remembered_with_what_it_did_or_why_it_failed(worker):
     totals = worker.heartbeats._totals()
     assert (totals.cycles, totals.failed_cycles) == (1, 1)
     assert totals.actions == {"move done": 2, "comment failed": 2}
-
-
-def test_the_heartbeat_says_how_much_memory_is_ours(worker):
-    worker.heartbeats.beat()
-    assert 1_000_000 < heartbeat(worker).memory < 10_000_000_000

@@ -1,0 +1,149 @@
+"""A story in acts on two sites and one sync, all new. After each act a worker runs one cycle, and may crash in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pymongo import MongoClient
+
+from benchmarks.rig import crashing_worker
+from benchmarks.rig.processes import ANN_ACCOUNT, Rig
+from benchmarks.scenario.definitions import login_of_ann, site_seeds, sync_under_test, write
+from benchmarks.verdict.evidence import MARKER, RunFacts
+from benchmarks.verdict.judge import judge
+from jira_simulator.client import Person, SimulatorControl
+
+LONG_ENOUGH = 400.0
+"""Seconds on Jira's clock after which no request is under way any more and search has caught up."""
+A_DAY = 25 * 3600.0
+DELETED = "Its counterpart is gone."
+STORY = (
+    "Two issues are taken on, with a file, a comment and cross-links. The counterpart of the first is finished, which",
+    "moves it and posts a comment. Nothing happens for a while. A file comes late. Both are carried over again, as a",
+    "person asked; of the second, all that the sync knew was lost. The first issue moves to another project. The",
+    "second is deleted, which is found and confirmed by and by, and told on its counterpart.",
+)
+
+# Each worker is forked from a server process. This module is imported there beforehand, with the worker and all else
+# that the command imports: multiprocessing has every child import the command's own module again.
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload([__name__])
+
+
+class CrashStory:
+    """The sites, the sync and its database, and the acts, in their order: what people do in each."""
+
+    def __init__(self, rig: Rig, control: SimulatorControl, flavors: str, number: int) -> None:
+        self._rig, self._control = rig, control
+        user, dev = (f"{flavor}-{side}{number}" for flavor, side in zip(flavors.split("-"), "ud", strict=True))
+        self.sync = replace(sync_under_test(number, "shipped", user, dev), name=f"crash-{number}")
+        for seed in site_seeds([self.sync]):
+            control.add_site(**seed)
+        deletion = {"onDelete": "comment", "onDeleteComment": DELETED}
+        self._file = write(rig, self.sync, initialSyncEnabled=True, syncIntervalMinutes=600, **deletion)
+        self._steps_file = rig.folder / f"steps-{number}.json"
+        self._keys: list[str] = []
+        self._ids: list[str] = []
+        self._deleted: set[tuple[str, str]] = set()
+        self._clock_offset = 0.0
+        self.acts: Sequence[Callable[[], object]] = (
+            self._report, self._finish, self._wait, self._add_file, self._ask_for_resync, self._move_to_other_project,
+            self._delete, self.pass_time,
+        )  # fmt: skip
+
+    def run_cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
+        """Have a worker run one cycle. Return its exit code, and its steps unless `die_at` is None."""
+        arguments = (self._file, self._rig.folder, self._rig.mongod.url, self._steps_file, die_at)
+        process = context.Process(target=crashing_worker.run_one_cycle, args=arguments)
+        process.start()
+        process.join()
+        return process.exitcode, json.loads(self._steps_file.read_text())
+
+    def pass_time(self, seconds: float = LONG_ENOUGH) -> None:
+        self._clock_offset += seconds
+        for site in self.sync.sites.values():
+            self._control.clock(site, self._clock_offset)
+
+    def wrong(self) -> list[str]:
+        """Say what is not as it must be after the last act, and drop the database."""
+        dumps = {site: self._control.issues(site) for site in self.sync.sites.values()}
+        verdict = judge(self.sync, dumps, RunFacts(deleted=frozenset(self._deleted)))
+        found = [str(violation) for violation in verdict.violations]
+        # Comments: two announcements, two answers to Done, and the deletion; that on the deleted issue is gone with it.
+        expected = {"pairs": 1, "comments by the syncs": 4, "copies by the syncs": 3}
+        found += [
+            f"{verdict.counts[name]} {name}, not {count}"
+            for name, count in expected.items()
+            if verdict.counts[name] != count
+        ]
+        with MongoClient[dict[str, Any]](self._rig.mongod.url) as client:
+            issues = client[self.sync.database]["issues"]
+            found += [f"{issue['key']} is still pending" for issue in issues.find({"pending": {"$ne": []}})]
+            client.drop_database(self.sync.database)
+        return found
+
+    @contextlib.contextmanager
+    def _ann(self, side: str) -> Iterator[Person]:
+        site = self.sync.sites[side]
+        with self._control.person(site, login_of_ann(site), ANN_ACCOUNT["token"]) as ann:
+            yield ann
+
+    def _report(self) -> None:
+        with self._ann("user") as ann:
+            for summary in ("It is broken", "So is this"):
+                key = ann.create(self.sync.projects["user"], summary, description="Since yesterday.")
+                ann.attach(key, "log.txt", b"log" * 1000)
+                ann.move(key, "Will Do")
+                self._keys.append(key)
+                self._ids.append(self._control.issue(self.sync.sites["user"], key)["id"])
+
+    def _finish(self) -> None:
+        self._move_counterpart("In Progress", "Done")
+
+    def _wait(self) -> None:
+        """Nobody does anything: the worker sees what it has written itself."""
+
+    def _add_file(self) -> None:
+        with self._ann("user") as ann:
+            ann.attach(self._keys[0], "log.txt", b"more" * 1000)
+
+    def _ask_for_resync(self) -> None:
+        """A person asks for a resync of both issues. All that the sync knew of the second is lost."""
+        with MongoClient[dict[str, Any]](self._rig.mongod.url) as client:
+            database = client[self.sync.database]
+            pair = database["pairs"].find_one_and_delete({"_id": self._ids[1]}) or {}
+            lost = [f"user:{self._ids[1]}", f"dev:{pair.get('dev_id')}"]
+            database["issues"].delete_many({"_id": {"$in": lost}})
+            issues = [f"user:{issue_id}" for issue_id in self._ids]
+            database["requests"].insert_one({"kind": "resync", "issues": issues, "by": "ann"})
+
+    def _move_to_other_project(self) -> None:
+        """The worker finds out when the counterpart is reopened and finished again."""
+        self._control.move(self.sync.sites["user"], self._keys[0], self.sync.other_projects["user"])
+        self._move_counterpart("Reopened", "Closed")
+
+    def _delete(self) -> None:
+        site = self.sync.sites["user"]
+        self._deleted.add((site, self._ids[1]))
+        self._control.delete(site, self._keys[1])
+        self.pass_time(A_DAY)
+
+    def _move_counterpart(self, *statuses: str) -> None:
+        """Move the counterpart of the first issue through `statuses`."""
+        with self._ann("dev") as ann:
+            for status in statuses:
+                ann.move(self._counterpart(self._ids[0]), status)
+
+    def _counterpart(self, user_id: str) -> str:
+        """Return the key of the counterpart of a user issue."""
+        issues = self._control.issues(self.sync.sites["dev"])
+        return str(next(issue["key"] for issue in issues if _is_made_for(issue, user_id)))
+
+
+def _is_made_for(issue: dict[str, Any], user_id: str) -> bool:
+    return bool((issue["properties"].get(MARKER) or {}).get("issue") == user_id)

@@ -1,0 +1,150 @@
+"""Faults in the workers, in MongoDB, and in Jira as the sync's account sees it."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from benchmarks.rig.processes import SYNC_ACCOUNT, Rig
+from benchmarks.scenario.definitions import site_names
+from benchmarks.scenario.timeline import TimelineEvent
+from benchmarks.scenario.workers import WorkerProcesses
+from benchmarks.verdict.demands import SIDES, SyncUnderTest
+
+EndFault = Callable[[], None]
+ANY = None
+READS = ("/search", "/bulkfetch", "/issue/[0-9]+$", "/myself$", "/properties/", "/comment$", "/transitions$", ANY)
+WRITES = ("/issue$", "/issue/bulk$", "/comment$", "/attachments$", "/transitions$", "/remotelink$", ANY)
+FILES = "/attachment/"
+LONGEST_HIDDEN = 25.0
+LONGEST_DELAY = 1.5
+MOST_ISSUES = 3000
+"""More than a project has in any run."""
+
+# What Jira answers: its name in the report, kind of fault, options, whether it happens to writes only.
+ANSWERS: tuple[tuple[str, str, dict[str, Any], bool], ...] = (
+    ("429 with Retry-After", "status", {"status": 429, "retryAfter": "1", "reason": "jira-burst-based"}, False),
+    ("429", "status", {"status": 429}, False),
+    ("500", "status", {"status": 500}, False),
+    ("503", "status", {"status": 503, "retryAfter": "1"}, False),
+    ("409", "status", {"status": 409}, True),
+    ("500 after it was carried out", "status_after", {"status": 500}, True),
+    ("503 after it was carried out", "status_after", {"status": 503}, True),
+    ("connection dropped before", "drop_before", {}, False),
+    ("connection dropped after", "drop_after", {}, True),
+    ("delay", "delay", {}, False),
+    ("file cut short", "truncate_attachment", {}, False),
+)
+REFUSALS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("token expired", "anonymous", {}),
+    ("token expired silently", "anonymous", {"silent": True}),
+    ("401", "unauthorized", {}),
+    ("login page", "html_login", {}),
+)
+
+
+class FaultInjector:
+    """Begins and ends faults; `counts` says how often there was which."""
+
+    def __init__(self, rig: Rig, workers: WorkerProcesses, syncs: Sequence[SyncUnderTest]) -> None:
+        self._rig, self._workers, self._syncs = rig, workers, syncs
+        self._sites = site_names(syncs)
+        self._bad_indexes: set[str] = set()
+        self.counts: Counter[str] = Counter()
+
+    def begin(self, event: TimelineEvent) -> EndFault | None:
+        """Begin a fault; return what ends it, if it does not end by itself."""
+        random = event.random
+        match event.kind:
+            case "kill" | "terminate":
+                number = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM}[event.kind]
+                self._workers.send(random.choice(self._workers.names), number)
+                return self._counted(f"worker: {number.name}")
+            case "pause":
+                return self._counted("worker: paused", self._workers.pause(random.choice(self._workers.names)))
+            case "second worker":
+                end = self._workers.start_second(random.choice(self._workers.names))
+                return self._counted("worker: a second one", end)
+            case "mongod stopped" | "mongod killed":
+                return self._without_database(event.kind)
+            case "jira":
+                return self._bad_answers(random)
+            case "token":
+                return self._refusal(random)
+            case "index":
+                return self._bad_search(random, event.duration)
+        raise AssertionError(event.kind)
+
+    def end_all(self) -> None:
+        """End every fault, and have MongoDB run. A bad search index recovers by its own event."""
+        for site in self._sites:
+            self._rig.control.heal(site)
+        if self._rig.mongod.process is None:
+            self._rig.mongod.start()
+
+    def _counted(self, name: str, end: EndFault | None = None) -> EndFault | None:
+        self.counts[name] += 1
+        return end
+
+    def _without_database(self, kind: str) -> EndFault | None:
+        if self._rig.mongod.process is None:
+            return None
+        self._rig.mongod.stop(signal.SIGKILL if kind == "mongod killed" else signal.SIGTERM)
+        return self._counted(kind, self._rig.mongod.start)
+
+    def _bad_answers(self, random: Random) -> EndFault | None:
+        site = random.choice(self._sites)
+        name, kind, options, only_writes = random.choice(ANSWERS)
+        is_write = only_writes or random.random() < 0.5
+        calls = {"path": random.choice(WRITES), "method": "POST"} if is_write else {"path": random.choice(READS)}
+        if kind == "delay":
+            options = {"seconds": random.uniform(0.1, LONGEST_DELAY)}
+        if kind == "truncate_attachment":
+            calls = {"path": FILES}
+        times = random.choice((1, 1, 2, 5))
+        fault = self._rig.control.fault(site, kind, user=SYNC_ACCOUNT["name"], times=times, **calls, **options)
+        return self._counted(f"jira: {name}", lambda: self._rig.control.heal(site, fault))
+
+    def _refusal(self, random: Random) -> EndFault | None:
+        site = random.choice(self._sites)
+        name, kind, options = random.choice(REFUSALS)
+        fault = self._rig.control.fault(site, kind, user=SYNC_ACCOUNT["name"], **options)
+
+        def renew_token() -> None:
+            """Act as an operator who renews the token and restarts the workers at once."""
+            self._rig.control.heal(site, fault)
+            for sync in self._syncs:
+                if site in sync.sites.values():
+                    self._workers.send(sync.name, signal.SIGTERM)
+
+        return self._counted(f"jira: {name}", renew_token)
+
+    def _bad_search(self, random: Random, duration: float) -> EndFault | None:
+        good_sites = [site for site in self._sites if site not in self._bad_indexes]
+        if not good_sites:
+            return None
+        site = random.choice(good_sites)
+        self._bad_indexes.add(site)
+        hidden = self._some_keys(random, site)
+        choices: list[tuple[str, dict[str, Any]]] = [
+            ("search lags behind", {"lag": random.uniform(5.0, 90.0)}),
+            ("search stands still", {"hold": True}),
+        ]
+        if duration <= LONGEST_HIDDEN:
+            choices.append(("search loses sight of issues", {"hide": hidden}))
+        name, options = random.choice(choices)
+        self._rig.control.index(site, **options)
+
+        def catch_up() -> None:
+            self._rig.control.index(site, lag=0, hold=False, show=hidden)
+            self._bad_indexes.discard(site)
+
+        return self._counted(f"jira: {name}", catch_up)
+
+    def _some_keys(self, random: Random, site: str) -> list[str]:
+        """Return the keys of a third of the issues in one project, also of those that do not exist yet."""
+        projects = [sync.projects[side] for sync in self._syncs for side in SIDES if sync.sites[side] == site]
+        return [f"{random.choice(projects)}-{number}" for number in range(random.randrange(3), MOST_ISSUES, 3)]

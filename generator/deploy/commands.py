@@ -1,0 +1,163 @@
+"""The commands about a group as a whole. `jira-sync` has their command line, and says what the errors mean.
+
+Each returns an exit code: 0 done, 1 a person must act. Each may raise Unusable, NoAnswer or OSError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from generator.deploy import report
+from generator.deploy.apply import apply_plan, kept_syncs
+from generator.deploy.install import difference, install, link_conf
+from generator.deploy.prepare import load, prepare
+from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
+from generator.deploy.stop import stop_group
+from generator.running import files, processes
+from generator.running.code import fingerprint
+from generator.running.errors import NotRunning, Unusable
+from generator.running.settings import Settings, from_environ, of_running_group, run_dir_of, without_effect
+from generator.running.supervisor_rpc import Supervisor
+from generator.running.terminal import complain, printable, warn
+
+Environ = Mapping[str, str]
+FIRST_PROCESS = 1
+"""The pid of the first process of a machine or of a container. A container ends with it."""
+
+
+def check(environ: Environ, *, as_json: bool = False) -> int:
+    """Print every problem of every file, and what would run."""
+    settings, seen_by_workers = _as_workers_see_it(from_environ(environ), environ)
+    loaded = load(settings, seen_by_workers)
+    if as_json:
+        report.print_check_as_json(loaded, seen_by_workers)
+        return int(bool(loaded.problems))
+    report.print_check(loaded, seen_by_workers)
+    return report.print_problems(loaded.problems, loaded.warnings)
+
+
+def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log_to_stdout: bool = False) -> int:
+    """Write the conf; with `to_stdout` print it instead, with `diff` print what would change in it.
+
+    `log_to_stdout`: the programs log to standard output instead of to files.
+    """
+    settings = from_environ(environ, log_to_files=not log_to_stdout)
+    seen_by_workers = processes.environment_of_group(settings.run_dir)
+    prepared = prepare(of_running_group(settings, environ), seen_by_workers or environ)
+    if to_stdout:
+        print(prepared.text, end="")
+    elif diff:
+        print(printable(difference(prepared)), end="")
+    else:
+        with _locked(settings.run_dir):
+            if Supervisor(settings.socket).is_running() and difference(prepared):
+                raise Unusable(
+                    f"a group runs by {settings.conf}; `render --diff` shows what would change, `apply` changes it"
+                )
+            changed = install(prepared)
+        print(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
+    return report.print_problems(prepared.problems, prepared.loaded.warnings)
+
+
+def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, as_json: bool = False) -> int:
+    """Make the running group follow the files.
+
+    `strict`: change nothing if any file has a problem. `allow_empty`: stop all syncs if the folder holds none.
+    """
+    settings = of_running_group(from_environ(environ), environ)
+    not_running = f"no group runs in {settings.run_dir}; start one: jira-sync start"
+    if not settings.run_dir.is_dir():
+        raise Unusable(not_running)
+    with _locked(settings.run_dir):
+        started_with = processes.environment_of_group(settings.run_dir)
+        if started_with is None:
+            raise Unusable(not_running)
+        _warn_of_what_apply_cannot_change(settings, environ, started_with)
+        prepared = prepare(settings, started_with)
+        if strict and prepared.problems:
+            report.print_problems(prepared.problems, ())
+            raise Unusable("nothing was changed, because of --strict")
+        if prepared.would_stop_all and not allow_empty:
+            raise Unusable(
+                f"{settings.config_dir} holds no sync, but {len(prepared.manifest)} run; nothing was changed. "
+                "If they shall all stop: apply --allow-empty"
+            )
+        try:
+            applied = apply_plan(prepared)
+        except NotRunning:
+            raise Unusable(not_running) from None
+        link_conf(settings)
+    code = int(bool(prepared.problems) or not applied.all_run)
+    if as_json:
+        report.print_applied_as_json(applied, prepared.problems, prepared.loaded.warnings)
+        return code
+    report.print_applied(applied)
+    report.print_problems(prepared.problems, prepared.loaded.warnings)
+    return code
+
+
+def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -> int:
+    """Start the group; with `foreground` become supervisord, and never return.
+
+    `strict`, or STRICT=1 in `environ`: start nothing if any file has a problem.
+    """
+    settings = from_environ(environ, log_to_files=not foreground)
+    with _locked(settings.run_dir):
+        check_nothing_is_in_the_way(settings)
+        prepared = prepare(settings, environ)
+        code = report.print_problems(prepared.problems, prepared.loaded.warnings)
+        if code and (strict or environ.get("STRICT") == "1"):
+            raise Unusable("nothing was started, because of --strict")
+        if not prepared.plan.syncs:
+            complain(f"no sync to run in {settings.config_dir}; add a file there, then: jira-sync apply")
+        install(prepared)
+        link_conf(prepared.settings)
+        if foreground:
+            become_supervisord(prepared, environ)
+        states = start_in_background(prepared, environ)
+    report.print_states(states.values())
+    for change in kept_syncs(prepared):
+        report.print_line(str(change))
+    return code or int(any(state.state != "RUNNING" for state in states.values()))
+
+
+def stop(environ: Environ) -> int:
+    """Stop the group, and whatever an earlier one has left behind."""
+    run_dir = run_dir_of(environ)
+    if not run_dir.is_dir():
+        print("nothing was running")
+        return 0
+    if FIRST_PROCESS in processes.members(run_dir):
+        raise Unusable("this container is the group, and would come back; stop it from outside: docker compose stop")
+    with _locked(run_dir):
+        for sentence in stop_group(run_dir):
+            print(sentence)
+    return 0
+
+
+def _as_workers_see_it(settings: Settings, environ: Environ) -> tuple[Settings, Environ]:
+    """Return the settings of the running group and the environment of its workers.
+
+    They are `settings` and `environ` when no group runs, or when another folder is meant than that of the group.
+    """
+    started_with = processes.environment_of_group(settings.run_dir)
+    if started_with is None:
+        return settings, environ
+    try:
+        return of_running_group(settings, environ), started_with
+    except Unusable:
+        return settings, environ
+
+
+def _warn_of_what_apply_cannot_change(settings: Settings, environ: Environ, started_with: Environ) -> None:
+    for name in without_effect(environ, started_with):
+        warn(f"{name} here has no effect on a group that runs; `stop` and `start` it")
+    if settings.code not in (None, fingerprint()):
+        warn("jira-sync itself has changed since this group was started; `stop` and `start` it to use that")
+
+
+def _locked(run_dir: Path) -> AbstractContextManager[None]:
+    run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return files.lock(run_dir)

@@ -1,0 +1,51 @@
+"""Puts the conf and the snapshots where supervisord and the workers find them."""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import suppress
+from pathlib import Path
+
+from generator.deploy.prepare import Prepared
+from generator.deploy.snapshots import write_snapshots
+from generator.running.files import write_if_changed
+from generator.running.settings import Settings
+from generator.running.variables import default_of
+
+DEFAULT_RUN_DIR = default_of("RUN_DIR")
+DEFAULT_CONF = Path(DEFAULT_RUN_DIR) / "supervisord.conf"
+"""The conf of a group in the default run directory, from the folder above it."""
+
+
+def install(prepared: Prepared) -> bool:
+    """Write the snapshots and the conf; return whether the conf changed."""
+    write_snapshots(prepared.plan, prepared.claims, prepared.settings)
+    return write_if_changed(prepared.settings.conf, prepared.text)
+
+
+def difference(prepared: Prepared) -> str:
+    """Return what would change in the conf, as a unified diff."""
+    conf = prepared.settings.conf
+    before = conf.read_text(encoding="utf-8") if conf.exists() else ""
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), prepared.text.splitlines(keepends=True), str(conf), f"{conf} (new)"
+    )
+    return "".join(lines)
+
+
+def link_conf(settings: Settings) -> None:
+    """Make a link to the conf where supervisorctl looks for it: in the folder above the default run directory.
+
+    A file that is there already stays. A folder that we may not write gets no link.
+    """
+    if settings.run_dir == settings.project_dir / DEFAULT_RUN_DIR:
+        with suppress(OSError):
+            (settings.project_dir / settings.conf.name).symlink_to(DEFAULT_CONF)
+
+
+def unlink_conf(run_dir: Path) -> None:
+    """Remove that link, if it is ours."""
+    link = run_dir.parent / DEFAULT_CONF.name
+    with suppress(OSError):
+        if run_dir.name == DEFAULT_RUN_DIR and link.readlink() == DEFAULT_CONF:
+            link.unlink()

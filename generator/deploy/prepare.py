@@ -1,0 +1,75 @@
+"""From the folder of configurations to a plan with the text of its conf, both checked. Nothing that runs is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from generator.deploy.programs import Plan, plan_for
+from generator.running import mongod
+from generator.running.errors import Unusable
+from generator.running.manifest import AppliedSync, read_manifest
+from generator.running.settings import Settings
+from sync_model.checks import claims_of
+from sync_model.loading import Loaded, load_folder
+from sync_model.problems import Problem
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with the text of its conf, both checked."""
+
+    settings: Settings
+    loaded: Loaded
+    claims: Mapping[str, Mapping[str, str]]
+    manifest: Mapping[str, AppliedSync]
+    plan: Plan
+    text: str
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return (*self.loaded.problems, *self.plan.problems)
+
+    @property
+    def would_stop_all(self) -> bool:
+        """Tell whether several syncs run and the folder holds none.
+
+        That is more often a volume that is not mounted than the wish to stop all of them.
+        """
+        return len(self.manifest) > 1 and not (self.loaded.files or self.problems)
+
+
+def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:
+    """Load the folder of configurations. Raises Unusable when there is no such folder."""
+    try:
+        return load_folder(settings.config_dir, environ)
+    except OSError as error:
+        raise Unusable(f"CONFIG_DIR: {error}") from None
+
+
+def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
+    """Load, plan, render and verify. Raises Unusable."""
+    # jinja2 and supervisord's parser: commands that only load do without them.
+    from generator.deploy.render import render, verify
+
+    loaded = load(settings, environ)
+    _make_folders(settings)
+    claims = {file.sync.name: claims_of(file.sync, environ) for file in loaded.files}
+    manifest = read_manifest(settings)
+    if settings.embedded and settings.mongod is None:
+        settings = replace(settings, mongod=str(mongod.find()))
+    server = Path(settings.mongod) if settings.mongod else None
+    plan = plan_for(loaded, claims, settings, manifest, server)
+    text = render(plan, settings)
+    verify(text, plan, settings)
+    return Prepared(settings, loaded, claims, manifest, plan, text)
+
+
+def _make_folders(settings: Settings) -> None:
+    """Make the folders of a group, for its own user only."""
+    folders = [settings.run_dir, settings.snapshots, settings.run_dir / "heartbeats"]
+    for folder in [*folders, *([settings.log_dir] if settings.log_dir else [])]:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if settings.embedded:
+        settings.database_folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,0 +1,30 @@
+"""The snapshots: copies of the files as they were applied, one per sync, and the manifest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from generator.deploy.programs import Plan
+from generator.running.files import write_if_changed
+from generator.running.manifest import AppliedSync, manifest_text
+from generator.running.settings import Settings
+
+
+def write_snapshots(plan: Plan, claims: Mapping[str, Mapping[str, str]], settings: Settings) -> None:
+    """Write what each sync is to run, and the manifest.
+
+    A worker reads its snapshot, not the file that a person may be editing: a worker that is started again after a
+    crash runs what was applied.
+    """
+    for name, file in plan.fresh.items():
+        write_if_changed(settings.snapshots / f"{name}.json", file.content)
+    fresh = {name: AppliedSync(file.path.name, file.digest, claims[name]) for name, file in plan.fresh.items()}
+    write_if_changed(settings.manifest, manifest_text({**fresh, **plan.kept}))
+
+
+def drop_snapshots(plan: Plan, settings: Settings) -> None:
+    """Remove the snapshots of syncs that are not part of the plan."""
+    wanted = {program.name for program in plan.syncs}
+    for path in settings.snapshots.glob("*.json"):
+        if path.stem not in wanted and path != settings.manifest:
+            path.unlink()

@@ -1,0 +1,108 @@
+"""Starts a group: in the background, or by turning this process into supervisord."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from generator.deploy.prepare import Prepared
+from generator.deploy.programs import START_TIMEOUT
+from generator.running import processes
+from generator.running.errors import NotRunning, Unusable
+from generator.running.files import write_if_changed
+from generator.running.settings import LOOPBACK, Settings
+from generator.running.supervisor_rpc import POLL_SECONDS, SETTLED, ProgramState, Supervisor
+
+MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
+"""Without them, the C library gives each thread of each worker its own pool of memory, and keeps freed memory."""
+
+
+def check_nothing_is_in_the_way(settings: Settings) -> None:
+    """Raises Unusable when a group runs already, or when another process has a port that the group needs."""
+    if Supervisor(settings.socket).is_running():
+        raise Unusable(f"the group in {settings.run_dir} runs already; `apply` makes it follow an edit, `stop` ends it")
+    if orphans := processes.members(settings.run_dir):
+        pids = ", ".join(map(str, orphans))
+        raise Unusable(f"processes of an earlier group in {settings.run_dir} are left ({pids}); `stop` ends them")
+    wanted = [("PORT", settings.port, settings.bind)]
+    if settings.embedded:
+        wanted.append(("MONGODB_PORT", settings.mongodb_port, LOOPBACK))
+    if settings.simulator_port:
+        wanted.append(("JIRA_SIMULATOR_PORT", settings.simulator_port, LOOPBACK))
+    taken = [(name, port) for name, port, address in wanted if not processes.port_is_free(port, address)]
+    if taken:
+        raise Unusable(*(_taken(name, port) for name, port in taken))
+
+
+def _taken(variable: str, port: int) -> str:
+    listener = processes.listener_on(port)
+    return f"port {port} is taken{f' by {listener}' if listener else ''}; set {variable} to a free one"
+
+
+def start_in_background(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, ProgramState]:
+    """Start supervisord; return the states of its programs once they run or have failed. Raises Unusable, NoAnswer."""
+    settings = prepared.settings
+    write_if_changed(settings.record, settings.recorded())
+    started = subprocess.run(
+        _supervisord(settings),
+        env=environment_of_programs(settings, environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if started.returncode:
+        last_line = (started.stderr or started.stdout).strip().splitlines()[-1:]
+        raise Unusable(f"supervisord does not start: {' '.join(last_line) or 'it says nothing'}")
+    supervisor = Supervisor(settings.socket)
+    deadline = time.monotonic() + START_TIMEOUT
+    while not supervisor.is_running():
+        if time.monotonic() > deadline:
+            raise Unusable(f"supervisord does not answer; its log is in {settings.log_dir}")
+        time.sleep(POLL_SECONDS)
+    names = {program.name for program in prepared.plan.programs}
+    try:
+        return supervisor.wait(names, lambda state: state.state in SETTLED - {"STOPPED"}, START_TIMEOUT)
+    except NotRunning:
+        raise Unusable("supervisord ended meanwhile; its log says why") from None
+
+
+def become_supervisord(prepared: Prepared, environ: Mapping[str, str]) -> None:
+    """Turn this process into supervisord, so that supervisord gets the container's signals. Raises Unusable."""
+    settings = prepared.settings
+    write_if_changed(settings.record, settings.recorded())
+    if settings.log_dir is None:
+        _share_standard_output()
+    command = [*_supervisord(settings), "--nodaemon"]
+    sys.stdout.flush()
+    os.execve(command[0], command, environment_of_programs(settings, environ))  # noqa: S606 - replaces this process
+
+
+def environment_of_programs(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment that supervisord, and so each program of the group, starts with."""
+    own = {processes.GROUP_VARIABLE: str(settings.run_dir), "RUN_DIR": str(settings.run_dir)}
+    return {**MALLOC_VARIABLES, **environ, **own}
+
+
+def _share_standard_output() -> None:
+    """Let several processes write to standard output. Raises Unusable.
+
+    Each program opens standard output for itself, and not every kind of it can be opened. Into a file that is not
+    opened for appending, supervisord and its programs would write over each other.
+    """
+    try:
+        Path("/dev/fd/1").open("ab").close()
+    except OSError as error:
+        raise Unusable(f"standard output cannot be shared by all programs ({error.strerror}); set LOG_DIR") from None
+    if stat.S_ISREG(os.fstat(1).st_mode):
+        fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
+
+
+def _supervisord(settings: Settings) -> list[str]:
+    return [settings.python, "-m", "supervisor.supervisord", "-c", str(settings.conf)]

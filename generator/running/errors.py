@@ -1,0 +1,22 @@
+"""What can go wrong with a group, by what the caller does next."""
+
+from __future__ import annotations
+
+
+class Unusable(Exception):
+    """A person must act. `problems` are whole sentences."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+class NotRunning(Exception):
+    """No supervisord listens on the socket of the group."""
+
+
+class NoAnswer(Exception):
+    """A supervisord listens, but it does not answer, or it does not let us in.
+
+    One whose output nobody reads is like that: it blocks in `write`, where it does not handle signals either.
+    """

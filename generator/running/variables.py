@@ -1,0 +1,142 @@
+"""The environment variables of a group. This is the only list of them.
+
+`make docs` writes README's table from it. Tests hold .env.example, the settings, and the demo's environment to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sync_model.judgement import STUCK_AFTER
+from sync_model.values import DEFAULT_INTERVAL_MINUTES
+
+NO_DEFAULT = "–"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable.
+
+    `default` is the value that has the same effect as no value; it is empty where no value has. `is_fixed_at_start`:
+    a running group keeps the value that it was started with. `is_in_example`: .env.example shows the variable,
+    because people set it for the container. The image gives values to some of the others, and secrets are better
+    put into files.
+    """
+
+    name: str
+    default: str = ""
+    is_fixed_at_start: bool = False
+    is_in_example: bool = False
+
+
+@dataclass(frozen=True)
+class ReadmeRow:
+    """The variables that README's table explains in one row. `default` stands in place of the variables' defaults."""
+
+    variables: tuple[Variable, ...]
+    meaning: str
+    default: str | None = None
+    is_in_readme: bool = True
+
+    def markdown(self) -> str:
+        """Return the row of the table."""
+        names = ", ".join(f"`{variable.name}`" for variable in self.variables)
+        defaults = ", ".join(f"`{variable.default}`" for variable in self.variables if variable.default)
+        return f"| {names} | {self.meaning} | {self.default or defaults or NO_DEFAULT} |"
+
+
+TABLE = (
+    ReadmeRow((Variable("CONFIG_DIR", "configs"),), "the folder with the syncs"),
+    ReadmeRow(
+        (Variable("DATABASE_URL", is_fixed_at_start=True, is_in_example=True),),
+        "the MongoDB server; without it, an embedded one is part of the group. Its user must be able to write to the "
+        "database of each sync, and to `jira_sync`, where syncs tell each other of Jira's limits",
+    ),
+    ReadmeRow(
+        (Variable("DATABASE_URL_FILE", is_fixed_at_start=True, is_in_example=True),),
+        "a file that holds `DATABASE_URL`, which then is in no environment and no `docker inspect`",
+    ),
+    ReadmeRow((Variable("MONGODB_PORT", "27017", is_fixed_at_start=True),), "the embedded server's port, on loopback"),
+    ReadmeRow(
+        (
+            Variable("PORT", "3000", is_fixed_at_start=True, is_in_example=True),
+            Variable("BIND", "127.0.0.1", is_fixed_at_start=True),
+        ),
+        "where the status page, `/health` and `/metrics` are",
+        default="`3000`, `127.0.0.1`; in the container all addresses",
+    ),
+    ReadmeRow(
+        (
+            Variable("ADMIN_TOKEN", is_fixed_at_start=True),
+            Variable("ADMIN_TOKEN_FILE", is_fixed_at_start=True, is_in_example=True),
+        ),
+        "lets the page's buttons and the API act. The file is read at each use, and keeps the token out of the "
+        "workers' environment",
+    ),
+    ReadmeRow((Variable("RUN_DIR", "run"),), "socket, generated files, heartbeats, embedded database"),
+    ReadmeRow(
+        (Variable("LOG_DIR", "run/logs", is_fixed_at_start=True),),
+        "write logs to files there, rotated, instead of to standard output",
+        default="`run/logs` outside of containers",
+    ),
+    ReadmeRow(
+        (Variable("LOG_LEVEL", "info", is_fixed_at_start=True, is_in_example=True),),
+        "`debug`, `info`, `warning`, `error`",
+    ),
+    ReadmeRow(
+        (
+            Variable(
+                "SYNC_INTERVAL_MINUTES", f"{DEFAULT_INTERVAL_MINUTES:g}", is_fixed_at_start=True, is_in_example=True
+            ),
+        ),
+        "for syncs that do not say",
+    ),
+    ReadmeRow(
+        (Variable("MAX_WORKER_MEMORY", is_fixed_at_start=True, is_in_example=True),),
+        "a worker above it is restarted between two cycles: `300MB`, `1GB`; proportional set size",
+        default="no limit",
+    ),
+    ReadmeRow(
+        (Variable("STUCK_AFTER", f"{STUCK_AFTER:g}", is_fixed_at_start=True, is_in_example=True),),
+        "seconds of silence after which a worker is restarted, at the least; long intervals have more",
+    ),
+    ReadmeRow(
+        (Variable("WATCH", "0", is_fixed_at_start=True, is_in_example=True),),
+        "`1`: edits in the folder are applied by themselves",
+    ),
+    ReadmeRow((Variable("STRICT", "0", is_in_example=True),), "`1`: start nothing if any file has a problem"),
+    ReadmeRow(
+        (Variable("SPAWN", "fork", is_fixed_at_start=True, is_in_example=True),),
+        "`fork`: workers are forked from supervisord and share its memory; `exec`: each is a program of its own",
+    ),
+    ReadmeRow((Variable("FORMER_DATABASE_URL"),), "the replaced service's MongoDB server, for `jira-sync import`"),
+    ReadmeRow(
+        (
+            Variable("JIRA_BASE_URL", is_in_example=True),
+            Variable("JIRA_EMAIL", is_in_example=True),
+            Variable("JIRA_API_TOKEN"),
+            Variable("JIRA_API_TOKEN_FILE", is_in_example=True),
+            Variable("JIRA_AUTH_TYPE", is_in_example=True),
+        ),
+        "for syncs whose `jira` does not say",
+    ),
+    ReadmeRow(
+        (Variable("JIRA_SIMULATOR_PORT", is_fixed_at_start=True),),
+        "the port of a simulated Jira that is part of the group, on loopback; the demo sets it",
+        is_in_readme=False,
+    ),
+)
+
+VARIABLES = {variable.name: variable for row in TABLE for variable in row.variables}
+FIXED_AT_START = tuple(variable.name for variable in VARIABLES.values() if variable.is_fixed_at_start)
+
+
+def default_of(name: str) -> str:
+    """Return what has the same effect as not setting the variable `name`."""
+    return VARIABLES[name].default
+
+
+def markdown_table() -> str:
+    """Return the table that README shows."""
+    rows = [row.markdown() for row in TABLE if row.is_in_readme]
+    return "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows])

@@ -1,0 +1,1 @@
+"""Observes the group: takes snapshots of it, and does what keeps its programs running."""

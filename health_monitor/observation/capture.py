@@ -1,0 +1,164 @@
+"""Takes a snapshot of a group: reads its folder, supervisord and the heartbeats, and judges every sync."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from generator.running.errors import NoAnswer, NotRunning
+from generator.running.manifest import AppliedSync, read_manifest
+from generator.running.settings import Settings
+from generator.running.supervisor_rpc import ProgramState, Supervisor
+from health_monitor.observation.config_cache import ConfigCache
+from health_monitor.observation.snapshot import Snapshot, SyncView
+from health_monitor.observation.tracking import TrackedSync, Tracking
+from sync_model.definition import Sync
+from sync_model.heartbeat import read_heartbeat
+from sync_model.judgement import SEVERITY, Condition, Facts, ProcessInfo, judge
+from sync_model.loading import Loaded
+from sync_model.problems import Problem
+from sync_model.values import DEFAULT_INTERVAL_MINUTES
+
+FAILED_STATES = frozenset({"FATAL", "UNKNOWN"})
+
+
+@dataclass(frozen=True)
+class _SyncSource:
+    """The file of a sync, the definition that its worker runs, and whether the file was edited since."""
+
+    file: str
+    sync: Sync | None
+    is_edited: bool = False
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """What holds for every sync of one snapshot. `clock` is the monotonic clock."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    now: datetime
+    clock: float
+    supervisor_error: str | None
+
+
+def take_snapshot(
+    settings: Settings,
+    environ: Mapping[str, str],
+    tracking: Tracking | None = None,
+    configs: ConfigCache | None = None,
+) -> Snapshot:
+    """Return the state of the group of `settings`, whose workers run with `environ`.
+
+    Never raises because something is wrong with the group. Updates `tracking`.
+    """
+    tracking = {} if tracking is None else tracking
+    configs = configs or ConfigCache(settings, environ)
+    states, supervisor_error = _program_states(settings)
+    loaded, folder_error = configs.loaded()
+    sources = _find_syncs(settings, configs, loaded, states)
+    moment = _Moment(settings, environ, datetime.now(UTC), time.monotonic(), supervisor_error)
+    views = []
+    for name, source in sources.items():
+        process = process_of(states[name]) if name in states else None
+        problems = tuple(_problem_text(problem) for problem in loaded.problems if problem.file == source.file)
+        view = _view(moment, name, source, process, problems, tracking.setdefault(name, TrackedSync()))
+        views.append(replace(view, is_edited=False) if folder_error else view)
+    for name in set(tracking) - set(sources):
+        del tracking[name]
+    views.sort(key=lambda view: (SEVERITY[view.verdict.condition], view.name))
+    others = tuple(states[name] for name in sorted(set(states) - set(sources)))
+    empty = None if views else f"no sync is there to be run: {settings.config_dir} holds none"
+    trouble = _join(supervisor_error, folder_error or empty, *map(_program_trouble, others))
+    return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error)
+
+
+def _view(
+    moment: _Moment,
+    name: str,
+    source: _SyncSource,
+    process: ProcessInfo | None,
+    problems: tuple[str, ...],
+    tracked: TrackedSync,
+) -> SyncView:
+    heartbeat = read_heartbeat(moment.settings.run_dir, name)
+    tracked.note(heartbeat, process, moment.clock)
+    facts = Facts(
+        name,
+        process=process,
+        heartbeat=heartbeat,
+        problems=problems,
+        interval=_interval_seconds(source.sync, moment.environ),
+        silence=moment.clock - tracked.silent_since,
+        crashes=tracked.recent_crashes(heartbeat, moment.now),
+        memory_limit=moment.settings.max_worker_memory,
+        next_start=tracked.next_start,
+        stuck_after=moment.settings.stuck_after,
+    )
+    verdict = judge(facts, moment.now)
+    if moment.supervisor_error and not problems:
+        verdict = replace(verdict, condition=Condition.MISSING, why=moment.supervisor_error, advice="jira-sync start")
+    return SyncView(name, source.file, source.sync, facts, verdict, source.is_edited)
+
+
+def _program_states(settings: Settings) -> tuple[dict[str, ProgramState], str | None]:
+    """Return the programs' states by name, and why supervisord reports none."""
+    try:
+        return Supervisor(settings.socket).states(), None
+    except NotRunning:
+        return {}, "supervisord does not run"
+    except NoAnswer as error:
+        return {}, str(error)
+
+
+def _find_syncs(
+    settings: Settings, configs: ConfigCache, loaded: Loaded, states: Mapping[str, ProgramState]
+) -> dict[str, _SyncSource]:
+    """Return the syncs by name. A broken file that belongs to no running sync is listed under its own name."""
+    sources: dict[str, _SyncSource] = {}
+    for name, applied in read_manifest(settings).items():
+        if name in states or applied.file in loaded.broken:
+            sources[name] = _SyncSource(applied.file, configs.applied(name), _is_edited(name, applied, loaded))
+    for file in loaded.files:
+        if file.sync.enabled:
+            sources.setdefault(file.sync.name, _SyncSource(file.path.name, file.sync))
+    for broken in sorted(loaded.broken - {source.file for source in sources.values()}):
+        name = broken.removesuffix(".json")
+        sources[broken if name in sources else name] = _SyncSource(broken, None)
+    return sources
+
+
+def _is_edited(name: str, applied: AppliedSync, loaded: Loaded) -> bool:
+    if applied.file in loaded.broken:
+        return False  # a broken file does not tell which definition it will hold
+    in_folder = next((file for file in loaded.files if file.sync.name == name and file.sync.enabled), None)
+    return in_folder is None or in_folder.digest != applied.digest
+
+
+def process_of(state: ProgramState) -> ProcessInfo:
+    """Return a program as `sync_model.judgement` takes it."""
+    started = datetime.fromtimestamp(state.started, UTC) if state.started else None
+    return ProcessInfo(state.state, state.pid, started, state.description)
+
+
+def _interval_seconds(sync: Sync | None, environ: Mapping[str, str]) -> float:
+    minutes: Any = sync.sync_interval_minutes if sync else None
+    try:
+        return float(minutes or environ.get("SYNC_INTERVAL_MINUTES") or DEFAULT_INTERVAL_MINUTES) * 60
+    except ValueError:
+        return DEFAULT_INTERVAL_MINUTES * 60
+
+
+def _problem_text(problem: Problem) -> str:
+    return f"{problem.where}: {problem.message}" if problem.where else problem.message
+
+
+def _program_trouble(program: ProgramState) -> str | None:
+    return f"{program.name} has failed ({program.description})" if program.state in FAILED_STATES else None
+
+
+def _join(*sentences: str | None) -> str | None:
+    return "; ".join(filter(None, sentences)) or None

@@ -1,0 +1,56 @@
+"""The definitions of a group's syncs. A file is read again only after it has changed: most snapshots find no change."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from generator.running.settings import Settings
+from sync_model.config_files import FileState, file_state, file_states
+from sync_model.definition import Sync
+from sync_model.loading import Loaded, load_file, load_folder
+
+READ_AGAIN_AFTER = 60.0
+"""Seconds after which unchanged files are read again, because the secret files that they refer to may have changed."""
+
+
+class ConfigCache:
+    """The configuration files of the group of `settings`, resolved with `environ` as its workers do."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings, self._environ = settings, environ
+        self._read_at = float("-inf")
+        self._states: tuple[FileState, ...] | None = None
+        self._loaded = Loaded()
+        self._applied: dict[str, tuple[FileState, Sync | None]] = {}
+
+    def loaded(self) -> tuple[Loaded, str | None]:
+        """Return the content of the folder, and why the folder cannot be read."""
+        folder = self._settings.config_dir
+        try:
+            # A folder without read permission would otherwise look empty.
+            os.scandir(folder).close()
+            states = file_states(folder)
+            if states != self._states or self._is_old():
+                self._loaded = load_folder(folder, self._environ)
+                self._states, self._read_at = states, time.monotonic()
+                self._applied.clear()
+        except OSError as error:
+            self._states = None
+            return Loaded(), f"{folder} cannot be read: {error.strerror or error}"
+        return self._loaded, None
+
+    def applied(self, name: str) -> Sync | None:
+        """Return the definition that the worker of the sync `name` runs."""
+        path: Path = self._settings.snapshots / f"{name}.json"
+        state = file_state(path)
+        cached = self._applied.get(name)
+        if cached is None or cached[0] != state:
+            files = load_file(path, self._environ).files
+            cached = self._applied[name] = state, files[0].sync if files else None
+        return cached[1]
+
+    def _is_old(self) -> bool:
+        return time.monotonic() > self._read_at + READ_AGAIN_AFTER

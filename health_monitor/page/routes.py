@@ -1,0 +1,139 @@
+"""The routes of the status page.
+
+GET /                 all syncs, worst first
+GET /syncs/{name}     one sync: why, what failed, what it did, what it runs by
+GET /session          the form to sign in
+GET /static/{file}    files that browsers may cache
+
+The server renders every page, and the pages are readable without a script. `static/live.js` keeps an open page up to
+date. The forms of the pages are sent to the routes of `health_monitor.control_api`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from health_monitor.json_views import configuration
+from health_monitor.page.activity import failed_changes, failed_changes_text
+from health_monitor.page.rendering import STATIC, render
+from health_monitor.page.summary import banners, summarize
+from health_monitor.state import STATE
+from sync_model.judgement import Condition
+
+REFRESH = web.AppKey("refresh", float)
+"""Seconds after which an open page asks the server again."""
+REFRESH_SECONDS = 5.0
+OLD_AFTER_REFRESHES = 4
+"""A page that shows an older snapshot says so."""
+ROWS_SHOWN = 10
+"""Rows of a table that are shown at once; the others can be unfolded."""
+CACHED_FOR_A_YEAR = "public, max-age=31536000, immutable"
+
+
+def add_routes(app: web.Application) -> None:
+    """Add the page's routes to `app`."""
+    app[REFRESH] = REFRESH_SECONDS
+    app.router.add_get("/", _overview)
+    app.router.add_get("/syncs/{name}", _sync)
+    app.router.add_get("/session", _session)
+    app.router.add_get("/static/{file}", _static)
+
+
+async def _overview(request: web.Request) -> web.Response:
+    state, now = request.app[STATE], datetime.now(UTC)
+    snapshot = state.snapshot
+    summary = summarize(snapshot)
+    return _page(
+        request,
+        "overview.html.j2",
+        mood=summary.level,
+        now=now,
+        taken=snapshot and snapshot.taken,
+        snapshot=snapshot,
+        summary=summary,
+        banners=banners(snapshot, now, OLD_AFTER_REFRESHES * request.app[REFRESH]),
+        per_hour=state.per_hour(),
+    )
+
+
+async def _sync(request: web.Request) -> web.Response:
+    state, name, now = request.app[STATE], request.match_info["name"], datetime.now(UTC)
+    snapshot, view = state.snapshot, state.sync(name)
+    if snapshot is None or view is None:
+        return _missing(request, name)
+    history = await state.history(name)
+    failed = failed_changes(history.failing)
+    queued = view.facts.heartbeat.queued if view.facts.heartbeat else 0
+    # Without its database, whether a sync is paused is known from its heartbeat only.
+    is_paused = history.pause is not None or (bool(history.error) and view.verdict.condition is Condition.PAUSED)
+    return _page(
+        request,
+        "sync.html.j2",
+        mood=view.verdict.level,
+        now=now,
+        taken=snapshot.taken,
+        view=view,
+        banners=banners(snapshot, now, OLD_AFTER_REFRESHES * request.app[REFRESH], of_one=True),
+        history=history,
+        failed=failed,
+        failed_text=failed_changes_text(failed, queued),
+        is_paused=is_paused,
+        issue_url=state.issue_url(view),
+        configuration=view.sync and json.dumps(configuration(view.sync), indent=2, ensure_ascii=False),
+        remedies=state.record(name).remedies,
+        back=f"/syncs/{quote(name)}",
+        ROWS_SHOWN=ROWS_SHOWN,
+    )
+
+
+def _missing(request: web.Request, name: str) -> web.Response:
+    snapshot = request.app[STATE].snapshot
+    names = [view.name for view in snapshot.syncs] if snapshot else []
+    nearest = next(iter(difflib.get_close_matches(name, names, 1)), None)
+    return _page(request, "missing.html.j2", status=404, name=name, nearest=nearest, taken=datetime.now(UTC))
+
+
+async def _session(request: web.Request) -> web.Response:
+    return _page(request, "session.html.j2", problem=None, back=request.query.get("back", ""))
+
+
+def accepts_html(request: web.Request) -> bool:
+    """Tell whether the request comes from a browser that shows the response to a person."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def error_page(request: web.Request, status: int, message: str) -> web.Response:
+    """Return the page that says why a request was not carried out."""
+    if request.path == "/session":
+        return _page(request, "session.html.j2", status=status, problem=message, back=request.query.get("back", ""))
+    back = f"/syncs/{quote(request.match_info['name'])}" if "name" in request.match_info else "/"
+    return _page(request, "error.html.j2", status=status, message=message, back=back)
+
+
+async def _static(request: web.Request) -> web.FileResponse:
+    path = STATIC / request.match_info["file"]
+    if path.parent != STATIC or not path.is_file():
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers={"Cache-Control": CACHED_FOR_A_YEAR})
+
+
+def _page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    state = request.app[STATE]
+    common = {
+        "can_act": state.can_act(request),
+        "allows_control": state.allows_control,
+        "csrf": state.csrf(request),
+        "refresh": request.app[REFRESH],
+        "mood": "unknown",
+        "now": datetime.now(UTC),
+        "taken": None,
+        "back": "",
+        "notice": state.gate.unseal(request.cookies.get(state.gate.notice_cookie, "")),
+    }
+    return web.Response(text=render(template, **{**common, **values}), status=status, content_type="text/html")

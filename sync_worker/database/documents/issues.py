@@ -1,0 +1,71 @@
+"""What is remembered of each issue: the documents in `issues`. `outbox` finds those with something to deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError
+
+from sync_model.definition import Side
+from sync_worker.core.state import IssueState
+from sync_worker.database.documents.conversion import convert_all, from_state, to_state
+from sync_worker.database.documents.fencing import FencedCollections
+from sync_worker.database.mongodb_errors import errors_translated
+
+DUPLICATE_KEY = 11000
+
+
+class IssueDocuments(FencedCollections):
+    """Reads and writes the states of issues."""
+
+    @errors_translated()
+    def state(self, side: Side, issue_id: str) -> IssueState | None:
+        document = self._issues.find_one({"_id": _identity(side, issue_id)})
+        return to_state(document) if document else None
+
+    @errors_translated()
+    def states(self, side: Side, ids: Collection[str]) -> tuple[dict[str, IssueState], dict[str, str]]:
+        documents = self._issues.find({"_id": {"$in": [_identity(side, issue_id) for issue_id in ids]}})
+        return convert_all(((issue_id_of(document["_id"]), document) for document in documents), to_state)
+
+    @errors_translated()
+    def named(self, names: Collection[str]) -> list[IssueState]:
+        """Return the states of the issues with these keys or ids, on either side. Looks through all issues."""
+        wanted = {"$in": list(names)}
+        documents = self._issues.find({"$or": [{"key": wanted}, {"id": wanted}]})
+        states, _ = convert_all(((document["_id"], document) for document in documents), to_state)
+        return list(states.values())
+
+    @errors_translated()
+    def save(self, states: Iterable[IssueState]) -> None:
+        writes = [
+            ReplaceOne(
+                self._unless_superseded(_identity(state.side, state.id)),
+                from_state(state, self._lease.token),
+                upsert=True,
+            )
+            for state in states
+        ]
+        self._lease.check()
+        try:
+            if writes:
+                self._issues.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            if any(failed.get("code") == DUPLICATE_KEY for failed in (error.details or {}).get("writeErrors", ())):
+                raise self._lease.lost() from None
+            raise
+
+    @errors_translated()
+    def forget(self, state: IssueState) -> None:
+        self._lease.check()
+        self._issues.delete_one(self._unless_superseded(_identity(state.side, state.id)))
+
+
+def _identity(side: Side, issue_id: str) -> str:
+    return f"{side}:{issue_id}"
+
+
+def issue_id_of(identity: str) -> str:
+    """Return the issue's id on its own site, from the `_id` of its document."""
+    return identity.partition(":")[2]

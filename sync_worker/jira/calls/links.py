@@ -1,0 +1,21 @@
+"""The calls about remote links."""
+
+from __future__ import annotations
+
+from sync_worker.core.permissions import Permission
+from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira.calls.permissions import PermissionCalls
+
+
+class LinkCalls(PermissionCalls):
+    """Adds remote links. A link with a known `globalId` is updated, so that the request may be repeated."""
+
+    def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
+        body = {
+            "globalId": global_id,
+            "application": {"type": "jira-sync", "name": "jira-sync"},
+            "relationship": "is synchronised with",
+            "object": {"url": url, "title": title, "summary": summary},
+        }
+        with self._permitted(Permission.LINK, issue_id=issue_id):
+            self._transport.post(f"{API_PATH}/issue/{issue_id}/remotelink", body, repeatable=True)

@@ -1,0 +1,43 @@
+"""The calls about projects: whether they are there, and what can be created in them."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from sync_worker.core.errors import InvalidRequest, NeedsOperator
+from sync_worker.core.ports import CreateScreen, IssueType
+from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira import create_metadata, parsing
+from sync_worker.jira.calls.site import SiteCalls
+
+
+class ProjectCalls(SiteCalls):
+    """The projects of a site."""
+
+    def project_id(self, key: str) -> str:
+        if key not in self._project_ids:
+            try:
+                self._project_ids[key] = str(self._transport.get(f"{API_PATH}/project/{quote(key)}")["id"])
+            except InvalidRequest as error:
+                raise NeedsOperator(f"project {key} is not there, or our account may not see it ({error})") from error
+        return self._project_ids[key]
+
+    def check_project(self, key: str) -> None:
+        self._project_ids.pop(key, None)
+        self.project_id(key)
+
+    def _keys_of(self, project_id: str) -> list[str]:
+        """Return the keys by which we know the project."""
+        return [key for key, known_id in self._project_ids.items() if known_id == project_id]
+
+    def issue_types(self, project_id: str) -> list[IssueType]:
+        get = self._transport.get
+        found = self._cache.get(f"issue types {project_id}", lambda: create_metadata.issue_types(get, project_id))
+        return [parsing.issue_type(data) for data in found]
+
+    def create_screen(self, project_id: str, issue_type_id: str) -> CreateScreen:
+        found = self._cache.get(
+            f"create screen {project_id} {issue_type_id}",
+            lambda: create_metadata.create_fields(self._transport.get, project_id, issue_type_id),
+        )
+        return parsing.create_screen(found)

@@ -1,0 +1,76 @@
+"""The calls about the site itself and our account on it. All other calls stand on these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from sync_model.connection import Connection, site_of
+from sync_worker.core.errors import NeedsOperator
+from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira import parsing
+from sync_worker.jira.calls.cache import Cache
+from sync_worker.jira.flavours import Flavour, flavour_of
+from sync_worker.jira.limits import Limits, NoLimits
+from sync_worker.jira.transport import Transport
+
+
+class SiteCalls:
+    """One site, seen by one account. The classes that stand on this one add calls, but no state of their own.
+
+    `search_lag` is how far search may lag behind; None stands for the flavour's own. The others are as in `Transport`.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        pause: Callable[[float], None],
+        *,
+        search_lag: timedelta | None = None,
+        check: Callable[[], None] = lambda: None,
+        limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits(),
+    ) -> None:
+        self._transport = Transport(connect, pause, check, limits_of)
+        self._search_lag = search_lag
+        self._project_ids: dict[str, str] = {}
+        self._cache = Cache()
+
+    @property
+    def calls(self) -> Mapping[tuple[str, int], int]:
+        """How many requests were answered so far, by endpoint and status; status 0 stands for no answer."""
+        return self._transport.calls
+
+    @property
+    def cooldown(self) -> float:
+        """How many seconds requests have waited for the site's limits so far."""
+        return self._transport.cooldown
+
+    @cached_property
+    def _flavour(self) -> Flavour:
+        return flavour_of(parsing.server(self._transport.get(f"{API_PATH}/serverInfo")))
+
+    @property
+    def search_lag(self) -> timedelta:
+        return self._search_lag or self._flavour.search_lag
+
+    def now(self) -> datetime:
+        if self._transport.clock.now() is None:
+            _ = self._flavour  # any answer shows the time
+        # Our own clock has to do if the site's answers have no Date.
+        return self._transport.clock.now() or datetime.now(UTC)
+
+    def account(self) -> str:
+        account = parsing.account(self._transport.get(f"{API_PATH}/myself"))
+        if account is None:
+            raise NeedsOperator("the site does not say who we are")
+        return account
+
+    def site(self) -> str:
+        return site_of(self._transport.connection.base_url)
+
+    def browse(self, key: str) -> str:
+        return self._transport.connection.browse(key)
+
+    def close(self) -> None:
+        self._transport.http.close()

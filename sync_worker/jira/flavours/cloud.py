@@ -1,0 +1,81 @@
+"""Jira Cloud: search with page tokens, and a bulk read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, TypeVar
+
+from sync_worker.core.errors import Unavailable
+from sync_worker.core.issue import Attachment
+from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira import parsing
+from sync_worker.jira.paging import Get, offset_pages
+from sync_worker.jira.transport import Transport
+
+T = TypeVar("T")
+
+PAGE = 1000
+ID_PAGE = 5000
+"""Matches per page where nothing but ids is asked for."""
+
+
+class Cloud:
+    """Satisfies `flavours.protocol.Flavour`."""
+
+    search_lag: ClassVar = timedelta(minutes=5)
+    search_path: ClassVar = f"{API_PATH}/search/jql"
+    # Without this, the answer is a redirect to a host for media, and redirects are not followed.
+    download_parameters: ClassVar[Mapping[str, str]] = {"redirect": "false"}
+
+    def search(
+        self,
+        transport: Transport,
+        jql: str,
+        fields: list[str],
+        make: Callable[[dict[str, Any]], T],
+        *,
+        issue_property: str = "",
+    ) -> list[T]:
+        def post(body: dict[str, Any]) -> dict[str, Any]:
+            page: dict[str, Any] = transport.post(self.search_path, body, repeatable=True)
+            return page
+
+        body = {"jql": jql, "fields": fields, "maxResults": ID_PAGE if fields == ["id"] else PAGE}
+        if issue_property:
+            body["properties"] = [issue_property]
+        # An issue may come twice, because nothing holds the result still between two pages.
+        return list({str(data["id"]): make(data) for data in all_pages(post, body)}.values())
+
+    def read(
+        self, transport: Transport, ids: list[str], _read_one: Callable[[str], dict[str, Any] | None]
+    ) -> list[dict[str, Any]]:
+        body = {"issueIdsOrKeys": ids, "fields": list(parsing.FIELDS), "expand": ["changelog"]}
+        answer = transport.post(f"{API_PATH}/issue/bulkfetch", body, repeatable=True)
+        if errors := answer.get("issueErrors"):
+            raise Unavailable(f"{len(errors)} issues could not be read for the moment")
+        return list(answer["issues"])
+
+    def projects(self, get: Get) -> Iterator[dict[str, Any]]:
+        return offset_pages(get, f"{API_PATH}/project/search", ("values",))
+
+    def download_path(self, attachment: Attachment) -> str:
+        return f"{API_PATH}/attachment/content/{attachment.id}"
+
+
+def all_pages(post: Callable[[dict[str, Any]], dict[str, Any]], body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the issues of all pages of a search, the first of which `body` asks for.
+
+    Raises Unavailable when a page comes again.
+    """
+    seen: set[str] = set()
+    while True:
+        page = post(body)
+        yield from page["issues"]
+        token = page.get("nextPageToken")
+        if page.get("isLast") or not token:
+            return
+        if token in seen:
+            raise Unavailable("search repeats a page; the answer cannot be trusted")
+        seen.add(token)
+        body = {**body, "nextPageToken": token}

@@ -1,0 +1,98 @@
+"""Jira Data Center: search by offset, which does the work of a bulk read too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
+
+from sync_worker.core.errors import InvalidRequest, SiteThrottled, Unavailable
+from sync_worker.core.issue import Attachment
+from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira import parsing
+from sync_worker.jira.paging import Get
+from sync_worker.jira.transport import Transport
+
+T = TypeVar("T")
+
+PAGE = 1000
+SCANS = 3
+
+
+class DataCenter:
+    """Satisfies `flavours.protocol.Flavour`."""
+
+    search_lag: ClassVar = timedelta(minutes=2)
+    search_path: ClassVar = f"{API_PATH}/search"
+    download_parameters: ClassVar[Mapping[str, str]] = {}
+
+    def search(
+        self,
+        transport: Transport,
+        jql: str,
+        fields: list[str],
+        make: Callable[[dict[str, Any]], T],
+        *,
+        issue_property: str = "",  # noqa: ARG002 - its search shows no properties
+    ) -> list[T]:
+        for _ in range(SCANS):
+            found = self._scan(transport, jql, fields, make)
+            if found is not None:
+                return list(found.values())
+        raise Unavailable("search keeps shifting between its pages; nothing is skipped, it is tried again")
+
+    def _scan(
+        self, transport: Transport, jql: str, fields: list[str], make: Callable[[dict[str, Any]], T]
+    ) -> dict[str, T] | None:
+        """Return what all pages hold, by issue id; None when the pages shifted.
+
+        Each page begins with the last issue of the page before. `jql` orders by key, so an issue changes its place only
+        when an issue before it leaves the result. If the last issue is where it was, none has left.
+        """
+        found: dict[str, T] = {}
+        last = ""
+        while True:
+            start = max(len(found) - 1, 0)
+            page = transport.get(self.search_path, jql=jql, fields=",".join(fields), startAt=start, maxResults=PAGE)
+            issues = page["issues"]
+            if found and (not issues or str(issues[0]["id"]) != last):
+                return None
+            found |= {str(data["id"]): make(data) for data in issues}
+            last = str(issues[-1]["id"]) if issues else ""
+            if len(found) >= page["total"] or len(issues) < 2:  # noqa: PLR2004 - one is the overlap
+                return found
+
+    def read(
+        self, transport: Transport, ids: list[str], read_one: Callable[[str], dict[str, Any] | None]
+    ) -> list[dict[str, Any]]:
+        """Data Center has no bulk read. Its search shows the issues as they are, not as its index has them.
+
+        But it finds only issues that are in the index. Those that it does not find are read one by one.
+        """
+        page = transport.get(
+            self.search_path,
+            jql=f"id in ({', '.join(ids)}) ORDER BY key ASC",
+            fields=",".join(parsing.FIELDS),
+            expand="changelog",
+            maxResults=len(ids),
+            validateQuery="false",  # without it, one id that is gone fails the whole search
+        )
+        found = {str(data["id"]): data for data in page["issues"]}
+        for missing in set(ids) - set(found):
+            try:
+                if data := read_one(missing):
+                    found[missing] = data
+            except SiteThrottled:
+                raise
+            except (InvalidRequest, Unavailable) as error:
+                # The issue seems to be there, but we may not see it, or it cannot be read for the moment.
+                found[missing] = {"id": missing, "error": str(error)}
+        return list(found.values())
+
+    def projects(self, get: Get) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = get(f"{API_PATH}/project")
+        return found
+
+    def download_path(self, attachment: Attachment) -> str:
+        return f"/secure/attachment/{attachment.id}/{quote(attachment.filename, safe='')}"

@@ -1,0 +1,234 @@
+"""`apply`, on a real supervisord with real workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+TOKEN = "s3cr3t-literal-token"
+
+
+def test_an_edit_restarts_only_the_sync_it_touched(group):
+    for name in ("sync-a", "sync-b", "sync-c"):
+        group.write(f"{name}.json")
+    group.start()
+    before = group.pids()
+    group.write("sync-b.json", syncIntervalMinutes=7)
+    ran = group.run("apply")
+    after = group.pids()
+    assert (ran.code, ran.out) == (0, "~ sync-b restarted (config changed)\n= 2 unchanged\n")
+    assert [name for name in before if before[name] != after[name]] == ["sync-b"]
+
+
+def test_a_new_file_starts_its_sync_and_a_removed_or_disabled_one_stops_it(group):
+    for name in ("sync-a", "sync-b", "sync-c"):
+        group.write(f"{name}.json")
+    group.start()
+    before = group.pids()
+    group.write("sync-d.json")
+    group.write("sync-b.json", enabled=False)
+    (group.configs / "sync-a.json").unlink()
+    ran = group.run("apply")
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        [
+            "+ sync-d started",
+            "- sync-a stopped (file removed; its database is untouched)",
+            "- sync-b stopped (disabled; its database is untouched)",
+            "= 1 unchanged",
+        ],
+    )
+    after = group.pids()
+    assert (sorted(after), after["sync-c"]) == (["health-monitor", "sync-c", "sync-d"], before["sync-c"])
+    assert sorted(path.name for path in (group.run_dir / "syncs").glob("[!.]*")) == ["sync-c.json", "sync-d.json"]
+
+
+def test_a_sync_whose_file_breaks_keeps_running_and_comes_back_as_it_was_after_a_crash(group):
+    group.write("sync-a.json")
+    group.write("sync-b.json")
+    group.start()
+    group.wait_until(lambda: len(group.digests()) == 2, "both to say what they run")
+    before, digest = group.pids(), group.digests()["sync-a"]
+    (group.configs / "sync-a.json").write_text('{"name": "sync-a",')
+    group.write("sync-b.json", syncIntervalMinutes=9)
+    ran = group.run("apply")
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
+        "~ sync-b restarted (config changed)",
+        "! sync-a keeps running as it was: sync-a.json has 1 problem",
+    ]
+    assert "error: sync-a.json: line 1, column 19: is not valid JSON" in ran.err
+    assert group.pids()["sync-a"] == before["sync-a"]
+    os.kill(before["sync-a"], signal.SIGKILL)
+    group.wait_until(lambda: group.pids()["sync-a"] not in (0, before["sync-a"]), "sync-a to come back")
+    group.wait_until(lambda: group.states()["sync-a"].state == "RUNNING", "sync-a to run")
+    assert group.digests()["sync-a"] == digest
+    group.write("sync-a.json")
+    assert group.run("apply").out == "= 2 unchanged\n"
+
+
+def test_apply_strict_changes_nothing_when_a_file_is_broken(group):
+    group.write("sync-a.json")
+    group.start()
+    before = group.pids()
+    group.write("sync-b.json")
+    (group.configs / "sync-c.json").write_text("{")
+    ran = group.run("apply", "--strict")
+    assert (ran.code, ran.out, group.pids()) == (1, "", before)
+    assert "nothing was changed" in ran.err
+
+
+def test_what_apply_does_does_not_depend_on_the_shell_it_is_typed_in(group):
+    group.write("sync-a.json")
+    group.start()
+    before = group.pids()
+    bare = dict.fromkeys(("CONFIG_DIR", "DATABASE_URL", "MONGODB_PORT"))
+    ran = group.run("apply", **bare)
+    assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
+    ran = group.run("apply", LOG_DIR="/tmp", JIRA_SIMULATOR_PORT="1", DATABASE_URL="mongodb://other")
+    assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
+
+
+def test_apply_with_another_folder_takes_nothing_away(group, tmp_path):
+    group.write("sync-a.json")
+    group.start()
+    before = group.pids()
+    (tmp_path / "other").mkdir()
+    ran = group.run("apply", CONFIG_DIR=str(tmp_path / "other"))
+    assert (ran.code, ran.out, group.pids()) == (1, "", before)
+    assert "error: CONFIG_DIR is" in ran.err
+
+
+def test_apply_makes_many_changes_at_once(group):
+    for number in range(24):
+        group.write(f"sync-{number:02}.json")
+    group.start()
+    before = group.pids()
+    for number in range(0, 24, 2):
+        group.write(f"sync-{number:02}.json", syncIntervalMinutes=8)
+    ran = group.run("apply")
+    after = group.pids()
+    assert ran.code == 0, ran
+    assert ran.out.count("restarted (config changed)") == 12
+    assert sorted(name for name in before if before[name] != after[name]) == [f"sync-{n:02}" for n in range(0, 24, 2)]
+
+
+def test_apply_without_a_group_says_how_to_start_one(group):
+    group.write("sync-a.json")
+    ran = group.run("apply")
+    assert ran.code == 1
+    assert "no group runs in" in ran.err
+    assert "jira-sync start" in ran.err
+
+
+def test_an_apply_that_is_interrupted_leaves_no_sync_missing(group):
+    group.write("sync-a.json")
+    group.start()
+    group.write("sync-a.json", syncIntervalMinutes=7)
+    command = [sys.executable, "-m", "generator", "apply"]
+    applying = subprocess.Popen(command, env=group.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    group.wait_until(lambda: (s := group.states().get("sync-a")) is None or s.state != "RUNNING", "it to be replaced")
+    applying.send_signal(signal.SIGINT)
+    assert applying.wait(60) == 130
+    group.wait_until(lambda: group.states()["sync-a"].state == "RUNNING", "it to run again")
+
+
+def test_apply_works_with_a_manifest_that_cannot_be_read_and_writes_it_anew(group):
+    group.write("sync-a.json")
+    group.start()
+    (group.run_dir / "syncs/.manifest.json").write_text("{")
+    ran = group.run("apply")
+    assert (ran.code, ran.out) == (0, "= 1 unchanged\n")
+    assert json.loads((group.run_dir / "syncs/.manifest.json").read_text())["sync-a"]["file"] == "sync-a.json"
+
+
+def test_a_sync_that_takes_over_a_database_starts_only_when_the_one_before_has_ended(group):
+    group.write("sync-a.json")
+    group.start()
+    group.write("sync-a.json", name="sync-n", databaseName="sync_a")
+    ran = group.run("apply")
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        ["+ sync-n started", "- sync-a stopped (sync-a.json says sync-n now; its database is untouched)"],
+    )
+    log = (group.run_dir / "logs/supervisord.log").read_text()
+    assert log.index("stopped: sync-a") < log.index("spawned: 'sync-n'")
+
+
+def test_apply_does_not_stop_all_syncs_of_an_emptied_folder_without_being_told_to(group):
+    for name in ("sync-a", "sync-b"):
+        group.write(f"{name}.json")
+    group.start()
+    before = group.pids()
+    for path in group.configs.iterdir():
+        path.unlink()
+    ran = group.run("apply")
+    assert (ran.code, ran.out, group.pids()) == (1, "", before)
+    assert "holds no sync, but 2 run; nothing was changed" in ran.err
+    assert group.run("apply", "--allow-empty").code == 0
+    assert list(group.pids()) == ["health-monitor"]
+
+
+def test_apply_checks_files_in_the_environment_that_the_workers_have(group):
+    started_with = {"JIRA_BASE_URL": "http://127.0.0.1:1", "JIRA_API_TOKEN": TOKEN}
+    group.write("sync-a.json", jira={})
+    assert group.run("start", **started_with).code == 0
+    before = group.pids()
+    ran = group.run("apply")
+    assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
+
+
+def test_another_mongod_on_the_path_does_not_replace_the_one_that_runs(group, tmp_path):
+    group.write("sync-a.json")
+    assert group.run("start", DATABASE_URL=None).code == 0
+    before = group.pids()
+    other = tmp_path / "bin" / "mongod"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\nexit 0\n")
+    other.chmod(0o755)
+    ran = group.run("apply", DATABASE_URL=None, PATH=f"{other.parent}:{os.environ['PATH']}")
+    assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
+
+
+def test_apply_warns_of_a_variable_that_has_no_effect_on_a_running_group(group):
+    group.write("sync-a.json")
+    group.start()
+    assert "warning: LOG_LEVEL here has no effect on a group that runs" in group.run("apply", LOG_LEVEL="debug").err
+
+
+def test_a_supervisord_that_does_not_answer_is_said_and_can_be_ended(group):
+    group.write("sync-a.json")
+    group.start()
+    os.kill(group.supervisord, signal.SIGSTOP)
+    ran = group.run("apply")
+    assert ran.code == 1
+    assert "supervisord does not answer" in ran.err
+    assert group.run("stop").code == 0
+    assert group.members() == []
+
+
+def test_apply_shows_no_file_name_or_message_that_steers_the_terminal(group):
+    name, shown = "x\x1b[2J\nerror: y.json", "x�[2J�error: y.json"
+    evil = {"name": "sync-a", "userProjectKey": "UA", "devProjectKey": "DA"}
+    group.write(name, **evil)
+    group.write("sync-b.json")
+    group.start()
+    group.write(name, **evil, **{"ru\x1b[2J\nles": []})
+    group.write("sync-b.json", name="sync-c", databaseName="sync_b")
+    ran = group.run("apply")
+    assert [character for character in ran.out + ran.err if not character.isprintable() and character != "\n"] == []
+    assert (ran.code, ran.out.splitlines()) == (
+        1,
+        [
+            "+ sync-c started",
+            "- sync-b stopped (sync-b.json says sync-c now; its database is untouched)",
+            f"! sync-a keeps running as it was: {shown} has 1 problem",
+        ],
+    )
+    (said,) = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+    assert said.startswith(f"error: {shown}: ru�[2J�les: is not a known key")
+    as_json = json.loads(group.run("apply", "--json").out)
+    assert [problem["file"] for problem in as_json["problems"]] == [name]

@@ -1,0 +1,47 @@
+"""`check` and `render`, which change nothing that runs."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.defect(13)
+def test_check_says_everything_and_exits_1_for_problems_only(group):
+    group.write("sync-a.json")
+    ran = group.run("check")
+    assert ran.code == 0
+    assert "sync-a  sync-a.json  USYNCA ↔ DSYNCA  127.0.0.1:1  5 min  sync_a" in ran.out
+    assert "warning: sync-a.json: jira.apiToken: is written in the file itself" in ran.err
+    group.write("sync-b.json", rulez=[], name="all")
+    ran = group.run("check")
+    assert ran.code == 1
+    assert "error: sync-b.json: name: is reserved" in ran.err
+    assert "error: sync-b.json: rulez: is not a known key; did you mean rules?" in ran.err
+
+
+def test_rendering_the_same_twice_writes_the_conf_once(group):
+    group.write("sync-a.json")
+    conf = group.run_dir / "supervisord.conf"
+    assert group.run("render").out == f"{conf} written\n"
+    before = conf.stat()
+    assert group.run("render").out == f"{conf} unchanged\n"
+    assert conf.stat().st_mtime_ns == before.st_mtime_ns
+    assert before.st_mode & 0o077 == 0
+    assert group.run("render", "--diff").out == ""
+    group.write("sync-b.json")
+    assert "+[program:sync-b]" in group.run("render", "--diff").out
+    assert "[program:sync-b]" in group.run("render", "--stdout").out
+    assert "[program:sync-b]" not in conf.read_text()
+
+
+def test_render_leaves_a_running_group_alone(group):
+    group.write("sync-a.json")
+    group.start()
+    snapshot = group.run_dir / "syncs/sync-a.json"
+    before = snapshot.read_bytes()
+    group.write("sync-a.json", syncIntervalMinutes=9)
+    ran = group.run("render")
+    assert ran.code == 1
+    assert "`apply` changes it" in ran.err
+    assert snapshot.read_bytes() == before
+    assert "+" in group.run("render", "--diff").out

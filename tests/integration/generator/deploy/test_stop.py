@@ -1,0 +1,38 @@
+"""`stop`, on a real supervisord with real workers."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import pytest
+
+
+@pytest.mark.defect(25)
+def test_nothing_is_left_after_stop_and_stop_may_be_repeated(group):
+    group.write("sync-a.json")
+    group.start()
+    assert set(group.members()) == {group.supervisord, *group.pids().values()}
+    assert group.run("stop").code == 0
+    assert group.members() == []
+    assert not (group.run_dir / "supervisor.sock").exists()
+    ran = group.run("stop")
+    assert (ran.code, ran.out) == (0, "nothing was running\n")
+
+
+def test_what_a_killed_supervisord_leaves_behind_is_said_and_can_be_ended(group):
+    group.write("sync-a.json")
+    group.start()
+    log = group.run_dir / "logs/health-monitor.log"
+    group.wait_until(lambda: "monitor started" in log.read_text(), "the monitor's line")
+    # The worker ends once it has something to say: nobody takes its lines any more.
+    orphan, supervisord = group.pids()["health-monitor"], group.supervisord
+    os.kill(supervisord, signal.SIGKILL)
+    group.wait_until(lambda: supervisord not in group.members(), "supervisord to be gone")
+    ran = group.run("start")
+    assert ran.code == 1
+    assert re.search(rf"are left \(.*\b{orphan}\b.*\); `stop` ends them", ran.err)
+    assert group.run("stop").code == 0
+    assert group.members() == []
+    group.start()

@@ -1,0 +1,148 @@
+"""Controlling syncs over HTTP, and who may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from health_monitor.access import Gate
+from sync_worker.database.journal import Journal
+
+ADMIN_TOKEN = "s3cr3t-admin-token"
+SCRIPT = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+HERE = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def browser(group) -> Iterator[httpx.Client]:
+    """A browser that has signed in."""
+    response = group.http.post("/session", data={"token": ADMIN_TOKEN, "back": "/sync/sync-a"}, headers=HERE)
+    assert (response.status_code, response.headers["Location"]) == (303, "/sync/sync-a")
+    return group.http
+
+
+@pytest.fixture
+def csrf(group, browser) -> str:
+    """The CSRF token of the browser's forms, made as the page makes it."""
+    (cookie,) = browser.cookies.jar
+    return Gate(lambda: ADMIN_TOKEN, cookie.name).csrf(cookie.value)
+
+
+def journal_entries(journal: Journal) -> list[tuple[str, str, str]]:
+    return [(entry.who, entry.what, entry.result) for entry in reversed(journal.actions(100))]
+
+
+def test_a_script_controls_a_sync_with_the_token(group, journal):
+    response = group.http.post("/api/syncs/sync-a/pause", json={"reason": "the site moves"}, headers=SCRIPT)
+    assert (response.status_code, response.json()) == (200, {"message": "sync-a is paused, until somebody resumes it"})
+    assert (journal.paused().by, journal.paused().reason) == ("api (127.0.0.1)", "the site moves")
+    again = group.http.post("/api/syncs/sync-a/pause", headers=SCRIPT)
+    assert again.status_code == 409
+    assert again.json()["error"].startswith("sync-a is paused by api (127.0.0.1) at ")
+    assert group.http.get("/api/syncs/sync-a").json()["history"]["pausedBy"].endswith("UTC: the site moves")
+    assert group.http.post("/api/syncs/sync-a/resume", headers=SCRIPT).status_code == 200
+    assert journal.paused() is None
+    for verb, why in (
+        ("resume", "sync-a is not paused"),
+        ("sync-now", "no worker runs sync-a now"),
+        ("retry", "nothing has failed"),
+        ("dismiss", "nothing has failed"),
+    ):
+        response = group.http.post(f"/api/syncs/sync-a/{verb}", headers=SCRIPT)
+        assert (response.status_code, response.json()["error"]) == (409, why)
+    response = group.http.post("/api/syncs/sync-a/retry", json={"issues": ["USYNCA-1", "USYNCA-2"]}, headers=SCRIPT)
+    assert response.json()["error"] == "nothing of USYNCA-1, USYNCA-2 has failed"
+    assert journal_entries(journal) == [("api (127.0.0.1)", "pause", "done"), ("api (127.0.0.1)", "resume", "done")]
+    done = [line for line in group.log() if line["event"] == "done for a person"]
+    assert ("pause", "sync-a", "api (127.0.0.1)") in [(line["what"], line["program"], line["by"]) for line in done]
+
+
+def test_a_restart_happens_at_once_and_starts_a_stopped_sync(group, journal):
+    before = group.pid("sync-a")
+    assert group.http.post("/api/syncs/sync-a/restart", headers=SCRIPT).json() == {"message": "sync-a is restarted"}
+    group.wait_until(lambda: group.pid("sync-a") not in (0, before), "another process")
+    group.supervisor.stop("sync-a")
+    group.wait_until(lambda: group.pid("sync-a") == 0, "sync-a to be stopped")
+    assert group.http.post("/api/syncs/sync-a/restart", headers=SCRIPT).json() == {"message": "sync-a is started"}
+    group.wait_until(lambda: group.pid("sync-a"), "sync-a to run")
+    assert journal_entries(journal) == [("api (127.0.0.1)", "restart", "done")] * 2
+    assert "api (127.0.0.1) asked for it" in group.http.get("/api/syncs/sync-a").json()["lastRemedy"]["text"]
+
+
+@pytest.mark.parametrize(
+    # what is asked                                                                     what is answered
+    ("path", "options", "code"),
+    [
+        ("sync-a/pause", {}, 401),
+        ("sync-a/pause", {"headers": {"Authorization": "Bearer wrong"}}, 401),
+        ("sync-a/pause", {"headers": {"Authorization": f"Basic {ADMIN_TOKEN}"}}, 401),
+        ("sync-a/explode", {"headers": SCRIPT}, 404),
+        ("sync-x/pause", {"headers": SCRIPT}, 404),
+        ("sync-a/pause", {"headers": SCRIPT, "content": b"{"}, 400),
+        ("sync-a/pause", {"headers": SCRIPT, "content": b"[1]"}, 400),
+        ("sync-a/pause", {"headers": SCRIPT, "content": b"\xff"}, 400),
+        ("sync-a/pause", {"headers": SCRIPT, "json": {"reason": "x" * 20_000}}, 413),
+    ],
+)
+def test_a_wrong_request_is_refused_with_a_sentence(group, journal, path, options, code):
+    response = group.http.post(f"/api/syncs/{path}", **options)
+    assert response.status_code == code
+    assert response.json()["error"]
+    assert "s3cr3t" not in response.text
+    assert journal.paused() is None
+
+
+def test_a_wrong_token_is_logged_and_written_to_the_journal(group, journal):
+    group.http.post("/api/syncs/sync-a/pause", headers={"Authorization": "Bearer s3cr3t-guess"})
+    assert journal_entries(journal) == [("api (127.0.0.1)", "pause", "refused")]
+    (line,) = [
+        line for line in group.log() if line["event"] == "refused" and line["reason"] == "this is not the token"
+    ][-1:]
+    assert (line["what"], line["program"], line["address"]) == ("pause", "sync-a", "127.0.0.1")
+    assert group.http.post("/session", data={"token": "s3cr3t-guess"}).status_code == 401
+    assert "s3cr3t" not in (group.run_dir / "logs/health-monitor.log").read_text()
+
+
+def test_a_browser_controls_a_sync_with_its_session_and_the_csrf_token_of_its_forms(group, journal, browser, csrf):
+    fields = {"csrf": csrf, "reason": "a form", "back": "/sync/sync-a"}
+    response = browser.post("/api/syncs/sync-a/pause", data=fields, headers={**HERE, "Origin": "null"})
+    assert (response.status_code, response.headers["Location"]) == (303, "/sync/sync-a")
+    assert journal.paused().by == "status page (127.0.0.1)"
+    response = browser.post("/api/syncs/sync-a/resume", json={}, headers={**HERE, "X-CSRF-Token": csrf})
+    assert (response.status_code, response.json()) == (200, {"message": "sync-a goes on"})
+    elsewhere = browser.post("/api/syncs/sync-a/pause", data={"csrf": csrf, "back": "//evil.example"}, headers=HERE)
+    assert elsewhere.headers["Location"] == "/"
+    assert browser.post("/session/end", data={"csrf": csrf}, headers=HERE).status_code == 303
+    assert browser.post("/api/syncs/sync-a/resume", data={"csrf": csrf}, headers=HERE).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "has_csrf"),
+    [
+        (HERE, False),
+        ({"Sec-Fetch-Site": "cross-site"}, True),
+        ({"Sec-Fetch-Site": "same-site"}, True),
+        ({"Origin": "https://evil.example"}, True),
+    ],
+)
+def test_a_request_that_another_site_makes_a_browser_send_is_refused(group, journal, browser, csrf, headers, has_csrf):
+    response = browser.post("/api/syncs/sync-a/pause", data={"csrf": csrf if has_csrf else "x"}, headers=headers)
+    assert response.status_code == 403
+    assert journal.paused() is None
+    assert journal_entries(journal) == [("status page (127.0.0.1)", "pause", "refused")]
+
+
+def test_another_site_cannot_sign_a_browser_in(group):
+    response = group.http.post("/session", data={"token": ADMIN_TOKEN}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert (response.status_code, dict(group.http.cookies)) == (403, {})
+
+
+def test_the_session_cookie_is_hidden_from_scripts_and_other_sites_and_secure_where_there_is_tls(group):
+    for proto, is_secure in (("http", False), ("https", True)):
+        response = group.http.post("/session", data={"token": ADMIN_TOKEN}, headers={"X-Forwarded-Proto": proto})
+        parts = response.headers["Set-Cookie"].split("; ")
+        assert parts[0].startswith(f"jira_sync_{group.environ['PORT']}=")
+        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(parts)
+        assert ("Secure" in parts) is is_secure

@@ -1,0 +1,187 @@
+"""The routes that anybody may read: health, all syncs, and one sync with its history."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sync_model.definition import Side
+from sync_model.heartbeat import Phase
+from sync_worker.core.records import JournalEntry, PastCycle
+
+REPO = Path(__file__).parents[3]
+SYNCS = ("sync-a", "sync-b", "sync-c")
+
+
+def ago(seconds: float) -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=seconds)
+
+
+@pytest.mark.defect(13)
+def test_health_has_the_lag_and_last_success_of_a_sync_and_every_file_that_does_not_load(group):
+    group.beat("sync-a", oldest_change=ago(100), queued=3, dead_letters=1)
+    worker = group.expect("sync-a", "needs a look")
+    assert (worker["status"], worker["pid"], worker["queued"], worker["deadLetters"]) == (
+        "running",
+        group.pid("sync-a"),
+        3,
+        1,
+    )
+    assert 100 <= worker["lag"] < 200
+    assert worker["lastSuccess"] < worker["lastHeartbeat"]
+    response = group.http.get("/health")
+    assert (response.status_code, response.json()["status"], response.json()["trouble"]) == (200, "healthy", None)
+    broken = group.configs / "other.json"
+    broken.write_text('{"name": "other",')
+    try:
+        worker = group.expect("other", "invalid")
+        assert (worker["status"], worker["pid"], worker["file"], len(worker["problems"])) == (
+            "error",
+            None,
+            "other.json",
+            1,
+        )
+        assert worker["problems"][0].startswith("line 1, column 18: is not valid JSON")
+        response = group.http.get("/health")
+        assert (response.status_code, response.json()["status"]) == (503, "degraded")
+        assert response.json()["workers"][0]["name"] == "other"
+    finally:
+        broken.unlink()
+    group.expect("other", "not there")
+
+
+def test_a_broken_file_is_reported_with_the_sync_that_still_runs_from_it_whatever_its_name(group):
+    path, other = group.configs / "sync-b.json", group.configs / "sync-c.json"
+    good = path.read_text()
+    path.write_text("[]")
+    other.write_text("{")  # sync-c itself comes from third.json
+    try:
+        worker = group.expect("sync-b", "invalid")
+        assert "it runs as it was" in worker["why"]
+        assert (worker["problems"], worker["pid"]) == (["must hold one object, { … }"], group.pid("sync-b"))
+        assert group.expect("sync-c.json", "invalid")["file"] == "sync-c.json"
+        assert group.worker("sync-c")["condition"] == "ok"
+    finally:
+        path.write_text(good)
+        other.unlink()
+    group.expect("sync-b", "ok")
+
+
+def test_a_sync_whose_edited_file_is_not_applied_is_marked(group):
+    path = group.configs / "sync-b.json"
+    good = path.read_text()
+    path.write_text(json.dumps({**json.loads(good), "syncIntervalMinutes": 9}))
+    try:
+        group.wait_until(lambda: group.worker("sync-b")["isEdited"], "the edit to be noticed")
+        assert not group.worker("sync-a")["isEdited"]
+    finally:
+        path.write_text(good)
+
+
+def test_a_missing_folder_is_trouble_of_the_group_and_no_error_of_its_syncs(group):
+    away = group.configs.with_name("away")
+    group.configs.rename(away)
+    try:
+        trouble = group.wait_until(lambda: group.http.get("/health").json()["trouble"], "the trouble")
+        assert trouble == f"{group.configs} cannot be read: No such file or directory"
+        assert group.http.get("/health").status_code == 503
+        found = {(group.worker(name)["status"], group.worker(name)["isEdited"]) for name in SYNCS}
+        assert found == {("running", False)}
+    finally:
+        away.rename(group.configs)
+    group.wait_until(lambda: group.http.get("/health").status_code == 200, "the group to be healthy again")
+
+
+def test_a_paused_sync_is_healthy_but_a_stopped_one_is_not(group):
+    group.beat("sync-b", Phase.PAUSED, reason="paused by ann")
+    assert group.expect("sync-b", "paused")["status"] == "running"
+    assert group.http.get("/health").status_code == 200
+    group.supervisor.stop("sync-c")
+    assert group.expect("sync-c", "stopped")["status"] == "stopped"
+    assert group.http.get("/health").status_code == 503
+    group.supervisor.start("sync-c")
+    group.beat("sync-c", Phase.STARTING)
+    assert group.expect("sync-c", "starting")["status"] == "running"
+    response = group.http.get("/health/ready")
+    assert (response.status_code, response.json()["message"]) == (503, "not up yet: sync-c")
+    group.beat("sync-c")
+    group.expect("sync-c", "ok")
+    assert group.http.get("/health/ready").status_code == 200
+
+
+def test_one_sync_is_returned_with_its_history(group, journal):
+    journal.record_cycle(PastCycle(ago(60), 1.5, {"created": 2}, error=None))
+    journal.record_cycle(PastCycle(ago(30), 0.5, {}, error="no answer"))
+    journal.record(
+        [JournalEntry(ago(50), "worker", "create", side=Side.USER, issue="USYNCA-1", counterpart="DSYNCA-1")]
+    )
+
+    def with_cycles() -> dict[str, Any] | None:
+        """Return the sync once the monitor, which keeps a history for a few seconds, has read this one."""
+        document: dict[str, Any] = group.http.get("/api/syncs/sync-a").json()
+        return document if len(document["history"]["cycles"]) == 2 else None
+
+    worker = group.wait_until(with_cycles, "the history to be read")
+    history = worker["history"]
+    assert worker["historyError"] is None
+    assert [(cycle["duration"], cycle["error"]) for cycle in history["cycles"]] == [(0.5, "no answer"), (1.5, None)]
+    (action,) = history["actions"]
+    assert action["issueUrl"] == "https://jira.example.com/browse/USYNCA-1"
+    assert action["counterpartUrl"] == "https://jira.example.com/browse/DSYNCA-1"
+    assert (len(history["perHour"]), sum(history["perHour"]), history["failing"]) == (24, 1, [])
+    assert worker["configuration"]["jira"]["apiToken"] == "${JIRA_TOKEN}"
+    assert group.http.get("/api/syncs/sync-b").json()["configuration"]["jira"]["apiToken"] == "***"
+
+    def per_hour() -> list[int]:
+        syncs = group.http.get("/api/syncs").json()["syncs"]
+        return next(sync["perHour"] for sync in syncs if sync["name"] == "sync-a")
+
+    assert len(group.wait_until(per_hour, "the actions per hour")) == 24
+
+
+@pytest.fixture
+def other(group, free_port, tmp_path) -> Iterator[httpx.Client]:
+    """A second monitor of the same group. Its MongoDB does not answer, and it reads its token from a file."""
+    for name in ("syncs", "heartbeats", "supervisor.sock"):
+        (tmp_path / name).symlink_to(group.run_dir / name)
+    port = str(free_port())
+    environ = {name: value for name, value in group.environ.items() if name != "ADMIN_TOKEN"}
+    environ |= {"DATABASE_URL": "mongodb://127.0.0.1:1", "PORT": port, "RUN_DIR": str(tmp_path)}
+    environ["ADMIN_TOKEN_FILE"] = str(tmp_path / "token")
+    command = [sys.executable, "-m", "health_monitor"]
+    process = subprocess.Popen(command, env=environ, cwd=REPO, stdout=subprocess.DEVNULL)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as http:
+        group.wait_until(lambda: is_ready(http), "the other monitor to be ready")
+        yield http
+    process.terminate()
+    assert process.wait(20) == 0
+
+
+def test_without_mongodb_only_the_history_is_missing_and_without_a_token_everything_is_read_only(other, tmp_path):
+    worker = other.get("/api/syncs/sync-a").json()
+    assert (worker["history"], worker["condition"]) == (None, "ok")
+    assert worker["historyError"].startswith("MongoDB: ")
+    assert other.get("/health").status_code == 200
+    for path in ("/api/syncs/sync-a/pause", "/session"):
+        refused = other.post(path, headers={"Authorization": "Bearer late-token"})
+        assert refused.status_code == 403
+        assert refused.json()["error"].startswith("this page is read only: set ADMIN_TOKEN")
+    (tmp_path / "token").write_text("late-token\n")
+    refused = other.post("/api/syncs/sync-a/pause", headers={"Authorization": "Bearer late-token"})
+    assert refused.status_code == 503
+    assert refused.json()["error"].startswith("MongoDB: ")
+
+
+def is_ready(http: httpx.Client) -> bool:
+    try:
+        return http.get("/health/ready").status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,62 @@
+"""What the commands print, and how they end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from generator.deploy import commands
+
+EVIL_FILE = "x\x1b[2J\nerror: y.json"
+SHOWN_FILE = "x�[2J�error: y.json"
+
+
+@pytest.fixture
+def environ(tmp_path) -> dict[str, str]:
+    return {"CONFIG_DIR": str(tmp_path), "RUN_DIR": str(tmp_path / "run"), "DATABASE_URL": "mongodb://127.0.0.1:1"}
+
+
+def unprintable(text: str) -> list[str]:
+    return [character for line in text.splitlines() for character in line if not character.isprintable()]
+
+
+def test_check_shows_no_file_name_or_site_that_steers_the_terminal(folder, environ, capsys):
+    site = {"baseUrl": "https://x.example/\x1b[31m", "email": "a@b.c", "apiToken": "${TOKEN}"}
+    folder.write(EVIL_FILE, name="sync-a", jira=site)
+    assert commands.check({**environ, "TOKEN": "t"}) == 0
+    out, err = capsys.readouterr()
+    assert unprintable(out + err) == []
+    assert len(out.splitlines()) == 2
+    assert f"sync-a  {SHOWN_FILE}  " in out
+    assert "x.example/�[31m" in out
+
+
+def test_check_shows_no_message_that_steers_the_terminal(folder, environ, capsys):
+    folder.write(EVIL_FILE, name="sync-a", **{"ru\x1b[2J\nles": []})
+    assert commands.check(environ) == 1
+    out, err = capsys.readouterr()
+    assert unprintable(out + err) == []
+    assert len(out.splitlines()) == 2
+    assert f"?     {SHOWN_FILE}" in out
+    (said,) = err.splitlines()
+    assert said.startswith(f"error: {SHOWN_FILE}: ru�[2J�les: is not a known key")
+
+
+def test_check_as_json_names_a_file_exactly_without_steering_the_terminal(folder, environ, capsys):
+    folder.write(EVIL_FILE, name="sync-a", **{"ru\x9bles": []})
+    assert commands.check(environ, as_json=True) == 1
+    out, _ = capsys.readouterr()
+    assert unprintable(out) == []
+    (problem,) = json.loads(out)["problems"]
+    assert (problem["file"], problem["where"]) == (EVIL_FILE, "ru\x9bles")
+
+
+def test_check_without_a_file_says_that_there_is_no_sync(environ, capsys):
+    assert commands.check(environ) == 0
+    assert capsys.readouterr().out == "no syncs\n"
+
+
+def test_stop_without_a_run_directory_is_no_failure(environ, capsys):
+    assert commands.stop(environ) == 0
+    assert capsys.readouterr().out == "nothing was running\n"

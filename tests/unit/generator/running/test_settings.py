@@ -1,0 +1,78 @@
+"""The settings of a group, as the environment says them and as a running group keeps them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from generator.running.errors import Unusable
+from generator.running.settings import from_environ, of_running_group
+from sync_model.connection import database_url
+
+TOKEN = "s3cr3t-literal-token"
+
+
+@pytest.mark.parametrize(
+    # environment                                   what is said
+    ("environ", "said"),
+    [
+        ({"MONGODB_PORT": "abc"}, ["MONGODB_PORT is 'abc'"]),
+        ({"MONGODB_PORT": "70000", "LOG_LEVEL": "loud"}, ["LOG_LEVEL is 'loud'", "MONGODB_PORT is '70000'"]),
+        ({"SYNC_INTERVAL_MINUTES": "-1"}, ["SYNC_INTERVAL_MINUTES is '-1'"]),
+        ({"SYNC_INTERVAL_MINUTES": "five"}, ["SYNC_INTERVAL_MINUTES is 'five'"]),
+        ({"DATABASE_URL": "http://s3cr3t@x"}, ["DATABASE_URL is not a MongoDB address; it begins with"]),
+        ({"DATABASE_URL_FILE": "/nowhere"}, ["DATABASE_URL_FILE: /nowhere cannot be read: No such file"]),
+        ({"PORT": "0", "BIND": "everywhere"}, ["PORT is '0'", "BIND is 'everywhere'; it must be an address"]),
+        ({"PORT": "27017"}, ["PORT and MONGODB_PORT are both 27017"]),
+        ({"WATCH": "yes"}, ["WATCH is 'yes'; it must be 1 or 0"]),
+        ({"MAX_WORKER_MEMORY": "300 MiB"}, ["MAX_WORKER_MEMORY is '300 MiB'; it must be"]),
+        ({"MAX_WORKER_MEMORY": "0"}, ["MAX_WORKER_MEMORY is '0'"]),
+        ({"STUCK_AFTER": "5"}, ["STUCK_AFTER is '5'; it must be a number of seconds, 30 or more"]),
+        ({"STUCK_AFTER": "nan"}, ["STUCK_AFTER is 'nan'"]),
+        ({"RUN_DIR": "/run/100%"}, ["RUN_DIR is '/run/100%'"]),
+        ({"RUN_DIR": "/run/a;b"}, ["RUN_DIR is '/run/a;b'"]),
+        ({"RUN_DIR": "/" + "x" * 100}, ["RUN_DIR is too long"]),
+    ],
+)
+def test_all_mistakes_in_the_environment_are_said_at_once(environ, said):
+    with pytest.raises(Unusable) as error:
+        from_environ(environ)
+    assert len(error.value.problems) == len(said)
+    for sentence in said:
+        assert any(problem.startswith(sentence) for problem in error.value.problems)
+
+
+def test_the_settings_have_defaults_for_everything():
+    found = from_environ({})
+    assert (found.config_dir, found.run_dir) == (Path.cwd() / "configs", Path.cwd() / "run")
+    assert (found.embedded, found.mongodb_port, found.simulator_port, found.log_dir) == (True, 27017, None, None)
+    assert from_environ({"DATABASE_URL": "mongodb://u:p@h"}).embedded is False
+    assert "u:p" not in replace(found, embedded=False).recorded()
+    assert (found.port, found.bind, found.watch, found.max_worker_memory) == (3000, "127.0.0.1", False, None)
+
+
+def test_the_address_of_the_database_may_stand_in_a_file(tmp_path):
+    file = tmp_path / "database_url"
+    file.write_text("mongodb://u:p@h\n")
+    environ = {"DATABASE_URL_FILE": str(file)}
+    assert (from_environ(environ).embedded, database_url(environ)) == (False, "mongodb://u:p@h")
+    assert database_url({**environ, "DATABASE_URL": "mongodb://other"}) == "mongodb://other"
+
+
+def test_a_running_group_keeps_its_settings_in_another_shell(tmp_path):
+    started_with = {"RUN_DIR": str(tmp_path), "PORT": "3001", "BIND": "::", "WATCH": "1", "STUCK_AFTER": "60"}
+    started = from_environ({**started_with, "MAX_WORKER_MEMORY": "300mb", "ADMIN_TOKEN": TOKEN})
+    assert started.max_worker_memory == 300 * 1024 * 1024
+    assert TOKEN not in started.recorded()
+    started.record.write_text(started.recorded())
+    here = from_environ({"RUN_DIR": str(tmp_path)})
+    assert here != started
+    assert of_running_group(here, {}) == started
+    # One that an earlier version started says nothing of what came later.
+    later = ("port", "bind", "watch", "max_worker_memory", "stuck_after")
+    earlier = {name: value for name, value in json.loads(started.recorded()).items() if name not in later}
+    started.record.write_text(json.dumps(earlier))
+    assert of_running_group(here, {}) == here

@@ -1,0 +1,50 @@
+"""A document has the fields of its value, and what only the database needs."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from sync_model.definition import Side
+from sync_worker.core.causes import Cause, CauseKind, Failure
+from sync_worker.core.pairs import Pair
+from sync_worker.core.progress import Progress
+from sync_worker.core.state import IssueState
+from sync_worker.database.documents import conversion
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WRITER = 7
+CAUSE = Cause("1", CauseKind.STATUS, NOW, "Open", "Will Do", failure=Failure("it is wrong", 3, NOW, NOW, NOW))
+QUIET = IssueState(Side.USER, "10001", "SUP-1", "Will Do", NOW, NOW)
+PAIR = Pair("10001", "20001", "SUP-1", "DEV-1", NOW)
+MISSING = replace(PAIR, away=("user",), missing={"dev": NOW})
+
+EXAMPLES = [
+    # value                                     conversion to a document and back         what only the database needs
+    (Progress({"user": NOW}, unfit={"user": ("1",)}), conversion.from_progress, conversion.to_progress, {"format"}),
+    (QUIET, conversion.from_state, conversion.to_state, set()),
+    (replace(QUIET, pending=(CAUSE,)), conversion.from_state, conversion.to_state, {"waiting"}),
+    (replace(QUIET, dead=(CAUSE,)), conversion.from_state, conversion.to_state, {"dead_letters"}),
+    (PAIR, conversion.from_pair, conversion.to_pair, set()),
+    (MISSING, conversion.from_pair, conversion.to_pair, {"is_away", "is_missing"}),
+    (replace(MISSING, gone={"dev": NOW}), conversion.from_pair, conversion.to_pair, {"is_away"}),
+]
+
+
+@pytest.mark.parametrize(("value", "convert", "convert_back", "extra"), EXAMPLES)
+def test_a_document_has_the_fields_of_its_value_its_writer_and_what_the_indexes_need(
+    value, convert, convert_back, extra
+):
+    document = convert(value, WRITER)
+    assert set(document) == {field.name for field in fields(value)} | {"writer"} | extra
+    assert document["writer"] == WRITER
+    assert convert_back({"_id": "as MongoDB adds it", **document}) == value
+
+
+def test_a_document_says_how_its_first_pending_cause_stands():
+    later = Cause("2", CauseKind.STATUS, NOW, "Will Do", "Done")
+    document = conversion.from_state(replace(QUIET, pending=(CAUSE, later), dead=(later,)), WRITER)
+    assert document["waiting"] == {"attempts": 3, "since": NOW, "next_try": NOW, "failing_since": NOW}
+    assert document["dead_letters"] == 1
