@@ -7,7 +7,8 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from worker_bench import TOKEN, Bench
+from simulated_sites import TOKEN
+from worker_bench import Bench
 
 
 class LegacyService:

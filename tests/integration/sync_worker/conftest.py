@@ -15,8 +15,9 @@ from pymongo import MongoClient
 
 from jira_simulator.server import RunningSimulator
 from legacy_service import LegacyService
+from simulated_sites import SimulatedSites
 from warm_processes import WORKER, WarmProcess, WarmProcesses
-from worker_bench import Bench, SimulatedSites
+from worker_bench import Bench
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker_bench import CREATE
+from simulated_sites import CREATE
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from simulated_sites import TRANSITION
 from sync_model.heartbeat import Phase, read_heartbeat
-from worker_bench import TRANSITION
 
 
 @pytest.fixture

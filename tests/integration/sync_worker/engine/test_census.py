@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker_bench import A_DAY_LATER, EITHER_FLAVOR
+from simulated_sites import A_DAY_LATER
+from worker_bench import EITHER_FLAVOR
 
 
 @EITHER_FLAVOR

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from simulated_sites import A_DAY_LATER, CONFIRMATION_WAIT
 from sync_worker.core.errors import NeedsOperator
-from worker_bench import A_DAY_LATER, CONFIRMATION_WAIT, EITHER_FLAVOR
+from worker_bench import EITHER_FLAVOR
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from simulated_sites import A_DAY_LATER, COMMENT, CONFIRMATION_WAIT, HOUR
 from sync_worker.database import store
-from worker_bench import A_DAY_LATER, COMMENT, CONFIRMATION_WAIT, HOUR
 
 EITHER_SIDE = pytest.mark.parametrize("side", ["user", "dev"])
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from simulated_sites import CREATE
 from warm_processes import WarmProcesses
-from worker_bench import CREATE
 
 SHIFTED_CLOCK = """
 import datetime, os, time

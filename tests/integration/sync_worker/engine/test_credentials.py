@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from simulated_sites import LONG_ENOUGH
 from sync_worker.core.errors import NeedsOperator
-from worker_bench import EITHER_FLAVOR, LONG_ENOUGH
+from worker_bench import EITHER_FLAVOR
 
 
 @EITHER_FLAVOR

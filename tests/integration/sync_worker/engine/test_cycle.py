@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from simulated_sites import CREATE
 from sync_model.definition import Side
 from sync_worker.core.errors import OutcomeUnknown, Unavailable
-from worker_bench import CREATE, EVERY_FLAVOR, LOG
+from sync_worker.database import connection
+from worker_bench import EVERY_FLAVOR, LOG
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -87,7 +89,8 @@ def test_a_reading_request_without_a_usable_answer_is_repeated(bench, kind):
     bench.pair()
 
 
-def test_a_cycle_fails_while_mongodb_is_dead_and_the_next_one_loses_nothing(bench, own_mongo_server):
+def test_a_cycle_fails_while_mongodb_is_dead_and_the_next_one_loses_nothing(bench, own_mongo_server, monkeypatch):
+    monkeypatch.setattr(connection, "SECONDS_TO_FIND_A_SERVER", 1)
     bench.mongo_url = own_mongo_server.url
     bench.start()
     key = bench.taken_on_with({"log.txt": LOG})

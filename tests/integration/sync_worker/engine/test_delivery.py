@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker_bench import CREATE, LONG_ENOUGH
+from simulated_sites import CREATE, LONG_ENOUGH
 
 
 @pytest.mark.defect(20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker_bench import HOUR
+from simulated_sites import HOUR
 
 
 @pytest.mark.defect(7, 9)

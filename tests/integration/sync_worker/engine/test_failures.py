@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from simulated_sites import TRANSITION
 from sync_worker.core import retry
-from worker_bench import TRANSITION
 
 
 @pytest.mark.defect(10)
@@ -127,7 +127,7 @@ def test_a_change_that_failed_by_a_wrong_rule_is_carried_out_once_the_rule_is_co
 
 
 def test_a_worker_wakes_up_for_a_next_try_that_is_due_before_its_next_cycle(bench, wait_until, monkeypatch):
-    monkeypatch.setattr(retry, "FIRST_RETRY", 3.0)  # just enough not to be due in the same cycle
+    monkeypatch.setattr(retry, "FIRST_RETRY", 2.0)  # just enough not to be due in the same cycle
     key, counterpart = bench.pair()
     bench.dev.move(counterpart, "In Progress")
     bench.fail_moves(times=1)

@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from worker_bench import ATTACH, COMMENT, CREATE, EITHER_FLAVOR, LINK, LOG, LONG_ENOUGH
+from simulated_sites import ATTACH, COMMENT, CREATE, LINK, LONG_ENOUGH
+from worker_bench import EITHER_FLAVOR, LOG
 
 REQUESTS = {"create": ("two", CREATE), "attach": ("two", ATTACH), "comment": ("one", COMMENT), "link": ("one", LINK)}
 """Where an action is done, and by which request."""

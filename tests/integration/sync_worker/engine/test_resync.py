@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from simulated_sites import ATTACH, COMMENT, CREATE, LINK, LONG_ENOUGH, TRANSITION
 from sync_worker.database.journal import Journal
-from worker_bench import ATTACH, COMMENT, CREATE, EITHER_FLAVOR, LINK, LONG_ENOUGH, TRANSITION
+from worker_bench import EITHER_FLAVOR
 
 
 def resync(bench, *keys: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker_bench import ATTACH, EITHER_FLAVOR, LOG, LONG_ENOUGH
+from simulated_sites import ATTACH, LONG_ENOUGH
+from worker_bench import EITHER_FLAVOR, LOG
 
 
 @pytest.mark.defect(18)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker_bench import CONFIRMATION_WAIT
+from simulated_sites import CONFIRMATION_WAIT
 
 
 def test_every_intermediate_status_is_commented_when_the_sync_asks_for_it(bench):

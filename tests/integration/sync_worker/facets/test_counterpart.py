@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker_bench import CREATE, CREATE_ONE, EITHER_FLAVOR, EVERY_FLAVOR, LOG, LONG_ENOUGH
+from simulated_sites import CREATE, CREATE_ONE, LONG_ENOUGH
+from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, LOG
 
 
 @EVERY_FLAVOR

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from simulated_sites import CREATE_MANY, CREATE_ONE, FIRST_RETRY_WAIT, LONG_ENOUGH
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.jira import parsing
-from worker_bench import CREATE_MANY, CREATE_ONE, EITHER_FLAVOR, FIRST_RETRY_WAIT, LONG_ENOUGH
+from worker_bench import EITHER_FLAVOR
 
 
 def assert_each_has_one_counterpart(bench, keys: dict[str, str]) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from jira_simulator import seed
-from worker_bench import EVERY_FLAVOR, START, TRANSITION
+from simulated_sites import TRANSITION
+from worker_bench import EVERY_FLAVOR, START
 
 
 @pytest.mark.defect(23)
