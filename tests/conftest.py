@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +21,8 @@ from pymongo import MongoClient
 
 T = TypeVar("T")
 DEADLINE = 30.0
+MEMORY, IN_MEMORY = Path("/dev/shm"), "jira-sync-tests-"
+ROOM_IN_MEMORY = 4 * 2**30
 
 # A test asserts no time: on a busy machine an example may take long.
 settings.register_profile("any machine", deadline=None)
@@ -103,10 +107,26 @@ def mongo_server(
     mongod_binary: Path, tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
 ) -> Iterator[MongoServer]:
     """The server that most tests share; each takes a database of its own."""
-    server = MongoServer(mongod_binary, tmp_path_factory.mktemp("mongodb"), free_port())
-    server.start()
-    yield server
-    server.stop()
+    with _data_folder(tmp_path_factory) as folder:
+        server = MongoServer(mongod_binary, folder, free_port())
+        server.start()
+        yield server
+        server.stop()
+
+
+@contextmanager
+def _data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a folder in memory where there is room: a new database is many files, and each is flushed to its disk."""
+    if not (MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_IN_MEMORY):
+        yield tmp_path_factory.mktemp("mongodb")
+        return
+    folder = MEMORY / f"{IN_MEMORY}{os.getpid()}"
+    for left in MEMORY.glob(f"{IN_MEMORY}*"):  # by tests that were killed
+        if left == folder or not Path("/proc", left.name.removeprefix(IN_MEMORY)).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

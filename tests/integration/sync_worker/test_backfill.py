@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from simulated_sites import CREATE
+
 
 @pytest.fixture
 def long_ago(bench) -> str:
@@ -27,20 +29,20 @@ def long_ago(bench) -> str:
 
 
 def summaries(bench) -> list[str]:
-    return [each["summary"] for each in bench.devs()]
+    return [issue["summary"] for issue in bench.devs()]
 
 
-def test_it_says_which_ones_and_does_nothing(bench, front, long_ago):
+def test_a_dry_run_of_backfill_lists_the_issues_and_does_nothing(bench, front, long_ago):
     ran = front("backfill", "sync-ab", "--since", long_ago, "--dry-run")
     said = [line.split() for line in ran.out.splitlines()]
     assert (ran.code, said[0][:2], len(said)) == (0, ["3", "issues"], 4)
     assert [line[0] for line in said[1:]] == ["SUP-2", "SUP-3", "SUP-4"]
     document = json.loads(front("backfill", "sync-ab", "--since", "2020-01-01", "--dry-run", "--json").out)
-    assert [each["issue"] for each in document] == ["SUP-1", "SUP-2", "SUP-3", "SUP-4"]
+    assert [planned["issue"] for planned in document] == ["SUP-1", "SUP-2", "SUP-3", "SUP-4"]
     assert (bench.devs(), bench.database["requests"].count_documents({})) == ([], 0)
 
 
-def test_the_worker_carries_them_over_oldest_first_and_repeating_it_does_no_harm(
+def test_backfill_has_the_worker_carry_issues_over_oldest_first_and_repeats_nothing(
     bench, front, long_ago, command, wait_until, monkeypatch
 ):
     monkeypatch.setattr("jira_sync.commands.backfill.BATCH_SIZE", 2)
@@ -63,7 +65,7 @@ def test_the_worker_carries_them_over_oldest_first_and_repeating_it_does_no_harm
     assert (again.code, again.out) == (0, "0 issues changed since 2020-01-01 00:00 UTC to carry over\n")
 
 
-def test_more_than_a_handful_needs_a_yes_and_a_sync_that_nobody_runs_is_run_here(bench, front):
+def test_backfill_of_many_issues_needs_a_yes_and_runs_here_where_no_worker_runs(bench, front):
     bench.start(initialSyncEnabled=False)
     bench.control.create_many("one", "SUP", 7, status="Will Do")
     bench.pass_time(10)
@@ -71,16 +73,14 @@ def test_more_than_a_handful_needs_a_yes_and_a_sync_that_nobody_runs_is_run_here
     bench.stop()
     assert "say --yes" in front("backfill", "sync-ab", "--since", "2020-01-01").err
     assert bench.devs() == []
-    bench.control.fault(
-        "two", "status", status=400, message="It is wrong.", times=2, method="POST", path="/issue(/bulk)?$"
-    )
+    bench.control.fault("two", "status", status=400, message="It is wrong.", times=2, **CREATE)
     ran = front("backfill", "sync-ab", "--since", "2020-01-01", "--yes")
     assert (ran.code, ran.out.splitlines()[-1]) == (1, "6 issues carried over, 1 not")
     assert "failed: POST /rest/api/2/issue: 400 It is wrong." in ran.out
 
 
 @pytest.mark.parametrize("since", ["yesterday", "31.01.2025", "2025-13-01"])
-def test_a_date_that_is_none_is_said(bench, front, since):
+def test_backfill_explains_how_a_date_is_written(bench, front, since):
     bench.start()
     ran = front("backfill", "sync-ab", "--since", since)
     assert (ran.code, len(ran.err.splitlines())) == (1, 1)

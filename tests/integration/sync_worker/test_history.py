@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 
 
-def test_all_that_was_done_for_a_pair_is_told_in_its_order_with_the_reasons(bench, front):
+def test_history_tells_all_that_was_done_for_a_pair_in_its_order_with_the_reasons(bench, front):
     key = bench.user.create("SUP", "It is broken")
     bench.user.attach(key, "log.txt", b"log")
     bench.user.move(key, "Will Do")
     bench.cycle()
-    (counterpart,) = (each["key"] for each in bench.devs())
+    (counterpart,) = (issue["key"] for issue in bench.devs())
     other, _ = bench.pair()
     moved = bench.control.move("one", key, "OTHER")
     bench.dev.move(counterpart, "In Progress")
-    bench.control.fault("one", "status", status=500, times=1, method="POST", path="/transitions$")
+    bench.fail_moves(times=1)
     bench.cycle()
     bench.cycle()
     bench.dev.move(counterpart, "Closed")
-    wrong = {"status": 400, "message": "It is wrong.", "times": 1, "method": "POST", "path": "/transitions$"}
-    bench.control.fault("one", "status", **wrong)
+    bench.refuse_moves()
     bench.cycle()
     told = {name: front("history", "sync-ab", name) for name in (key, moved, counterpart.lower())}
     assert len({ran.out for ran in told.values()}) == 1
@@ -41,12 +40,14 @@ def test_all_that_was_done_for_a_pair_is_told_in_its_order_with_the_reasons(benc
     assert given_up.startswith("  given up: In Progress → Closed: ")
     document = json.loads(front("history", "sync-ab", key, "--json").out)
     assert document["keys"] == sorted([key, moved, counterpart])
-    assert [each["givenUp"][0]["cause"] for each in document["issues"] if each["givenUp"]] == ["In Progress → Closed"]
+    assert [issue["givenUp"][0]["cause"] for issue in document["issues"] if issue["givenUp"]] == [
+        "In Progress → Closed"
+    ]
 
 
-def test_what_waits_is_told_and_what_people_asked_for_with_their_name(bench, front):
+def test_history_tells_what_waits_and_what_people_asked_for_with_their_name(bench, front):
     key, counterpart = bench.pair()
-    bench.control.fault("one", "status", status=500, method="POST", path="/transitions$")
+    bench.fail_moves()
     bench.dev.move(counterpart, "In Progress")
     bench.cycle()
     bench.store.ask("retry", [], "ann@desk")
@@ -58,7 +59,7 @@ def test_what_waits_is_told_and_what_people_asked_for_with_their_name(bench, fro
     assert ", tried again at" in said
 
 
-def test_of_an_issue_that_it_does_not_know_it_says_what_to_do(bench, front):
+def test_history_of_an_unknown_issue_says_what_to_do(bench, front):
     bench.pair()
     ran = front("history", "sync-ab", "SUP-99")
     assert (ran.code, ran.out) == (1, "")

@@ -1,4 +1,4 @@
-"""Many things of one kind at once, but not too many."""
+"""Work on many items at once, up to a limit."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[ob
 
 
 @LIMITS
-def test_everything_is_done_once(limit):
+def test_side_by_side_works_on_every_item_once(limit):
     assert sorted(side_by_side(lambda number: number * 2, range(50), limit)) == [number * 2 for number in range(50)]
 
 
 @LIMITS
-def test_nothing_to_do_is_nothing_done(limit):
+def test_side_by_side_without_items_does_nothing(limit):
     assert list(side_by_side(lambda _: pytest.fail("nothing should be done"), [], limit)) == []
 
 
 @LIMITS
-def test_things_are_begun_in_their_order(limit):
+def test_items_are_begun_in_their_order(limit):
     begun = []
     lock = threading.Lock()
 
@@ -64,7 +64,7 @@ def test_things_are_begun_in_their_order(limit):
 
 
 @LIMITS
-def test_no_more_than_the_limit_is_at_work_at_once(limit, wait_until):
+def test_no_more_items_than_the_limit_are_at_work_at_once(limit, wait_until):
     gate = Gate()
     thread, outcome = in_background(lambda: list(side_by_side(gate.work, range(10), limit)))
     wait_until(lambda: len(gate.begun) == limit, "the first to begin")
@@ -74,7 +74,7 @@ def test_no_more_than_the_limit_is_at_work_at_once(limit, wait_until):
     assert sorted(outcome[0]) == list(range(10))
 
 
-def test_what_is_done_is_told_before_the_rest_is(wait_until):
+def test_a_result_is_yielded_while_other_items_are_still_at_work(wait_until):
     gate = Gate()
     results = side_by_side(lambda number: number if number == 0 else gate.work(number), range(3), 2)
     assert next(results) == 0
@@ -83,7 +83,7 @@ def test_what_is_done_is_told_before_the_rest_is(wait_until):
     assert sorted(results) == [1, 2]
 
 
-def test_one_at_a_time_begins_nothing_before_the_last_result_was_taken():
+def test_a_limit_of_one_begins_no_item_before_the_last_result_was_taken():
     begun = []
     results = side_by_side(begun.append, range(3), 1)
     next(results)
@@ -91,7 +91,7 @@ def test_one_at_a_time_begins_nothing_before_the_last_result_was_taken():
 
 
 @LIMITS
-def test_the_first_error_ends_it(limit):
+def test_the_first_error_keeps_further_items_from_being_begun(limit):
     begun = []
 
     def work(number: int) -> None:
@@ -103,7 +103,7 @@ def test_the_first_error_ends_it(limit):
     assert len(begun) <= limit
 
 
-def test_what_has_begun_is_brought_to_its_end_before_the_error_is_raised_and_nothing_more_is_begun(wait_until):
+def test_items_at_work_come_to_their_end_before_an_error_is_raised_and_no_more_are_begun(wait_until):
     gate = Gate()
     failed = threading.Event()
 
@@ -130,7 +130,7 @@ def test_what_has_begun_is_brought_to_its_end_before_the_error_is_raised_and_not
 
 
 @pytest.mark.parametrize("wrong", [5, None])
-def test_no_thread_is_left(wrong, wait_until):
+def test_side_by_side_leaves_no_thread_behind(wrong, wait_until):
     def work(number: int) -> None:
         if number == wrong:
             raise KeyError(number)
@@ -141,7 +141,7 @@ def test_no_thread_is_left(wrong, wait_until):
     wait_until(lambda: before.issuperset(threading.enumerate()), "the threads to end")
 
 
-def test_whoever_takes_no_more_results_has_nothing_more_begun(wait_until):
+def test_a_caller_that_takes_no_more_results_has_no_more_items_begun(wait_until):
     gate = Gate()
     before = set(threading.enumerate())
     results = side_by_side(lambda number: number if number == 0 else gate.work(number), range(100), 2)

@@ -1,22 +1,18 @@
-"""What a counterpart looks like."""
+"""The type and the fields of a counterpart."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Issue
 from sync_worker.core.ports import CreateScreen, IssueType
 from sync_worker.facets.fields import choose_type, fields_for
+from worker_values import issue
 
 TASK, BUG, SUB = IssueType("1", "Task", False), IssueType("2", "Bug", False), IssueType("3", "Sub-task", True)
-MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
-ISSUE = Issue(
-    "1", "U-1", "10", "Bug", "Broken", "It *is*", "Open", False, "High", ("a", "b"), None, MOMENT, MOMENT
-)  # fmt: skip
+ISSUE = issue(summary="Broken", description="It *is*", priority="High", labels=("a", "b"))
 EVERYTHING = CreateScreen(frozenset({"summary", "description", "labels", "priority"}), ("Low", "high"))
 
 
@@ -32,12 +28,12 @@ EVERYTHING = CreateScreen(frozenset({"summary", "description", "labels", "priori
         ([TASK, BUG], "bug", "Story", BUG),
     ],
 )
-def test_the_type_of_a_counterpart(types, wanted, source, chosen):
+def test_a_counterpart_is_of_the_wanted_type_or_that_of_its_source_or_the_first_one(types, wanted, source, chosen):
     assert choose_type(types, wanted, source) == chosen
 
 
 @pytest.mark.parametrize(("types", "wanted"), [([TASK], "Epic"), ([SUB], None), ([], None)])
-def test_a_type_that_is_not_there_is_said(types, wanted):
+def test_a_counterpart_for_which_the_project_has_no_type_is_refused(types, wanted):
     with pytest.raises(InvalidRequest):
         choose_type(types, wanted, "Bug")
 

@@ -1,0 +1,28 @@
+"""Comments are posted from templates, each once."""
+
+from __future__ import annotations
+
+from simulated_sites import CONFIRMATION_WAIT
+
+
+def test_every_intermediate_status_is_commented_when_the_sync_asks_for_it(bench):
+    actions = {"addComment": True, "commentTemplate": "now ${sourceStatus}"}
+    rule = {"sourceStatus": "*", "syncDirection": "dev_to_user", "actions": actions}
+    bench.start(rules=[bench.definition["rules"][0], rule], defaultBehavior={"skipIntermediateStatuses": False})
+    key, counterpart = bench.pair()
+    for status in ("In Progress", "In Review", "Done"):
+        bench.dev.move(counterpart, status)
+    bench.cycle()
+    bench.cycle()
+    assert bench.comments(key)[1:] == ["now In Progress", "now In Review", "now Done"]
+
+
+def test_a_comment_on_a_deletion_can_name_the_last_status_of_the_deleted_issue(bench):
+    bench.start(onDelete="comment", onDeleteComment="was ${sourceStatus}")
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.delete("one", key)
+    bench.census()
+    bench.pass_time(CONFIRMATION_WAIT)
+    bench.cycle()
+    assert bench.comments(counterpart) == ["was Will Do"]

@@ -1,0 +1,29 @@
+"""A pair after one of its issues was read directly, and which of its issues belongs to which side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sync_model.definition import Side
+from sync_worker.core.pairs import Pair
+from worker_values import NOON
+
+PAIR = Pair("1", "2", "U-1", "D-1", NOON)
+
+
+def test_a_pair_names_the_issue_of_either_side():
+    assert Pair.of(Side.USER, ("1", "U-1"), ("2", "D-1"), NOON) == PAIR
+    assert Pair.of(Side.DEV, ("2", "D-1"), ("1", "U-1"), NOON) == PAIR
+    assert [(PAIR.id(side), PAIR.key(side)) for side in Side] == [("1", "U-1"), ("2", "D-1")]
+
+
+def test_an_issue_that_was_moved_out_of_its_project_is_away_until_it_is_back():
+    away = PAIR.found(Side.DEV, "O-1", in_project=False)
+    assert (away.user_key, away.dev_key, away.away) == ("U-1", "O-1", ("dev",))
+    assert away.found(Side.DEV, "O-1", in_project=False) == away
+    assert away.found(Side.DEV, "D-1", in_project=True) == PAIR
+
+
+def test_an_issue_that_is_found_is_missing_no_more():
+    missing = replace(PAIR, missing={"user": NOON, "dev": NOON})
+    assert missing.found(Side.USER, "U-1", in_project=True).missing == {"dev": NOON}

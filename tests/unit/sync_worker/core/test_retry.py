@@ -1,0 +1,84 @@
+"""What follows a failure: how long is waited, and when a cause is given up."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from sync_worker.core.causes import Failure
+from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
+from sync_worker.core.retry import after_failure, wait_after
+from worker_values import NOON
+
+
+@pytest.mark.parametrize(
+    # error                                  attempts   seconds
+    ("error", "attempts", "seconds"),
+    [
+        (Unavailable("x"), 1, 2),
+        (Unavailable("x"), 2, 4),
+        (Unavailable("x"), 99, 60),
+        (Unavailable("x", retry_after=90), 1, 90),
+        (Unavailable("x", retry_after=9.2e18), 1, 900),
+        (NeedsOperator("x"), 1, 60),
+        (NeedsOperator("x"), 5, 300),
+        (KeyError("x"), 1, 2),
+    ],
+)
+def test_the_wait_after_a_failed_cycle_depends_on_the_error_and_the_attempts(error, attempts, seconds):
+    assert wait_after(error, attempts) == seconds
+
+
+def fail(error: Exception, previous: Failure | None = None, now: datetime = NOON, jitter: float = 0.5):
+    return after_failure(error, previous, now, patience=timedelta(hours=24), jitter=jitter)
+
+
+def test_a_failure_counts_its_attempts_and_remembers_the_first():
+    first, _ = fail(InvalidRequest("no way there"))
+    second, _ = fail(Unavailable("later", retry_after=60), first, NOON + timedelta(hours=1))
+    assert (first.attempts, first.error, first.next_try) == (1, "no way there", NOON + timedelta(seconds=5))
+    assert (second.attempts, second.first_at, second.last_at) == (2, NOON, NOON + timedelta(hours=1))
+    assert second.next_try == NOON + timedelta(hours=1, seconds=60)
+
+
+@pytest.mark.parametrize(
+    # attempts before   jitter   seconds
+    ("attempts", "jitter", "seconds"),
+    [
+        (0, 0.5, 5),
+        (1, 0.5, 10),
+        (5, 0.5, 160),
+        (0, 0.0, 3.5),
+        (0, 1.0, 6.5),
+        (40, 0.5, 3600),
+        (40, 1.0, 3600),  # an hour is the longest, however jitter has it
+    ],
+)
+def test_the_waits_between_attempts_double_up_to_an_hour_and_are_spread(attempts, jitter, seconds):
+    previous = Failure("x", attempts, NOON, NOON, NOON) if attempts else None
+    failure, _ = fail(InvalidRequest("x"), previous, jitter=jitter)
+    assert (failure.next_try - NOON).total_seconds() == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    # error                                  hours after the first   give up
+    ("error", "hours", "give_up"),
+    [
+        (InvalidRequest("x"), 0, False),
+        (InvalidRequest("x", final=True), 0, True),
+        (InvalidRequest("x"), 23.9, False),
+        (InvalidRequest("x"), 24, True),
+        (Unavailable("x"), 23.9, False),
+        (Unavailable("x"), 24, True),
+        (KeyError("x"), 0, False),
+    ],
+)
+def test_a_cause_is_given_up_when_its_error_is_final_or_it_has_failed_for_long(error, hours, give_up):
+    previous = Failure("x", 1, NOON, NOON, NOON) if hours else None
+    assert fail(error, previous, NOON + timedelta(hours=hours))[1] is give_up
+
+
+def test_an_unexpected_error_is_named_in_the_failure():
+    failure, _ = fail(KeyError("x"))
+    assert failure.error == "unexpected KeyError: 'x'"

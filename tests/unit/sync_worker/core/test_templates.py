@@ -1,0 +1,14 @@
+"""How the templates of comments are filled in."""
+
+from __future__ import annotations
+
+from sync_worker.core.templates import fill_in, plain_text
+
+
+def test_a_template_has_only_its_placeholders_filled_in():
+    values = dict.fromkeys(["sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary"], "x")
+    assert fill_in("${sourceKey} $sourceKey ${other} $5 $$ {code}", values) == "x $sourceKey ${other} $5 $$ {code}"
+
+
+def test_a_customer_s_summary_becomes_no_markup():
+    assert plain_text("a [~admin] {code} !x.png! b|c") == r"a \[~admin\] \{code\} \!x.png\! b\|c"
