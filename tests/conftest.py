@@ -21,7 +21,9 @@ from pymongo import MongoClient
 
 T = TypeVar("T")
 DEADLINE = 30.0
-MEMORY, IN_MEMORY = Path("/dev/shm"), "jira-sync-tests-"
+MEMORY = Path("/dev/shm")
+IN_MEMORY = f"jira-sync-mongodb-{socket.gethostname()}-"
+"""How folders of this machine begin there: containers may share the memory, but no process ids."""
 ROOM_IN_MEMORY = 4 * 2**30
 
 # A test asserts no time: on a busy machine an example may take long.

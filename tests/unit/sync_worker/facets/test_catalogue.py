@@ -89,7 +89,7 @@ def test_a_facet_names_its_deed(facet):
 
 
 @given(SYNCS)
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 def test_a_facet_is_called_for_only_by_rules_and_fields_that_alone_call_for_one_of_its_actions(fields):
     subject = sync(**fields)
     # A rule that creates, and requires a counterpart, never fits an issue that it could create one for.

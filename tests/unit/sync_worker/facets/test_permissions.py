@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_model.definition import Side, fold
@@ -17,7 +17,6 @@ from worker_values import cause, rule, sync
 
 
 @given(SYNCS, st.sampled_from(Side), st.sampled_from(CauseKind), st.sampled_from(STATUSES), st.booleans())
-@settings(deadline=None)
 def test_the_permissions_of_a_sync_cover_every_action_that_a_change_calls_for(fields, side, kind, status, paired):
     subject = sync(**fields)
     there = {at: permissions.permissions(subject, at) for at in Side}
