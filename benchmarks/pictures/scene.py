@@ -50,7 +50,8 @@ SETTLED = {"running": "RUNNING", "failed": "FATAL", "crashing": "BACKOFF", "stop
 COMMANDS = {
     "running": "command=sleep 86400\nstartsecs=0",
     "failed": "command=false\nstartretries=0",
-    "crashing": "command=false\nstartretries=1000",
+    # A program that cannot be executed is never seen running, as one that ends at once would be for a moment.
+    "crashing": "command=/nowhere/worker\nstartretries=1000",
     "stopped": "command=sleep 86400\nautostart=false",
 }
 """State of a program → its lines in supervisord.conf."""

@@ -119,7 +119,7 @@ def new_scene(tmp_path_factory: pytest.TempPathFactory, mongo_server) -> Iterato
         scene.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def frequent_snapshots() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(observer, "SNAPSHOT_SECONDS", SNAPSHOT)

@@ -108,6 +108,16 @@ class MonitoredGroup:
     def pid(self, name: str) -> int:
         return self.supervisor.states()[name].pid
 
+    def stop_sync(self, name: str) -> None:
+        """Stop the program of a sync, as an operator would.
+
+        A signal that reaches supervisord's copy before it has executed the program is lost, so that is awaited.
+        """
+        command = Path(f"/proc/{self.pid(name)}/comm")
+        self.wait_until(lambda: command.read_text() == "sleep\n", f"{name} to execute its program")
+        self.supervisor.stop(name)
+        self.wait_until(lambda: self.pid(name) == 0, f"{name} to be stopped")
+
     def beat(self, name: str, phase: Phase = Phase.WAITING, sent: float = 0, **more: Any) -> Heartbeat:
         """Write a heartbeat for the worker of `name`."""
         known = {"pid": self.pid(name), "digest": "d", "last_success": ago(5), "interval": 6.0}

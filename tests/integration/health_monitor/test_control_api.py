@@ -63,8 +63,7 @@ def test_a_restart_happens_at_once_and_starts_a_stopped_sync(group, journal):
     before = group.pid("sync-a")
     assert group.http.post("/api/syncs/sync-a/restart", headers=SCRIPT).json() == {"message": "sync-a is restarted"}
     group.wait_until(lambda: group.pid("sync-a") not in (0, before), "another process")
-    group.supervisor.stop("sync-a")
-    group.wait_until(lambda: group.pid("sync-a") == 0, "sync-a to be stopped")
+    group.stop_sync("sync-a")
     assert group.http.post("/api/syncs/sync-a/restart", headers=SCRIPT).json() == {"message": "sync-a is started"}
     group.wait_until(lambda: group.pid("sync-a"), "sync-a to run")
     assert journal_entries(journal) == [("api (127.0.0.1)", "restart", "done")] * 2

@@ -104,7 +104,7 @@ def test_a_paused_sync_is_healthy_but_a_stopped_one_is_not(group):
     group.beat("sync-b", Phase.PAUSED, reason="paused by ann")
     assert group.expect("sync-b", "paused")["status"] == "running"
     assert group.http.get("/health").status_code == 200
-    group.supervisor.stop("sync-c")
+    group.stop_sync("sync-c")
     assert group.expect("sync-c", "stopped")["status"] == "stopped"
     assert group.http.get("/health").status_code == 503
     group.supervisor.start("sync-c")

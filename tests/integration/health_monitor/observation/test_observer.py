@@ -26,7 +26,7 @@ def remedies(group, name: str) -> list[str]:
 
 def test_a_worker_that_hangs_and_one_that_is_too_large_are_restarted_but_not_one_that_an_operator_stopped(group):
     before = {name: group.pid(name) for name in ("sync-a", "sync-c")}
-    group.supervisor.stop("sync-b")
+    group.stop_sync("sync-b")
     for name in ("sync-a", "sync-b"):
         group.beat(name, sent=60, pid=before["sync-a"])
     worker = group.expect("sync-a", "stuck")
