@@ -28,6 +28,11 @@ class SimulatorControl:
         fault_id: int = self._ask("POST", f"/control/{site}/faults", json={"kind": kind, **options})["id"]
         return fault_id
 
+    def strikes(self, site: str, fault: int) -> int:
+        """Return how many calls a fault has struck, also those that still hang."""
+        count: int = self._ask("GET", f"/control/{site}/faults/{fault}")["strikes"]
+        return count
+
     def heal(self, site: str, fault: int | None = None) -> None:
         """Switch one fault off, or all of them."""
         self._ask("DELETE", f"/control/{site}/faults" + (f"/{fault}" if fault is not None else ""))

@@ -37,6 +37,11 @@ async def add_fault(request: web.Request) -> web.Response:
     return web.json_response({"id": hosted_of(request).faults.add(fault)}, status=201)
 
 
+@routes.get("/control/{site}/faults/{fault}")
+async def show_fault(request: web.Request) -> web.Response:
+    return web.json_response({"strikes": hosted_of(request).faults.strikes[int(request.match_info["fault"])]})
+
+
 @routes.delete("/control/{site}/faults")
 async def remove_faults(request: web.Request) -> web.Response:
     hosted_of(request).faults.remove()
