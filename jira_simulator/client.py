@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -45,6 +46,9 @@ class SimulatorControl:
 
     def settings(self, site: str, **options: Any) -> None:
         self._ask("POST", f"/control/{site}/settings", json=options)
+
+    def rename_status(self, site: str, name: str, new_name: str) -> None:
+        self._ask("POST", f"/control/{site}/statuses/{quote(name)}", json={"name": new_name})
 
     def rotate_token(self, site: str, user: str, token: str) -> None:
         self._ask("POST", f"/control/{site}/tokens", json={"user": user, "token": token})
@@ -130,6 +134,10 @@ class Person:
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
+
+    def myself(self) -> dict[str, Any]:
+        me: dict[str, Any] = self._ask("GET", "/myself")
+        return me
 
     def create(self, project: str, summary: str, *, issue_type: str = "Task", **fields: Any) -> str:
         """Create an issue and return its key."""

@@ -85,8 +85,17 @@ async def change_settings(request: web.Request) -> web.Response:
         hosted.faults.seed(int(wanted["seed"]))
     site = hosted.site
     site.upload_limit = int(wanted.get("uploadLimit", site.upload_limit))
+    site.translations = dict(wanted.get("translations", site.translations))
+    site.read_only_statuses = frozenset(wanted.get("readOnlyStatuses", site.read_only_statuses))
     site.takes_attachments = bool(wanted.get("attachments", site.takes_attachments))
     site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", site.links_count_as_updates))
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/statuses/{name}")
+async def rename_status(request: web.Request) -> web.Response:
+    wanted = await request.json()
+    hosted_of(request).site.rename_status(request.match_info["name"], wanted["name"])
     return web.Response(status=204)
 
 

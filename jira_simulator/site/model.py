@@ -21,8 +21,10 @@ class SimulatedUser:
     time_zone: str = "Etc/UTC"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class SimulatedStatus:
+    """A status of a site's workflows. Only its name can change."""
+
     id: str
     name: str
     category: str  # new, indeterminate or done
