@@ -111,6 +111,13 @@ class Status:
 
     def _move(self, intent: Intent[Move], counterpart: Issue, state: IssueState) -> None:
         """Write that this move is ours, then carry it out."""
+        pair, most = intent.work.counterpart, self._context.sync.most_moves_per_hour
+        if pair.moves_too_often(most):
+            raise InvalidRequest(
+                f"{pair.user_key} and {pair.dev_key} were moved {most} times within an hour, so two automations may "
+                f"contradict each other; they stay as they are until jira-sync retry {self._context.sync.name}",
+                final=True,
+            )
         cause, store, target = intent.work.cause, self._context.store, self._context.jiras[state.side]
         transition = target.transition_to(counterpart, intent.action.to)
         if transition is None:
@@ -128,6 +135,9 @@ class Status:
                 raise _after_refused_move(target, counterpart, intent.action, transition, error) from error
         settled = expecting.with_own_move(OwnMove(cause.id, transition.to_status, settled=True)).superseded()
         store.save([replace(settled, status=transition.to_status)])
+        pair = pair.moved(self._context.jiras[Side.USER].now(), most)
+        store.save_pair(pair)
+        intent.pair_with(pair)
         text = f"{counterpart.status} → {transition.to_status}"
         intent.report("counterpart moved", text=text, status=transition.to_status, previous=counterpart.status)
 

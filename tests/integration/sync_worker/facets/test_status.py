@@ -183,3 +183,31 @@ def test_an_issue_is_moved_once_a_missing_permission_is_granted(bench):
     bench.control.permissions("one", "sync", "SUP", grant=["TRANSITION_ISSUES"])
     bench.cycle()
     assert bench.status(key) == "In Progress"
+
+
+def test_two_automations_that_fight_over_a_pair_are_stopped_until_a_person_retries(bench):
+    bench.start(mostMovesPerHour=4)
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "Closed")
+
+    def fight() -> None:
+        """Play the two: the customers' one reopens what is resolved, the developers' one closes what is reopened."""
+        for _ in range(6):
+            bench.cycle()
+            if bench.status(key) == "Resolved":
+                bench.user.move(key, "Reopened")
+            bench.cycle()
+            if bench.status(counterpart) == "Reopened":
+                bench.dev.move(counterpart, "Closed")
+
+    fight()
+    moves = bench.database["actions"].count_documents({"what": "move", "result": "done"})
+    (dead_letter,) = bench.dead_letters()
+    assert moves == 4
+    assert f"{key} and {counterpart} were moved 4 times within an hour" in dead_letter
+    bench.pass_time(7200)
+    bench.cycle()
+    assert len(bench.dead_letters()) == 1
+    bench.store.ask("retry", [], "ann")
+    fight()
+    assert bench.database["actions"].count_documents({"what": "move", "result": "done"}) == 8
