@@ -68,6 +68,10 @@ class SimulatorControl:
         new_key: str = self._ask("POST", f"/control/{site}/issues/{key}/move", json={"project": project})["key"]
         return new_key
 
+    def close_statuses(self, site: str, key: str, statuses: Sequence[str]) -> None:
+        """Have a condition of the workflow keep an issue out of these statuses."""
+        self._ask("POST", f"/control/{site}/issues/{key}/conditions", json={"closedStatuses": list(statuses)})
+
     def delete(self, site: str, key: str) -> None:
         self._ask("DELETE", f"/control/{site}/issues/{key}")
 

@@ -122,10 +122,7 @@ class Status:
         transition = target.transition_to(counterpart, intent.action.to)
         if transition is None:
             offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
-            raise InvalidRequest(
-                f"{counterpart.key} cannot get from {counterpart.status} to {intent.action.to}: "
-                f"its workflow offers our account {offered} from there"
-            )
+            raise InvalidRequest(_unreachable(counterpart, intent.action, offered))
         expecting = state.with_own_move(OwnMove(cause.id, transition.to_status))
         store.save([expecting])
         with unless_carried_out(lambda: store.save([state])):
@@ -147,6 +144,18 @@ def _after_refused_move(
 ) -> SyncError:
     """Tell a move that cannot be from one that rested on outdated knowledge of the issue or of its workflow."""
     present, again = target.issue(counterpart.id), target.transition_to(counterpart, action.to, refresh=True)
-    if error.status == CONFLICT or present is None or present.status != counterpart.status or again != transition:
+    is_unchanged = present is not None and present.status == counterpart.status
+    if error.status != CONFLICT and is_unchanged and again is None:
+        # Issues of one type share a workflow, but a condition of it may hide a transition from one of them.
+        offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
+        return InvalidRequest(_unreachable(counterpart, action, offered))
+    if error.status == CONFLICT or not is_unchanged or again != transition:
         return Unavailable(f"{counterpart.key} was changed under our hands; it is looked at again ({error})")
     return error
+
+
+def _unreachable(counterpart: Issue, action: Move, offered: str) -> str:
+    return (
+        f"{counterpart.key} cannot get from {counterpart.status} to {action.to}: "
+        f"its workflow offers our account {offered} from there"
+    )

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jira_simulator import seed
-from simulated_sites import TRANSITION
-from worker_bench import EVERY_FLAVOR, START
+from simulated_sites import LONG_ENOUGH, TRANSITION
+from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, START
 
 
 @pytest.mark.defect(23)
@@ -211,3 +211,23 @@ def test_two_automations_that_fight_over_a_pair_are_stopped_until_a_person_retri
     bench.store.ask("retry", [], "ann")
     fight()
     assert bench.database["actions"].count_documents({"what": "move", "result": "done"}) == 8
+
+
+@EITHER_FLAVOR
+def test_a_move_that_a_workflow_condition_hides_from_one_issue_says_so_and_holds_up_no_other(bench):
+    pairs = [bench.pair() for _ in range(3)]
+    (_, hidden, _), developers = zip(*pairs, strict=True)
+    bench.control.close_statuses("one", hidden, ["In Progress"])
+    for _ in range(3):
+        for counterpart in developers:
+            bench.dev.move(counterpart, "In Progress")
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+        developers = (bench.pair()[1],)  # its move keeps the transitions of the workflow in mind
+    assert [bench.status(key) for key, _ in pairs] == ["In Progress", "Will Do", "In Progress"]
+    (failure,) = bench.failures()
+    assert failure.startswith(f"{hidden} cannot get from Will Do to In Progress: its workflow offers our account ")
+    bench.control.close_statuses("one", hidden, [])
+    bench.pass_time(7200)
+    bench.cycle()
+    assert bench.status(hidden) == "In Progress"
