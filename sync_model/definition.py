@@ -53,6 +53,14 @@ class Account(ConfigModel):
     """The API token (Cloud), personal access token or password (Data Center)."""
     auth_type: Literal["basic", "pat"] | None = None
     """`basic`: e-mail and token. `pat`: a personal access token of Data Center."""
+    ca_file: Text | None = None
+    """A file with certificates (PEM) of authorities that are trusted for this site, besides the usual ones. It is read
+    again when it has changed."""
+    client_certificate: Text | None = None
+    """A file with the certificate (PEM) by which we show who we are, where the site or a proxy before it asks for one.
+    It may hold the key, too, and is read again when it has changed."""
+    client_key: Text | None = None
+    """The file with the key of `clientCertificate`, where that is a file of its own. The key is not encrypted."""
     calls_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The most calls per second to this site, over all syncs together that say so. Jira's own limits are kept
     without it."""

@@ -63,8 +63,11 @@ def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
     return Loaded(files, tuple(sorted(problems)), tuple(sorted(warnings)))
 
 
-def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """Read one file. The result holds its sync, or at least one problem."""
+def load_file(path: Path, environ: Mapping[str, str], *, is_running: bool = False) -> Loaded:
+    """Read one file. The result holds its sync, or at least one problem.
+
+    `is_running` says that the file is read by its worker, which waits for values that it looks up elsewhere.
+    """
     name = path.name
     repeated_keys: list[str] = []
     try:
@@ -77,7 +80,7 @@ def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
     except ValidationError as error:
         invalid = tuple(validation_problems(name, error))
         return Loaded(problems=invalid, warnings=_repeated_key_warnings(name, repeated_keys))
-    problems, warnings = check_sync(name, sync, environ)
+    problems, warnings = check_sync(name, sync, environ, is_running=is_running)
     files = () if problems else (SyncFile(path, sync, digest_of(data), content),)
     return Loaded(files, tuple(problems), (*_repeated_key_warnings(name, repeated_keys), *warnings))
 

@@ -39,13 +39,10 @@ class IssueDocuments(FencedCollections):
 
     @errors_translated()
     def save(self, states: Iterable[IssueState]) -> None:
+        documents = {_identity(state.side, state.id): from_state(state, self._lease.token) for state in states}
         writes = [
-            ReplaceOne(
-                self._unless_superseded(_identity(state.side, state.id)),
-                from_state(state, self._lease.token),
-                upsert=True,
-            )
-            for state in states
+            ReplaceOne(self._unless_superseded(identity), document, upsert=True)
+            for identity, document in documents.items()
         ]
         self._lease.check()
         try:
@@ -53,7 +50,7 @@ class IssueDocuments(FencedCollections):
                 self._issues.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
             if any(failed.get("code") == DUPLICATE_KEY for failed in (error.details or {}).get("writeErrors", ())):
-                raise self._lease.lost() from None
+                raise self._refusal(self._issues, documents) from None
             raise
 
     @errors_translated()
