@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from jira_simulator.hosting.hosted_site import hosted_of
-from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject
+from jira_simulator.site.model import JiraError, SimulatedComment, SimulatedIssue, SimulatedProject
 from jira_simulator.site.simulated_site import SimulatedSite
 
 routes = web.RouteTableDef()
@@ -103,6 +103,24 @@ async def create_many(request: web.Request) -> web.Response:
         if number % CREATED_AT_A_STRETCH == 0:
             await asyncio.sleep(0)
     return web.json_response(keys, status=201)
+
+
+@routes.post("/control/{site}/properties")
+async def keep_in_properties(request: web.Request) -> web.Response:
+    """Take everything out of all properties but what is to be kept of their values."""
+    site, wanted = hosted_of(request).site, set((await request.json())["keep"])
+    bearers: list[SimulatedIssue | SimulatedComment] = [*site.issues.values(), *site.comments.values()]
+    for bearer in bearers:
+        for key, value in bearer.properties.items():
+            bearer.properties[key] = {name: part for name, part in value.items() if name in wanted}
+    return web.Response(status=204)
+
+
+@routes.put("/control/{site}/issues/{issue}/properties/{key}")
+async def set_property(request: web.Request) -> web.Response:
+    _, issue = _issue(request)
+    issue.properties[request.match_info["key"]] = await request.json()
+    return web.Response(status=204)
 
 
 @routes.post("/control/{site}/issues/{issue}/move")

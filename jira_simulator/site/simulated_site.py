@@ -6,10 +6,13 @@ search index, as Jira does.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import secrets
 import time
+import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,7 +39,12 @@ PLACEHOLDERS: dict[str, Any] = {"labels": [PLACEHOLDER], "priority": {"name": "M
 
 
 class SimulatedSite:
-    """One Jira site. `on_change` is called with every issue that changed, and whether it was deleted."""
+    """One Jira site. `on_change` is called with every issue that changed, and whether it was deleted.
+
+    `identity` is what the site has that is not its address: the cloudId of a Cloud site, the server id of a Data
+    Center. `shows_identity` says whether it tells that: as both flavours do, in serverInfo too, or nowhere.
+    `keeps_properties` is False where the properties that come with a new issue or comment are lost on their way.
+    """
 
     def __init__(self, name: str, flavor: str, first_id: int = 10_000) -> None:
         self.name, self.flavor = name, flavor
@@ -57,8 +65,11 @@ class SimulatedSite:
         self.permissions = Permissions()
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
+        self.identity = str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+        self.shows_identity = "usual"
+        self.keeps_properties = True
         self.media_token = secrets.token_urlsafe(16)
-        self.on_change: Callable[[SimulatedIssue, bool], None] = lambda _issue, _is_deleted: None
+        self.on_change: Callable[[SimulatedIssue, bool], None] = _ignore
         self._ids = itertools.count(first_id)
 
     @property
@@ -72,6 +83,26 @@ class SimulatedSite:
 
     def new_id(self) -> int:
         return next(self._ids)
+
+    def copy(self) -> SimulatedSite:
+        """Return a site with everything as it is now, ids included: what is given out next is given out by both."""
+        on_change, self.on_change = self.on_change, _ignore
+        try:
+            return copy.deepcopy(self)
+        finally:
+            self.on_change = on_change
+
+    def renumber(self) -> None:
+        """Let each issue have the id of another one, as an import does that gives ids in an order of its own."""
+        issues = sorted(self.issues.values(), key=lambda issue: issue.id)
+        ids = [issue.id for issue in issues]
+        for issue, new_id in zip(issues, (*ids[1:], *ids[:1]), strict=True):
+            issue.id = new_id
+            for comment in issue.comments:
+                comment.issue_id = new_id
+            issue.attachments = [replace(attachment, issue_id=new_id) for attachment in issue.attachments]
+        self.issues = {issue.id: issue for issue in issues}
+        self.attachments = {file.id: file for issue in issues for file in issue.attachments}
 
     # Looking up
 
@@ -119,7 +150,7 @@ class SimulatedSite:
             creator=user,
             created=now,
             updated=now,
-            properties=_properties(properties),
+            properties=self._kept(properties),
         )
         self.issues[issue.id] = self.keys[issue.key] = issue
         self.on_change(issue, False)
@@ -234,7 +265,7 @@ class SimulatedSite:
             raise JiraError(400, comment=error)
         if body is None or not body.strip():
             raise JiraError(400, comment="Comment body can not be empty!")
-        comment = SimulatedComment(self.new_id(), issue.id, user, body, self.now(), _properties(properties), visibility)
+        comment = SimulatedComment(self.new_id(), issue.id, user, body, self.now(), self._kept(properties), visibility)
         issue.comments.append(comment)
         self.comments[comment.id] = comment
         self.touch(issue)
@@ -267,6 +298,9 @@ class SimulatedSite:
             self.touch(issue)
         return link, known is None
 
+    def _kept(self, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        return {entry["key"]: entry["value"] for entry in entries} if self.keeps_properties else {}
+
     def touch(self, issue: SimulatedIssue) -> None:
         """Raise the issue's `updated`, and notify the search index."""
         # Two changes within a millisecond must differ in time, or whoever compares times takes them for one.
@@ -293,8 +327,8 @@ def _updated_labels(labels: list[str], operations: Iterable[dict[str, Any]]) -> 
     return labels
 
 
-def _properties(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    return {entry["key"]: entry["value"] for entry in entries}
+def _ignore(_issue: SimulatedIssue, _is_deleted: bool) -> None:  # noqa: FBT001 - the site calls it so
+    """Take the place of `on_change` where nobody listens."""
 
 
 def _text(value: Any) -> str | None:
