@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from sync_model.definition import Side
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
+from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, MarkedIssue, Transition
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
@@ -86,6 +86,14 @@ class Read:
     unprocessable: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What became of another database that this server has, or had, under `name`."""
+
+    name: str
+    is_gone: bool
+
+
 class Jira(Protocol):
     """One Jira site, seen by our account. Safe to use from several threads."""
 
@@ -98,6 +106,16 @@ class Jira(Protocol):
 
     def account(self) -> str:
         """Return our own account's id. Raises NeedsOperator when the site does not know us (any more)."""
+
+    def identity(self) -> str | None:
+        """Ask the site for what it has that is not its address; None when it does not tell."""
+
+    def recognise(self, accounts: Collection[str]) -> None:
+        """Tell which accounts were ours before: what they have created and posted is ours, too."""
+
+    @property
+    def shows_markers(self) -> bool:
+        """Tell whether search shows the markers of issues. Where it does not, each is read by itself."""
 
     def project_id(self, key: str) -> str:
         """Return the immutable id of the project. Raises NeedsOperator when it is not there or not visible."""
@@ -123,6 +141,9 @@ class Jira(Protocol):
     def with_history(self, issue: Issue) -> Issue:
         """Return `issue` with all of its status changes."""
 
+    def with_marker(self, issue: Issue) -> Issue:
+        """Return `issue` with its marker."""
+
     def issue(self, issue_id: str) -> Issue | None:
         """Read one issue with its attachments and history; None when it is gone or not visible."""
 
@@ -140,6 +161,15 @@ class Jira(Protocol):
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         """Search for the ids of the issues in the project that our account created at or after `since`."""
+
+    def marked(self, project_id: str, *, by_anybody: bool = False) -> list[MarkedIssue]:
+        """Search for the issues in the project that may carry a mark, with their markers as far as search shows them.
+
+        Where search shows none, these are the issues that our account created, unless `by_anybody`.
+        """
+
+    def links_of(self, issue_id: str) -> list[str]:
+        """Return the global ids of the remote links on an issue."""
 
     def display_name(self, mention: str) -> str | None:
         """Return the name of the person whom wiki text mentions as `[~mention]`; None when it cannot be known."""
@@ -165,11 +195,17 @@ class Jira(Protocol):
     def transition(self, issue: Issue, transition: Transition) -> None:
         """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
 
-    def comment(self, issue_id: str, body: str, marker: str) -> None:
-        """Post a comment that carries `marker`."""
+    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> None:
+        """Post a comment that carries `marker`, and the id of the database that has it posted."""
 
-    def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
-        """Tell whether a comment that carries `marker` was posted at or after `since`."""
+    def has_comment(
+        self, issue_id: str, marker: str, since: datetime, databases: Collection[str] = (), *, by_anybody: bool = False
+    ) -> bool:
+        """Tell whether a comment that carries `marker` was posted at or after `since`, for one of `databases`.
+
+        A comment that names no database counts, too: the version before wrote none. `by_anybody`: another account may
+        have posted it.
+        """
 
     def own_comments(self, issue_id: str, since: datetime) -> list[str]:
         """Return what our account has posted at or after `since`."""
@@ -181,7 +217,7 @@ class Jira(Protocol):
         """Return the address of an issue for people."""
 
     def site(self) -> str:
-        """Return what tells this site from others."""
+        """Return the site's address, always in the same spelling."""
 
     def upload_limit(self) -> int | None:
         """Return the largest attachment that the site takes, in bytes; None when it does not say."""
@@ -212,6 +248,12 @@ class Store(Protocol):
     def forget(self, state: IssueState) -> None:
         """Remember nothing of the issue any more."""
 
+    def emptied(self) -> Store:
+        """Return a store in which nothing is remembered, for whoever only reads."""
+
+    def begin_anew(self) -> None:
+        """Set aside what is remembered of all issues and pairs, so that nothing of it is known any more."""
+
     def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
         """Return issues whose first cause may be tried now: those that failed least often first."""
 
@@ -234,6 +276,30 @@ class Store(Protocol):
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
         """Return those among `ids` that have a counterpart."""
 
+    def count_pairs(self) -> int:
+        """Return how many pairs there are."""
+
+    def latest_pairs(self, limit: int) -> list[Pair]:
+        """Return the pairs that were made last."""
+
+    def pairs_after(self, user_id: str, limit: int) -> list[Pair]:
+        """Return the next pairs in the order of the ids of their user issues."""
+
+    def latest_states(self, side: Side, limit: int) -> list[IssueState]:
+        """Return what is remembered of the issues of `side` that were updated last."""
+
+    def states_after(self, side: Side, issue_id: str, limit: int) -> list[IssueState]:
+        """Return what is remembered of the next issues of `side`, in the order of their ids as texts."""
+
+    def is_still(self, database: str) -> bool:
+        """Tell whether this is the database with this id, and nobody has emptied it."""
+
+    def register(self, database: str) -> None:
+        """Let the server know that the database with this id is, or was, on it. It may not keep that."""
+
+    def fate_of(self, database: str) -> Fate | None:
+        """Return what became of the database with this id on this server; None when the server never had it."""
+
     def living(self, side: Side) -> set[str]:
         """Return the ids of all issues of `side` that have a counterpart and were not deleted as far as we know."""
 
@@ -252,6 +318,15 @@ class Store(Protocol):
     def save_pairs(self, pairs: Sequence[Pair]) -> None: ...
 
     def forget_pair(self, pair: Pair) -> None: ...
+
+    def stage_nothing(self) -> None:
+        """Begin to lay down what is to take the place of all states and pairs."""
+
+    def stage(self, states: Iterable[IssueState], pairs: Iterable[Pair]) -> None:
+        """Lay more of it down."""
+
+    def put_in_place(self) -> None:
+        """Put what was laid down in place. When this is interrupted, it must be done again before anything is read."""
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
         """Put into the journal what was done, or was not, and why."""

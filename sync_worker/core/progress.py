@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sync_model.definition import Side
 from sync_worker.core.causes import Cause
+from sync_worker.core.identity import Identity
 from sync_worker.core.timing import LONG_AGO
 
 
@@ -17,12 +18,13 @@ class Restored:
 
     `since` and `until` map a side to a time on its own clock. What the database does not know was done after `since`
     and before `until`, the first look after the restore. `is_reunited`: the counterparts created meanwhile are known
-    again.
+    again. `is_lost`: there was no backup, and an empty database goes on from what Jira shows.
     """
 
     since: Mapping[str, datetime] = field(default_factory=dict)
     until: Mapping[str, datetime] = field(default_factory=dict)
     is_reunited: bool = False
+    is_lost: bool = False
 
     def may_know(self, cause: Cause, side: Side) -> bool:
         """Tell whether `cause`, of an issue of `side`, may have been carried out before the restore."""
@@ -53,7 +55,9 @@ class Progress:
     times of the last deep scan and of the last census, on the user side's clock. `definition` is the digest of the
     sync's file as the last cycle knew it. `unfit` maps a side to the ids of unprocessable issues: their document or
     Jira's answer could not be understood. They are read again in every cycle. `restored` is set when the database comes
-    from a backup. `importing` is set until an import has come to its end.
+    from a backup. `importing` is set until an import has come to its end. `identity` says what the database is, and
+    what it is about; None until the first look, and where the version before wrote this. `is_moving` is set while what
+    was found again elsewhere takes the place of what is remembered.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
@@ -64,3 +68,17 @@ class Progress:
     unfit: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     restored: Restored | None = None
     importing: Importing | None = None
+    identity: Identity | None = None
+    is_moving: bool = False
+
+    @property
+    def known(self) -> Identity:
+        """What the database is about. Raises ValueError before the first look."""
+        if self.identity is None:
+            raise ValueError("the sites have not been asked who they are yet")
+        return self.identity
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether nothing was done yet: no cycle, and no import."""
+        return not (self.cursors or self.baselines or self.importing or self.identity)

@@ -9,10 +9,11 @@ from sync_worker.core.ports import IssueType
 
 @dataclass(frozen=True)
 class Server:
-    """What a site says it is."""
+    """What a site says it is. `identity` is its server id, where it tells that here."""
 
     is_cloud: bool
     version: str
+    identity: str | None = None
 
     def __str__(self) -> str:
         return f"Jira {'Cloud' if self.is_cloud else 'Data Center'} {self.version}".strip()

@@ -33,7 +33,8 @@ class IssueState:
     the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments whose
     upload was begun to the time of that. `pending` is the issue's outbox: the causes that are not carried out yet, in
     the order in which they will be. `dead` are its dead letters: causes that were given up, until a person has them
-    tried again.
+    tried again. `created` is the issue's creation date, None where the version before wrote this: an issue with the
+    same id and another date is another issue.
     """
 
     side: Side
@@ -50,6 +51,7 @@ class IssueState:
     uploads: Mapping[str, datetime] = field(default_factory=dict)
     pending: tuple[Cause, ...] = ()
     dead: tuple[Cause, ...] = ()
+    created: datetime | None = None
 
     @classmethod
     def blank(cls, side: Side, issue_id: str, key: str) -> IssueState:

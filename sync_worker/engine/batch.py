@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from sync_model.definition import Side, Sync
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.context import Context
+from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import Read, Waiting
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
+from sync_worker.engine.belief import Belief
 from sync_worker.facets.protocol import Work
 
 Key = tuple[Side, str]
@@ -35,6 +37,7 @@ def read_batch(
     read: Callable[[Side, Collection[str]], Read],
     waiting: Sequence[Waiting],
     but: Collection[Key],
+    identity: Identity,
 ) -> Batch:
     """Read what a batch is about, `but` for the issues that are left out."""
     works: dict[Key, Work] = {}
@@ -43,10 +46,11 @@ def read_batch(
     for side in Side:
         ids = [issue.id for issue in waiting if issue.side is side]
         direct = read(side, ids)
-        issues = {issue.id: issue for issue in direct.issues}
         states, bad_states = context.store.states(side, ids)
         pairs, bad_pairs = context.store.pairs_of(side, ids)
-        for issue_id, why in (bad_states | bad_pairs | direct.unprocessable).items():
+        believed = Belief(context, identity).sort(side, direct.issues, pairs.values())
+        issues, pairs = {issue.id: issue for issue in believed.issues}, believed.pairs
+        for issue_id, why in (bad_states | bad_pairs | direct.unprocessable | believed.doubts).items():
             unprocessable.add((side, issue_id))
             context.log.error("issue left alone", issue=issue_id, side=side, error=why)
         # What waits for nothing, as somebody has edited it, waits no more.

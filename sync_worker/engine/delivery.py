@@ -103,7 +103,7 @@ class Delivery:
             raise site_error
 
     def _read_batch(self, waiting: Sequence[Waiting]) -> Batch:
-        batch = read_batch(self._context, self._read, waiting, but=self._failing)
+        batch = read_batch(self._context, self._read, waiting, self._failing, self._intents.identity)
         self._failing |= batch.unprocessable
         return batch
 

@@ -8,21 +8,26 @@ issues that were moved out of their project, and issues that could not be unders
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
-from sync_worker.core.issue import Candidate, Issue
+from sync_worker.core.errors import InvalidRequest, SiteThrottled, Unavailable
+from sync_worker.core.identity import check_accounts
+from sync_worker.core.issue import NOT_SHOWN, Candidate, Issue
 from sync_worker.core.ports import READ_AT_ONCE, Read
 from sync_worker.core.progress import Progress
 from sync_worker.core.rules import creates_from
 from sync_worker.core.state import IssueState
+from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import needs_history_before, observe
 
 KEPT_ISSUES = 2 * READ_AT_ONCE
+SITE_FAILURES = 3
+"""After so many issues in a row for which Jira does not answer, it is the site that has a problem."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,31 @@ class Detected:
     progress: Progress
 
 
+@dataclass(frozen=True)
+class Met:
+    """What became of marked issues that were not remembered, by their ids.
+
+    `ours` were created by this sync, and are given no counterpart. `remembered` are remembered already.
+    """
+
+    ours: Collection[str] = ()
+    remembered: Collection[str] = ()
+
+
+OnStrangers = Callable[[Side, Sequence[Issue]], Met]
+"""Takes care of issues with a mark that have no counterpart as far as we know, before they are remembered."""
+
+
+def _leave_all(_side: Side, _issues: Sequence[Issue]) -> Met:
+    return Met()
+
+
 @dataclass
 class Detection:
     """One cycle's look at both sides."""
 
     context: Context
+    on_strangers: OnStrangers = _leave_all
     _just_read: dict[tuple[Side, str], Issue] = field(default_factory=dict)
     _fetched: int = 0
     _unprocessable: dict[tuple[Side, str], str] = field(default_factory=dict)
@@ -55,8 +80,9 @@ class Detection:
         is_deep_scan = self._is_deep_scan_due(progress)
         candidates = {side: self._candidates(side, progress, started[side], is_deep_scan=is_deep_scan) for side in Side}
         accounts = self._identify()
+        check_accounts(self.context.sync.name, progress.known, accounts)
         for side in Side:
-            self._remember_news(side, candidates[side], accounts[side], progress)
+            self._remember_news(side, candidates[side], progress)
         swept = started[Side.USER] if is_deep_scan or progress.swept is None else progress.swept
         unprocessable = {str(side): tuple(id_ for at, id_ in self._unprocessable if at is side) for side in Side}
         progress = replace(progress, cursors=started, swept=swept, unfit=unprocessable)
@@ -108,7 +134,7 @@ class Detection:
 
     # What did change
 
-    def _remember_news(self, side: Side, candidates: Iterable[Candidate], account: str, progress: Progress) -> None:
+    def _remember_news(self, side: Side, candidates: Iterable[Candidate], progress: Progress) -> None:
         """Read what may have changed, and remember what is new."""
         store = self.context.store
         away = {pair.id(side) for pair in store.away() if side in pair.away}
@@ -126,13 +152,63 @@ class Detection:
                 and (issue_id in watched or _is_news(updated[issue_id], states.get(issue_id)))
             ]
             issues = self._ours(side, self._read(side, wanted)) if wanted else []
-            paired = store.paired(side, [issue.id for issue in issues])
-            observed = [
-                self._observed(side, issue, states.get(issue.id), account, progress, paired=issue.id in paired)
-                for issue in issues
-            ]
-            store.save(state for state in observed if state != states.get(state.id))
             self._fetched += len(issues)
+            self._remember(side, issues, states, progress)
+
+    def _remember(
+        self, side: Side, issues: Sequence[Issue], states: Mapping[str, IssueState], progress: Progress
+    ) -> None:
+        """Remember what is new of issues that were just read."""
+        believed = Belief(self.context, progress.known).sort(side, issues)
+        for issue_id, why in believed.doubts.items():
+            self._leave_alone(side, issue_id, why)
+        before = {issue.id: states.get(issue.id) for issue in believed.issues}
+        for issue in believed.issues:
+            if _is_of_another(before[issue.id], issue):
+                self.context.log.warning("another issue has this id now", side=side, issue=issue.key)
+                before[issue.id] = None
+        unknown = [issue for issue in believed.issues if before[issue.id] is None and issue.id not in believed.pairs]
+        marked = [issue for issue in self._with_markers(side, unknown, progress) if issue.marker]
+        met = self.on_strangers(side, marked) if marked else Met()
+        observed = [
+            self._observed(side, issue, before[issue.id], progress, paired=issue.id in believed.pairs)
+            for issue in believed.issues
+            if issue.id not in met.remembered and (side, issue.id) not in self._unprocessable
+        ]
+        # A counterpart that we have just created is no stranger to be given a counterpart itself.
+        observed = [replace(state, pending=()) if state.id in met.ours else state for state in observed]
+        self.context.store.save(state for state in observed if state != states.get(state.id))
+
+    def _with_markers(self, side: Side, issues: Sequence[Issue], progress: Progress) -> list[Issue]:
+        """Return those among issues never seen before that may carry a mark, with their markers.
+
+        Where a bulk read does not show them, each takes a request. At the first look at a project these are only issues
+        that our own account has created: for what else is there, see `engine.discovery`.
+        """
+        jira, accounts = self.context.jiras[side], progress.known.accounts(side)
+        is_first_look = side not in progress.cursors
+        asked = [
+            issue
+            for issue in issues
+            if issue.marker != NOT_SHOWN
+            or issue.creator in accounts
+            or (not is_first_look and creates_from(self.context.sync, side.other))
+        ]
+        found: list[Issue] = []
+        failed_in_a_row = 0
+        for issue in asked:
+            try:
+                found.append(jira.with_marker(issue))
+            except SiteThrottled:
+                raise
+            except (InvalidRequest, Unavailable) as error:
+                failed_in_a_row += 1
+                if failed_in_a_row == SITE_FAILURES:
+                    raise
+                self._leave_alone(side, issue.id, f"whether a sync has created {issue.key} cannot be told: {error}")
+            else:
+                failed_in_a_row = 0
+        return found
 
     def _read(self, side: Side, ids: Collection[str]) -> list[Issue]:
         """Read issues directly. What is missing is believed only while we are known."""
@@ -162,24 +238,26 @@ class Detection:
         self._unprocessable[side, issue_id] = why
 
     def _observed(
-        self, side: Side, issue: Issue, state: IssueState | None, account: str, progress: Progress, *, paired: bool
+        self, side: Side, issue: Issue, state: IssueState | None, progress: Progress, *, paired: bool
     ) -> IssueState:
         jira = self.context.jiras[side]
         if needs_history_before(state, issue):
             issue = jira.with_history(issue)
-        observed = observe(
+        return observe(
             self.context.sync,
             side,
             issue,
             state,
             paired=paired,
-            account=account,
+            accounts=progress.known.accounts(side),
             baseline=progress.baselines.get(side),
             unknown_until=progress.restored.until[side] if progress.restored else None,
         )
-        # A counterpart that we have just created is no stranger to be given a counterpart itself.
-        is_ours = state is None and observed.pending and issue.creator == account and jira.is_marked(issue.id)
-        return replace(observed, pending=()) if is_ours else observed
+
+
+def _is_of_another(state: IssueState | None, issue: Issue) -> bool:
+    """Tell whether what is remembered is of an issue that had the same id before."""
+    return state is not None and state.created not in (None, issue.created)
 
 
 def _is_news(updated: datetime, state: IssueState | None) -> bool:

@@ -53,8 +53,15 @@ class DryRunSite:
             return Transition("", "", status)
         return self._real.transition_to(issue, status, refresh=refresh)
 
-    def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
-        return issue_id not in self._made and self._real.has_comment(issue_id, marker, since)
+    def has_comment(
+        self, issue_id: str, marker: str, since: datetime, databases: Collection[str] = (), *, by_anybody: bool = False
+    ) -> bool:
+        if issue_id in self._made:
+            return False
+        return self._real.has_comment(issue_id, marker, since, databases, by_anybody=by_anybody)
+
+    def links_of(self, issue_id: str) -> list[str]:
+        return [] if issue_id in self._made else self._real.links_of(issue_id)
 
     # What would change something
 
@@ -84,7 +91,7 @@ class DryRunSite:
     def transition(self, issue: Issue, transition: Transition) -> None:
         self._moved[issue.id] = transition.to_status
 
-    def comment(self, issue_id: str, body: str, marker: str) -> None: ...
+    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> None: ...
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None: ...
 

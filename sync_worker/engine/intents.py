@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from threading import Lock
 from typing import Generic
 
@@ -15,11 +16,13 @@ from sync_worker.core.actions import A, Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, unless_carried_out
+from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.state import IssueState
+from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import observe
 from sync_worker.facets.protocol import DONE, FAILED, Intent, Work
 
@@ -31,19 +34,23 @@ class IntentLog:
     """Satisfies `facets.protocol.Intents` for one cycle. `counts` counts what is done, by kind and result."""
 
     context: Context
-    accounts: Mapping[Side, str]
+    identity: Identity
     restored: Restored | None = None
     counts: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
+
+    @cached_property
+    def accounts(self) -> Mapping[Side, frozenset[str]]:
+        return {side: self.identity.accounts(side) for side in Side}
 
     def of(self, work: Work, action: A) -> OpenIntent[A]:
         """Return the intent of one of the work's actions."""
         return OpenIntent(self, work, action)
 
     def observe(self, side: Side, issue: Issue, state: IssueState | None) -> IssueState:
-        account, until = self.accounts[side], self.restored.until[side] if self.restored else None
+        accounts, until = self.accounts[side], self.restored.until[side] if self.restored else None
         sync = self.context.sync
-        return observe(sync, side, issue, state, paired=True, account=account, baseline=None, unknown_until=until)
+        return observe(sync, side, issue, state, paired=True, accounts=accounts, baseline=None, unknown_until=until)
 
     def observed(self, side: Side, issue: Issue) -> IssueState:
         before = self.context.store.state(side, issue.id)
@@ -119,7 +126,12 @@ class OpenIntent(Generic[A]):
         self.mark(Attempt(self._context.jiras[self.work.side].now(), done=True))
 
     def pair_with(self, pair: Pair) -> None:
-        self.work = replace(self.work, pair=pair)
+        # Two issues that have just become a pair are what they are.
+        self.work = replace(self.work, pair=pair, is_confirmed=self.work.is_confirmed or self.work.pair is None)
+
+    def confirm_counterpart(self) -> None:
+        if not self.work.is_confirmed:
+            self.read_counterpart()
 
     def note(self, state: IssueState) -> None:
         self.work = replace(self.work, state=state)
@@ -144,6 +156,9 @@ class OpenIntent(Generic[A]):
         issue = self._context.jiras[side].issue(pair.id(side))
         if issue is None:
             raise InvalidRequest(f"{pair.key(side)}, the counterpart, is gone, or our account may not see it")
+        if why := Belief(self._context, self._intents.identity).doubt(pair, side, issue):
+            raise InvalidRequest(why, final=True)
+        self.work = replace(self.work, is_confirmed=True)
         return issue
 
     def report(self, event: str, result: str = DONE, text: str | None = None, **fields: object) -> None:

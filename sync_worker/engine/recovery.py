@@ -7,17 +7,19 @@ done. For single issues, a person may ask (`engine.resync`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sync_model.definition import Side, Sync
+from sync_model.definition import Side
 from sync_worker.core.actions import Create, find
 from sync_worker.core.causes import Attempt
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.core.identity import Origin
 from sync_worker.core.issue import Issue
+from sync_worker.core.marks import Mark
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE, Jira
 from sync_worker.core.progress import Progress
@@ -28,6 +30,14 @@ from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
 from sync_worker.facets.protocol import FOUND
+
+
+@dataclass(frozen=True)
+class Found:
+    """An issue that was found by its mark."""
+
+    id: str
+    mark: Mark
 
 
 @dataclass(frozen=True)
@@ -45,26 +55,42 @@ class CounterpartSearch:
         for batch in batches(made, READ_AT_ONCE):
             states, unprocessable = store.states(side.other, store.paired(side.other, batch))
             unknown = [issue_id for issue_id in batch if issue_id not in states | unprocessable]
-            sources = {source: issue_id for issue_id in unknown if (source := self._source_of(side, issue_id))}
-            self.pair_up(side, {own: other for own, other in sources.items() if only is None or own in only})
+            found = [found for issue_id in unknown if (found := self._by_mark(side, issue_id))]
+            self.pair_up(side, [each for each in found if only is None or each.mark.issue in only])
 
-    def pair_up(self, side: Side, counterparts: Mapping[str, str]) -> None:
-        """Make pairs of issues of `side` and their counterparts, by their ids, as far as both are there."""
+    def pair_up(self, side: Side, found: Sequence[Found]) -> list[Issue]:
+        """Make pairs of issues of `side` and what was created for them, as far as both are there.
+
+        If several were created for one issue, the first one counts. Returns the counterparts.
+        """
         self.context.checkpoint()
+        counterparts = {each.mark.issue: each for each in sorted(found, key=lambda each: int(each.id), reverse=True)}
         issues = self._read(side, counterparts)
-        others = self._read(side.other, counterparts.values())
-        for own, other in counterparts.items():
-            if own in issues and other in others:
-                try:
-                    self._pair(side, issues[own], others[other])
-                except InvalidRequest as error:
-                    self.context.log.warning("counterpart left alone", side=side.other, issue=other, error=str(error))
+        others = self._read(side.other, [each.id for each in counterparts.values()])
+        ahead = self.context.clock_difference(side)
+        paired: list[Issue] = []
+        for own, each in counterparts.items():
+            issue, other = issues.get(own), others.get(each.id)
+            if issue is None or other is None:
+                continue
+            if not each.mark.may_be_of(issue.created, other.created, ahead):
+                why = f"it was created for another issue that had the id of {issue.key}"
+                self.context.log.warning("counterpart left alone", side=side.other, issue=other.key, error=why)
+                continue
+            try:
+                self._pair(side, issue, other)
+            except InvalidRequest as error:
+                self.context.log.warning("counterpart left alone", side=side.other, issue=other.key, error=str(error))
+            else:
+                paired.append(other)
+        return paired
 
-    def _source_of(self, side: Side, counterpart: str) -> str | None:
-        """Return the id of the issue of `side` that `counterpart` was created for by this sync."""
+    def _by_mark(self, side: Side, counterpart: str) -> Found | None:
+        """Return `counterpart` with its mark, if it was created by us for an issue of `side`."""
         self.context.checkpoint()
-        mark = self.context.jiras[side.other].mark_of(counterpart)
-        return made_for(mark, self.context.jiras[side], self.context.sync)
+        mark = Mark.parse(self.context.jiras[side.other].mark_of(counterpart))
+        is_ours = mark is not None and self.intents.identity.origin(side, mark) is Origin.OURS
+        return Found(counterpart, mark) if mark and is_ours else None
 
     def _read(self, side: Side, ids: Iterable[str]) -> dict[str, Issue]:
         jira = self.context.jiras[side]
@@ -76,13 +102,16 @@ class CounterpartSearch:
     def _pair(self, side: Side, issue: Issue, counterpart: Issue) -> None:
         """Make the two a pair. Raises InvalidRequest when one of them has another counterpart already."""
         store, now = self.context.store, self.context.jiras[side].now()
+        before = store.pair_of(side, issue.id)
+        if before and before.id(side.other) != counterpart.id:
+            raise InvalidRequest(f"{issue.key} already has another counterpart, {before.key(side.other)}", final=True)
         known = store.state(side.other, counterpart.id)
         other = known or IssueState.blank(side.other, counterpart.id, counterpart.key)
         store.save([self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart)])
-        before = store.pair_of(side, issue.id)
-        if before and before.id(side.other) == counterpart.id:
+        if before:
             return
-        store.save_pair(Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), now))
+        pair = Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), now)
+        store.save_pair(replace(pair, born={side: issue.created, side.other: counterpart.created}))
         self.context.log.info("counterpart found again", issue=issue.key, counterpart=counterpart.key)
         at, why = datetime.now(UTC), "it carries our mark"
         store.record([JournalEntry(at, WORKER, Create.kind, FOUND, side, issue.key, counterpart.key, text=why)])
@@ -94,8 +123,8 @@ class CounterpartSearch:
         """
         sync, state = self.context.sync, self.context.store.state(side, issue.id)
         if state is None:
-            account = self.intents.accounts[side]
-            state = observe(sync, side, issue, None, paired=False, account=account, baseline=None)
+            accounts = self.intents.accounts[side]
+            state = observe(sync, side, issue, None, paired=False, accounts=accounts, baseline=None)
             if not state.pending:
                 state = self.intents.observe(side, issue, IssueState.blank(side, issue.id, issue.key))
         for cause in state.pending:
@@ -105,38 +134,35 @@ class CounterpartSearch:
         return state
 
 
-def made_for(mark: object, source: Jira, sync: Sync) -> str | None:
-    """Return the id of the issue on `source` that `sync` had an issue with this mark created for."""
-    if isinstance(mark, dict) and (mark.get("site"), mark.get("sync")) == (source.site(), sync.name):
-        return str(mark.get("issue"))
-    return None
-
-
 def recover(context: Context, progress: Progress) -> Progress:
     """After a restore, find what was created since the backup, before anything else is done.
 
-    Raises Unavailable until search must show all of it.
+    Raises Unavailable until search must show all of it. A database that was lost without a backup has found most of it
+    by then (`engine.discovery`). So other work goes on meanwhile; only creations wait that may have been made before.
     """
     restored = progress.restored
     if restored is None or restored.is_reunited:
         return progress
-    accounts = {side: context.jiras[side].account() for side in Side}
+    for jira in set(context.jiras.values()):
+        jira.account()  # which also tells what time it is there
     if not restored.until:
         restored = replace(restored, until={side: context.jiras[side].now() + CLOCK_GRAIN for side in Side})
-        context.store.save_progress(replace(progress, restored=restored))
-    for side in Side:
-        _wait_for_search(context.jiras[side], restored.until[side])
-    search = CounterpartSearch(context, IntentLog(context, accounts, restored))
+        progress = replace(progress, restored=restored)
+        context.store.save_progress(progress)
+    wait = max(_seconds_until_search_shows(context.jiras[side], restored.until[side]) for side in Side)
+    if wait > 0 and not restored.is_lost:
+        why = "the database was restored; nothing is done before search must show all that was created before"
+        raise Unavailable(f"{why}: {wait:.0f} s", retry_after=wait + CLOCK_GRAIN.total_seconds())
+    search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
     for side in Side:
         search.since(side, restored.earliest(side.other))
+    if wait > 0:
+        return progress
     progress = replace(progress, restored=replace(restored, is_reunited=True))
     context.store.save_progress(progress)
-    context.log.info("what was created after the backup is known again")
+    context.log.info("what was created before is known again")
     return progress
 
 
-def _wait_for_search(jira: Jira, until: datetime) -> None:
-    wait = until + REQUEST_LIFETIME + jira.search_lag - jira.now()
-    if wait > timedelta():
-        why = "the database was restored; nothing is done before search must show all that was created before"
-        raise Unavailable(f"{why}: {wait.total_seconds():.0f} s", retry_after=wait.total_seconds())
+def _seconds_until_search_shows(jira: Jira, until: datetime) -> float:
+    return (until + REQUEST_LIFETIME + jira.search_lag - jira.now()).total_seconds()

@@ -17,7 +17,9 @@ from sync_worker.core.actions import Create
 from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
+from sync_worker.core.marks import Mark
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Restored
@@ -27,13 +29,13 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
-from sync_worker.engine.recovery import CounterpartSearch, made_for
+from sync_worker.engine.recovery import CounterpartSearch, Found
 from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "resync"
 
 
-def resync(context: Context, request: Request) -> None:
+def resync(context: Context, request: Request, identity: Identity) -> None:
     """Queue what the request asks for.
 
     Raises Unavailable when Jira does not answer; what was queued by then stays as it is.
@@ -42,22 +44,22 @@ def resync(context: Context, request: Request) -> None:
     for side in Side:
         ids = [name.partition(":")[2] for name in request.issues if name.startswith(f"{side}:")]
         for batch in batches(ids, READ_AT_ONCE):
-            _Resync(context, request, side).queue(batch)
+            _Resync(context, request, side, identity).queue(batch)
 
 
 class _Resync:
     """One request, as far as it is about issues of one side."""
 
-    def __init__(self, context: Context, request: Request, side: Side) -> None:
-        self._context, self._request, self._side = context, request, side
+    def __init__(self, context: Context, request: Request, side: Side, known: Identity) -> None:
+        self._context, self._request, self._side, self._known = context, request, side, known
         self._identity = f"{KIND}-{request.id}"
 
     def queue(self, ids: list[str]) -> None:
         self._context.checkpoint()
         side, store, jira = self._side, self._context.store, self._context.jiras[self._side]
-        account = jira.account()
+        jira.account()
         issues = [jira.with_history(issue) for issue in jira.read(ids).issues]
-        made = self._look_for_counterparts(issues, account)
+        made = self._look_for_counterparts(issues)
         states, _ = store.states(side, ids)
         pairs, unprocessable = store.pairs_of(side, ids)
         for issue in issues:
@@ -73,10 +75,10 @@ class _Resync:
                 self._record(issue, SKIPPED, why)
             else:
                 self._relink(pair)
-                store.save([self._fresh_state(issue, state, pair, account)])
+                store.save([self._fresh_state(issue, state, pair)])
                 self._record(issue, DONE)
 
-    def _look_for_counterparts(self, issues: Collection[Issue], account: str) -> set[str]:
+    def _look_for_counterparts(self, issues: Collection[Issue]) -> set[str]:
         """Make pairs of issues of which we do not know that they have a counterpart, where one carries our mark.
 
         Returns the ids of those that are themselves somebody's counterpart, and must not be given another.
@@ -87,26 +89,32 @@ class _Resync:
         if not alone:
             return set()
         clocks: dict[str, datetime] = {each: context.jiras[each].now() for each in Side}
-        accounts = {side: account, side.other: context.jiras[side.other].account()}
-        search = CounterpartSearch(context, IntentLog(context, accounts, Restored(until=clocks)))
+        context.jiras[side.other].account()
+        search = CounterpartSearch(context, IntentLog(context, self._known, Restored(until=clocks)))
         ahead = clocks[side.other] - clocks[side]
         oldest = min(issue.created for issue in alone)
         search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})
-        own = [issue.id for issue in alone if issue.creator == account]
-        marks = {issue_id: mark for issue_id in own if (mark := context.jiras[side].mark_of(issue_id))}
-        for issue_id, mark in marks.items():
-            if source := made_for(mark, context.jiras[side.other], context.sync):
-                search.pair_up(side.other, {source: issue_id})
-        return set(marks)
+        own = [issue for issue in alone if issue.creator in self._known.accounts(side)]
+        marks = {issue.id: self._our_mark(context.jiras[side].with_marker(issue)) for issue in own}
+        ours = {issue_id: mark for issue_id, mark in marks.items() if mark}
+        for issue_id, mark in ours.items():
+            search.pair_up(side.other, [Found(issue_id, mark)])
+        return set(ours)
 
-    def _fresh_state(self, issue: Issue, state: IssueState | None, pair: Pair | None, account: str) -> IssueState:
+    def _our_mark(self, issue: Issue) -> Mark | None:
+        mark = Mark.parse(issue.marker)
+        is_ours = mark is not None and self._known.source_of(self._side.other, issue.marker, issue.created) is not None
+        return mark if is_ours else None
+
+    def _fresh_state(self, issue: Issue, state: IssueState | None, pair: Pair | None) -> IssueState:
         """Return the state of `issue` with the one cause that carries it over as it is.
 
         What it went through since it was last looked at is new all the same.
         """
         before = state and replace(state, pending=(), dead=(), copied={})
         sync, side = self._context.sync, self._side
-        seen = observe(sync, side, issue, before, paired=True, account=account, baseline=None)
+        accounts = self._known.accounts(side)
+        seen = observe(sync, side, issue, before, paired=True, accounts=accounts, baseline=None)
         last = issue.changes[-1] if issue.changes else None
         cause = Cause(
             self._identity,

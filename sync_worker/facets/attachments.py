@@ -162,7 +162,7 @@ class Attachments:
         for candidate in counterpart.attachments:
             if candidate.id in taken or not _looks_like(candidate, file):
                 continue
-            is_ours = candidate.author == self._intents.accounts[side]
+            is_ours = candidate.author in self._intents.accounts[side]
             is_certain = is_ours and sum(_looks_like(each, file) for each in work.issue.attachments) == 1
             if is_certain or self._digest(work.side, file) == self._digest(side, candidate):
                 return candidate

@@ -33,7 +33,7 @@ class Comments:
     )
 
     def __init__(self, intents: Intents) -> None:
-        self._context = intents.context
+        self._intents, self._context = intents, intents.context
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
@@ -48,11 +48,13 @@ class Comments:
         issue_id = work.pair.id(side) if work.pair else work.issue.id
         jira = self._context.jiras[side]
         marker = f"{work.side}:{work.issue.id}:{work.cause.id}"
+        if side is not work.side:
+            intent.confirm_counterpart()
         begun = intent.begun(side)
-        if begun is None or not _was_posted(jira, issue_id, marker, begun):
+        if begun is None or not self._was_posted(jira, issue_id, marker, begun):
             body = fill_in(intent.action.template, self._placeholders(work))
             with intent.attempt(side):
-                jira.comment(issue_id, body, marker)
+                jira.comment(issue_id, body, marker, self._intents.identity.database)
             intent.report("comment posted", on=side)
         intent.note_own_write(side, issue_id)
         intent.finish()
@@ -72,10 +74,10 @@ class Comments:
         }
         return {name: plain_text(value) for name, value in values.items()}
 
-
-def _was_posted(jira: Jira, issue_id: str, marker: str, begun: Attempt) -> bool:
-    if jira.has_comment(issue_id, marker, begun.at - CLOCK_GRAIN):
-        return True
-    if jira.now() < begun.at + REQUEST_LIFETIME:
-        raise OutcomeUnknown("whether the comment was posted is not certain yet")
-    return False
+    def _was_posted(self, jira: Jira, issue_id: str, marker: str, begun: Attempt) -> bool:
+        databases, since = self._intents.identity.databases, begun.at - CLOCK_GRAIN
+        if jira.has_comment(issue_id, marker, since, databases, by_anybody=len(databases) > 1):
+            return True
+        if jira.now() < begun.at + REQUEST_LIFETIME:
+            raise OutcomeUnknown("whether the comment was posted is not certain yet")
+        return False

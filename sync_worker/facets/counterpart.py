@@ -13,7 +13,7 @@ from typing import ClassVar
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, find
 from sync_worker.core.causes import Attempt
-from sync_worker.core.concurrency import batches
+from sync_worker.core.concurrency import batches, side_by_side
 from sync_worker.core.context import Predecessor
 from sync_worker.core.errors import (
     InvalidRequest,
@@ -23,6 +23,7 @@ from sync_worker.core.errors import (
     unless_carried_out,
 )
 from sync_worker.core.issue import Created, Draft, Issue
+from sync_worker.core.marks import Mark
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
@@ -30,6 +31,7 @@ from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
 from sync_worker.core.templates import without_mentions
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
+from sync_worker.facets.earlier_links import EarlierLinks
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
 
@@ -71,6 +73,7 @@ class Counterpart:
 
     def __init__(self, intents: Intents) -> None:
         self._intents, self._context = intents, intents.context
+        self._earlier = EarlierLinks(intents.context, intents.identity)
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
@@ -82,6 +85,8 @@ class Counterpart:
             created = self._look_for(planned)
             result = DONE if created is None else FOUND
             if created is None:
+                self._raise_if_created_before(intent)
+                self._raise_if_emptied()
                 with intent.attempt(intent.work.side.other):
                     created = self._target(intent).create(planned.draft)
             self._adopt([(planned, created)], result)
@@ -111,7 +116,9 @@ class Counterpart:
         `predecessor` may know a counterpart is left to it, too. `on_failure` is told for which intents the site did not
         answer; what may have been carried out all the same stays begun.
         """
-        planned = [plan for intent in intents if (plan := self._plan(intent, predecessor))]
+        limit = self._context.sync.side_by_side
+        free = [intent for intent in side_by_side(self._unless_created_before, list(intents), limit) if intent]
+        planned = [plan for intent in free if (plan := self._plan(intent, predecessor))]
         for side in Side:
             here = [plan for plan in planned if plan.intent.work.side is side]
             begun = [plan for plan in here if plan.begun]
@@ -141,7 +148,31 @@ class Counterpart:
         except Unavailable as error:
             on_failure([plan.intent for plan in chunk], error)
 
+    def _unless_created_before(self, intent: Intent[Create]) -> Intent[Create] | None:
+        try:
+            self._raise_if_created_before(intent)
+        except SiteThrottled:
+            raise
+        except (InvalidRequest, Unavailable):
+            return None
+        return intent
+
+    def _raise_if_created_before(self, intent: Intent[Create]) -> None:
+        """Raise an error when an earlier database may have given the issue a counterpart that is not known yet."""
+        work, restored = intent.work, self._intents.restored
+        is_lost = restored is not None and restored.is_lost and not restored.is_reunited
+        if restored and is_lost and restored.may_know(work.cause, work.side) and not work.cause.begun(Create.kind):
+            why = "whether a counterpart was created before the database was lost is not certain yet"
+            raise OutcomeUnknown(f"{why}; search may still lag behind")
+        self._earlier.check(work.side, work.issue)
+
+    def _raise_if_emptied(self) -> None:
+        """Raise Unavailable when somebody has emptied the database: that it knows no counterpart says nothing then."""
+        if not self._context.store.is_still(self._intents.identity.database):
+            raise Unavailable("the database was emptied meanwhile; what is in Jira is looked at first")
+
     def _create_chunk(self, chunk: Sequence[Planned]) -> None:
+        self._raise_if_emptied()
         target = self._target(chunk[0].intent)
         self._mark(chunk, Attempt(target.now()))
         with unless_carried_out(lambda: self._mark(chunk, None)):
@@ -181,12 +212,20 @@ class Counterpart:
         return self._context.jiras[intent.work.side.other]
 
     def _draft(self, intent: Intent[Create]) -> Draft:
-        work, target, sync = intent.work, self._target(intent), self._context.sync
+        work, target = intent.work, self._target(intent)
         project = self._context.project_id(work.side.other)
         chosen = choose_type(target.issue_types(project), intent.action.issue_type, work.issue.issue_type)
         fields = fields_for(self._for_other_site(work), target.create_screen(project, chosen.id))
-        marker = {"site": self._context.jiras[work.side].site(), "issue": work.issue.id, "sync": sync.name}
-        return Draft(project, chosen.id, fields, marker)
+        identity, side, issue = self._intents.identity, work.side, work.issue
+
+        def recognises(marker: object) -> bool:
+            found = Mark.parse(marker)
+            if found is None or identity.source_of(side, marker) != issue.id:
+                return False
+            return found.created in (None, issue.created)
+
+        marker = identity.mark_for(side, issue.id, issue.created).as_property()
+        return Draft(project, chosen.id, fields, marker, recognises)
 
     def _for_other_site(self, work: Work) -> Issue:
         """Return the issue as its counterpart may repeat it: nobody is mentioned on a site that is not their own."""
@@ -220,7 +259,8 @@ class Counterpart:
     def _pair(self, intent: Intent[Create], created: Created) -> Pair:
         work = intent.work
         own, other = (work.issue.id, work.issue.key), (created.id, created.key)
-        return Pair.of(work.side, own, other, self._target(intent).now())
+        pair = Pair.of(work.side, own, other, self._target(intent).now())
+        return replace(pair, born={work.side: work.issue.created})
 
 
 def _create_in_bulk(target: Jira, drafts: Sequence[Draft]) -> list[Created | None]:

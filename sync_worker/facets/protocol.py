@@ -16,6 +16,7 @@ from sync_worker.core.actions import Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
@@ -34,7 +35,7 @@ class Work:
     """One cause in hand: its issue as just read, the issue's state, its pair if it has one.
 
     `actions` is what the cause calls for, in the order in which it is to be done. It is decided once, when the work is
-    taken up.
+    taken up. `is_confirmed`: the counterpart was seen to be the issue that it was when the two became a pair.
     """
 
     issue: Issue
@@ -42,6 +43,7 @@ class Work:
     cause: Cause
     pair: Pair | None
     actions: tuple[Action, ...]
+    is_confirmed: bool = False
 
     @property
     def side(self) -> Side:
@@ -107,6 +109,12 @@ class Intent(Protocol[A_co]):
     def pair_with(self, pair: Pair) -> None:
         """Note the issue's pair as it is now."""
 
+    def confirm_counterpart(self) -> None:
+        """See that the counterpart is the issue that it was. Raises InvalidRequest when it is not, or is gone.
+
+        Whatever writes to the counterpart without having read it calls this first.
+        """
+
     def note(self, state: IssueState) -> None:
         """Note the issue's state as it is now. The next write carries it."""
 
@@ -117,7 +125,7 @@ class Intent(Protocol[A_co]):
         """Note up to which `updated` an update of an issue is the echo of what we just wrote to it."""
 
     def read_counterpart(self) -> Issue:
-        """Read the counterpart directly. Raises InvalidRequest when it is gone."""
+        """Read the counterpart directly. Raises InvalidRequest when it is gone, or is another issue by now."""
 
     def report(self, event: str, result: str = DONE, text: str | None = None, **fields: object) -> None:
         """Say in the log, and in the journal as `text`, that the action was carried out or need not be."""
@@ -126,15 +134,18 @@ class Intent(Protocol[A_co]):
 class Intents(Protocol):
     """What all intents of one cycle have in common. Safe to use from several threads.
 
-    `accounts` maps a side to our own account's id there. `restored`: what may have been done that the database does not
-    know of.
+    `identity` says what the database and the two sides are, `accounts` maps a side to the ids of the accounts there
+    that are or were ours. `restored`: what may have been done that the database does not know of.
     """
 
     @property
     def context(self) -> Context: ...
 
     @property
-    def accounts(self) -> Mapping[Side, str]: ...
+    def identity(self) -> Identity: ...
+
+    @property
+    def accounts(self) -> Mapping[Side, frozenset[str]]: ...
 
     @property
     def restored(self) -> Restored | None: ...

@@ -7,7 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import Attachment, Candidate, Created, Glimpse, Issue, StatusChange, Transition
+from sync_worker.core.issue import (
+    MARKER,
+    NOT_SHOWN,
+    Attachment,
+    Candidate,
+    Created,
+    Glimpse,
+    Issue,
+    MarkedIssue,
+    StatusChange,
+    Transition,
+)
 from sync_worker.core.ports import CreateScreen, IssueType, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
@@ -21,7 +32,9 @@ BULK_CREATION = f"POST {API_PATH}/issue/bulk"
 
 
 def server(data: Mapping[str, Any]) -> Server:
-    return Server(data.get("deploymentType") == "Cloud", str(data.get("version") or ""))
+    identity = data.get("serverId")
+    is_cloud = data.get("deploymentType") == "Cloud"
+    return Server(is_cloud, str(data.get("version") or ""), identity if isinstance(identity, str) else None)
 
 
 def candidate(data: dict[str, Any]) -> Candidate:
@@ -32,6 +45,22 @@ def glimpse(data: dict[str, Any]) -> Glimpse:
     fields = data["fields"]
     status, description = fields["status"]["name"], fields.get("description")
     return Glimpse(str(data["id"]), data["key"], status, time_of(fields["updated"]), description)
+
+
+def marker(data: Mapping[str, Any]) -> object:
+    """Return the marker in what an answer shows of an issue; NOT_SHOWN when it shows no properties."""
+    shown = data.get("properties")
+    return shown.get(MARKER) if isinstance(shown, dict) else NOT_SHOWN
+
+
+def marked_issue(data: dict[str, Any]) -> MarkedIssue:
+    return MarkedIssue(str(data["id"]), time_of(data["fields"]["created"]), marker(data))
+
+
+def site_identity(data: object, name: str) -> str | None:
+    """Return the identity in what a site tells of itself, under `name`; None when there is none."""
+    found = data.get(name) if isinstance(data, dict) else None
+    return found if isinstance(found, str) and found else None
 
 
 def issue(data: dict[str, Any]) -> Issue:
@@ -57,6 +86,7 @@ def issue(data: dict[str, Any]) -> Issue:
         attachments=tuple(attachment(file) for file in fields.get("attachment") or ()),
         changes=status_changes(entries),
         history_from=_history_from(changelog, entries),
+        marker=marker(data),
     )
 
 

@@ -127,11 +127,11 @@ class MissedChanges:
         self, side: Side, known: LegacyIssue, issue: Issue, counterpart: Issue | None, state: IssueState | None
     ) -> IssueState:
         """Return the state of an issue that was just read, with what was missed of it pending."""
-        sync, account = self.context.sync, self.accounts[side]
+        sync, accounts = self.context.sync, frozenset({self.accounts[side]})
         paired_at = known.pair.created if known.pair else None
         before = state_as_left(side, issue, self.legacy, known.last_seen, paired_at, state)
-        before = expecting_legacy_moves(sync, before, issue, counterpart, account)
-        after = observe(sync, side, issue, before, paired=known.pair is not None, account=account, baseline=None)
+        before = expecting_legacy_moves(sync, before, issue, counterpart, self.accounts[side])
+        after = observe(sync, side, issue, before, paired=known.pair is not None, accounts=accounts, baseline=None)
         queued = [cause for cause in after.pending if cause not in before.pending]
         if not queued:
             self.report.noted += 1

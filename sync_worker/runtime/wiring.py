@@ -30,6 +30,7 @@ from sync_worker.database.sign_in import SignIn
 from sync_worker.database.store import MongoStore
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run
+from sync_worker.engine.identification import Identification
 from sync_worker.jira import JiraClient
 from sync_worker.migration.legacy_database import LegacyDatabase
 from sync_worker.migration.predecessor import ReplacedService
@@ -62,6 +63,7 @@ class CycleRunner:
         self._jira_clients = set(jiras.values())
         self._predecessor = ReplacedService(_legacy_database(client, sync))
         self._is_prepared = False
+        self._identification = Identification()
 
     def run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         """Run one cycle. See `loop.RunCycle`."""
@@ -76,9 +78,7 @@ class CycleRunner:
         self.lease.hold()
         _raise_if_paused(self.store.journal)
         self._worker.enter_cycle_from(Phase.STANDBY, Phase.PAUSED)
-        if not self._is_prepared:
-            self._prepare_database()
-            self._is_prepared = True
+        self._prepare_database()
         return Cycle(
             self._context,
             self._file.digest,
@@ -86,6 +86,7 @@ class CycleRunner:
             is_past_deadline=is_past_deadline,
             on_detected=partial(self._worker.enter_cycle_from, Phase.BACKING_OFF, Phase.REFUSED),
             predecessor=self._predecessor,
+            identification=self._identification,
         ).run()
 
     def usage(self) -> ApiUsage:
@@ -114,9 +115,13 @@ class CycleRunner:
             _raise_if_paused(self.store.journal)
 
     def _prepare_database(self) -> None:
-        if self.store.prepare():
+        """Prepare a new database: at the first cycle, or when somebody has emptied it since."""
+        is_new = self.store.prepare()
+        if is_new:
             rate_limits.prepare(self._client)
-        self.store.journal.prepare(timedelta(days=self._file.sync.history_days))
+        if is_new or not self._is_prepared:
+            self.store.journal.prepare(timedelta(days=self._file.sync.history_days))
+            self._is_prepared = True
 
 
 def wire(

@@ -13,7 +13,7 @@ from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
-from sync_worker.jira.calls.search import SearchCalls, made_by_us
+from sync_worker.jira.calls.search import SearchCalls
 
 
 class CreationCalls(PermissionCalls, SearchCalls):
@@ -40,10 +40,10 @@ class CreationCalls(PermissionCalls, SearchCalls):
 
     def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
         project_id = drafts[0].project_id
-        found, unread = self._find_marked(drafts, made_by_us(project_id, since))
+        found, unread = self._find_marked(drafts, self._made_by_us(project_id, since))
         if len(found) < len(drafts):
             # Somebody may have moved an issue to another project meanwhile.
-            elsewhere, also_unread = self._find_marked(drafts, made_by_us(project_id, since, elsewhere=True))
+            elsewhere, also_unread = self._find_marked(drafts, self._made_by_us(project_id, since, elsewhere=True))
             found, unread = elsewhere | found, unread or also_unread
         return [found.get(number, unread) for number in range(len(drafts))]
 
@@ -52,15 +52,15 @@ class CreationCalls(PermissionCalls, SearchCalls):
 
         Returns the issues by the numbers of their drafts, and the error if a match cannot be read.
         """
-        markers = [draft.marker for draft in drafts]
         found: dict[int, Created] = {}
         unread: Unavailable | None = None
         for match in self._search(jql, ["updated"], dict, MARKER):
             try:
                 marker = self._marker_of(match)
-                if marker in markers:
+                number = next((number for number, draft in enumerate(drafts) if draft.is_marked_by(marker)), None)
+                if number is not None:
                     data = self._transport.get(f"{API_PATH}/issue/{match['id']}", fields="updated")
-                    found.setdefault(markers.index(marker), parsing.created(data))
+                    found.setdefault(number, parsing.created(data))
             except SiteThrottled:
                 raise
             except Unavailable as error:

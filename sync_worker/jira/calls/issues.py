@@ -9,7 +9,7 @@ from typing import Any
 
 from sync_worker.core.concurrency import batches
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import MARKER, Issue
+from sync_worker.core.issue import MARKER, NOT_SHOWN, Issue
 from sync_worker.core.ports import READ_AT_ONCE, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
@@ -43,6 +43,9 @@ class IssueCalls(SiteCalls):
         entries = offset_pages(self._transport.get, f"{API_PATH}/issue/{issue.id}/changelog", ("values",))
         return replace(issue, changes=parsing.status_changes(entries), history_from=None)
 
+    def with_marker(self, issue: Issue) -> Issue:
+        return issue if issue.marker != NOT_SHOWN else replace(issue, marker=self.mark_of(issue.id))
+
     def is_marked(self, issue_id: str) -> bool:
         return self.mark_of(issue_id) is not None
 
@@ -53,7 +56,9 @@ class IssueCalls(SiteCalls):
         """Return the JSON of one issue; None when it is gone or not visible."""
         path = f"{API_PATH}/issue/{id_or_key}"
         try:
-            data: dict[str, Any] = self._transport.get(path, fields=",".join(parsing.FIELDS), expand=expand)
+            data: dict[str, Any] = self._transport.get(
+                path, fields=",".join(parsing.FIELDS), expand=expand, properties=MARKER
+            )
         except InvalidRequest as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise

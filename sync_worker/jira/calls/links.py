@@ -10,6 +10,10 @@ from sync_worker.jira.calls.permissions import PermissionCalls
 class LinkCalls(PermissionCalls):
     """Adds remote links. A link with a known `globalId` is updated, so that the request may be repeated."""
 
+    def links_of(self, issue_id: str) -> list[str]:
+        found = self._transport.get(f"{API_PATH}/issue/{issue_id}/remotelink") or ()
+        return [str(link["globalId"]) for link in found if link.get("globalId")]
+
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
         body = {
             "globalId": global_id,

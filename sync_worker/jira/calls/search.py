@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Candidate, Glimpse
+from sync_worker.core.issue import MARKER, Candidate, Glimpse, MarkedIssue
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.projects import ProjectCalls
 
@@ -38,19 +38,31 @@ class SearchCalls(ProjectCalls):
         return self._search(f"project = {project_id} ORDER BY key ASC", ["status", "updated", "description"], make_of)
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
-        return self._search(made_by_us(project_id, since), ["id"], _id_of)
+        return self._search(self._made_by_us(project_id, since), ["id"], _id_of)
+
+    def marked(self, project_id: str, *, by_anybody: bool = False) -> list[MarkedIssue]:
+        # Where markers are shown, those of other accounts are seen, too. Elsewhere it takes a request to read one.
+        creator = "" if by_anybody or self.shows_markers else self._by_us()
+        jql = f"project = {project_id}{creator} ORDER BY key ASC"
+        return self._search(jql, ["created"], parsing.marked_issue, MARKER)
+
+    def _made_by_us(self, project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
+        """Return the JQL for what we created at or after `since`, in the project or in all others."""
+        where = f"project {'!=' if elsewhere else '='} {project_id}"
+        return f"{where}{self._by_us()} AND created >= {_milliseconds(since)} ORDER BY key ASC"
+
+    def _by_us(self) -> str:
+        """Return the condition that our account is the creator.
+
+        Another account that was ours before cannot be named in JQL on each kind of site. Then the marks have to do.
+        """
+        return "" if self._former_accounts else " AND creator = currentUser()"
 
     def _search(
         self, jql: str, fields: list[str], make: Callable[[dict[str, Any]], T], issue_property: str = ""
     ) -> list[T]:
         """Return what `make` makes of each match; see `Flavour.search`."""
         return self._flavour.search(self._transport, jql, fields, make, issue_property=issue_property)
-
-
-def made_by_us(project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
-    """Return the JQL for what our account created at or after `since`, in the project or in all others."""
-    where = f"project {'!=' if elsewhere else '='} {project_id}"
-    return f"{where} AND creator = currentUser() AND created >= {_milliseconds(since)} ORDER BY key ASC"
 
 
 def _milliseconds(at: datetime) -> int:

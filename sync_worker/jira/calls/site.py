@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
+from sync_worker.core.site_info import Server
+from sync_worker.jira import parsing, site_identity
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
@@ -35,6 +36,7 @@ class SiteCalls:
         self._search_lag = search_lag
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
+        self._former_accounts: frozenset[str] = frozenset()
 
     @property
     def calls(self) -> Mapping[tuple[str, int], int]:
@@ -47,8 +49,23 @@ class SiteCalls:
         return self._transport.cooldown
 
     @cached_property
+    def _server(self) -> Server:
+        return parsing.server(self._transport.get(f"{API_PATH}/serverInfo"))
+
+    @cached_property
     def _flavour(self) -> Flavour:
-        return flavour_of(parsing.server(self._transport.get(f"{API_PATH}/serverInfo")))
+        return flavour_of(self._server)
+
+    @property
+    def shows_markers(self) -> bool:
+        return self._flavour.shows_markers
+
+    def identity(self) -> str | None:
+        base_url = self._transport.connection.base_url
+        return site_identity.ask(self._transport.get, base_url, self._server, self._flavour.identity)
+
+    def recognise(self, accounts: Collection[str]) -> None:
+        self._former_accounts |= frozenset(accounts)
 
     @property
     def search_lag(self) -> timedelta:

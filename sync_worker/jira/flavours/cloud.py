@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 from sync_worker.core.errors import Unavailable
-from sync_worker.core.issue import Attachment
+from sync_worker.core.issue import MARKER, Attachment
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.paging import Get, offset_pages
@@ -27,6 +27,8 @@ class Cloud:
     search_path: ClassVar = f"{API_PATH}/search/jql"
     # Without this, the answer is a redirect to a host for media, and redirects are not followed.
     download_parameters: ClassVar[Mapping[str, str]] = {"redirect": "false"}
+    shows_markers: ClassVar = True
+    identity: ClassVar = ("/_edge/tenant_info", "cloudId")
 
     def search(
         self,
@@ -50,7 +52,8 @@ class Cloud:
     def read(
         self, transport: Transport, ids: list[str], _read_one: Callable[[str], dict[str, Any] | None]
     ) -> list[dict[str, Any]]:
-        body = {"issueIdsOrKeys": ids, "fields": list(parsing.FIELDS), "expand": ["changelog"]}
+        fields, properties = list(parsing.FIELDS), [MARKER]
+        body = {"issueIdsOrKeys": ids, "fields": fields, "properties": properties, "expand": ["changelog"]}
         answer = transport.post(f"{API_PATH}/issue/bulkfetch", body, repeatable=True)
         if errors := answer.get("issueErrors"):
             raise Unavailable(f"{len(errors)} issues could not be read for the moment")

@@ -26,6 +26,9 @@ class DataCenter:
     search_lag: ClassVar = timedelta(minutes=2)
     search_path: ClassVar = f"{API_PATH}/search"
     download_parameters: ClassVar[Mapping[str, str]] = {}
+    shows_markers: ClassVar = False
+    # What application links tell each other. It is made from the server's id, which no change of its address changes.
+    identity: ClassVar = ("/rest/applinks/1.0/manifest", "id")
 
     def search(
         self,

@@ -21,6 +21,10 @@ class Flavour(Protocol):
     search_path: ClassVar[str]
     download_parameters: ClassVar[Mapping[str, str]]
     """The query parameters of the request for a file."""
+    shows_markers: ClassVar[bool]
+    """Whether search can show the properties of issues."""
+    identity: ClassVar[tuple[str, str]]
+    """Where a site of this flavour tells what it is, whatever its address: a path, and a name in the answer."""
 
     def search(
         self,
