@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
-from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
@@ -48,7 +47,7 @@ class SiteCalls:
 
     @cached_property
     def _flavour(self) -> Flavour:
-        return flavour_of(parsing.server(self._transport.get(f"{API_PATH}/serverInfo")))
+        return flavour_of(self._transport.get(f"{API_PATH}/serverInfo", parsing.server_info))
 
     @property
     def search_lag(self) -> timedelta:
@@ -61,10 +60,7 @@ class SiteCalls:
         return self._transport.clock.now() or datetime.now(UTC)
 
     def account(self) -> str:
-        account = parsing.account(self._transport.get(f"{API_PATH}/myself"))
-        if account is None:
-            raise NeedsOperator("the site does not say who we are")
-        return account
+        return self._transport.get(f"{API_PATH}/myself", parsing.own_account)
 
     def site(self) -> str:
         return site_of(self._transport.connection.base_url)
