@@ -26,7 +26,7 @@ def check_sync(
         warnings |= {Problem(file, warning.field, warning.message) for warning in resolved.warnings}
         for fault in resolved.faults:
             (warnings if fault.unset or is_running else problems).add(Problem(file, fault.field, fault.message))
-    if sync.user_project_key.upper() == sync.dev_project_key.upper() and len(set(_sites(sync, environ))) == 1:
+    if sync.user_project_key.upper() == sync.dev_project_key.upper() and len(set(sites_of(sync, environ))) == 1:
         problems.add(Problem(file, "devProjectKey", "is the same project as userProjectKey"))
     return list(problems), list(warnings)
 
@@ -63,7 +63,7 @@ def _contradictions(rule: Rule) -> Iterator[tuple[str, str]]:
             yield "actions.commentTemplate", f"{match[0]} is no placeholder and stays as it is; there are {known}"
 
 
-def _sites(sync: Sync, environ: Mapping[str, str]) -> tuple[str, str]:
+def sites_of(sync: Sync, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the two sites of a sync. A site whose address is unknown here is compared by the text in the file."""
 
     def site(side: Side) -> str:
@@ -78,7 +78,7 @@ def _sites(sync: Sync, environ: Mapping[str, str]) -> tuple[str, str]:
 
 def claims_of(sync: Sync, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what a sync must have for itself alone, by the field that names it."""
-    user_site, dev_site = _sites(sync, environ)
+    user_site, dev_site = sites_of(sync, environ)
     ends = sorted([f"{user_site} {sync.user_project_key.upper()}", f"{dev_site} {sync.dev_project_key.upper()}"])
     # MongoDB refuses two databases whose names differ only in case.
     return {"name": sync.name.lower(), "databaseName": sync.database.lower(), "userProjectKey": " ".join(ends)}

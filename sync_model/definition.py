@@ -244,6 +244,9 @@ class Sync(ConfigModel):
     retry_for_hours: Hours = 24.0
     """A change that could not be carried out is tried again, with pauses that grow to an hour, for so long. Then it
     is given up: it is kept, and a person can have it tried again."""
+    most_moves_per_hour: int = Field(default=20, ge=2)
+    """After so many moves of the two issues of one pair within an hour, the pair waits for a person: two automations
+    may contradict each other. `jira-sync retry` lets it go on."""
     history_days: Days = 90.0
     """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
     side_by_side: int = Field(default=8, ge=1, le=MAX_SIDE_BY_SIDE)

@@ -16,6 +16,7 @@ from sync_model.config_files import config_paths
 from sync_model.definition import Sync
 from sync_model.parsing import Unreadable, digest_of, parse_object, read_content
 from sync_model.problems import Problem, validation_problems
+from sync_model.rings import rings
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
     readable = [file for result in results for file in result.files]
     enabled = {file.path.name: file.sync for file in readable if file.sync.enabled}
     problems = [problem for result in results for problem in result.problems]
-    problems += collisions(enabled, environ)
+    problems += (claimed := list(collisions(enabled, environ)))
+    claimants = {problem.file for problem in claimed}
+    problems += rings({file: sync for file, sync in enabled.items() if file not in claimants}, environ)
     warnings = [warning for result in results for warning in result.warnings]
     broken = {problem.file for problem in problems}
     files = tuple(file for file in readable if file.path.name not in broken)

@@ -33,6 +33,11 @@ settings.load_profile("any machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """More than one test per core: most of them wait for processes of their own."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
 def wait_until(fact: Callable[[], T], what: str = "", deadline: float = DEADLINE) -> T:
     """Return the first true value of `fact`; fail, saying `what` was awaited, when there is none for a long time."""
     end = time.monotonic() + deadline

@@ -85,9 +85,6 @@ class TwoWorkers:
     def calls(self, account: str) -> list[dict[str, Any]]:
         return [each for site in ("one", "two") for each in self.bench.control.calls(site) if each["user"] == account]
 
-    def has_called(self, account: str, endpoint: str) -> bool:
-        return any(call["endpoint"].endswith(endpoint) for call in self.calls(account))
-
     def assert_takes_on(self) -> None:
         """Wait until an issue that is reported now has its counterpart."""
         key = self.bench.taken_on("reported later")
@@ -135,7 +132,7 @@ class TestWorkers:
         first, second = two.at_work("sync"), two.standing_by("deputy")
         reading = bench.control.fault("two", "hang", user="sync", path=r"/createmeta/\d+/issuetypes/")
         key = bench.taken_on("of two workers")
-        wait_until(lambda: two.has_called("sync", "/issuetypes"), "the call before the one that hangs")
+        wait_until(lambda: bench.control.strikes("two", reading), "the call that hangs")
         assert bench.database["issues"].count_documents({"waiting": {"$exists": True}}) == 1
         first.send_signal(signal.SIGSTOP)
         two.succeeded_by(second)
