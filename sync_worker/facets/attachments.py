@@ -2,8 +2,8 @@
 
 Both issues remember which file is the copy of which: first the counterpart, that this file is a copy (`received`), then
 the issue, that its file has one (`copied`). A file on the counterpart that stands for no other yet is taken for the
-copy by its name and size if we put it there. If somebody else did, or if several files look like that, its content
-decides.
+copy by its name and size if we put it there. If somebody else did, if several files look like that, or if it has
+another name there, its content decides.
 """
 
 from __future__ import annotations
@@ -161,15 +161,21 @@ class Attachments:
     def _existing_copy(
         self, intent: Intent[CopyAttachments], file: Attachment, counterpart: Issue
     ) -> Attachment | None:
-        """Find the same file on the counterpart, unless it already stands for another one or was copied from there."""
+        """Find the same file on the counterpart, unless it already stands for another one or was copied from there.
+
+        What we have put there while this file was sent may have got another name there. Its content decides then.
+        """
         work, side = intent.work, intent.work.side.other
         state = self._context.store.state(side, counterpart.id) or self._intents.observed(side, counterpart)
         taken = {*work.state.copied.values(), *state.copied}
-        for candidate in counterpart.attachments:
-            if candidate.id in taken or not _looks_like(candidate, file):
+        is_only_one = sum(_looks_like(each, file) for each in work.issue.attachments) == 1
+        for candidate in sorted(counterpart.attachments, key=lambda candidate: candidate.filename != file.filename):
+            if candidate.id in taken or candidate.size != file.size:
                 continue
-            is_ours = candidate.author == self._intents.accounts[side]
-            is_certain = is_ours and sum(_looks_like(each, file) for each in work.issue.attachments) == 1
+            is_ours, has_its_name = candidate.author == self._intents.accounts[side], _looks_like(candidate, file)
+            if not has_its_name and not (is_ours and file.id in work.state.uploads):
+                continue
+            is_certain = is_ours and has_its_name and is_only_one
             if is_certain or self._digest(work.side, file) == self._digest(side, candidate):
                 return candidate
         return None

@@ -20,7 +20,7 @@ class SearchCalls(ProjectCalls):
 
     def changed_since(self, project_id: str, since: datetime | None) -> list[Candidate]:
         # There is no upper bound: an issue that keeps changing would always have just left the window.
-        bound = f" AND updated >= {_milliseconds(since)}" if since else ""
+        bound = f" AND updated >= {milliseconds(since)}" if since else ""
         try:
             return self._search(f"project = {project_id}{bound} ORDER BY key ASC", ["updated"], parsing.candidate)
         except InvalidRequest:
@@ -49,10 +49,10 @@ class SearchCalls(ProjectCalls):
 def made_by_us(project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
     """Return the JQL for what our account created at or after `since`, in the project or in all others."""
     where = f"project {'!=' if elsewhere else '='} {project_id}"
-    return f"{where} AND creator = currentUser() AND created >= {_milliseconds(since)} ORDER BY key ASC"
+    return f"{where} AND creator = currentUser() AND created >= {milliseconds(since)} ORDER BY key ASC"
 
 
-def _milliseconds(at: datetime) -> int:
+def milliseconds(at: datetime) -> int:
     """Return a time as JQL reads it in no zone at all: unquoted, in milliseconds since 1970.
 
     A quoted time would be read in the time zone of our account's profile.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from sync_worker.core.errors import NotJira, Unavailable
 from sync_worker.core.issue import Attachment
+from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.flavours.protocol import Make
@@ -27,6 +28,7 @@ class Cloud:
 
     search_lag: ClassVar = timedelta(minutes=5)
     search_path: ClassVar = f"{API_PATH}/search/jql"
+    keys_at_once: ClassVar = READ_AT_ONCE
     # Without this, the answer is a redirect to a host for media, and redirects are not followed.
     download_parameters: ClassVar[Mapping[str, str]] = {"redirect": "false"}
 
@@ -60,6 +62,11 @@ class Cloud:
         if errors:
             raise Unavailable(f"{errors} issues could not be read for the moment")
         return found
+
+    def with_keys(
+        self, transport: Transport, keys: list[str], read_one: Callable[[str], dict[str, Any] | None]
+    ) -> list[dict[str, Any]]:
+        return self.read(transport, keys, read_one)
 
     def projects(self, get: Get, make: Make[T]) -> Iterator[T]:
         return offset_pages(get, f"{API_PATH}/project/search", ("values",), make)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
@@ -26,6 +27,7 @@ class DataCenter:
 
     search_lag: ClassVar = timedelta(minutes=2)
     search_path: ClassVar = f"{API_PATH}/search"
+    keys_at_once: ClassVar = 10  # each is one request
     download_parameters: ClassVar[Mapping[str, str]] = {}
 
     def search(
@@ -97,6 +99,15 @@ class DataCenter:
                 # The issue seems to be there, but we may not see it, or it cannot be read for the moment.
                 found[missing] = {"id": missing, "error": str(error)}
         return list(found.values())
+
+    def with_keys(
+        self, _transport: Transport, keys: list[str], read_one: Callable[[str], dict[str, Any] | None]
+    ) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for key in keys:
+            with suppress(InvalidRequest):  # what we may not see is none of ours
+                found += filter(None, [read_one(key)])
+        return found
 
     def projects(self, get: Get, make: Make[T]) -> list[T]:
         return get(f"{API_PATH}/project", parsing.list_of(make))

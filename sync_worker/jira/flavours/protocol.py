@@ -21,6 +21,8 @@ class Flavour(Protocol):
     search_lag: ClassVar[timedelta]
     """How far search may lag behind, unless the sync says otherwise."""
     search_path: ClassVar[str]
+    keys_at_once: ClassVar[int]
+    """How many keys `with_keys` is asked for at once."""
     download_parameters: ClassVar[Mapping[str, str]]
     """The query parameters of the request for a file."""
 
@@ -48,6 +50,11 @@ class Flavour(Protocol):
         Those that are gone or not visible are left out. One that cannot be read is given as its `id` and an `error`.
         `read_one` reads a single issue.
         """
+
+    def with_keys(
+        self, transport: Transport, keys: list[str], read_one: Callable[[str], dict[str, Any] | None]
+    ) -> Iterable[dict[str, Any]]:
+        """Do as `read` does, for issues that are named by their keys; at most `keys_at_once` of them."""
 
     def projects(self, get: Get, make: Make[T]) -> Iterable[T]:
         """Return what `make` makes of the projects that our account sees."""
