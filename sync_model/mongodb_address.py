@@ -98,6 +98,11 @@ def without_overruled(url: str) -> str:
     return f"{before}{mark}{separator.join(kept)}" if any(kept) else before
 
 
+def has_plus(url: str) -> bool:
+    """Tell whether there is a + in the user name or password. The driver takes it for a space."""
+    return "+" in url.partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[0]
+
+
 def files_in(url: str) -> dict[str, Path]:
     """Return the files that `url` names, by the options that name them."""
     found = {name: value for name, value in _options(url) if value}

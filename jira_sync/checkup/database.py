@@ -41,8 +41,10 @@ def server(client: Client, *, embedded: bool) -> tuple[list[Finding], bool]:
     return [passed(f"{kind} answers in {seconds * 1000:.0f} ms: MongoDB {version}")], True
 
 
-def address(url: str) -> Iterator[Finding]:
-    """Yield what of the address does not count, and what will not hold. The options' names are no secret."""
+def address(url: str, *, answers: bool) -> Iterator[Finding]:
+    """Yield what of the address does not count, and, unless the server `answers`, what may be meant otherwise."""
+    if mongodb_address.has_plus(url) and not answers:
+        yield warning("the + in DATABASE_URL's user name or password stands for a space", "write %2B if it is meant")
     if names := mongodb_address.overruled(url):
         yield passed(
             f"what DATABASE_URL says of {listed(names)} is overruled: jira-sync reads from the primary, writes to the "

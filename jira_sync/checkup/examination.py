@@ -72,7 +72,7 @@ def _connect(target: Target) -> tuple[database.Client | None, list[Finding]]:
     except ValueError as error:
         return None, [failed(str(error), "write it like mongodb://user:password@host:27017, then restart the group")]
     findings, answers = database.server(client, embedded=target.settings.embedded)
-    findings += database.address(url)
+    findings += database.address(url, answers=answers)
     if answers:
         return client, findings
     client.close()

@@ -8,12 +8,11 @@ from typing import ClassVar
 from sync_model.definition import OnDelete, Side, Sync
 from sync_worker.core.actions import Comment, Create, Move, find
 from sync_worker.core.causes import Attempt
-from sync_worker.core.errors import OutcomeUnknown
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
 from sync_worker.core.rules import ON_DELETE, active_rules
 from sync_worker.core.templates import fill_in, plain_text
-from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
+from sync_worker.core.timing import NODES_APART
 from sync_worker.facets.protocol import Intent, Intents, Words, Work
 
 
@@ -51,7 +50,9 @@ class Comments:
         if side is not work.side:
             intent.confirm_counterpart()
         begun = intent.begun(side)
-        if begun is None or not self._was_posted(jira, issue_id, marker, begun):
+        was_posted = begun is not None and self._was_posted(jira, issue_id, marker, begun)
+        if not was_posted:
+            intent.missed(side, "the comment was posted")
             body = fill_in(intent.action.template, self._placeholders(work))
             with intent.attempt(side):
                 jira.comment(issue_id, body, marker, self._intents.identity.database)
@@ -75,9 +76,6 @@ class Comments:
         return {name: plain_text(value) for name, value in values.items()}
 
     def _was_posted(self, jira: Jira, issue_id: str, marker: str, begun: Attempt) -> bool:
-        databases, since = self._intents.identity.databases, begun.at - CLOCK_GRAIN
-        if jira.has_comment(issue_id, marker, since, databases, by_anybody=len(databases) > 1):
-            return True
-        if jira.now() < begun.at + REQUEST_LIFETIME:
-            raise OutcomeUnknown("whether the comment was posted is not certain yet")
-        return False
+        databases, since = self._intents.identity.databases, begun.at - NODES_APART
+        # Another database whose comments are ours may have posted them by another account.
+        return jira.has_comment(issue_id, marker, since, databases, by_anybody=len(databases) > 1)

@@ -9,6 +9,7 @@ from typing import ClassVar
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, Link
 from sync_worker.core.causes import CauseKind
+from sync_worker.core.errors import OutcomeUnknown
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules
@@ -50,7 +51,15 @@ class Links:
                 intent.confirm_counterpart()
             global_id = self._global_id(side, pair)
             summary = work.issue.summary if side is not work.side else ""
-            site.link(pair.id(side), global_id, other_site.browse(key), key, summary)
+            try:
+                site.link(pair.id(side), global_id, other_site.browse(key), key, summary)
+            except OutcomeUnknown as error:
+                # It is safe to repeat: each further attempt is a look, too.
+                if work.cause.begun(Link.kind):
+                    intent.missed(side, "the link was put")
+                else:
+                    intent.leave_open(side, error)
+                raise
             pair = replace(pair, linked={**pair.linked, side: key}, links={**pair.links, side: global_id})
             intent.pair_with(pair)
             intent.note_own_write(side, pair.id(side))
@@ -60,8 +69,8 @@ class Links:
             intent.report("cross-linked")
 
     def _global_id(self, side: Side, pair: Pair) -> str:
-        """Return the global id of the link on `side`'s issue: the one that is there, whatever the other site is called
-        now.
+        """Return the global id of the link on `side`'s issue: of the one that is there, whatever the other site is
+        called.
 
         It is looked for only where the link may have been put under another address, or by an earlier database.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
 
 
@@ -11,8 +12,8 @@ class LinkCalls(PermissionCalls):
     """Adds remote links. A link with a known `globalId` is updated, so that the request may be repeated."""
 
     def links_of(self, issue_id: str) -> list[str]:
-        found = self._transport.get(f"{API_PATH}/issue/{issue_id}/remotelink") or ()
-        return [str(link["globalId"]) for link in found if link.get("globalId")]
+        path = f"{API_PATH}/issue/{issue_id}/remotelink"
+        return [global_id for global_id in self._transport.get(path, parsing.list_of(parsing.global_id)) if global_id]
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
         body = {
@@ -22,4 +23,5 @@ class LinkCalls(PermissionCalls):
             "object": {"url": url, "title": title, "summary": summary},
         }
         with self._permitted(Permission.LINK, issue_id=issue_id):
-            self._transport.post(f"{API_PATH}/issue/{issue_id}/remotelink", body, repeatable=True)
+            path = f"{API_PATH}/issue/{issue_id}/remotelink"
+            self._transport.post(path, body, parsing.identity, repeatable=True)

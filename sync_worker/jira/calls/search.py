@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import MARKER, Candidate, Glimpse, MarkedIssue
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.projects import ProjectCalls
+from sync_worker.jira.flavours import Make
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ class SearchCalls(ProjectCalls):
 
     def changed_since(self, project_id: str, since: datetime | None) -> list[Candidate]:
         # There is no upper bound: an issue that keeps changing would always have just left the window.
-        bound = f" AND updated >= {_milliseconds(since)}" if since else ""
+        bound = f" AND updated >= {milliseconds(since)}" if since else ""
         try:
             return self._search(f"project = {project_id}{bound} ORDER BY key ASC", ["updated"], parsing.candidate)
         except InvalidRequest:
@@ -29,16 +30,16 @@ class SearchCalls(ProjectCalls):
             raise
 
     def ids_in(self, project_id: str) -> set[str]:
-        return set(self._search(f"project = {project_id} ORDER BY key ASC", ["id"], _id_of))
+        return set(self._search(f"project = {project_id} ORDER BY key ASC", ["id"], parsing.identity))
 
     def listing(self, project_id: str, make: Callable[[Glimpse], T]) -> list[T]:
-        def make_of(data: dict[str, Any]) -> T:
+        def make_of(data: Mapping[str, Any]) -> T:
             return make(parsing.glimpse(data))
 
         return self._search(f"project = {project_id} ORDER BY key ASC", ["status", "updated", "description"], make_of)
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
-        return self._search(self._made_by_us(project_id, since), ["id"], _id_of)
+        return self._search(self._made_by_us(project_id, since), ["id"], parsing.identity)
 
     def marked(self, project_id: str, *, by_anybody: bool = False) -> list[MarkedIssue]:
         # Where markers are shown, those of other accounts are seen, too. Elsewhere it takes a request to read one.
@@ -49,7 +50,7 @@ class SearchCalls(ProjectCalls):
     def _made_by_us(self, project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
         """Return the JQL for what we created at or after `since`, in the project or in all others."""
         where = f"project {'!=' if elsewhere else '='} {project_id}"
-        return f"{where}{self._by_us()} AND created >= {_milliseconds(since)} ORDER BY key ASC"
+        return f"{where}{self._by_us()} AND created >= {milliseconds(since)} ORDER BY key ASC"
 
     def _by_us(self) -> str:
         """Return the condition that our account is the creator.
@@ -58,20 +59,14 @@ class SearchCalls(ProjectCalls):
         """
         return "" if self._former_accounts else " AND creator = currentUser()"
 
-    def _search(
-        self, jql: str, fields: list[str], make: Callable[[dict[str, Any]], T], issue_property: str = ""
-    ) -> list[T]:
+    def _search(self, jql: str, fields: list[str], make: Make[T], issue_property: str = "") -> list[T]:
         """Return what `make` makes of each match; see `Flavour.search`."""
         return self._flavour.search(self._transport, jql, fields, make, issue_property=issue_property)
 
 
-def _milliseconds(at: datetime) -> int:
+def milliseconds(at: datetime) -> int:
     """Return a time as JQL reads it in no zone at all: unquoted, in milliseconds since 1970.
 
     A quoted time would be read in the time zone of our account's profile.
     """
     return int(at.timestamp() * 1000)
-
-
-def _id_of(data: dict[str, Any]) -> str:
-    return str(data["id"])

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
-from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
 from sync_worker.jira import parsing, site_identity
@@ -50,7 +49,7 @@ class SiteCalls:
 
     @cached_property
     def _server(self) -> Server:
-        return parsing.server(self._transport.get(f"{API_PATH}/serverInfo"))
+        return self._transport.get(f"{API_PATH}/serverInfo", parsing.server_info)
 
     @cached_property
     def _flavour(self) -> Flavour:
@@ -61,8 +60,7 @@ class SiteCalls:
         return self._flavour.shows_markers
 
     def identity(self) -> str | None:
-        base_url = self._transport.connection.base_url
-        return site_identity.ask(self._transport.get, base_url, self._server, self._flavour.identity)
+        return site_identity.ask(self._transport, self._server, self._flavour.identity)
 
     def recognise(self, accounts: Collection[str]) -> None:
         self._former_accounts |= frozenset(accounts)
@@ -78,10 +76,7 @@ class SiteCalls:
         return self._transport.clock.now() or datetime.now(UTC)
 
     def account(self) -> str:
-        account = parsing.account(self._transport.get(f"{API_PATH}/myself"))
-        if account is None:
-            raise NeedsOperator("the site does not say who we are")
-        return account
+        return self._transport.get(f"{API_PATH}/myself", parsing.own_account)
 
     def site(self) -> str:
         return site_of(self._transport.connection.base_url)

@@ -11,14 +11,18 @@ from sync_worker.jira.paging import Get
 from sync_worker.jira.transport import Transport
 
 T = TypeVar("T")
+Make = Callable[[Mapping[str, Any]], T]
+"""What makes a value of an object in Jira's JSON."""
 
 
 class Flavour(Protocol):
-    """A flavour has no state. Issues and projects are given as Jira's JSON."""
+    """A flavour has no state. Issues are given as Jira's JSON: objects that have an `id`."""
 
     search_lag: ClassVar[timedelta]
     """How far search may lag behind, unless the sync says otherwise."""
     search_path: ClassVar[str]
+    keys_at_once: ClassVar[int]
+    """How many keys `with_keys` is asked for at once."""
     download_parameters: ClassVar[Mapping[str, str]]
     """The query parameters of the request for a file."""
     shows_markers: ClassVar[bool]
@@ -31,7 +35,7 @@ class Flavour(Protocol):
         transport: Transport,
         jql: str,
         fields: list[str],
-        make: Callable[[dict[str, Any]], T],
+        make: Make[T],
         *,
         issue_property: str = "",
     ) -> list[T]:
@@ -51,8 +55,13 @@ class Flavour(Protocol):
         `read_one` reads a single issue.
         """
 
-    def projects(self, get: Get) -> Iterable[dict[str, Any]]:
-        """Return the projects that our account sees."""
+    def with_keys(
+        self, transport: Transport, keys: list[str], read_one: Callable[[str], dict[str, Any] | None]
+    ) -> Iterable[dict[str, Any]]:
+        """Do as `read` does, for issues that are named by their keys; at most `keys_at_once` of them."""
+
+    def projects(self, get: Get, make: Make[T]) -> Iterable[T]:
+        """Return what `make` makes of the projects that our account sees."""
 
     def user_parameters(self, mention: str) -> Mapping[str, str] | None:
         """Return the query that finds the user whom wiki text mentions as `[~mention]`; None when there is none."""
