@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sync_model.definition import Side
+from sync_model.definition import Side, fold
 from sync_worker.core.causes import Attempt, Cause, without_moves
+from sync_worker.core.issue import StatusChange
 from sync_worker.core.timing import LONG_AGO
 
 
@@ -15,6 +16,7 @@ from sync_worker.core.timing import LONG_AGO
 class OwnMove:
     """A move that we made on behalf of a cause. It is no cause itself when it shows up in the issue's history.
 
+    `to_id` is the id of the status, where it was known.
     `landed`: it has shown up there. `settled`: we know that it was carried out. With both it can be forgotten.
     """
 
@@ -22,6 +24,13 @@ class OwnMove:
     to_status: str
     landed: bool = False
     settled: bool = False
+    to_id: str = ""
+
+    def led_to(self, change: StatusChange) -> bool:
+        """Tell whether `change` brought the issue where this move was to bring it."""
+        if self.to_id and change.to_id:
+            return self.to_id == change.to_id
+        return fold(self.to_status) == fold(change.to_status)
 
 
 @dataclass(frozen=True)

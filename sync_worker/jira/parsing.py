@@ -11,7 +11,16 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Attachment, Candidate, Created, Glimpse, Issue, StatusChange, Transition
+from sync_worker.core.issue import (
+    Attachment,
+    Candidate,
+    Created,
+    Glimpse,
+    Issue,
+    StatusChange,
+    StatusName,
+    Transition,
+)
 from sync_worker.core.ports import CreateScreen, IssueType, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
@@ -181,6 +190,7 @@ def issue(data: Mapping[str, Any]) -> Issue:
         summary=text(fields["summary"]) or "",
         description=text(fields.get("description")),
         status=string(status["name"]),
+        status_id=str(status.get("id") or ""),
         is_done=(status.get("statusCategory") or {}).get("key") == "done",
         priority=(fields.get("priority") or {}).get("name"),
         labels=tuple(string(label) for label in fields.get("labels") or ()),
@@ -251,6 +261,8 @@ def changes_in_entry(entry: Mapping[str, Any]) -> list[StatusChange]:
             author=account(entry.get("author") or {}),
             from_status=item.get("fromString") or "",
             to_status=item.get("toString") or "",
+            from_id=str(item.get("from") or ""),
+            to_id=str(item.get("to") or ""),
         )
         for item in entry.get("items") or ()
         if _is_status(item)
@@ -329,7 +341,17 @@ def transitions(data: Any) -> list[Transition]:
 
 
 def transition(data: Mapping[str, Any]) -> Transition:
-    return Transition(str(data["id"]), string(data["name"]), string(data["to"]["name"]))
+    target = data["to"]
+    return Transition(str(data["id"]), string(data["name"]), string(target["name"]), str(target.get("id") or ""))
+
+
+def status_names(data: Any) -> list[StatusName]:
+    return [status_name(item) for item in objects(data)]
+
+
+def status_name(data: Mapping[str, Any]) -> StatusName:
+    name = string(data["name"])
+    return StatusName(str(data["id"]), name, text(data.get("untranslatedName")) or name)
 
 
 def issue_type(data: Mapping[str, Any]) -> IssueType:

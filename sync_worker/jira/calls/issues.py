@@ -27,7 +27,8 @@ class IssueCalls(SiteCalls):
             for batch in batches(sorted(ids, key=int), READ_AT_ONCE)
             for data in self._flavour.read(self._transport, batch, lambda issue_id: self._read(issue_id, "changelog"))
         )
-        return parsing.issues(found)
+        read = parsing.issues(found)
+        return Read([self._status_names.named(issue) for issue in read.issues], read.unprocessable)
 
     def ids_of(self, keys: Collection[str]) -> dict[str, str]:
         # One by one: only a read of a single issue follows a key that the issue had before it was moved.
@@ -36,14 +37,15 @@ class IssueCalls(SiteCalls):
 
     def issue(self, issue_id: str) -> Issue | None:
         data = self._read(issue_id, "changelog")
-        return self.with_history(parsing.understood(data)) if data else None
+        return self.with_history(self._status_names.named(parsing.understood(data))) if data else None
 
     def with_history(self, issue: Issue) -> Issue:
         if issue.history_from is None:
             return issue
         path = f"{API_PATH}/issue/{issue.id}/changelog"
         entries = offset_pages(self._transport.get, path, ("values",), parsing.changes_in_entry)
-        return replace(issue, changes=parsing.in_order(chain.from_iterable(entries)), history_from=None)
+        changes = parsing.in_order(chain.from_iterable(entries))
+        return self._status_names.named(replace(issue, changes=changes, history_from=None))
 
     def is_marked(self, issue_id: str) -> bool:
         return self.mark_of(issue_id) is not None

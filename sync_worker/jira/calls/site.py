@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
+from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.issue import StatusName
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
+from sync_worker.jira.status_names import StatusNames
 from sync_worker.jira.transport import Transport
 
 
@@ -34,6 +37,7 @@ class SiteCalls:
         self._search_lag = search_lag
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
+        self._status_names = StatusNames(self._statuses)
 
     @property
     def calls(self) -> Mapping[tuple[str, int], int]:
@@ -58,6 +62,16 @@ class SiteCalls:
             _ = self._flavour  # any answer shows the time
         # Our own clock has to do if the site's answers have no Date.
         return self._transport.clock.now() or datetime.now(UTC)
+
+    def _statuses(self) -> list[StatusName]:
+        """Return all statuses of the site; none when it does not say."""
+        try:
+            found: list[StatusName] = self._cache.get(
+                "statuses", lambda: self._transport.get(f"{API_PATH}/status", parsing.status_names)
+            )
+        except InvalidRequest:
+            return []
+        return found
 
     def account(self) -> str:
         return self._transport.get(f"{API_PATH}/myself", parsing.own_account)

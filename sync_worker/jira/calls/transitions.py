@@ -16,6 +16,7 @@ class TransitionCalls(PermissionCalls):
     """Moves issues through their workflows."""
 
     def transition_to(self, issue: Issue, status: str, *, refresh: bool = False) -> Transition | None:
+        status = self._status_names.shown(status)
         found = None if refresh else _leading_to(status, self._transitions(issue))
         return found or _leading_to(status, self._transitions(issue, refresh=True))
 
