@@ -12,6 +12,7 @@ import httpx
 
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
 from sync_worker.core.retry import clamp_retry_after
+from sync_worker.jira.half_characters import without_halves
 from sync_worker.jira.http_client import JSON
 from sync_worker.jira.parsing import explanation
 
@@ -60,7 +61,7 @@ def json_of(response: httpx.Response) -> Any:
     if response.status_code == 204 or not response.content:  # noqa: PLR2004
         return None
     try:
-        return response.json()
+        return without_halves(response.json(), response.content)
     except ValueError as error:
         message = "the answer is not JSON; something between us and Jira may be at fault"
         raise Unavailable(message, ambiguous=_is_write(response)) from error

@@ -11,6 +11,7 @@ from sync_worker.core.issue import Attachment, Candidate, Created, Glimpse, Issu
 from sync_worker.core.ports import CreateScreen, IssueType, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
+from sync_worker.core.timing import EARLIEST, LATEST
 
 FIELDS = (
     "project", "issuetype", "summary", "description", "status", "priority", "labels",
@@ -25,13 +26,14 @@ def server(data: Mapping[str, Any]) -> Server:
 
 
 def candidate(data: dict[str, Any]) -> Candidate:
-    return Candidate(str(data["id"]), time_of(data["fields"]["updated"]))
+    return Candidate(str(data["id"]), _time_shown(data), data.get("key"))
 
 
 def glimpse(data: dict[str, Any]) -> Glimpse:
-    fields = data["fields"]
-    status, description = fields["status"]["name"], fields.get("description")
-    return Glimpse(str(data["id"]), data["key"], status, time_of(fields["updated"]), description)
+    """Return what search shows. What cannot be understood is such that the issue has to be read."""
+    fields = data.get("fields") or {}
+    status, description = (fields.get("status") or {}).get("name") or "", fields.get("description")
+    return Glimpse(str(data["id"]), data["key"], status, _time_shown(data) or LATEST, description)
 
 
 def issue(data: dict[str, Any]) -> Issue:
@@ -64,9 +66,6 @@ def issues(found: Iterable[dict[str, Any]]) -> Read:
     """Return the issues in an answer, and separately those that cannot be understood."""
     read = Read([], {})
     for data in found:
-        if "error" in data:
-            read.unprocessable[str(data["id"])] = data["error"]
-            continue
         try:
             read.issues.append(issue(data))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -166,21 +165,33 @@ def upload_limit(meta: Mapping[str, Any]) -> int | None:
     if not meta.get("enabled", True):
         return 0
     limit = meta.get("uploadLimit")
-    return int(limit) if limit else None
+    return int(limit) if isinstance(limit, int) and limit > 0 else None
 
 
 def missing_permissions(answer: Mapping[str, Any], names: Iterable[str]) -> set[str]:
     """Return those among `names` that an answer to `mypermissions` says our account does not have."""
-    permissions = answer["permissions"]
-    return {name for name in names if not permissions.get(name, {}).get("havePermission", True)}
+    permissions = answer.get("permissions") or {}
+    return {name for name in names if not (permissions.get(name) or {}).get("havePermission", True)}
 
 
 def time_of(text: str) -> datetime:
-    """Parse a time such as `2024-11-29T10:44:51.887+0000`. Raises ValueError when it has no zone."""
+    """Parse a time such as `2024-11-29T10:44:51.887+0000`. Raises ValueError when it has no zone.
+
+    A time at the end of what can be told, as an import may have left it, is brought so far from there that one can
+    reckon with it.
+    """
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("a time without a zone says nothing")
-    return value
+    return min(max(value, EARLIEST), LATEST)
+
+
+def _time_shown(data: Mapping[str, Any]) -> datetime | None:
+    """Return the `updated` of a match of search; None when there is none that can be understood."""
+    try:
+        return time_of((data.get("fields") or {})["updated"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _history_from(changelog: dict[str, Any], entries: list[dict[str, Any]]) -> datetime | None:

@@ -38,13 +38,18 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.U
 
 @dataclass(frozen=True)
 class Options:
-    """What is special about a request; see `Transport.post`."""
+    """What is special about a request; see `Transport.post`.
+
+    `tries` bounds how often it is sent when the site fails to answer. A request that was too many waits all the same.
+    """
 
     and_status: int | None = None
     confirm: Callable[[], None] | None = None
+    tries: int = TRIES
 
 
 NO_OPTIONS = Options()
+ONCE = Options(tries=1)
 
 
 @dataclass
@@ -87,6 +92,14 @@ class Transport:
 
     def get(self, path: str, **parameters: Any) -> Any:
         return self.request("GET", path, params=parameters)
+
+    def get_once(self, path: str, **parameters: Any) -> Any:
+        """Like `get`, for a request that is rather made smaller than sent again."""
+        return self.request("GET", path, params=parameters, options=ONCE)
+
+    def post_once(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Send `body`, by which nothing is changed, like `get_once`."""
+        return self.request("POST", path, json=body, repeatable=True, options=ONCE)
 
     def post(
         self,
@@ -138,7 +151,8 @@ class Transport:
             except Unavailable as error:
                 pause = max(error.retry_after, FIRST_PAUSE * 2 ** (attempt - 1))
                 may_repeat = content is None and (repeatable or not error.ambiguous)
-                if attempt == TRIES or not may_repeat or pause > LONGEST_PAUSE_IN_PLACE:
+                is_last = attempt == TRIES or (attempt >= options.tries and error.status != 429)  # noqa: PLR2004
+                if is_last or not may_repeat or pause > LONGEST_PAUSE_IN_PLACE:
                     raise
                 # After too many calls, the limits say how long to wait. They are asked before the next try.
                 self.pause(pause if error.status != 429 else 0)  # noqa: PLR2004

@@ -25,6 +25,7 @@ class FencedCollections:
         self._issues = self._database["issues"]
         self._pairs = self._database["pairs"]
         self._requests = self._database["requests"]
+        self._unprocessable = self._database["unprocessable"]
 
     def _unless_superseded(self, identity: str | ObjectId) -> dict[str, Any]:
         """Match a document unless a later writer has written it."""

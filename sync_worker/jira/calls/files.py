@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 from sync_worker.core.issue import Attachment
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing, transfer
-from sync_worker.jira.calls.permissions import PermissionCalls
+from sync_worker.jira.calls.permissions import PermissionCalls, known_or_none
 
 
 class FileCalls(PermissionCalls):
     """Copies files. What they hold is passed on as it comes; see `transfer`."""
 
     def upload_limit(self) -> int | None:
-        return parsing.upload_limit(
-            self._cache.get("upload limit", lambda: self._transport.get(f"{API_PATH}/attachment/meta"))
-        )
+        def ask() -> Any:
+            return known_or_none(lambda: self._transport.get(f"{API_PATH}/attachment/meta"))
+
+        meta = self._cache.get("upload limit", ask)
+        return parsing.upload_limit(meta) if isinstance(meta, dict) else None
 
     def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
         path, parameters = self._flavour.download_path(attachment), self._flavour.download_parameters

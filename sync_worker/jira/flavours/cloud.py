@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
+from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import Unavailable
 from sync_worker.core.issue import Attachment
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
-from sync_worker.jira.paging import Get, offset_pages
+from sync_worker.jira.paging import Get, in_bearable_pages, offset_pages
 from sync_worker.jira.transport import Transport
 
 T = TypeVar("T")
@@ -35,26 +37,32 @@ class Cloud:
         fields: list[str],
         make: Callable[[dict[str, Any]], T],
         *,
+        page_size: BatchSize,
         issue_property: str = "",
     ) -> list[T]:
-        def post(body: dict[str, Any]) -> dict[str, Any]:
-            page: dict[str, Any] = transport.post(self.search_path, body, repeatable=True)
-            return page
-
-        body = {"jql": jql, "fields": fields, "maxResults": ID_PAGE if fields == ["id"] else PAGE}
+        body = {"jql": f"{jql} ORDER BY key ASC", "fields": fields}
         if issue_property:
             body["properties"] = [issue_property]
-        # An issue may come twice, because nothing holds the result still between two pages.
-        return list({str(data["id"]): make(data) for data in all_pages(post, body)}.values())
 
-    def read(
-        self, transport: Transport, ids: list[str], _read_one: Callable[[str], dict[str, Any] | None]
-    ) -> list[dict[str, Any]]:
+        def search(size: int, *, is_once: bool) -> list[T]:
+            def post(body: dict[str, Any]) -> dict[str, Any]:
+                send = transport.post_once if is_once else partial(transport.post, repeatable=True)
+                page: dict[str, Any] = send(self.search_path, body)
+                return page
+
+            # An issue may come twice, because nothing holds the result still between two pages.
+            found = all_pages(post, {**body, "maxResults": size})
+            return list({str(data["id"]): make(data) for data in found}.values())
+
+        return in_bearable_pages(search, page_size, ID_PAGE if fields == ["id"] else PAGE)
+
+    def read(self, transport: Transport, ids: list[str]) -> list[dict[str, Any]]:
+        # What the answer lists in `issueErrors` is left out: it is read alone.
         body = {"issueIdsOrKeys": ids, "fields": list(parsing.FIELDS), "expand": ["changelog"]}
-        answer = transport.post(f"{API_PATH}/issue/bulkfetch", body, repeatable=True)
-        if errors := answer.get("issueErrors"):
-            raise Unavailable(f"{len(errors)} issues could not be read for the moment")
-        return list(answer["issues"])
+        return list(transport.post_once(f"{API_PATH}/issue/bulkfetch", body)["issues"])
+
+    def history(self, get: Get, issue_id: str) -> Iterator[dict[str, Any]]:
+        return offset_pages(get, f"{API_PATH}/issue/{issue_id}/changelog", ("values",))
 
     def projects(self, get: Get) -> Iterator[dict[str, Any]]:
         return offset_pages(get, f"{API_PATH}/project/search", ("values",))

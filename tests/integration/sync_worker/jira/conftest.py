@@ -36,12 +36,14 @@ def simulator(seed) -> Iterator[RunningSimulator]:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., JiraClient]]:
-    """Return a client for the site of a simulator at `url`; it is closed when the test ends."""
+    """Return a client for a site of a simulator at `url`; it is closed when the test ends."""
     clients = []
 
-    def client(url: str, pause: Callable[[float], None] = lambda _seconds: None, *, cloud: bool = True) -> JiraClient:
+    def client(
+        url: str, pause: Callable[[float], None] = lambda _seconds: None, *, cloud: bool = True, site: str = "site"
+    ) -> JiraClient:
         email = "sync@example.com" if cloud else None
-        connection = Connection(f"{url}/site", f"{url}/site", SecretStr("t"), email)
+        connection = Connection(f"{url}/{site}", f"{url}/{site}", SecretStr("t"), email)
         clients.append(JiraClient(lambda: connection, pause))
         return clients[-1]
 
