@@ -43,6 +43,8 @@ class UnprocessableIssue:
         """Return what is known of an issue after one more look at it that ended in `error`."""
         known = before.failure if before and not before.is_dismissed else None
         failure, _ = after_failure(error, known, now, patience=timedelta.max, jitter=jitter)
+        if known is None:
+            failure = replace(failure, next_try=now)  # the next cycle looks again
         return cls(side, issue_id, key, failure, updated)
 
     def is_due(self, now: datetime) -> bool:

@@ -14,16 +14,16 @@ from datetime import timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.actions import Comment
-from sync_worker.core.bulk import is_about_all
+from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, is_about_all
 from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
-from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress, Restored
-from sync_worker.core.retry import is_due, message_of
+from sync_worker.core.retry import after_failure, is_due, message_of
 from sync_worker.core.state import IssueState
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
@@ -55,9 +55,22 @@ class Census:
             return progress
         if (failure := progress.census_failure) and not is_due(failure.next_try, now):
             return progress
-        for side in Side:
-            self._count(side)
+        try:
+            for side in Side:
+                self._count(side)
+        except NOT_ABOUT_ONE_ITEM:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the census must not stop all else
+            return self._put_off(progress, error)
         return replace(progress, counted=now, census_failure=None)
+
+    def _put_off(self, progress: Progress, error: Exception) -> Progress:
+        """Try the census again in the next cycle, and after a second failure with pauses that grow."""
+        expected = isinstance(error, SyncError)
+        self.context.log.warning("census put off", error=str(error), exc_info=None if expected else error)
+        now, before = self.context.jiras[Side.USER].now(), progress.census_failure
+        failure, _ = after_failure(error, before, now, patience=timedelta.max, jitter=0.5)
+        return replace(progress, census_failure=failure if before else replace(failure, next_try=now))
 
     def _look_at(self, issue_id: str, side: Side, look: Callable[[Pair, Side], None]) -> None:
         """Look at one issue. Its failure does not keep the others from being looked at: it is looked at again."""

@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sync_model.definition import Side
-from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM
 from sync_worker.core.context import Context, NoPredecessor, Predecessor
-from sync_worker.core.errors import SyncError
+from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.ports import Backlog, FailingIssue
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
-from sync_worker.core.retry import after_failure
 from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine import resync
@@ -122,7 +120,7 @@ class Cycle:
             dead=backlog.dead,
             failing=backlog.failing,
             waits_for=self._age_of_oldest(backlog),
-            retry_in=0.0 if delivered.left else self._retry_in(unprocessable),
+            retry_in=0.0 if delivered.left else self._retry_in(),
             unprocessable=tuple(bad),
             census=self._census_state(progress),
         )
@@ -152,19 +150,15 @@ class Cycle:
     def _take_census(self, progress: Progress, unprocessable: UnprocessableIssues) -> Progress:
         """Take the census when it is time; return the progress after it.
 
-        Its failure is no reason not to deliver what is known. After a second one, it is tried again with pauses that
-        grow.
+        Its failure is no reason not to deliver what is known.
         """
         try:
             counted = Census(self.context, unprocessable).run(progress)
-        except NOT_ABOUT_ONE_ITEM:
+        except SiteThrottled:
             raise
-        except Exception as error:
-            expected = isinstance(error, SyncError)
-            self.context.log.warning("census put off", error=str(error), exc_info=None if expected else error)
-            now, before = self.context.jiras[Side.USER].now(), progress.census_failure
-            failure, _ = after_failure(error, before, now, patience=timedelta.max, jitter=0.5)
-            counted = replace(progress, census_failure=failure if before else replace(failure, next_try=now))
+        except Unavailable as error:
+            self.context.log.warning("census put off", error=str(error))
+            return progress
         if counted != progress:
             self.context.store.save_progress(counted)
         return counted
@@ -182,12 +176,10 @@ class Cycle:
         ages = ((self.context.jiras[side].now() - at).total_seconds() for side, at in backlog.oldest.items())
         return max((max(age, 0.0) for age in ages), default=None)
 
-    def _retry_in(self, unprocessable: UnprocessableIssues) -> float | None:
+    def _retry_in(self) -> float | None:
         clocks = {side: self.context.jiras[side].now() for side in Side}
         tries = {side: self.context.store.next_try(side, now) for side, now in clocks.items()}
-        waits = [(at - clocks[side]).total_seconds() for side, at in tries.items() if at]
-        waits += [wait for side, now in clocks.items() if (wait := unprocessable.retry_in(side, now)) is not None]
-        return min(waits, default=None)
+        return min(((at - clocks[side]).total_seconds() for side, at in tries.items() if at), default=None)
 
 
 def _is_meant(request: Request, state: IssueState) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
 from threading import Lock
 
 from sync_model.definition import Side
@@ -138,8 +137,3 @@ class UnprocessableIssues:
     def _replace(self, issue: UnprocessableIssue) -> None:
         self._issues[issue.side, issue.id] = issue
         self._context.store.save_unprocessable(issue)
-
-    def retry_in(self, side: Side, now: datetime) -> float | None:
-        """Return in how many seconds the next of `side` is to be looked at again; None when there is none."""
-        tries = [issue.failure.next_try for issue in self.current if issue.side is side and not issue.is_due(now)]
-        return min(((at - now).total_seconds() for at in tries), default=None)
