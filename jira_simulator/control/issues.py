@@ -116,6 +116,13 @@ async def move(request: web.Request) -> web.Response:
     return web.json_response({"key": issue.key})
 
 
+@routes.post("/control/{site}/issues/{issue}/conditions")
+async def set_conditions(request: web.Request) -> web.Response:
+    _, issue = _issue(request)
+    issue.closed_statuses = frozenset((await request.json())["closedStatuses"])
+    return web.Response(status=204)
+
+
 @routes.delete("/control/{site}/issues/{issue}")
 async def delete(request: web.Request) -> web.Response:
     site, issue = _issue(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated, Literal
@@ -121,11 +122,12 @@ class InjectedFault(BaseModel):
 
 
 class ActiveFaults:
-    """The faults of one site that are switched on."""
+    """The faults of one site that are switched on. `strikes` counts by id the calls that each has struck."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._faults: dict[int, InjectedFault] = {}
         self._strikes_left: dict[int, int] = {}
+        self.strikes: Counter[int] = Counter()
         self._ends: dict[int, float] = {}
         self._last_id = 0
         self._clock = clock
@@ -172,6 +174,7 @@ class ActiveFaults:
             and self._decide(fault)
         ]
         for fault_id, fault in striking:
+            self.strikes[fault_id] += 1
             if fault.times is not None:
                 self._strikes_left[fault_id] -= 1
                 # A fault that hangs stays for the calls that it holds, until it is removed, but strikes no more.

@@ -19,6 +19,22 @@ async def myself(request: web.Request) -> web.Response:
     return answer(call.show.user(call.known_user()))
 
 
+@routes.get(f"{API}/user")
+async def user(request: web.Request) -> web.Response:
+    call = call_of(request)
+    call.known_user()
+    wanted, users = request.query, call.site.users.values()
+    if call.site.is_cloud:
+        found = next((user for user in users if user.id == wanted.get("accountId")), None)
+    else:
+        found = next(
+            (user for user in users if wanted.get("username") == user.name or wanted.get("key") == user.id), None
+        )
+    if found is None:
+        raise JiraError(404, "The user does not exist.")
+    return answer(call.show.user(found))
+
+
 @routes.get(f"{API}/serverInfo")
 async def server_info(request: web.Request) -> web.Response:
     call = call_of(request)

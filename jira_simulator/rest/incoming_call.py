@@ -14,7 +14,7 @@ from jira_simulator.hosting.faults import InjectedFault
 from jira_simulator.hosting.hosted_site import HostedSite
 from jira_simulator.rest.representation import Representation
 from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject, SimulatedUser
-from jira_simulator.site.permissions import BROWSE_PROJECTS, REFUSALS
+from jira_simulator.site.permissions import BROWSE_PROJECTS, CHANGES_ISSUE, REFUSALS
 from jira_simulator.site.simulated_site import SimulatedSite
 
 API = "/{site}" + REST_ROOT
@@ -69,7 +69,10 @@ class IncomingCall:
         """Return the caller and the issue that the path names, on which the caller needs `permission`."""
         self.known_user()
         issue = self.issue()
-        return self.permitted(permission, issue.project), issue
+        user = self.permitted(permission, issue.project)
+        if permission in CHANGES_ISSUE and issue.status.name in self.site.read_only_statuses:
+            raise JiraError(403, f"{issue.key} cannot be edited in its present status.")
+        return user, issue
 
     def issue(self) -> SimulatedIssue:
         """Return the issue that the path names. An anonymous visitor sees none."""

@@ -77,7 +77,7 @@ class Representation:
         return {
             "self": f"{self._api}/status/{status.id}",
             "id": status.id,
-            "name": status.name,
+            "name": self._site.translations.get(status.name, status.name),
             "description": "",
             "statusCategory": category,
         }

@@ -57,6 +57,8 @@ class SimulatedSite:
         self.attachments: dict[int, SimulatedAttachment] = {}
         self.upload_limit = 10 * 1024 * 1024
         self.takes_attachments = True
+        self.read_only_statuses: frozenset[str] = frozenset()
+        self.translations: dict[str, str] = {}
         self.permissions = Permissions()
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
@@ -197,6 +199,12 @@ class SimulatedSite:
         if not workflow.has(issue.status):
             items.append(_enter(issue, workflow.initial))
         self._changed(user, issue, items)
+
+    def rename_status(self, name: str, new_name: str) -> None:
+        """Rename a status, as an administrator does. What the histories of issues say stays as it was."""
+        status = self.statuses.pop(name)
+        status.name = new_name
+        self.statuses[new_name] = status
 
     def delete(self, issue: SimulatedIssue) -> None:
         del self.issues[issue.id]

@@ -6,6 +6,7 @@
     │   ├── OutcomeUnknown         wait: whether an earlier attempt was carried out cannot be told yet
     │   └── SiteThrottled          wait, and all other calls to this site with it
     ├── NeedsOperator              a person must act: credentials, a missing project, a permission for the whole sync
+    │   └── CredentialsRefused     the site does not accept our secret; it is not tried for ever
     └── InvalidRequest             this one action is wrong: note it and go on with the others
         └── IssueGone              its issue is not there (any more)
 
@@ -55,6 +56,10 @@ class SiteThrottled(Unavailable):
 
 class NeedsOperator(SyncError):
     """Nothing of this sync can work until a person has acted."""
+
+
+class CredentialsRefused(NeedsOperator):
+    """The site does not accept our credentials."""
 
 
 class InvalidRequest(SyncError):

@@ -166,6 +166,9 @@ class Jira(Protocol):
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         """Search for the ids of the issues in the project that our account created at or after `since`."""
 
+    def display_name(self, mention: str) -> str | None:
+        """Return the name of the person whom wiki text mentions as `[~mention]`; None when it cannot be known."""
+
     def issue_types(self, project_id: str) -> list[IssueType]:
         """Return what kinds of issue can be created in the project, in its own order."""
 

@@ -14,8 +14,8 @@
 
 Issues are named by their immutable ids. Every write replaces one whole document and is safe to repeat. The field
 `writer` of each document is the fencing token of its last writer; see `database.documents.fencing`. A write has reached
-MongoDB's journal when it returns: a crash must not forget what we are about to do in Jira. A document that does not fit
-is a problem of its issue, not of the others.
+the journals of a majority of MongoDB's servers when it returns: neither a crash nor another primary must forget what we
+are about to do in Jira. A document that does not fit is a problem of its issue, not of the others.
 """
 
 from __future__ import annotations

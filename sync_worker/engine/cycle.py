@@ -10,7 +10,7 @@ A cycle has no input or output of its own: Jira and the store are handed in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -135,6 +135,8 @@ class Cycle:
             asked = [state for state in store.failing() if _is_meant(request, state)]
             change = IssueState.requeued if request.kind == "retry" else IssueState.dismissed
             unprocessable.save(map(change, asked))
+            if request.kind == "retry":
+                self._forget_moves(asked)
             bad = unprocessable.answer(request)
             keys = {(state.side, state.key) for state in asked} | {(issue.side, issue.key) for issue in bad}
             event = f"{request.kind} asked for"
@@ -146,6 +148,12 @@ class Cycle:
         if progress.definition not in (None, self.digest):
             unprocessable.save(map(IssueState.due_now, store.failing()))
             unprocessable.all_due_now()
+
+    def _forget_moves(self, states: Iterable[IssueState]) -> None:
+        """Let pairs be moved again that waited for a person, because they had been moved too often."""
+        store = self.context.store
+        pairs = (store.pair_of(state.side, state.id) for state in states)
+        store.save_pairs([replace(pair, moves=()) for pair in pairs if pair and pair.moves])
 
     def _take_census(self, progress: Progress, unprocessable: UnprocessableIssues) -> Progress:
         """Take the census when it is time; return the progress after it.

@@ -6,7 +6,7 @@ The request that creates a counterpart carries a marker. So what an earlier atte
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -22,12 +22,13 @@ from sync_worker.core.errors import (
     Unavailable,
     unless_carried_out,
 )
-from sync_worker.core.issue import Created, Draft
+from sync_worker.core.issue import Created, Draft, Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
 from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
+from sync_worker.core.templates import without_mentions
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
@@ -208,9 +209,17 @@ class Counterpart:
         work, target, sync = intent.work, self._target(intent), self._context.sync
         project = self._context.project_id(work.side.other)
         chosen = choose_type(target.issue_types(project), intent.action.issue_type, work.issue.issue_type)
-        fields = fields_for(work.issue, target.create_screen(project, chosen.id))
+        fields = fields_for(self._for_other_site(work), target.create_screen(project, chosen.id))
         marker = {"site": self._context.jiras[work.side].site(), "issue": work.issue.id, "sync": sync.name}
         return Draft(project, chosen.id, fields, marker)
+
+    def _for_other_site(self, work: Work) -> Issue:
+        """Return the issue as its counterpart may repeat it: nobody is mentioned on a site that is not their own."""
+        source, target = self._context.jiras[work.side], self._context.jiras[work.side.other]
+        text = work.issue.description
+        if not text or source.site() == target.site():
+            return work.issue
+        return replace(work.issue, description=without_mentions(text, source.display_name))
 
     def _adopt(self, created: Sequence[tuple[Planned, Created]], result: str) -> None:
         """Make each the counterpart of its issue.

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
+from sync_worker.core.errors import CredentialsRefused, InvalidRequest, Unavailable
 from sync_worker.core.retry import clamp_retry_after
 from sync_worker.jira.half_characters import without_halves
 from sync_worker.jira.http_client import JSON
@@ -30,16 +30,17 @@ def raise_for(response: httpx.Response, what: str, and_status: int | None = None
     status = response.status_code
     # This comes first: the rest of such an answer reads as if the token were wrong.
     if "X-Authentication-Denied-Reason" in response.headers:
-        raise NeedsOperator(f"{what}: {status}: a person must sign in on the site and solve its captcha", status=status)
+        message = f"{what}: {status}: a person must sign in on the site and solve its captcha"
+        raise CredentialsRefused(message, status=status)
     if reason := _anonymous(response):
-        raise NeedsOperator(f"{what}: the site does not accept our credentials any more ({reason})", status=status)
+        raise CredentialsRefused(f"{what}: the site does not accept our credentials any more ({reason})", status=status)
     if status < 300 or status == and_status:  # noqa: PLR2004
         return
     response.read()
     message = f"{what}: {status} {_explanation(response)}".strip()
     match status:
         case 401:
-            raise NeedsOperator(f"{message}: the credentials are wrong or have expired", status=status)
+            raise CredentialsRefused(f"{message}: the credentials are wrong or have expired", status=status)
         case 429:
             raise Unavailable(message, status=status, retry_after=_retry_after(response))
         case 408 | 425:
@@ -69,6 +70,8 @@ def json_of(response: httpx.Response) -> Any:
 
 def _anonymous(response: httpx.Response) -> str | None:
     """Return by what sign the site has answered as to a visitor who is not signed in; None when it has not."""
+    if "Authorization" not in response.request.headers:
+        return None  # we came as one
     login: str = response.headers.get("x-seraph-loginreason", "")
     if "AUTHENTICATED_FAILED" in login or "AUTHENTICATION_DENIED" in login:
         return login

@@ -1,20 +1,36 @@
-"""The HTTP client that every request goes through."""
+"""The HTTP client that every request goes through: whom it trusts, what it shows, and by which proxy it goes.
+
+Proxies and the usual authorities come from the environment, as for every program. What is special about a site is in
+the `TlsFiles` of its connection. A file that has changed makes another client, so that a renewed certificate and a new
+authority count without a restart, and one that was taken away counts no more.
+"""
 
 from __future__ import annotations
 
+import os
 import ssl
-from functools import cache
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 
 import httpx
+
+from sync_model import network_settings
+from sync_model.connection import TlsFiles
+from sync_worker.core.errors import NeedsOperator
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 JSON = "application/json"
 HEADERS = {"Accept": JSON, "Accept-Language": "en", "X-Force-Accept-Language": "true"}
+NO_FILES = TlsFiles()
+CONTEXTS_KEPT = 8
+
+FileStates = tuple[tuple[str, int, int], ...]
+"""Name, time and inode of each file that decides whom we trust and what we show."""
 
 
-def new_http_client() -> httpx.Client:
-    """Return a client that follows no redirect and keeps no cookie.
+def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
+    """Return a client that follows no redirect and keeps no cookie. Raises NeedsOperator when it cannot be made.
 
     A redirect would carry the request to a host that nobody configured. With the cookies of a session, Data Center may
     count requests against another limit.
@@ -23,17 +39,68 @@ def new_http_client() -> httpx.Client:
     # The number of connections has no bound here: the callers decide how many requests there are at once. A file that
     # is copied holds two connections, and would wait for ever for the second one if there were none left.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
-    return httpx.Client(
-        verify=_ssl_context(),
-        timeout=TIMEOUT,
-        limits=limits,
-        cookies=jar,
-        follow_redirects=False,
-        headers={"User-Agent": "jira-sync"},
-    )
+    context = _ssl_context(tls, file_states(tls))
+    try:
+        return httpx.Client(
+            verify=context,
+            timeout=TIMEOUT,
+            limits=limits,
+            cookies=jar,
+            follow_redirects=False,
+            headers={"User-Agent": "jira-sync"},
+        )
+    except (ValueError, ImportError, httpx.InvalidURL):
+        # What these say may hold the password of a proxy.
+        faults = network_settings.faults(os.environ) or ["HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY is not usable"]
+        raise NeedsOperator("; ".join(faults)) from None
 
 
-@cache
-def _ssl_context() -> ssl.SSLContext:
-    """Return the one context of this process: its certificates take most of a megabyte."""
-    return httpx.create_ssl_context()
+def file_states(tls: TlsFiles) -> FileStates:
+    """Return what changes when one of the files does. A file that is not there has a state, too."""
+    paths = [os.environ.get(network_settings.CA_FILE), tls.authorities, tls.certificate, tls.key]
+    return tuple(_file_state(path) for path in paths if path)
+
+
+def _file_state(path: str) -> tuple[str, int, int]:
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return path, 0, 0
+    return path, found.st_mtime_ns, found.st_ino
+
+
+@lru_cache(CONTEXTS_KEPT)
+def _ssl_context(tls: TlsFiles, _states: FileStates) -> ssl.SSLContext:
+    """Return the one context of this process for these files: its certificates take most of a megabyte.
+
+    Raises NeedsOperator, which is not kept, when a file cannot be used.
+    """
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as error:
+        faults = network_settings.faults(os.environ) or [f"{network_settings.CA_FILE}: {error}"]
+        raise NeedsOperator("; ".join(faults)) from None
+    if tls.authorities:
+        with _NamesFile("caFile", tls.authorities):
+            context.load_verify_locations(tls.authorities)
+    if tls.certificate:
+        with _NamesFile("clientCertificate", tls.certificate):
+            # Without a password, OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(tls.certificate, tls.key, password="")
+    return context
+
+
+class _NamesFile:
+    """Raises NeedsOperator with the field and the file in place of an error of TLS, which names neither."""
+
+    def __init__(self, field: str, path: str) -> None:
+        self._about = f"{field}: {path}"
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ssl.SSLError):
+            why = error.reason or "it is not in PEM format"
+            raise NeedsOperator(f"{self._about} cannot be used ({why.replace('_', ' ').lower()})") from None
+        if isinstance(error, OSError):
+            raise NeedsOperator(f"{self._about} cannot be read: {error.strerror}") from None

@@ -56,14 +56,13 @@ class Survey:
         *,
         server: Server | None = None,
     ) -> None:
-        self.http = patient_client()
-        self._transport = Transport(lambda: connection, _wait, limits_of=limits_of, http=self.http)
+        self._transport = Transport(lambda: connection, _wait, limits_of=limits_of, new_http=patient_client)
         self._server = server
         self.limits: dict[str, str] = {}
         """What the answers said of limits: the last value of each header."""
 
     def close(self) -> None:
-        self.http.close()
+        self._transport.close()
 
     # The site
 

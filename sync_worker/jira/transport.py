@@ -15,12 +15,12 @@ from typing import Any
 
 import httpx
 
-from sync_model.connection import Connection
-from sync_worker.core.errors import NeedsOperator, SiteThrottled, Unavailable
-from sync_worker.core.rate_limit import ApiCall, call_of
+from sync_model.connection import Connection, TlsFiles
+from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, Unavailable
+from sync_worker.core.rate_limit import MYSELF, ApiCall, call_of
 from sync_worker.jira.answers import SAFE_METHODS, json_of, raise_for
 from sync_worker.jira.clock import SiteClock
-from sync_worker.jira.http_client import HEADERS, new_http_client
+from sync_worker.jira.http_client import HEADERS, FileStates, file_states, new_http_client
 from sync_worker.jira.limits import Limits, NoLimits
 
 TRIES = 4
@@ -46,6 +46,8 @@ class Options:
     and_status: int | None = None
     confirm: Callable[[], None] | None = None
     tries: int = TRIES
+    as_stranger: bool = False
+    """It carries no credentials."""
 
 
 NO_OPTIONS = Options()
@@ -61,26 +63,31 @@ class Transport:
     `check` raises LeaseLost when this worker must send nothing more; it is called after the connection is made, right
     before the request leaves.
 
-    `calls` counts the requests by endpoint and status. `cooldown` is how many seconds they waited for the site's
-    limits.
+    `new_http` makes the HTTP client for a site's files. `calls` counts the requests by endpoint and status. `cooldown`
+    is how many seconds they waited for the site's limits.
     """
 
     connect: Callable[[], Connection]
     pause: Callable[[float], None]
     check: Callable[[], None] = lambda: None
     limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits()
-    http: httpx.Client = field(default_factory=new_http_client)
+    new_http: Callable[[TlsFiles], httpx.Client] = new_http_client
     clock: SiteClock = field(default_factory=SiteClock)
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     cooldown: float = 0.0
     _connection: Connection | None = None
+    _is_unknown: bool = False
+    """The connection was needed, and could not be looked up."""
     _limits: Limits | None = None
+    _https: list[httpx.Client] = field(default_factory=list)
+    _file_states: FileStates = ()
     _lock: Lock = field(default_factory=Lock)
 
     @property
     def connection(self) -> Connection:
         """The site's address and our credentials. Raises NeedsOperator while a secret cannot be looked up."""
         if self._connection is None:
+            self._is_unknown = True
             self._connection = self.connect()
         return self._connection
 
@@ -89,6 +96,33 @@ class Transport:
         if self._limits is None:
             self._limits = self.limits_of(self.connection)
         return self._limits
+
+    @property
+    def http(self) -> httpx.Client:
+        """The client for the files as they are now. Raises NeedsOperator when one of them cannot be used.
+
+        An older client is kept for the requests that use it.
+        """
+        tls = self.connection.tls
+        states = file_states(tls)
+        with self._lock:
+            if not self._https or states != self._file_states:
+                self._https.append(self.new_http(tls))
+                self._file_states = states
+            return self._https[-1]
+
+    def close(self) -> None:
+        for http in self._https:
+            http.close()
+
+    def has_new_credentials(self) -> bool:
+        """Tell whether the secrets, if they were looked up now, would be others than those in use."""
+        if self._connection is None and not self._is_unknown:
+            return False  # nobody has needed them yet
+        try:
+            return self.connect() != self._connection
+        except NeedsOperator:
+            return False
 
     def get(self, path: str, **parameters: Any) -> Any:
         return self.request("GET", path, params=parameters)
@@ -169,7 +203,7 @@ class Transport:
             try:
                 response = stack.enter_context(self._send(method, path, options, **request))
             except NeedsOperator:
-                if request.get("content") is not None or not self._has_new_credentials():
+                if request.get("content") is not None or not self._take_new_credentials():
                     raise
                 response = stack.enter_context(self._send(method, path, options, **request))
             yield response
@@ -181,16 +215,16 @@ class Transport:
         self._wait_for_limits(what, call)
         if options.confirm and time.monotonic() > began + SECONDS_TO_BE_STALE:
             options.confirm()
-        connection = self.connection
-        auth, signature = _sign_in(connection)
+        connection, http = self.connection, self.http
+        auth, signature = (None, {}) if options.as_stranger else _sign_in(connection)
         request["headers"] = {**HEADERS, **(request.get("headers") or {}), **signature}
         request["extensions"] = {"trace": self._trace}
         try:
-            with self.http.stream(method, connection.base_url + path, auth=auth, **request) as response:
+            with http.stream(method, connection.base_url + path, auth=auth, **request) as response:
                 self._count(call, response.status_code)
                 self.clock.set(response.headers.get("Date"))
                 self.limits.answered(call, response.status_code, response.headers)
-                raise_for(response, what, options.and_status)
+                self._check(response, what, call, options)
                 yield response
         except httpx.HTTPError as error:
             self._count(call, NO_ANSWER)
@@ -198,6 +232,16 @@ class Transport:
             ambiguous = sent and method not in SAFE_METHODS
             reason = str(error) or type(error).__name__
             raise Unavailable(f"{what}: no answer: {reason}", ambiguous=ambiguous) from error
+
+    def _check(self, response: httpx.Response, what: str, call: ApiCall, options: Options) -> None:
+        """Raise what the answer means, and take note of whether the site accepts our credentials."""
+        try:
+            raise_for(response, what, options.and_status)
+        except CredentialsRefused as error:
+            self.limits.refused(str(error))
+            raise
+        if call.endpoint == MYSELF:
+            self.limits.accepted()
 
     def _count(self, call: ApiCall, status: int) -> None:
         with self._lock:
@@ -221,6 +265,8 @@ class Transport:
         while True:
             self.pause(0)
             wait = self.limits.before(call)
+            if wait.needs_operator:
+                raise NeedsOperator(wait.why)
             longest = LONGEST_TURN_IN_PLACE if wait.is_turn else LONGEST_PAUSE_IN_PLACE
             if wait.seconds > longest:
                 if wait.is_turn:
@@ -234,9 +280,13 @@ class Transport:
             if wait.is_turn and (wait.seconds == 0 or not self.limits.closed(call)):
                 return
 
-    def _has_new_credentials(self) -> bool:
+    def _take_new_credentials(self) -> bool:
+        """Look the secrets up; tell whether they have changed. Limits are those of an account."""
         before, self._connection = self._connection, self.connect()
-        return before != self._connection
+        if before == self._connection:
+            return False
+        self._limits = None
+        return True
 
 
 def _sign_in(connection: Connection) -> tuple[httpx.Auth | None, dict[str, str]]:

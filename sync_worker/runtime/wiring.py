@@ -20,12 +20,13 @@ from sync_model.definition import Side, Sync
 from sync_model.heartbeat import Phase
 from sync_model.loading import SyncFile
 from sync_worker.core.context import Context, Predecessor
-from sync_worker.core.errors import NeedsOperator, Paused, Unavailable
+from sync_worker.core.errors import DatabaseUnavailable, NeedsOperator, Paused, Unavailable
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
 from sync_worker.database import rate_limits
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
+from sync_worker.database.sign_in import SignIn
 from sync_worker.database.store import MongoStore
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run
@@ -53,7 +54,8 @@ class CycleRunner:
         self.store = MongoStore(client, sync.database, self.lease)
 
         def limits_of(connection: Connection, budget: float | None) -> rate_limits.SiteLimits:
-            return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log)
+            sign_in = SignIn(client, connection)
+            return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log, sign_in)
 
         jiras = _connect_to_sites(sync, environ, worker.wait, limits_of, self.lease.check)
         self._context = Context(sync, jiras, self.store, worker.log, self._checkpoint)
@@ -63,6 +65,14 @@ class CycleRunner:
 
     def run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         """Run one cycle. See `loop.RunCycle`."""
+        try:
+            with self.lease.in_use():
+                return self._run_cycle(is_past_deadline)
+        except DatabaseUnavailable:
+            self.lease.distrust()
+            raise
+
+    def _run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         self.lease.hold()
         _raise_if_paused(self.store.journal)
         self._worker.enter_cycle_from(Phase.STANDBY, Phase.PAUSED)
@@ -82,6 +92,10 @@ class CycleRunner:
         """Return what this process has asked of Jira so far."""
         calls = sum((Counter(jira.calls) for jira in self._jira_clients), Counter[tuple[str, int]]())
         return ApiUsage(calls, sum(jira.cooldown for jira in self._jira_clients))
+
+    def has_new_credentials(self) -> bool:
+        """Tell whether the secrets of either side, if they were looked up now, would be others than those in use."""
+        return any(jira.has_new_credentials() for jira in self._jira_clients)
 
     def record_cycle(self, cycle: PastCycle) -> None:
         """Keep how a cycle went. It is for people: nothing depends on it, and nothing waits for a dead MongoDB."""
@@ -111,6 +125,7 @@ def wire(
     """Join what one sync's worker consists of, and have `worker` report and record what it does."""
     runner = CycleRunner(file, worker, client, environ)
     worker.heartbeats.usage = runner.usage
+    worker.has_news = runner.has_new_credentials
     worker.heartbeats.is_silent = runner.lease.shares_heartbeat
     worker.record_cycle = runner.record_cycle
     return runner
@@ -145,7 +160,8 @@ def read_only_view(
     sync, log = file.sync, silent_log()
 
     def limits_of(connection: Connection, budget: float | None) -> rate_limits.ReadOnlyLimits:
-        return rate_limits.ReadOnlyLimits(client, site_of(connection.base_url), budget, log)
+        sign_in = SignIn(client, connection)
+        return rate_limits.ReadOnlyLimits(client, site_of(connection.base_url), budget, log, sign_in)
 
     jiras = _connect_to_sites(sync, environ, time.sleep, limits_of, lambda: None)
     store = MongoStore(client, sync.database, Lease.never_held(client, sync.database))

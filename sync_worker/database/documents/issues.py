@@ -43,13 +43,10 @@ class IssueDocuments(FencedCollections):
 
     @errors_translated()
     def save(self, states: Iterable[IssueState]) -> None:
+        documents = {_identity(state.side, state.id): from_state(state, self._lease.token) for state in states}
         writes = [
-            ReplaceOne(
-                self._unless_superseded(_identity(state.side, state.id)),
-                from_state(state, self._lease.token),
-                upsert=True,
-            )
-            for state in states
+            ReplaceOne(self._unless_superseded(identity), document, upsert=True)
+            for identity, document in documents.items()
         ]
         self._lease.check()
         try:
@@ -58,7 +55,7 @@ class IssueDocuments(FencedCollections):
         except BulkWriteError as error:
             codes = {failed.get("code") for failed in (error.details or {}).get("writeErrors", ())}
             if DUPLICATE_KEY in codes:
-                raise self._lease.lost() from None
+                raise self._refusal(self._issues, documents) from None
             if codes & DOCUMENT_REFUSED:
                 raise InvalidRequest(f"its document cannot be stored: {_first_message(error)}") from error
             raise

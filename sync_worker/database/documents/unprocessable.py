@@ -30,7 +30,7 @@ class UnprocessableDocuments(FencedCollections):
         try:
             self._unprocessable.replace_one(self._unless_superseded(identity), document, upsert=True)
         except DuplicateKeyError:
-            raise self._lease.lost() from None
+            raise self._refusal(self._unprocessable, [identity]) from None
 
     @errors_translated()
     def forget_unprocessable(self, side: Side, ids: Collection[str]) -> None:

@@ -86,4 +86,8 @@ class SiteCalls:
         return self._transport.connection.browse(key)
 
     def close(self) -> None:
-        self._transport.http.close()
+        self._transport.close()
+
+    def has_new_credentials(self) -> bool:
+        """Tell whether the secrets, if they were looked up now, would be others than those in use."""
+        return self._transport.has_new_credentials()

@@ -67,6 +67,10 @@ class Cloud:
     def projects(self, get: Get) -> Iterator[dict[str, Any]]:
         return offset_pages(get, f"{API_PATH}/project/search", ("values",))
 
+    def user_parameters(self, mention: str) -> Mapping[str, str] | None:
+        kind, _, account_id = mention.partition(":")
+        return {"accountId": account_id} if kind == "accountid" and account_id else None
+
     def download_path(self, attachment: Attachment) -> str:
         return f"{API_PATH}/attachment/content/{attachment.id}"
 

@@ -74,6 +74,9 @@ class DataCenter:
         found: list[dict[str, Any]] = get(f"{API_PATH}/project")
         return found
 
+    def user_parameters(self, mention: str) -> Mapping[str, str] | None:
+        return {"username": mention}
+
     def download_path(self, attachment: Attachment) -> str:
         return f"/secure/attachment/{attachment.id}/{quote(attachment.filename, safe='')}"
 

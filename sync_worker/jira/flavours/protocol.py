@@ -52,5 +52,8 @@ class Flavour(Protocol):
     def projects(self, get: Get) -> Iterable[dict[str, Any]]:
         """Return the projects that our account sees."""
 
+    def user_parameters(self, mention: str) -> Mapping[str, str] | None:
+        """Return the query that finds the user whom wiki text mentions as `[~mention]`; None when there is none."""
+
     def download_path(self, attachment: Attachment) -> str:
         """Return the path of a file, made from the attachment's id."""

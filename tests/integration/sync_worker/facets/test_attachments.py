@@ -47,6 +47,21 @@ def test_a_rule_can_copy_files_to_the_customer_and_no_copy_is_copied_back(bench)
         assert sorted(file["filename"] for file in issues[0]["attachments"]) == ["ours.txt", "theirs.txt"]
 
 
+@EITHER_FLAVOR
+def test_files_and_links_arrive_before_a_move_that_makes_the_counterpart_read_only(bench):
+    finish = bench.definition["rules"][3]
+    actions = {**finish["actions"], "syncAttachments": True, "addCrossLink": True}
+    key, counterpart = bench.pair()
+    bench.start(rules=[*bench.definition["rules"][:3], {**finish, "actions": actions}])
+    bench.control.settings("one", readOnlyStatuses=["Resolved"])
+    bench.dev.attach(counterpart, "result.txt", b"result")
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    assert bench.status(key) == "Resolved"
+    assert [file["filename"] for file in bench.issue(key)["attachments"]] == ["result.txt"]
+    assert bench.failures() == []
+
+
 def test_several_files_are_copied_side_by_side_and_each_arrives_once(bench):
     bench.start(sideBySide=4)
     key = bench.taken_on_with({f"file {number}.txt": f"content {number}".encode() * 999 for number in range(9)})

@@ -76,7 +76,7 @@ def test_once_tells_by_its_exit_code_whether_the_cycle_went_through(bench, confi
 
 def test_a_request_that_never_ends_does_not_keep_a_worker_from_stopping(bench, tmp_path, wait_until):
     bench.start()
-    bench.control.fault("one", "hang", path="/search")
+    hanging = bench.control.fault("one", "hang", path="/search")
     # What ends the wait is a constant of the command, made small here.
     code = (
         "import sys, sync_worker.runtime.process; from sync_worker.__main__ import main; "
@@ -93,7 +93,7 @@ def test_a_request_that_never_ends_does_not_keep_a_worker_from_stopping(bench, t
     ]
     environ = {**os.environ, "DATABASE_URL": bench.mongo_url}
     process = subprocess.Popen([*command, "--once"], env=environ, cwd=REPO, stdout=subprocess.PIPE, text=True)
-    wait_until(lambda: any(each["endpoint"].endswith("{project}") for each in bench.control.calls("one")), "the search")
+    wait_until(lambda: bench.control.strikes("one", hanging), "the search")
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=15)
     assert process.returncode == 0
