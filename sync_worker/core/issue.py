@@ -14,10 +14,14 @@ MARKER = "jira-sync"
 
 @dataclass(frozen=True)
 class Candidate:
-    """What search says: this issue may have changed. `updated` may lag behind the truth."""
+    """What search says: this issue may have changed.
+
+    `updated` may lag behind the truth; None when it cannot be understood. `key` is for people, if search shows it.
+    """
 
     id: str
-    updated: datetime
+    updated: datetime | None
+    key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from sync_worker.core.issue import (
 from sync_worker.core.ports import CreateScreen, IssueType, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
+from sync_worker.core.timing import EARLIEST, LATEST
 from sync_worker.jira.wording import explanation
 
 T = TypeVar("T")
@@ -167,13 +168,14 @@ def account(user: Mapping[str, Any]) -> str | None:
 
 
 def candidate(data: Mapping[str, Any]) -> Candidate:
-    return Candidate(identity(data), time_of(data["fields"]["updated"]))
+    return Candidate(identity(data), _time_shown(data), text(data.get("key")))
 
 
 def glimpse(data: Mapping[str, Any]) -> Glimpse:
-    fields = data["fields"]
-    status, description = fields["status"]["name"], text(fields.get("description"))
-    return Glimpse(identity(data), string(data["key"]), status, time_of(fields["updated"]), description)
+    """Return what search shows. What cannot be understood is such that the issue has to be read."""
+    fields = data.get("fields") or {}
+    status, description = (fields.get("status") or {}).get("name") or "", text(fields.get("description"))
+    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, description)
 
 
 def issue(data: Mapping[str, Any]) -> Issue:
@@ -237,9 +239,6 @@ def issues(found: Iterable[Mapping[str, Any]]) -> Read:
     """Return the issues in an answer, and separately those that cannot be understood."""
     read = Read([], {})
     for data in found:
-        if "error" in data:
-            read.unprocessable[str(data["id"])] = data["error"]
-            continue
         try:
             read.issues.append(understood(data))
         except InvalidRequest as error:
@@ -284,7 +283,16 @@ def time_of(text: str) -> datetime:
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("a time without a zone says nothing")
-    return value
+    # What an import left at the end of what can be told is brought so far from there that one can reckon with it.
+    return min(max(value, EARLIEST), LATEST)
+
+
+def _time_shown(data: Mapping[str, Any]) -> datetime | None:
+    """Return the `updated` of a match of search; None when there is none that can be understood."""
+    try:
+        return time_of((data.get("fields") or {})["updated"])
+    except ODD:
+        return None
 
 
 def _history_from(changelog: Mapping[str, Any], entries: list[dict[str, Any]]) -> datetime | None:
@@ -381,10 +389,10 @@ def upload_limit(meta: Mapping[str, Any]) -> int | None:
     if not meta.get("enabled", True):
         return 0
     limit = meta.get("uploadLimit")
-    return int(limit) if limit else None
+    return int(limit) if isinstance(limit, int) and limit > 0 else None
 
 
 def missing_permissions(answer: Mapping[str, Any], names: Iterable[str]) -> set[str]:
     """Return those among `names` that an answer to `mypermissions` says our account does not have."""
-    permissions = an_object(answer["permissions"])
-    return {name for name in names if not permissions.get(name, {}).get("havePermission", True)}
+    permissions = an_object(answer.get("permissions") or {})
+    return {name for name in names if not (permissions.get(name) or {}).get("havePermission", True)}

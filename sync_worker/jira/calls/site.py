@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
+from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import StatusName
+from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
+from sync_worker.jira.paging import LARGEST_PAGE, SMALLEST_PAGE
 from sync_worker.jira.status_names import StatusNames
 from sync_worker.jira.transport import Transport
 
@@ -38,6 +41,8 @@ class SiteCalls:
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
         self._status_names = StatusNames(self._statuses)
+        self._read_size, self._create_size = BatchSize(READ_AT_ONCE), BatchSize(CREATED_AT_ONCE)
+        self._page_size = BatchSize(LARGEST_PAGE, SMALLEST_PAGE)
 
     @property
     def calls(self) -> Mapping[tuple[str, int], int]:
@@ -52,6 +57,14 @@ class SiteCalls:
     @cached_property
     def _flavour(self) -> Flavour:
         return flavour_of(self._transport.get(f"{API_PATH}/serverInfo", parsing.server_info))
+
+    @property
+    def read_size(self) -> BatchSize:
+        return self._read_size
+
+    @property
+    def create_size(self) -> BatchSize:
+        return self._create_size
 
     @property
     def search_lag(self) -> timedelta:

@@ -14,10 +14,10 @@ STATUSES = [StatusName("1", "Offen", "Open"), StatusName("3", "In Arbeit", "In P
 def history(*steps):
     """Return an issue whose history has these steps: ids and names of the statuses before and after."""
     changes = tuple(
-        replace(change(number, before[1], after[1]), from_id=before[0], to_id=after[0])
+        replace(change(number, number, before[1], after[1]), from_id=before[0], to_id=after[0])
         for number, (before, after) in enumerate(steps, 1)
     )
-    return replace(issue(status="Offen", changes=changes), status_id="1")
+    return issue("Offen", *changes, status_id="1")
 
 
 def names(found):
