@@ -27,7 +27,7 @@ from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
 from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
-from sync_worker.core.timing import NODES_APART, REQUEST_LIFETIME
+from sync_worker.core.timing import NODES_APART, lifetime_of
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
 
@@ -142,7 +142,7 @@ class Counterpart:
 
     def _create_chunk(self, chunk: Sequence[Planned]) -> None:
         target = self._target(chunk[0].intent)
-        attempt = Attempt(target.now())
+        attempt = Attempt(target.now(), at_once=len(chunk))
         self._mark(chunk, attempt)
         with unless_carried_out(
             lambda: self._mark(chunk, None),
@@ -189,8 +189,9 @@ class Counterpart:
 
     def _missed(self, intent: Intent[Create]) -> None:
         """Note that a look has not found the counterpart; return when it is certain that there is none."""
-        what = "the counterpart was created (search may still lag behind)"
-        intent.missed(intent.work.side.other, what, REQUEST_LIFETIME + self._target(intent).search_lag)
+        begun = intent.work.cause.begun(Create.kind)
+        takes = lifetime_of(issues=begun.at_once if begun else 1) + self._target(intent).search_lag
+        intent.missed(intent.work.side.other, "the counterpart was created (search may still lag behind)", takes)
 
     def _target(self, intent: Intent[Create]) -> Jira:
         return self._context.jiras[intent.work.side.other]

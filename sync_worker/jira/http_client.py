@@ -21,6 +21,7 @@ HEADERS = {
     "Accept": JSON,
     "Accept-Encoding": "gzip",
     "Accept-Language": "en",
+    "Cache-Control": "no-cache",  # a cache between us and Jira would show what is over
     "X-Force-Accept-Language": "true",
 }
 WRITTEN_AT_ONCE = 16 * 1024
