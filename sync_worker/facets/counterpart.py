@@ -28,7 +28,7 @@ from sync_worker.core.ports import Jira
 from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
 from sync_worker.core.templates import without_mentions
-from sync_worker.core.timing import NODES_APART, REQUEST_LIFETIME
+from sync_worker.core.timing import NODES_APART, lifetime_of
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
 
@@ -153,7 +153,7 @@ class Counterpart:
 
     def _create_chunk(self, chunk: list[Planned]) -> tuple[list[Created | InvalidRequest], Collection[Planned]]:
         target = self._target(chunk[0].intent)
-        attempt = Attempt(target.now())
+        attempt = Attempt(target.now(), at_once=len(chunk))
         try:
             self._mark(chunk, attempt)
         except InvalidRequest:  # one of them cannot be stored, and nothing was sent
@@ -213,8 +213,9 @@ class Counterpart:
 
     def _missed(self, intent: Intent[Create]) -> None:
         """Note that a look has not found the counterpart; return when it is certain that there is none."""
-        what = "the counterpart was created (search may still lag behind)"
-        intent.missed(intent.work.side.other, what, REQUEST_LIFETIME + self._target(intent).search_lag)
+        begun = intent.work.cause.begun(Create.kind)
+        takes = lifetime_of(issues=begun.at_once if begun else 1) + self._target(intent).search_lag
+        intent.missed(intent.work.side.other, "the counterpart was created (search may still lag behind)", takes)
 
     def _target(self, intent: Intent[Create]) -> Jira:
         return self._context.jiras[intent.work.side.other]

@@ -274,8 +274,12 @@ def in_order(changes: Iterable[StatusChange]) -> tuple[StatusChange, ...]:
 
 
 def _is_status(item: Mapping[str, Any]) -> bool:
-    """Tell whether an item of a changelog is about the status. A custom field may have that name."""
-    return (item.get("fieldId") or item.get("field")) == "status" and item.get("fieldtype") != "custom"
+    """Tell whether an item of a changelog says that the status changed. A custom field may have that name.
+
+    A transition that leads back to where it began changes nothing.
+    """
+    is_about_it = (item.get("fieldId") or item.get("field")) == "status" and item.get("fieldtype") != "custom"
+    return is_about_it and (item.get("from") is None or item.get("from") != item.get("to"))
 
 
 def time_of(text: str) -> datetime:
