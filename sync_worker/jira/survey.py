@@ -56,6 +56,7 @@ class Survey:
         *,
         server: Server | None = None,
     ) -> None:
+        self.connection = connection
         self._transport = Transport(lambda: connection, _wait, limits_of=limits_of, new_http=patient_client)
         self._server = server
         self.limits: dict[str, str] = {}

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
-from sync_worker.core.errors import NeedsOperator
+from sync_worker.core.errors import InvalidRequest, NeedsOperator
 from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.site_info import Server
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
-from sync_worker.jira.transport import Transport
+from sync_worker.jira.transport import NO_OPTIONS, Options, Transport
 
 
 class SiteCalls:
@@ -48,7 +49,24 @@ class SiteCalls:
 
     @cached_property
     def _flavour(self) -> Flavour:
-        return flavour_of(parsing.server(self._transport.get(f"{API_PATH}/serverInfo")))
+        with_token = self._transport.connection.email is None
+        server = (self._server_as_stranger() if with_token else None) or self._server()
+        if fault := server.why_too_old(with_token=with_token):
+            raise NeedsOperator(fault)
+        return flavour_of(server)
+
+    def _server(self, options: Options = NO_OPTIONS) -> Server:
+        return parsing.server(self._transport.request("GET", f"{API_PATH}/serverInfo", options=options))
+
+    def _server_as_stranger(self) -> Server | None:
+        """Ask without credentials. None means that the site tells strangers nothing.
+
+        A Jira that is too old for tokens takes whoever sends one for a visitor who failed to sign in.
+        """
+        try:
+            return self._server(Options(as_stranger=True))
+        except (NeedsOperator, InvalidRequest):
+            return None
 
     @property
     def search_lag(self) -> timedelta:
