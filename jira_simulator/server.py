@@ -69,7 +69,7 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
         status, size = response.status, response.content_length or 0
     finally:
         hosted.record(request, user, status, size)
-    if not response.prepared:
+    if not response.prepared and not call.is_answered_by_another:
         response.headers.update(call.headers())
     return response
 

@@ -13,6 +13,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+OK_BELOW = 400
+"""Statuses below this one are no errors."""
+HOLDING = frozenset({"hang", "hang_after", "late"})
+"""Kinds of faults that hold calls until they are removed."""
+
 
 class InjectedFault(BaseModel):
     """One thing that goes wrong, for the calls that match, until it is removed.
@@ -24,6 +29,10 @@ class InjectedFault(BaseModel):
     status               answer `status`, or one of `statuses` at random, with `retryAfter`, `reason` and `message`;
                          the call is not carried out
     status_after         carry the call out, then answer as for status
+    answer               answer with `status`, `headers` and `body` as they are: what stands before Jira answers in its
+                         place; the call is not carried out
+    answer_after         carry the call out, then answer as for answer
+    late                 answer as for status at once, and carry the call out when the fault is removed
     drop_before          close the connection without an answer; the call is not carried out
     drop_after           carry the call out, then close the connection without an answer
     delay                wait `seconds` first
@@ -36,7 +45,9 @@ class InjectedFault(BaseModel):
     redirect             answer 302 to `location`
     redirect_attachment  answer an attachment's download with 303 to `location`
     truncate_attachment  send half of an attachment and close the connection
+    rename_attachment    file an attachment under a name in which only letters, digits, dots and dashes stay as they are
     truncate_changelog   let `expand=changelog` hold no more than the newest `keep` entries
+    ignore_order         list comments oldest first, whatever order is asked for
     burst                answer 429 when a token bucket of `size`, refilled with `rate` tokens a second, is empty; there
                          is one bucket per endpoint and method on Cloud, one per user on Data Center
     per_issue_burst      answer 429 to a write (POST, PUT or DELETE) after `size` writes to the same issue within
@@ -46,9 +57,11 @@ class InjectedFault(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     kind: Literal[
-        "status", "status_after", "drop_before", "drop_after", "delay", "hang", "hang_after",
+        "status", "status_after", "answer", "answer_after", "late",
+        "drop_before", "drop_after", "delay", "hang", "hang_after",
         "anonymous", "unauthorized", "captcha", "html_login", "redirect",
-        "redirect_attachment", "truncate_attachment", "truncate_changelog", "burst", "per_issue_burst",
+        "redirect_attachment", "truncate_attachment", "rename_attachment", "truncate_changelog", "ignore_order",
+        "burst", "per_issue_burst",
     ]  # fmt: skip
     method: str | None = None
     path: str | None = None
@@ -56,8 +69,10 @@ class InjectedFault(BaseModel):
     times: int | None = Field(default=None, ge=1)
     for_seconds: float | None = Field(default=None, gt=0)
     probability: float = Field(default=1.0, gt=0, le=1)
-    status: int = Field(default=503, ge=400, le=599)
-    statuses: list[Annotated[int, Field(ge=400, le=599)]] = Field(default_factory=list)
+    status: int = Field(default=503, ge=200, le=599)
+    statuses: list[Annotated[int, Field(ge=200, le=599)]] = Field(default_factory=list)
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: str = ""
     retry_after: str | None = None
     reason: str | None = None
     message: str = "This is a simulated fault."
@@ -77,6 +92,12 @@ class InjectedFault(BaseModel):
             except re.error as error:
                 raise ValueError(f"is not a regular expression: {error}") from None
         return path
+
+    @model_validator(mode="after")
+    def _is_an_error_of_jira(self) -> InjectedFault:
+        if not self.kind.startswith("answer") and min(self.status, *self.statuses, OK_BELOW) < OK_BELOW:
+            raise ValueError(f"{self.kind} answers an error; its status is {OK_BELOW} or more")
+        return self
 
     @model_validator(mode="after")
     def _has_a_window(self) -> InjectedFault:
@@ -150,8 +171,8 @@ class ActiveFaults:
             self.strikes[fault_id] += 1
             if fault.times is not None:
                 self._strikes_left[fault_id] -= 1
-                # A fault that hangs stays for the calls that it holds, until it is removed, but strikes no more.
-                if self._strikes_left[fault_id] <= 0 and not fault.kind.startswith("hang"):
+                # A fault that holds calls stays for them until it is removed, but strikes no more.
+                if self._strikes_left[fault_id] <= 0 and fault.kind not in HOLDING:
                     self.remove(fault_id)
         return striking
 

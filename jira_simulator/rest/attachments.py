@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import BodyPartReader, web
 
 from jira_simulator.rest.incoming_call import API, IncomingCall, answer, call_of
@@ -23,14 +25,19 @@ async def attach(request: web.Request) -> web.Response:
     if request.content_type != "multipart/form-data":
         raise JiraError(415, "Unsupported Media Type")
     received = []
-    async for part in await request.multipart():
+    async for part in await call.multipart():
         if isinstance(part, BodyPartReader) and part.name == "file":
             mime_type = part.headers.get("Content-Type", "")
-            received.append((part.filename or "file", mime_type, await _received_content(call, part)))
+            received.append((_filename(call, part), mime_type, await _received_content(call, part)))
     if not received:
         raise JiraError(400, "No file was sent.")
     attached = [call.site.attach(user, issue, *file) for file in received]
     return answer([call.show.attachment(attachment) for attachment in attached])
+
+
+def _filename(call: IncomingCall, part: BodyPartReader) -> str:
+    name = part.filename or "file"
+    return re.sub(r"[^A-Za-z0-9.-]", "_", name) if call.fault("rename_attachment") else name
 
 
 async def _received_content(call: IncomingCall, part: BodyPartReader) -> bytes:

@@ -21,7 +21,8 @@ async def comments(request: web.Request) -> web.Response:
     order = request.query.get("orderBy", "created")
     if order not in ("created", "+created", "-created"):
         raise JiraError(400, "orderBy must be created, +created or -created.")
-    ordered = sorted(issue.comments, key=lambda comment: comment.id, reverse=order.startswith("-"))
+    is_newest_first = order.startswith("-") and not call.fault("ignore_order")
+    ordered = sorted(issue.comments, key=lambda comment: comment.id, reverse=is_newest_first)
     start, size = call.number("startAt", 0), min(call.number("maxResults", COMMENTS_PAGE), COMMENTS_PAGE)
     shown = [call.show.comment(issue, comment) for comment in ordered[start : start + size]]
     return answer({"startAt": start, "maxResults": size, "total": len(ordered), "comments": shown})

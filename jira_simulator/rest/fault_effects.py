@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -18,6 +19,8 @@ WRITES = ("POST", "PUT", "DELETE")
 TOO_MANY = "Rate limit exceeded."
 HANG_LOOK = 0.02
 """Seconds between two looks at whether a fault that hangs was removed."""
+_under_way: set[asyncio.Task[None]] = set()
+"""Calls that are carried out later. The event loop alone would not keep their tasks alive."""
 
 
 class ConnectionDropped(Exception):
@@ -29,6 +32,9 @@ async def serve_with_faults(call: IncomingCall, handler: Handler) -> web.StreamR
     await _delay(call)
     if call.fault("drop_before"):
         raise ConnectionDropped
+    if fault := call.fault("late"):
+        await _carry_out_later(call, handler)
+        return _status_answer(call, fault)
     if (instead := _answer_instead(call)) is not None:
         return instead
     if call.fault("unauthorized"):
@@ -45,6 +51,8 @@ async def serve_with_faults(call: IncomingCall, handler: Handler) -> web.StreamR
         raise ConnectionDropped
     if fault := call.fault("status_after"):
         return _status_answer(call, fault)
+    if fault := call.fault("answer_after"):
+        return _answer_of_another(call, fault)
     return response
 
 
@@ -54,6 +62,20 @@ async def _delay(call: IncomingCall) -> None:
     if fault := call.fault("delay"):
         await asyncio.sleep(fault.seconds)
     await _hang(call, "hang")
+
+
+async def _carry_out_later(call: IncomingCall, handler: Handler) -> None:
+    """Have the call carried out when the fault is removed, by a task that outlives the connection."""
+    await call.keep_body()
+
+    async def carry_out() -> None:
+        await _hang(call, "late")
+        with contextlib.suppress(JiraError):  # nobody is there any more to be told
+            await handler(call.request)
+
+    task = asyncio.create_task(carry_out())
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
 
 
 async def _hang(call: IncomingCall, kind: str) -> None:
@@ -68,6 +90,8 @@ def _answer_instead(call: IncomingCall) -> web.Response | None:
         return web.Response(text=LOGIN_PAGE, content_type="text/html")
     if fault := call.fault("redirect"):
         return web.Response(status=302, headers={"Location": fault.location})
+    if fault := call.fault("answer"):
+        return _answer_of_another(call, fault)
     if call.fault("captcha") and "Authorization" in call.request.headers:
         return _captcha_answer(call)
     fault = call.fault("status")
@@ -81,6 +105,14 @@ def _status_answer(call: IncomingCall, fault: InjectedFault) -> web.Response:
     if fault.reason is not None:
         response.headers["RateLimit-Reason"] = fault.reason
     return response
+
+
+def _answer_of_another(call: IncomingCall, fault: InjectedFault) -> web.Response:
+    """Return the answer of something that stands between the caller and Jira. No header of it is Jira's."""
+    call.is_answered_by_another = True
+    date = f"{call.site.now():%a, %d %b %Y %H:%M:%S} GMT"
+    status = call.hosted.faults.status_of(fault)
+    return web.Response(status=status, headers={"Date": date, **fault.headers}, body=fault.body.encode())
 
 
 def _captcha_answer(call: IncomingCall) -> web.Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from aiohttp import web
+from aiohttp import MultipartReader, StreamReader, web
 
 from jira_simulator.addresses import REST_ROOT
 from jira_simulator.hosting.faults import InjectedFault
@@ -24,7 +25,11 @@ INVALID = "Invalid request payload. Refer to the REST API documentation and try 
 
 @dataclass
 class IncomingCall:
-    """One request to a site's API by `user`, or by an anonymous visitor when that is None."""
+    """One request to a site's API by `user`, or by an anonymous visitor when that is None.
+
+    `is_answered_by_another`: a fault has put the answer of something else in the place of Jira's. `body`: what was
+    read of the request already.
+    """
 
     request: web.Request
     hosted: HostedSite
@@ -33,6 +38,8 @@ class IncomingCall:
     silent: bool = False
     faults: list[tuple[int, InjectedFault]] = field(default_factory=list)
     rate_headers: dict[str, str] = field(default_factory=dict)
+    is_answered_by_another: bool = False
+    body: bytes | None = None
 
     @property
     def site(self) -> SimulatedSite:
@@ -106,6 +113,19 @@ class IncomingCall:
         if not isinstance(body, dict):
             raise JiraError(400, "The request body must be an object.")
         return body
+
+    async def keep_body(self) -> None:
+        """Read the body now, so that the call can be carried out when the connection is gone."""
+        self.body = await self.request.read()
+
+    async def multipart(self) -> MultipartReader:
+        """Return the parts of the body, also if it was read before."""
+        if self.body is None:
+            return await self.request.multipart()
+        stream = StreamReader(self.request.protocol, 2 * len(self.body) + 1, loop=asyncio.get_running_loop())
+        stream.feed_data(self.body)
+        stream.feed_eof()
+        return MultipartReader(self.request.headers, stream)
 
     def changelog_limit(self, on_cloud: int) -> int | None:
         """Return how many of the newest entries of an issue's history are shown; None for all."""

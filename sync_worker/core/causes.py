@@ -27,10 +27,18 @@ STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST, CauseKind.RESYNC})
 
 @dataclass(frozen=True)
 class Attempt:
-    """How far one action of a cause has come: begun (its request may be under way), or done."""
+    """How far one action of a cause has come: begun (its request may be under way), or done.
+
+    `ended` is when its request came to an end, as far as that is known, without saying what became of it. `missed` is
+    when what the request would have left was first looked for in vain. `refusal`: what something else than Jira said
+    when it refused the request.
+    """
 
     at: datetime
     done: bool = False
+    ended: datetime | None = None
+    missed: datetime | None = None
+    refusal: str = ""
 
 
 @dataclass(frozen=True)

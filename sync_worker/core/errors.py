@@ -3,7 +3,9 @@
     SyncError
     ├── Unavailable                wait and try again: no answer, too many calls, an error on the other side
     │   ├── DatabaseUnavailable    wait: MongoDB does not answer
-    │   ├── OutcomeUnknown         wait: whether an earlier attempt was carried out cannot be told yet
+    │   ├── OutcomeUnknown         wait: whether a request was carried out cannot be told yet
+    │   ├── NotJira                wait: something else has answered in Jira's place
+    │   │   └── Redirected         wait: it wants us at another address
     │   └── SiteThrottled          wait, and all other calls to this site with it
     ├── NeedsOperator              a person must act: credentials, a missing project, a permission for the whole sync
     │   └── CredentialsRefused     the site does not accept our secret; it is not tried for ever
@@ -47,7 +49,31 @@ class DatabaseUnavailable(Unavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """Whether an earlier attempt was carried out cannot be told yet; until then there must be no second one."""
+    """Whether a request was carried out cannot be told yet; until then there must be no second one.
+
+    `refusal` is set when something else than Jira has said no: what it said. It is believed when the request turns out
+    not to have been carried out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float = 0.0,
+        ambiguous: bool = False,
+        refusal: str = "",
+    ) -> None:
+        super().__init__(message, status=status, retry_after=retry_after, ambiguous=ambiguous)
+        self.refusal = refusal
+
+
+class NotJira(Unavailable):
+    """What has answered is not Jira, or not as Jira does. Nothing of it is believed."""
+
+
+class Redirected(NotJira):
+    """What has answered wants us at another address. Redirects are not followed."""
 
 
 class SiteThrottled(Unavailable):
@@ -55,7 +81,11 @@ class SiteThrottled(Unavailable):
 
 
 class NeedsOperator(SyncError):
-    """Nothing of this sync can work until a person has acted."""
+    """Nothing of this sync can work until a person has acted. `ambiguous` as for `Unavailable`."""
+
+    def __init__(self, message: str, *, status: int | None = None, ambiguous: bool = False) -> None:
+        super().__init__(message, status=status)
+        self.ambiguous = ambiguous
 
 
 class CredentialsRefused(NeedsOperator):
@@ -93,19 +123,30 @@ def to_go_by(errors: Iterable[SyncError]) -> SyncError:
 
 def may_have_happened(error: Exception) -> bool:
     """Tell whether a request that ended in `error` may have been carried out all the same."""
-    if isinstance(error, SyncError | StopRequested):
-        return isinstance(error, Unavailable) and error.ambiguous
-    return True  # a fault of our own, which may have come up after the answer
+    if isinstance(error, Unavailable | NeedsOperator):
+        return error.ambiguous
+    # Anything else is a fault of our own, which may have come up after the answer.
+    return not isinstance(error, SyncError | StopRequested)
+
+
+def _ignore(_error: Exception) -> None: ...
 
 
 @contextmanager
-def unless_carried_out(take_back: Callable[[], None]) -> Iterator[None]:
-    """Surround a request: `take_back` what was remembered of it when it certainly was not carried out."""
+def unless_carried_out(
+    take_back: Callable[[], None], note_doubt: Callable[[Exception], None] = _ignore
+) -> Iterator[None]:
+    """Surround a request.
+
+    `take_back` what was remembered of it when it certainly was not carried out; `note_doubt` when it may have been.
+    """
     try:
         yield
     except LeaseLost:
         raise
     except Exception as error:
-        if not may_have_happened(error):
+        if may_have_happened(error):
+            note_doubt(error)
+        else:
             take_back()
         raise

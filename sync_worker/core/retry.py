@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from sync_worker.core.causes import Failure
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
@@ -23,6 +25,23 @@ ERROR_LENGTH = 500
 def clamp_retry_after(seconds: float) -> float:
     # What is no number compares as false.
     return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else 0.0
+
+
+def seconds_asked_for(headers: Mapping[str, str]) -> float:
+    """Return the seconds to wait that `Retry-After` asks for: a number, or a date on the clock of `Date`; else 0."""
+    asked = headers.get("Retry-After") or "0"
+    try:
+        return float(asked)
+    except ValueError:
+        until, now = _date(asked), _date(headers.get("Date")) or datetime.now(UTC)
+        return (until - now).total_seconds() if until else 0.0
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text or "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def wait_after(error: Exception, attempts: int) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sync_model.definition import Side
-from sync_worker.core.causes import Cause, without_moves
+from sync_worker.core.causes import Attempt, Cause, without_moves
 from sync_worker.core.timing import LONG_AGO
 
 
@@ -30,10 +30,10 @@ class IssueState:
 
     `updated` is the newest `updated` that a direct read gave. `seen` holds the ids of the status changes no older than
     an hour before `seen_until`; older changes count as seen by their time. `copied` maps attachments to their copies on
-    the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments whose
-    upload was begun to the time of that. `pending` is the issue's outbox: the causes that are not carried out yet, in
-    the order in which they will be. `dead` are its dead letters: causes that were given up, until a person has them
-    tried again.
+    the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments to an
+    attempt at their upload of which it is not known what became. `pending` is the issue's outbox: the causes that are
+    not carried out yet, in the order in which they will be. `dead` are its dead letters: causes that were given up,
+    until a person has them tried again.
     """
 
     side: Side
@@ -47,7 +47,7 @@ class IssueState:
     wrote_until: datetime | None = None
     copied: Mapping[str, str] = field(default_factory=dict)
     received: tuple[str, ...] = ()
-    uploads: Mapping[str, datetime] = field(default_factory=dict)
+    uploads: Mapping[str, Attempt] = field(default_factory=dict)
     pending: tuple[Cause, ...] = ()
     dead: tuple[Cause, ...] = ()
 
@@ -55,6 +55,10 @@ class IssueState:
     def blank(cls, side: Side, issue_id: str, key: str) -> IssueState:
         """Return the state of an issue of which nothing was seen: all of its history is new."""
         return cls(side, issue_id, key, "", LONG_AGO, seen_until=LONG_AGO)
+
+    def cause(self, cause_id: str) -> Cause | None:
+        """Return the pending cause with this id, if it is still here."""
+        return next((cause for cause in self.pending if cause.id == cause_id), None)
 
     def with_cause(self, cause: Cause) -> IssueState:
         """Return this state with `cause` in the place of the pending one of the same id."""

@@ -7,5 +7,19 @@ from datetime import UTC, datetime, timedelta
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_GRAIN = timedelta(seconds=2)
 """Jira's clock reaches us in whole seconds, rounded down."""
-REQUEST_LIFETIME = timedelta(seconds=30)
-"""For how long a request that we have given up on may still be at work on the other side."""
+NODES_APART = timedelta(minutes=1)
+"""How far the clocks of one site's nodes may differ: one may date what we did before the time that another told us."""
+REQUEST_LIFETIME = timedelta(minutes=2)
+"""For how long a request that has ended for us may still be at work on the other side.
+
+Gateways give up after a minute or less; what stands behind them goes on.
+"""
+SLOWEST_FILING = 256 * 1024
+"""Bytes per second: the other side may take so long to check and file what it was sent."""
+BETWEEN_LOOKS = timedelta(seconds=30)
+"""The least time between the two looks that must miss what a request would have left."""
+
+
+def lifetime_of(size: int) -> timedelta:
+    """Return for how long a request that carries `size` bytes may still be at work after it has ended for us."""
+    return REQUEST_LIFETIME + timedelta(seconds=size / SLOWEST_FILING)

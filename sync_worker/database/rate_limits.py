@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from structlog.typing import FilteringBoundLogger
 
 from sync_worker.core.rate_limit import READING_POSTS, ApiCall, IssuePace, Wait
-from sync_worker.core.retry import clamp_retry_after
+from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.database import rate_limit_pipelines as pipelines
 from sync_worker.database.connection import SHARED_DATABASE, forgettable_database
 from sync_worker.database.sign_in import LOGIN, SignIn
@@ -127,7 +127,7 @@ class SiteLimits:
         return ENDPOINT.format(call.endpoint)
 
     def _close(self, scope: str, headers: Mapping[str, str]) -> None:
-        asked = _number(headers.get("Retry-After"))
+        asked = seconds_asked_for(headers)
         seconds = max(clamp_retry_after(asked), FIRST_PAUSE)
         if asked > seconds:
             self._log.error("Jira asks for an absurd wait", limit=f"{self._site}{scope}", asked=asked, waiting=seconds)

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.actions import Comment
-from sync_worker.core.causes import Attempt, Cause, CauseKind
+from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, SiteThrottled, Unavailable
@@ -23,6 +23,7 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.state import IssueState
+from sync_worker.core.uncertainty import long_over
 
 CONFIRM_AFTER = timedelta(minutes=1)
 """The least time between the two direct reads that must miss an issue before it counts as deleted."""
@@ -113,7 +114,10 @@ class Census:
         begun = self.context.jiras[side.other].now() - (now - pair.missing[side])
         if self._restored:
             begun = min(begun, self._restored.earliest(side.other))
-        cause = Cause("gone", CauseKind.GONE, now, state.status, state.status, marks={Comment.kind: Attempt(begun)})
+        marks = next((cause.marks for cause in state.pending if cause.kind is CauseKind.GONE), None)
+        # Marks that are there already are kept: they tell of a request that may still be under way.
+        marks = marks or {Comment.kind: long_over(begun)}
+        cause = Cause("gone", CauseKind.GONE, now, state.status, state.status, marks=marks)
         self.context.store.save([replace(state, pending=(cause,))])
         away = tuple(away for away in pair.away if away != side)  # where it was is asked no more
         self.context.store.save_pair(replace(pair, gone={**pair.gone, side: now}, away=away))

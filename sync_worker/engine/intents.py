@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Generic
 
@@ -14,12 +14,14 @@ from sync_model.definition import Side
 from sync_worker.core.actions import A, Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
-from sync_worker.core.errors import InvalidRequest, unless_carried_out
+from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, unless_carried_out
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.state import IssueState
+from sync_worker.core.timing import REQUEST_LIFETIME
+from sync_worker.core.uncertainty import left_open, long_over, missed, time_to_settle, unknown
 from sync_worker.engine.diff import observe
 from sync_worker.facets.protocol import DONE, FAILED, Intent, Work
 
@@ -98,14 +100,36 @@ class OpenIntent(Generic[A]):
         work, restored = self.work, self._intents.restored
         attempt = work.cause.begun(self.action.kind)
         if attempt is None and restored and restored.may_know(work.cause, work.side):
-            return Attempt(restored.earliest(side))
+            return long_over(restored.earliest(side))
         return attempt
 
     @contextmanager
     def attempt(self, side: Side) -> Iterator[None]:
-        self._mark_and_save(Attempt(self._context.jiras[side].now()))
-        with unless_carried_out(lambda: self._mark_and_save(None)):
+        jira = self._context.jiras[side]
+        attempt = Attempt(jira.now())
+        self._mark_and_save(attempt)
+        with unless_carried_out(
+            lambda: self._mark_and_save(None),
+            lambda error: self._mark_and_save(left_open(attempt, jira.now(), error)),
+        ):
             yield
+
+    def missed(self, side: Side, what: str, takes: timedelta = REQUEST_LIFETIME) -> None:
+        attempt, now = self.begun(side), self._context.jiras[side].now()
+        if attempt is None:
+            return
+        attempt = missed(attempt, now)
+        wait = time_to_settle(attempt, now, takes)
+        self._mark_and_save(attempt if wait > timedelta() else None)
+        if wait > timedelta():
+            raise unknown(what, attempt, wait)
+        if attempt.refusal:
+            raise InvalidRequest(attempt.refusal, final=True)
+
+    def leave_open(self, side: Side, error: OutcomeUnknown) -> None:
+        if error.refusal:
+            now = self._context.jiras[side].now()
+            self.mark(left_open(Attempt(now), now, error))
 
     def _mark_and_save(self, attempt: Attempt | None) -> None:
         self.mark(attempt)

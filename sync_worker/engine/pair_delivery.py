@@ -90,7 +90,9 @@ class PairDelivery:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one issue must not stop the others
                 last_error = error
-                state = self._failures.note(state, cause, error)
+                # Whoever raised it may have noted more about the cause.
+                state = self._context.store.state(*key) or state
+                state = self._failures.note(state, state.cause(cause.id) or cause, error)
             else:
                 last_error = carried_out.error or last_error
                 state = self._conclude(carried_out)

@@ -9,19 +9,19 @@ decides.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import BoundedSemaphore
 from typing import ClassVar
 
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import CopyAttachments, Create
+from sync_worker.core.causes import Attempt
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import (
     InvalidRequest,
     LeaseLost,
-    OutcomeUnknown,
     SyncError,
     Unavailable,
     may_have_happened,
@@ -31,7 +31,8 @@ from sync_worker.core.issue import Attachment, Issue
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules, tops_up_files
 from sync_worker.core.state import IssueState
-from sync_worker.core.timing import REQUEST_LIFETIME
+from sync_worker.core.timing import lifetime_of
+from sync_worker.core.uncertainty import left_open, missed, time_to_settle, unknown
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words
 
 FILES_AT_ONCE = 4
@@ -91,7 +92,7 @@ class Attachments:
     ) -> dict[str, SyncError]:
         """Find what is there already, and remember what is about to be sent. Returns why some files cannot be."""
         side = intent.work.side.other
-        target, failures, begun = self._context.jiras[side], dict[str, SyncError](), dict[str, datetime]()
+        target, failures, attempts = self._context.jiras[side], dict[str, SyncError](), dict[str, Attempt | None]()
         limit = target.upload_limit()
         for file in missing:
             try:
@@ -101,16 +102,13 @@ class Attachments:
                 continue
             if copy:
                 self._remember_copy(intent, file, copy, FOUND)
-            elif (at := intent.work.state.uploads.get(file.id)) and target.now() < at + REQUEST_LIFETIME:
-                failures[file.id] = OutcomeUnknown(f"whether {file.filename} was uploaded is not certain yet")
-            elif limit is not None and file.size > limit:
-                message = f"{file.filename} has {file.size} bytes; the target takes at most {limit}"
-                failures[file.id] = InvalidRequest(message, final=True)
-            else:
-                begun[file.id] = target.now()
-        if begun:
-            state = intent.work.state
-            intent.remember(replace(state, uploads={**state.uploads, **begun}))
+                continue
+            before = intent.work.state.uploads.get(file.id)
+            attempts[file.id], error_now = _next_attempt(file, before, target.now(), limit)
+            if error_now:
+                failures[file.id] = error_now
+        if attempts:
+            intent.remember(_with_uploads(intent.work.state, attempts))
         return failures
 
     def _send(
@@ -132,8 +130,8 @@ class Attachments:
             if isinstance(outcome, Attachment):
                 self._remember_copy(intent, file, outcome, DONE)
                 continue
-            if not may_have_happened(outcome) and not isinstance(outcome, LeaseLost):
-                intent.remember(_without_upload(intent.work.state, file.id))
+            if not isinstance(outcome, LeaseLost):
+                self._note_end(intent, file, outcome)
             if isinstance(outcome, InvalidRequest | Unavailable):
                 failures[file.id] = outcome
             else:
@@ -142,13 +140,21 @@ class Attachments:
             raise unwinding
         return failures
 
+    def _note_end(self, intent: Intent[CopyAttachments], file: Attachment, error: Exception) -> None:
+        """Remember when an upload ended that may have been carried out; one that certainly was not is forgotten."""
+        state, now = intent.work.state, self._context.jiras[intent.work.side.other].now()
+        attempt = state.uploads.get(file.id) or Attempt(now)
+        intent.remember(
+            _with_uploads(state, {file.id: left_open(attempt, now, error) if may_have_happened(error) else None})
+        )
+
     def _remember_copy(self, intent: Intent[CopyAttachments], file: Attachment, copy: Attachment, result: str) -> None:
         work, store, side = intent.work, self._context.store, intent.work.side.other
         counterpart = store.state(side, work.counterpart.id(side))
         if counterpart and copy.id not in counterpart.received:
             store.save([replace(counterpart, received=(*counterpart.received, copy.id))])
         copied = {**work.state.copied, file.id: copy.id}
-        intent.remember(_without_upload(replace(work.state, copied=copied), file.id))
+        intent.remember(_with_uploads(replace(work.state, copied=copied), {file.id: None}))
         event = "attachment copied" if result == DONE else "attachment found again"
         intent.report(event, result, file=file.filename, size=file.size)
 
@@ -185,5 +191,27 @@ def _looks_like(file: Attachment, other: Attachment) -> bool:
     return (file.filename, file.size) == (other.filename, other.size)
 
 
-def _without_upload(state: IssueState, file_id: str) -> IssueState:
-    return replace(state, uploads={key: at for key, at in state.uploads.items() if key != file_id})
+def _next_attempt(
+    file: Attachment, before: Attempt | None, now: datetime, limit: int | None
+) -> tuple[Attempt | None, SyncError | None]:
+    """Return the attempt at an upload that is to be remembered, and why the file is not sent now, if it is not.
+
+    What the attempt `before` would have left was just looked for in vain.
+    """
+    if before:
+        before = missed(before, now)
+        wait = time_to_settle(before, now, lifetime_of(file.size))
+        if wait > timedelta():
+            return before, unknown(f"{file.filename} was uploaded", before, wait)
+        if before.refusal:
+            return None, InvalidRequest(before.refusal, final=True)
+    if limit is not None and file.size > limit:
+        message = f"{file.filename} has {file.size} bytes; the target takes at most {limit}"
+        return None, InvalidRequest(message, final=True)
+    return Attempt(now), None
+
+
+def _with_uploads(state: IssueState, attempts: Mapping[str, Attempt | None]) -> IssueState:
+    """Return this state with these attempts at uploads; None takes one away."""
+    uploads = {**state.uploads, **attempts}
+    return replace(state, uploads={key: attempt for key, attempt in uploads.items() if attempt})

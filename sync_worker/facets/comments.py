@@ -7,13 +7,10 @@ from typing import ClassVar
 
 from sync_model.definition import OnDelete, Side, Sync
 from sync_worker.core.actions import Comment, Create, Move, find
-from sync_worker.core.causes import Attempt
-from sync_worker.core.errors import OutcomeUnknown
 from sync_worker.core.permissions import Permission
-from sync_worker.core.ports import Jira
 from sync_worker.core.rules import ON_DELETE, active_rules
 from sync_worker.core.templates import fill_in, plain_text
-from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
+from sync_worker.core.timing import NODES_APART
 from sync_worker.facets.protocol import Intent, Intents, Words, Work
 
 
@@ -49,7 +46,9 @@ class Comments:
         jira = self._context.jiras[side]
         marker = f"{work.side}:{work.issue.id}:{work.cause.id}"
         begun = intent.begun(side)
-        if begun is None or not _was_posted(jira, issue_id, marker, begun):
+        was_posted = begun is not None and jira.has_comment(issue_id, marker, begun.at - NODES_APART)
+        if not was_posted:
+            intent.missed(side, "the comment was posted")
             body = fill_in(intent.action.template, self._placeholders(work))
             with intent.attempt(side):
                 jira.comment(issue_id, body, marker)
@@ -71,11 +70,3 @@ class Comments:
             "sourceSummary": work.issue.summary,
         }
         return {name: plain_text(value) for name, value in values.items()}
-
-
-def _was_posted(jira: Jira, issue_id: str, marker: str, begun: Attempt) -> bool:
-    if jira.has_comment(issue_id, marker, begun.at - CLOCK_GRAIN):
-        return True
-    if jira.now() < begun.at + REQUEST_LIFETIME:
-        raise OutcomeUnknown("whether the comment was posted is not certain yet")
-    return False

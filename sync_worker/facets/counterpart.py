@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import ClassVar
 
 from sync_model.definition import Side, Sync
@@ -29,7 +28,7 @@ from sync_worker.core.ports import Jira
 from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
 from sync_worker.core.templates import without_mentions
-from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
+from sync_worker.core.timing import NODES_APART, REQUEST_LIFETIME
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
 
@@ -109,15 +108,16 @@ class Counterpart:
 
         What does not come about here is left to `carry_out`, which says for each issue why. An issue of which
         `predecessor` may know a counterpart is left to it, too. `on_failure` is told for which intents the site did not
-        answer; what may have been carried out all the same stays begun.
+        answer; what may have been carried out all the same stays begun, and is looked for at their next try.
         """
         planned = [plan for intent in intents if (plan := self._plan(intent, predecessor))]
         for side in Side:
             here = [plan for plan in planned if plan.intent.work.side is side]
-            begun = [plan for plan in here if plan.begun]
+            begun, fresh = [plan for plan in here if plan.begun], [plan for plan in here if not plan.begun]
             if len(begun) > 1:
-                self._find_many(begun)
-            for chunk in batches((plan for plan in here if not plan.begun), CREATED_AT_ONCE):
+                self._find_many(begun, on_failure)
+            # What was tried before and certainly did not come about is created alone: in bulk it may fail again.
+            for chunk in batches(fresh, CREATED_AT_ONCE):
                 if len(chunk) > 1:
                     self._create_chunk_or(chunk, on_failure)
 
@@ -143,8 +143,13 @@ class Counterpart:
 
     def _create_chunk(self, chunk: Sequence[Planned]) -> None:
         target = self._target(chunk[0].intent)
-        self._mark(chunk, Attempt(target.now()))
-        with unless_carried_out(lambda: self._mark(chunk, None)):
+        attempt = Attempt(target.now())
+        self._mark(chunk, attempt)
+        with unless_carried_out(
+            lambda: self._mark(chunk, None),
+            # What something else than Jira said was about all of them: one alone may pass. So it is not kept.
+            lambda _error: self._mark(chunk, replace(attempt, ended=target.now())),
+        ):
             outcome = _create_in_bulk(target, [plan.draft for plan in chunk])
         self._adopt([(plan, created) for plan, created in zip(chunk, outcome, strict=True) if created], DONE)
         self._mark([plan for plan, created in zip(chunk, outcome, strict=True) if created is None], None)
@@ -155,27 +160,38 @@ class Counterpart:
             plan.intent.mark(attempt)
         self._context.store.save(plan.intent.work.state for plan in planned)
 
-    def _find_many(self, planned: Sequence[Planned]) -> None:
-        """Find in one search what earlier attempts created; what it does not find is looked for again one by one."""
-        since = min(plan.begun.at for plan in planned if plan.begun) - CLOCK_GRAIN
+    def _find_many(
+        self, planned: Sequence[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
+    ) -> None:
+        """Find in one search what earlier attempts created. What cannot be read is left to be looked for alone."""
+        since = min(plan.begun.at for plan in planned if plan.begun) - NODES_APART
         outcome = self._target(planned[0].intent).find_created([plan.draft for plan in planned], since)
         found = [(plan, found) for plan, found in zip(planned, outcome, strict=True) if isinstance(found, Created)]
         self._adopt(found, FOUND)
+        for plan in (plan for plan, found in zip(planned, outcome, strict=True) if found is None):
+            try:
+                self._missed(plan.intent)
+            except (OutcomeUnknown, InvalidRequest) as error:
+                on_failure([plan.intent], error)
 
     # One by one
 
     def _look_for(self, planned: Planned) -> Created | None:
-        """Find what an earlier attempt created. Raises OutcomeUnknown until search must have caught up with it."""
+        """Find what an earlier attempt created. Raises OutcomeUnknown until it is certain that there is nothing."""
         if planned.begun is None:
             return None
         target = self._target(planned.intent)
-        (found,) = target.find_created([planned.draft], planned.begun.at - CLOCK_GRAIN)
+        (found,) = target.find_created([planned.draft], planned.begun.at - NODES_APART)
         if isinstance(found, Unavailable):
             raise found
-        wait = planned.begun.at + REQUEST_LIFETIME + target.search_lag - target.now()
-        if found is None and wait > timedelta():
-            raise OutcomeUnknown("whether the counterpart was created is not certain yet; search may still lag behind")
+        if found is None:
+            self._missed(planned.intent)
         return found
+
+    def _missed(self, intent: Intent[Create]) -> None:
+        """Note that a look has not found the counterpart; return when it is certain that there is none."""
+        what = "the counterpart was created (search may still lag behind)"
+        intent.missed(intent.work.side.other, what, REQUEST_LIFETIME + self._target(intent).search_lag)
 
     def _target(self, intent: Intent[Create]) -> Jira:
         return self._context.jiras[intent.work.side.other]

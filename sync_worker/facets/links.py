@@ -9,6 +9,7 @@ from typing import ClassVar
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, Link
 from sync_worker.core.causes import CauseKind
+from sync_worker.core.errors import OutcomeUnknown
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules
 from sync_worker.facets.protocol import Intent, Intents, Words
@@ -46,7 +47,15 @@ class Links:
             site, other_site = self._context.jiras[side], self._context.jiras[side.other]
             global_id = f"jira-sync:{other_site.site()}:{pair.id(side.other)}"
             summary = work.issue.summary if side is not work.side else ""
-            site.link(pair.id(side), global_id, other_site.browse(key), key, summary)
+            try:
+                site.link(pair.id(side), global_id, other_site.browse(key), key, summary)
+            except OutcomeUnknown as error:
+                # It is safe to repeat: each further attempt is a look, too.
+                if work.cause.begun(Link.kind):
+                    intent.missed(side, "the link was put")
+                else:
+                    intent.leave_open(side, error)
+                raise
             pair = replace(pair, linked={**pair.linked, side: key})
             intent.pair_with(pair)
             intent.note_own_write(side, pair.id(side))

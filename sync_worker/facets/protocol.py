@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar, Protocol, TypeVar
 
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
-from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.errors import InvalidRequest, OutcomeUnknown
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.progress import Restored
 from sync_worker.core.state import IssueState
+from sync_worker.core.timing import REQUEST_LIFETIME
 
 DONE, FOUND, SKIPPED, FAILED, GIVEN_UP = "done", "found", "skipped", "failed", "given up"
 """What became of an action, as the journal has it. `found`: an earlier attempt had done it."""
@@ -83,7 +85,7 @@ class Intent(Protocol[A_co]):
 
     Whatever Jira does not make safe to repeat follows one pattern. What is about to happen is remembered first, and it
     carries a mark. Where an earlier attempt may have been carried out unseen, the mark is looked for before there is a
-    second attempt.
+    second attempt: until two looks, apart, have missed it (`core.uncertainty`).
     """
 
     @property
@@ -96,7 +98,21 @@ class Intent(Protocol[A_co]):
         """Return since when the action may have happened on `side`; None when it certainly has not."""
 
     def attempt(self, side: Side) -> AbstractContextManager[None]:
-        """Surround the request to `side`: remember before that it is begun, and take that back if it was refused."""
+        """Surround the request to `side`.
+
+        That it is begun is remembered before, and taken back if it certainly was not carried out.
+        """
+
+    def missed(self, side: Side, what: str, takes: timedelta = REQUEST_LIFETIME) -> None:
+        """Note that an earlier attempt has not left what it would have left; return when that is certain.
+
+        `what` says what is not certain otherwise. `takes` is for how long after its end the attempt may leave something
+        that nobody sees. Raises OutcomeUnknown as long as the attempt may have been carried out, and InvalidRequest if
+        something else than Jira has refused it for good.
+        """
+
+    def leave_open(self, side: Side, error: OutcomeUnknown) -> None:
+        """Note that something else than Jira has refused a request to `side`, if it did. The next write carries it."""
 
     def mark(self, attempt: Attempt | None) -> None:
         """Note how far the action has come; None when it has not begun. The next write carries it."""

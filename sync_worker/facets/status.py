@@ -14,7 +14,7 @@ from typing import ClassVar
 from sync_model.definition import OnDelete, Side, Sync, fold
 from sync_worker.core.actions import Create, Move
 from sync_worker.core.causes import STATUS_CAUSES
-from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable, unless_carried_out
+from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, SyncError, Unavailable, unless_carried_out
 from sync_worker.core.issue import Issue, Transition
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
@@ -76,6 +76,7 @@ class Status:
         ):
             self._context.store.save([state.without_own_move(work.cause.id).superseded()])
         else:
+            self._give_up_if_refused(intent, state)
             self._move(intent, counterpart, state)
         intent.finish()
         # The counterpart is where it belongs: what this issue went through before is history.
@@ -109,6 +110,16 @@ class Status:
             for change in counterpart.changes
         )
 
+    def _give_up_if_refused(self, intent: Intent[Move], state: IssueState) -> None:
+        """Raise InvalidRequest when something else than Jira has refused this move and it was not made all the same."""
+        cause = intent.work.cause
+        if cause.begun(Move.kind):
+            try:
+                intent.missed(state.side, "the counterpart was moved")
+            except InvalidRequest:
+                self._context.store.save([state.without_own_move(cause.id)])
+                raise
+
     def _move(self, intent: Intent[Move], counterpart: Issue, state: IssueState) -> None:
         """Write that this move is ours, then carry it out."""
         pair, most = intent.work.counterpart, self._context.sync.most_moves_per_hour
@@ -128,6 +139,9 @@ class Status:
         with unless_carried_out(lambda: store.save([state])):
             try:
                 target.transition(counterpart, transition)
+            except OutcomeUnknown as error:
+                intent.leave_open(state.side, error)
+                raise
             except InvalidRequest as error:
                 raise _after_refused_move(target, counterpart, intent.action, transition, error) from error
         settled = expecting.with_own_move(OwnMove(cause.id, transition.to_status, settled=True)).superseded()

@@ -1,104 +1,241 @@
-"""What an answer of Jira's means: its JSON, or one of the errors of `sync_worker.core.errors`.
+"""What an answer means: a value, or one of the errors of `sync_worker.core.errors`.
 
-The status alone does not say it. Jira may answer 200 to an expired token, and show what anonymous visitors see. A login
+Not every answer is Jira's. Proxies, firewalls and login gateways answer in its place, with any status, also to a
+request that Jira has carried out. So a request counts as carried out only when Jira says so, and as refused only when
+Jira says that: in its own form of an error, or by 429. Everything else leaves open what became of it.
+
+The status alone says little. Jira may answer 200 to an expired token, and show what anonymous visitors see. A login
 page may answer 200, too, with HTML. `Retry-After` may be missing or absurd.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
-from sync_worker.core.errors import CredentialsRefused, InvalidRequest, Unavailable
-from sync_worker.core.retry import clamp_retry_after
+from sync_worker.core.errors import (
+    CredentialsRefused,
+    InvalidRequest,
+    NotJira,
+    OutcomeUnknown,
+    Redirected,
+    SyncError,
+    Unavailable,
+)
+from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
+from sync_worker.jira import parsing, wording
+from sync_worker.jira.bodies import UnacceptableBody, content
 from sync_worker.jira.http_client import JSON
-from sync_worker.jira.parsing import explanation
+
+T = TypeVar("T")
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-ERROR_LENGTH = 300
-FINAL = frozenset({400, 403, 404, 405, 410, 411, 413, 414, 415, 422, 431, 501})
+LONGEST_EXPLANATION = 300
+FINAL = frozenset({400, 403, 404, 405, 410, 411, 413, 414, 415, 422, 431})
 """Statuses of a request that fails however long one waits."""
+MAY_PASS = frozenset({408, 425})
+"""Statuses below 500 that say nothing about the request itself."""
 
 
-def raise_for(response: httpx.Response, what: str, and_status: int | None = None) -> None:
-    """Raise the error that says what to do next, unless `response` is a success or has `and_status`.
+@dataclass(frozen=True)
+class Answer:
+    """One answer, whose body may not be read yet.
 
-    `what` names the request in messages.
+    `what` names the request in messages, `site` whom it was sent to. `changes`: the request may have changed something.
+    `secrets` are put into no message, even if the answer repeats them.
     """
-    status = response.status_code
+
+    response: httpx.Response
+    what: str
+    site: str = ""
+    changes: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def is_success(self) -> bool:
+        return self.response.is_success
+
+    @property
+    def headers(self) -> httpx.Headers:
+        return self.response.headers
+
+    @property
+    def expects_json(self) -> bool:
+        """Whether JSON was asked for, and not a file."""
+        accepted: str | None = self.response.request.headers.get("Accept")
+        return accepted == JSON
+
+    @property
+    def is_page(self) -> bool:
+        kind: str = self.headers.get("Content-Type", "")
+        return kind.lower().startswith("text/html")
+
+    @cached_property
+    def body(self) -> tuple[bytes, str]:
+        """The body, and why there is none when it cannot be accepted."""
+        try:
+            return content(self.response), ""
+        except UnacceptableBody as error:
+            return b"", str(error)
+
+    @cached_property
+    def error_json(self) -> Any:
+        """The JSON of an error; None when it has none. The status says enough then."""
+        try:
+            return json.loads(self.body[0])
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def is_error_of_jira(self) -> bool:
+        """Whether it is recognisably Jira that has answered with an error."""
+        return parsing.is_error(self.error_json, self.status)
+
+    @property
+    def says(self) -> str:
+        """The request, the status, and what the body says, in one line."""
+        reason = wording.reason(self.response.reason_phrase)
+        if self.is_error_of_jira:
+            words = wording.explanation(self.error_json) or reason
+        else:
+            found = wording.said(self.body[0], self.error_json, self.headers.get("Content-Type", ""))
+            words = f"{reason}: {found}" if reason and found else found or reason
+        return self._without_secrets(f"{self.what}: {self.status} {words}".strip())
+
+    @property
+    def question(self) -> str:
+        return f"the answer is not Jira's; what is between us and the site{f' {self.site}' if self.site else ''}?"
+
+    @property
+    def described(self) -> str:
+        """Say what came instead of what was expected: its status, its kind, and what it says of itself."""
+        body, problem = self.body
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip() or "without a content type"
+        about = f"{self.status}, {wording.one_line(kind)}, {problem or f'{len(body)} bytes'}"
+        told = wording.title(body) if self.is_page else ""
+        return self._without_secrets(f"{about}: {told}" if told else about)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, "…")
+        return text[: len(self.what) + LONGEST_EXPLANATION]
+
+
+def raise_for(answer: Answer, *, accepted: int | None = None, refused_by: frozenset[int] | None = None) -> None:
+    """Raise the error that says what to do next, unless `answer` is a success or has the status `accepted`.
+
+    `refused_by`: the statuses by which Jira refuses this request as a whole; None stands for all below 500.
+    """
+    status = answer.status
+    certain = status == 429 or _is_refusal(answer, refused_by)  # noqa: PLR2004
+    ambiguous = answer.changes and not certain
     # This comes first: the rest of such an answer reads as if the token were wrong.
-    if "X-Authentication-Denied-Reason" in response.headers:
-        message = f"{what}: {status}: a person must sign in on the site and solve its captcha"
-        raise CredentialsRefused(message, status=status)
-    if reason := _anonymous(response):
-        raise CredentialsRefused(f"{what}: the site does not accept our credentials any more ({reason})", status=status)
-    if status < 300 or status == and_status:  # noqa: PLR2004
+    if "X-Authentication-Denied-Reason" in answer.headers:
+        why = "a person must sign in on the site and solve its captcha"
+        raise CredentialsRefused(f"{answer.what}: {status}: {why}", status=status, ambiguous=ambiguous)
+    if reason := _anonymous(answer):
+        why = f"the site does not accept our credentials any more ({reason})"
+        raise CredentialsRefused(f"{answer.what}: {why}", status=status, ambiguous=ambiguous)
+    if answer.is_success:
         return
-    response.read()
-    message = f"{what}: {status} {_explanation(response)}".strip()
-    match status:
-        case 401:
-            raise CredentialsRefused(f"{message}: the credentials are wrong or have expired", status=status)
-        case 429:
-            raise Unavailable(message, status=status, retry_after=_retry_after(response))
-        case 408 | 425:
-            raise Unavailable(message, status=status, ambiguous=_is_write(response))
-        case _ if status >= 500:  # noqa: PLR2004
-            retry_after = _retry_after(response)
-            raise Unavailable(message, status=status, retry_after=retry_after, ambiguous=_is_write(response))
-        case _ if status < 400:  # noqa: PLR2004
-            host = httpx.URL(response.headers.get("Location", "")).host
-            raise InvalidRequest(
-                f"{message}: it redirects to {host or 'nowhere'}, which is not followed", status=status
-            )
-        case _:
-            raise InvalidRequest(message, status=status, final=status in FINAL)
+    if status == 429:  # noqa: PLR2004
+        raise Unavailable(answer.says, status=status, retry_after=_retry_after(answer))
+    if status >= 500 or status in MAY_PASS:  # noqa: PLR2004
+        retry_after = _retry_after(answer)
+        raise Unavailable(answer.says, status=status, retry_after=retry_after, ambiguous=answer.changes)
+    if not answer.is_error_of_jira:
+        if status == accepted:
+            return
+        raise _refused_by_another(answer)
+    if status == 401:  # noqa: PLR2004
+        why = f"{answer.says}: the credentials are wrong or have expired"
+        raise CredentialsRefused(why, status=status, ambiguous=ambiguous)
+    if ambiguous:
+        raise OutcomeUnknown(answer.says, status=status, ambiguous=True)
+    raise InvalidRequest(answer.says, status=status, final=status in FINAL)
 
 
-def json_of(response: httpx.Response) -> Any:
-    """Return the JSON of an answer whose body is read; None when there is no body."""
-    if response.status_code == 204 or not response.content:  # noqa: PLR2004
-        return None
+def parsed(answer: Answer, parse: Callable[[Any], T]) -> T:
+    """Return what `parse` makes of the answer's JSON; it is given None when Jira answers without a body.
+
+    All of Jira's JSON is parsed in here. What does not fit is said to be not Jira's, with the request and the site,
+    whatever its shape is, and whether it is JSON at all.
+    """
+    body, problem = answer.body
     try:
-        return response.json()
-    except ValueError as error:
-        message = "the answer is not JSON; something between us and Jira may be at fault"
-        raise Unavailable(message, ambiguous=_is_write(response)) from error
+        data = None if answer.status == 204 else json.loads(body)  # noqa: PLR2004
+        if problem or (data is None and body):  # Jira never answers null
+            raise ValueError(problem)
+        return parse(data)
+    except parsing.ODD as error:
+        message = f"{answer.what}: {answer.question} What came: {answer.described}"
+        if answer.changes:
+            raise OutcomeUnknown(message, status=answer.status, ambiguous=True) from error
+        raise NotJira(message, status=answer.status) from error
 
 
-def _anonymous(response: httpx.Response) -> str | None:
+def _is_refusal(answer: Answer, refused_by: frozenset[int] | None) -> bool:
+    """Tell whether Jira itself says that it has not carried out the request."""
+    status = answer.status
+    if not 400 <= status < 500 or status in MAY_PASS:  # noqa: PLR2004
+        return False
+    return (refused_by is None or status in refused_by) and answer.is_error_of_jira
+
+
+def _refused_by_another(answer: Answer) -> SyncError:
+    """Return the error for an answer below 500 that is no success, and not recognisably Jira's."""
+    status, is_redirect = answer.status, answer.response.has_redirect_location
+    says = _redirection(answer) if is_redirect else answer.says
+    if answer.changes:
+        refusal = f"{says} (this is not Jira's answer)"
+        message = f"{refusal}; whether the request was carried out is looked for"
+        is_final = status in FINAL
+        return OutcomeUnknown(message, status=status, ambiguous=True, refusal=refusal if is_final else "")
+    if status == 401:  # noqa: PLR2004
+        return CredentialsRefused(f"{says}: the credentials are wrong or have expired", status=status)
+    if not answer.expects_json:
+        return InvalidRequest(says, status=status, final=status in FINAL)
+    if is_redirect:
+        return Redirected(says, status=status)
+    return NotJira(f"{says}: {answer.question}", status=status)
+
+
+def _redirection(answer: Answer) -> str:
+    try:
+        host = urlsplit(answer.headers["Location"]).netloc.rpartition("@")[2]
+    except ValueError:
+        host = ""
+    where = wording.one_line(host) or "another path"
+    return (
+        f"redirected to {where}, which is not followed: a login stands in front of Jira, or baseUrl is not its address"
+        f" ({answer.what}: {answer.status})"
+    )
+
+
+def _anonymous(answer: Answer) -> str | None:
     """Return by what sign the site has answered as to a visitor who is not signed in; None when it has not."""
-    if "Authorization" not in response.request.headers:
-        return None  # we came as one
-    login: str = response.headers.get("x-seraph-loginreason", "")
+    if "Authorization" not in answer.response.request.headers:
+        return None  # we came as a stranger
+    login: str = answer.headers.get("x-seraph-loginreason", "")
     if "AUTHENTICATED_FAILED" in login or "AUTHENTICATION_DENIED" in login:
-        return login
-    if response.headers.get("X-AUSERNAME") == "anonymous":
+        return wording.one_line(login)
+    if answer.headers.get("X-AUSERNAME") == "anonymous":
         return "it answered as to an anonymous visitor"
-    is_page = response.headers.get("Content-Type", "").startswith("text/html")
-    if response.is_success and is_page and response.request.headers["Accept"] == JSON:
-        return "it answered with a web page, as a login page does"
+    if answer.is_success and answer.is_page and answer.expects_json and not answer.changes:
+        title = wording.title(answer.body[0])
+        return f"it answered with a web page{f', {title!r},' * bool(title)} as a login page does"
     return None
 
 
-def _is_write(response: httpx.Response) -> bool:
-    return response.request.method not in SAFE_METHODS
-
-
-def _retry_after(response: httpx.Response) -> float:
-    try:
-        return clamp_retry_after(float(response.headers.get("Retry-After", "0")))
-    except ValueError:
-        return 0.0
-
-
-def _explanation(response: httpx.Response) -> str:
-    """Return what Jira says is wrong, in one line."""
-    try:
-        body = response.json()
-    except ValueError:
-        return response.reason_phrase
-    if not isinstance(body, dict):
-        return response.reason_phrase
-    return explanation(body)[:ERROR_LENGTH]
+def _retry_after(answer: Answer) -> float:
+    return clamp_retry_after(seconds_asked_for(answer.headers))

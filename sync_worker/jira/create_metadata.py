@@ -5,18 +5,24 @@ Cloud and Data Center call the entries of these lists by different names.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from sync_worker.core.ports import IssueType
 from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira import parsing
 from sync_worker.jira.paging import Get, offset_pages
 
+T = TypeVar("T")
 
-def issue_types(get: Get, project_id: str) -> list[dict[str, Any]]:
+
+def issue_types(get: Get, project_id: str) -> list[IssueType]:
     """Return the issue types that our account can create, in the project's order."""
-    return list(offset_pages(get, f"{API_PATH}/issue/createmeta/{project_id}/issuetypes", ("issueTypes", "values")))
+    path, names = f"{API_PATH}/issue/createmeta/{project_id}/issuetypes", ("issueTypes", "values")
+    return list(offset_pages(get, path, names, parsing.issue_type))
 
 
-def create_fields(get: Get, project_id: str, issue_type_id: str) -> list[dict[str, Any]]:
-    """Return the fields that can be set when an issue of this type is created."""
+def create_fields(get: Get, project_id: str, issue_type_id: str, make: Callable[[Mapping[str, Any]], T]) -> list[T]:
+    """Return what `make` makes of the fields that can be set when an issue of this type is created."""
     path = f"{API_PATH}/issue/createmeta/{project_id}/issuetypes/{issue_type_id}"
-    return list(offset_pages(get, path, ("fields", "values")))
+    return list(offset_pages(get, path, ("fields", "values"), make))

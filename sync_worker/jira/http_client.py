@@ -18,10 +18,16 @@ import httpx
 from sync_model import network_settings
 from sync_model.connection import TlsFiles
 from sync_worker.core.errors import NeedsOperator
+from sync_worker.jira.deadlines import keep_to_deadlines
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 JSON = "application/json"
-HEADERS = {"Accept": JSON, "Accept-Language": "en", "X-Force-Accept-Language": "true"}
+HEADERS = {
+    "Accept": JSON,
+    "Accept-Encoding": "gzip",
+    "Accept-Language": "en",
+    "X-Force-Accept-Language": "true",
+}
 NO_FILES = TlsFiles()
 CONTEXTS_KEPT = 8
 
@@ -30,7 +36,9 @@ FileStates = tuple[tuple[str, int, int], ...]
 
 
 def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
-    """Return a client that follows no redirect and keeps no cookie. Raises NeedsOperator when it cannot be made.
+    """Return a client that follows no redirect, keeps no cookie and keeps to deadlines.
+
+    Raises NeedsOperator when it cannot be made.
 
     A redirect would carry the request to a host that nobody configured. With the cookies of a session, Data Center may
     count requests against another limit.
@@ -41,7 +49,7 @@ def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
     context = _ssl_context(tls, file_states(tls))
     try:
-        return httpx.Client(
+        client = httpx.Client(
             verify=context,
             timeout=TIMEOUT,
             limits=limits,
@@ -53,6 +61,8 @@ def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
         # What these say may hold the password of a proxy.
         faults = network_settings.faults(os.environ) or ["HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY is not usable"]
         raise NeedsOperator("; ".join(faults)) from None
+    keep_to_deadlines(client)
+    return client
 
 
 def file_states(tls: TlsFiles) -> FileStates:

@@ -2,26 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from sync_worker.core.errors import NotJira
+from sync_worker.jira.parsing import objects
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 PAGE = 100
 """Entries per page. Jira gives fewer where it gives at most so many."""
+MOST_PAGES = 10_000
+"""More pages than any list has. A list that is longer has no end."""
 
 
 class Get(Protocol):
-    """Sends a GET request and returns the JSON of its answer."""
+    """Sends a GET request and returns what `parse` makes of the JSON of its answer."""
 
-    def __call__(self, path: str, **parameters: Any) -> Any: ...
+    def __call__(self, path: str, parse: Callable[[Any], T], /, **parameters: Any) -> T: ...
 
 
-def offset_pages(get: Get, path: str, names: tuple[str, ...], **parameters: Any) -> Iterator[dict[str, Any]]:
-    """Yield the entries of all pages. `names` are what a page may call its entries."""
-    start = 0
-    while True:
-        page = get(path, startAt=start, maxResults=PAGE, **parameters)
-        entries: list[dict[str, Any]] = next((page[name] for name in names if name in page), [])
-        yield from entries
-        start += len(entries)
-        if not entries or start >= page.get("total", start):
+@dataclass(frozen=True)
+class Page(Generic[T_co]):
+    """One page. `total` counts the entries of all pages; either may be missing, and then it is None."""
+
+    entries: list[T_co]
+    total: int | None = None
+    is_last: bool | None = None
+
+    def ends_at(self, end: int) -> bool:
+        """Tell whether no page follows this one, which ends with entry number `end`."""
+        if not self.entries or self.is_last:
+            return True
+        if self.total is not None:
+            return end >= self.total
+        return self.is_last is None
+
+
+def pages(
+    get: Get, path: str, names: tuple[str, ...], make: Callable[[Mapping[str, Any]], T], **parameters: Any
+) -> Iterator[list[T]]:
+    """Yield what `make` makes of the entries, page by page. `names` are what a page may call its entries.
+
+    Raises NotJira when a page comes again, or when the pages do not end.
+    """
+
+    def parse(data: Any) -> Page[T]:
+        entries = data[next((name for name in names if name in data), names[0])]
+        return Page([make(entry) for entry in objects(entries)], data.get("total"), data.get("isLast"))
+
+    start, before = 0, None
+    for _ in range(MOST_PAGES):
+        page = get(path, parse, startAt=start, maxResults=PAGE, **parameters)
+        if page.entries and page.entries == before:
+            raise NotJira(f"GET {path}: the same page comes again and again")
+        yield page.entries
+        start, before = start + len(page.entries), page.entries
+        if page.ends_at(start):
             return
+    raise NotJira(f"GET {path}: its pages do not end")
+
+
+def offset_pages(
+    get: Get, path: str, names: tuple[str, ...], make: Callable[[Mapping[str, Any]], T], **parameters: Any
+) -> Iterator[T]:
+    """Yield what `make` makes of the entries of all pages; see `pages`."""
+    for page in pages(get, path, names, make, **parameters):
+        yield from page

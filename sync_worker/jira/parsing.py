@@ -1,56 +1,189 @@
-"""Turns Jira's JSON into our values. It makes no requests."""
+"""Turns Jira's JSON into our values. It makes no requests.
+
+What has another shape than Jira's raises whatever Python raises then, as ODD lists it. `answers.parsed` surrounds all
+of it, and makes one error of that. Of one issue among others `issues` says it by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import Attachment, Candidate, Created, Glimpse, Issue, StatusChange, Transition
 from sync_worker.core.ports import CreateScreen, IssueType, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
+from sync_worker.jira.wording import explanation
+
+T = TypeVar("T")
 
 FIELDS = (
     "project", "issuetype", "summary", "description", "status", "priority", "labels",
     "creator", "created", "updated", "attachment",
 )  # fmt: skip
 """The fields of an issue that a direct read asks for."""
+ALWAYS_THERE = {"project": dict, "issuetype": dict, "status": dict, "summary": str, "created": str, "updated": str}
+"""Fields without which there is no issue, and what they are in JSON."""
 BULK_CREATION = f"POST {API_PATH}/issue/bulk"
+ODD = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+"""What comes up in Python when JSON has another shape than Jira's."""
+
+
+# Shapes
+
+
+def an_object(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise TypeError("no object")
+    return data
+
+
+def objects(data: Any) -> list[dict[str, Any]]:
+    if not isinstance(data, list):
+        raise TypeError("no list")
+    return [an_object(item) for item in data]
+
+
+def identified(data: Any) -> list[dict[str, Any]]:
+    """Return the objects in a list, all of which have an id."""
+    found = objects(data)
+    for item in found:
+        identity(item)
+    return found
+
+
+def list_of(make: Callable[[Mapping[str, Any]], T]) -> Callable[[Any], list[T]]:
+    """Return a function that makes a value of each object in a list."""
+    return lambda data: [make(item) for item in objects(data)]
+
+
+def nothing(data: Any) -> None:
+    """Accept an answer without a body."""
+    if data is not None:
+        raise ValueError("a body where none is expected")
+
+
+def identity(data: Mapping[str, Any]) -> str:
+    """Return the id of an issue, a comment, a file. In some answers it is a number, in others a string."""
+    given = data["id"]
+    if isinstance(given, bool) or not str(given).isdigit():
+        raise ValueError("no id")
+    return str(given)
+
+
+def string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def text(value: Any) -> str | None:
+    """Return a text. Where a site gives the tree of a rich text in its place, this is the text in that tree."""
+    if isinstance(value, dict):
+        return "".join(_text_in(value)).strip("\n")
+    return None if value is None else string(value)
+
+
+def _text_in(node: Any) -> Iterable[str]:
+    """Yield the pieces of text in a node of Atlassian's document format; a block ends its line."""
+    match node:
+        case {"type": "text", "text": str(words)}:
+            yield words
+        case {"type": "mention" | "emoji" | "status", "attrs": {"text": str(words)}}:
+            yield words
+        case {"type": "inlineCard" | "blockCard", "attrs": {"url": str(address)}}:
+            yield address
+        case {"type": "hardBreak"}:
+            yield "\n"
+        case {"type": str(kind)}:
+            for child in node.get("content") or ():
+                yield from _text_in(child)
+            if kind in LINES:
+                yield "\n"
+        case _:
+            raise TypeError("no text")
+
+
+LINES = frozenset({"paragraph", "heading", "codeBlock", "rule", "tableRow", "mediaSingle", "mediaGroup"})
+"""Nodes after which a new line begins."""
+
+
+# The site, and errors
+
+
+def server_info(data: Any) -> Server:
+    """Return what a site says it is. What says nothing of that is no Jira."""
+    if not any(isinstance(data.get(name), str) for name in ("deploymentType", "version", "baseUrl")):
+        raise ValueError("no site")
+    return server(data)
 
 
 def server(data: Mapping[str, Any]) -> Server:
     return Server(data.get("deploymentType") == "Cloud", str(data.get("version") or ""))
 
 
-def candidate(data: dict[str, Any]) -> Candidate:
-    return Candidate(str(data["id"]), time_of(data["fields"]["updated"]))
+def is_error(data: Any, status: int) -> bool:
+    """Tell whether `data` is the body of an answer with this `status` as Jira itself gives it.
+
+    Jira's resources answer errors with `errorMessages` and `errors`, what stands around them with `message` and
+    `status-code`.
+    """
+    if not isinstance(data, dict) or data.get("status") not in (None, status):
+        return False
+    if isinstance(data.get("errorMessages"), list):
+        return isinstance(data.get("errors", {}), dict | None)
+    return isinstance(data.get("message"), str) and data.get("status-code") == status
 
 
-def glimpse(data: dict[str, Any]) -> Glimpse:
+def display_name(data: Any) -> str:
+    """Return the name of a person, for people; empty when the site does not show it."""
+    return str(an_object(data).get("displayName") or "")
+
+
+def own_account(data: Any) -> str:
+    found = account(an_object(data))
+    if found is None:
+        raise ValueError("nobody")
+    return string(found)
+
+
+def account(user: Mapping[str, Any]) -> str | None:
+    """Return the id of an account: `accountId` on Cloud, `key` on Data Center. None when there is none."""
+    return user.get("accountId") or user.get("key") or user.get("name")
+
+
+# Issues
+
+
+def candidate(data: Mapping[str, Any]) -> Candidate:
+    return Candidate(identity(data), time_of(data["fields"]["updated"]))
+
+
+def glimpse(data: Mapping[str, Any]) -> Glimpse:
     fields = data["fields"]
-    status, description = fields["status"]["name"], fields.get("description")
-    return Glimpse(str(data["id"]), data["key"], status, time_of(fields["updated"]), description)
+    status, description = fields["status"]["name"], text(fields.get("description"))
+    return Glimpse(identity(data), string(data["key"]), status, time_of(fields["updated"]), description)
 
 
-def issue(data: dict[str, Any]) -> Issue:
+def issue(data: Mapping[str, Any]) -> Issue:
     """Return the issue in `data`, read with FIELDS and, for its history, `expand=changelog`."""
     fields = data["fields"]
     changelog = data.get("changelog") or {}
     entries = changelog.get("histories") or []
     status = fields["status"]
     return Issue(
-        id=str(data["id"]),
-        key=data["key"],
+        id=identity(data),
+        key=string(data["key"]),
         project_id=str(fields["project"]["id"]),
-        issue_type=fields["issuetype"]["name"],
-        summary=fields["summary"],
-        description=fields.get("description"),
-        status=status["name"],
-        is_done=status.get("statusCategory", {}).get("key") == "done",
+        issue_type=string(fields["issuetype"]["name"]),
+        summary=text(fields["summary"]) or "",
+        description=text(fields.get("description")),
+        status=string(status["name"]),
+        is_done=(status.get("statusCategory") or {}).get("key") == "done",
         priority=(fields.get("priority") or {}).get("name"),
-        labels=tuple(fields.get("labels") or ()),
+        labels=tuple(string(label) for label in fields.get("labels") or ()),
         creator=account(fields.get("creator") or {}),
         created=time_of(fields["created"]),
         updated=time_of(fields["updated"]),
@@ -60,7 +193,37 @@ def issue(data: dict[str, Any]) -> Issue:
     )
 
 
-def issues(found: Iterable[dict[str, Any]]) -> Read:
+def an_issue(data: Any) -> dict[str, Any]:
+    """Return the JSON of one issue, of which at least the id is known."""
+    identity(an_object(data))
+    return an_object(data)
+
+
+def property_value(data: Any) -> Any:
+    return data["value"]
+
+
+def understood(data: Mapping[str, Any]) -> Issue:
+    """Return the issue in `data`. Raises InvalidRequest when it cannot be understood, although it is an issue."""
+    try:
+        return issue(data)
+    except ODD as error:
+        name = data.get("key") or data.get("id")
+        raise InvalidRequest(f"Jira's answer for {name} cannot be understood: {_odd_part(data)}") from error
+
+
+def _odd_part(data: Mapping[str, Any]) -> str:
+    """Say what is odd about an issue, as far as it is about what every issue has."""
+    fields = data.get("fields")
+    if not isinstance(fields, dict):
+        return "it has no fields"
+    for name, kind in ALWAYS_THERE.items():
+        if not isinstance(value := fields.get(name), kind):
+            return f"its {name} is {'missing' if value is None else 'not as Jira gives it'}"
+    return "one of its fields is not as Jira gives it"
+
+
+def issues(found: Iterable[Mapping[str, Any]]) -> Read:
     """Return the issues in an answer, and separately those that cannot be understood."""
     read = Read([], {})
     for data in found:
@@ -68,54 +231,20 @@ def issues(found: Iterable[dict[str, Any]]) -> Read:
             read.unprocessable[str(data["id"])] = data["error"]
             continue
         try:
-            read.issues.append(issue(data))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            why = f"Jira's answer for {data.get('key')} cannot be understood: {type(error).__name__} {error}"
-            read.unprocessable[str(data["id"])] = why
+            read.issues.append(understood(data))
+        except InvalidRequest as error:
+            read.unprocessable[identity(data)] = str(error)
     return read
 
 
-def created(data: dict[str, Any]) -> Created:
-    return Created(str(data["id"]), data["key"])
-
-
-def creations(answer: dict[str, Any], count: int) -> list[Created | InvalidRequest]:
-    """Return what became of each of `count` issues that one request was to create.
-
-    The answer lists the created issues without gaps. Its errors say by number which issues are missing from that list.
-    Raises Unavailable, ambiguous, when the two do not add up to `count`, and InvalidRequest when Jira has refused the
-    request as a whole.
-    """
-    errors = answer.get("errors")
-    if not isinstance(errors, list):
-        if answer.get("issues"):
-            raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
-        raise InvalidRequest(f"{BULK_CREATION}: 400 {explanation(answer)}", status=400)
-    outcomes: list[Created | InvalidRequest | None] = [None] * count
-    for error in errors:
-        number, status = error.get("failedElementNumber"), error.get("status") or 400
-        if not isinstance(number, int) or not 0 <= number < count:
-            raise Unavailable("the answer to a bulk creation cannot be understood", ambiguous=True)
-        why = explanation(error.get("elementErrors") or {}) or "no reason is given"
-        outcomes[number] = InvalidRequest(f"{BULK_CREATION}: {status} {why}", status=status, final=True)
-    succeeded = [created(data) for data in answer.get("issues") or ()]
-    if len(succeeded) != outcomes.count(None):
-        raise Unavailable("the answer to a bulk creation does not add up", ambiguous=True)
-    rest = iter(succeeded)
-    return [outcome or next(rest) for outcome in outcomes]
-
-
-def explanation(body: dict[str, Any]) -> str:
-    """Return what the body of an error says is wrong, in one line."""
-    errors = body.get("errors") or {}
-    fields = [f"{name}: {text}" for name, text in errors.items()] if isinstance(errors, dict) else []
-    parts = [*(body.get("errorMessages") or []), *fields, body.get("message") or ""]
-    return " ".join("; ".join(str(part) for part in parts if part).split())
-
-
-def status_changes(entries: Iterable[dict[str, Any]]) -> tuple[StatusChange, ...]:
+def status_changes(entries: Iterable[Mapping[str, Any]]) -> tuple[StatusChange, ...]:
     """Return the status changes among the entries of a changelog, oldest first."""
-    changes = [
+    return in_order(change for entry in entries for change in changes_in_entry(entry))
+
+
+def changes_in_entry(entry: Mapping[str, Any]) -> list[StatusChange]:
+    """Return the status changes in one entry of a changelog."""
+    return [
         StatusChange(
             id=str(entry["id"]),
             at=time_of(entry["created"]),
@@ -123,42 +252,106 @@ def status_changes(entries: Iterable[dict[str, Any]]) -> tuple[StatusChange, ...
             from_status=item.get("fromString") or "",
             to_status=item.get("toString") or "",
         )
-        for entry in entries
-        for item in entry.get("items", ())
-        if item.get("fieldId", item.get("field")) == "status"
+        for item in entry.get("items") or ()
+        if _is_status(item)
     ]
+
+
+def in_order(changes: Iterable[StatusChange]) -> tuple[StatusChange, ...]:
+    """Return the changes, oldest first."""
     return tuple(sorted(changes, key=lambda change: (change.at, int(change.id) if change.id.isdigit() else 0)))
 
 
-def account(user: dict[str, Any]) -> str | None:
-    """Return the id of an account: `accountId` on Cloud, `key` on Data Center. None when there is none."""
-    return user.get("accountId") or user.get("key") or user.get("name")
+def _is_status(item: Mapping[str, Any]) -> bool:
+    """Tell whether an item of a changelog is about the status. A custom field may have that name."""
+    return (item.get("fieldId") or item.get("field")) == "status" and item.get("fieldtype") != "custom"
 
 
-def attachment(data: dict[str, Any]) -> Attachment:
-    # In some answers the id is a number, in others a string.
+def time_of(text: str) -> datetime:
+    """Parse a time such as `2024-11-29T10:44:51.887+0000`. Raises ValueError when it has no zone."""
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone says nothing")
+    return value
+
+
+def _history_from(changelog: Mapping[str, Any], entries: list[dict[str, Any]]) -> datetime | None:
+    """Return the time before which changes may be missing; None when none are. A bulk read gives the newest 40."""
+    if len(entries) >= (changelog.get("total") or len(entries)):
+        return None
+    return min(time_of(entry["created"]) for entry in entries) if entries else None
+
+
+# What was created
+
+
+def created(data: Mapping[str, Any]) -> Created:
+    return Created(identity(data), string(data["key"]))
+
+
+def creations(answer: Mapping[str, Any], count: int) -> list[Created | InvalidRequest]:
+    """Return what became of each of `count` issues that one request was to create.
+
+    The answer lists the created issues without gaps. Its errors say by number which issues are missing from that list.
+    Raises ValueError when the two do not add up to `count`.
+    """
+    outcomes: list[Created | InvalidRequest | None] = [None] * count
+    errors = objects(answer["errors"])
+    for error in errors:
+        number, status = error["failedElementNumber"], error.get("status") or 400
+        if not 0 <= number < count:
+            raise ValueError("no such issue")
+        why = explanation(an_object(error.get("elementErrors") or {})) or "no reason is given"
+        outcomes[number] = InvalidRequest(f"{BULK_CREATION}: {status} {why}", status=status, final=True)
+    succeeded = [created(data) for data in answer.get("issues") or ()]
+    if len(succeeded) != outcomes.count(None) or len(errors) + len(succeeded) != count:
+        raise ValueError("the issues and the errors do not add up")
+    rest = iter(succeeded)
+    return [outcome or next(rest) for outcome in outcomes]
+
+
+def attachment(data: Mapping[str, Any]) -> Attachment:
     author = account(data.get("author") or {})
-    return Attachment(str(data["id"]), data["filename"], int(data["size"]), data.get("mimeType") or "", author)
+    return Attachment(identity(data), string(data["filename"]), int(data["size"]), data.get("mimeType") or "", author)
 
 
-def transition(data: dict[str, Any]) -> Transition:
-    return Transition(str(data["id"]), data["name"], data["to"]["name"])
+def uploaded(data: Any) -> Attachment:
+    """Return the one file that an upload has filed."""
+    (filed,) = objects(data)
+    return attachment(filed)
+
+
+# What a project and its workflow offer
+
+
+def transitions(data: Any) -> list[Transition]:
+    return [transition(item) for item in objects(data["transitions"])]
+
+
+def transition(data: Mapping[str, Any]) -> Transition:
+    return Transition(str(data["id"]), string(data["name"]), string(data["to"]["name"]))
 
 
 def issue_type(data: Mapping[str, Any]) -> IssueType:
-    return IssueType(str(data["id"]), data["name"], bool(data.get("subtask")))
+    return IssueType(str(data["id"]), string(data["name"]), bool(data.get("subtask")))
 
 
-def create_screen(found: Iterable[dict[str, Any]]) -> CreateScreen:
+def create_field(data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return the id of a field of a create screen, and the names of the values that it allows, if it is a priority."""
+    name = field_id(data)
+    allowed = data.get("allowedValues") or () if name == "priority" else ()
+    return name, tuple(string(value["name"]) for value in allowed)
+
+
+def create_screen(fields: Iterable[tuple[str, tuple[str, ...]]]) -> CreateScreen:
     """Return the create screen that consists of these fields."""
-    fields = {field_id(data): data for data in found}
-    priorities = fields.get("priority", {}).get("allowedValues") or ()
-    return CreateScreen(frozenset(fields), tuple(priority["name"] for priority in priorities))
+    allowed = dict(fields)
+    return CreateScreen(frozenset(allowed), allowed.get("priority", ()))
 
 
 def field_id(data: Mapping[str, Any]) -> str:
     """Return the id of a field of a create screen. Older sites call it `key`."""
-    return str(data.get("fieldId") or data.get("key"))
+    return string(data.get("fieldId") or data.get("key"))
 
 
 def upload_limit(meta: Mapping[str, Any]) -> int | None:
@@ -171,20 +364,5 @@ def upload_limit(meta: Mapping[str, Any]) -> int | None:
 
 def missing_permissions(answer: Mapping[str, Any], names: Iterable[str]) -> set[str]:
     """Return those among `names` that an answer to `mypermissions` says our account does not have."""
-    permissions = answer["permissions"]
+    permissions = an_object(answer["permissions"])
     return {name for name in names if not permissions.get(name, {}).get("havePermission", True)}
-
-
-def time_of(text: str) -> datetime:
-    """Parse a time such as `2024-11-29T10:44:51.887+0000`. Raises ValueError when it has no zone."""
-    value = datetime.fromisoformat(text)
-    if value.tzinfo is None:
-        raise ValueError("a time without a zone says nothing")
-    return value
-
-
-def _history_from(changelog: dict[str, Any], entries: list[dict[str, Any]]) -> datetime | None:
-    """Return the time before which changes may be missing; None when none are. A bulk read gives the newest 40."""
-    if len(entries) >= changelog.get("total", len(entries)):
-        return None
-    return min(time_of(entry["created"]) for entry in entries) if entries else None

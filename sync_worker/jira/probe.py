@@ -6,26 +6,32 @@ once.
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from sync_model.connection import TlsFiles
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.rate_limit import SERVER_INFO
 from sync_worker.core.site_info import Server
 from sync_worker.jira import parsing
+from sync_worker.jira.bodies import UnacceptableBody, content
+from sync_worker.jira.deadlines import deadline
 from sync_worker.jira.http_client import HEADERS, NO_FILES, new_http_client
 
 SECONDS_TO_CONNECT = 5.0
 SECONDS_TO_ANSWER = 10.0
-SERVER_INFO = f"{API_PATH}/serverInfo"
+SECONDS_IN_ALL = 20.0
+LARGEST_INFO = 1024 * 1024
+"""Bytes that are read of what a site says of itself."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,14 @@ def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
     url = httpx.URL(base_url)
     sent_at, began = time.time(), time.monotonic()
     try:
-        answer = http.get(base_url + SERVER_INFO, headers=HEADERS)
+        with deadline(SECONDS_IN_ALL), http.stream("GET", base_url + SERVER_INFO, headers=HEADERS) as answer:
+            shown = _json_object(answer)
     except httpx.HTTPError as error:
         return obstacle_of(error, url, proxy_for(url))
     seconds = time.monotonic() - began
-    if obstacle := _no_jira(answer):
+    if obstacle := _no_jira(answer, shown):
         return obstacle
-    server = parsing.server(answer.json()) if answer.is_success else None
+    server = parsing.server(shown) if shown is not None and answer.is_success else None
     return Reachable(seconds, server, _ahead(answer, sent_at + seconds / 2))
 
 
@@ -122,8 +129,11 @@ def _certificate(error: ssl.SSLCertVerificationError, url: httpx.URL) -> Obstacl
     return Obstacle(what, "if your company signs its own certificates, name its authority's file in SSL_CERT_FILE")
 
 
-def _no_jira(answer: httpx.Response) -> Obstacle | None:
-    """Return what shows that an answer does not come from Jira; None when it may. Jira may refuse strangers."""
+def _no_jira(answer: httpx.Response, shown: Mapping[str, Any] | None) -> Obstacle | None:
+    """Return what shows that an answer does not come from Jira; None when it may. Jira may refuse strangers.
+
+    `shown` is the JSON object that it holds, if it holds one.
+    """
     status, host = answer.status_code, answer.url.host
     if answer.has_redirect_location:
         there = answer.url.join(answer.headers["Location"]).copy_with(query=None, fragment=None, userinfo=b"")
@@ -138,17 +148,18 @@ def _no_jira(answer: httpx.Response) -> Obstacle | None:
         return Obstacle(
             f"it answers {status} {answer.reason_phrase}", "Jira is down or being maintained; ask again later"
         )
-    if answer.is_success and not _is_json_object(answer):
+    if answer.is_success and shown is None:
         kind = answer.headers.get("Content-Type", "without a type").partition(";")[0]
         return Obstacle(f"it answers, but not as Jira does ({kind})", "is there a login page or a portal in between?")
     return None
 
 
-def _is_json_object(answer: httpx.Response) -> bool:
+def _json_object(answer: httpx.Response) -> dict[str, Any] | None:
+    """Return the JSON object that an answer holds; None when it holds something else."""
     try:
-        return isinstance(answer.json(), dict)
-    except ValueError:
-        return False
+        return parsing.an_object(json.loads(content(answer, LARGEST_INFO)))
+    except (UnacceptableBody, *parsing.ODD):
+        return None
 
 
 def _ahead(answer: httpx.Response, at: float) -> float | None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sync_model.connection import Connection
@@ -19,7 +20,7 @@ from sync_model.definition import fold
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.ports import IssueType
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.site_info import (
     Field,
     OfferedTransition,
@@ -31,10 +32,13 @@ from sync_worker.core.site_info import (
     WorkflowStatus,
 )
 from sync_worker.jira import create_metadata, parsing
+from sync_worker.jira.answers import parsed
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
-from sync_worker.jira.probe import SERVER_INFO, patient_client
+from sync_worker.jira.probe import patient_client
 from sync_worker.jira.transport import Transport
+
+T = TypeVar("T")
 
 LATEST = 100
 """Issues of a project that are looked at to find some in each status."""
@@ -70,7 +74,7 @@ class Survey:
     @property
     def server(self) -> Server:
         if self._server is None:
-            self._server = parsing.server(self._get(SERVER_INFO))
+            self._server = self._get(SERVER_INFO, parsing.server_info)
         return self._server
 
     @cached_property
@@ -79,24 +83,22 @@ class Survey:
 
     def profile(self) -> Profile:
         """Return who we are. Raises NeedsOperator when the site does not know us (any more)."""
-        found = self._get(f"{API_PATH}/myself")
-        name = found.get("displayName") or found.get("name") or found.get("accountId") or "somebody without a name"
-        return Profile(name, found.get("emailAddress") or None, found.get("timeZone"))
+        return self._get(f"{API_PATH}/myself", _profile)
 
     def upload_limit(self) -> int | None:
         """Return the largest attachment in bytes, 0 where attachments are switched off, None when it does not say."""
-        return parsing.upload_limit(self._get(f"{API_PATH}/attachment/meta"))
+        return self._get(f"{API_PATH}/attachment/meta", parsing.upload_limit)
 
     def projects(self) -> list[Project]:
         """Return the projects that our account sees."""
-        return [_project(data) for data in self._flavour.projects(self._get)]
+        return list(self._flavour.projects(self._get, _project))
 
     # A project
 
     def project(self, key: str) -> Project | None:
         """Return the project, or None when it is not there or not visible."""
         try:
-            return _project(self._get(f"{API_PATH}/project/{quote(key)}"))
+            return self._get(f"{API_PATH}/project/{quote(key)}", _project)
         except InvalidRequest as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -105,68 +107,64 @@ class Survey:
     def missing_permissions(self, project: Project, names: Collection[str]) -> set[str]:
         """Return those among the permissions `names` that our account does not have in the project."""
         permissions = ",".join(sorted(names))
-        answer = self._get(f"{API_PATH}/mypermissions", projectId=project.id, permissions=permissions)
-        return parsing.missing_permissions(answer, names)
+
+        def missing(data: Any) -> set[str]:
+            return parsing.missing_permissions(data, names)
+
+        return self._get(f"{API_PATH}/mypermissions", missing, projectId=project.id, permissions=permissions)
 
     def workflows(self, project: Project) -> Workflows:
         """Return the issue types of the project, and the statuses of their workflows."""
-        found = self._get(f"{API_PATH}/project/{project.id}/statuses")
-        statuses: dict[str, Mapping[str, Any]] = {}
-        users: defaultdict[str, list[str]] = defaultdict(list)
-        for issue_type in found:
-            for status in issue_type["statuses"]:
-                statuses[str(status["id"])] = status
-                users[str(status["id"])].append(issue_type["name"])
-        return Workflows(
-            tuple(parsing.issue_type(data) for data in found),
-            tuple(_status(data, users[status_id]) for status_id, data in statuses.items()),
-        )
+        return self._get(f"{API_PATH}/project/{project.id}/statuses", _workflows)
 
     def creatable_types(self, project: Project) -> list[IssueType]:
-        return [parsing.issue_type(data) for data in create_metadata.issue_types(self._get, project.id)]
+        return create_metadata.issue_types(self._get, project.id)
 
     def create_screen(self, project: Project, issue_type: IssueType) -> list[Field]:
-        fields = create_metadata.create_fields(self._get, project.id, issue_type.id)
-        return [Field(parsing.field_id(data), data["name"], _is_demanded(data)) for data in fields]
+        return create_metadata.create_fields(self._get, project.id, issue_type.id, _field)
 
     # Transitions
 
     def samples(self, project: Project, statuses: Sequence[WorkflowStatus]) -> list[Sample]:
         """Return a few issues in each of `statuses` that has some, with the transitions open to our account."""
         latest = self._search(f"project = {project.id} ORDER BY updated DESC", LATEST)
-        by_status: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        by_status: defaultdict[str, list[_ListedIssue]] = defaultdict(list)
         for issue in latest:
-            by_status[_status_of(issue)].append(issue)
+            by_status[fold(issue.status)].append(issue)
         # Fewer issues than the search may return are all that there are: then no status has others.
         unseen = [status for status in statuses if fold(status.name) not in by_status] if len(latest) == LATEST else []
         for found in side_by_side(lambda status: self._in_status(project, status), unseen, AT_ONCE):
             for issue in found:
-                by_status[_status_of(issue)].append(issue)
+                by_status[fold(issue.status)].append(issue)
         chosen = [issue for issues in by_status.values() for issue in _of_different_types(issues)]
         return sorted(side_by_side(self._sample, chosen, AT_ONCE), key=lambda sample: (sample.status, sample.key))
 
-    def _in_status(self, project: Project, status: WorkflowStatus) -> list[dict[str, Any]]:
+    def _in_status(self, project: Project, status: WorkflowStatus) -> list[_ListedIssue]:
         return self._search(f"project = {project.id} AND status = {status.id} ORDER BY updated DESC", OF_ONE_STATUS)
 
-    def _sample(self, issue: Mapping[str, Any]) -> Sample:
-        fields = issue["fields"]
-        answer = self._get(f"{API_PATH}/issue/{issue['id']}/transitions", expand="transitions.fields")
-        transitions = tuple(_offered_transition(data) for data in answer.get("transitions") or ())
-        return Sample(issue["key"], fields["issuetype"]["name"], fields["status"]["name"], transitions)
+    def _sample(self, issue: _ListedIssue) -> Sample:
+        path = f"{API_PATH}/issue/{issue.id}/transitions"
+        transitions = self._get(path, _offered_transitions, expand="transitions.fields")
+        return Sample(issue.key, issue.issue_type, issue.status, transitions)
 
-    def _search(self, jql: str, most: int) -> list[dict[str, Any]]:
-        answer = self._get(self._flavour.search_path, jql=jql, fields="status,issuetype", maxResults=most)
-        found: list[dict[str, Any]] = answer["issues"]
-        return found
+    def _search(self, jql: str, most: int) -> list[_ListedIssue]:
+        path = self._flavour.search_path
+        return self._get(path, _listed_issues, jql=jql, fields="status,issuetype", maxResults=most)
 
-    def _get(self, path: str, **parameters: Any) -> Any:
+    def _get(self, path: str, parse: Callable[[Any], T], /, **parameters: Any) -> T:
         with self._transport.stream("GET", path, params=parameters) as answer:
-            answer.read()
             self.limits |= {name: value for name, value in answer.headers.items() if "ratelimit" in name.lower()}
-            try:
-                return answer.json()
-            except ValueError as error:
-                raise Unavailable(f"GET {path}: the answer is not JSON; what is between us and Jira?") from error
+            return parsed(answer, parse)
+
+
+@dataclass(frozen=True)
+class _ListedIssue:
+    """What a search shows of an issue."""
+
+    id: str
+    key: str
+    issue_type: str
+    status: str
 
 
 def _wait(seconds: float) -> None:
@@ -175,21 +173,54 @@ def _wait(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def _profile(data: Any) -> Profile:
+    name = data.get("displayName") or data.get("name") or parsing.own_account(data)
+    return Profile(parsing.string(name), data.get("emailAddress") or None, data.get("timeZone"))
+
+
 def _project(data: Mapping[str, Any]) -> Project:
-    return Project(str(data["id"]), data["key"], data.get("name") or data["key"])
+    return Project(parsing.identity(data), parsing.string(data["key"]), data.get("name") or data["key"])
+
+
+def _workflows(data: Any) -> Workflows:
+    types = parsing.objects(data)
+    statuses: dict[str, Mapping[str, Any]] = {}
+    users: defaultdict[str, list[str]] = defaultdict(list)
+    for issue_type in types:
+        for status in issue_type["statuses"]:
+            statuses[str(status["id"])] = status
+            users[str(status["id"])].append(issue_type["name"])
+    return Workflows(
+        tuple(parsing.issue_type(issue_type) for issue_type in types),
+        tuple(_status(status, users[status_id]) for status_id, status in statuses.items()),
+    )
 
 
 def _status(data: Mapping[str, Any], users: Sequence[str]) -> WorkflowStatus:
     category = (data.get("statusCategory") or {}).get("key", "")
-    return WorkflowStatus(str(data["id"]), data["name"], category, tuple(users))
+    return WorkflowStatus(str(data["id"]), parsing.string(data["name"]), category, tuple(users))
 
 
-def _status_of(issue: Mapping[str, Any]) -> str:
-    return fold(issue["fields"]["status"]["name"])
+def _field(data: Mapping[str, Any]) -> Field:
+    return Field(parsing.field_id(data), parsing.string(data["name"]), _is_demanded(data))
 
 
 def _is_demanded(field: Mapping[str, Any]) -> bool:
     return bool(field.get("required")) and not field.get("hasDefaultValue")
+
+
+def _listed_issues(data: Any) -> list[_ListedIssue]:
+    return [_listed_issue(issue) for issue in parsing.objects(data["issues"])]
+
+
+def _listed_issue(data: Mapping[str, Any]) -> _ListedIssue:
+    fields = data["fields"]
+    issue_type, status = parsing.string(fields["issuetype"]["name"]), parsing.string(fields["status"]["name"])
+    return _ListedIssue(parsing.identity(data), parsing.string(data["key"]), issue_type, status)
+
+
+def _offered_transitions(data: Any) -> tuple[OfferedTransition, ...]:
+    return tuple(_offered_transition(transition) for transition in parsing.objects(data["transitions"]))
 
 
 def _offered_transition(data: Mapping[str, Any]) -> OfferedTransition:
@@ -198,7 +229,7 @@ def _offered_transition(data: Mapping[str, Any]) -> OfferedTransition:
     return OfferedTransition(data["name"], data["to"]["name"], demands)
 
 
-def _of_different_types(issues: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _of_different_types(issues: Sequence[_ListedIssue]) -> list[_ListedIssue]:
     """Return the first issue of each type, at most SAMPLES of them."""
-    by_type = {issue["fields"]["issuetype"]["name"]: issue for issue in reversed(issues)}
+    by_type = {issue.issue_type: issue for issue in reversed(issues)}
     return list(by_type.values())[:SAMPLES]

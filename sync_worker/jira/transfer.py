@@ -17,9 +17,12 @@ from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
-from sync_worker.jira.transport import Transport
+from sync_worker.jira.answers import Answer
+from sync_worker.jira.bodies import UnacceptableBody, pieces
+from sync_worker.jira.transport import Options, Transport
 
-CHUNK = 64 * 1024
+SLOWEST = 16 * 1024
+"""Bytes per second. A file that comes or goes more slowly does not get there."""
 
 
 @contextmanager
@@ -31,11 +34,11 @@ def download(
     Raises InvalidRequest when it has not the size that `attachment` has.
     """
     headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-    with source.stream("GET", path, headers=headers, params=parameters) as file:
-        length = file.headers.get("Content-Length")
-        if length is not None and int(length) != attachment.size:
+    with source.stream("GET", path, _options(attachment), headers=headers, params=parameters) as file:
+        length, coding = file.headers.get("Content-Length"), file.headers.get("Content-Encoding")
+        if not coding and length not in (None, str(attachment.size)):
             raise InvalidRequest(f"{attachment.filename}: {length} bytes came instead of {attachment.size}")
-        yield _exactly(attachment, _chunks(file, source))
+        yield _exactly(attachment, _chunks(file, attachment, source))
 
 
 def upload(target: Transport, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
@@ -48,15 +51,21 @@ def upload(target: Transport, issue_id: str, attachment: Attachment, content: It
         "Content-Length": str(len(head) + attachment.size + len(tail)),
     }
     path = f"{API_PATH}/issue/{issue_id}/attachments"
-    answer = target.request("POST", path, content=chain([head], content, [tail]), headers=headers)
-    return parsing.attachment(answer[0])
+    body = chain([head], content, [tail])
+    return target.request("POST", path, parsing.uploaded, content=body, headers=headers, options=_options(attachment))
 
 
-def _chunks(file: httpx.Response, source: Transport) -> Iterator[bytes]:
+def _options(attachment: Attachment) -> Options:
+    return Options(extra_seconds=attachment.size / SLOWEST)
+
+
+def _chunks(file: Answer, attachment: Attachment, source: Transport) -> Iterator[bytes]:
     try:
-        for chunk in file.iter_bytes(CHUNK):
+        for chunk in pieces(file.response, attachment.size):
             source.pause(0)  # so that a large file does not look like a hang, and does not delay a stop
             yield chunk
+    except UnacceptableBody as error:
+        raise InvalidRequest(f"{attachment.filename}, which should have {attachment.size} bytes: {error}") from error
     except httpx.HTTPError as error:
         # The upload breaks off too, short of the length that it announced, so that Jira keeps nothing of it.
         raise Unavailable(f"the download broke off: {error}") from error

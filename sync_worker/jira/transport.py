@@ -6,22 +6,26 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
-from sync_model.connection import Connection, TlsFiles
+from sync_model.connection import Connection, TlsFiles, site_of
 from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, Unavailable
-from sync_worker.core.rate_limit import MYSELF, ApiCall, call_of
-from sync_worker.jira.answers import SAFE_METHODS, json_of, raise_for
+from sync_worker.core.rate_limit import MYSELF, READING_POSTS, ApiCall, call_of
+from sync_worker.jira.answers import SAFE_METHODS, Answer, parsed, raise_for
 from sync_worker.jira.clock import SiteClock
+from sync_worker.jira.deadlines import deadline
 from sync_worker.jira.http_client import HEADERS, FileStates, file_states, new_http_client
 from sync_worker.jira.limits import Limits, NoLimits
+
+T = TypeVar("T")
 
 TRIES = 4
 FIRST_PAUSE = 1.0
@@ -31,17 +35,23 @@ LONGEST_TURN_IN_PLACE = 300.0
 """Seconds that a request waits for its turn, where calls are spaced but none is refused."""
 SECONDS_TO_BE_STALE = 1.0
 """A request that waited longer than this may rest on knowledge that is out of date."""
+LONGEST_REQUEST = 120.0
+"""Seconds for a request and its answer in all, however steadily something comes."""
 NO_ANSWER = 0
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""The request never reached the other side."""
+SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is special about a request; see `Transport.post`."""
+    """What is special about a request; see `Transport.post`.
+
+    `extra_seconds`: by how much more than others it may take in all, for what it carries.
+    """
 
     and_status: int | None = None
+    refused_by: frozenset[int] | None = None
     confirm: Callable[[], None] | None = None
+    extra_seconds: float = 0.0
     as_stranger: bool = False
     """It carries no credentials."""
 
@@ -119,31 +129,33 @@ class Transport:
         except NeedsOperator:
             return False
 
-    def get(self, path: str, **parameters: Any) -> Any:
-        return self.request("GET", path, params=parameters)
+    def get(self, path: str, parse: Callable[[Any], T], /, **parameters: Any) -> T:
+        return self.request("GET", path, parse, params=parameters)
 
     def post(
         self,
         path: str,
         body: Mapping[str, Any],
+        parse: Callable[[Any], T],
         *,
         repeatable: bool = False,
-        and_status: int | None = None,
-        confirm: Callable[[], None] | None = None,
-    ) -> Any:
-        """Send `body` and return the JSON of the answer.
+        options: Options = NO_OPTIONS,
+    ) -> T:
+        """Send `body` and return what `parse` makes of the answer's JSON.
 
-        `repeatable`: the request changes nothing, or the second time nothing more than the first time. `and_status`:
-        an answer with this status is a success, too. `confirm` is called, and may raise, when the request had to wait
-        so long for its turn that it may rest on outdated knowledge.
+        `repeatable`: the request changes nothing, or the second time nothing more than the first time. Among the
+        `options`, `and_status`: an answer with this status is a success, too, unless it is an error in Jira's own form.
+        `refused_by`: the statuses by which Jira refuses the request as a whole; after any other, parts of it may have
+        been carried out. `confirm` is called, and may raise, when the request had to wait so long for its turn that it
+        may rest on outdated knowledge.
         """
-        options = Options(and_status, confirm)
-        return self.request("POST", path, json=body, repeatable=repeatable, options=options)
+        return self.request("POST", path, parse, json=body, repeatable=repeatable, options=options)
 
     def request(
         self,
         method: str,
         path: str,
+        parse: Callable[[Any], T],
         *,
         params: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | None = None,
@@ -151,22 +163,21 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
         options: Options = NO_OPTIONS,
-    ) -> Any:
-        """Send one request and return the JSON of its answer; None when there is none.
+    ) -> T:
+        """Send one request and return what `parse` makes of the JSON of its answer; see `answers.parsed`.
 
         A request that was refused because of too many calls is sent again, because it was not carried out. After no
-        answer, or an error on the other side, only a request is sent again that may be repeated.
+        answer, an error on the other side, or an answer that is not Jira's, only a request is sent again that may be
+        repeated.
 
         Raises Unavailable, NeedsOperator, InvalidRequest.
         """
         repeatable = repeatable or method in SAFE_METHODS
         for attempt in range(1, TRIES + 1):
             try:
-                with self.stream(
-                    method, path, options, params=params, json=json, content=content, headers=headers
-                ) as response:
-                    response.read()
-                    return json_of(response)
+                return self.once(
+                    method, path, parse, options, params=params, json=json, content=content, headers=headers
+                )
             except SiteThrottled:
                 raise
             except Unavailable as error:
@@ -178,8 +189,15 @@ class Transport:
                 self.pause(pause if error.status != 429 else 0)  # noqa: PLR2004
         raise AssertionError("the last attempt either returns or raises")
 
+    def once(
+        self, method: str, path: str, parse: Callable[[Any], T], options: Options = NO_OPTIONS, **request: Any
+    ) -> T:
+        """Send one request, once, and return what `parse` makes of the JSON of its answer."""
+        with self.stream(method, path, options, **request) as answer:
+            return parsed(answer, parse)
+
     @contextmanager
-    def stream(self, method: str, path: str, options: Options = NO_OPTIONS, **request: Any) -> Iterator[httpx.Response]:
+    def stream(self, method: str, path: str, options: Options = NO_OPTIONS, **request: Any) -> Iterator[Answer]:
         """Send one request, once, and yield its answer before the body is read.
 
         If the site refuses our credentials, they are looked up again. If they have changed meanwhile, the request is
@@ -187,12 +205,26 @@ class Transport:
         """
         with ExitStack() as stack:
             try:
-                response = stack.enter_context(self._send(method, path, options, **request))
-            except NeedsOperator:
-                if request.get("content") is not None or not self._take_new_credentials():
+                answer = stack.enter_context(self._answered(method, path, options, **request))
+            except NeedsOperator as error:
+                if error.ambiguous or request.get("content") is not None or not self._take_new_credentials():
                     raise
-                response = stack.enter_context(self._send(method, path, options, **request))
-            yield response
+                answer = stack.enter_context(self._answered(method, path, options, **request))
+            yield answer
+
+    @contextmanager
+    def _answered(self, method: str, path: str, options: Options, **request: Any) -> Iterator[Answer]:
+        with self._send(method, path, options, **request) as response:
+            connection = self.connection
+            answer = Answer(
+                response,
+                what=f"{method} {path}",
+                site=site_of(connection.base_url),
+                changes=_changes(method, path),
+                secrets=_secrets(connection),
+            )
+            self._check(answer, call_of(method, path), options)
+            yield answer
 
     @contextmanager
     def _send(self, method: str, path: str, options: Options, **request: Any) -> Iterator[httpx.Response]:
@@ -201,28 +233,28 @@ class Transport:
         self._wait_for_limits(what, call)
         if options.confirm and time.monotonic() > began + SECONDS_TO_BE_STALE:
             options.confirm()
-        connection, http = self.connection, self.http
+        connection, http, departure = self.connection, self.http, _Departure(self.check)
         auth, signature = (None, {}) if options.as_stranger else _sign_in(connection)
         request["headers"] = {**HEADERS, **(request.get("headers") or {}), **signature}
-        request["extensions"] = {"trace": self._trace}
+        request["extensions"] = {"trace": departure}
         try:
-            with http.stream(method, connection.base_url + path, auth=auth, **request) as response:
+            url = connection.base_url + path
+            seconds = LONGEST_REQUEST + options.extra_seconds
+            with deadline(seconds), http.stream(method, url, auth=auth, **request) as response:
                 self._count(call, response.status_code)
                 self.clock.set(response.headers.get("Date"))
                 self.limits.answered(call, response.status_code, response.headers)
-                self._check(response, what, call, options)
                 yield response
         except httpx.HTTPError as error:
             self._count(call, NO_ANSWER)
-            sent = not isinstance(error, NOT_SENT)
-            ambiguous = sent and method not in SAFE_METHODS
+            ambiguous = departure.has_left and _changes(method, path)
             reason = str(error) or type(error).__name__
             raise Unavailable(f"{what}: no answer: {reason}", ambiguous=ambiguous) from error
 
-    def _check(self, response: httpx.Response, what: str, call: ApiCall, options: Options) -> None:
+    def _check(self, answer: Answer, call: ApiCall, options: Options) -> None:
         """Raise what the answer means, and take note of whether the site accepts our credentials."""
         try:
-            raise_for(response, what, options.and_status)
+            raise_for(answer, accepted=options.and_status, refused_by=options.refused_by)
         except CredentialsRefused as error:
             self.limits.refused(str(error))
             raise
@@ -240,11 +272,6 @@ class Transport:
         finally:
             with self._lock:
                 self.cooldown += time.monotonic() - began
-
-    def _trace(self, event: str, _details: Mapping[str, Any]) -> None:
-        """Call `check` at the last moment, because it may have taken seconds to make the connection."""
-        if event.endswith("send_request_headers.started"):
-            self.check()
 
     def _wait_for_limits(self, what: str, call: ApiCall) -> None:
         """Wait until the site's limits let `call` through. Raises Unavailable when that would take too long."""
@@ -273,6 +300,35 @@ class Transport:
             return False
         self._limits = None
         return True
+
+
+@dataclass
+class _Departure:
+    """Watches one request leave. What fails before it `has_left` (name, connection, TLS, proxy) never left."""
+
+    check: Callable[[], None]
+    has_left: bool = False
+
+    def __call__(self, event: str, details: Mapping[str, Any]) -> None:
+        """Call `check` at the last moment, because it may have taken seconds to make the connection."""
+        if event.endswith("send_request_headers.started") and details["request"].method != b"CONNECT":
+            self.check()
+            self.has_left = True
+
+
+def _changes(method: str, path: str) -> bool:
+    """Tell whether such a request may change something."""
+    return method not in SAFE_METHODS and call_of(method, path).endpoint not in READING_POSTS
+
+
+def _secrets(connection: Connection) -> tuple[str, ...]:
+    """Return what must be in no message: the token, and the header that is made of it.
+
+    What is too short to be a token would take away parts of words.
+    """
+    token = connection.token.get_secret_value()
+    signed = b64encode(f"{connection.email}:{token}".encode()).decode()
+    return tuple(secret for secret in (token, signed) if len(secret) >= SHORTEST_SECRET)
 
 
 def _sign_in(connection: Connection) -> tuple[httpx.Auth | None, dict[str, str]]:

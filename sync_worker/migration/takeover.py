@@ -19,7 +19,7 @@ from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Importing, Progress
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import creates_from
-from sync_worker.core.timing import LONG_AGO, REQUEST_LIFETIME
+from sync_worker.core.timing import LONG_AGO
 from sync_worker.migration.legacy import CLOCK_SKEW, LegacyPair, LegacySource, LegacyState
 from sync_worker.migration.lookup import IssueLookup
 from sync_worker.migration.missed_changes import MissedChanges
@@ -29,6 +29,8 @@ from sync_worker.migration.takeover_report import TakeoverReport
 PAIRS_AT_ONCE = 500
 HANDFUL = 5
 """So few pairs may all have lost an issue. If more have, it is our account that does not see them."""
+LAST_REQUEST = timedelta(seconds=30)
+"""For how long a request of the replaced service may be at work after the takeover has begun. It was silent before."""
 
 Lookups = Mapping[Side, IssueLookup]
 Locations = Mapping[Side, Mapping[str, Location]]
@@ -80,7 +82,7 @@ class TakeOver:
         It created counterparts only of issues that were updated after its cursor. Mostly there are none left of these.
         """
         jira = self._jiras[Side.DEV]
-        wait = began + REQUEST_LIFETIME + jira.search_lag - jira.now()
+        wait = began + LAST_REQUEST + jira.search_lag - jira.now()
         since = legacy.last_sync - CLOCK_SKEW if legacy.last_sync else LONG_AGO
         candidates = (issue for issue in listing.issues if issue.updated >= since)
         at_stake = next((issue for issue in candidates if self._may_get_counterpart(issue, legacy, claims)), None)

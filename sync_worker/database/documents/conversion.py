@@ -7,6 +7,7 @@ indexes. People may edit documents by hand. A document that does not fit its val
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -59,9 +60,19 @@ def from_state(state: IssueState, writer: int) -> Document:
 def to_state(document: Document) -> IssueState:
     """Return what a document in `issues` says. Raises InvalidRequest when it does not fit."""
     try:
-        return _issue_state.validate_python(_without(document, "_id", "waiting", "writer", "dead_letters"))
+        return _issue_state.validate_python(
+            _with_attempts(_without(document, "_id", "waiting", "writer", "dead_letters"))
+        )
     except ValidationError as error:
         raise InvalidRequest(f"the document {document['_id']} in `issues` does not fit: {_reason(error)}") from None
+
+
+def _with_attempts(document: Document) -> Document:
+    """Return the document with attempts as its `uploads`. Earlier versions wrote only when an upload was begun."""
+    uploads = document.get("uploads")
+    if not isinstance(uploads, dict):
+        return document
+    return {**document, "uploads": {key: {"at": at} if isinstance(at, datetime) else at for key, at in uploads.items()}}
 
 
 def from_pair(pair: Pair, writer: int) -> Document:

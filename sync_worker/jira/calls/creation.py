@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.calls.search import SearchCalls, made_by_us
+from sync_worker.jira.transport import Options
 
 
 class CreationCalls(PermissionCalls, SearchCalls):
@@ -22,57 +24,88 @@ class CreationCalls(PermissionCalls, SearchCalls):
     def create(self, draft: Draft) -> Created:
         try:
             with self._permitted(Permission.CREATE, project_id=draft.project_id):
-                data = self._transport.post(f"{API_PATH}/issue", _body(draft))
+                return self._transport.post(f"{API_PATH}/issue", _body(draft), parsing.created)
         except InvalidRequest:
             self._cache.clear()  # the project's issue types or create screens may have changed
             raise
-        return parsing.created(data)
 
     def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
         body = {"issueUpdates": [_body(draft) for draft in drafts]}
+        # An answer with 400 says that no issue was created, and for each of them why. Any other error may have come up
+        # when some were created already.
+        options = Options(and_status=HTTPStatus.BAD_REQUEST, refused_by=frozenset({HTTPStatus.BAD_REQUEST}))
         with self._permitted(Permission.CREATE, project_id=drafts[0].project_id):
-            # An answer with 400 says that no issue was created, and for each of them why.
-            answer = self._transport.post(f"{API_PATH}/issue/bulk", body, and_status=HTTPStatus.BAD_REQUEST)
-        outcomes = parsing.creations(answer, len(drafts))
+            outcomes = self._transport.post(
+                f"{API_PATH}/issue/bulk", body, lambda data: parsing.creations(data, len(drafts)), options=options
+            )
         if any(isinstance(outcome, InvalidRequest) for outcome in outcomes):
             self._cache.clear()
         return outcomes
 
     def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
         project_id = drafts[0].project_id
-        found, unread = self._find_marked(drafts, made_by_us(project_id, since))
-        if len(found) < len(drafts):
+        looked_for = _LookedFor([draft.marker for draft in drafts])
+        self._look_through(looked_for, self._marked(made_by_us(project_id, since)))
+        if not looked_for.are_all_found:
             # Somebody may have moved an issue to another project meanwhile.
-            elsewhere, also_unread = self._find_marked(drafts, made_by_us(project_id, since, elsewhere=True))
-            found, unread = elsewhere | found, unread or also_unread
-        return [found.get(number, unread) for number in range(len(drafts))]
+            self._look_through(looked_for, self._marked(made_by_us(project_id, since, elsewhere=True)))
+        return looked_for.outcomes
 
-    def _find_marked(self, drafts: Sequence[Draft], jql: str) -> tuple[dict[int, Created], Unavailable | None]:
-        """Search for issues with the markers of `drafts`.
+    def _marked(self, jql: str) -> list[_Match]:
+        return self._search(jql, ["updated"], _match, MARKER)
 
-        Returns the issues by the numbers of their drafts, and the error if a match cannot be read.
-        """
-        markers = [draft.marker for draft in drafts]
-        found: dict[int, Created] = {}
-        unread: Unavailable | None = None
-        for match in self._search(jql, ["updated"], dict, MARKER):
+    def _look_through(self, looked_for: _LookedFor, matches: Iterable[_Match]) -> None:
+        """Take those of `matches` that carry a marker that is looked for."""
+        for match in matches:
             try:
-                marker = self._marker_of(match)
-                if marker in markers:
-                    data = self._transport.get(f"{API_PATH}/issue/{match['id']}", fields="updated")
-                    found.setdefault(markers.index(marker), parsing.created(data))
+                number = looked_for.number_of(self._marker_of(match))
+                if number is not None:
+                    path = f"{API_PATH}/issue/{match.id}"
+                    looked_for.found.setdefault(number, self._transport.get(path, parsing.created, fields="updated"))
             except SiteThrottled:
                 raise
             except Unavailable as error:
                 # This match may be one of those we look for. That the others are found is certain all the same.
-                unread = error
-        return found, unread
+                looked_for.unread = error
 
-    def _marker_of(self, match: dict[str, Any]) -> Any:
+    def _marker_of(self, match: _Match) -> Any:
         """Return the marker of an issue that search found. The search of some flavours shows it."""
-        if MARKER in (shown := match.get("properties") or {}):
-            return shown[MARKER]
-        return self._marker("issue", match["id"])
+        return match.properties[MARKER] if MARKER in match.properties else self._marker("issue", match.id)
+
+
+@dataclass(frozen=True)
+class _Match:
+    """An issue that search found, with the properties that search shows."""
+
+    id: str
+    properties: Mapping[str, Any]
+
+
+@dataclass
+class _LookedFor:
+    """The markers that are looked for, and what is found: issues by the numbers of their markers.
+
+    `unread` is the error if something that was found cannot be read.
+    """
+
+    markers: Sequence[Mapping[str, str]]
+    found: dict[int, Created] = field(default_factory=dict)
+    unread: Unavailable | None = None
+
+    def number_of(self, marker: Any) -> int | None:
+        return self.markers.index(marker) if marker in self.markers else None
+
+    @property
+    def are_all_found(self) -> bool:
+        return len(self.found) == len(self.markers)
+
+    @property
+    def outcomes(self) -> list[Created | Unavailable | None]:
+        return [self.found.get(number, self.unread) for number in range(len(self.markers))]
+
+
+def _match(data: Mapping[str, Any]) -> _Match:
+    return _Match(parsing.identity(data), parsing.an_object(data.get("properties") or {}))
 
 
 def _body(draft: Draft) -> dict[str, Any]:

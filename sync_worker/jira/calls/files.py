@@ -16,9 +16,9 @@ class FileCalls(PermissionCalls):
     """Copies files. What they hold is passed on as it comes; see `transfer`."""
 
     def upload_limit(self) -> int | None:
-        return parsing.upload_limit(
-            self._cache.get("upload limit", lambda: self._transport.get(f"{API_PATH}/attachment/meta"))
-        )
+        path = f"{API_PATH}/attachment/meta"
+        found: int | None = self._cache.get("upload limit", lambda: self._transport.get(path, parsing.upload_limit))
+        return found
 
     def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
         path, parameters = self._flavour.download_path(attachment), self._flavour.download_parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 from sync_worker.core.concurrency import batches
@@ -31,17 +32,18 @@ class IssueCalls(SiteCalls):
     def ids_of(self, keys: Collection[str]) -> dict[str, str]:
         # One by one: only a read of a single issue follows a key that the issue had before it was moved.
         found = {key: self._read(key) for key in keys}
-        return {key: str(data["id"]) for key, data in found.items() if data}
+        return {key: parsing.identity(data) for key, data in found.items() if data}
 
     def issue(self, issue_id: str) -> Issue | None:
         data = self._read(issue_id, "changelog")
-        return self.with_history(parsing.issue(data)) if data else None
+        return self.with_history(parsing.understood(data)) if data else None
 
     def with_history(self, issue: Issue) -> Issue:
         if issue.history_from is None:
             return issue
-        entries = offset_pages(self._transport.get, f"{API_PATH}/issue/{issue.id}/changelog", ("values",))
-        return replace(issue, changes=parsing.status_changes(entries), history_from=None)
+        path = f"{API_PATH}/issue/{issue.id}/changelog"
+        entries = offset_pages(self._transport.get, path, ("values",), parsing.changes_in_entry)
+        return replace(issue, changes=parsing.in_order(chain.from_iterable(entries)), history_from=None)
 
     def is_marked(self, issue_id: str) -> bool:
         return self.mark_of(issue_id) is not None
@@ -53,7 +55,7 @@ class IssueCalls(SiteCalls):
         """Return the JSON of one issue; None when it is gone or not visible."""
         path = f"{API_PATH}/issue/{id_or_key}"
         try:
-            data: dict[str, Any] = self._transport.get(path, fields=",".join(parsing.FIELDS), expand=expand)
+            data = self._transport.get(path, parsing.an_issue, fields=",".join(parsing.FIELDS), expand=expand)
         except InvalidRequest as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -65,7 +67,7 @@ class IssueCalls(SiteCalls):
     def _marker(self, kind: str, identity: str) -> Any:
         """Return the marker of an issue or a comment; None when it has none."""
         try:
-            return self._transport.get(f"{API_PATH}/{kind}/{identity}/properties/{MARKER}")["value"]
+            return self._transport.get(f"{API_PATH}/{kind}/{identity}/properties/{MARKER}", parsing.property_value)
         except InvalidRequest as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
 
 
@@ -18,4 +19,5 @@ class LinkCalls(PermissionCalls):
             "object": {"url": url, "title": title, "summary": summary},
         }
         with self._permitted(Permission.LINK, issue_id=issue_id):
-            self._transport.post(f"{API_PATH}/issue/{issue_id}/remotelink", body, repeatable=True)
+            path = f"{API_PATH}/issue/{issue_id}/remotelink"
+            self._transport.post(path, body, parsing.identity, repeatable=True)

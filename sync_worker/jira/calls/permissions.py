@@ -41,8 +41,13 @@ class PermissionCalls(IssueCalls, ProjectCalls):
         if project_id:
             return project_id
         data = self._read(issue_id)
-        return str(data["fields"]["project"]["id"]) if data else ""
+        return parsing.understood(data).project_id if data else ""
 
     def _has_permission(self, permission: Permission, project_id: str) -> bool:
-        answer = self._transport.get(f"{API_PATH}/mypermissions", projectId=project_id, permissions=permission.value)
-        return not parsing.missing_permissions(answer, [permission])
+        missing = self._transport.get(
+            f"{API_PATH}/mypermissions",
+            lambda data: parsing.missing_permissions(data, [permission]),
+            projectId=project_id,
+            permissions=permission.value,
+        )
+        return not missing

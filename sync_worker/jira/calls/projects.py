@@ -17,7 +17,7 @@ class ProjectCalls(SiteCalls):
     def project_id(self, key: str) -> str:
         if key not in self._project_ids:
             try:
-                self._project_ids[key] = str(self._transport.get(f"{API_PATH}/project/{quote(key)}")["id"])
+                self._project_ids[key] = self._transport.get(f"{API_PATH}/project/{quote(key)}", parsing.identity)
             except InvalidRequest as error:
                 raise NeedsOperator(f"project {key} is not there, or our account may not see it ({error})") from error
         return self._project_ids[key]
@@ -32,12 +32,17 @@ class ProjectCalls(SiteCalls):
 
     def issue_types(self, project_id: str) -> list[IssueType]:
         get = self._transport.get
-        found = self._cache.get(f"issue types {project_id}", lambda: create_metadata.issue_types(get, project_id))
-        return [parsing.issue_type(data) for data in found]
+        found: list[IssueType] = self._cache.get(
+            f"issue types {project_id}", lambda: create_metadata.issue_types(get, project_id)
+        )
+        return found
 
     def create_screen(self, project_id: str, issue_type_id: str) -> CreateScreen:
-        found = self._cache.get(
+        get = self._transport.get
+        found: CreateScreen = self._cache.get(
             f"create screen {project_id} {issue_type_id}",
-            lambda: create_metadata.create_fields(self._transport.get, project_id, issue_type_id),
+            lambda: parsing.create_screen(
+                create_metadata.create_fields(get, project_id, issue_type_id, parsing.create_field)
+            ),
         )
-        return parsing.create_screen(found)
+        return found

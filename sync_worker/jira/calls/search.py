@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import Candidate, Glimpse
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.projects import ProjectCalls
+from sync_worker.jira.flavours import Make
 
 T = TypeVar("T")
 
@@ -29,20 +30,18 @@ class SearchCalls(ProjectCalls):
             raise
 
     def ids_in(self, project_id: str) -> set[str]:
-        return set(self._search(f"project = {project_id} ORDER BY key ASC", ["id"], _id_of))
+        return set(self._search(f"project = {project_id} ORDER BY key ASC", ["id"], parsing.identity))
 
     def listing(self, project_id: str, make: Callable[[Glimpse], T]) -> list[T]:
-        def make_of(data: dict[str, Any]) -> T:
+        def make_of(data: Mapping[str, Any]) -> T:
             return make(parsing.glimpse(data))
 
         return self._search(f"project = {project_id} ORDER BY key ASC", ["status", "updated", "description"], make_of)
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
-        return self._search(made_by_us(project_id, since), ["id"], _id_of)
+        return self._search(made_by_us(project_id, since), ["id"], parsing.identity)
 
-    def _search(
-        self, jql: str, fields: list[str], make: Callable[[dict[str, Any]], T], issue_property: str = ""
-    ) -> list[T]:
+    def _search(self, jql: str, fields: list[str], make: Make[T], issue_property: str = "") -> list[T]:
         """Return what `make` makes of each match; see `Flavour.search`."""
         return self._flavour.search(self._transport, jql, fields, make, issue_property=issue_property)
 
@@ -59,7 +58,3 @@ def _milliseconds(at: datetime) -> int:
     A quoted time would be read in the time zone of our account's profile.
     """
     return int(at.timestamp() * 1000)
-
-
-def _id_of(data: dict[str, Any]) -> str:
-    return str(data["id"])

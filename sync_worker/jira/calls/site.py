@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
-from sync_worker.core.errors import InvalidRequest, NeedsOperator
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.errors import NeedsOperator, SyncError
+from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.site_info import Server
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
-from sync_worker.jira.transport import NO_OPTIONS, Options, Transport
+from sync_worker.jira.transport import Options, Transport
 
 
 class SiteCalls:
@@ -50,22 +50,20 @@ class SiteCalls:
     @cached_property
     def _flavour(self) -> Flavour:
         with_token = self._transport.connection.email is None
-        server = (self._server_as_stranger() if with_token else None) or self._server()
+        known = self._server_as_stranger() if with_token else None
+        server = known or self._transport.get(SERVER_INFO, parsing.server_info)
         if fault := server.why_too_old(with_token=with_token):
             raise NeedsOperator(fault)
         return flavour_of(server)
 
-    def _server(self, options: Options = NO_OPTIONS) -> Server:
-        return parsing.server(self._transport.request("GET", f"{API_PATH}/serverInfo", options=options))
-
     def _server_as_stranger(self) -> Server | None:
-        """Ask without credentials. None means that the site tells strangers nothing.
+        """Ask without credentials. None means that there was no useful answer.
 
         A Jira that is too old for tokens takes whoever sends one for a visitor who failed to sign in.
         """
         try:
-            return self._server(Options(as_stranger=True))
-        except (NeedsOperator, InvalidRequest):
+            return self._transport.once("GET", SERVER_INFO, parsing.server_info, Options(as_stranger=True))
+        except SyncError:
             return None
 
     @property
@@ -79,10 +77,7 @@ class SiteCalls:
         return self._transport.clock.now() or datetime.now(UTC)
 
     def account(self) -> str:
-        account = parsing.account(self._transport.get(f"{API_PATH}/myself"))
-        if account is None:
-            raise NeedsOperator("the site does not say who we are")
-        return account
+        return self._transport.get(f"{API_PATH}/myself", parsing.own_account)
 
     def site(self) -> str:
         return site_of(self._transport.connection.base_url)

@@ -9,6 +9,7 @@ from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
+from sync_worker.jira.transport import Options
 
 
 class TransitionCalls(PermissionCalls):
@@ -27,13 +28,13 @@ class TransitionCalls(PermissionCalls):
 
     def transition(self, issue: Issue, transition: Transition) -> None:
         def confirm_unchanged() -> None:
-            data = self._transport.get(f"{API_PATH}/issue/{issue.id}", fields="updated")
-            if parsing.time_of(data["fields"]["updated"]) != issue.updated:
+            shown = self._transport.get(f"{API_PATH}/issue/{issue.id}", parsing.candidate, fields="updated")
+            if shown.updated != issue.updated:
                 raise Unavailable(f"{issue.key} was changed while its move waited for its turn; it is looked at again")
 
         path, body = f"{API_PATH}/issue/{issue.id}/transitions", {"transition": {"id": transition.id}}
         with self._permitted(Permission.TRANSITION, issue_id=issue.id):
-            self._transport.post(path, body, confirm=confirm_unchanged)
+            self._transport.post(path, body, parsing.nothing, options=Options(confirm=confirm_unchanged))
 
     def _transitions(self, issue: Issue, *, refresh: bool = False) -> list[Transition]:
         """Return the transitions out of the status of `issue`.
@@ -43,8 +44,9 @@ class TransitionCalls(PermissionCalls):
         name = f"transitions {issue.project_id} {issue.issue_type} {fold(issue.status)}"
         if refresh:
             self._cache.forget(name)
-        found = self._cache.get(name, lambda: self._transport.get(f"{API_PATH}/issue/{issue.id}/transitions"))
-        return [parsing.transition(data) for data in found.get("transitions") or ()]
+        path = f"{API_PATH}/issue/{issue.id}/transitions"
+        found: list[Transition] = self._cache.get(name, lambda: self._transport.get(path, parsing.transitions))
+        return found
 
 
 def _leading_to(status: str, transitions: list[Transition]) -> Transition | None:

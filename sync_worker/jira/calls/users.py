@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.rate_limit import API_PATH
+from sync_worker.jira import parsing
 from sync_worker.jira.calls.site import SiteCalls
 
 
@@ -14,8 +15,11 @@ class UserCalls(SiteCalls):
         parameters = self._flavour.user_parameters(mention)
         if parameters is None:
             return None
+        path = f"{API_PATH}/user"
         try:
-            user = self._cache.get(f"user {mention}", lambda: self._transport.get(f"{API_PATH}/user", **parameters))
+            name = self._cache.get(
+                f"user {mention}", lambda: self._transport.get(path, parsing.display_name, **parameters)
+            )
         except InvalidRequest:  # nobody is called that any more, or our account may not see people
             return None
-        return str(user.get("displayName") or "") or None
+        return name or None

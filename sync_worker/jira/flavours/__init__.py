@@ -3,9 +3,9 @@
 from sync_worker.core.site_info import Server
 from sync_worker.jira.flavours.cloud import Cloud
 from sync_worker.jira.flavours.data_center import DataCenter
-from sync_worker.jira.flavours.protocol import Flavour
+from sync_worker.jira.flavours.protocol import Flavour, Make
 
-__all__ = ["Flavour", "flavour_of"]
+__all__ = ["Flavour", "Make", "flavour_of"]
 
 
 def flavour_of(server: Server) -> Flavour:

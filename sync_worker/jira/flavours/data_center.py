@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
-from sync_worker.core.errors import InvalidRequest, SiteThrottled, Unavailable
+from sync_worker.core.errors import InvalidRequest, NotJira, SiteThrottled, Unavailable
 from sync_worker.core.issue import Attachment
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
-from sync_worker.jira.paging import Get
+from sync_worker.jira.flavours.protocol import Make
+from sync_worker.jira.paging import MOST_PAGES, Get, Page
 from sync_worker.jira.transport import Transport
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class DataCenter:
         transport: Transport,
         jql: str,
         fields: list[str],
-        make: Callable[[dict[str, Any]], T],
+        make: Make[T],
         *,
         issue_property: str = "",  # noqa: ARG002 - its search shows no properties
     ) -> list[T]:
@@ -42,26 +43,32 @@ class DataCenter:
                 return list(found.values())
         raise Unavailable("search keeps shifting between its pages; nothing is skipped, it is tried again")
 
-    def _scan(
-        self, transport: Transport, jql: str, fields: list[str], make: Callable[[dict[str, Any]], T]
-    ) -> dict[str, T] | None:
+    def _scan(self, transport: Transport, jql: str, fields: list[str], make: Make[T]) -> dict[str, T] | None:
         """Return what all pages hold, by issue id; None when the pages shifted.
 
         Each page begins with the last issue of the page before. `jql` orders by key, so an issue changes its place only
         when an issue before it leaves the result. If the last issue is where it was, none has left.
         """
+
+        def parse(data: Any) -> Page[tuple[str, T]]:
+            matches = [(parsing.identity(issue), make(issue)) for issue in parsing.objects(data["issues"])]
+            total, is_last = data.get("total"), data.get("isLast")
+            if total is None and is_last is None:
+                raise ValueError("a page does not say whether others follow")
+            return Page(matches, total, is_last)
+
         found: dict[str, T] = {}
         last = ""
-        while True:
-            start = max(len(found) - 1, 0)
-            page = transport.get(self.search_path, jql=jql, fields=",".join(fields), startAt=start, maxResults=PAGE)
-            issues = page["issues"]
-            if found and (not issues or str(issues[0]["id"]) != last):
+        for _ in range(MOST_PAGES):
+            parameters = {"fields": ",".join(fields), "startAt": max(len(found) - 1, 0), "maxResults": PAGE}
+            page = transport.get(self.search_path, parse, jql=jql, **parameters)
+            if found and (not page.entries or page.entries[0][0] != last):
                 return None
-            found |= {str(data["id"]): make(data) for data in issues}
-            last = str(issues[-1]["id"]) if issues else ""
-            if len(found) >= page["total"] or len(issues) < 2:  # noqa: PLR2004 - one is the overlap
+            found |= dict(page.entries)
+            last = page.entries[-1][0] if page.entries else ""
+            if page.ends_at(len(found)) or len(page.entries) < 2:  # noqa: PLR2004 - one is the overlap
                 return found
+        raise NotJira("the pages of a search do not end; the answer cannot be trusted")
 
     def read(
         self, transport: Transport, ids: list[str], read_one: Callable[[str], dict[str, Any] | None]
@@ -70,15 +77,16 @@ class DataCenter:
 
         But it finds only issues that are in the index. Those that it does not find are read one by one.
         """
-        page = transport.get(
+        shown = transport.get(
             self.search_path,
+            lambda data: parsing.identified(data["issues"]),
             jql=f"id in ({', '.join(ids)}) ORDER BY key ASC",
             fields=",".join(parsing.FIELDS),
             expand="changelog",
             maxResults=len(ids),
             validateQuery="false",  # without it, one id that is gone fails the whole search
         )
-        found = {str(data["id"]): data for data in page["issues"]}
+        found = {parsing.identity(data): data for data in shown}
         for missing in set(ids) - set(found):
             try:
                 if data := read_one(missing):
@@ -90,9 +98,8 @@ class DataCenter:
                 found[missing] = {"id": missing, "error": str(error)}
         return list(found.values())
 
-    def projects(self, get: Get) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = get(f"{API_PATH}/project")
-        return found
+    def projects(self, get: Get, make: Make[T]) -> list[T]:
+        return get(f"{API_PATH}/project", parsing.list_of(make))
 
     def user_parameters(self, mention: str) -> Mapping[str, str] | None:
         return {"username": mention}

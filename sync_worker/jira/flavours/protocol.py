@@ -11,10 +11,12 @@ from sync_worker.jira.paging import Get
 from sync_worker.jira.transport import Transport
 
 T = TypeVar("T")
+Make = Callable[[Mapping[str, Any]], T]
+"""What makes a value of an object in Jira's JSON."""
 
 
 class Flavour(Protocol):
-    """A flavour has no state. Issues and projects are given as Jira's JSON."""
+    """A flavour has no state. Issues are given as Jira's JSON: objects that have an `id`."""
 
     search_lag: ClassVar[timedelta]
     """How far search may lag behind, unless the sync says otherwise."""
@@ -27,7 +29,7 @@ class Flavour(Protocol):
         transport: Transport,
         jql: str,
         fields: list[str],
-        make: Callable[[dict[str, Any]], T],
+        make: Make[T],
         *,
         issue_property: str = "",
     ) -> list[T]:
@@ -47,8 +49,8 @@ class Flavour(Protocol):
         `read_one` reads a single issue.
         """
 
-    def projects(self, get: Get) -> Iterable[dict[str, Any]]:
-        """Return the projects that our account sees."""
+    def projects(self, get: Get, make: Make[T]) -> Iterable[T]:
+        """Return what `make` makes of the projects that our account sees."""
 
     def user_parameters(self, mention: str) -> Mapping[str, str] | None:
         """Return the query that finds the user whom wiki text mentions as `[~mention]`; None when there is none."""

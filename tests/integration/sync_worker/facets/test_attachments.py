@@ -133,7 +133,8 @@ def test_two_files_of_the_same_name_and_size_are_both_copied_after_a_lost_upload
     bench.before_request = watch
     bench.cycle()
     bench.pass_time(400)
-    bench.cycle()
+    for _ in range(2):  # two looks
+        bench.cycle()
     assert {file["sha256"] for file in bench.devs()[0]["attachments"]} == {
         file["sha256"] for file in bench.users()[0]["attachments"]
     }

@@ -1,0 +1,52 @@
+"""What an attempt may be followed by when no answer says what became of it. Pure.
+
+A request whose answer is lost, or is not Jira's, may have been carried out, or may still be at work. What it would have
+left is looked for. Two looks, apart, that both miss it say that it was not carried out; the second one must be so late
+that the request can be at work no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sync_worker.core.causes import Attempt
+from sync_worker.core.errors import OutcomeUnknown
+from sync_worker.core.timing import BETWEEN_LOOKS, CLOCK_GRAIN, LONG_AGO
+
+
+def left_open(attempt: Attempt, now: datetime, error: Exception) -> Attempt:
+    """Return `attempt` after its request has ended, at `now`, in an error that leaves open what became of it."""
+    return replace(attempt, ended=now, refusal=error.refusal if isinstance(error, OutcomeUnknown) else "")
+
+
+def missed(attempt: Attempt, now: datetime) -> Attempt:
+    """Return `attempt` after a look at `now` that has not found what it would have left.
+
+    If nobody noted the end of its request, as after a crash, it ended at the latest when somebody looked.
+    """
+    if attempt.missed and attempt.missed > now:  # the site's clock was set back
+        return replace(attempt, ended=now, missed=now)
+    return replace(attempt, ended=attempt.ended or now, missed=attempt.missed or now)
+
+
+def time_to_settle(attempt: Attempt, now: datetime, takes: timedelta) -> timedelta:
+    """Return how long it takes until a look that misses is certain: the request was not carried out and will not be.
+
+    Nothing or less when the look at `now`, which missed, was. `takes` is for how long after its end what the request
+    has done may stay unseen.
+    """
+    seen_from, looked_from = attempt.ended or now, attempt.missed or now
+    return max(seen_from + takes, looked_from + BETWEEN_LOOKS) - now
+
+
+def unknown(what: str, attempt: Attempt, wait: timedelta) -> OutcomeUnknown:
+    """Return the error for an attempt of which it is not certain yet whether `what`, and takes so long to be."""
+    said = f": {attempt.refusal}" if attempt.refusal else ""
+    next_look = min(wait, BETWEEN_LOOKS) + CLOCK_GRAIN
+    return OutcomeUnknown(f"whether {what} is not certain yet{said}", retry_after=next_look.total_seconds())
+
+
+def long_over(at: datetime) -> Attempt:
+    """Return an attempt that may have been made at or after `at`, and is over: one look settles it."""
+    return Attempt(at, ended=LONG_AGO, missed=LONG_AGO)
