@@ -9,7 +9,6 @@ from functools import cached_property
 from sync_model.connection import Connection, site_of
 from sync_worker.core.errors import NeedsOperator, SyncError
 from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
-from sync_worker.core.site_info import Server
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
@@ -32,7 +31,7 @@ class SiteCalls:
         check: Callable[[], None] = lambda: None,
         limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits(),
     ) -> None:
-        self._transport = Transport(connect, pause, check, limits_of)
+        self._transport = Transport(connect, pause, check, limits_of, why_refused=self._too_old_for_us)
         self._search_lag = search_lag
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
@@ -49,22 +48,24 @@ class SiteCalls:
 
     @cached_property
     def _flavour(self) -> Flavour:
-        with_token = self._transport.connection.email is None
-        known = self._server_as_stranger() if with_token else None
-        server = known or self._transport.get(SERVER_INFO, parsing.server_info)
-        if fault := server.why_too_old(with_token=with_token):
+        server = self._transport.get(SERVER_INFO, parsing.server_info)
+        if fault := server.why_too_old(with_token=self._transport.connection.email is None):
             raise NeedsOperator(fault)
         return flavour_of(server)
 
-    def _server_as_stranger(self) -> Server | None:
-        """Ask without credentials. None means that there was no useful answer.
+    def _too_old_for_us(self) -> str | None:
+        """Return why the site refuses us, if it is because it is too old for tokens; None otherwise.
 
-        A Jira that is too old for tokens takes whoever sends one for a visitor who failed to sign in.
+        To such a Jira a token is a header without a meaning, and whoever sends it a stranger. Strangers it tells what
+        it is.
         """
+        if self._transport.connection.email is not None:
+            return None
         try:
-            return self._transport.once("GET", SERVER_INFO, parsing.server_info, Options(as_stranger=True))
+            server = self._transport.once("GET", SERVER_INFO, parsing.server_info, Options(as_stranger=True))
         except SyncError:
             return None
+        return server.why_too_old(with_token=True)
 
     @property
     def search_lag(self) -> timedelta:
