@@ -64,6 +64,10 @@ async def set_index(request: web.Request) -> web.Response:
     for key, seconds in wanted.get("hideFor", {}).items():
         index.hide(_ids(hosted, [key]), float(seconds))
     index.show(_ids(hosted, wanted.get("show", ())))
+    orphans = _ids(hosted, wanted.get("orphan", ()))
+    index.orphan(orphans)
+    for issue_id in orphans:
+        hosted.site.delete(hosted.site.issues[issue_id])
     return web.Response(status=204)
 
 
@@ -81,6 +85,7 @@ async def set_clock(request: web.Request) -> web.Response:
 async def change_settings(request: web.Request) -> web.Response:
     hosted, wanted = hosted_of(request), await request.json()
     hosted.latency = float(wanted.get("latency", hosted.latency))
+    hosted.result_window = int(wanted.get("resultWindow", hosted.result_window))
     if "seed" in wanted:
         hosted.faults.seed(int(wanted["seed"]))
     site = hosted.site

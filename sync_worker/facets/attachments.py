@@ -2,8 +2,8 @@
 
 Both issues remember which file is the copy of which: first the counterpart, that this file is a copy (`received`), then
 the issue, that its file has one (`copied`). A file on the counterpart that stands for no other yet is taken for the
-copy by its name and size if we put it there. If somebody else did, or if several files look like that, its content
-decides.
+copy by its name and size if we put it there. If somebody else did, if several files look like that, or if it has
+another name there, its content decides.
 """
 
 from __future__ import annotations
@@ -83,9 +83,23 @@ class Attachments:
             todo = [file for file in missing if file.id not in copied and file.id not in failures]
             failures |= self._send(intent, todo, counterpart)
             intent.note_own_write(intent.work.side.other, counterpart.id)
-            if failures:
-                raise to_go_by(failures.values())
+            self._raise_for(intent, failures)
         intent.finish()
+
+    def _raise_for(self, intent: Intent[CopyAttachments], failures: dict[str, SyncError]) -> None:
+        """Raise the error that decides, if there is one.
+
+        Files that cannot be copied at all are remembered: that is said once, and not again at every edit of the issue.
+        """
+        if not failures:
+            return
+        error = to_go_by(failures.values())
+        if isinstance(error, InvalidRequest) and error.final:
+            state = intent.work.state
+            intent.remember(replace(state, uncopied=(*state.uncopied, *failures)))
+            why = "; ".join(dict.fromkeys(str(failure) for failure in failures.values()))
+            raise InvalidRequest(why, status=error.status, final=True)
+        raise error
 
     def _prepare(
         self, intent: Intent[CopyAttachments], missing: Iterable[Attachment], counterpart: Issue
@@ -161,15 +175,21 @@ class Attachments:
     def _existing_copy(
         self, intent: Intent[CopyAttachments], file: Attachment, counterpart: Issue
     ) -> Attachment | None:
-        """Find the same file on the counterpart, unless it already stands for another one or was copied from there."""
+        """Find the same file on the counterpart, unless it already stands for another one or was copied from there.
+
+        What we have put there while this file was sent may have got another name there. Its content decides then.
+        """
         work, side = intent.work, intent.work.side.other
         state = self._context.store.state(side, counterpart.id) or self._intents.observed(side, counterpart)
         taken = {*work.state.copied.values(), *state.copied}
-        for candidate in counterpart.attachments:
-            if candidate.id in taken or not _looks_like(candidate, file):
+        is_only_one = sum(_looks_like(each, file) for each in work.issue.attachments) == 1
+        for candidate in sorted(counterpart.attachments, key=lambda candidate: candidate.filename != file.filename):
+            if candidate.id in taken or candidate.size != file.size:
                 continue
-            is_ours = candidate.author == self._intents.accounts[side]
-            is_certain = is_ours and sum(_looks_like(each, file) for each in work.issue.attachments) == 1
+            is_ours, has_its_name = candidate.author == self._intents.accounts[side], _looks_like(candidate, file)
+            if not has_its_name and not (is_ours and file.id in work.state.uploads):
+                continue
+            is_certain = is_ours and has_its_name and is_only_one
             if is_certain or self._digest(work.side, file) == self._digest(side, candidate):
                 return candidate
         return None
@@ -183,8 +203,9 @@ class Attachments:
 
 
 def missing_attachments(issue: Issue, state: IssueState) -> list[Attachment]:
-    """Return the files on `issue` that are neither copied yet nor copies themselves."""
-    return [file for file in issue.attachments if file.id not in state.copied and file.id not in state.received]
+    """Return the files on `issue` that are neither copied yet nor copies themselves, as far as they can be copied."""
+    settled = {*state.copied, *state.received, *state.uncopied}
+    return [file for file in issue.attachments if file.id not in settled]
 
 
 def _looks_like(file: Attachment, other: Attachment) -> bool:

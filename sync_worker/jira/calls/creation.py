@@ -14,8 +14,13 @@ from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
-from sync_worker.jira.calls.search import SearchCalls, made_by_us
+from sync_worker.jira.calls.search import SearchCalls, made_by_us, milliseconds
 from sync_worker.jira.transport import Options
+
+KEYS_BEFORE = 10
+"""So many keys before the last one are looked at, too: what was imported has a later key than its date."""
+MOST_KEYS = 500
+"""More issues than a project gets while it is not certain whether one was created."""
 
 
 class CreationCalls(PermissionCalls, SearchCalls):
@@ -49,7 +54,33 @@ class CreationCalls(PermissionCalls, SearchCalls):
         if not looked_for.are_all_found:
             # Somebody may have moved an issue to another project meanwhile.
             self._look_through(looked_for, self._marked(made_by_us(project_id, since, elsewhere=True)))
+        if not looked_for.are_all_found:
+            self._look_through_next_keys(looked_for, project_id, since)
         return looked_for.outcomes
+
+    def _look_through_next_keys(self, looked_for: _LookedFor, project_id: str, since: datetime) -> None:
+        """Look without the index, which may lag behind: read what has the keys that were given out after `since`."""
+        try:
+            account, prefix, last = self.account(), *self._last_key_before(project_id, since)
+            for start in range(max(last - KEYS_BEFORE, 0) + 1, last + MOST_KEYS, self._flavour.keys_at_once):
+                keys = [f"{prefix}-{number}" for number in range(start, start + self._flavour.keys_at_once)]
+                issues = parsing.issues(self._flavour.with_keys(self._transport, keys, self._read)).issues
+                self._look_through(looked_for, [_Match(issue.id) for issue in issues if issue.creator == account])
+                if looked_for.are_all_found or (start > last and not issues):
+                    return
+        except SiteThrottled:
+            raise
+        except Unavailable as error:
+            looked_for.unread = error
+
+    def _last_key_before(self, project_id: str, at: datetime) -> tuple[str, int]:
+        """Return the project's key, and the number of the last issue that it had before `at`, as search shows it."""
+        jql = f"project = {project_id} AND created < {milliseconds(at)} ORDER BY key DESC"
+        path, get = self._flavour.search_path, self._transport.get
+        found = get(path, _keys, jql=jql, fields="created", maxResults=1)
+        key = found[0] if found else f"{get(f'{API_PATH}/project/{project_id}', _key)}-0"
+        prefix, _, number = key.rpartition("-")
+        return prefix, int(number)
 
     def _marked(self, jql: str) -> list[_Match]:
         return self._search(jql, ["updated"], _match, MARKER)
@@ -64,9 +95,9 @@ class CreationCalls(PermissionCalls, SearchCalls):
                     looked_for.found.setdefault(number, self._transport.get(path, parsing.created, fields="updated"))
             except SiteThrottled:
                 raise
-            except Unavailable as error:
+            except (InvalidRequest, Unavailable) as error:
                 # This match may be one of those we look for. That the others are found is certain all the same.
-                looked_for.unread = error
+                looked_for.unread = error if isinstance(error, Unavailable) else Unavailable(str(error))
 
     def _marker_of(self, match: _Match) -> Any:
         """Return the marker of an issue that search found. The search of some flavours shows it."""
@@ -75,10 +106,10 @@ class CreationCalls(PermissionCalls, SearchCalls):
 
 @dataclass(frozen=True)
 class _Match:
-    """An issue that search found, with the properties that search shows."""
+    """An issue that was found, with the properties that were shown of it."""
 
     id: str
-    properties: Mapping[str, Any]
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -106,6 +137,14 @@ class _LookedFor:
 
 def _match(data: Mapping[str, Any]) -> _Match:
     return _Match(parsing.identity(data), parsing.an_object(data.get("properties") or {}))
+
+
+def _key(data: Mapping[str, Any]) -> str:
+    return parsing.string(data["key"])
+
+
+def _keys(data: Any) -> list[str]:
+    return [_key(issue) for issue in parsing.objects(data["issues"])]
 
 
 def _body(draft: Draft) -> dict[str, Any]:

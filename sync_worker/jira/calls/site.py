@@ -7,12 +7,17 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
-from sync_worker.core.errors import NeedsOperator, SyncError
+from sync_worker.core.bulk import BatchSize
+from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError
+from sync_worker.core.issue import StatusName
+from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
+from sync_worker.jira.paging import LARGEST_PAGE, SMALLEST_PAGE
+from sync_worker.jira.status_names import StatusNames
 from sync_worker.jira.transport import Options, Transport
 
 
@@ -35,6 +40,9 @@ class SiteCalls:
         self._search_lag = search_lag
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
+        self._status_names = StatusNames(self._statuses)
+        self._read_size, self._create_size = BatchSize(READ_AT_ONCE), BatchSize(CREATED_AT_ONCE)
+        self._page_size = BatchSize(LARGEST_PAGE, SMALLEST_PAGE)
 
     @property
     def calls(self) -> Mapping[tuple[str, int], int]:
@@ -68,6 +76,14 @@ class SiteCalls:
         return server.why_too_old(with_token=True)
 
     @property
+    def read_size(self) -> BatchSize:
+        return self._read_size
+
+    @property
+    def create_size(self) -> BatchSize:
+        return self._create_size
+
+    @property
     def search_lag(self) -> timedelta:
         return self._search_lag or self._flavour.search_lag
 
@@ -76,6 +92,16 @@ class SiteCalls:
             _ = self._flavour  # any answer shows the time
         # Our own clock has to do if the site's answers have no Date.
         return self._transport.clock.now() or datetime.now(UTC)
+
+    def _statuses(self) -> list[StatusName]:
+        """Return all statuses of the site; none when it does not say."""
+        try:
+            found: list[StatusName] = self._cache.get(
+                "statuses", lambda: self._transport.get(f"{API_PATH}/status", parsing.status_names)
+            )
+        except InvalidRequest:
+            return []
+        return found
 
     def account(self) -> str:
         return self._transport.get(f"{API_PATH}/myself", parsing.own_account)
