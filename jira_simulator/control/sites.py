@@ -92,6 +92,7 @@ async def change_settings(request: web.Request) -> web.Response:
     site.upload_limit = int(wanted.get("uploadLimit", site.upload_limit))
     site.translations = dict(wanted.get("translations", site.translations))
     site.read_only_statuses = frozenset(wanted.get("readOnlyStatuses", site.read_only_statuses))
+    site.version = str(wanted.get("version", site.version))
     site.takes_attachments = bool(wanted.get("attachments", site.takes_attachments))
     site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", site.links_count_as_updates))
     return web.Response(status=204)

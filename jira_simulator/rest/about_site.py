@@ -38,11 +38,11 @@ async def user(request: web.Request) -> web.Response:
 @routes.get(f"{API}/serverInfo")
 async def server_info(request: web.Request) -> web.Response:
     call = call_of(request)
-    version = [1001, 0, 0] if call.site.is_cloud else [10, 3, 19]
+    version = [int(part) for part in call.site.version.split(".")]
     return answer(
         {
             "baseUrl": f"{request.url.origin()}/{call.site.name}",
-            "version": ".".join(str(part) for part in version),
+            "version": call.site.version,
             "versionNumbers": version,
             "deploymentType": "Cloud" if call.site.is_cloud else "Server",
             "serverTime": call.show.time(call.site.now()),

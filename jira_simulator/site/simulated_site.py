@@ -45,6 +45,7 @@ class SimulatedSite:
 
     def __init__(self, name: str, flavor: str, first_id: int = 10_000) -> None:
         self.name, self.flavor = name, flavor
+        self.version = "1001.0.0" if flavor == CLOUD else "10.3.19"
         self.users: dict[str, SimulatedUser] = {}
         self.tokens: dict[str, str] = {}
         self.statuses: dict[str, SimulatedStatus] = {}
@@ -69,6 +70,11 @@ class SimulatedSite:
     @property
     def is_cloud(self) -> bool:
         return self.flavor == CLOUD
+
+    @property
+    def knows_bearer_tokens(self) -> bool:
+        """Tell whether it takes personal access tokens. Before Jira 8.14 they are a header that means nothing."""
+        return not self.is_cloud and tuple(int(part) for part in self.version.split(".")) >= (8, 14)
 
     def now(self) -> datetime:
         """Return the time on the site's own clock, or on that of the node that serves the call, to the millisecond."""

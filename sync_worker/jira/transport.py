@@ -71,8 +71,9 @@ class Transport:
     `check` raises LeaseLost when this worker must send nothing more; it is called after the connection is made, right
     before the request leaves.
 
-    `new_http` makes the HTTP client for a site's files. `calls` counts the requests by endpoint and status. `cooldown`
-    is how many seconds they waited for the site's limits.
+    `new_http` makes the HTTP client for a site's files. `why_refused` tells why the site refuses us where that is not
+    our secret's fault. `calls` counts the requests by endpoint and status. `cooldown` is how many seconds they waited
+    for the site's limits.
     """
 
     connect: Callable[[], Connection]
@@ -80,6 +81,7 @@ class Transport:
     check: Callable[[], None] = lambda: None
     limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits()
     new_http: Callable[[TlsFiles], httpx.Client] = new_http_client
+    why_refused: Callable[[], str | None] = lambda: None
     clock: SiteClock = field(default_factory=SiteClock)
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     cooldown: float = 0.0
@@ -268,6 +270,8 @@ class Transport:
         try:
             raise_for(answer, accepted=options.and_status, refused_by=options.refused_by)
         except CredentialsRefused as error:
+            if not options.as_stranger and (why := self.why_refused()):
+                raise NeedsOperator(why) from None
             self.limits.refused(str(error))
             raise
         if call.endpoint == MYSELF:

@@ -8,17 +8,17 @@ from functools import cached_property
 
 from sync_model.connection import Connection, site_of
 from sync_worker.core.bulk import BatchSize
-from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError
 from sync_worker.core.issue import StatusName
 from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
 from sync_worker.jira.paging import LARGEST_PAGE, SMALLEST_PAGE
 from sync_worker.jira.status_names import StatusNames
-from sync_worker.jira.transport import Transport
+from sync_worker.jira.transport import Options, Transport
 
 
 class SiteCalls:
@@ -36,7 +36,7 @@ class SiteCalls:
         check: Callable[[], None] = lambda: None,
         limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits(),
     ) -> None:
-        self._transport = Transport(connect, pause, check, limits_of)
+        self._transport = Transport(connect, pause, check, limits_of, why_refused=self._too_old_for_us)
         self._search_lag = search_lag
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
@@ -56,7 +56,24 @@ class SiteCalls:
 
     @cached_property
     def _flavour(self) -> Flavour:
-        return flavour_of(self._transport.get(f"{API_PATH}/serverInfo", parsing.server_info))
+        server = self._transport.get(SERVER_INFO, parsing.server_info)
+        if fault := server.why_too_old(with_token=self._transport.connection.email is None):
+            raise NeedsOperator(fault)
+        return flavour_of(server)
+
+    def _too_old_for_us(self) -> str | None:
+        """Return why the site refuses us, if it is because it is too old for tokens; None otherwise.
+
+        To such a Jira a token is a header without a meaning, and whoever sends it a stranger. Strangers it tells what
+        it is.
+        """
+        if self._transport.connection.email is not None:
+            return None
+        try:
+            server = self._transport.once("GET", SERVER_INFO, parsing.server_info, Options(as_stranger=True))
+        except SyncError:
+            return None
+        return server.why_too_old(with_token=True)
 
     @property
     def read_size(self) -> BatchSize:
