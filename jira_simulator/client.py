@@ -110,8 +110,11 @@ class SimulatorControl:
     def issue(self, site: str, key: str) -> dict[str, Any]:
         return next(issue for issue in self.issues(site) if issue["key"] == key)
 
-    def create_many(self, site: str, project: str, count: int, **options: str) -> list[str]:
-        """Create `count` issues and return their keys; options are `status`, `summary` with {} for a number, `user`."""
+    def create_many(self, site: str, project: str, count: int, **options: str | float) -> list[str]:
+        """Create `count` issues and return their keys.
+
+        Options are `status`, `summary` with {} for a number, `user`, and how many seconds `ago` they were made.
+        """
         body = {"project": project, "count": count, **options}
         keys: list[str] = self._ask("POST", f"/control/{site}/issues/many", json=body, timeout=None)
         return keys

@@ -109,6 +109,11 @@ def files_in(url: str) -> dict[str, Path]:
     return {name: Path(found[name.casefold()]) for name in FILES if name.casefold() in found}
 
 
+def key_password(url: str) -> str | None:
+    """Return the password of the key in tlsCertificateKeyFile, if `url` gives one."""
+    return dict(_options(url)).get("tlscertificatekeyfilepassword") or None
+
+
 def _options(url: str) -> Iterator[tuple[str, str]]:
     """Yield the options in `url`, their names in one case."""
     for pair in re.split("[&;]", url.partition("?")[2]):

@@ -18,11 +18,18 @@ EndFault = Callable[[], None]
 ANY = None
 READS = ("/search", "/bulkfetch", "/issue/[0-9]+$", "/myself$", "/properties/", "/comment$", "/transitions$", ANY)
 WRITES = ("/issue$", "/issue/bulk$", "/comment$", "/attachments$", "/transitions$", "/remotelink$", ANY)
+SAFE_TO_BE_LATE = WRITES[:4]
+"""Jira has no "move only if": a move that is carried out late overtakes what people did meanwhile."""
 FILES = "/attachment/"
+LATE = "504, and carried out later"
 LONGEST_HIDDEN = 25.0
 LONGEST_DELAY = 1.5
 MOST_ISSUES = 3000
 """More than a project has in any run."""
+
+HTML = {"Content-Type": "text/html"}
+PAGE = "<html><title>Request blocked</title></html>"
+SSO = {"Location": "https://sso.invalid/login"}
 
 # What Jira answers: its name in the report, kind of fault, options, whether it happens to writes only.
 ANSWERS: tuple[tuple[str, str, dict[str, Any], bool], ...] = (
@@ -33,6 +40,15 @@ ANSWERS: tuple[tuple[str, str, dict[str, Any], bool], ...] = (
     ("409", "status", {"status": 409}, True),
     ("500 after it was carried out", "status_after", {"status": 500}, True),
     ("503 after it was carried out", "status_after", {"status": 503}, True),
+    ("a page after it was carried out", "answer_after", {"status": 200, "headers": HTML, "body": PAGE}, True),
+    ("a page with 401 after it was carried out", "answer_after", {"status": 401, "headers": HTML, "body": PAGE}, True),
+    ("a page with 403 after it was carried out", "answer_after", {"status": 403, "headers": HTML, "body": PAGE}, True),
+    ("a page with 409 after it was carried out", "answer_after", {"status": 409, "headers": HTML, "body": PAGE}, True),
+    ("a redirect after it was carried out", "answer_after", {"status": 302, "headers": SSO}, True),
+    ("{} after it was carried out", "answer_after", {"status": 200, "body": "{}"}, True),
+    ("a redirect", "answer", {"status": 302, "headers": SSO}, False),
+    ("{}", "answer", {"status": 200, "body": "{}"}, False),
+    (LATE, "late", {"status": 504}, True),
     ("connection dropped before", "drop_before", {}, False),
     ("connection dropped after", "drop_after", {}, True),
     ("delay", "delay", {}, False),
@@ -100,6 +116,8 @@ class FaultInjector:
         name, kind, options, only_writes = random.choice(ANSWERS)
         is_write = only_writes or random.random() < 0.5
         calls = {"path": random.choice(WRITES), "method": "POST"} if is_write else {"path": random.choice(READS)}
+        if kind == "late":
+            calls = {"path": random.choice(SAFE_TO_BE_LATE), "method": "POST"}
         if kind == "delay":
             options = {"seconds": random.uniform(0.1, LONGEST_DELAY)}
         if kind == "truncate_attachment":

@@ -104,6 +104,10 @@ async def set_index(request: web.Request) -> web.Response:
     for key, seconds in wanted.get("hideFor", {}).items():
         index.hide(_ids(hosted, [key]), float(seconds))
     index.show(_ids(hosted, wanted.get("show", ())))
+    orphans = _ids(hosted, wanted.get("orphan", ()))
+    index.orphan(orphans)
+    for issue_id in orphans:
+        hosted.site.delete(hosted.site.issues[issue_id])
     return web.Response(status=204)
 
 
@@ -121,12 +125,14 @@ async def set_clock(request: web.Request) -> web.Response:
 async def change_settings(request: web.Request) -> web.Response:
     hosted, wanted = hosted_of(request), await request.json()
     hosted.latency = float(wanted.get("latency", hosted.latency))
+    hosted.result_window = int(wanted.get("resultWindow", hosted.result_window))
     if "seed" in wanted:
         hosted.faults.seed(int(wanted["seed"]))
     site = hosted.site
     site.upload_limit = int(wanted.get("uploadLimit", site.upload_limit))
     site.translations = dict(wanted.get("translations", site.translations))
     site.read_only_statuses = frozenset(wanted.get("readOnlyStatuses", site.read_only_statuses))
+    site.version = str(wanted.get("version", site.version))
     site.takes_attachments = bool(wanted.get("attachments", site.takes_attachments))
     site.identity = str(wanted.get("identity", site.identity))
     site.shows_identity = str(wanted.get("showsIdentity", site.shows_identity))

@@ -38,23 +38,19 @@ async def user(request: web.Request) -> web.Response:
 @routes.get(f"{API}/serverInfo")
 async def server_info(request: web.Request) -> web.Response:
     call = call_of(request)
-    version = _version(call)
+    version = [int(part) for part in call.site.version.split(".")]
     server_id = {"serverId": call.site.identity} if call.site.shows_identity == "serverInfo" else {}
     return answer(
         {
             **server_id,
             "baseUrl": f"{request.url.origin()}/{call.site.name}",
-            "version": ".".join(str(part) for part in version),
+            "version": call.site.version,
             "versionNumbers": version,
             "deploymentType": "Cloud" if call.site.is_cloud else "Server",
             "serverTime": call.show.time(call.site.now()),
             "serverTitle": call.site.name.capitalize(),
         }
     )
-
-
-def _version(call: IncomingCall) -> list[int]:
-    return [1001, 0, 0] if call.site.is_cloud else [10, 3, 19]
 
 
 @routes.get("/{site}/_edge/tenant_info")
@@ -76,7 +72,7 @@ async def manifest(request: web.Request) -> web.Response:
             "id": call.site.identity,
             "name": call.site.name.capitalize(),
             "typeId": "jira",
-            "version": ".".join(str(part) for part in _version(call)),
+            "version": call.site.version,
             "url": f"{request.url.origin()}/{call.site.name}",
         }
     )

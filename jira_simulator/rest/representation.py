@@ -78,6 +78,7 @@ class Representation:
             "self": f"{self._api}/status/{status.id}",
             "id": status.id,
             "name": self._site.translations.get(status.name, status.name),
+            **({"untranslatedName": status.name} if self._site.is_cloud else {}),
             "description": "",
             "statusCategory": category,
         }

@@ -14,6 +14,7 @@ API_PATH = "/rest/api/2"
 ISSUE_WINDOWS = ((18, 2.0), (95, 30.0))
 """Writes to one issue within so many seconds: a little below Jira's own 20 in 2 s and 100 in 30 s."""
 ISSUES_KEPT = 1000
+SERVER_INFO = f"{API_PATH}/serverInfo"
 MYSELF = "GET /myself"
 """The endpoint that nobody gets an answer from who is not signed in."""
 READING_POSTS = frozenset({"POST /search/jql", "POST /issue/bulkfetch"})

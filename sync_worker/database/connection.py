@@ -20,7 +20,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from sync_model import mongodb_address
-from sync_worker.database import driver_threads
+from sync_worker.database import driver_threads, tls_files
 
 SECONDS_TO_FIND_A_SERVER = 3
 SECONDS_TO_ANSWER = 20
@@ -61,7 +61,9 @@ def connect(url: str, name: str) -> MongoClient[dict[str, Any]]:
         # Nothing is opened before it is needed; see `sync_worker.runtime.warm_up`.
         connect=False,
     )
-    return mongodb_address.read(url, driver)
+    client = mongodb_address.read(url, driver)
+    tls_files.watch(client, url)
+    return client
 
 
 def durable_database(client: MongoClient[dict[str, Any]], name: str) -> Database[dict[str, Any]]:
@@ -87,7 +89,9 @@ def look_at_servers(client: MongoClient[dict[str, Any]]) -> None:
 
     A server that hangs still takes connections and answers nothing. The driver does not doubt a server because a
     question to it has timed out, which may be the question's fault. It would go on asking it until its next check.
+    Certificates that were renewed are taken over first.
     """
+    tls_files.take_over_renewed(client)
     # There is no public way to ask for this. None: the name in a mongodb+srv address has not been looked up yet.
     if (topology := client._topology) is not None:  # noqa: SLF001
         with suppress(PyMongoError):

@@ -47,7 +47,7 @@ from sync_worker.database.mongodb_errors import errors_translated
 from sync_worker.database.process_identity import ProcessIdentity, this_process
 
 WRITER = "writer"
-FENCED_COLLECTIONS = ("issues", "pairs", "progress", "requests")
+FENCED_COLLECTIONS = ("issues", "pairs", "progress", "requests", "unprocessable")
 
 
 @dataclass(frozen=True)

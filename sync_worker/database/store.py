@@ -8,6 +8,8 @@
                of `core.pairs.Pair`; and, for the indexes, `is_away` and `is_missing`
     aside_…    what was remembered of issues and pairs before a person had the sync begin anew
     requests   one document per request of an operator: `kind`, `issues` and `by` of `core.records.Request`
+    unprocessable   one document per issue that cannot be handled now, `_id: "user:10001"`: the fields of
+               `core.unprocessable.UnprocessableIssue`
     lease      who the writer is; see `database.lease`
     actions, cycles, control   what was done, and whether the sync is paused; see `database.journal`
 
@@ -35,6 +37,7 @@ from sync_worker.database.documents.pairs import PairDocuments
 from sync_worker.database.documents.progress import ProgressDocument
 from sync_worker.database.documents.replacing import Replacing
 from sync_worker.database.documents.requests import RequestDocuments
+from sync_worker.database.documents.unprocessable import UnprocessableDocuments
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.mongodb_errors import errors_translated
@@ -44,7 +47,9 @@ NOWHERE = "jira_sync_nowhere"
 """The name of a database that is never written to."""
 
 
-class MongoStore(ProgressDocument, IssueDocuments, Outbox, PairDocuments, RequestDocuments, Replacing):
+class MongoStore(
+    ProgressDocument, IssueDocuments, Outbox, PairDocuments, RequestDocuments, UnprocessableDocuments, Replacing
+):
     """Satisfies `core.ports.Store`, for the writer who holds `lease`. Without the lease it can be read from."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str, lease: Lease) -> None:

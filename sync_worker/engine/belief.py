@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sync_model.definition import Side
+from sync_worker.core.bulk import Failed, Streak, each
 from sync_worker.core.context import Context
-from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.errors import InvalidRequest, IssueGone
 from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
+from sync_worker.core.retry import message_of
 
 PAIRED_AFTER = timedelta(hours=1)
 """By how much an issue may seem to be younger than its pair: the two were dated by different clocks."""
@@ -36,24 +38,37 @@ class Believed:
 
 @dataclass(frozen=True)
 class Belief:
-    """Compares issues that were read directly with the pairs that they belong to."""
+    """Compares issues that were read directly with the pairs that they belong to. `streak` is as in `Reader`."""
 
     context: Context
     identity: Identity
+    streak: Streak = field(default_factory=Streak)
 
     def sort(self, side: Side, issues: Collection[Issue], pairs: Iterable[Pair] | None = None) -> Believed:
-        """Compare issues of `side` with their pairs, and learn their dates. The pairs are looked up unless given."""
+        """Compare issues of `side` with their pairs, and learn their dates. The pairs are looked up unless given.
+
+        One of which it cannot be told is a doubt, too; one that is gone by now is left out.
+        """
         if pairs is None:
             pairs = self.context.store.pairs_of(side, [issue.id for issue in issues])[0].values()
         by_id = {pair.id(side): pair for pair in pairs}
         sorted_ = Believed([], by_id)
         learnt: list[Pair] = []
-        for issue in issues:
-            pair = by_id.get(issue.id)
-            if pair and (why := self.doubt(pair, side, issue)):
+
+        def doubt(issue: Issue) -> str | None:
+            return self.doubt(by_id[issue.id], side, issue) if issue.id in by_id else None
+
+        for outcome in each(doubt, issues, self.streak):
+            if isinstance(outcome, Failed):
+                if not isinstance(outcome.error, IssueGone):
+                    sorted_.doubts[outcome.items[0].id] = message_of(outcome.error)
+                continue
+            issue, why = outcome
+            if why:
                 sorted_.doubts[issue.id] = why
                 continue
             sorted_.issues.append(issue)
+            pair = by_id.get(issue.id)
             if pair and not _is_dated(pair, side, issue):
                 by_id[issue.id] = replace(pair, born={**pair.born, side: issue.created})
                 learnt.append(by_id[issue.id])

@@ -32,7 +32,9 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE, Jira
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import Request
+from sync_worker.core.timing import CLOCK_GRAIN, NODES_APART
 from sync_worker.engine.belief import Belief
+from sync_worker.engine.reading import Reader
 
 SAMPLE = READ_AT_ONCE
 """So many of the latest pairs are looked at where a site does not tell what it is."""
@@ -80,7 +82,8 @@ class Identification:
         if known and known.discovered and not identity.discovered:
             progress = Progress(definition=progress.definition)
         if identity.writers[-1:] != (self.writer,):
-            identity = identity.with_writer(self.writer, {side: context.jiras[side].now() for side in Side})
+            ahead = CLOCK_GRAIN + NODES_APART  # what was created before may be dated later
+            identity = identity.with_writer(self.writer, {side: context.jiras[side].now() + ahead for side in Side})
         for side in Side:
             context.jiras[side].recognise(identity.sides[side].accounts[:-1])
         if identity != known:
@@ -158,7 +161,8 @@ def take_sample(context: Context, identity: Identity, side: Side) -> Sample:
         return Sample()
     context.checkpoint()
     jira, belief, project = context.jiras[side], Belief(context, identity), context.project_id(side)
-    issues = {issue.id: issue for issue in jira.read([pair.id(side) for pair in pairs]).issues}
+    read = Reader(jira, context.checkpoint).read_all(pair.id(side) for pair in pairs)
+    issues = {issue.id: issue for issue in read.issues}
     found = [(pair, issues[pair.id(side)]) for pair in pairs if pair.id(side) in issues]
     # An issue that was in the project and is not now was moved, or the project is another one.
     others = sum(
@@ -173,7 +177,8 @@ def _is_any_known_issue_there(context: Context, side: Side) -> bool:
     known = context.store.latest_states(side, SAMPLE)
     if not known:
         return True
-    found = {issue.id: issue.key for issue in context.jiras[side].read([state.id for state in known]).issues}
+    read = Reader(context.jiras[side], context.checkpoint).read_all(state.id for state in known)
+    found = {issue.id: issue.key for issue in read.issues}
     return any(found.get(state.id) == state.key for state in known)
 
 
@@ -182,9 +187,8 @@ def _learn_dates(context: Context, identity: Identity) -> None:
     belief = Belief(context, identity)
     for batch in batches(_undated(context), READ_AT_ONCE):
         for side in Side:
-            context.checkpoint()
             pairs = [pair for pair in batch if side not in pair.gone and side not in pair.born]
-            read = context.jiras[side].read([pair.id(side) for pair in pairs])
+            read = Reader(context.jiras[side], context.checkpoint).read_all(pair.id(side) for pair in pairs)
             for issue_id, why in belief.sort(side, read.issues).doubts.items():
                 context.log.error("issue left alone", side=side, issue=issue_id, error=why)
 

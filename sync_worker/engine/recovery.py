@@ -7,7 +7,7 @@ done. For single issues, a person may ask (`engine.resync`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -29,6 +29,7 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.reading import Reader
 from sync_worker.facets.protocol import FOUND
 
 
@@ -47,16 +48,30 @@ class CounterpartSearch:
     context: Context
     intents: IntentLog
 
-    def since(self, side: Side, at: datetime, only: Collection[str] | None = None) -> None:
-        """Find what was created for issues of `side`, or for those with the ids `only`, at or after `at`."""
+    def since(self, side: Side, at: datetime, only: Collection[str] | None = None) -> list[str]:
+        """Find what was created for issues of `side`, or for those with the ids `only`, at or after `at`.
+
+        Returns the ids of issues that may have been, because their marks cannot be read.
+        """
         store, target = self.context.store, self.context.jiras[side.other]
+        unread: list[str] = []
         made = target.made_since(self.context.project_id(side.other), at)
         target.account()  # nobody in particular is shown an empty project
         for batch in batches(made, READ_AT_ONCE):
             states, unprocessable = store.states(side.other, store.paired(side.other, batch))
             unknown = [issue_id for issue_id in batch if issue_id not in states | unprocessable]
-            found = [found for issue_id in unknown if (found := self._by_mark(side, issue_id))]
-            self.pair_up(side, [each for each in found if only is None or each.mark.issue in only])
+            unread += self.among(side, unknown, only)
+        return unread
+
+    def among(self, side: Side, counterparts: Iterable[str], only: Collection[str] | None = None) -> list[str]:
+        """Find which of these were created for issues of `side`; return those of which it cannot be told."""
+        marks, unread = Reader(self.context.jiras[side.other], self.context.checkpoint).marks(counterparts)
+        self._leave_alone(side.other, unread)
+        parsed = {other: mark for other, value in marks.items() if (mark := Mark.parse(value))}
+        identity = self.intents.identity
+        found = [Found(other, mark) for other, mark in parsed.items() if identity.origin(side, mark) is Origin.OURS]
+        self.pair_up(side, [each for each in found if only is None or each.mark.issue in only])
+        return list(unread)
 
     def pair_up(self, side: Side, found: Sequence[Found]) -> list[Issue]:
         """Make pairs of issues of `side` and what was created for them, as far as both are there.
@@ -85,19 +100,14 @@ class CounterpartSearch:
                 paired.append(other)
         return paired
 
-    def _by_mark(self, side: Side, counterpart: str) -> Found | None:
-        """Return `counterpart` with its mark, if it was created by us for an issue of `side`."""
-        self.context.checkpoint()
-        mark = Mark.parse(self.context.jiras[side.other].mark_of(counterpart))
-        is_ours = mark is not None and self.intents.identity.origin(side, mark) is Origin.OURS
-        return Found(counterpart, mark) if mark and is_ours else None
-
     def _read(self, side: Side, ids: Iterable[str]) -> dict[str, Issue]:
-        jira = self.context.jiras[side]
-        read = jira.read(list(ids))
-        for issue_id, why in read.unprocessable.items():
+        read = Reader(self.context.jiras[side], self.context.checkpoint).read_with_histories(ids)
+        self._leave_alone(side, read.unprocessable)
+        return {issue.id: issue for issue in read.issues}
+
+    def _leave_alone(self, side: Side, unprocessable: Mapping[str, str]) -> None:
+        for issue_id, why in unprocessable.items():
             self.context.log.error("issue left alone", side=side, issue=issue_id, error=why)
-        return {issue.id: jira.with_history(issue) for issue in read.issues}
 
     def _pair(self, side: Side, issue: Issue, counterpart: Issue) -> None:
         """Make the two a pair. Raises InvalidRequest when one of them has another counterpart already."""
@@ -137,11 +147,12 @@ class CounterpartSearch:
 def recover(context: Context, progress: Progress) -> Progress:
     """After a restore, find what was created since the backup, before anything else is done.
 
-    Raises Unavailable until search must show all of it. A database that was lost without a backup has found most of it
-    by then (`engine.discovery`). So other work goes on meanwhile; only creations wait that may have been made before.
+    What cannot be read is looked at again in every cycle. Raises Unavailable until search must show all of it. A
+    database that was lost without a backup has found most of it by then (`engine.discovery`). So other work goes on
+    meanwhile; only creations wait that may have been made before.
     """
     restored = progress.restored
-    if restored is None or restored.is_reunited:
+    if restored is None or (restored.is_reunited and not any(restored.unread.values())):
         return progress
     for jira in set(context.jiras.values()):
         jira.account()  # which also tells what time it is there
@@ -149,18 +160,23 @@ def recover(context: Context, progress: Progress) -> Progress:
         restored = replace(restored, until={side: context.jiras[side].now() + CLOCK_GRAIN for side in Side})
         progress = replace(progress, restored=restored)
         context.store.save_progress(progress)
+    search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
+    if restored.is_reunited:
+        unread = {str(side): tuple(search.among(side.other, restored.unread.get(side, ()))) for side in Side}
+        progress = replace(progress, restored=replace(restored, unread=unread))
+        context.store.save_progress(progress)
+        return progress
     wait = max(_seconds_until_search_shows(context.jiras[side], restored.until[side]) for side in Side)
     if wait > 0 and not restored.is_lost:
         why = "the database was restored; nothing is done before search must show all that was created before"
         raise Unavailable(f"{why}: {wait:.0f} s", retry_after=wait + CLOCK_GRAIN.total_seconds())
-    search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
-    for side in Side:
-        search.since(side, restored.earliest(side.other))
+    found = {side: search.since(side, restored.earliest(side.other)) for side in Side}
     if wait > 0:
         return progress
-    progress = replace(progress, restored=replace(restored, is_reunited=True))
+    unread = {str(side.other): tuple(ids) for side, ids in found.items()}
+    progress = replace(progress, restored=replace(restored, is_reunited=True, unread=unread))
     context.store.save_progress(progress)
-    context.log.info("what was created before is known again")
+    context.log.info("what was created before is known again", unread=sum(map(len, unread.values())))
     return progress
 
 

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.context import Context
+from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity
 from sync_worker.core.issue import NOT_SHOWN, Issue
 from sync_worker.core.marks import Mark
@@ -26,6 +27,7 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
 from sync_worker.engine.diff import observe
+from sync_worker.engine.reading import Reader
 
 LOST = "lost-"
 """How the id of an issue begins that was not found again."""
@@ -47,6 +49,7 @@ class Relocation:
     _found: int = 0
     _lost: list[str] = field(default_factory=list)
     _seen: set[tuple[Side, str]] = field(default_factory=set)
+    _unread: set[tuple[Side, str]] = field(default_factory=set)
     _marked: dict[Side, dict[str, str]] = field(default_factory=dict)
 
     def run(self) -> Progress:
@@ -103,7 +106,8 @@ class Relocation:
             new = pair
             for side in Side:
                 issue = places[side].get(pair.id(side))
-                new = _with_issue(new, side, issue) if issue else self._without_issue(new, side)
+                if (side, pair.id(side)) not in self._unread:
+                    new = _with_issue(new, side, issue) if issue else self._without_issue(new, side)
                 self._seen.add((side, pair.id(side)))
                 if state := self._state(side, pair.id(side), issue):
                     states.append(state)
@@ -125,16 +129,33 @@ class Relocation:
         self.context.checkpoint()
         jira, belief = self.context.jiras[side], Belief(self.context, self.now)
         there = [pair for pair in pairs if pair.id(side).isdigit() and side not in pair.gone]
-        read = {issue.id: issue for issue in jira.read([pair.id(side) for pair in there]).issues}
+        read = Reader(jira, self.context.checkpoint).read_all(pair.id(side) for pair in there)
+        issues = {issue.id: issue for issue in read.issues}
+        if not self._is_elsewhere(side):  # elsewhere, these are other issues
+            self._leave_alone(side, pairs, read.unprocessable)
         places: dict[str, Issue] = {}
         for pair in pairs:
-            issue = read.get(pair.id(side))
+            if (side, pair.id(side)) in self._unread:
+                continue
+            issue = issues.get(pair.id(side))
             # Elsewhere, the same id says nothing: many issues may have been created within one second.
             if issue is None or self._is_elsewhere(side) or belief.doubt(pair, side, issue):
                 issue = self._look_for(side, pair) if self._may_be_elsewhere(side, pair) else None
             if issue:
-                places[pair.id(side)] = jira.with_history(issue)
+                places[pair.id(side)] = self._with_history(side, issue)
         return places
+
+    def _leave_alone(self, side: Side, pairs: Sequence[Pair], unprocessable: Mapping[str, str]) -> None:
+        """Leave pairs as they are of which an issue is there, but cannot be read."""
+        keys = {pair.id(side): pair.key(side) for pair in pairs}
+        self._unread |= {(side, issue_id) for issue_id in unprocessable}
+        self.details += [f"{keys[issue_id]} is left as it is: {why}" for issue_id, why in unprocessable.items()]
+
+    def _with_history(self, side: Side, issue: Issue) -> Issue:
+        try:
+            return self.context.jiras[side].with_history(issue)
+        except InvalidRequest:
+            return issue  # what it shows says how it stands now, which is all that is needed here
 
     def _may_be_elsewhere(self, side: Side, pair: Pair) -> bool:
         """Tell whether to look for an issue: one that was deleted is nowhere."""
@@ -181,6 +202,8 @@ class Relocation:
         What was still to be done is kept.
         """
         state = self.context.store.states(side, [before])[0].get(before) if before.isdigit() else None
+        if (side, before) in self._unread:
+            return state
         if issue is None or (state and issue.id == before and not self._is_elsewhere(side)):
             return state if issue else None
         accounts = self.now.accounts(side)

@@ -17,7 +17,7 @@ from sync_worker.core.actions import Create
 from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
-from sync_worker.core.identity import Identity
+from sync_worker.core.identity import Identity, Origin
 from sync_worker.core.issue import Issue
 from sync_worker.core.marks import Mark
 from sync_worker.core.pairs import Pair
@@ -29,22 +29,25 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.reading import Reader
 from sync_worker.engine.recovery import CounterpartSearch, Found
 from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "resync"
 
 
-def resync(context: Context, request: Request, identity: Identity) -> None:
-    """Queue what the request asks for.
+def resync(context: Context, request: Request, identity: Identity) -> list[tuple[Side, str]]:
+    """Queue what the request asks for; return side and id of each issue that could be queued.
 
     Raises Unavailable when Jira does not answer; what was queued by then stays as it is.
     """
     context.log.info("resync asked for", by=request.by, issues=list(request.issues))
+    queued: list[tuple[Side, str]] = []
     for side in Side:
         ids = [name.partition(":")[2] for name in request.issues if name.startswith(f"{side}:")]
         for batch in batches(ids, READ_AT_ONCE):
-            _Resync(context, request, side, identity).queue(batch)
+            queued += [(side, issue_id) for issue_id in _Resync(context, request, side, identity).queue(batch)]
+    return queued
 
 
 class _Resync:
@@ -54,64 +57,74 @@ class _Resync:
         self._context, self._request, self._side, self._known = context, request, side, known
         self._identity = f"{KIND}-{request.id}"
 
-    def queue(self, ids: list[str]) -> None:
+    def queue(self, ids: list[str]) -> list[str]:
+        """Queue what is asked for of these issues; return the ids of those of which it could be."""
         self._context.checkpoint()
-        side, store, jira = self._side, self._context.store, self._context.jiras[self._side]
-        jira.account()
-        issues = [jira.with_history(issue) for issue in jira.read(ids).issues]
-        made = self._look_for_counterparts(issues)
+        side, store = self._side, self._context.store
+        self._context.jiras[side].account()
         states, _ = store.states(side, ids)
+        read = Reader(self._context.jiras[side], self._context.checkpoint).read_with_histories(ids)
+        for issue_id, why in read.unprocessable.items():
+            known = states.get(issue_id)
+            self._record(known.key if known else issue_id, SKIPPED, why)
+        made, unread = self._look_for_counterparts(read.issues)
         pairs, unprocessable = store.pairs_of(side, ids)
-        for issue in issues:
+        queued = []
+        for issue in read.issues:
             state, pair = states.get(issue.id), pairs.get(issue.id)
             if state and any(cause.id == self._identity for cause in (*state.pending, *state.dead)):
                 continue  # queued, and perhaps half done, before we were interrupted
             if issue.id in unprocessable:
-                self._record(issue, SKIPPED, unprocessable[issue.id])
+                self._record(issue.key, SKIPPED, unprocessable[issue.id])
+            elif pair is None and unread:
+                why = f"it may have a counterpart: the mark of issue {', '.join(unread)} cannot be read"
+                self._record(issue.key, SKIPPED, why)
             elif pair is None and issue.id in made:
-                self._record(issue, SKIPPED, "it was created for an issue that is not there any more")
+                self._record(issue.key, SKIPPED, "it was created for an issue that is not there any more")
             elif pair is None and not creates_from(self._context.sync, side, issue.status):
                 why = f"it has no counterpart, and no rule creates one for status {issue.status}"
-                self._record(issue, SKIPPED, why)
+                self._record(issue.key, SKIPPED, why)
             else:
                 self._relink(pair)
                 store.save([self._fresh_state(issue, state, pair)])
-                self._record(issue, DONE)
+                self._record(issue.key, DONE)
+                queued.append(issue.id)
+        return queued
 
-    def _look_for_counterparts(self, issues: Collection[Issue]) -> set[str]:
+    def _look_for_counterparts(self, issues: Collection[Issue]) -> tuple[set[str], list[str]]:
         """Make pairs of issues of which we do not know that they have a counterpart, where one carries our mark.
 
-        Returns the ids of those that are themselves somebody's counterpart, and must not be given another.
+        Returns the ids of those that are themselves somebody's counterpart, and must not be given another; and the ids
+        of issues of the other side that may be counterparts, as their marks cannot be read.
         """
         context, side = self._context, self._side
         paired = context.store.paired(side, [issue.id for issue in issues])
         alone = [issue for issue in issues if issue.id not in paired]
         if not alone:
-            return set()
+            return set(), []
         clocks: dict[str, datetime] = {each: context.jiras[each].now() for each in Side}
         context.jiras[side.other].account()
         search = CounterpartSearch(context, IntentLog(context, self._known, Restored(until=clocks)))
         ahead = clocks[side.other] - clocks[side]
         oldest = min(issue.created for issue in alone)
-        search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})
-        own = [issue for issue in alone if issue.creator in self._known.accounts(side)]
-        marks = {issue.id: self._our_mark(context.jiras[side].with_marker(issue)) for issue in own}
-        ours = {issue_id: mark for issue_id, mark in marks.items() if mark}
+        unread = search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})
+        own = [issue.id for issue in alone if issue.creator in self._known.accounts(side)]
+        marks, unknown = Reader(context.jiras[side], context.checkpoint).marks(own)
+        ours = {issue_id: mark for issue_id, value in marks.items() if (mark := self._our_mark(value))}
         for issue_id, mark in ours.items():
             search.pair_up(side.other, [Found(issue_id, mark)])
-        return set(ours)
+        return {*ours, *unknown}, unread  # one whose mark cannot be read may be somebody's counterpart
 
-    def _our_mark(self, issue: Issue) -> Mark | None:
-        mark = Mark.parse(issue.marker)
-        is_ours = mark is not None and self._known.source_of(self._side.other, issue.marker, issue.created) is not None
-        return mark if is_ours else None
+    def _our_mark(self, value: object) -> Mark | None:
+        mark = Mark.parse(value)
+        return mark if mark and self._known.origin(self._side.other, mark) is Origin.OURS else None
 
     def _fresh_state(self, issue: Issue, state: IssueState | None, pair: Pair | None) -> IssueState:
         """Return the state of `issue` with the one cause that carries it over as it is.
 
         What it went through since it was last looked at is new all the same.
         """
-        before = state and replace(state, pending=(), dead=(), copied={})
+        before = state and replace(state, pending=(), dead=(), copied={}, uncopied=())
         sync, side = self._context.sync, self._side
         accounts = self._known.accounts(side)
         seen = observe(sync, side, issue, before, paired=True, accounts=accounts, baseline=None)
@@ -133,9 +146,9 @@ class _Resync:
         if pair and pair.linked and any(sync.adds_cross_link(rule) for rule in sync.ordered_rules):
             self._context.store.save_pair(replace(pair, linked={}))
 
-    def _record(self, issue: Issue, result: str, text: str = "") -> None:
+    def _record(self, key: str, result: str, text: str = "") -> None:
         now = datetime.now(UTC)
-        entry = JournalEntry(now, self._request.by, KIND, result, side=self._side, issue=issue.key, text=text)
+        entry = JournalEntry(now, self._request.by, KIND, result, side=self._side, issue=key, text=text)
         self._context.store.record([entry])
 
 

@@ -20,8 +20,8 @@ from sync_worker.core.issue import Issue
 from sync_worker.core.marks import Mark
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.engine.detection import Met
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.observation import Met
 from sync_worker.engine.recovery import CounterpartSearch, Found
 
 

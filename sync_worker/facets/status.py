@@ -134,7 +134,7 @@ class Status:
         if transition is None:
             offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
             raise InvalidRequest(_unreachable(counterpart, intent.action, offered))
-        expecting = state.with_own_move(OwnMove(cause.id, transition.to_status))
+        expecting = state.with_own_move(OwnMove(cause.id, transition.to_status, to_id=transition.to_id))
         store.save([expecting])
         with unless_carried_out(lambda: store.save([state])):
             try:
@@ -144,7 +144,8 @@ class Status:
                 raise
             except InvalidRequest as error:
                 raise _after_refused_move(target, counterpart, intent.action, transition, error) from error
-        settled = expecting.with_own_move(OwnMove(cause.id, transition.to_status, settled=True)).superseded()
+        own_move = OwnMove(cause.id, transition.to_status, settled=True, to_id=transition.to_id)
+        settled = expecting.with_own_move(own_move).superseded()
         store.save([replace(settled, status=transition.to_status)])
         pair = pair.moved(self._context.jiras[Side.USER].now(), most)
         store.save_pair(pair)

@@ -31,6 +31,7 @@ from sync_worker.core.errors import (
 from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.jira import parsing, wording
 from sync_worker.jira.bodies import UnacceptableBody, content
+from sync_worker.jira.half_characters import without_halves
 from sync_worker.jira.http_client import JSON
 
 T = TypeVar("T")
@@ -173,7 +174,7 @@ def parsed(answer: Answer, parse: Callable[[Any], T]) -> T:
     """
     body, problem = answer.body
     try:
-        data = None if answer.status == 204 else json.loads(body)  # noqa: PLR2004
+        data = None if answer.status == 204 else without_halves(json.loads(body), body)  # noqa: PLR2004
         if problem or (data is None and body):  # Jira never answers null
             raise ValueError(problem)
         return parse(data)

@@ -26,6 +26,7 @@ HEADERS = {
     "Accept": JSON,
     "Accept-Encoding": "gzip",
     "Accept-Language": "en",
+    "Cache-Control": "no-cache",  # a cache between us and Jira would show what is over
     "X-Force-Accept-Language": "true",
 }
 NO_FILES = TlsFiles()
@@ -47,6 +48,9 @@ def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
     # The number of connections has no bound here: the callers decide how many requests there are at once. A file that
     # is copied holds two connections, and would wait for ever for the second one if there were none left.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
+    # httpx takes some addresses of proxies that are none, and what it says of others may hold a password.
+    if faults := network_settings.faults(os.environ):
+        raise NeedsOperator("; ".join(faults))
     context = _ssl_context(tls, file_states(tls))
     try:
         client = httpx.Client(
@@ -57,10 +61,8 @@ def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
             follow_redirects=False,
             headers={"User-Agent": "jira-sync"},
         )
-    except (ValueError, ImportError, httpx.InvalidURL):
-        # What these say may hold the password of a proxy.
-        faults = network_settings.faults(os.environ) or ["HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY is not usable"]
-        raise NeedsOperator("; ".join(faults)) from None
+    except (ValueError, httpx.InvalidURL):
+        raise NeedsOperator("HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY cannot be used") from None
     keep_to_deadlines(client)
     return client
 
@@ -85,11 +87,8 @@ def _ssl_context(tls: TlsFiles, _states: FileStates) -> ssl.SSLContext:
 
     Raises NeedsOperator, which is not kept, when a file cannot be used.
     """
-    try:
+    with _NamesFile(network_settings.CA_FILE, os.environ.get(network_settings.CA_FILE, "")):
         context = httpx.create_ssl_context()
-    except OSError as error:
-        faults = network_settings.faults(os.environ) or [f"{network_settings.CA_FILE}: {error}"]
-        raise NeedsOperator("; ".join(faults)) from None
     if tls.authorities:
         with _NamesFile("caFile", tls.authorities):
             context.load_verify_locations(tls.authorities)

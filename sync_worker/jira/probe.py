@@ -20,7 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from sync_model.connection import TlsFiles
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.rate_limit import SERVER_INFO
 from sync_worker.core.site_info import Server
 from sync_worker.jira import parsing
 from sync_worker.jira.bodies import UnacceptableBody, content
@@ -32,7 +32,6 @@ SECONDS_TO_ANSWER = 10.0
 SECONDS_IN_ALL = 20.0
 LARGEST_INFO = 1024 * 1024
 """Bytes that are read of what a site says of itself."""
-SERVER_INFO = f"{API_PATH}/serverInfo"
 
 
 @dataclass(frozen=True)

@@ -45,18 +45,21 @@ SHORTEST_SECRET = 8
 class Options:
     """What is special about a request; see `Transport.post`.
 
-    `extra_seconds`: by how much more than others it may take in all, for what it carries.
+    `extra_seconds`: by how much more than others it may take in all, for what it carries. `tries` bounds how often it
+    is sent when the site fails to answer. A request that was too many waits all the same.
     """
 
     and_status: int | None = None
     refused_by: frozenset[int] | None = None
     confirm: Callable[[], None] | None = None
     extra_seconds: float = 0.0
+    tries: int = TRIES
     as_stranger: bool = False
     """It carries no credentials."""
 
 
 NO_OPTIONS = Options()
+ONCE = Options(tries=1)
 
 
 @dataclass
@@ -68,8 +71,9 @@ class Transport:
     `check` raises LeaseLost when this worker must send nothing more; it is called after the connection is made, right
     before the request leaves.
 
-    `new_http` makes the HTTP client for a site's files. `calls` counts the requests by endpoint and status. `cooldown`
-    is how many seconds they waited for the site's limits.
+    `new_http` makes the HTTP client for a site's files. `why_refused` tells why the site refuses us where that is not
+    our secret's fault. `calls` counts the requests by endpoint and status. `cooldown` is how many seconds they waited
+    for the site's limits.
     """
 
     connect: Callable[[], Connection]
@@ -77,6 +81,7 @@ class Transport:
     check: Callable[[], None] = lambda: None
     limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits()
     new_http: Callable[[TlsFiles], httpx.Client] = new_http_client
+    why_refused: Callable[[], str | None] = lambda: None
     clock: SiteClock = field(default_factory=SiteClock)
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     cooldown: float = 0.0
@@ -132,6 +137,14 @@ class Transport:
     def get(self, path: str, parse: Callable[[Any], T], /, **parameters: Any) -> T:
         return self.request("GET", path, parse, params=parameters)
 
+    def get_once(self, path: str, parse: Callable[[Any], T], /, **parameters: Any) -> T:
+        """Like `get`, for a request that is rather made smaller than sent again."""
+        return self.request("GET", path, parse, params=parameters, options=ONCE)
+
+    def post_once(self, path: str, body: Mapping[str, Any], parse: Callable[[Any], T]) -> T:
+        """Send `body`, by which nothing is changed, like `get_once`."""
+        return self.request("POST", path, parse, json=body, repeatable=True, options=ONCE)
+
     def post(
         self,
         path: str,
@@ -183,7 +196,8 @@ class Transport:
             except Unavailable as error:
                 pause = max(error.retry_after, FIRST_PAUSE * 2 ** (attempt - 1))
                 may_repeat = content is None and (repeatable or not error.ambiguous)
-                if attempt == TRIES or not may_repeat or pause > LONGEST_PAUSE_IN_PLACE:
+                is_last = attempt == TRIES or (attempt >= options.tries and error.status != 429)  # noqa: PLR2004
+                if is_last or not may_repeat or pause > LONGEST_PAUSE_IN_PLACE:
                     raise
                 # After too many calls, the limits say how long to wait. They are asked before the next try.
                 self.pause(pause if error.status != 429 else 0)  # noqa: PLR2004
@@ -256,6 +270,8 @@ class Transport:
         try:
             raise_for(answer, accepted=options.and_status, refused_by=options.refused_by)
         except CredentialsRefused as error:
+            if not options.as_stranger and (why := self.why_refused()):
+                raise NeedsOperator(why) from None
             self.limits.refused(str(error))
             raise
         if call.endpoint == MYSELF:

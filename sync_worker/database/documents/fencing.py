@@ -33,6 +33,7 @@ class FencedCollections:
         self._issues = self._database["issues"]
         self._pairs = self._database["pairs"]
         self._requests = self._database["requests"]
+        self._unprocessable = self._database["unprocessable"]
 
     def _unless_superseded(self, identity: str | ObjectId) -> dict[str, Any]:
         """Match a document unless somebody else has written it since we have the right to."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 
+from bson.errors import BSONError
 from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.errors import BulkWriteError
 
@@ -14,9 +15,11 @@ from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.state import IssueState
 from sync_worker.database.documents.conversion import Document, convert_all, from_state, to_state
 from sync_worker.database.documents.fencing import FencedCollections
-from sync_worker.database.mongodb_errors import errors_translated
+from sync_worker.database.mongodb_errors import LONGEST_MESSAGE, errors_translated
 
 DUPLICATE_KEY = 11000
+DOCUMENT_REFUSED = frozenset({2, 9, 52, 54, 57, 10334, 17419, 17420})
+"""Codes of errors that are about the document itself, such as its size, and that no waiting mends."""
 
 
 class IssueDocuments(FencedCollections):
@@ -64,9 +67,14 @@ class IssueDocuments(FencedCollections):
             if writes:
                 self._issues.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
-            if any(failed.get("code") == DUPLICATE_KEY for failed in (error.details or {}).get("writeErrors", ())):
+            codes = {failed.get("code") for failed in (error.details or {}).get("writeErrors", ())}
+            if DUPLICATE_KEY in codes:
                 raise self._refusal(self._issues, documents) from None
+            if codes & DOCUMENT_REFUSED:
+                raise InvalidRequest(f"its document cannot be stored: {_first_message(error)}") from error
             raise
+        except (BSONError, UnicodeError, OverflowError) as error:
+            raise InvalidRequest(f"its document cannot be stored: {type(error).__name__}: {error}") from error
 
     @errors_translated()
     def forget(self, state: IssueState) -> None:
@@ -78,6 +86,10 @@ def _converted(documents: Iterable[Document]) -> Iterator[IssueState]:
     for document in documents:
         with suppress(InvalidRequest):  # whoever needs that issue reports that its document does not fit
             yield to_state(document)
+
+
+def _first_message(error: BulkWriteError) -> str:
+    return str((error.details or {})["writeErrors"][0].get("errmsg"))[:LONGEST_MESSAGE]
 
 
 def _identity(side: Side, issue_id: str) -> str:

@@ -232,3 +232,42 @@ def test_a_move_that_a_workflow_condition_hides_from_one_issue_says_so_and_holds
     bench.pass_time(7200)
     bench.cycle()
     assert bench.status(key) == "In Progress"
+
+
+GERMAN = {"Will Do": "Angenommen", "Closed": "Geschlossen", "Done": "Fertig", "Resolved": "Erledigt"}
+
+
+def german_rules(bench) -> list[dict[str, Any]]:
+    take_on, *others, finish = bench.definition["rules"]
+    finish = {**finish, "sourceStatus": ["Fertig", "Geschlossen"]}
+    finish["actions"] = {**finish["actions"], "targetStatus": "Erledigt"}
+    return [{**take_on, "sourceStatus": "Angenommen"}, *others, finish]
+
+
+@EITHER_FLAVOR
+def test_status_changes_are_answered_in_the_language_of_our_account(bench):
+    """Data Center's history has the untranslated names."""
+    for site in ("one", "two"):
+        bench.control.settings(site, translations=GERMAN)
+    bench.start(rules=german_rules(bench))
+    key = bench.user.create("SUP", "Es ist kaputt")
+    bench.user.move(key, "Angenommen")
+    bench.cycle()
+    (dev,) = bench.devs()
+    bench.dev.move(dev["key"], "Geschlossen")
+    bench.cycle()
+    assert bench.status(key) == "Resolved"
+    bench.cycle()
+    assert len(bench.comments(key)) == 2  # our own move is recognised
+    assert bench.outbox() == []
+
+
+def test_a_change_into_a_status_that_was_renamed_since_is_answered_by_its_present_name(bench):
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "In Progress")
+    bench.dev.edit(counterpart, summary="x")
+    bench.control.rename_status("two", "In Progress", "Doing")
+    start = {**START, "sourceStatus": "Doing", "actions": {"syncStatus": True, "targetStatus": "In Progress"}}
+    bench.start(rules=[bench.definition["rules"][0], start])
+    bench.cycle()
+    assert bench.status(key) == "In Progress"
