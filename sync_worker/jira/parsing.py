@@ -174,8 +174,12 @@ def candidate(data: Mapping[str, Any]) -> Candidate:
 def glimpse(data: Mapping[str, Any]) -> Glimpse:
     """Return what search shows. What cannot be understood is such that the issue has to be read."""
     fields = data.get("fields") or {}
-    status, description = (fields.get("status") or {}).get("name") or "", text(fields.get("description"))
-    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, description)
+    status, description = (fields.get("status") or {}).get("name") or "", fields.get("description")
+    try:
+        words = text(description)
+    except ODD:
+        words = None
+    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, words)
 
 
 def issue(data: Mapping[str, Any]) -> Issue:
