@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.rig import command
 from benchmarks.rig.processes import ANN_ACCOUNT, Rig, running_rig
 from benchmarks.scenario import backlog
+from sync_worker.core.rate_limit import API_PATH
 
 SITE = "site"
 USER, DEV = "SUP", "DEV"
@@ -75,7 +76,7 @@ def run(rig: Rig, issues: int, latency: float) -> None:
 def _one_cycle(rig: Rig, definition: Path, title: str, issues: int = 0) -> CycleCalls:
     rig.control.forget_calls(SITE)
     seconds = rig.one_cycle(definition)
-    calls = Counter(call["endpoint"].removeprefix("/rest/api/2") for call in rig.control.calls(SITE))
+    calls = Counter(call["endpoint"].removeprefix(API_PATH) for call in rig.control.calls(SITE))
     return CycleCalls(title, calls, seconds, issues)
 
 

@@ -31,9 +31,10 @@ from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario import backlog
 from jira_simulator.site.model import CLOUD, DATA_CENTER
 from sync_model.heartbeat import Phase, read_heartbeat
+from sync_worker.core.rate_limit import API_PATH
 
 SITE = "site"
-WRITES = ("/rest/api/2/issue", "/rest/api/2/issue/{issue}/comment", "/rest/api/2/issue/{issue}/remotelink")
+WRITES = tuple(f"{API_PATH}/issue{rest}" for rest in ("", "/{issue}/comment", "/{issue}/remotelink"))
 TOO_MANY = 429
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_BETWEEN_COUNTS = 1.0

@@ -30,9 +30,9 @@ from benchmarks.rig.output import MEGABYTE, machine, publish, table, table_row
 from benchmarks.rig.processes import SYNC_ACCOUNT, Rig, running_rig
 from benchmarks.scenario import backlog
 from jira_simulator.client import SimulatorControl
+from sync_worker.core.rate_limit import API_PATH
 
 ALL_SIZES, ALL_LATENCIES = "200,2000,20000", "0,50,200"
-API = "/rest/api/2"
 SITE, YARDSTICK_SITE = "site", "yardstick"
 USER, DEV = "SUP", "DEV"
 YARDSTICK_SECONDS = 5.0
@@ -157,7 +157,7 @@ class Yardstick:
     def __init__(self, control: SimulatorControl) -> None:
         self._control = control
         self._http = httpx.Client(
-            base_url=f"{control.url}/{YARDSTICK_SITE}{API}",
+            base_url=f"{control.url}/{YARDSTICK_SITE}{API_PATH}",
             auth=httpx.BasicAuth(SYNC_ACCOUNT["email"], SYNC_ACCOUNT["token"]),
             limits=httpx.Limits(max_connections=1),
             timeout=30.0,

@@ -31,7 +31,7 @@ SHUTDOWN_SECONDS = 2.0
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
     try:
-        settings = of_running_group(from_environ(environ), environ)
+        settings = of_running_group(from_environ(environ, waits_for_files=True), environ)
         log = logs.configure(MONITOR, environ.get("LOG_LEVEL") or "info")
         asyncio.run(_serve(settings, environ, log))
     except Unusable as error:
@@ -49,7 +49,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         settings,
         environ,
         Observer(settings, environ, log),
-        SyncDatabases(database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
+        SyncDatabases(lambda: database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
         # Browsers send a cookie to all ports of a host, so each group's cookie has its own name.
         Gate(lambda: token_in(environ), cookie=f"jira_sync_{settings.port}"),
         log,

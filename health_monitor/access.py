@@ -14,10 +14,11 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from aiohttp import web
+
+from sync_model.secret_text import FileFault, read_secret
 
 SESSION_SECONDS = 12 * 3600
 WRONG_TOKEN_SECONDS = 1.0
@@ -107,8 +108,8 @@ def token_in(environ: Mapping[str, str]) -> str | None:
         return token
     path = environ.get("ADMIN_TOKEN_FILE", "").strip()
     try:
-        return (Path(path).read_text(encoding="utf-8").strip() or None) if path else None
-    except (OSError, UnicodeDecodeError):
+        return read_secret(path) if path else None
+    except FileFault:
         return None
 
 

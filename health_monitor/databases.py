@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 
 class SyncDatabases:
-    """The databases of a group's syncs, on the server at `url`."""
+    """The databases of a group's syncs. `url` looks up where the server is, and may raise ValueError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: Callable[[], str]) -> None:
         self._url = url
         self._client: DatabaseClient | None = None
         self._connecting = Lock()
@@ -57,7 +57,7 @@ class SyncDatabases:
         with self._connecting:
             if self._client is None:
                 try:
-                    self._client = connect(self._url, MONITOR)
+                    self._client = connect(self._url(), MONITOR)
                 except ValueError as error:
                     raise SyncError(str(error)) from None
             return self._client

@@ -14,6 +14,7 @@ from sync_model.definition import Sync
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.core.state import IssueState
+from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.database.control import Control
 from sync_worker.database.journal import Journal
 
@@ -30,13 +31,14 @@ class SyncHistory:
     """The history of one sync, newest first, or the `error` of reading it.
 
     `per_hour` counts the actions of the last day, the oldest hour first. `failing` are the issues with changes that
-    failed or were given up.
+    failed or were given up, `unprocessable` those that cannot be handled.
     """
 
     cycles: tuple[PastCycle, ...] = ()
     actions: tuple[JournalEntry, ...] = ()
     per_hour: tuple[int, ...] = ()
     failing: tuple[IssueState, ...] = ()
+    unprocessable: tuple[UnprocessableIssue, ...] = ()
     pause: Pause | None = None
     error: str | None = None
 
@@ -101,11 +103,13 @@ class HistoryCache:
             # The server is the same for all syncs: another one has just waited for it in vain.
             raise SyncError(self._unavailable_reason)
         journal = Journal(client, sync.database)
+        control = Control(client, sync)
         return SyncHistory(
             cycles=tuple(journal.cycles(CYCLES)),
             actions=tuple(journal.actions(ACTIONS)),
             per_hour=tuple(journal.per_hour(datetime.now(UTC))),
-            failing=tuple(Control(client, sync).failing()),
+            failing=tuple(control.failing()),
+            unprocessable=tuple(control.unprocessable()),
             pause=journal.paused(),
         )
 

@@ -17,6 +17,13 @@ from sync_model.values import is_reference
 from sync_worker.core.causes import Cause
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
+from sync_worker.core.unprocessable import UnprocessableIssue
+
+FROM_HEARTBEAT = (
+    "phase", "lastSuccess", "nextCycle", "queued", "deadLetters", "unprocessable", "unprocessableIssues",
+    "lastCensus", "censusTrouble", "version", "memory", "digest",
+)  # fmt: skip
+"""What the document of a sync has of its heartbeat, as it is there."""
 
 Json = dict[str, Any]
 IssueUrl = Callable[[Side, str], str | None]
@@ -51,7 +58,7 @@ def worker(view: SyncView, record: RemedyRecord) -> Json:
         "nextStart": _time(facts.next_start),
     }
     from_heartbeat = heartbeat.model_dump(mode="json", by_alias=True) if heartbeat else {}
-    for name in ("phase", "lastSuccess", "nextCycle", "queued", "deadLetters", "version", "memory", "digest"):
+    for name in FROM_HEARTBEAT:
         document[name] = from_heartbeat.get(name)
     return document
 
@@ -117,6 +124,7 @@ def history(sync_history: SyncHistory, issue_url: IssueUrl) -> Json | None:
         "cycles": [_cycle(cycle) for cycle in sync_history.cycles],
         "actions": [_action(entry, issue_url) for entry in sync_history.actions],
         "failing": [cause for state in sync_history.failing for cause in _failing(state, issue_url)],
+        "unprocessable": [_unprocessable(issue, issue_url) for issue in sync_history.unprocessable],
     }
 
 
@@ -158,6 +166,18 @@ def _cause(state: IssueState, cause: Cause, issue_url: IssueUrl, *, is_dead: boo
         "attempts": failure.attempts if failure else 0,
         "failingSince": _time(failure.first_at) if failure else None,
         "nextTry": _time(failure.next_try) if failure and not is_dead else None,
+    }
+
+
+def _unprocessable(issue: UnprocessableIssue, issue_url: IssueUrl) -> Json:
+    return {
+        "issue": issue.key,
+        "side": issue.side,
+        "url": issue_url(issue.side, issue.key),
+        "error": issue.failure.error,
+        "attempts": issue.failure.attempts,
+        "failingSince": _time(issue.failure.first_at),
+        "nextTry": _time(issue.failure.next_try),
     }
 
 

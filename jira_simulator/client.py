@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -28,6 +29,11 @@ class SimulatorControl:
         fault_id: int = self._ask("POST", f"/control/{site}/faults", json={"kind": kind, **options})["id"]
         return fault_id
 
+    def strikes(self, site: str, fault: int) -> int:
+        """Return how many calls a fault has struck, also those that still hang."""
+        count: int = self._ask("GET", f"/control/{site}/faults/{fault}")["strikes"]
+        return count
+
     def heal(self, site: str, fault: int | None = None) -> None:
         """Switch one fault off, or all of them."""
         self._ask("DELETE", f"/control/{site}/faults" + (f"/{fault}" if fault is not None else ""))
@@ -40,6 +46,9 @@ class SimulatorControl:
 
     def settings(self, site: str, **options: Any) -> None:
         self._ask("POST", f"/control/{site}/settings", json=options)
+
+    def rename_status(self, site: str, name: str, new_name: str) -> None:
+        self._ask("POST", f"/control/{site}/statuses/{quote(name)}", json={"name": new_name})
 
     def rotate_token(self, site: str, user: str, token: str) -> None:
         self._ask("POST", f"/control/{site}/tokens", json={"user": user, "token": token})
@@ -59,6 +68,10 @@ class SimulatorControl:
         new_key: str = self._ask("POST", f"/control/{site}/issues/{key}/move", json={"project": project})["key"]
         return new_key
 
+    def close_statuses(self, site: str, key: str, statuses: Sequence[str]) -> None:
+        """Have a condition of the workflow keep an issue out of these statuses."""
+        self._ask("POST", f"/control/{site}/issues/{key}/conditions", json={"closedStatuses": list(statuses)})
+
     def delete(self, site: str, key: str) -> None:
         self._ask("DELETE", f"/control/{site}/issues/{key}")
 
@@ -70,8 +83,11 @@ class SimulatorControl:
     def issue(self, site: str, key: str) -> dict[str, Any]:
         return next(issue for issue in self.issues(site) if issue["key"] == key)
 
-    def create_many(self, site: str, project: str, count: int, **options: str) -> list[str]:
-        """Create `count` issues and return their keys; options are `status`, `summary` with {} for a number, `user`."""
+    def create_many(self, site: str, project: str, count: int, **options: str | float) -> list[str]:
+        """Create `count` issues and return their keys.
+
+        Options are `status`, `summary` with {} for a number, `user`, and how many seconds `ago` they were made.
+        """
         body = {"project": project, "count": count, **options}
         keys: list[str] = self._ask("POST", f"/control/{site}/issues/many", json=body, timeout=None)
         return keys
@@ -125,6 +141,10 @@ class Person:
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
+
+    def myself(self) -> dict[str, Any]:
+        me: dict[str, Any] = self._ask("GET", "/myself")
+        return me
 
     def create(self, project: str, summary: str, *, issue_type: str = "Task", **fields: Any) -> str:
         """Create an issue and return its key."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable
+from datetime import timedelta
 from types import TracebackType
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from jira_simulator.rest.fault_effects import ConnectionDropped, Handler, serve_
 from jira_simulator.rest.incoming_call import CALL, IncomingCall, error_answer
 from jira_simulator.seed import Seed, build
 from jira_simulator.site.model import JiraError
+from jira_simulator.site.simulated_site import served_by_node
 
 LARGEST_BODY = 1024**3
 SECONDS_TO_CLOSE = 0.5
@@ -61,16 +63,18 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
         return await handler(request)
     user, is_wrong = authenticate(hosted.site, request.headers.get("Authorization"))
     path = request.path.removeprefix(f"/{hosted.site.name}")
-    faults = hosted.faults.strike(request.method, path, user.name if user else None)
+    faults = hosted.faults.strike(request.method, path, user.name if user else None, request.query_string)
     call = request[CALL] = IncomingCall(request, hosted, user, failed_login=is_wrong, faults=faults)
-    status, size = 0, 0
-    try:
-        response = await _answer(call, handler)
-        status, size = response.status, response.content_length or 0
-    finally:
-        hosted.record(request, user, status, size)
-    if not response.prepared and not call.is_answered_by_another:
-        response.headers.update(call.headers())
+    fault = call.fault("node_clock")
+    with served_by_node(timedelta(seconds=fault.offset if fault else 0.0)):
+        status, size = 0, 0
+        try:
+            response = await _answer(call, handler)
+            status, size = response.status, response.content_length or 0
+        finally:
+            hosted.record(request, user, status, size)
+        if not response.prepared and not call.is_answered_by_another:
+            response.headers.update(call.headers())
     return response
 
 

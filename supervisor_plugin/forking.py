@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,20 @@ class Forking:
         self._mask: set[int | signal.Signals] = set()
 
     def fork(self) -> int:
-        """Fork with all signals blocked: at first the child would handle a signal as supervisord does."""
+        """Fork with all signals blocked: at first the child would handle a signal as supervisord does.
+
+        The child leads a process group from its first moment. supervisord signals the group of a program, and a signal
+        to a group that is not there yet would be lost until `stopwaitsecs` have passed.
+        """
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         pid = -1
         try:
             pid = os.fork()
+            if pid > 0:
+                with suppress(OSError):  # the child has become its leader by itself, and ended or executed its program
+                    os.setpgid(pid, pid)
         finally:
             if pid != 0:
                 signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)

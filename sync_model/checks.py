@@ -11,10 +11,13 @@ from sync_model.problems import Problem
 from sync_model.values import REFERENCE_PATTERN
 
 
-def check_sync(file: str, sync: Sync, environ: Mapping[str, str]) -> tuple[list[Problem], list[Problem]]:
+def check_sync(
+    file: str, sync: Sync, environ: Mapping[str, str], *, is_running: bool = False
+) -> tuple[list[Problem], list[Problem]]:
     """Return the problems and the warnings of one valid sync.
 
-    A value that only this environment lacks is a warning: the worker waits for it.
+    A value that only this environment lacks is a warning: the worker waits for it. A worker that `is_running` waits for
+    whatever is wrong with a value that it looks up.
     """
     problems: set[Problem] = set()
     warnings = {Problem(file, where, message) for where, message in _rule_warnings(sync)}
@@ -22,8 +25,8 @@ def check_sync(file: str, sync: Sync, environ: Mapping[str, str]) -> tuple[list[
         resolved = resolve(sync, side, environ)
         warnings |= {Problem(file, warning.field, warning.message) for warning in resolved.warnings}
         for fault in resolved.faults:
-            (warnings if fault.unset else problems).add(Problem(file, fault.field, fault.message))
-    if sync.user_project_key.upper() == sync.dev_project_key.upper() and len(set(_sites(sync, environ))) == 1:
+            (warnings if fault.unset or is_running else problems).add(Problem(file, fault.field, fault.message))
+    if sync.user_project_key.upper() == sync.dev_project_key.upper() and len(set(sites_of(sync, environ))) == 1:
         problems.add(Problem(file, "devProjectKey", "is the same project as userProjectKey"))
     return list(problems), list(warnings)
 
@@ -60,7 +63,7 @@ def _contradictions(rule: Rule) -> Iterator[tuple[str, str]]:
             yield "actions.commentTemplate", f"{match[0]} is no placeholder and stays as it is; there are {known}"
 
 
-def _sites(sync: Sync, environ: Mapping[str, str]) -> tuple[str, str]:
+def sites_of(sync: Sync, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the two sites of a sync. A site whose address is unknown here is compared by the text in the file."""
 
     def site(side: Side) -> str:
@@ -75,7 +78,7 @@ def _sites(sync: Sync, environ: Mapping[str, str]) -> tuple[str, str]:
 
 def claims_of(sync: Sync, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what a sync must have for itself alone, by the field that names it."""
-    user_site, dev_site = _sites(sync, environ)
+    user_site, dev_site = sites_of(sync, environ)
     ends = sorted([f"{user_site} {sync.user_project_key.upper()}", f"{dev_site} {sync.dev_project_key.upper()}"])
     # MongoDB refuses two databases whose names differ only in case.
     return {"name": sync.name.lower(), "databaseName": sync.database.lower(), "userProjectKey": " ".join(ends)}

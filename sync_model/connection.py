@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from sync_model.definition import Side, Sync
+from sync_model.definition import Account, Side, Sync
+from sync_model.secret_text import FileFault, file_fault, read_secret, secret_fault, text_fault
 from sync_model.values import REFERENCE_PATTERN, url_fault
 
 CLOUD_DOMAINS = (".atlassian.net", ".jira-dev.com", ".atlassian-us-gov-mod.net")
+API_GATEWAYS = frozenset({"api.atlassian.com", "api.atlassian-us-gov-mod.com"})
+"""Where API tokens with scopes sign in. The gateways show no issue to people."""
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DEFAULTS = {
     "baseUrl": "JIRA_BASE_URL",
@@ -27,6 +29,18 @@ DEFAULTS = {
 
 
 @dataclass(frozen=True)
+class TlsFiles:
+    """The files that decide whom we trust and who we are when a connection is encrypted, besides the usual ones.
+
+    `certificate` may hold the key, too. All of them are in PEM format.
+    """
+
+    authorities: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class Connection:
     """Where a side's Jira is, and how to sign in. `email` is None for a bearer token."""
 
@@ -34,6 +48,7 @@ class Connection:
     site_url: str
     token: SecretStr
     email: str | None
+    tls: TlsFiles = TlsFiles()
 
     def browse(self, key: str) -> str:
         """Return the address at which a person sees the issue `key`."""
@@ -69,40 +84,31 @@ def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> ResolvedConne
     email = lookup.optional("email", account.email)
     secret = lookup.required("apiToken", token.get_secret_value() if token else None)
     auth_type = (lookup.optional("authType", account.auth_type) or ("basic" if email else "pat")).lower()
+    tls = lookup.tls_files(account)
     if token is not None and not REFERENCE_PATTERN.fullmatch(token.get_secret_value()):
         lookup.warn("apiToken", "is written in the file itself; ${NAME} or ${file:/run/secrets/name} keeps it out")
     if not (base_url and site_url and secret) or lookup.faults:
         return ResolvedConnection(None, tuple(lookup.faults), tuple(lookup.warnings))
     basic = lookup.signs_in_with_email(base_url, auth_type, email)
-    connection = Connection(base_url, site_url, SecretStr(secret), email if basic else None)
+    lookup.check_text(base_url, email if basic else None, secret)
+    if account.site_url is None and _host_of(base_url) in API_GATEWAYS:
+        lookup.warn("siteUrl", "is missing; without it, links lead people to the API instead of to the site")
+    connection = Connection(base_url, site_url, SecretStr(secret), email if basic else None, tls)
     return ResolvedConnection(None if lookup.faults else connection, tuple(lookup.faults), tuple(lookup.warnings))
 
 
 def database_url(environ: Mapping[str, str]) -> str | None:
     """Return the address of the MongoDB server: DATABASE_URL, or the content of the file DATABASE_URL_FILE.
 
-    None means that neither is set. Raises ValueError when the file cannot be read or is empty.
+    None means that neither is set. Raises FileFault when the file cannot be read or is empty.
     """
     path = environ.get("DATABASE_URL_FILE", "").strip()
     if (url := environ.get("DATABASE_URL")) or not path:
         return url or None
     try:
         return read_secret(path)
-    except ValueError as error:
-        raise ValueError(f"DATABASE_URL_FILE: {error}") from None
-
-
-def read_secret(path: str) -> str:
-    """Return the content of a secret file. Raises ValueError, naming the path, when it cannot be read or is empty."""
-    try:
-        value = Path(path).read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    if not value:
-        raise ValueError(f"{path} is empty")
-    return value
+    except FileFault as error:
+        raise FileFault(f"DATABASE_URL_FILE: {error}") from None
 
 
 def site_of(base_url: str) -> str:
@@ -110,6 +116,10 @@ def site_of(base_url: str) -> str:
     url = urlsplit(base_url)
     port = f":{url.port}" if url.port else ""
     return f"{(url.hostname or '').lower()}{port}{url.path.rstrip('/')}"
+
+
+def _host_of(base_url: str) -> str:
+    return (urlsplit(base_url).hostname or "").lower()
 
 
 class _Lookup:
@@ -122,6 +132,8 @@ class _Lookup:
         self.block, self.environ, self.fill_in = block, environ, fill_in
         self.faults: list[ConnectionFault] = []
         self.warnings: list[ConnectionFault] = []
+        self._origins: dict[str, str] = {}
+        """Where the value of a field was found, as the subject of a sentence about it, if not in the sync's file."""
 
     def fault(self, field: str, message: str, *, unset: bool = False) -> None:
         self.faults.append(ConnectionFault(f"{self.block}.{field}", message, unset))
@@ -137,7 +149,7 @@ class _Lookup:
             return text
         if path := reference["file"]:
             return self._from_file(field, path)
-        value = self.environ.get(reference["variable"], "").strip()
+        value = self._from_environment(field, reference["variable"])
         if not value:
             self.fault(field, f"environment variable {reference['variable']} is not set", unset=True)
         return value or None
@@ -162,7 +174,7 @@ class _Lookup:
 
     def signs_in_with_email(self, base_url: str, auth_type: str, email: str | None) -> bool:
         """Tell whether to sign in with e-mail and token (Basic); else with a bearer token. Cloud needs the e-mail."""
-        host = urlsplit(base_url).hostname or ""
+        host = _host_of(base_url)
         if base_url.startswith("http:") and host not in LOOPBACK_HOSTS:
             self.warn("baseUrl", "is http: the token travels unencrypted")
         if auth_type not in ("basic", "pat"):
@@ -179,14 +191,46 @@ class _Lookup:
     def _default(self, field: str) -> str | None:
         if not self.fill_in or field not in DEFAULTS:
             return None
-        value = self.environ.get(DEFAULTS[field], "").strip()
+        value = self._from_environment(field, DEFAULTS[field])
         if not value and field == "apiToken" and (path := self.environ.get("JIRA_API_TOKEN_FILE", "").strip()):
             return self._from_file(field, path)
         return value or None
 
+    def tls_files(self, account: Account) -> TlsFiles:
+        """Look the files up, and see whether they can be read here."""
+        found = {
+            "caFile": self.optional("caFile", account.ca_file),
+            "clientCertificate": self.optional("clientCertificate", account.client_certificate),
+            "clientKey": self.optional("clientKey", account.client_key),
+        }
+        for field, path in found.items():
+            if path and (fault := file_fault(path)):
+                self.fault(field, fault, unset=True)
+        if found["clientKey"] and not found["clientCertificate"]:
+            self.fault("clientKey", "is given without clientCertificate")
+        return TlsFiles(found["caFile"], found["clientCertificate"], found["clientKey"])
+
+    def check_text(self, base_url: str, email: str | None, secret: str) -> None:
+        """See whether name and secret can be what they are taken for: a request could not carry some texts."""
+        host = _host_of(base_url)
+        is_api_token = host.endswith(CLOUD_DOMAINS) or host in API_GATEWAYS
+        if fault := secret_fault(secret, email, is_api_token=is_api_token):
+            self.fault("apiToken", self._about("apiToken", fault))
+        if email is not None and (fault := text_fault(email)):
+            self.fault("email", self._about("email", fault))
+
+    def _about(self, field: str, fault: str) -> str:
+        origin = self._origins.get(field)
+        return f"{origin} {fault}" if origin else fault
+
+    def _from_environment(self, field: str, variable: str) -> str:
+        self._origins[field] = f"environment variable {variable}"
+        return self.environ.get(variable, "").strip()
+
     def _from_file(self, field: str, path: str) -> str | None:
+        self._origins[field] = path
         try:
             return read_secret(path)
-        except ValueError as error:
+        except FileFault as error:
             self.fault(field, str(error), unset=True)
             return None

@@ -53,6 +53,14 @@ class Account(ConfigModel):
     """The API token (Cloud), personal access token or password (Data Center)."""
     auth_type: Literal["basic", "pat"] | None = None
     """`basic`: e-mail and token. `pat`: a personal access token of Data Center."""
+    ca_file: Text | None = None
+    """A file with certificates (PEM) of authorities that are trusted for this site, besides the usual ones. It is read
+    again when it has changed."""
+    client_certificate: Text | None = None
+    """A file with the certificate (PEM) by which we show who we are, where the site or a proxy before it asks for one.
+    It may hold the key, too, and is read again when it has changed."""
+    client_key: Text | None = None
+    """The file with the key of `clientCertificate`, where that is a file of its own. The key is not encrypted."""
     calls_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The most calls per second to this site, over all syncs together that say so. Jira's own limits are kept
     without it."""
@@ -236,6 +244,9 @@ class Sync(ConfigModel):
     retry_for_hours: Hours = 24.0
     """A change that could not be carried out is tried again, with pauses that grow to an hour, for so long. Then it
     is given up: it is kept, and a person can have it tried again."""
+    most_moves_per_hour: int = Field(default=20, ge=2)
+    """After so many moves of the two issues of one pair within an hour, the pair waits for a person: two automations
+    may contradict each other. `jira-sync retry` lets it go on."""
     history_days: Days = 90.0
     """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
     side_by_side: int = Field(default=8, ge=1, le=MAX_SIDE_BY_SIDE)

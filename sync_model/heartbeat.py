@@ -91,14 +91,35 @@ class FailingChange(_Record):
     error: str
 
 
+class UnprocessableRecord(_Record):
+    """An issue that cannot be handled: its key, or its id where that is not known, since when, how often, and why."""
+
+    side: str
+    issue: str
+    since: AwareDatetime
+    attempts: int
+    error: str
+
+
+class CensusTrouble(_Record):
+    """Why the census fails: since when, how often, and the last error."""
+
+    since: AwareDatetime
+    attempts: int
+    error: str
+
+
 class Heartbeat(_Record):
     """One worker at one moment.
 
     `reason` says in a sentence why the worker is backing off, refused, paused or standing by. `interval` is the seconds
     from the start of one cycle to the next. `queued` counts the issues with changes that wait to be carried out,
     `dead_letters` counts the changes that were given up. `oldest_change` is when the oldest waiting change was made, by
-    our own clock; None when none waits. `memory` is the proportional set size in bytes. `crashes` are the times in the
-    last ten minutes at which a new worker of this sync found that its predecessor had ended without stopping.
+    our own clock; None when none waits. `unprocessable` counts the issues that cannot be handled; the first of them are
+    the `unprocessable_issues`. `last_census` is when the issues of pairs were last counted, by our own clock.
+    `census_trouble` is set while that fails. `unknown_statuses` are sentences about names that no status has. `memory`
+    is the proportional set size in bytes. `crashes` are the times in the last ten minutes at which a new worker of this
+    sync found that its predecessor had ended without stopping.
     """
 
     name: str
@@ -116,6 +137,11 @@ class Heartbeat(_Record):
     dead_letters: int = 0
     oldest_change: AwareDatetime | None = None
     trouble: FailingChange | None = None
+    unprocessable: int = 0
+    unprocessable_issues: tuple[UnprocessableRecord, ...] = ()
+    last_census: AwareDatetime | None = None
+    census_trouble: CensusTrouble | None = None
+    unknown_statuses: tuple[str, ...] = ()
     next_cycle: AwareDatetime | None = None
     memory: int | None = None
     totals: Totals = Totals()

@@ -23,6 +23,8 @@ UNREACHABLE_AFTER = 300.0
 """Seconds for which Jira or MongoDB may fail to answer, at the least, before that is an error."""
 BEHIND_AFTER = 900.0
 BEHIND_AFTER_INTERVALS = 3.0
+CENSUS_FAILS_AFTER = 3600.0
+"""Seconds for which the census may fail before a person should look."""
 MANY_CRASHES = 3
 RUNNING_STATES = frozenset({"RUNNING", "STARTING"})
 
@@ -39,7 +41,7 @@ class Condition(StrEnum):
     MISSING = "missing"  # the folder wants it to run, and supervisord does not know it
     STOPPED = "stopped"  # by an operator, with supervisorctl
     BEHIND = "behind"
-    NEEDS_A_LOOK = "needs a look"  # changes were given up
+    NEEDS_A_LOOK = "needs a look"  # changes were given up, issues cannot be handled, a rule names no status, …
     BACKING_OFF = "backing off"
     STARTING = "starting"
     STANDBY = "standby"
@@ -244,13 +246,38 @@ def _by_heartbeat(facts: Facts, now: datetime) -> SyncVerdict:
         failing = f"; {trouble.issue} has failed {trouble.attempts} times: {trouble.error}" if trouble else ""
         why = f"a change waits for {format_duration(behind)}{failing}"
         return SyncVerdict(Condition.BEHIND, why, f"jira-sync retry {name}", heartbeat.oldest_change or since)
-    if heartbeat.dead_letters:
-        number = heartbeat.dead_letters
-        why = f"{number} change{'s were' if number > 1 else ' was'} given up"
-        return SyncVerdict(Condition.NEEDS_A_LOOK, why, f"jira-sync retry {name}", since)
+    if verdict := _by_what_is_left(heartbeat, now):
+        return verdict
     if heartbeat.phase is Phase.BACKING_OFF:
         return SyncVerdict(Condition.BACKING_OFF, reason, since=since)
     return SyncVerdict(Condition.OK, str(heartbeat.phase), since=since)
+
+
+def _by_what_is_left(heartbeat: Heartbeat, now: datetime) -> SyncVerdict | None:
+    """Judge by what the worker has left undone. None means nothing."""
+    name, census = heartbeat.name, heartbeat.census_trouble
+    if heartbeat.dead_letters or heartbeat.unprocessable_issues:
+        return SyncVerdict(Condition.NEEDS_A_LOOK, _left_undone(heartbeat), f"jira-sync retry {name}", heartbeat.since)
+    if census and (now - census.since).total_seconds() > CENSUS_FAILS_AFTER:
+        why = f"the census has failed {census.attempts} times, so that no deletion is noticed: {census.error}"
+        return SyncVerdict(Condition.NEEDS_A_LOOK, why, f"jira-sync doctor {name}", census.since)
+    if heartbeat.unknown_statuses:
+        why = f"{_first_and_count(heartbeat.unknown_statuses)}: nothing is done for it"
+        return SyncVerdict(Condition.NEEDS_A_LOOK, why, f"jira-sync doctor {name}", heartbeat.since)
+    return None
+
+
+def _left_undone(heartbeat: Heartbeat) -> str:
+    """Say what was given up, and what cannot be handled."""
+    parts = []
+    if number := heartbeat.dead_letters:
+        parts.append(f"{number} change{'s were' if number > 1 else ' was'} given up")
+    if heartbeat.unprocessable_issues:
+        first = heartbeat.unprocessable_issues[0]
+        others = heartbeat.unprocessable - 1
+        more = f" (and {others} more issue{'s' if others > 1 else ''})" if others > 0 else ""
+        parts.append(f"{first.issue} cannot be handled: {first.error}{more}")
+    return "; ".join(parts)
 
 
 def _renewal(facts: Facts) -> Remedy | None:

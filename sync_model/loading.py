@@ -16,6 +16,7 @@ from sync_model.config_files import config_paths
 from sync_model.definition import Sync
 from sync_model.parsing import Unreadable, digest_of, parse_object, read_content
 from sync_model.problems import Problem, validation_problems
+from sync_model.rings import rings
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,20 @@ def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
     readable = [file for result in results for file in result.files]
     enabled = {file.path.name: file.sync for file in readable if file.sync.enabled}
     problems = [problem for result in results for problem in result.problems]
-    problems += collisions(enabled, environ)
+    problems += (claimed := list(collisions(enabled, environ)))
+    claimants = {problem.file for problem in claimed}
+    problems += rings({file: sync for file, sync in enabled.items() if file not in claimants}, environ)
     warnings = [warning for result in results for warning in result.warnings]
     broken = {problem.file for problem in problems}
     files = tuple(file for file in readable if file.path.name not in broken)
     return Loaded(files, tuple(sorted(problems)), tuple(sorted(warnings)))
 
 
-def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """Read one file. The result holds its sync, or at least one problem."""
+def load_file(path: Path, environ: Mapping[str, str], *, is_running: bool = False) -> Loaded:
+    """Read one file. The result holds its sync, or at least one problem.
+
+    `is_running` says that the file is read by its worker, which waits for values that it looks up elsewhere.
+    """
     name = path.name
     repeated_keys: list[str] = []
     try:
@@ -74,7 +80,7 @@ def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
     except ValidationError as error:
         invalid = tuple(validation_problems(name, error))
         return Loaded(problems=invalid, warnings=_repeated_key_warnings(name, repeated_keys))
-    problems, warnings = check_sync(name, sync, environ)
+    problems, warnings = check_sync(name, sync, environ, is_running=is_running)
     files = () if problems else (SyncFile(path, sync, digest_of(data), content),)
     return Loaded(files, tuple(problems), (*_repeated_key_warnings(name, repeated_keys), *warnings))
 

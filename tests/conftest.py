@@ -7,17 +7,16 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
-from pymongo import MongoClient
+
+from mongo_servers import MongoServer, ReplicaSet
 
 T = TypeVar("T")
 DEADLINE = 30.0
@@ -32,6 +31,11 @@ settings.load_profile("any machine")
 
 # Whoever has the tests run in the background has Ctrl-C ignored, and so would have every command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """More than one test per core: most of them wait for processes of their own."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
 def wait_until(fact: Callable[[], T], what: str = "", deadline: float = DEADLINE) -> T:
@@ -72,53 +76,9 @@ def mongod_binary() -> Path:
     return binary
 
 
-class MongoServer:
-    """A real mongod that can be stopped, killed and started again on the same data."""
-
-    def __init__(self, binary: Path, folder: Path, port: int, *options: str) -> None:
-        self._command = [
-            str(binary), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(folder),
-            "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket",
-            "--setParameter", "diagnosticDataCollectionEnabled=false",
-            "--logpath", str(folder / "mongod.log"), *options,
-        ]  # fmt: skip
-        self.url = f"mongodb://127.0.0.1:{port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        with MongoClient[dict[str, Any]](self.url, directConnection=True) as client:
-            client.admin.command("ping")
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(30)
-            self._process = None
-
-    def kill(self) -> None:
-        """End it as a power cut would: what has not reached its journal is lost."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(30)
-            self._process = None
-
-
 @pytest.fixture(scope="session")
-def mongo_server(
-    mongod_binary: Path, tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
-) -> Iterator[MongoServer]:
-    """The server that most tests share; each takes a database of its own."""
-    with _data_folder(tmp_path_factory) as folder:
-        server = MongoServer(mongod_binary, folder, free_port())
-        server.start()
-        yield server
-        server.stop()
-
-
-@contextmanager
-def _data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a folder in memory where there is room: a new database is many files, and each is flushed to its disk."""
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory where there is room: a new database is many files, and each is flushed to its disk."""
     if not (MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_IN_MEMORY):
         yield tmp_path_factory.mktemp("mongodb")
         return
@@ -129,6 +89,36 @@ def _data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mongo_server(mongod_binary: Path, data_folder: Path, free_port: Callable[[], int]) -> Iterator[MongoServer]:
+    """The server that most tests share; each takes a database of its own."""
+    server = MongoServer(mongod_binary, data_folder / "one", free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def three_mongo_servers(mongod_binary: Path, data_folder: Path, free_port: Callable[[], int]) -> Iterator[ReplicaSet]:
+    """A replica set of three, ready in a few seconds."""
+    folders = [data_folder / f"member-{number}" for number in range(3)]
+    servers = [MongoServer(mongod_binary, folder, free_port(), *ReplicaSet.OPTIONS) for folder in folders]
+    replica_set = ReplicaSet(servers, wait_until)
+    try:
+        replica_set.start()
+        yield replica_set
+    finally:
+        replica_set.close()
+
+
+@pytest.fixture
+def replica_set_of_three(three_mongo_servers: ReplicaSet) -> Iterator[ReplicaSet]:
+    """The replica set, whole at first; what a test does to its servers is undone."""
+    three_mongo_servers.wait_until_whole()
+    yield three_mongo_servers
+    three_mongo_servers.heal()
 
 
 @pytest.fixture(scope="session")

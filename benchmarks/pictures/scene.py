@@ -240,7 +240,7 @@ class Monitor:
             time.sleep(0.02)
 
     async def _serve(self) -> None:
-        databases = SyncDatabases(self._scene.environ["DATABASE_URL"])
+        databases = SyncDatabases(lambda: self._scene.environ["DATABASE_URL"])
         gate = Gate(lambda: self._token, cookie="scene")
         state = MonitorState(self._scene.settings, self._scene.environ, self.observer, databases, gate, self._log)
         app = application(state)

@@ -19,6 +19,7 @@ from typing import Any
 import pymongo.monitoring
 
 from sync_worker.__main__ import main
+from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.transport import Transport
 
 WRITES = frozenset({"insert", "update", "delete", "findAndModify", "createIndexes", "bulkWrite"})
@@ -87,7 +88,7 @@ def _count_calls(steps: Steps) -> None:
 
     @contextmanager
     def counted(self: Transport, method: str, path: str, *arguments: Any, **options: Any) -> Iterator[Any]:
-        call = f"{method} {KEY_OR_ID.sub('/…', path.removeprefix('/rest/api/2'))}"
+        call = f"{method} {KEY_OR_ID.sub('/…', path.removeprefix(API_PATH))}"
         steps.take(f"before {call}")
         with send(self, method, path, *arguments, **options) as response:
             steps.take(f"after {call}")

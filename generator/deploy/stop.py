@@ -12,8 +12,8 @@ from pathlib import Path
 from generator.deploy.install import unlink_conf
 from generator.deploy.programs import STOP_TIMEOUT
 from generator.running import processes
-from generator.running.errors import NoAnswer, NotRunning, Unusable
-from generator.running.supervisor_rpc import POLL_SECONDS, Supervisor
+from generator.running.errors import NoAnswer, NotRunning, SocketGone, Unusable
+from generator.running.supervisor_rpc import PID_FILE, POLL_SECONDS, Supervisor
 from sync_model.program_names import DATABASE, MONITOR, SIMULATOR
 
 END_TIMEOUT = 70.0
@@ -34,11 +34,13 @@ def stop_group(run_dir: Path) -> list[str]:
     except NotRunning:
         if orphans := processes.members(run_dir):
             sentences.append(f"supervisord was gone; ended {len(orphans)} processes that it had left behind")
+    except SocketGone:
+        sentences.append("supervisord had lost its socket; ended it and all that it had started")
     except NoAnswer:
         sentences.append("supervisord did not answer; ended it and all that it had started")
     _end_all(run_dir)
     unlink_conf(run_dir)
-    for name in ("supervisor.sock", "supervisord.pid", "settings.json"):
+    for name in ("supervisor.sock", PID_FILE, "settings.json"):
         (run_dir / name).unlink(missing_ok=True)
     return sentences or ["nothing was running"]
 

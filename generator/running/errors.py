@@ -20,3 +20,7 @@ class NoAnswer(Exception):
 
     One whose output nobody reads is like that: it blocks in `write`, where it does not handle signals either.
     """
+
+
+class SocketGone(NoAnswer):
+    """A supervisord runs, but nobody can speak to it any more: something has removed its socket."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,11 +22,25 @@ def members(run_dir: Path) -> list[int]:
 
 def environment_of_group(run_dir: Path) -> dict[str, str] | None:
     """Return the environment that supervisord was started with; None when it does not run. Each worker has it too."""
-    for pid in members(run_dir):
-        if is_supervisord(pid):
-            pairs = (os.fsdecode(pair).partition("=") for pair in _environment(pid) if pair)
-            return {name: value for name, _, value in pairs}
-    return None
+    pid = supervisord_of(run_dir)
+    if pid is None:
+        return None
+    pairs = (os.fsdecode(pair).partition("=") for pair in _environment(pid) if pair)
+    return {name: value for name, _, value in pairs}
+
+
+def supervisord_of(run_dir: Path) -> int | None:
+    """Return the pid of the group's supervisord; None when it does not run."""
+    return next(filter(is_supervisord, members(run_dir)), None)
+
+
+def age(pid: int) -> float:
+    """Return the seconds for which a process has been there; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def is_supervisord(pid: int) -> bool:

@@ -18,6 +18,8 @@ from generator.running.errors import Unusable
 from generator.running.variables import FIXED_AT_START, default_of
 from sync_model.connection import database_url
 from sync_model.heartbeat import INTERVAL_SECONDS
+from sync_model.mongodb_address import SCHEMES
+from sync_model.secret_text import FileFault
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 WAYS_TO_SPAWN = ("fork", "exec")
@@ -88,8 +90,11 @@ class Settings:
         return json.dumps({**asdict(self), "code": fingerprint()}, default=str, indent=2) + "\n"
 
 
-def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> Settings:
-    """Read the settings. Raises Unusable with everything that is wrong."""
+def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, waits_for_files: bool = False) -> Settings:
+    """Read the settings. Raises Unusable with everything that is wrong.
+
+    `waits_for_files`: that DATABASE_URL_FILE cannot be read is no matter of the settings. Whoever needs it says so.
+    """
     problems: list[str] = []
     run_dir = _run_dir(environ, problems)
     log_dir = (
@@ -110,7 +115,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False) -> S
         log_dir=log_dir,
         project_dir=Path.cwd(),
         python=sys.executable,
-        embedded=_is_embedded(environ, problems),
+        embedded=_is_embedded(environ, problems, waits_for_files=waits_for_files),
         mongodb_port=_port(environ, "MONGODB_PORT", problems) or int(default_of("MONGODB_PORT")),
         simulator_port=_port(environ, "JIRA_SIMULATOR_PORT", problems),
         port=_port(environ, "PORT", problems) or int(default_of("PORT")),
@@ -215,13 +220,13 @@ def _check_ports(settings: Settings, problems: list[str]) -> None:
             problems.append(f"{name} and {other} are both {port}; set one of them to another port")
 
 
-def _is_embedded(environ: Mapping[str, str], problems: list[str]) -> bool:
+def _is_embedded(environ: Mapping[str, str], problems: list[str], *, waits_for_files: bool) -> bool:
     try:
         url = database_url(environ)
-    except ValueError as error:
-        problems.append(str(error))
+    except FileFault as error:
+        problems += [] if waits_for_files else [str(error)]
         return False
-    if url and not url.startswith(("mongodb://", "mongodb+srv://")):
+    if url and not url.startswith(SCHEMES):
         problems.append("DATABASE_URL is not a MongoDB address; it begins with mongodb:// or mongodb+srv://")
     return url is None
 

@@ -17,10 +17,13 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from generator.running.errors import NoAnswer, NotRunning, Unusable
+from generator.running import processes
+from generator.running.errors import NoAnswer, NotRunning, SocketGone, Unusable
 
 POLL_SECONDS = 0.05
 SECONDS_TO_ANSWER = 10.0
+SECONDS_TO_LISTEN = 30.0
+PID_FILE = "supervisord.pid"
 DOWN = frozenset({"STOPPED", "EXITED", "FATAL"})
 """The states in which a program has no process and gets none by itself."""
 SETTLED = DOWN | {"RUNNING", "BACKOFF"}
@@ -154,6 +157,9 @@ class Supervisor:
             with xmlrpc.client.ServerProxy("http://127.0.0.1", _Transport(self._path)) as proxy:
                 return getattr(proxy, method)(*arguments)
         except (FileNotFoundError, ConnectionRefusedError) as error:
+            if pid := self._process_without_socket():
+                message = f"supervisord runs (pid {pid}), but its socket is gone: jira-sync stop, then start"
+                raise SocketGone(message) from None
             raise NotRunning(str(error)) from None
         except PermissionError:
             raise NoAnswer("supervisord was started by another user; act as that one") from None
@@ -163,6 +169,16 @@ class Supervisor:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
                 raise NoAnswer("supervisord is shutting down; try again when it has ended") from None
             raise
+
+    def _process_without_socket(self) -> int | None:
+        """Return the pid of the supervisord that should listen on the socket; None when there is none.
+
+        While it starts, it makes first its socket, then the file with its pid. Whatever removes one may remove both.
+        """
+        run_dir = self._path.parent
+        pid = processes.supervisord_of(run_dir)
+        had_socket = pid and ((run_dir / PID_FILE).exists() or processes.age(pid) > SECONDS_TO_LISTEN)
+        return pid if had_socket else None
 
 
 class _Connection(HTTPConnection):

@@ -22,6 +22,7 @@ from sync_model.loading import Loaded
 from sync_model.problems import Problem
 from sync_model.values import DEFAULT_INTERVAL_MINUTES
 
+NOT_RUNNING = "supervisord does not run"
 FAILED_STATES = frozenset({"FATAL", "UNKNOWN"})
 
 
@@ -100,7 +101,8 @@ def _view(
     )
     verdict = judge(facts, moment.now)
     if moment.supervisor_error and not problems:
-        verdict = replace(verdict, condition=Condition.MISSING, why=moment.supervisor_error, advice="jira-sync start")
+        advice = "jira-sync start" if moment.supervisor_error == NOT_RUNNING else ""
+        verdict = replace(verdict, condition=Condition.MISSING, why=moment.supervisor_error, advice=advice)
     return SyncView(name, source.file, source.sync, facts, verdict, source.is_edited)
 
 
@@ -109,7 +111,7 @@ def _program_states(settings: Settings) -> tuple[dict[str, ProgramState], str | 
     try:
         return Supervisor(settings.socket).states(), None
     except NotRunning:
-        return {}, "supervisord does not run"
+        return {}, NOT_RUNNING
     except NoAnswer as error:
         return {}, str(error)
 

@@ -68,7 +68,7 @@ async def _sync(request: web.Request) -> web.Response:
     if snapshot is None or view is None:
         return _missing(request, name)
     history = await state.history(name)
-    failed = failed_changes(history.failing)
+    failed = failed_changes(history.failing, history.unprocessable)
     queued = view.facts.heartbeat.queued if view.facts.heartbeat else 0
     # Without its database, whether a sync is paused is known from its heartbeat only.
     is_paused = history.pause is not None or (bool(history.error) and view.verdict.condition is Condition.PAUSED)

@@ -15,7 +15,7 @@ PREDICATES = {
     Condition.FATAL: "has failed",
     Condition.UNREACHABLE: "gets no answer",
     Condition.INVALID: "has a broken file",
-    Condition.NEEDS_A_LOOK: "has given up on changes",
+    Condition.NEEDS_A_LOOK: "has left something undone",
 }
 SHAPES = {
     Condition.STARTING: "starting",

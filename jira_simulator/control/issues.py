@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
 from jira_simulator.hosting.hosted_site import hosted_of
 from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject
-from jira_simulator.site.simulated_site import SimulatedSite
+from jira_simulator.site.simulated_site import SimulatedSite, served_by_node
 
 routes = web.RouteTableDef()
 CREATED_AT_A_STRETCH = 100
@@ -96,9 +97,11 @@ async def create_many(request: web.Request) -> web.Response:
     if name not in site.users:
         raise JiraError(400, f"There is no user {name}; there are {', '.join(site.users)}.")
     summary, status = wanted.get("summary") or "issue {}", wanted.get("status")
+    ago = timedelta(seconds=float(wanted.get("ago", 0)))
     keys: list[str] = []
     for number in range(1, int(wanted["count"]) + 1):
-        issue = site.create_minimal(site.users[name], project, summary.replace("{}", str(number)), status)
+        with served_by_node(-ago):  # an import gives an issue the dates that it had
+            issue = site.create_minimal(site.users[name], project, summary.replace("{}", str(number)), status)
         keys.append(issue.key)
         if number % CREATED_AT_A_STRETCH == 0:
             await asyncio.sleep(0)
@@ -111,6 +114,13 @@ async def move(request: web.Request) -> web.Response:
     project = _project(site, (await request.json())["project"])
     site.move(issue.creator, issue, project)
     return web.json_response({"key": issue.key})
+
+
+@routes.post("/control/{site}/issues/{issue}/conditions")
+async def set_conditions(request: web.Request) -> web.Response:
+    _, issue = _issue(request)
+    issue.closed_statuses = frozenset((await request.json())["closedStatuses"])
+    return web.Response(status=204)
 
 
 @routes.delete("/control/{site}/issues/{issue}")

@@ -37,6 +37,11 @@ async def add_fault(request: web.Request) -> web.Response:
     return web.json_response({"id": hosted_of(request).faults.add(fault)}, status=201)
 
 
+@routes.get("/control/{site}/faults/{fault}")
+async def show_fault(request: web.Request) -> web.Response:
+    return web.json_response({"strikes": hosted_of(request).faults.strikes[int(request.match_info["fault"])]})
+
+
 @routes.delete("/control/{site}/faults")
 async def remove_faults(request: web.Request) -> web.Response:
     hosted_of(request).faults.remove()
@@ -59,6 +64,10 @@ async def set_index(request: web.Request) -> web.Response:
     for key, seconds in wanted.get("hideFor", {}).items():
         index.hide(_ids(hosted, [key]), float(seconds))
     index.show(_ids(hosted, wanted.get("show", ())))
+    orphans = _ids(hosted, wanted.get("orphan", ()))
+    index.orphan(orphans)
+    for issue_id in orphans:
+        hosted.site.delete(hosted.site.issues[issue_id])
     return web.Response(status=204)
 
 
@@ -76,12 +85,23 @@ async def set_clock(request: web.Request) -> web.Response:
 async def change_settings(request: web.Request) -> web.Response:
     hosted, wanted = hosted_of(request), await request.json()
     hosted.latency = float(wanted.get("latency", hosted.latency))
+    hosted.result_window = int(wanted.get("resultWindow", hosted.result_window))
     if "seed" in wanted:
         hosted.faults.seed(int(wanted["seed"]))
     site = hosted.site
     site.upload_limit = int(wanted.get("uploadLimit", site.upload_limit))
+    site.translations = dict(wanted.get("translations", site.translations))
+    site.read_only_statuses = frozenset(wanted.get("readOnlyStatuses", site.read_only_statuses))
+    site.version = str(wanted.get("version", site.version))
     site.takes_attachments = bool(wanted.get("attachments", site.takes_attachments))
     site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", site.links_count_as_updates))
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/statuses/{name}")
+async def rename_status(request: web.Request) -> web.Response:
+    wanted = await request.json()
+    hosted_of(request).site.rename_status(request.match_info["name"], wanted["name"])
     return web.Response(status=204)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated, Literal
@@ -21,9 +22,10 @@ HOLDING = frozenset({"hang", "hang_after", "late"})
 class InjectedFault(BaseModel):
     """One thing that goes wrong, for the calls that match, until it is removed.
 
-    A call matches by `method`, by `path` (a regular expression, searched for below the site's name) and by `user`, as
-    far as they are given. The fault strikes a matching call with `probability`, no more than `times` times, and no
-    longer than `forSeconds` after it was added. The site's setting `seed` makes random choices repeatable.
+    A call matches by `method`, by `path` (a regular expression, searched for below the site's name), by `query` (one
+    that is searched for in its query) and by `user`, as far as they are given. The fault strikes a matching call with
+    `probability`, no more than `times` times, and no longer than `forSeconds` after it was added. The site's setting
+    `seed` makes random choices repeatable.
 
     status               answer `status`, or one of `statuses` at random, with `retryAfter`, `reason` and `message`;
                          the call is not carried out
@@ -45,8 +47,15 @@ class InjectedFault(BaseModel):
     redirect_attachment  answer an attachment's download with 303 to `location`
     truncate_attachment  send half of an attachment and close the connection
     rename_attachment    file an attachment under a name in which only letters, digits, dots and dashes stay as they are
-    truncate_changelog   let `expand=changelog` hold no more than the newest `keep` entries
     ignore_order         list comments oldest first, whatever order is asked for
+    truncate_changelog   let `expand=changelog` hold no more than the newest `keep` entries; of `issue`, if it is given
+    bad_issue            answer `status` to every read that would show more of `issue` than its id
+    issue_errors         let a bulk read list `issue` among its `issueErrors`
+    too_many             answer `status` to a search page, a bulk read or a bulk creation of more than `size` issues;
+                         nothing is carried out
+    wrong_total          let a search count `extra` issues more than it finds, or fewer
+    node_clock           let a node serve the call whose clock is `offset` seconds off
+    wrong_date           let the `Date` header be `offset` seconds off, or `date`, as a proxy makes it
     burst                answer 429 when a token bucket of `size`, refilled with `rate` tokens a second, is empty; there
                          is one bucket per endpoint and method on Cloud, one per user on Data Center
     per_issue_burst      answer 429 to a write (POST, PUT or DELETE) after `size` writes to the same issue within
@@ -60,10 +69,11 @@ class InjectedFault(BaseModel):
         "drop_before", "drop_after", "delay", "hang", "hang_after",
         "anonymous", "unauthorized", "captcha", "html_login", "redirect",
         "redirect_attachment", "truncate_attachment", "rename_attachment", "truncate_changelog", "ignore_order",
-        "burst", "per_issue_burst",
+        "bad_issue", "issue_errors", "too_many", "wrong_total", "node_clock", "wrong_date", "burst", "per_issue_burst",
     ]  # fmt: skip
     method: str | None = None
     path: str | None = None
+    query: str | None = None
     user: str | None = None
     times: int | None = Field(default=None, ge=1)
     for_seconds: float | None = Field(default=None, gt=0)
@@ -79,18 +89,22 @@ class InjectedFault(BaseModel):
     silent: bool = False
     location: str = "https://media.invalid/file"
     keep: int = Field(default=1, ge=1)
+    issue: str | None = None
+    extra: int = 0
+    offset: float = 0.0
+    date: str | None = None
     rate: float = Field(default=100.0, gt=0)
     size: int = Field(default=100, ge=1)
 
-    @field_validator("path")
+    @field_validator("path", "query")
     @classmethod
-    def _is_a_pattern(cls, path: str | None) -> str | None:
-        if path is not None:
+    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
             try:
-                re.compile(path)
+                re.compile(pattern)
             except re.error as error:
                 raise ValueError(f"is not a regular expression: {error}") from None
-        return path
+        return pattern
 
     @model_validator(mode="after")
     def _is_an_error_of_jira(self) -> InjectedFault:
@@ -99,29 +113,41 @@ class InjectedFault(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _has_a_window(self) -> InjectedFault:
+    def _has_what_it_needs(self) -> InjectedFault:
         if self.kind == "per_issue_burst" and not self.seconds:
             raise ValueError("per_issue_burst needs the seconds within which writes are counted")
+        if self.kind in ("bad_issue", "issue_errors") and not self.issue:
+            raise ValueError(f"{self.kind} needs the key or the id of an issue")
         return self
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         return re.compile(self.path or "")
 
-    def matches(self, method: str, path: str, user: str | None) -> bool:
+    @cached_property
+    def _query_pattern(self) -> re.Pattern[str]:
+        return re.compile(self.query or "")
+
+    def is_about(self, key_or_id: str) -> bool:
+        """Tell whether the fault is about this issue: the one that it names, or every one if it names none."""
+        return self.issue is None or self.issue == key_or_id
+
+    def matches(self, method: str, path: str, user: str | None, query: str = "") -> bool:
         return (
             (self.method is None or self.method.upper() == method)
             and (self.path is None or self._pattern.search(path) is not None)
+            and (self.query is None or self._query_pattern.search(query) is not None)
             and (self.user is None or self.user == user)
         )
 
 
 class ActiveFaults:
-    """The faults of one site that are switched on."""
+    """The faults of one site that are switched on. `strikes` counts by id the calls that each has struck."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._faults: dict[int, InjectedFault] = {}
         self._strikes_left: dict[int, int] = {}
+        self.strikes: Counter[int] = Counter()
         self._ends: dict[int, float] = {}
         self._last_id = 0
         self._clock = clock
@@ -155,7 +181,7 @@ class ActiveFaults:
     def status_of(self, fault: InjectedFault) -> int:
         return self._random.choice(fault.statuses) if fault.statuses else fault.status
 
-    def strike(self, method: str, path: str, user: str | None) -> list[tuple[int, InjectedFault]]:
+    def strike(self, method: str, path: str, user: str | None, query: str = "") -> list[tuple[int, InjectedFault]]:
         """Return the faults that strike this call, with their ids, and count the call for those that are limited."""
         if not self._faults:
             return []
@@ -163,9 +189,12 @@ class ActiveFaults:
         striking = [
             (fault_id, fault)
             for fault_id, fault in self._faults.items()
-            if self._strikes_left.get(fault_id, 1) > 0 and fault.matches(method, path, user) and self._decide(fault)
+            if self._strikes_left.get(fault_id, 1) > 0
+            and fault.matches(method, path, user, query)
+            and self._decide(fault)
         ]
         for fault_id, fault in striking:
+            self.strikes[fault_id] += 1
             if fault.times is not None:
                 self._strikes_left[fault_id] -= 1
                 # A fault that holds calls stays for them until it is removed, but strikes no more.

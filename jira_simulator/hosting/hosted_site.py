@@ -13,18 +13,23 @@ from jira_simulator.search.index import SearchIndex
 from jira_simulator.site.model import JiraError, SimulatedUser
 from jira_simulator.site.simulated_site import SimulatedSite
 
+RESULT_WINDOW = 10_000
 HOSTED = web.AppKey("hosted", dict)
 """The application's sites, by name."""
 
 
 @dataclass
 class HostedSite:
-    """One site and everything around it. `latency` is in seconds and is added to every call."""
+    """One site and everything around it. `latency` is in seconds and is added to every call.
+
+    `result_window` is how many results of one query Data Center's search gives at the most, however they are paged.
+    """
 
     site: SimulatedSite
     index: SearchIndex = field(init=False)
     faults: ActiveFaults = field(default_factory=ActiveFaults)
     latency: float = 0.0
+    result_window: int = RESULT_WINDOW
     buckets: TokenBuckets = field(default_factory=TokenBuckets)
     writes: RecentWrites = field(default_factory=RecentWrites)
     calls: CallLog = field(default_factory=CallLog)

@@ -19,14 +19,30 @@ async def myself(request: web.Request) -> web.Response:
     return answer(call.show.user(call.known_user()))
 
 
+@routes.get(f"{API}/user")
+async def user(request: web.Request) -> web.Response:
+    call = call_of(request)
+    call.known_user()
+    wanted, users = request.query, call.site.users.values()
+    if call.site.is_cloud:
+        found = next((user for user in users if user.id == wanted.get("accountId")), None)
+    else:
+        found = next(
+            (user for user in users if wanted.get("username") == user.name or wanted.get("key") == user.id), None
+        )
+    if found is None:
+        raise JiraError(404, "The user does not exist.")
+    return answer(call.show.user(found))
+
+
 @routes.get(f"{API}/serverInfo")
 async def server_info(request: web.Request) -> web.Response:
     call = call_of(request)
-    version = [1001, 0, 0] if call.site.is_cloud else [10, 3, 19]
+    version = [int(part) for part in call.site.version.split(".")]
     return answer(
         {
             "baseUrl": f"{request.url.origin()}/{call.site.name}",
-            "version": ".".join(str(part) for part in version),
+            "version": call.site.version,
             "versionNumbers": version,
             "deploymentType": "Cloud" if call.site.is_cloud else "Server",
             "serverTime": call.show.time(call.site.now()),

@@ -14,7 +14,9 @@ def authenticate(site: SimulatedSite, header: str | None) -> tuple[SimulatedUser
     if header is None:
         return None, False
     scheme, _, value = header.partition(" ")
-    if scheme.lower() == "bearer" and not site.is_cloud:
+    if scheme.lower() == "bearer" and not site.is_cloud and not site.knows_bearer_tokens:
+        return None, False
+    if scheme.lower() == "bearer" and site.knows_bearer_tokens:
         name = next((name for name, token in site.tokens.items() if token == value), None)
     elif scheme.lower() == "basic":
         name = _by_basic(site, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +15,7 @@ from jira_simulator.hosting.faults import InjectedFault
 from jira_simulator.hosting.hosted_site import HostedSite
 from jira_simulator.rest.representation import Representation
 from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject, SimulatedUser
-from jira_simulator.site.permissions import BROWSE_PROJECTS, REFUSALS
+from jira_simulator.site.permissions import BROWSE_PROJECTS, CHANGES_ISSUE, REFUSALS
 from jira_simulator.site.simulated_site import SimulatedSite
 
 API = "/{site}" + REST_ROOT
@@ -75,7 +76,10 @@ class IncomingCall:
         """Return the caller and the issue that the path names, on which the caller needs `permission`."""
         self.known_user()
         issue = self.issue()
-        return self.permitted(permission, issue.project), issue
+        user = self.permitted(permission, issue.project)
+        if permission in CHANGES_ISSUE and issue.status.name in self.site.read_only_statuses:
+            raise JiraError(403, f"{issue.key} cannot be edited in its present status.")
+        return user, issue
 
     def issue(self) -> SimulatedIssue:
         """Return the issue that the path names. An anonymous visitor sees none."""
@@ -124,11 +128,32 @@ class IncomingCall:
         stream.feed_eof()
         return MultipartReader(self.request.headers, stream)
 
-    def changelog_limit(self, on_cloud: int) -> int | None:
-        """Return how many of the newest entries of an issue's history are shown; None for all."""
-        limit = on_cloud if self.site.is_cloud else None
-        fault = self.fault("truncate_changelog")
-        return fault.keep if fault else limit
+    def fault_about(self, kind: str, issue: SimulatedIssue) -> InjectedFault | None:
+        """Return the fault of this kind that strikes what the call says of `issue`."""
+        about = (fault for _, fault in self.faults if fault.kind == kind)
+        return next((fault for fault in about if fault.is_about(issue.key) or fault.is_about(str(issue.id))), None)
+
+    def shown(
+        self, issue: SimulatedIssue, fields: list[str], expand: set[str], properties: list[str], *, newest: int
+    ) -> dict[str, Any]:
+        """Return the bean of an issue, on Cloud with the `newest` entries of its history only.
+
+        Raises JiraError where a fault makes the issue one that Jira cannot show.
+        """
+        self.check_readable(issue)
+        fault = self.fault_about("truncate_changelog", issue)
+        limit = fault.keep if fault else newest if self.site.is_cloud else None
+        return self.show.issue(issue, fields, expand, properties, changelog_limit=limit)
+
+    def check_readable(self, issue: SimulatedIssue) -> None:
+        if fault := self.fault_about("bad_issue", issue):
+            raise JiraError(self.hosted.faults.status_of(fault), fault.message)
+
+    def check_count(self, issues: int) -> None:
+        """Raise JiraError where a fault makes so many issues too many for one call."""
+        fault = self.fault("too_many")
+        if fault and issues > fault.size:
+            raise JiraError(self.hosted.faults.status_of(fault), fault.message)
 
     def number(self, name: str, default: int) -> int:
         """Return a number in the query. Raises JiraError 400 when it is none."""
@@ -139,12 +164,19 @@ class IncomingCall:
 
     def headers(self) -> dict[str, str]:
         """Return the headers in which Jira tells who it takes the caller for, and the time on the site's own clock."""
-        headers = {"Date": f"{self.site.now():%a, %d %b %Y %H:%M:%S} GMT", **self.rate_headers}
+        headers = {"Date": self._date(), **self.rate_headers}
         if self.site.is_cloud and self.failed_login and not self.silent:
             headers["x-seraph-loginreason"] = "AUTHENTICATED_FAILED"
         if not self.site.is_cloud and not self.silent:
             headers["X-AUSERNAME"] = self.user.name if self.user else "anonymous"
         return headers
+
+    def _date(self) -> str:
+        fault = self.fault("wrong_date")
+        if fault and fault.date is not None:
+            return fault.date
+        now = self.site.now() + timedelta(seconds=fault.offset if fault else 0.0)
+        return f"{now:%a, %d %b %Y %H:%M:%S} GMT"
 
 
 CALL = web.RequestKey("call", IncomingCall)

@@ -34,6 +34,7 @@ async def create_many(request: web.Request) -> web.Response:
     drafts = body.get("issueUpdates") or []
     if len(drafts) > BULK_CREATE:
         raise JiraError(400, f"At most {BULK_CREATE} issues can be created at once.")
+    call.check_count(len(drafts))
     issues, errors = [], []
     for number, draft in enumerate(drafts):
         try:
@@ -66,12 +67,15 @@ async def bulk_fetch(request: web.Request) -> web.Response:
     found = {issue.id: issue for issue in named if issue and call.sees(issue)}
     fields, expand = body.get("fields") or ["*navigable"], set(body.get("expand") or ())
     properties = body.get("properties") or []
-    limit = call.changelog_limit(BULK_CHANGELOG)
+    call.check_count(len(wanted))
+    failed = [issue for issue in found.values() if call.fault_about("issue_errors", issue)]
     issues = [
-        call.show.issue(found[issue_id], fields, expand, properties, changelog_limit=limit)
+        call.shown(found[issue_id], fields, expand, properties, newest=BULK_CHANGELOG)
         for issue_id in sorted(found)
+        if found[issue_id] not in failed
     ]
-    return answer({"issues": issues, "issueErrors": []})
+    errors = [{"id": str(issue.id), "errorMessage": "The issue could not be read for the moment."} for issue in failed]
+    return answer({"issues": issues, "issueErrors": errors})
 
 
 @routes.get(API + "/issue/{issue}")
@@ -81,8 +85,7 @@ async def read(request: web.Request) -> web.Response:
     fields = query.get("fields", "*all").split(",")
     expand = set(query.get("expand", "").split(","))
     properties = query["properties"].split(",") if query.get("properties") else []
-    limit = call.changelog_limit(CLOUD_CHANGELOG)
-    return answer(call.show.issue(call.issue(), fields, expand, properties, changelog_limit=limit))
+    return answer(call.shown(call.issue(), fields, expand, properties, newest=CLOUD_CHANGELOG))
 
 
 @routes.put(API + "/issue/{issue}")
@@ -106,7 +109,9 @@ async def changelog(request: web.Request) -> web.Response:
     call = call_of(request)
     if not call.site.is_cloud:
         raise JiraError(404, "null for uri: changelog")
-    histories = call.issue().histories
+    issue = call.issue()
+    call.check_readable(issue)
+    histories = issue.histories
     start, size = call.number("startAt", 0), min(call.number("maxResults", CHANGELOG_PAGE), CHANGELOG_PAGE)
     values = [call.show.history_entry(entry) for entry in histories[start : start + size]]
     is_last = start + size >= len(histories)

@@ -77,7 +77,8 @@ class Representation:
         return {
             "self": f"{self._api}/status/{status.id}",
             "id": status.id,
-            "name": status.name,
+            "name": self._site.translations.get(status.name, status.name),
+            **({"untranslatedName": status.name} if self._site.is_cloud else {}),
             "description": "",
             "statusCategory": category,
         }

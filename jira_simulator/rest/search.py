@@ -35,6 +35,7 @@ async def cloud_search(request: web.Request) -> web.Response:
     start = _offset(wanted["nextPageToken"], wanted["jql"])
     limit = LARGEST_LIGHT_PAGE if LIGHT_FIELDS.issuperset(fields) else LARGEST_CLOUD_PAGE
     size = min(wanted["maxResults"], limit)
+    call.check_count(len(found[start : start + size]))
     page: dict[str, Any] = {
         "issues": [_issue_found(call, entry, fields, wanted) for entry in found[start : start + size]],
         "isLast": start + size >= len(found),
@@ -50,11 +51,17 @@ async def data_center_search(request: web.Request) -> web.Response:
     if call.site.is_cloud:
         raise JiraError(410, REMOVED)
     wanted = await _search_parameters(call)
-    found = _find(call, wanted["jql"], must_be_bounded=False)
     start, size = wanted["startAt"], min(wanted["maxResults"], LARGEST_DATA_CENTER_PAGE)
-    fields = wanted["fields"] or ["*navigable"]
-    issues = [_issue_found(call, entry, fields, wanted) for entry in found[start : start + size]]
-    return answer({"startAt": start, "maxResults": size, "total": len(found), "issues": issues})
+    if start + size > (window := call.hosted.result_window):
+        raise JiraError(500, f"It requests {start + size} results, which exceeds the search platform's {window}.")
+    found = _find(call, wanted["jql"], must_be_bounded=False, validates=wanted["validateQuery"])
+    fields, page = wanted["fields"] or ["*navigable"], found[start : start + size]
+    call.check_count(len(page))
+    # A document of the index whose issue is not there any more counts, takes its place in the page, and is not shown.
+    issues = [_issue_found(call, entry, fields, wanted) for entry in page if not call.hosted.index.is_orphan(entry)]
+    fault = call.fault("wrong_total")
+    total = len(found) + (fault.extra if fault else 0)
+    return answer({"startAt": start, "maxResults": size, "total": total, "issues": issues})
 
 
 async def _search_parameters(call: IncomingCall) -> dict[str, Any]:
@@ -82,6 +89,7 @@ async def _search_parameters(call: IncomingCall) -> dict[str, Any]:
             # A page without issues would be followed by others like it for ever.
             "maxResults": max(1 if call.site.is_cloud else 0, int(given.get("maxResults", PAGE_SIZE))),
             "nextPageToken": given.get("nextPageToken"),
+            "validateQuery": str(given.get("validateQuery", "true")).lower() not in ("false", "none"),
         }
     except (TypeError, ValueError):
         raise JiraError(400, "startAt and maxResults must be numbers.") from None
@@ -91,11 +99,11 @@ def _names(given: str | list[str]) -> list[str]:
     return given.split(",") if isinstance(given, str) else list(given)
 
 
-def _find(call: IncomingCall, text: str, *, must_be_bounded: bool) -> list[IndexEntry]:
+def _find(call: IncomingCall, text: str, *, must_be_bounded: bool, validates: bool = True) -> list[IndexEntry]:
     """Return what a query finds. An anonymous visitor finds nothing, and gets no error."""
     if call.user is None:
         return []
-    query = jql.parse(text, call.site, call.user)
+    query = jql.parse(text, call.site, call.user, validates=validates)
     if must_be_bounded and not query.is_bounded:
         raise JiraError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction.")
     found, hidden = _run(call, query, text, call.user), call.site.permissions.hidden_from(call.user)
@@ -123,17 +131,16 @@ def _issue_found(call: IncomingCall, entry: IndexEntry, fields: list[str], wante
         bean = _deleted_issue(call, entry, fields)
         return {**bean, "properties": {}} if properties else bean
     if fields == ["id"]:
-        bean = {"id": str(entry.id)}
+        bean = {"id": str(entry.id)} if call.site.is_cloud else call.show.issue_reference(issue)
         return {**bean, "properties": call.show.properties(issue, properties)} if properties else bean
-    limit = call.changelog_limit(SEARCH_CHANGELOG)
-    bean = call.show.issue(issue, fields, wanted["expand"], properties, changelog_limit=limit)
+    bean = call.shown(issue, fields, wanted["expand"], properties, newest=SEARCH_CHANGELOG)
     if "updated" in bean["fields"] and call.site.is_cloud:
         bean["fields"]["updated"] = call.show.time(entry.updated)
     return bean
 
 
 def _deleted_issue(call: IncomingCall, entry: IndexEntry, fields: list[str]) -> dict[str, Any]:
-    if fields == ["id"]:
+    if fields == ["id"] and call.site.is_cloud:
         return {"id": str(entry.id)}
     known = {"updated": call.show.time(entry.updated), "created": call.show.time(entry.created)}
     return {"id": str(entry.id), "key": entry.key, "fields": {name: known.get(name) for name in fields}}

@@ -29,6 +29,7 @@ FIELDS: dict[str, FieldGetter] = {
     "description": operator.attrgetter("description"),
 }
 WITH_AN_ORDER = {"id", "key", "issuekey", "updated", "created"}
+IDENTITIES = {"id", "key", "issuekey"}
 WITH_SEVERAL_VALUES = {"labels"}
 
 
@@ -69,6 +70,16 @@ def compared(field: str, sign: str, wanted: Any) -> JqlCondition:
     compare = _compare_each if field in WITH_SEVERAL_VALUES else _compare
     projects = frozenset({wanted}) if field == "project" and sign == "=" else None
     return JqlCondition(compare(sign, FIELDS[field], wanted), compare(OPPOSITES[sign], FIELDS[field], wanted), projects)
+
+
+def in_order_of_keys(sign: str, place: tuple[str, int]) -> JqlCondition:
+    """Return the condition that an issue stands before or after the issue at `place`, in the project of that one."""
+    compare = ORDER_COMPARISONS[sign]
+
+    def holds(entry: IndexEntry) -> bool:
+        return entry.number[0] == place[0] and compare(entry.number[1], place[1])
+
+    return JqlCondition(holds, lambda entry: not holds(entry))
 
 
 def among(field: str, wanted: frozenset[Any]) -> JqlCondition:

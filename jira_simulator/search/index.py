@@ -52,6 +52,7 @@ class SearchIndex:
         self._by_project: dict[str, dict[int, IndexEntry]] = {}
         self._pending: deque[_PendingEntry] = deque()
         self._answers: dict[Hashable, list[IndexEntry]] = {}
+        self._orphans: set[int] = set()
         site.on_change = self._note
         for issue in site.issues.values():
             self._put(issue.id, _entry(issue))
@@ -78,6 +79,13 @@ class SearchIndex:
         self._hidden = {hidden: until for hidden, until in self._hidden.items() if hidden not in issue_ids}
         self._answers.clear()
 
+    def orphan(self, issue_ids: set[int]) -> None:
+        """Keep what the index has of these issues for ever, although they are about to be deleted."""
+        self._orphans |= issue_ids
+
+    def is_orphan(self, entry: IndexEntry) -> bool:
+        return entry.id in self._orphans
+
     def entries(self, projects: frozenset[str] | None = None) -> list[IndexEntry]:
         """Return what search can find now: in the projects with these ids, or in all of them."""
         self._catch_up()
@@ -97,6 +105,8 @@ class SearchIndex:
         return self._answers[query]
 
     def _note(self, issue: SimulatedIssue, is_deleted: bool) -> None:  # noqa: FBT001 - the site calls it so
+        if issue.id in self._orphans:
+            return
         now = self._clock()
         self._pending.append(_PendingEntry(now + self._lag, now, issue.id, None if is_deleted else _entry(issue)))
         # At once, so that a lag or a hold that is set later does not apply to earlier changes.

@@ -9,7 +9,15 @@ from lark import Lark, Token, Transformer, Tree
 from lark.exceptions import LarkError, VisitError
 
 from jira_simulator.search import conditions
-from jira_simulator.search.conditions import FIELDS, WITH_AN_ORDER, FieldGetter, JqlCondition, JqlQuery
+from jira_simulator.search.conditions import (
+    FIELDS,
+    IDENTITIES,
+    ORDER_COMPARISONS,
+    WITH_AN_ORDER,
+    FieldGetter,
+    JqlCondition,
+    JqlQuery,
+)
 from jira_simulator.search.jql_values import JqlValues
 from jira_simulator.site.model import JiraError, SimulatedUser
 from jira_simulator.site.simulated_site import SimulatedSite
@@ -40,14 +48,17 @@ GRAMMAR = r"""
 MOST_ORDERINGS = 7
 
 
-def parse(text: str, site: SimulatedSite, user: SimulatedUser) -> JqlQuery:
-    """Raises JiraError 400 for anything that Jira would refuse, or that is not known here."""
+def parse(text: str, site: SimulatedSite, user: SimulatedUser, *, validates: bool = True) -> JqlQuery:
+    """Raises JiraError 400 for anything that Jira would refuse, or that is not known here.
+
+    Unless it `validates`, an issue that is named by an id that is not there is left out without a word.
+    """
     try:
         tree = _tree(text)
     except LarkError as error:
         raise JiraError(400, f"Error in the JQL Query: {str(error).splitlines()[0]}") from None
     try:
-        query: JqlQuery = _QueryBuilder(site, user).transform(tree)
+        query: JqlQuery = _QueryBuilder(site, user, validates=validates).transform(tree)
     except VisitError as error:
         # lark wraps whatever a method of the transformer raises.
         if isinstance(error.orig_exc, JiraError):
@@ -69,9 +80,9 @@ def _grammar() -> Lark:
 class _QueryBuilder(Transformer[Token, Any]):
     """Turns the tree into a query. lark calls the method that has the name of a rule or of its alias."""
 
-    def __init__(self, site: SimulatedSite, user: SimulatedUser) -> None:
+    def __init__(self, site: SimulatedSite, user: SimulatedUser, *, validates: bool) -> None:
         super().__init__()
-        self._values = JqlValues(site, user)
+        self._values = JqlValues(site, user, validates=validates)
 
     def query(self, parts: list[Any]) -> JqlQuery:
         expression, *order = parts
@@ -104,6 +115,8 @@ class _QueryBuilder(Transformer[Token, Any]):
         field = _field(name)
         if sign not in ("=", "!=") and field not in WITH_AN_ORDER:
             raise JiraError(400, f"The operator '{sign}' is not supported by the '{name}' field.")
+        if field in IDENTITIES and sign in ORDER_COMPARISONS:
+            return conditions.in_order_of_keys(sign, self._values.place_of(name, str(value)))
         return conditions.compared(field, sign, self._values.read(name, str(value)))
 
     def among(self, parts: list[Token]) -> JqlCondition:

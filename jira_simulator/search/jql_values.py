@@ -16,10 +16,13 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class JqlValues:
-    """Reads the values of one query of `user`. `is_steady` turns False when a value depends on the present time."""
+    """Reads the values of one query of `user`. `is_steady` turns False when a value depends on the present time.
 
-    def __init__(self, site: SimulatedSite, user: SimulatedUser) -> None:
-        self._site, self._user, self.is_steady = site, user, True
+    If it `validates`, an issue that is named by its id must be there.
+    """
+
+    def __init__(self, site: SimulatedSite, user: SimulatedUser, *, validates: bool = True) -> None:
+        self._site, self._user, self._validates, self.is_steady = site, user, validates, True
 
     def read(self, name: str, token: str) -> Any:
         """Return the value of `token` for the field `name`. Raises JiraError 400 for a value that Jira refuses."""
@@ -32,7 +35,7 @@ class JqlValues:
         if field in ("key", "issuekey"):
             return self._key(text)
         if field == "id":
-            return _id(text)
+            return self._id(text)
         if field == "project":
             return self._project(text)
         if field == "status":
@@ -40,6 +43,20 @@ class JqlValues:
         if field == "priority":
             return self._priority(text)
         return text
+
+    def place_of(self, name: str, token: str) -> tuple[str, int]:
+        """Return the project key and the number of an issue that others are compared with.
+
+        Raises JiraError 400 for one that is not there, or that had this key before it was moved.
+        """
+        text = token.strip("\"'")
+        issue = self._site.issue(text)
+        if issue is None or not self._sees(issue.project):
+            raise JiraError(400, f"An issue with key '{text}' does not exist for field '{name}'.")
+        if not text.isdigit() and issue.key != text.upper():
+            raise JiraError(400, f"The operator cannot be applied to moved issue key '{text}'.")
+        project, _, number = issue.key.rpartition("-")
+        return project, int(number)
 
     def _status(self, name_or_id: str) -> str:
         known = {status.id: name.lower() for name, status in self._site.statuses.items()}
@@ -84,8 +101,9 @@ class JqlValues:
                 continue
         raise JiraError(400, f"Date value '{text}' for field '{name}' is invalid.")
 
-
-def _id(text: str) -> int:
-    if not text.isdigit():
-        raise JiraError(400, f"The value '{text}' is not a valid id.")
-    return int(text)
+    def _id(self, text: str) -> int:
+        if not text.isdigit():
+            raise JiraError(400, f"The value '{text}' is not a valid id.")
+        if self._validates and int(text) not in self._site.issues:
+            raise JiraError(400, f"A value with ID '{text}' does not exist for the field 'id'.")
+        return int(text)

@@ -21,8 +21,10 @@ class SimulatedUser:
     time_zone: str = "Etc/UTC"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class SimulatedStatus:
+    """A status of a site's workflows. Only its name can change."""
+
     id: str
     name: str
     category: str  # new, indeterminate or done
@@ -171,11 +173,14 @@ class SimulatedIssue:
     links: list[SimulatedRemoteLink] = field(default_factory=list)
     histories: list[HistoryEntry] = field(default_factory=list)
     former_keys: list[str] = field(default_factory=list)
+    closed_statuses: frozenset[str] = frozenset()
+    """The statuses that a condition of the workflow keeps this issue out of."""
 
     @property
     def transitions(self) -> list[SimulatedTransition]:
         """The transitions that are open in the present status."""
-        return self.project.workflow_of(self.type).transitions_from(self.status)
+        found = self.project.workflow_of(self.type).transitions_from(self.status)
+        return [transition for transition in found if transition.target.name not in self.closed_statuses]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ ADD_COMMENTS = "ADD_COMMENTS"
 CREATE_ATTACHMENTS = "CREATE_ATTACHMENTS"
 LINK_ISSUES = "LINK_ISSUES"
 
+CHANGES_ISSUE = frozenset({EDIT_ISSUES, CREATE_ATTACHMENTS, LINK_ISSUES})
+"""What nobody may do while an issue is in a status that makes it read only."""
+
 # The ids are Jira's own.
 IDS = {
     BROWSE_PROJECTS: "10",

@@ -1,7 +1,7 @@
 """A simulated Jira site, and what people and programs can do to it. No HTTP.
 
-Every change goes through a method of `SimulatedSite`, which writes the history, raises `updated` and notifies the
-search index, as Jira does.
+Every change goes through a method of `SimulatedSite`, which writes the history, sets `updated` to the time of the node
+that serves the call, and notifies the search index, as Jira does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +32,9 @@ from jira_simulator.site.model import (
 )
 from jira_simulator.site.permissions import Permissions
 
+NODE_OFFSET: ContextVar[timedelta] = ContextVar("NODE_OFFSET", default=timedelta())
+"""How far the clock of the node that serves the present call is ahead of the site's."""
+ONE_AFTER_THE_OTHER = timedelta(seconds=1)
 PLACEHOLDER = "given"
 PLACEHOLDERS: dict[str, Any] = {"labels": [PLACEHOLDER], "priority": {"name": "Medium"}}
 """For required fields that take another type than text."""
@@ -40,6 +45,7 @@ class SimulatedSite:
 
     def __init__(self, name: str, flavor: str, first_id: int = 10_000) -> None:
         self.name, self.flavor = name, flavor
+        self.version = "1001.0.0" if flavor == CLOUD else "10.3.19"
         self.users: dict[str, SimulatedUser] = {}
         self.tokens: dict[str, str] = {}
         self.statuses: dict[str, SimulatedStatus] = {}
@@ -52,6 +58,8 @@ class SimulatedSite:
         self.attachments: dict[int, SimulatedAttachment] = {}
         self.upload_limit = 10 * 1024 * 1024
         self.takes_attachments = True
+        self.read_only_statuses: frozenset[str] = frozenset()
+        self.translations: dict[str, str] = {}
         self.permissions = Permissions()
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
@@ -63,10 +71,15 @@ class SimulatedSite:
     def is_cloud(self) -> bool:
         return self.flavor == CLOUD
 
+    @property
+    def knows_bearer_tokens(self) -> bool:
+        """Tell whether it takes personal access tokens. Before Jira 8.14 they are a header that means nothing."""
+        return not self.is_cloud and tuple(int(part) for part in self.version.split(".")) >= (8, 14)
+
     def now(self) -> datetime:
-        """Return the time on the site's own clock, to the millisecond."""
+        """Return the time on the site's own clock, or on that of the node that serves the call, to the millisecond."""
         milliseconds = time.time_ns() // 1_000_000
-        return datetime.fromtimestamp(milliseconds / 1000, UTC) + self.clock_offset
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) + self.clock_offset + NODE_OFFSET.get()
 
     def new_id(self) -> int:
         return next(self._ids)
@@ -193,6 +206,12 @@ class SimulatedSite:
             items.append(_enter(issue, workflow.initial))
         self._changed(user, issue, items)
 
+    def rename_status(self, name: str, new_name: str) -> None:
+        """Rename a status, as an administrator does. What the histories of issues say stays as it was."""
+        status = self.statuses.pop(name)
+        status.name = new_name
+        self.statuses[new_name] = status
+
     def delete(self, issue: SimulatedIssue) -> None:
         del self.issues[issue.id]
         issue.project.issue_count -= 1
@@ -260,9 +279,11 @@ class SimulatedSite:
         return link, known is None
 
     def touch(self, issue: SimulatedIssue) -> None:
-        """Raise the issue's `updated`, and notify the search index."""
+        """Set the issue's `updated` to the present time, which may be earlier than before; notify the search index."""
+        now = self.now()
         # Two changes within a millisecond must differ in time, or whoever compares times takes them for one.
-        issue.updated = max(self.now(), issue.updated + timedelta(milliseconds=1))
+        is_tie = now <= issue.updated < now + ONE_AFTER_THE_OTHER
+        issue.updated = issue.updated + timedelta(milliseconds=1) if is_tie else now
         self.on_change(issue, False)
 
     def _changed(self, user: SimulatedUser, issue: SimulatedIssue, items: list[HistoryItem]) -> None:
@@ -270,6 +291,16 @@ class SimulatedSite:
             return
         self.touch(issue)
         issue.histories.append(HistoryEntry(self.new_id(), user, issue.updated, tuple(items)))
+
+
+@contextmanager
+def served_by_node(offset: timedelta) -> Iterator[None]:
+    """Let what is done here be done by a node whose clock is so far ahead of the site's."""
+    token = NODE_OFFSET.set(offset)
+    try:
+        yield
+    finally:
+        NODE_OFFSET.reset(token)
 
 
 def _enter(issue: SimulatedIssue, status: SimulatedStatus) -> HistoryItem:

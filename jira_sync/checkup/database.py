@@ -12,6 +12,7 @@ from pymongo.errors import OperationFailure, PyMongoError, WTimeoutError
 from pymongo.write_concern import WriteConcern
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
+from sync_model import mongodb_address
 from sync_model.definition import Sync
 from sync_worker.database import rate_limits
 from sync_worker.database.lease import writer_of
@@ -38,6 +39,17 @@ def server(client: Client, *, embedded: bool) -> tuple[list[Finding], bool]:
     members = hello.get("hosts") or [f"{host}:{port}" for host, port in client.nodes]
     kind = f"replica set {hello['setName']} of {listed(members)}" if "setName" in hello else listed(members)
     return [passed(f"{kind} answers in {seconds * 1000:.0f} ms: MongoDB {version}")], True
+
+
+def address(url: str, *, answers: bool) -> Iterator[Finding]:
+    """Yield what of the address does not count, and, unless the server `answers`, what may be meant otherwise."""
+    if mongodb_address.has_plus(url) and not answers:
+        yield warning("the + in DATABASE_URL's user name or password stands for a space", "write %2B if it is meant")
+    if names := mongodb_address.overruled(url):
+        yield passed(
+            f"what DATABASE_URL says of {listed(names)} is overruled: jira-sync reads from the primary, writes to the "
+            "journals of a majority, and has timeouts and connections of its own"
+        )
 
 
 def of_sync(client: Client, sync: Sync, *, is_expected_to_run: bool) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from sync_model.definition import Side
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.database import rate_limits
 from sync_worker.database.connection import connect
+from sync_worker.database.sign_in import SignIn
 from sync_worker.jira.limits import NoLimits
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
 
@@ -66,10 +67,12 @@ def _connect(target: Target) -> tuple[database.Client | None, list[Finding]]:
         says = "MongoDB was not asked: the embedded server runs only while the group does"
         return None, [warning(says, "jira-sync start starts both; DATABASE_URL names a server of your own")]
     try:
-        client = connect(database_url(target.environ) or DEFAULT_DATABASE_URL, "doctor")
+        url = database_url(target.environ) or DEFAULT_DATABASE_URL
+        client = connect(url, "doctor")
     except ValueError as error:
-        return None, [failed(str(error), "write it like mongodb://user:password@host:27017")]
+        return None, [failed(str(error), "write it like mongodb://user:password@host:27017, then restart the group")]
     findings, answers = database.server(client, embedded=target.settings.embedded)
+    findings += database.address(url, answers=answers)
     if answers:
         return client, findings
     client.close()
@@ -85,7 +88,9 @@ def _shared_limits(client: database.Client, connections: Mapping[Connection, tup
 
     def limits_of(connection: Connection) -> rate_limits.SiteLimits:
         budget, _ = connections[connection]
-        return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, SILENT)
+        # A person asks, perhaps because they have just mended it.
+        sign_in = SignIn(client, connection, tries_anyway=True)
+        return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, SILENT, sign_in)
 
     return limits_of
 

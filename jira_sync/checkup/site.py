@@ -10,6 +10,7 @@ from sync_model.connection import Connection
 from sync_model.judgement import format_duration
 from sync_worker.core.errors import NeedsOperator, SyncError
 from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.site_info import Server
 from sync_worker.jira.limits import Limits
 from sync_worker.jira.probe import Obstacle, Reachable, patient_client, probe
 from sync_worker.jira.survey import Survey
@@ -38,13 +39,20 @@ class SiteCheck:
 
 def check_site(connection: Connection, limits_of: LimitsOf, budget: float | None, token_from: str) -> SiteCheck:
     """Check one site. `budget` is the configured calls per second; `token_from` says where the token is read from."""
-    with patient_client() as http:
-        reached = probe(http, connection.base_url)
+    try:
+        with patient_client(connection.tls) as http:
+            reached = probe(http, connection.base_url)
+    except NeedsOperator as error:
+        return SiteCheck((failed(str(error), "until then no worker can ask this site anything"),))
     if isinstance(reached, Obstacle):
         return SiteCheck((failed(f"{connection.base_url}: {reached.what}", reached.advice),))
+    if too_old := _too_old(reached.server, connection):
+        return SiteCheck((too_old,))
     survey = Survey(connection, limits_of, server=reached.server)
     try:
         findings = list(_check_as_our_account(survey, reached, budget))
+        if too_old := _too_old(survey.server, connection):
+            findings = [too_old]
     except SyncError as error:
         survey.close()
         return SiteCheck((_answer(reached, connection.base_url), _sign_in_failure(error, connection, token_from)))
@@ -67,6 +75,11 @@ def _sign_in_failure(error: SyncError, connection: Connection, token_from: str) 
         return failed(why, f"sign in at {connection.site_url} in a browser as this account, once")
     token = f"the token of {connection.email}" if connection.email else "the personal access token"
     return failed(why, f"{token} is wrong or has expired; make a new one. It is read from {token_from}")
+
+
+def _too_old(server: Server | None, connection: Connection) -> Finding | None:
+    fault = server and server.why_too_old(with_token=connection.email is None)
+    return failed(f"{connection.base_url}: {fault}", "no worker does anything with it until then") if fault else None
 
 
 def _check_as_our_account(survey: Survey, reached: Reachable, budget: float | None) -> Iterator[Finding]:

@@ -109,20 +109,28 @@ def _candidates_of_side(
 ) -> list[BackfillCandidate]:
     from sync_worker.core.concurrency import batches
     from sync_worker.core.rules import creates_from
+    from sync_worker.engine.reading import Reader
 
     ids = [hit.id for hit in jira.changed_since(jira.project_id(sync.project_key(side)), since)]
     # After the search, because Jira answers an expired token with an empty project instead of an error.
     account = jira.account()
+    reader = Reader(jira, checkpoint=lambda: None)
     creatable = []
     for batch in batches(ids, READ_AT_ONCE):
         paired, (states, _) = store.paired(side, batch), store.states(side, batch)
         waiting = {issue_id for issue_id, state in states.items() if state.pending}
-        read = jira.read([issue_id for issue_id in batch if issue_id not in paired | waiting])
+        read = reader.read_all(issue_id for issue_id in batch if issue_id not in paired | waiting)
+        _complain_of(side, read.unprocessable)
         creatable += [issue for issue in read.issues if creates_from(sync, side, issue.status)]
-    # What our account created and marked is a counterpart itself.
-    return [
-        _candidate(side, issue) for issue in creatable if not (issue.creator == account and jira.is_marked(issue.id))
-    ]
+    # What our account created and marked is a counterpart itself. So may be what it created if its mark is not shown.
+    marks, unknown = reader.marks(issue.id for issue in creatable if issue.creator == account)
+    _complain_of(side, unknown)
+    return [_candidate(side, issue) for issue in creatable if issue.id not in marks and issue.id not in unknown]
+
+
+def _complain_of(side: Side, left_out: Mapping[str, str]) -> None:
+    for issue_id, why in left_out.items():
+        complain(f"{side}:{issue_id} is left out: {why}")
 
 
 def _candidate(side: Side, issue: Issue) -> BackfillCandidate:

@@ -14,9 +14,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def dismiss(name: Name, issues: FailedIssues = None, everything: AllIssues = False) -> int:
-    """Forget what was given up, so that nobody is reminded of it any more; without issues, list it.
+    """Forget what was given up, and what cannot be handled, so that nobody is reminded of it any more.
 
-    Later changes of the same issues are carried over as ever.
+    Later changes of the same issues are carried over as ever. Without issues, list it.
 
     Example: jira-sync dismiss sync-ab DEV-23
     """

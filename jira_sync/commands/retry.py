@@ -14,7 +14,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def retry(name: Name, issues: FailedIssues = None, everything: AllIssues = False) -> int:
-    """Try again at once what failed or was given up, and say what came of it; without issues, list it.
+    """Try again at once what failed, was given up or cannot be handled, and say what came of it.
+
+    Without issues, list it.
 
     Exit code 1 when something failed again.
 

@@ -110,7 +110,7 @@ def _refresh_until_interrupted(target: Target, names: list[str]) -> int:
 
 
 def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
-    """Yield what is printed: the table of syncs, problems of their files, and other programs that do not run."""
+    """Yield what is printed: the table of syncs, what is wrong with files and issues, and programs that do not run."""
     if snapshot.syncs:
         yield table(COLUMNS, [_row(view, snapshot.taken) for view in snapshot.syncs])
     else:
@@ -118,6 +118,11 @@ def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
     for view in snapshot.syncs:
         for problem in view.facts.problems:
             yield _plain(f"{view.file}: {problem}")
+        heartbeat = view.facts.heartbeat
+        for issue in heartbeat.unprocessable_issues if heartbeat else ():
+            yield _plain(f"{view.name}: {issue.issue} cannot be handled: {issue.error}")
+        if heartbeat and heartbeat.census_trouble:
+            yield _plain(f"{view.name}: the census fails: {heartbeat.census_trouble.error}")
         if view.is_edited:
             yield _plain(f"{view.file} was edited since; jira-sync apply makes {view.name} follow")
     for program in snapshot.programs:

@@ -26,21 +26,22 @@ def request_for_failed(kind: str, name: str, issues: list[str], *, everything: b
     with controlled_syncs([name], everything=False) as (controlled,):
         control = controlled.control
         if not issues and not everything:
-            failing = control.failing()
-            print_failing(failing)
-            print_line(f"name issues, or say --all, to {kind} them" if failing else "nothing has failed")
+            failing, unprocessable = control.failing(), control.unprocessable()
+            print_failing(failing, unprocessable)
+            is_any = bool(failing or unprocessable)
+            print_line(f"name issues, or say --all, to {kind} them" if is_any else "nothing has failed")
             return 0
         try:
             requested = control.select(kind, issues)
         except InvalidRequest as error:
             complain(str(error))
-            print_failing(control.failing())
+            print_failing(control.failing(), control.unprocessable())
             return 1
         request = control.ask(kind, requested, current_user())
         if obstacle := _wait_until_answered(controlled, request):
             complain(obstacle)
             return 1
-        return print_outcomes(kind, requested, control.failing())
+        return print_outcomes(kind, requested, control.failing(), control.unprocessable())
 
 
 def _wait_until_answered(controlled: ControlledSync, request: str) -> str | None:

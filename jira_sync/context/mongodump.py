@@ -10,6 +10,7 @@ from typing import IO
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from jira_sync.output.terminal import out, printable
+from sync_model.mongodb_address import without_overruled
 
 
 def run(tool: str, url: str, database: str, stream: IO[bytes]) -> None:
@@ -34,9 +35,9 @@ def url_without_database(url: str) -> str:
     """Return `url` without a database name, and with `authSource` if that name was the default for it.
 
     mongodump refuses a URL that names another database than `--db`. Without `authSource` it would look for the user
-    in the database that it dumps.
+    in the database that it dumps. A preference for secondaries is left out, too: they may lag behind.
     """
-    before, _, options = url.partition("?")
+    before, _, options = without_overruled(url).partition("?")
     scheme, _, rest = before.partition("://")
     host, _, name = rest.partition("/")
     given = {key.lower(): value for key, value in parse_qsl(options)}

@@ -135,7 +135,7 @@ def find_target(environ: Environ) -> Target:
     from generator.running.errors import Unusable
     from generator.running.settings import from_environ, of_running_group
 
-    settings = from_environ(environ)
+    settings = from_environ(environ, waits_for_files=True)
     if settings.run_dir.is_dir() and not os.access(settings.run_dir, os.X_OK):
         raise Unusable(f"{settings.run_dir} is another user's; act as that one")
     started_with = processes.environment_of_group(settings.run_dir) if settings.run_dir.is_dir() else None

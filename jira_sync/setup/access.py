@@ -17,6 +17,7 @@ from generator.running.errors import Unusable
 from jira_sync.checkup.finding import listed
 from jira_sync.setup.interview import Interview, InvalidAnswer
 from sync_model.connection import Connection
+from sync_model.secret_text import FileFault, read_secret, secret_fault
 from sync_model.values import url_fault
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.site_info import Project, Server
@@ -77,7 +78,7 @@ def get_access(interview: Interview, options: AccessOptions, *, whose: str, defa
     interview.say(f"  {server or 'a Jira that tells strangers nothing of itself'}")
     is_cloud = server is not None and server.is_cloud
     account = "E-mail of the account" if is_cloud else "User name, or nothing for a personal access token"
-    parse_email = partial(_parse_email, is_cloud=is_cloud)
+    parse_email = partial(_parse_email, server=server)
     email = interview.ask(options.name("email"), options.email, account, parse_email, default="")
     source = "Environment variable, or file, in which the workers will find its token"
     given = str(options.token_file) if options.token_file else options.token_env
@@ -129,12 +130,16 @@ def _reach_site(text: str) -> tuple[str, Server | None]:
         answer = probe(http, base_url)
     if isinstance(answer, Obstacle):
         raise InvalidAnswer(f"{answer.what}; {answer.advice}")
+    if answer.server and (fault := answer.server.why_too_old(with_token=False)):
+        raise InvalidAnswer(fault)
     return base_url, answer.server
 
 
-def _parse_email(text: str, *, is_cloud: bool) -> str | None:
-    if is_cloud and not text:
+def _parse_email(text: str, *, server: Server | None) -> str | None:
+    if server and server.is_cloud and not text:
         raise InvalidAnswer("is missing; Jira Cloud takes a token only together with its account's e-mail")
+    if server and not text and (fault := server.why_too_old(with_token=True)):
+        raise InvalidAnswer(fault)
     return text or None
 
 
@@ -159,8 +164,10 @@ def _sign_in(interview: Interview, token_from: str, survey: Callable[[str], Surv
             "or name another place: --token-env, --token-file"
         )
     for attempt in range(1, MOST_ATTEMPTS + 1):
-        candidate = survey(token or interview.secret("The token itself (not shown, kept nowhere)"))
+        secret = token or interview.secret("The token itself (not shown, kept nowhere)")
+        candidate = survey(secret)
         try:
+            _see_that_it_can_be_one(secret, candidate)
             profile = candidate.profile()
         except NeedsOperator as error:
             candidate.close()
@@ -175,12 +182,18 @@ def _sign_in(interview: Interview, token_from: str, survey: Callable[[str], Surv
     raise AssertionError("the last attempt either returns or raises")
 
 
+def _see_that_it_can_be_one(secret: str, survey: Survey) -> None:
+    """Raises NeedsOperator for a text that no request could carry as a token."""
+    if fault := secret_fault(secret, survey.connection.email, is_api_token=False):
+        raise NeedsOperator(f"the token {fault}")
+
+
 def _find_token(token_from: str) -> str:
     """Return the token that the reference leads to, or an empty string."""
     source = token_from.removeprefix("${").removesuffix("}")
     if not source.startswith("file:"):
         return os.environ.get(source, "").strip()
     try:
-        return Path(source.removeprefix("file:")).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        return read_secret(source.removeprefix("file:"))
+    except FileFault:
         return ""

@@ -14,10 +14,14 @@ MARKER = "jira-sync"
 
 @dataclass(frozen=True)
 class Candidate:
-    """What search says: this issue may have changed. `updated` may lag behind the truth."""
+    """What search says: this issue may have changed.
+
+    `updated` may lag behind the truth; None when it cannot be understood. `key` is for people, if search shows it.
+    """
 
     id: str
-    updated: datetime
+    updated: datetime | None
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,27 @@ class Glimpse:
 
 @dataclass(frozen=True)
 class StatusChange:
-    """One entry of an issue's history in which its status changed. `author` is an account id, as `myself` gives it."""
+    """One entry of an issue's history in which its status changed. `author` is an account id, as `myself` gives it.
+
+    `from_id` and `to_id` are the ids of the statuses, as far as the history has them.
+    """
 
     id: str
     at: datetime
     author: str | None
     from_status: str
     to_status: str
+    from_id: str = ""
+    to_id: str = ""
+
+
+@dataclass(frozen=True)
+class StatusName:
+    """What a site calls a status: as it shows it to our account, and `untranslated`."""
+
+    id: str
+    name: str
+    untranslated: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,7 @@ class Transition:
     id: str
     name: str
     to_status: str
+    to_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,7 @@ class Issue:
     attachments: tuple[Attachment, ...] = ()
     changes: tuple[StatusChange, ...] = ()
     history_from: datetime | None = None
+    status_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sync_model.definition import Side
 
@@ -15,7 +15,8 @@ class Pair:
 
     `linked` maps a side to the key of its counterpart that the remote link there was given. `away` names the sides
     whose issue was moved out of its project. `missing` maps a side to when a direct read first did not find its
-    issue, `gone` to when a later one confirmed it: that issue was deleted.
+    issue, `gone` to when a later one confirmed it: that issue was deleted. `moves` are the times of our latest moves of
+    either issue, on the clock of the user side.
     """
 
     user_id: str
@@ -27,6 +28,7 @@ class Pair:
     away: tuple[str, ...] = ()
     missing: Mapping[str, datetime] = field(default_factory=dict)
     gone: Mapping[str, datetime] = field(default_factory=dict)
+    moves: tuple[datetime, ...] = ()
 
     @classmethod
     def of(cls, side: Side, own: tuple[str, str], other: tuple[str, str], created: datetime) -> Pair:
@@ -39,6 +41,14 @@ class Pair:
 
     def key(self, side: Side) -> str:
         return self.user_key if side is Side.USER else self.dev_key
+
+    def moved(self, at: datetime, most: int) -> Pair:
+        """Return this pair after one more move; no more than `most` of them are kept."""
+        return replace(self, moves=(*self.moves, at)[-most:])
+
+    def moves_too_often(self, most: int) -> bool:
+        """Tell whether its latest `most` moves came within an hour. That stays so until a person forgets them."""
+        return len(self.moves) >= most and self.moves[-1] - self.moves[-most] <= timedelta(hours=1)
 
     def found(self, side: Side, key: str, *, in_project: bool) -> Pair:
         """Return this pair after a direct read of `side`'s issue, which may have moved since."""

@@ -14,17 +14,21 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from sync_model.definition import Side
+from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
+from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, StatusName, Transition
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.state import IssueState
+from sync_worker.core.unprocessable import UnprocessableIssue
 
 T = TypeVar("T")
 
 READ_AT_ONCE = 100
 """The most issues that one bulk read of Jira Cloud returns with all their fields."""
+CREATED_AT_ONCE = 50
+"""The most issues that Jira creates in one request."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,14 @@ class Backlog:
 
 @dataclass(frozen=True)
 class Read:
-    """What a bulk read gave: the issues, and those (id: why) that are there but cannot be understood."""
+    """What a bulk read gave: the issues, and those (id: why) that are there but cannot be understood.
+
+    `alone` are the ids of those that the bulk read could not include. Each has to be read by itself.
+    """
 
     issues: list[Issue]
     unprocessable: dict[str, str]
+    alone: tuple[str, ...] = ()
 
 
 class Jira(Protocol):
@@ -92,6 +100,14 @@ class Jira(Protocol):
     @property
     def search_lag(self) -> timedelta:
         """How far search may lag behind on this kind of site."""
+
+    @property
+    def read_size(self) -> BatchSize:
+        """How many issues at once the site bears in a bulk read."""
+
+    @property
+    def create_size(self) -> BatchSize:
+        """How many issues at once the site bears in a bulk creation."""
 
     def now(self) -> datetime:
         """Return the time on the site's own clock."""
@@ -115,16 +131,25 @@ class Jira(Protocol):
         """Search for all issues in the project; return what `make` makes of each. No more than that is kept."""
 
     def read(self, ids: Collection[str]) -> Read:
-        """Read issues directly, in bulk. Those that are gone or not visible are left out."""
+        """Read issues directly, in one request, at most READ_AT_ONCE. Those that are gone or not visible are left out.
+
+        Raises InvalidRequest and Unavailable for all of them together, whichever is at fault: see `engine.reading`.
+        """
 
     def ids_of(self, keys: Collection[str]) -> dict[str, str]:
         """Return the ids of the issues that have, or once had, these keys, as far as they are there."""
 
     def with_history(self, issue: Issue) -> Issue:
-        """Return `issue` with all of its status changes."""
+        """Return `issue` with all of its status changes. Raises IssueGone when it has been deleted since it was read.
+
+        Raises InvalidRequest when its history is nowhere to be had as a whole.
+        """
 
     def issue(self, issue_id: str) -> Issue | None:
-        """Read one issue with its attachments and history; None when it is gone or not visible."""
+        """Read one issue with its attachments and, as far as it is to be had, its history.
+
+        None when it is gone or not visible.
+        """
 
     def transition_to(self, issue: Issue, status: str, *, refresh: bool = False) -> Transition | None:
         """Return how our account gets `issue` into `status`; `refresh`: ask Jira again."""
@@ -140,6 +165,12 @@ class Jira(Protocol):
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         """Search for the ids of the issues in the project that our account created at or after `since`."""
+
+    def display_name(self, mention: str) -> str | None:
+        """Return the name of the person whom wiki text mentions as `[~mention]`; None when it cannot be known."""
+
+    def statuses(self, project_key: str) -> list[StatusName]:
+        """Return the statuses of the project's workflows."""
 
     def issue_types(self, project_id: str) -> list[IssueType]:
         """Return what kinds of issue can be created in the project, in its own order."""
@@ -204,7 +235,7 @@ class Store(Protocol):
         """Return what is remembered of those among `ids` that were seen before, and (id: why) what does not fit."""
 
     def save(self, states: Iterable[IssueState]) -> None:
-        """Remember; on disk when this returns."""
+        """Remember; on disk when this returns. Raises InvalidRequest when one of them cannot be stored."""
 
     def forget(self, state: IssueState) -> None:
         """Remember nothing of the issue any more."""
@@ -221,6 +252,13 @@ class Store(Protocol):
 
     def failing(self) -> list[IssueState]:
         """Return the issues of which a change failed or was given up."""
+
+    def unprocessable(self) -> list[UnprocessableIssue]:
+        """Return the issues that could not be handled at the last look at each."""
+
+    def save_unprocessable(self, issue: UnprocessableIssue) -> None: ...
+
+    def forget_unprocessable(self, side: Side, ids: Collection[str]) -> None: ...
 
     def pair_of(self, side: Side, issue_id: str) -> Pair | None:
         """Return the pair. Raises InvalidRequest when its document does not fit."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_model.definition import Side
-from sync_worker.core.causes import Cause
+from sync_worker.core.causes import Cause, Failure
 from sync_worker.core.timing import LONG_AGO
 
 
@@ -17,16 +17,21 @@ class Restored:
 
     `since` and `until` map a side to a time on its own clock. What the database does not know was done after `since`
     and before `until`, the first look after the restore. `is_reunited`: the counterparts created meanwhile are known
-    again.
+    again, but for those whose marks cannot be read: `unread` maps a side to the ids of issues that may be such.
     """
 
     since: Mapping[str, datetime] = field(default_factory=dict)
     until: Mapping[str, datetime] = field(default_factory=dict)
     is_reunited: bool = False
+    unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def may_know(self, cause: Cause, side: Side) -> bool:
         """Tell whether `cause`, of an issue of `side`, may have been carried out before the restore."""
         return cause.at <= self.until[side]
+
+    def hides_counterpart_of(self, cause: Cause, side: Side) -> bool:
+        """Tell whether one of the issues whose marks cannot be read may have been created for `cause`."""
+        return bool(self.unread.get(side.other)) and self.may_know(cause, side)
 
     def earliest(self, side: Side) -> datetime:
         """Return from when on something may have been done on `side`."""
@@ -51,9 +56,10 @@ class Progress:
     `cursors` maps a side to the time, on its Jira's clock, up to which every change is remembered. `baselines` is set
     when the first look only took note of what was there: changes before it are no cause. `swept` and `counted` are the
     times of the last deep scan and of the last census, on the user side's clock. `definition` is the digest of the
-    sync's file as the last cycle knew it. `unfit` maps a side to the ids of unprocessable issues: their document or
-    Jira's answer could not be understood. They are read again in every cycle. `restored` is set when the database comes
-    from a backup. `importing` is set until an import has come to its end.
+    sync's file as the last cycle knew it. `unfit` maps a side to the ids of unprocessable issues that are still to be
+    noted as such: those of an import, or of a version that kept them here. `restored` is set when the database comes
+    from a backup. `importing` is set until an import has come to its end. `census_failure` is set while the census
+    fails, on the user side's clock.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
@@ -64,3 +70,4 @@ class Progress:
     unfit: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     restored: Restored | None = None
     importing: Importing | None = None
+    census_failure: Failure | None = None

@@ -14,6 +14,9 @@ API_PATH = "/rest/api/2"
 ISSUE_WINDOWS = ((18, 2.0), (95, 30.0))
 """Writes to one issue within so many seconds: a little below Jira's own 20 in 2 s and 100 in 30 s."""
 ISSUES_KEPT = 1000
+SERVER_INFO = f"{API_PATH}/serverInfo"
+MYSELF = "GET /myself"
+"""The endpoint that nobody gets an answer from who is not signed in."""
 READING_POSTS = frozenset({"POST /search/jql", "POST /issue/bulkfetch"})
 WRITES = frozenset({"POST", "PUT", "DELETE"})
 
@@ -41,12 +44,14 @@ class Wait:
     """How long to wait before a call, in seconds, and why.
 
     `whole_site`: the same holds for all calls. `is_turn`: its place is taken, so that it need not ask again.
+    `needs_operator`: waiting alone does not help.
     """
 
     seconds: float = 0.0
     why: str = ""
     whole_site: bool = False
     is_turn: bool = False
+    needs_operator: bool = False
 
 
 @dataclass

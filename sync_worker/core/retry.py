@@ -19,6 +19,8 @@ FIRST_RETRY = 5.0
 LONGEST_RETRY = 3600.0
 JITTER = (0.7, 1.3)
 MOST_DOUBLINGS = 20
+LATEST_TRY = timedelta(hours=2)
+"""No wait is as long as this. A next try that is further off was noted when a clock was wrong."""
 ERROR_LENGTH = 500
 
 
@@ -68,9 +70,8 @@ def after_failure(
     attempts = previous.attempts + 1 if previous else 1
     low, high = JITTER
     wait = min(FIRST_RETRY * 2.0 ** min(attempts - 1, MOST_DOUBLINGS), LONGEST_RETRY) * (low + (high - low) * jitter)
-    kind = "" if isinstance(error, SyncError) else f"unexpected {type(error).__name__}: "
     failure = Failure(
-        error=f"{kind}{error}"[:ERROR_LENGTH],
+        error=message_of(error),
         attempts=attempts,
         first_at=previous.first_at if previous else now,
         last_at=now,
@@ -78,6 +79,17 @@ def after_failure(
     )
     is_hopeless = isinstance(error, InvalidRequest) and error.final
     return failure, is_hopeless or now - failure.first_at >= patience
+
+
+def message_of(error: Exception) -> str:
+    """Return what is remembered and shown of an error."""
+    kind = "" if isinstance(error, SyncError) else f"unexpected {type(error).__name__}: "
+    return f"{kind}{error}"[:ERROR_LENGTH]
+
+
+def is_due(next_try: datetime, now: datetime) -> bool:
+    """Tell whether something may be tried again. A next try that is too far off to be true holds nothing up."""
+    return not now < next_try <= now + LATEST_TRY
 
 
 def _asked_for(error: Exception) -> float:

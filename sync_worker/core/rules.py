@@ -36,12 +36,13 @@ def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[A
     actions: list[Action] = []
     if creates:
         actions.append(Create(rule.label, sync.issue_type_for(rule)))
-    if rule.actions.sync_status and cause.may_move:
-        actions.append(Move(rule.label, rule.target_for(cause.to_status)))
     if sync.adds_cross_link(rule):
         actions.append(Link(rule.label))
     if rule.actions.sync_attachments or tops_up_files(sync, side):
         actions.append(CopyAttachments(rule.label))
+    # The move comes after links and files: in some statuses an issue can only be read.
+    if rule.actions.sync_status and cause.may_move:
+        actions.append(Move(rule.label, rule.target_for(cause.to_status)))
     return actions + _comments(rule, cause, creates=creates)
 
 
@@ -67,14 +68,14 @@ def _after_deletion(sync: Sync, side: Side) -> list[Action]:
 
 def _resync(sync: Sync, side: Side, cause: Cause) -> list[Action]:
     """Return all that a pair of this sync has, as far as it is safe to do again: no comments."""
-    asserted = actions_for(sync, side, replace(cause, kind=CauseKind.STATUS), paired=True)
-    actions: list[Action] = [action for action in asserted if isinstance(action, Move)]
+    actions: list[Action] = []
     if any(sync.adds_cross_link(rule) for rule in sync.ordered_rules if rule.sync_direction is not Direction.NONE):
         actions.append(Link("resync"))
     copied = (rule.actions.sync_attachments and rule.sync_direction.leads_from(side) for rule in sync.ordered_rules)
     if any(copied) or tops_up_files(sync, side):
         actions.append(CopyAttachments("resync"))
-    return actions
+    asserted = actions_for(sync, side, replace(cause, kind=CauseKind.STATUS), paired=True)
+    return actions + [action for action in asserted if isinstance(action, Move)]
 
 
 def creates_from(sync: Sync, side: Side, status: str | None = None) -> bool:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sync_worker.core.ports import IssueType
+
+OLDEST = (8, 4)
+"""The oldest Jira Server or Data Center that is supported. Older ones do not tell the fields of one create screen."""
+OLDEST_WITH_TOKENS = (8, 14)
+"""The oldest one that knows personal access tokens."""
 
 
 @dataclass(frozen=True)
@@ -14,8 +20,27 @@ class Server:
     is_cloud: bool
     version: str
 
+    def why_too_old(self, *, with_token: bool) -> str | None:
+        """Return why this Jira cannot be worked with, None when it can. `with_token`: we sign in with a token alone."""
+        found = re.match(r"(\d+)\.(\d+)", self.version)
+        if self.is_cloud or not found:
+            return None
+        version = int(found[1]), int(found[2])
+        if version < OLDEST:
+            return f"{self} is too old: jira-sync works with {_written(OLDEST)} and newer"
+        if with_token and version < OLDEST_WITH_TOKENS:
+            return (
+                f"{self} knows no personal access tokens, which exist from {_written(OLDEST_WITH_TOKENS)} on; "
+                "sign in by authType basic: email is the user name then, apiToken the password"
+            )
+        return None
+
     def __str__(self) -> str:
         return f"Jira {'Cloud' if self.is_cloud else 'Data Center'} {self.version}".strip()
+
+
+def _written(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sync_model.definition import Side
-from sync_worker.core.causes import Attempt, Cause, without_moves
+from sync_model.definition import Side, fold
+from sync_worker.core.causes import Attempt, Cause, CauseKind, without_moves
+from sync_worker.core.issue import StatusChange
 from sync_worker.core.timing import LONG_AGO
+
+MOST_DEAD_LETTERS = 20
+"""Per issue. The journal says of each that it was given up. More would help nobody, and a document has bounds."""
 
 
 @dataclass(frozen=True)
 class OwnMove:
     """A move that we made on behalf of a cause. It is no cause itself when it shows up in the issue's history.
 
+    `to_id` is the id of the status, where it was known.
     `landed`: it has shown up there. `settled`: we know that it was carried out. With both it can be forgotten.
     """
 
@@ -22,6 +27,13 @@ class OwnMove:
     to_status: str
     landed: bool = False
     settled: bool = False
+    to_id: str = ""
+
+    def led_to(self, change: StatusChange) -> bool:
+        """Tell whether `change` brought the issue where this move was to bring it."""
+        if self.to_id and change.to_id:
+            return self.to_id == change.to_id
+        return fold(self.to_status) == fold(change.to_status)
 
 
 @dataclass(frozen=True)
@@ -31,9 +43,10 @@ class IssueState:
     `updated` is the newest `updated` that a direct read gave. `seen` holds the ids of the status changes no older than
     an hour before `seen_until`; older changes count as seen by their time. `copied` maps attachments to their copies on
     the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments to an
-    attempt at their upload of which it is not known what became. `pending` is the issue's outbox: the causes that are
-    not carried out yet, in the order in which they will be. `dead` are its dead letters: causes that were given up,
-    until a person has them tried again.
+    attempt at their upload of which it is not known what became. `uncopied` are the attachments that cannot be copied,
+    as was said; no edit of the issue has them tried again. `pending` is the issue's outbox: the causes that are not
+    carried out yet, in the order in which they will be. `dead` are its dead letters: the latest causes that were given
+    up, until a person has them tried again.
     """
 
     side: Side
@@ -48,6 +61,7 @@ class IssueState:
     copied: Mapping[str, str] = field(default_factory=dict)
     received: tuple[str, ...] = ()
     uploads: Mapping[str, Attempt] = field(default_factory=dict)
+    uncopied: tuple[str, ...] = ()
     pending: tuple[Cause, ...] = ()
     dead: tuple[Cause, ...] = ()
 
@@ -67,16 +81,36 @@ class IssueState:
     def without_cause(self, cause_id: str) -> IssueState:
         return replace(self, pending=tuple(cause for cause in self.pending if cause.id != cause_id))
 
-    def dead_lettered(self, cause: Cause) -> IssueState:
-        """Return this state with `cause` given up: the later ones go on."""
-        others = tuple(other for other in self.dead if other.id != cause.id)
-        return replace(self.without_cause(cause.id), dead=(*others, cause))
+    def dead_lettered(self, *causes: Cause) -> IssueState:
+        """Return this state with `causes` given up: the later ones go on.
+
+        An update takes the place of an earlier one that was given up: it is about the issue as it is now.
+        """
+        state = self
+        for cause in causes:
+            replaced = [old for old in state.dead if old.id == cause.id or old.kind is cause.kind is CauseKind.UPDATE]
+            begun = {action: mark for old in replaced for action, mark in old.marks.items()}
+            given_up = replace(cause, marks={**begun, **cause.marks})
+            dead = (*(old for old in state.dead if old not in replaced), given_up)[-MOST_DEAD_LETTERS:]
+            state = replace(state.without_cause(cause.id), dead=dead)
+        return state
+
+    def is_known_failure(self, cause: Cause) -> bool:
+        """Tell whether an earlier update of the issue was given up for the same reason as this one."""
+        return cause.kind is CauseKind.UPDATE and any(
+            dead.kind is CauseKind.UPDATE
+            and dead.failure is not None
+            and cause.failure is not None
+            and dead.failure.error == cause.failure.error
+            for dead in self.dead
+        )
 
     def requeued(self) -> IssueState:
         """Return this state with all that failed or was given up due at once, as if it had never been tried."""
         waiting = {cause.id: cause for cause in (*self.dead, *self.pending)}
         causes = sorted(waiting.values(), key=lambda cause: cause.at)
-        return replace(self, pending=tuple(replace(cause, failure=None) for cause in causes), dead=())
+        pending = tuple(replace(cause, failure=None) for cause in causes)
+        return replace(self, pending=pending, dead=(), uncopied=())
 
     def dismissed(self) -> IssueState:
         """Return this state without what was given up."""

@@ -1,9 +1,9 @@
-"""Templates of comments: their defaults, and how they are filled in."""
+"""Texts in Jira's wiki markup: templates of comments, and what must not be markup on the other site."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sync_model.definition import PLACEHOLDERS
 
@@ -12,11 +12,33 @@ DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, was dele
 DEFAULT_CREATE_TEMPLATE = "${targetKey} was created for ${sourceKey}."
 
 
+MENTION = re.compile(r"\[~([^\]\r\n]+)\]")
+SOMEBODY = "somebody"
+
+
 def fill_in(template: str, values: Mapping[str, str]) -> str:
     """Replace the placeholders in `template`; all else in it, dollar signs included, stays as it is."""
     return re.sub(rf"\$\{{({'|'.join(PLACEHOLDERS)})\}}", lambda match: values[match[1]], template)
 
 
 def plain_text(text: str) -> str:
-    """Return wiki markup that shows `text` as it is: a customer's summary must not become a macro or a mention."""
+    """Return wiki markup that shows `text` as it is: what another site says must not become a macro or a mention.
+
+    An issue key stays as it is, so that Jira makes a link of it.
+    """
     return re.sub(r"([\\{}\[\]|!])", r"\\\1", text)
+
+
+def without_mentions(text: str, name_of: Callable[[str], str | None]) -> str:
+    """Return wiki markup that names people instead of mentioning them: `@Ann Lee` for `[~ann]`.
+
+    On another site, a mention would reach nobody, or somebody else of the same name. `name_of` returns the name of who
+    is mentioned; where it knows none, the account's name has to do.
+    """
+
+    def plain(match: re.Match[str]) -> str:
+        mention = match[1]
+        is_name = not mention.startswith("accountid:")
+        return plain_text(f"@{name_of(mention) or (mention if is_name else SOMEBODY)}")
+
+    return MENTION.sub(plain, text)

@@ -15,11 +15,14 @@ from sync_model.definition import Sync
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.core.state import IssueState
+from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.store import MongoStore
 
 NAMED_AT_MOST = 5
+FailedIssue = IssueState | UnprocessableIssue
+"""An issue with changes that failed or were given up, or one that cannot be handled."""
 
 
 class Control:
@@ -61,7 +64,7 @@ class Control:
         return f"{self._name} begins its next cycle at once"
 
     def request(self, kind: str, issues: Collection[str], by: str) -> str:
-        """Have the worker `retry` what failed, or `dismiss` what was given up.
+        """Have the worker `retry` what failed, or `dismiss` what was given up or cannot be handled.
 
         `issues` are keys or ids. If there are none, all issues are meant.
         """
@@ -69,23 +72,26 @@ class Control:
         self.ask(kind, selected, by)
         later = "" if self.wake() else f", once a worker runs {self._name}"
         done = "tried again" if kind == "retry" else "dismissed"
-        return f"{_named(selected)} {'is' if len(selected) == 1 else 'are'} {done}{later}"
+        keys = list(dict.fromkeys(issue.key for issue in selected))
+        return f"{_named(keys)} {'is' if len(keys) == 1 else 'are'} {done}{later}"
 
     # The steps of a request, for whoever waits until it is answered
 
-    def select(self, kind: str, issues: Collection[str]) -> list[IssueState]:
-        """Return the states that a request of this kind is about: of `issues`, or, if there are none, of all."""
-        failing = [state for state in self.failing() if kind == "retry" or state.dead]
-        selected = [state for state in failing if not issues or state.key in issues or state.id in issues]
+    def select(self, kind: str, issues: Collection[str]) -> list[FailedIssue]:
+        """Return what a request of this kind is about: of `issues`, or, if there are none, of all."""
+        failing: list[FailedIssue] = [state for state in self.failing() if kind == "retry" or state.dead]
+        failing += self.unprocessable()
+        selected = [issue for issue in failing if not issues or issue.key in issues or issue.id in issues]
         if not selected:
             raise InvalidRequest(f"nothing of {', '.join(issues)} has failed" if issues else "nothing has failed")
         return selected
 
-    def ask(self, kind: str, selected: Sequence[IssueState], by: str) -> str:
+    def ask(self, kind: str, selected: Sequence[FailedIssue], by: str) -> str:
         """Leave the request for these issues, where the worker finds it; return its id."""
-        request = self._store.ask(kind, [f"{state.side}:{state.id}" for state in selected], by)
+        keys = {(issue.side, issue.id): issue.key for issue in selected}
+        request = self._store.ask(kind, [f"{side}:{issue_id}" for side, issue_id in keys], by)
         at = datetime.now(UTC)
-        self._journal.record([JournalEntry(at, by, kind, "asked", state.side, state.key) for state in selected])
+        self._journal.record([JournalEntry(at, by, kind, "asked", side, key) for (side, _), key in keys.items()])
         return request
 
     def is_answered(self, request: str) -> bool:
@@ -108,12 +114,15 @@ class Control:
         """Return the issues with changes that failed or were given up."""
         return self._store.failing()
 
+    def unprocessable(self) -> list[UnprocessableIssue]:
+        """Return the issues that cannot be handled, but for those that were dismissed."""
+        return [issue for issue in self._store.unprocessable() if not issue.is_dismissed]
+
     def note(self, what: str, by: str, result: str = "done", text: str = "") -> None:
         """Put into the journal what was asked for, and what came of it."""
         self._journal.record([JournalEntry(datetime.now(UTC), by, what, result, text=text)])
 
 
-def _named(states: list[IssueState]) -> str:
-    keys = [state.key for state in states]
+def _named(keys: Sequence[str]) -> str:
     more = f" and {len(keys) - NAMED_AT_MOST} more" if len(keys) > NAMED_AT_MOST else ""
     return ", ".join(keys[:NAMED_AT_MOST]) + more

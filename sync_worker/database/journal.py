@@ -4,7 +4,8 @@
     cycles    one document per cycle that ended, kept for a week: the fields of `core.records.PastCycle`
     control   one document, `_id: "pause"`, while the sync is paused: the fields of `core.records.Pause`
 
-Nothing here decides what the sync does, except the pause. MongoDB itself deletes what is too old.
+Nothing here decides what the sync does, except the pause. A pause must not be lost with the primary, because a
+person relies on it. MongoDB itself deletes what is too old.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import OperationFailure
 
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
+from sync_worker.database.connection import answered_soon, durable_database
 from sync_worker.database.mongodb_errors import errors_translated
 
 CYCLES_KEPT = timedelta(days=7)
@@ -32,7 +34,7 @@ class Journal:
     """One sync's journal. Every method may raise Unavailable. No lease is needed: the journal is only ever added to."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str) -> None:
-        self._database = client.get_database(database)
+        self._database = durable_database(client, database)
         self._actions: MongoCollection[dict[str, Any]] = self._database["actions"]
         self._cycles: MongoCollection[dict[str, Any]] = self._database["cycles"]
         self._control: MongoCollection[dict[str, Any]] = self._database["control"]
@@ -90,7 +92,8 @@ class Journal:
 
     @errors_translated()
     def paused(self) -> Pause | None:
-        found = self._control.find_one({"_id": PAUSE}, {"_id": False})
+        with answered_soon():
+            found = self._control.find_one({"_id": PAUSE}, {"_id": False})
         return Pause(**found) if found else None
 
     @errors_translated()

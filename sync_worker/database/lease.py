@@ -8,10 +8,17 @@
                since          when the holder got the lease
                wake           counts how often somebody asked the holder to look at once
                heeds_signal   whether SIGUSR1 tells the holder of that
+               fenced         the token of the last writer whose predecessor was not known to be dead; 0 without one.
+                              Documents with lower tokens are read again before they are written
+               fencing        there while not all documents have got that token
 
 Whoever does not hold the lease neither asks Jira for anything nor writes to the database. MongoDB refuses a document
 of a writer that has been succeeded, because the document has a higher token. Jira cannot do that. So the lease is
 checked right before a request is sent, on a clock that goes on while the machine sleeps.
+
+MongoDB's clock may jump, and another primary has another clock. So a lease that has run out by that clock may still be
+believed in by its holder: see `fenced`. And a lease that nobody renews for as long as it lasts, on our own clock, has
+run out, whatever MongoDB's clock says.
 """
 
 from __future__ import annotations
@@ -20,44 +27,51 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
-from pymongo import MongoClient, ReturnDocument
+from pymongo import ASCENDING, MongoClient, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.read_preferences import ReadPreference
 
 from sync_worker.core.errors import LeaseLost
 from sync_worker.core.wakeup import Wakeup
-from sync_worker.database.connection import durable_database
+from sync_worker.database.connection import MAJORITY, answered_soon, durable_database, look_at_servers
 from sync_worker.database.mongodb_errors import errors_translated
 from sync_worker.database.process_identity import ProcessIdentity, this_process
 
 WRITER = "writer"
-FENCED_COLLECTIONS = ("issues", "pairs", "progress", "requests")
+FENCED_COLLECTIONS = ("issues", "pairs", "progress", "requests", "unprocessable")
 
 
 @dataclass(frozen=True)
 class LeaseTiming:
     """Seconds: `lasts` without being renewed, `margin` before its end from which on it is not relied upon.
 
-    `renew_every` holds while something is done under the lease, `renew_unused_every` while nothing is.
+    `renew_every` holds while something is done under the lease, `renew_unused_every` while nothing is, and
+    `try_again_every` after a renewal that failed.
     """
 
     lasts: float
     margin: float
     renew_every: float
     renew_unused_every: float
+    try_again_every: float = 1.0
 
 
-TIMING = LeaseTiming(lasts=24.0, margin=2.0, renew_every=5.0, renew_unused_every=16.0)
-"""A worker that stands by looks every few seconds, so that a successor is at work within 30. Most of what an idle group
-does is to renew its leases."""
+TIMING = LeaseTiming(lasts=42.0, margin=2.0, renew_every=5.0, renew_unused_every=16.0)
+"""Most of what an idle group does is to renew its leases. A primary may hang right after a renewal, and the servers may
+take 12 seconds to elect another one: there is time left to renew the lease with that one. A worker that stands by looks
+every few seconds, so that a successor on another machine is at work within 45; on the same machine, the dead are known.
+"""
+FENCED_AT_ONCE = 2000
+"""Documents. Hundreds of thousands of them in one request would take longer than any request may."""
 
 
 class Lease:
@@ -71,8 +85,9 @@ class Lease:
         on_wake: Callable[[], None],
         timing: LeaseTiming = TIMING,
     ) -> None:
+        self._client = client
         self._database = durable_database(client, database)
-        self._lease = self._database["lease"]
+        self._lease = self._database.get_collection("lease", read_concern=MAJORITY)
         self._on_wake = on_wake
         self._timing = timing
         self._owner = uuid.uuid4().hex
@@ -82,7 +97,11 @@ class Lease:
         self._wakeup = Wakeup()
         self._is_used = True
         self._renewing: Thread | None = None
+        self._must_fence = self._is_doubtful = self._is_busy = False
+        self._lock = Lock()
+        self._last_seen: tuple[dict[str, Any], float] | None = None
         self.token = 0
+        self.fenced = 0
         self.holder: ProcessIdentity | None = None
         self.heeds_signal = False
         """SIGUSR1 makes this process call `renew_now`."""
@@ -95,28 +114,36 @@ class Lease:
     # Acquiring and releasing
 
     def hold(self) -> None:
-        """Acquire the lease, unless it is held already.
+        """Acquire the lease, or renew it if it is held already.
 
-        Raises LeaseLost when another worker holds it, and Unavailable when MongoDB does not answer.
+        Either is a write that a majority confirms. So whoever has been succeeded finds out now, whatever it believes.
+        Raises LeaseLost when another worker holds the lease, and Unavailable when MongoDB does not answer.
         """
-        if self.is_held():
-            return
         with errors_translated():
-            self._acquire()
-        if self._renewing is None:
-            self._renewing = Thread(target=self._renew, name="lease", daemon=True)
-            self._renewing.start()
+            if self.is_held() and not self._must_fence:
+                self._renew_or_lose()
+            if not self.is_held() or self._must_fence:
+                self._acquire()
+            if self._renewing is None:
+                self._renewing = Thread(target=self._renew, name="lease", daemon=True)
+                self._renewing.start()
+            if self._must_fence:
+                self._fence_off()
 
     def release(self) -> None:
         """Let the next worker act at once. When MongoDB does not answer, the lease ends by itself."""
         self._wakeup.request_stop()
         self._until = float("-inf")
-        mine = {"_id": WRITER, "owner": self._owner, "token": self.token}
-        with suppress(PyMongoError):
-            self._lease.update_one(mine, {"$set": {"expires": None, "owner": None}})
+        with suppress(PyMongoError), answered_soon():
+            self._lease.update_one(self._mine, {"$set": {"expires": None, "owner": None}})
+
+    @property
+    def _mine(self) -> dict[str, Any]:
+        return {"_id": WRITER, "owner": self._owner, "token": self.token}
 
     def _acquire(self) -> None:
-        before = self._lease.find_one({"_id": WRITER})
+        with answered_soon():
+            before = self._lease.find_one({"_id": WRITER})
         if before is None:
             with suppress(DuplicateKeyError):
                 self._lease.insert_one({"_id": WRITER, "token": 0, "owner": None, "expires": None, "wake": 0})
@@ -126,25 +153,45 @@ class Lease:
             {"owner": self._owner},
             {"$expr": {"$lte": ["$expires", "$$NOW"]}},
         ]
+        no_rivals: list[str | None] = [None, self._owner]
         if before and before["owner"] and _process_in(before).is_certainly_dead():
             free.append({"owner": before["owner"], "token": before["token"]})
-        taken = {
-            "token": {"$add": ["$token", 1]},
+            no_rivals.append(before["owner"])
+        elif before and self._is_abandoned(before, asked_at):
+            free.append({name: before[name] for name in ("owner", "token", "expires")})
+        with answered_soon():
+            document = self._lease.find_one_and_update(
+                {"_id": WRITER, "$or": free}, [{"$set": self._taken(no_rivals)}], return_document=ReturnDocument.AFTER
+            )
+        if document is None:
+            raise self._held_by(before)
+        with self._lock:
+            self.token, self._wake_count, self.holder = document["token"], document["wake"], self._me
+            self.fenced, self._must_fence = document["fenced"], bool(document.get("fencing"))
+            self._is_doubtful = False
+            self._until = asked_at + self._timing.lasts - self._timing.margin
+
+    def _taken(self, no_rivals: list[str | None]) -> dict[str, Any]:
+        """Return what changes in the document, for MongoDB to compute. Of the owners in `no_rivals` none is alive."""
+        token = {"$add": ["$token", 1]}
+        has_rival = {"$not": {"$in": [{"$ifNull": ["$owner", None]}, no_rivals]}}
+        return {
+            "token": token,
+            "fenced": {"$cond": [has_rival, token, {"$ifNull": ["$fenced", 0]}]},
+            "fencing": {"$cond": [has_rival, True, {"$ifNull": ["$fencing", "$$REMOVE"]}]},
             "owner": self._owner,
             "process": asdict(self._me),
             "heeds_signal": self.heeds_signal,
-            "since": "$$NOW",
+            "since": {"$cond": [{"$eq": ["$owner", self._owner]}, "$since", "$$NOW"]},
             "expires": self._end(),
         }
-        document = self._lease.find_one_and_update(
-            {"_id": WRITER, "$or": free}, [{"$set": taken}], return_document=ReturnDocument.AFTER
-        )
-        if document is None:
-            raise self._held_by(before)
-        if before and before["owner"] not in (None, self._owner) and not _process_in(before).is_certainly_dead():
-            self._fence_off(document["token"])
-        self.token, self._wake_count, self.holder = document["token"], document["wake"], self._me
-        self._until = asked_at + self._timing.lasts - self._timing.margin
+
+    def _is_abandoned(self, document: dict[str, Any], now: float) -> bool:
+        """Tell whether nobody has renewed the lease for as long as it lasts, as we have seen it ourselves."""
+        renewed = {name: document[name] for name in ("owner", "token", "expires")}
+        if self._last_seen is None or self._last_seen[0] != renewed:
+            self._last_seen = renewed, now
+        return now - self._last_seen[1] >= self._timing.lasts
 
     def _held_by(self, document: dict[str, Any] | None) -> LeaseLost:
         """Take note of who holds the lease; return what to raise."""
@@ -157,10 +204,29 @@ class Lease:
             f"this one takes over when that one ends"
         )
 
-    def _fence_off(self, token: int) -> None:
-        """Have MongoDB refuse what the former holder still has to write. It is not known to be dead."""
+    def _fence_off(self) -> None:
+        """Have MongoDB refuse what the former holder still has to write. It is not known to be dead.
+
+        The lease is renewed meanwhile. What is interrupted here goes on when the lease is held again, by whomever.
+        """
         for name in FENCED_COLLECTIONS:
-            self._database[name].update_many({}, {"$max": {"writer": token}})
+            collection = self._database[name]
+            for identities in self._identities_in(name):
+                self.check()
+                collection.update_many({"_id": {"$in": identities}}, {"$max": {"writer": self.fenced}})
+        self._lease.update_one(self._mine, {"$unset": {"fencing": True}})
+        self._must_fence = False
+
+    def _identities_in(self, name: str) -> Iterator[list[Any]]:
+        """Yield the `_id`s of all documents of a collection, some at a time."""
+        last: dict[str, Any] = {}
+        while True:
+            found = self._database[name].find(last, {"_id": True}).sort("_id", ASCENDING).limit(FENCED_AT_ONCE)
+            identities = [document["_id"] for document in found]
+            if not identities:
+                return
+            yield identities
+            last = {"_id": {"$gt": identities[-1]}}
 
     # Relying on it
 
@@ -170,13 +236,31 @@ class Lease:
         if not self.is_held():
             raise LeaseLost("the lease has run out; another worker may act for this sync now")
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Renew the lease often meanwhile, also while no answer comes: so a server that hangs is noticed soon."""
+        self._is_busy = True
+        try:
+            yield
+        finally:
+            self._is_busy = False
+
     def is_held(self) -> bool:
-        return _clock() < self._until
+        return _clock() < self._until and not self._is_doubtful
 
     def lost(self) -> LeaseLost:
         """Take note that another worker has been the writer meanwhile; return what to raise."""
         self._until = float("-inf")
         return LeaseLost("another worker acts for this sync now")
+
+    def distrust(self) -> None:
+        """Have the lease acquired again before it is relied on. MongoDB has failed, and what failed may be seen.
+
+        A write that no majority has confirmed may be visible on the primary, and be lost with it. To acquire the lease
+        is a write, too: once a majority has that one, it has all earlier ones that are visible on the same server.
+        """
+        self._is_doubtful = True
+        look_at_servers(self._client)
 
     # Renewing
 
@@ -188,23 +272,36 @@ class Lease:
         self._wakeup.wake()
 
     def _renew(self) -> None:
+        timing, failed = self._timing, False
         while True:
-            self._wakeup.wait(self._timing.renew_every if self._is_used else self._timing.renew_unused_every)
+            pause = timing.renew_every if self._is_used or self._is_busy else timing.renew_unused_every
+            self._wakeup.wait(timing.try_again_every if failed else pause)
             if self._wakeup.stop:
                 return
-            self._wakeup.look = False
-            self._is_used = not self._renew_once()  # what failed is tried again soon
+            self._wakeup.look = self._is_used = False
+            failed = not self._renew_once()
 
     def _renew_once(self) -> bool:
         """Tell whether MongoDB answered."""
-        asked_at = _clock()
-        mine = {"_id": WRITER, "owner": self._owner, "token": self.token}
         try:
+            self._renew_or_lose()
+        except PyMongoError:
+            look_at_servers(self._client)
+            return False  # the lease runs out by itself, unless MongoDB is back in time
+        return True
+
+    def _renew_or_lose(self) -> None:
+        asked_at, mine = _clock(), self._mine
+        with answered_soon():
             document = self._lease.find_one_and_update(
                 mine, [{"$set": {"expires": self._end()}}], return_document=ReturnDocument.AFTER
             )
-        except PyMongoError:
-            return False  # the lease runs out by itself, unless MongoDB is back in time
+        with self._lock:
+            if mine == self._mine:  # else the lease was acquired again meanwhile
+                self._renewed(document, asked_at)
+
+    def _renewed(self, document: dict[str, Any] | None, asked_at: float) -> None:
+        """Take note of how a renewal ended. Without a document, another worker has the lease."""
         if document is None:
             self._until = float("-inf")
         elif not self._wakeup.stop:
@@ -212,7 +309,6 @@ class Lease:
             if document["wake"] != self._wake_count:
                 self._wake_count = document["wake"]
                 self._on_wake()
-        return True
 
     def _end(self) -> dict[str, Any]:
         """Return the expression for when the lease ends if it is taken or renewed now."""
@@ -251,7 +347,9 @@ class Lease:
 
 def writer_of(database: Database[dict[str, Any]]) -> tuple[ProcessIdentity, datetime] | None:
     """Return who writes for the sync of this database and since when; None when nobody does. Raises PyMongoError."""
-    held = database["lease"].find_one({"_id": WRITER, "$expr": {"$gt": ["$expires", "$$NOW"]}})
+    lease = database.get_collection("lease", read_preference=ReadPreference.PRIMARY, read_concern=MAJORITY)
+    with answered_soon():
+        held = lease.find_one({"_id": WRITER, "$expr": {"$gt": ["$expires", "$$NOW"]}})
     process = _process_in(held) if held else None
     return (process, held["since"]) if held and process and not process.is_certainly_dead() else None
 

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sync_worker.core.retry import LONGEST_RETRY_AFTER
+
 START_SHARE = 0.5
 """A new pace starts with this share of the limit that Jira names, or of an assumed one. From there it grows."""
 ASSUMED_LIMIT = 20.0
@@ -43,11 +45,17 @@ def close(site: str, reason: str, seconds: float, *, paced_below: float | None =
         "site": site,
         "reason": reason,
         "touched": "$$NOW",
-        "until": {"$max": ["$until", {"$add": ["$$NOW", int(seconds * 1000)]}]},
+        "until": {"$max": [_still_possible("$until"), {"$add": ["$$NOW", int(seconds * 1000)]}]},
     }
     if paced_below is not None:
         fields |= _slower((paced_below or ASSUMED_LIMIT) * START_SHARE)
     return [{"$set": fields}]
+
+
+def _still_possible(until: str) -> dict[str, Any]:
+    """Return a time, unless no pause is that long: then MongoDB's clock was set back since."""
+    longest = {"$add": ["$$NOW", int(LONGEST_RETRY_AFTER * 1000)]}
+    return {"$cond": [{"$gt": [until, longest]}, None, until]}
 
 
 def _slower(start: float) -> dict[str, Any]:
@@ -63,7 +71,8 @@ def take_token(site: str, rate: float | None = None, size: float | None = None) 
 
     `rate` and `size` are those that the configuration names. Without them the bucket's own hold.
     """
-    elapsed = {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$filled", "$$NOW"]}]}, 1000]}
+    # MongoDB's clock may have been set back since.
+    elapsed = {"$max": [0, {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$filled", "$$NOW"]}]}, 1000]}]}
     grown = {"$add": [1, {"$multiply": [FASTER_PER_SECOND, {"$min": [elapsed, LONGEST_REST]}]}]}
     own: Any = {"$cond": ["$is_felt", {"$min": [LARGEST_RATE, {"$multiply": ["$rate", grown]}]}, "$rate"]}
     given = {"rate": rate, "size": size} if rate is not None else {"rate": own}
@@ -92,6 +101,7 @@ def follow(site: str, rate: float, size: float, left: float) -> Pipeline:
 
 
 def look(site: str) -> Pipeline:
-    """Return all that is known of a site: `wait` in seconds, `reason` and `rate` of each document."""
+    """Return all that is known of a site: `wait` in seconds, `reason`, `rate` and `refusals` of each document."""
     wait = {"$divide": [{"$subtract": ["$until", "$$NOW"]}, 1000]}
-    return [{"$match": {"site": site}}, {"$project": {"reason": True, "rate": True, "wait": wait}}]
+    shown = {"reason": True, "rate": True, "refusals": True, "wait": wait}
+    return [{"$match": {"site": site}}, {"$project": shown}]

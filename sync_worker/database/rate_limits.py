@@ -21,8 +21,10 @@ from structlog.typing import FilteringBoundLogger
 from sync_worker.core.rate_limit import READING_POSTS, ApiCall, IssuePace, Wait
 from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.database import rate_limit_pipelines as pipelines
+from sync_worker.database.connection import SHARED_DATABASE, forgettable_database
+from sync_worker.database.sign_in import LOGIN, SignIn
 
-DATABASE = "jira_sync"
+DATABASE = SHARED_DATABASE
 KEPT_SECONDS = 24 * 3600
 REFRESH_EVERY = 1.0
 """Seconds for which what the other workers found out is believed without asking MongoDB again."""
@@ -45,13 +47,19 @@ class _KnownLimit:
 class SiteLimits:
     """The limits of one site, as this worker respects and reports them. A MongoDB that does not answer limits nothing.
 
-    `budget` is how many calls per second the configuration allows.
+    `budget` is how many calls per second the configuration allows. `sign_in` is what is known of our secret there.
     """
 
     def __init__(
-        self, client: MongoClient[dict[str, Any]], site: str, budget: float | None, log: FilteringBoundLogger
+        self,
+        client: MongoClient[dict[str, Any]],
+        site: str,
+        budget: float | None,
+        log: FilteringBoundLogger,
+        sign_in: SignIn | None = None,
     ) -> None:
-        self._limits = client[DATABASE]["limits"]
+        self._sign_in = sign_in
+        self._limits = forgettable_database(client, DATABASE)["limits"]
         self._site, self._budget, self._log = site, budget, log
         self._known: dict[str, _KnownLimit] = {}
         self._refreshed_at = float("-inf")
@@ -63,6 +71,8 @@ class SiteLimits:
     def before(self, call: ApiCall) -> Wait:
         """Return how long `call` has to wait. If it only waits its turn, it has taken its token from every bucket."""
         self._refresh()
+        if self._sign_in and (refused := self._sign_in.wait()):
+            return refused
         if pause := self.closed(call):
             return pause
         with self._lock:
@@ -79,6 +89,14 @@ class SiteLimits:
             self._close(SITE, headers)
         elif "X-RateLimit-FillRate" in headers:
             self._follow(headers)
+
+    def accepted(self) -> None:
+        if self._sign_in:
+            self._sign_in.accepted()
+
+    def refused(self, reason: str) -> None:
+        if self._sign_in:
+            self._sign_in.refused(reason)
 
     # Pauses
 
@@ -190,12 +208,18 @@ class SiteLimits:
             documents = list(self._limits.aggregate(pipelines.look(self._site)))
         except PyMongoError:
             return
+        found = {document["_id"].removeprefix(self._site): document for document in documents}
+        if self._sign_in:
+            self._sign_in.learn({scope: document for scope, document in found.items() if scope.startswith(LOGIN)})
         now = time.monotonic()
         with self._lock:
-            for document in documents:
-                known = self._known.setdefault(document["_id"].removeprefix(self._site), _KnownLimit())
-                # What we have learned ourselves meanwhile is not in the document, and may be later.
-                if (until := now + (document["wait"] or 0.0)) > known.until:
+            for scope, document in found.items():
+                if scope.startswith(LOGIN):
+                    continue
+                known = self._known.setdefault(scope, _KnownLimit())
+                # What we have learned ourselves meanwhile is not in the document, and may be later. A pause that is
+                # longer than any comes of MongoDB's clock, which was set back.
+                if (until := now + clamp_retry_after(document["wait"] or 0.0)) > known.until:
                     known.until, known.reason = until, document.get("reason") or ""
                 known.is_paced = known.is_paced or bool(document.get("rate"))
             self._known = {scope: known for scope, known in self._known.items() if known.is_paced or known.until > now}
@@ -223,7 +247,7 @@ class ReadOnlyLimits(SiteLimits):
 
 def prepare(client: MongoClient[dict[str, Any]]) -> None:
     """Create the indexes. A server that does not let us share anything keeps no sync from running."""
-    limits = client[DATABASE]["limits"]
+    limits = forgettable_database(client, DATABASE)["limits"]
     with suppress(PyMongoError):
         limits.create_index([("touched", ASCENDING)], expireAfterSeconds=KEPT_SECONDS)
         limits.create_index([("site", ASCENDING)])

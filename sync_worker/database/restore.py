@@ -36,7 +36,7 @@ from sync_worker.database.store import MongoStore
 LOOK_BACK = timedelta(days=1)
 """How much further back the cursors go, besides the time for which a change is tried again. No backup takes so long."""
 INSERTED_AT_ONCE = 500
-WITH_WRITER = ("issues", "pairs")
+WITH_WRITER = ("issues", "pairs", "unprocessable")
 """The collections in which each document carries the token of its last writer."""
 
 

@@ -7,13 +7,15 @@
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique, too: the fields
                of `core.pairs.Pair`; and, for the indexes, `is_away` and `is_missing`
     requests   one document per request of an operator: `kind`, `issues` and `by` of `core.records.Request`
+    unprocessable   one document per issue that cannot be handled now, `_id: "user:10001"`: the fields of
+               `core.unprocessable.UnprocessableIssue`
     lease      who the writer is; see `database.lease`
     actions, cycles, control   what was done, and whether the sync is paused; see `database.journal`
 
 Issues are named by their immutable ids. Every write replaces one whole document and is safe to repeat. The field
 `writer` of each document is the fencing token of its last writer; see `database.documents.fencing`. A write has reached
-MongoDB's journal when it returns: a crash must not forget what we are about to do in Jira. A document that does not fit
-is a problem of its issue, not of the others.
+the journals of a majority of MongoDB's servers when it returns: neither a crash nor another primary must forget what we
+are about to do in Jira. A document that does not fit is a problem of its issue, not of the others.
 """
 
 from __future__ import annotations
@@ -32,12 +34,13 @@ from sync_worker.database.documents.outbox import Outbox
 from sync_worker.database.documents.pairs import PairDocuments
 from sync_worker.database.documents.progress import ProgressDocument
 from sync_worker.database.documents.requests import RequestDocuments
+from sync_worker.database.documents.unprocessable import UnprocessableDocuments
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.mongodb_errors import errors_translated
 
 
-class MongoStore(ProgressDocument, IssueDocuments, Outbox, PairDocuments, RequestDocuments):
+class MongoStore(ProgressDocument, IssueDocuments, Outbox, PairDocuments, RequestDocuments, UnprocessableDocuments):
     """Satisfies `core.ports.Store`, for the writer who holds `lease`. Without the lease it can be read from."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str, lease: Lease) -> None:

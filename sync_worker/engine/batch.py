@@ -13,6 +13,7 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import Read, Waiting
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
+from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.protocol import Work
 
 Key = tuple[Side, str]
@@ -34,31 +35,32 @@ def read_batch(
     context: Context,
     read: Callable[[Side, Collection[str]], Read],
     waiting: Sequence[Waiting],
+    unprocessable: UnprocessableIssues,
     but: Collection[Key],
 ) -> Batch:
     """Read what a batch is about, `but` for the issues that are left out."""
     works: dict[Key, Work] = {}
     groups: dict[Key, list[Key]] = {}
-    unprocessable: set[Key] = set()
+    bad: set[Key] = set()
     for side in Side:
         ids = [issue.id for issue in waiting if issue.side is side]
         direct = read(side, ids)
         issues = {issue.id: issue for issue in direct.issues}
         states, bad_states = context.store.states(side, ids)
         pairs, bad_pairs = context.store.pairs_of(side, ids)
-        for issue_id, why in (bad_states | bad_pairs | direct.unprocessable).items():
-            unprocessable.add((side, issue_id))
-            context.log.error("issue left alone", issue=issue_id, side=side, error=why)
+        for issue_id, why in (bad_states | bad_pairs).items():
+            unprocessable.note(side, issue_id, why)
         # What waits for nothing, as somebody has edited it, waits no more.
-        context.store.save(state for state in states.values() if not state.pending)
-        for issue_id in (id_ for id_ in ids if (side, id_) not in unprocessable and (side, id_) not in but):
+        unprocessable.save(state for state in states.values() if not state.pending)
+        bad |= {(side, issue_id) for issue_id in (*bad_states, *bad_pairs, *direct.unprocessable)}
+        for issue_id in (id_ for id_ in ids if (side, id_) not in bad and (side, id_) not in but):
             pair = pairs.get(issue_id)
             group = (Side.USER, pair.user_id) if pair else (side, issue_id)
             groups.setdefault(group, []).append((side, issue_id))
             state, issue = states.get(issue_id), issues.get(issue_id)
             if issue and state and state.pending and state.pending[0].kind is not CauseKind.GONE:
                 works[side, issue_id] = work_on(context.sync, issue, state, state.pending[0], pair)
-    return Batch(works, list(groups.values()), frozenset(unprocessable))
+    return Batch(works, list(groups.values()), frozenset(bad))
 
 
 def work_on(sync: Sync, issue: Issue, state: IssueState, cause: Cause, pair: Pair | None) -> Work:

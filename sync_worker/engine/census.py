@@ -14,16 +14,20 @@ from datetime import timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.actions import Comment
+from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, is_about_all
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
-from sync_worker.core.errors import InvalidRequest, SiteThrottled, Unavailable
+from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress, Restored
+from sync_worker.core.retry import after_failure, is_due, message_of
 from sync_worker.core.state import IssueState
 from sync_worker.core.uncertainty import long_over
+from sync_worker.engine.reading import Reader
+from sync_worker.engine.unprocessable import UnprocessableIssues
 
 CONFIRM_AFTER = timedelta(minutes=1)
 """The least time between the two direct reads that must miss an issue before it counts as deleted."""
@@ -34,6 +38,7 @@ class Census:
     """Follows what search does not show."""
 
     context: Context
+    unprocessable: UnprocessableIssues
     _restored: Restored | None = None
 
     def run(self, progress: Progress) -> Progress:
@@ -49,29 +54,45 @@ class Census:
             return replace(progress, counted=now)
         if now < progress.counted + timedelta(hours=self.context.sync.census_interval_hours):
             return progress
-        for side in Side:
-            self._count(side)
-        return replace(progress, counted=now)
+        if (failure := progress.census_failure) and not is_due(failure.next_try, now):
+            return progress
+        try:
+            for side in Side:
+                self._count(side)
+        except NOT_ABOUT_ONE_ITEM:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the census must not stop all else
+            return self._put_off(progress, error)
+        return replace(progress, counted=now, census_failure=None)
+
+    def _put_off(self, progress: Progress, error: Exception) -> Progress:
+        """Try the census again in the next cycle, and after a second failure with pauses that grow."""
+        expected = isinstance(error, SyncError)
+        self.context.log.warning("census put off", error=str(error), exc_info=None if expected else error)
+        now, before = self.context.jiras[Side.USER].now(), progress.census_failure
+        failure, _ = after_failure(error, before, now, patience=timedelta.max, jitter=0.5)
+        return replace(progress, census_failure=failure if before else replace(failure, next_try=now))
 
     def _look_at(self, issue_id: str, side: Side, look: Callable[[Pair, Side], None]) -> None:
-        """Look at one issue. Its failure does not keep the others from being looked at."""
+        """Look at one issue. Its failure does not keep the others from being looked at: it is looked at again."""
         try:
             if pair := self.context.store.pair_of(side, issue_id):
                 look(pair, side)
-        except SiteThrottled:
-            raise
         except (InvalidRequest, Unavailable) as error:
+            if is_about_all(error):
+                raise
             self.context.log.warning("issue left out of the census", side=side, issue=issue_id, error=str(error))
+            self.unprocessable.note(side, issue_id, message_of(error))
 
     def _count(self, side: Side) -> None:
         jira = self.context.jiras[side]
         self.context.checkpoint()
         there = jira.ids_in(self.context.project_id(side))
         jira.account()  # nobody in particular is shown an empty project
+        reader = Reader(jira, self.context.checkpoint)
         absent, back = self.context.store.living(side) - there, self.context.store.gone(side) & there
         for batch in batches(sorted(absent | back, key=int), READ_AT_ONCE):
-            self.context.checkpoint()
-            found = {issue.id: issue for issue in jira.read(batch).issues}
+            found = {issue.id: issue for issue in reader.read_all(batch).issues}
 
             def look(pair: Pair, side: Side, found: Mapping[str, Issue] = found) -> None:
                 # An issue may be absent from a bulk read because it could not be read for the moment.

@@ -10,7 +10,7 @@ A cycle has no input or output of its own: Jira and the store are handed in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -21,12 +21,14 @@ from sync_worker.core.ports import Backlog, FailingIssue
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.state import IssueState
+from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine import resync
 from sync_worker.engine.census import Census
 from sync_worker.engine.delivery import Delivery
 from sync_worker.engine.detection import Detection
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.recovery import recover
+from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.catalogue import COUNTS
 
 
@@ -36,12 +38,23 @@ def counts_of(actions: Counter[str]) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
+class CensusState:
+    """How many seconds ago the last census was taken; and, if it fails since then, for how long, how often, and why."""
+
+    counted_ago: float | None = None
+    failing_for: float | None = None
+    attempts: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class CycleResult:
     """How one cycle left things.
 
-    `failed` counts the issues that could not be delivered, `left` those whose turn did not come, `queued` those with
-    changes that wait, `dead` the changes that were given up. `waits_for` is for how many seconds the oldest change has
-    been waiting, `retry_in` how many seconds from now the next of those that wait may be tried.
+    `failed` counts the issues that could not be delivered or handled, `left` those whose turn did not come, `queued`
+    those with changes that wait, `dead` the changes that were given up. `waits_for` is for how many seconds the oldest
+    change has been waiting, `retry_in` how many seconds from now the next of those that wait may be tried.
+    `unprocessable` are the issues that cannot be handled, `census` says how the census stands.
     """
 
     fetched: int = 0
@@ -52,6 +65,8 @@ class CycleResult:
     failing: FailingIssue | None = None
     waits_for: float | None = None
     retry_in: float | None = None
+    unprocessable: tuple[UnprocessableIssue, ...] = ()
+    census: CensusState = CensusState()
 
 
 def _nothing() -> None: ...
@@ -76,64 +91,93 @@ class Cycle:
         """Do it. Raises Unavailable or NeedsOperator when the pass could not be completed; nothing is lost by that."""
         store = self.context.store
         progress = recover(self.context, store.progress())
-        requests = store.requests()
-        self._answer_requests(requests, progress)
+        requests, unprocessable = store.requests(), UnprocessableIssues(self.context)
+        self._answer_requests(requests, progress, unprocessable)
         progress = self.predecessor.before_cycle(self.context, progress)
-        detection = Detection(self.context)
+        detection = Detection(self.context, unprocessable)
         detected = detection.run(progress)
         progress = replace(detected.progress, definition=self.digest)
         store.save_progress(progress)
         self.on_detected()
-        self._take_census(progress)
+        progress = self._take_census(progress, unprocessable)
         intents = IntentLog(self.context, detected.accounts, progress.restored, self.actions)
         delivery = Delivery(
-            intents, detection.read, is_past_deadline=self.is_past_deadline, predecessor=self.predecessor
+            intents,
+            detection.read,
+            unprocessable,
+            is_past_deadline=self.is_past_deadline,
+            predecessor=self.predecessor,
         )
         delivered = delivery.run()
         for request in requests:
             store.answer(request)
-        backlog = store.backlog()
+        backlog, bad = store.backlog(), unprocessable.current
         return CycleResult(
             fetched=detected.fetched,
-            failed=len(delivered.failing | detected.unprocessable),
+            failed=len(delivered.failing | {(issue.side, issue.id) for issue in bad}),
             left=delivered.left,
             queued=backlog.queued,
             dead=backlog.dead,
             failing=backlog.failing,
             waits_for=self._age_of_oldest(backlog),
             retry_in=0.0 if delivered.left else self._retry_in(),
+            unprocessable=tuple(bad),
+            census=self._census_state(progress),
         )
 
-    def _answer_requests(self, requests: list[Request], progress: Progress) -> None:
+    def _answer_requests(self, requests: list[Request], progress: Progress, unprocessable: UnprocessableIssues) -> None:
         """Do what operators asked for; after an edit of the sync's file, try all that waits again at once."""
         store = self.context.store
         for request in requests:
             if request.kind == resync.KIND:
-                resync.resync(self.context, request)
+                unprocessable.handled_all(resync.resync(self.context, request))
                 continue
             asked = [state for state in store.failing() if _is_meant(request, state)]
             change = IssueState.requeued if request.kind == "retry" else IssueState.dismissed
-            store.save(map(change, asked))
+            unprocessable.save(map(change, asked))
+            if request.kind == "retry":
+                self._forget_moves(asked)
+            bad = unprocessable.answer(request)
+            keys = {(state.side, state.key) for state in asked} | {(issue.side, issue.key) for issue in bad}
             event = f"{request.kind} asked for"
-            self.context.log.info(event, by=request.by, issues=[state.key for state in asked])
+            self.context.log.info(event, by=request.by, issues=sorted(key for _, key in keys))
             now = datetime.now(UTC)
             store.record(
-                [JournalEntry(now, request.by, request.kind, side=state.side, issue=state.key) for state in asked]
+                [JournalEntry(now, request.by, request.kind, side=side, issue=key) for side, key in sorted(keys)]
             )
         if progress.definition not in (None, self.digest):
-            store.save(map(IssueState.due_now, store.failing()))
+            unprocessable.save(map(IssueState.due_now, store.failing()))
+            unprocessable.all_due_now()
 
-    def _take_census(self, progress: Progress) -> None:
-        """Take the census when it is time. Its failure is no reason not to deliver what is known."""
+    def _forget_moves(self, states: Iterable[IssueState]) -> None:
+        """Let pairs be moved again that waited for a person, because they had been moved too often."""
+        store = self.context.store
+        pairs = (store.pair_of(state.side, state.id) for state in states)
+        store.save_pairs([replace(pair, moves=()) for pair in pairs if pair and pair.moves])
+
+    def _take_census(self, progress: Progress, unprocessable: UnprocessableIssues) -> Progress:
+        """Take the census when it is time; return the progress after it.
+
+        Its failure is no reason not to deliver what is known.
+        """
         try:
-            counted = Census(self.context).run(progress)
+            counted = Census(self.context, unprocessable).run(progress)
         except SiteThrottled:
             raise
         except Unavailable as error:
             self.context.log.warning("census put off", error=str(error))
-            return
+            return progress
         if counted != progress:
             self.context.store.save_progress(counted)
+        return counted
+
+    def _census_state(self, progress: Progress) -> CensusState:
+        now, failure = self.context.jiras[Side.USER].now(), progress.census_failure
+        ago = None if progress.counted is None else max((now - progress.counted).total_seconds(), 0.0)
+        if failure is None:
+            return CensusState(ago)
+        failing_for = max((now - failure.first_at).total_seconds(), 0.0)
+        return CensusState(ago, failing_for, failure.attempts, failure.error)
 
     def _age_of_oldest(self, backlog: Backlog) -> float | None:
         """Return for how long the oldest change has been waiting, on the clock of the site that it was made on."""

@@ -14,20 +14,19 @@ from datetime import datetime
 
 from sync_model.definition import Side
 from sync_worker.core.actions import Create
+from sync_worker.core.bulk import Streak
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.context import Predecessor
-from sync_worker.core.errors import OutcomeUnknown, SiteThrottled, Unavailable
+from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.ports import READ_AT_ONCE, Read, Waiting
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.batch import Batch, Key, read_batch
 from sync_worker.engine.failures import FailedCauses
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.pair_delivery import Delivered, PairDelivery
+from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.counterpart import Counterpart, missing_counterpart
 from sync_worker.facets.protocol import Intent, Work
-
-SITE_FAILURES = 3
-"""After so many issues in a row that Jira did not answer for, it is the site that has a problem, not the issues."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +47,19 @@ class Delivery:
         self,
         intents: IntentLog,
         read: Callable[[Side, Collection[str]], Read],
+        unprocessable: UnprocessableIssues,
         *,
         is_past_deadline: Callable[[], bool],
         predecessor: Predecessor,
     ) -> None:
         self._intents, self._context = intents, intents.context
-        self._read, self._is_past_deadline = read, is_past_deadline
+        self._read, self._unprocessable, self._is_past_deadline = read, unprocessable, is_past_deadline
         self._predecessor = predecessor
         self._counterparts = Counterpart(intents)
         self._failures = FailedCauses(intents)
-        self._pairs = PairDelivery(intents, self._failures, self._predecessor, self._must_end)
+        self._pairs = PairDelivery(intents, self._failures, unprocessable, self._predecessor, self._must_end)
         self._failing: set[Key] = set()
-        self._handled = self._failed_in_a_row = 0
+        self._handled, self._streak = 0, Streak()
 
     def run(self) -> DeliveryResult:
         """Carry out what is due. Raises an error that is not about one issue."""
@@ -96,14 +96,14 @@ class Delivery:
         except Unavailable as error:
             site_error = error  # the other site may be well
         if rest := [issue for issue in waiting if issue.key not in creating]:
-            self._failed_in_a_row = 0
+            self._streak.forget()
             batch = self._read_batch(rest)
             self._deliver_pairs([[(key, batch.works.get(key)) for key in group] for group in batch.groups])
         if site_error:
             raise site_error
 
     def _read_batch(self, waiting: Sequence[Waiting]) -> Batch:
-        batch = read_batch(self._context, self._read, waiting, but=self._failing)
+        batch = read_batch(self._context, self._read, waiting, self._unprocessable, but=self._failing)
         self._failing |= batch.unprocessable
         return batch
 
@@ -118,7 +118,7 @@ class Delivery:
 
     def _failed_to_create(self, intents: Sequence[Intent[Create]], error: Exception) -> None:
         for intent in intents:
-            self._failures.note(intent.work.state, intent.work.cause, error)
+            self._pairs.note_failure(intent.work, error)
             self._failing.add(intent.work.key)
         self._tally(error)
 
@@ -132,7 +132,4 @@ class Delivery:
 
     def _tally(self, error: Exception | None) -> None:
         self._handled += 1
-        is_the_site = isinstance(error, Unavailable) and not isinstance(error, OutcomeUnknown)
-        self._failed_in_a_row = self._failed_in_a_row + 1 if is_the_site else 0
-        if error is not None and self._failed_in_a_row == SITE_FAILURES:
-            raise error
+        self._streak.note(error)

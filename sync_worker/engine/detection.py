@@ -2,8 +2,10 @@
 
 Search gives candidates. Then our identity is checked, because an account that has just expired sees an empty project.
 Then the candidates are read directly, and what is new about them is remembered. A cycle looks back as far as search may
-lag. A deep scan, now and then, looks back much further. What search cannot be asked for is read directly every time:
-issues that were moved out of their project, and issues that could not be understood the last time.
+lag. A deep scan, now and then, looks back much further. What search cannot be asked for is read directly: issues that
+were moved out of their project, and issues that could not be handled the last time, when their time has come.
+
+An issue that cannot be read, observed or stored stops only itself: see `core.bulk` and `engine.unprocessable`.
 """
 
 from __future__ import annotations
@@ -13,14 +15,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync_model.definition import Side
-from sync_worker.core.concurrency import batches
+from sync_worker.core.bulk import Streak, is_about_all
 from sync_worker.core.context import Context
+from sync_worker.core.errors import Unavailable
 from sync_worker.core.issue import Candidate, Issue
 from sync_worker.core.ports import READ_AT_ONCE, Read
 from sync_worker.core.progress import Progress
 from sync_worker.core.rules import creates_from
-from sync_worker.core.state import IssueState
-from sync_worker.engine.diff import needs_history_before, observe
+from sync_worker.engine.observation import Observation
+from sync_worker.engine.reading import Reader
+from sync_worker.engine.unprocessable import UnprocessableIssues
 
 KEPT_ISSUES = 2 * READ_AT_ONCE
 
@@ -29,12 +33,11 @@ KEPT_ISSUES = 2 * READ_AT_ONCE
 class Detected:
     """What a look at both sides gave.
 
-    `fetched` counts the issues that were read. `unprocessable` are those that cannot be handled. `accounts` maps a side
-    to our own account's id there. `progress` is what may be said now that all news is remembered.
+    `fetched` counts the issues that were read. `accounts` maps a side to our own account's id there. `progress` is what
+    may be said now that all news is remembered.
     """
 
     fetched: int
-    unprocessable: frozenset[tuple[Side, str]]
     accounts: Mapping[Side, str]
     progress: Progress
 
@@ -44,9 +47,9 @@ class Detection:
     """One cycle's look at both sides."""
 
     context: Context
+    unprocessable: UnprocessableIssues
     _just_read: dict[tuple[Side, str], Issue] = field(default_factory=dict)
     _fetched: int = 0
-    _unprocessable: dict[tuple[Side, str], str] = field(default_factory=dict)
 
     def run(self, progress: Progress) -> Detected:
         """Remember everything that is new on both sides."""
@@ -58,19 +61,21 @@ class Detection:
         for side in Side:
             self._remember_news(side, candidates[side], accounts[side], progress)
         swept = started[Side.USER] if is_deep_scan or progress.swept is None else progress.swept
-        unprocessable = {str(side): tuple(id_ for at, id_ in self._unprocessable if at is side) for side in Side}
-        progress = replace(progress, cursors=started, swept=swept, unfit=unprocessable)
-        return Detected(self._fetched, frozenset(self._unprocessable), accounts, progress)
+        return Detected(self._fetched, accounts, replace(progress, cursors=started, swept=swept, unfit={}))
 
     def read(self, side: Side, ids: Collection[str]) -> Read:
         """Return the issues among `ids`, wherever they are now; one that was just read is not read again."""
         known = {issue_id: self._just_read.get((side, issue_id)) for issue_id in ids}
         found = [issue for issue in known.values() if issue]
-        for batch in batches((issue_id for issue_id, issue in known.items() if issue is None), READ_AT_ONCE):
-            self.context.checkpoint()
-            found += self._read(side, batch)
-        unprocessable = {id_: why for (at, id_), why in self._unprocessable.items() if at is side and id_ in known}
-        return Read(found, unprocessable)
+        waiting = self.unprocessable.waiting(side, ids)
+        wanted = [issue_id for issue_id, issue in known.items() if issue is None and issue_id not in waiting]
+        for read in Reader(self.context.jiras[side], self.context.checkpoint).read(wanted):
+            for issue_id, why in read.unprocessable.items():
+                self.unprocessable.note(side, issue_id, why)
+            for issue in read.issues:
+                self._keep(side, issue)
+            found += read.issues
+        return Read(found, waiting | self.unprocessable.failed_now(side, ids))
 
     # What may have changed
 
@@ -109,78 +114,31 @@ class Detection:
     # What did change
 
     def _remember_news(self, side: Side, candidates: Iterable[Candidate], account: str, progress: Progress) -> None:
-        """Read what may have changed, and remember what is new."""
-        store = self.context.store
-        away = {pair.id(side) for pair in store.away() if side in pair.away}
-        updated = {candidate.id: candidate.updated for candidate in candidates}
-        watched = {*away, *progress.unfit.get(side, ())}
-        for batch in batches({*updated, *watched}, READ_AT_ONCE):
-            self.context.checkpoint()
-            states, unprocessable = store.states(side, batch)
-            for issue_id, why in unprocessable.items():
-                self._leave_alone(side, issue_id, why)
-            wanted = [
-                issue_id
-                for issue_id in batch
-                if issue_id not in unprocessable
-                and (issue_id in watched or _is_news(updated[issue_id], states.get(issue_id)))
-            ]
-            issues = self._ours(side, self._read(side, wanted)) if wanted else []
-            paired = store.paired(side, [issue.id for issue in issues])
-            observed = [
-                self._observed(side, issue, states.get(issue.id), account, progress, paired=issue.id in paired)
-                for issue in issues
-            ]
-            store.save(state for state in observed if state != states.get(state.id))
-            self._fetched += len(issues)
+        """Read what may have changed, and remember what is new.
 
-    def _read(self, side: Side, ids: Collection[str]) -> list[Issue]:
-        """Read issues directly. What is missing is believed only while we are known."""
-        jira = self.context.jiras[side]
-        read = jira.read(ids)
-        for issue_id, why in read.unprocessable.items():
-            self._leave_alone(side, issue_id, why)
-        if len(read.issues) + len(read.unprocessable) < len(ids):
-            jira.account()
-        for issue in read.issues:
-            self._just_read[side, issue.id] = issue
+        Issues that could not be handled before come last. If a site is silent about several of them in a row, the rest
+        has its turn in a later cycle: they say nothing about the site.
+        """
+        unprocessable = self.unprocessable
+        shown = {candidate.id: candidate for candidate in candidates}
+        away = {pair.id(side) for pair in self.context.store.away() if side in pair.away}
+        again = [
+            *unprocessable.due(side),
+            *(issue_id for issue_id in progress.unfit.get(side, ()) if not unprocessable.is_known(side, issue_id)),
+            *(candidate.id for candidate in shown.values() if unprocessable.has_changed(side, candidate)),
+        ]
+        observation = Observation(self.context, side, account, progress, unprocessable, shown, {*away, *again})
+        fresh = [issue_id for issue_id in (*shown, *away - shown.keys()) if not unprocessable.is_known(side, issue_id)]
+        for ids, is_fresh in ((fresh, True), (list(dict.fromkeys(again)), False)):
+            try:
+                for issue in observation.look_at(ids, Streak()):
+                    self._keep(side, issue)
+            except Unavailable as error:
+                if is_fresh or is_about_all(error):
+                    raise
+        self._fetched += observation.fetched
+
+    def _keep(self, side: Side, issue: Issue) -> None:
+        self._just_read[side, issue.id] = issue
         while len(self._just_read) > KEPT_ISSUES:
             del self._just_read[next(iter(self._just_read))]
-        return read.issues
-
-    def _ours(self, side: Side, issues: list[Issue]) -> list[Issue]:
-        """Return those that are in our project, or were when they got their counterpart."""
-        project = self.context.project_id(side)
-        elsewhere = [issue.id for issue in issues if issue.project_id != project]
-        paired = self.context.store.paired(side, elsewhere)
-        return [issue for issue in issues if issue.project_id == project or issue.id in paired]
-
-    def _leave_alone(self, side: Side, issue_id: str, why: str) -> None:
-        """Say that an issue cannot be handled. It is looked at again in every cycle, whatever search says."""
-        if (side, issue_id) not in self._unprocessable:
-            self.context.log.error("issue left alone", side=side, issue=issue_id, error=why)
-        self._unprocessable[side, issue_id] = why
-
-    def _observed(
-        self, side: Side, issue: Issue, state: IssueState | None, account: str, progress: Progress, *, paired: bool
-    ) -> IssueState:
-        jira = self.context.jiras[side]
-        if needs_history_before(state, issue):
-            issue = jira.with_history(issue)
-        observed = observe(
-            self.context.sync,
-            side,
-            issue,
-            state,
-            paired=paired,
-            account=account,
-            baseline=progress.baselines.get(side),
-            unknown_until=progress.restored.until[side] if progress.restored else None,
-        )
-        # A counterpart that we have just created is no stranger to be given a counterpart itself.
-        is_ours = state is None and observed.pending and issue.creator == account and jira.is_marked(issue.id)
-        return replace(observed, pending=()) if is_ours else observed
-
-
-def _is_news(updated: datetime, state: IssueState | None) -> bool:
-    return state is None or updated > state.updated

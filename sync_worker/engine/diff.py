@@ -125,7 +125,7 @@ def _split_by_author(
             (
                 index
                 for index, move in enumerate(own_moves)
-                if not move.landed and change.author == account and fold(move.to_status) == fold(change.to_status)
+                if not move.landed and change.author == account and move.led_to(change)
             ),
             None,
         )

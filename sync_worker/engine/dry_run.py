@@ -60,7 +60,10 @@ def dry_run(context: Context, digest: str, predecessor: Predecessor) -> list[Pla
         log=_listen(left_alone),
     )
     Cycle(dry_context, digest, Counter(), predecessor=predecessor).run()
-    steps = [*left_alone, *map(_step, dry_store.entries)]
+    bad = [issue for issue in dry_store.unprocessable() if not issue.is_dismissed]
+    steps = [PlannedStep("cannot", "change", issue.key, text=issue.failure.error) for issue in bad]
+    steps += [step for step in left_alone if step.issue not in {issue.key for issue in bad}]
+    steps += map(_step, dry_store.entries)
     told = {(step.issue, step.cause) for step in steps if step.cause}
     steps += [
         _settled(context.sync, dry_store, state, cause)
@@ -118,7 +121,7 @@ def _listen(left_alone: list[PlannedStep]) -> Any:
 
     def keep(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         if event["event"] == "issue left alone":
-            issue = f"{event.get('side')} issue {event.get('issue')}"
+            issue = event.get("key") or f"{event.get('side')} issue {event.get('issue')}"
             left_alone.append(PlannedStep("cannot", "change", issue, text=str(event.get("error"))))
         raise structlog.DropEvent
 

@@ -39,7 +39,7 @@ class DryRunSite:
         real = [issue_id for issue_id in ids if issue_id not in self._made]
         read = self._real.read(real) if real else Read([], {})
         found = [*read.issues, *(self._made[issue_id] for issue_id in ids if issue_id in self._made)]
-        return Read([self._as_moved(issue) for issue in found], read.unprocessable)
+        return replace(read, issues=[self._as_moved(issue) for issue in found])
 
     def issue(self, issue_id: str) -> Issue | None:
         found = self._made.get(issue_id) or self._real.issue(issue_id)

@@ -16,6 +16,7 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
+from sync_worker.core.unprocessable import UnprocessableIssue
 
 PLENTY = 1_000_000
 
@@ -34,6 +35,7 @@ class DryRunStore:
     _pairs: dict[str, Pair] = field(default_factory=dict)
     _forgotten: set[tuple[str, str]] = field(default_factory=set)
     _progress: Progress | None = None
+    _unprocessable: dict[tuple[Side, str], UnprocessableIssue | None] = field(default_factory=dict)
 
     def progress(self) -> Progress:
         return self._progress or self.beneath.progress()
@@ -87,6 +89,17 @@ class DryRunStore:
         failing = [state for state in here if state.dead or (state.pending and state.pending[0].failure)]
         beneath = self.beneath.failing()
         return [*failing, *(state for state in beneath if (state.side, state.id) not in self._states)]
+
+    def unprocessable(self) -> list[UnprocessableIssue]:
+        here = self._unprocessable
+        beneath = [issue for issue in self.beneath.unprocessable() if (issue.side, issue.id) not in here]
+        return [*beneath, *(issue for issue in here.values() if issue)]
+
+    def save_unprocessable(self, issue: UnprocessableIssue) -> None:
+        self._unprocessable[issue.side, issue.id] = issue
+
+    def forget_unprocessable(self, side: Side, ids: Collection[str]) -> None:
+        self._unprocessable |= {(side, issue_id): None for issue_id in ids}
 
     def _here(self, side: Side) -> list[IssueState]:
         return [state for (at, _), state in list(self._states.items()) if at is side and state]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from sync_worker.core.causes import Cause
+from sync_worker.core.causes import Cause, Failure
 from sync_worker.core.errors import IssueGone, SyncError
 from sync_worker.core.retry import after_failure
 from sync_worker.core.state import IssueState
@@ -33,11 +33,17 @@ class FailedCauses:
         failure, give_up = after_failure(error, cause.failure, now, patience=self._patience, jitter=self._jitter())
         failed = replace(cause, failure=failure)
         state = state.with_cause(failed)
+        is_known = give_up and state.is_known_failure(failed)
         if give_up and isinstance(error, IssueGone):  # which holds for all that is still to be done about it
-            state = replace(state, pending=(), dead=(*state.dead, *state.pending))
+            state = state.dead_lettered(*state.pending)
         elif give_up:
             state = state.dead_lettered(failed)
         self._context.store.save([state])
+        if not is_known:
+            self._say(state, cause, failure, error, give_up=give_up)
+        return state
+
+    def _say(self, state: IssueState, cause: Cause, failure: Failure, error: Exception, *, give_up: bool) -> None:
         self._context.log.log(
             logging.ERROR if give_up else logging.WARNING,
             "change given up" if give_up else "issue failed",
@@ -50,4 +56,3 @@ class FailedCauses:
         )
         if give_up:
             self._intents.report_on_cause(state, cause, GIVEN_UP, failure.error)
-        return state

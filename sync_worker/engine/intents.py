@@ -22,7 +22,7 @@ from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.core.uncertainty import left_open, long_over, missed, time_to_settle, unknown
-from sync_worker.engine.diff import observe
+from sync_worker.engine.diff import needs_history_before, observe
 from sync_worker.facets.protocol import DONE, FAILED, Intent, Work
 
 LONGEST_TEXT = 500
@@ -49,6 +49,8 @@ class IntentLog:
 
     def observed(self, side: Side, issue: Issue) -> IssueState:
         before = self.context.store.state(side, issue.id)
+        if needs_history_before(before, issue):
+            raise InvalidRequest(f"{issue.key}: the site shows only a part of its history")
         state = self.observe(side, issue, before)
         if state != before:
             self.context.store.save([state])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sync_worker.core.actions import Create
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.context import Predecessor
-from sync_worker.core.errors import IssueGone
+from sync_worker.core.errors import InvalidRequest, IssueGone
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.state import IssueState
@@ -20,6 +20,7 @@ from sync_worker.engine.batch import Key, work_on
 from sync_worker.engine.cause_delivery import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery
 from sync_worker.engine.failures import FailedCauses
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.counterpart import Counterpart, missing_counterpart
 from sync_worker.facets.protocol import FOUND, SKIPPED, Work
 
@@ -39,10 +40,15 @@ class PairDelivery:
     """
 
     def __init__(
-        self, intents: IntentLog, failures: FailedCauses, predecessor: Predecessor, must_end: Callable[[], bool]
+        self,
+        intents: IntentLog,
+        failures: FailedCauses,
+        unprocessable: UnprocessableIssues,
+        predecessor: Predecessor,
+        must_end: Callable[[], bool],
     ) -> None:
         self._intents, self._context, self._failures = intents, intents.context, failures
-        self._predecessor, self._must_end = predecessor, must_end
+        self._unprocessable, self._predecessor, self._must_end = unprocessable, predecessor, must_end
         self._causes = CauseDelivery(intents)
         self._counterparts = Counterpart(intents)
 
@@ -54,15 +60,31 @@ class PairDelivery:
             if self._must_end():
                 break
             # The state of the second issue may have been changed by the first one.
-            error = self._deliver_issue(key, work if number == 0 else self._taken_up_again(work))
+            error = self._deliver_or_set_aside(key, work, is_first=number == 0)
             if error is not None:
                 failing.add(key)
             first_error = first_error or error
         return Delivered(frozenset(failing), first_error)
 
+    def note_failure(self, work: Work, error: Exception) -> None:
+        """Note that a work's cause failed. If even that cannot be stored, its issue cannot be handled."""
+        try:
+            self._failures.note(work.state, work.cause, error)
+        except InvalidRequest as refusal:
+            self._unprocessable.note(work.side, work.state.id, str(refusal), key=work.state.key)
+
     def has_left(self, work: Work) -> bool:
         """Tell whether the issue was moved out of our project before it got a counterpart."""
         return work.pair is None and work.cause.kind is not CauseKind.GONE and not self._is_in_project(work)
+
+    def _deliver_or_set_aside(self, key: Key, work: Work | None, *, is_first: bool) -> Exception | None:
+        """Deliver to one issue; return the error of the last cause that failed."""
+        try:
+            return self._deliver_issue(key, work if is_first else self._taken_up_again(work))
+        except InvalidRequest as refusal:  # not even its failure can be stored
+            side, issue_id = key
+            self._unprocessable.note(side, issue_id, str(refusal))
+            return refusal
 
     def _taken_up_again(self, work: Work | None) -> Work | None:
         state = self._context.store.state(work.side, work.issue.id) if work else None

@@ -27,6 +27,7 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.reading import Reader
 from sync_worker.facets.protocol import FOUND
 
 
@@ -37,16 +38,29 @@ class CounterpartSearch:
     context: Context
     intents: IntentLog
 
-    def since(self, side: Side, at: datetime, only: Collection[str] | None = None) -> None:
-        """Find what was created for issues of `side`, or for those with the ids `only`, at or after `at`."""
+    def since(self, side: Side, at: datetime, only: Collection[str] | None = None) -> list[str]:
+        """Find what was created for issues of `side`, or for those with the ids `only`, at or after `at`.
+
+        Returns the ids of issues that may have been, because their marks cannot be read.
+        """
         store, target = self.context.store, self.context.jiras[side.other]
+        unread: list[str] = []
         made = target.made_since(self.context.project_id(side.other), at)
         target.account()  # nobody in particular is shown an empty project
         for batch in batches(made, READ_AT_ONCE):
             states, unprocessable = store.states(side.other, store.paired(side.other, batch))
             unknown = [issue_id for issue_id in batch if issue_id not in states | unprocessable]
-            sources = {source: issue_id for issue_id in unknown if (source := self._source_of(side, issue_id))}
-            self.pair_up(side, {own: other for own, other in sources.items() if only is None or own in only})
+            unread += self.among(side, unknown, only)
+        return unread
+
+    def among(self, side: Side, counterparts: Iterable[str], only: Collection[str] | None = None) -> list[str]:
+        """Find which of these were created for issues of `side`; return those of which it cannot be told."""
+        marks, unread = Reader(self.context.jiras[side.other], self.context.checkpoint).marks(counterparts)
+        self._leave_alone(side.other, unread)
+        source, sync = self.context.jiras[side], self.context.sync
+        sources = {own: other for other, mark in marks.items() if (own := made_for(mark, source, sync))}
+        self.pair_up(side, {own: other for own, other in sources.items() if only is None or own in only})
+        return list(unread)
 
     def pair_up(self, side: Side, counterparts: Mapping[str, str]) -> None:
         """Make pairs of issues of `side` and their counterparts, by their ids, as far as both are there."""
@@ -60,18 +74,14 @@ class CounterpartSearch:
                 except InvalidRequest as error:
                     self.context.log.warning("counterpart left alone", side=side.other, issue=other, error=str(error))
 
-    def _source_of(self, side: Side, counterpart: str) -> str | None:
-        """Return the id of the issue of `side` that `counterpart` was created for by this sync."""
-        self.context.checkpoint()
-        mark = self.context.jiras[side.other].mark_of(counterpart)
-        return made_for(mark, self.context.jiras[side], self.context.sync)
-
     def _read(self, side: Side, ids: Iterable[str]) -> dict[str, Issue]:
-        jira = self.context.jiras[side]
-        read = jira.read(list(ids))
-        for issue_id, why in read.unprocessable.items():
+        read = Reader(self.context.jiras[side], self.context.checkpoint).read_with_histories(ids)
+        self._leave_alone(side, read.unprocessable)
+        return {issue.id: issue for issue in read.issues}
+
+    def _leave_alone(self, side: Side, unprocessable: Mapping[str, str]) -> None:
+        for issue_id, why in unprocessable.items():
             self.context.log.error("issue left alone", side=side, issue=issue_id, error=why)
-        return {issue.id: jira.with_history(issue) for issue in read.issues}
 
     def _pair(self, side: Side, issue: Issue, counterpart: Issue) -> None:
         """Make the two a pair. Raises InvalidRequest when one of them has another counterpart already."""
@@ -115,23 +125,29 @@ def made_for(mark: object, source: Jira, sync: Sync) -> str | None:
 def recover(context: Context, progress: Progress) -> Progress:
     """After a restore, find what was created since the backup, before anything else is done.
 
-    Raises Unavailable until search must show all of it.
+    What cannot be read is looked at again in every cycle. Raises Unavailable until search must show all of it.
     """
     restored = progress.restored
-    if restored is None or restored.is_reunited:
+    if restored is None or (restored.is_reunited and not any(restored.unread.values())):
         return progress
     accounts = {side: context.jiras[side].account() for side in Side}
+    search = CounterpartSearch(context, IntentLog(context, accounts, restored))
+    if restored.is_reunited:
+        unread = {str(side): tuple(search.among(side.other, restored.unread.get(side, ()))) for side in Side}
+        progress = replace(progress, restored=replace(restored, unread=unread))
+        context.store.save_progress(progress)
+        return progress
     if not restored.until:
         restored = replace(restored, until={side: context.jiras[side].now() + CLOCK_GRAIN for side in Side})
         context.store.save_progress(replace(progress, restored=restored))
+        search = CounterpartSearch(context, IntentLog(context, accounts, restored))
     for side in Side:
         _wait_for_search(context.jiras[side], restored.until[side])
-    search = CounterpartSearch(context, IntentLog(context, accounts, restored))
-    for side in Side:
-        search.since(side, restored.earliest(side.other))
-    progress = replace(progress, restored=replace(restored, is_reunited=True))
+    found = {side: search.since(side, restored.earliest(side.other)) for side in Side}
+    unread = {str(side.other): tuple(ids) for side, ids in found.items()}
+    progress = replace(progress, restored=replace(restored, is_reunited=True, unread=unread))
     context.store.save_progress(progress)
-    context.log.info("what was created after the backup is known again")
+    context.log.info("what was created after the backup is known again", unread=sum(map(len, unread.values())))
     return progress
 
 

@@ -27,22 +27,25 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.reading import Reader
 from sync_worker.engine.recovery import CounterpartSearch, made_for
 from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "resync"
 
 
-def resync(context: Context, request: Request) -> None:
-    """Queue what the request asks for.
+def resync(context: Context, request: Request) -> list[tuple[Side, str]]:
+    """Queue what the request asks for; return side and id of each issue that could be queued.
 
     Raises Unavailable when Jira does not answer; what was queued by then stays as it is.
     """
     context.log.info("resync asked for", by=request.by, issues=list(request.issues))
+    queued: list[tuple[Side, str]] = []
     for side in Side:
         ids = [name.partition(":")[2] for name in request.issues if name.startswith(f"{side}:")]
         for batch in batches(ids, READ_AT_ONCE):
-            _Resync(context, request, side).queue(batch)
+            queued += [(side, issue_id) for issue_id in _Resync(context, request, side).queue(batch)]
+    return queued
 
 
 class _Resync:
@@ -52,59 +55,69 @@ class _Resync:
         self._context, self._request, self._side = context, request, side
         self._identity = f"{KIND}-{request.id}"
 
-    def queue(self, ids: list[str]) -> None:
+    def queue(self, ids: list[str]) -> list[str]:
+        """Queue what is asked for of these issues; return the ids of those of which it could be."""
         self._context.checkpoint()
-        side, store, jira = self._side, self._context.store, self._context.jiras[self._side]
-        account = jira.account()
-        issues = [jira.with_history(issue) for issue in jira.read(ids).issues]
-        made = self._look_for_counterparts(issues, account)
+        side, store, account = self._side, self._context.store, self._context.jiras[self._side].account()
         states, _ = store.states(side, ids)
+        read = Reader(self._context.jiras[side], self._context.checkpoint).read_with_histories(ids)
+        for issue_id, why in read.unprocessable.items():
+            known = states.get(issue_id)
+            self._record(known.key if known else issue_id, SKIPPED, why)
+        made, unread = self._look_for_counterparts(read.issues, account)
         pairs, unprocessable = store.pairs_of(side, ids)
-        for issue in issues:
+        queued = []
+        for issue in read.issues:
             state, pair = states.get(issue.id), pairs.get(issue.id)
             if state and any(cause.id == self._identity for cause in (*state.pending, *state.dead)):
                 continue  # queued, and perhaps half done, before we were interrupted
             if issue.id in unprocessable:
-                self._record(issue, SKIPPED, unprocessable[issue.id])
+                self._record(issue.key, SKIPPED, unprocessable[issue.id])
+            elif pair is None and unread:
+                why = f"it may have a counterpart: the mark of issue {', '.join(unread)} cannot be read"
+                self._record(issue.key, SKIPPED, why)
             elif pair is None and issue.id in made:
-                self._record(issue, SKIPPED, "it was created for an issue that is not there any more")
+                self._record(issue.key, SKIPPED, "it was created for an issue that is not there any more")
             elif pair is None and not creates_from(self._context.sync, side, issue.status):
                 why = f"it has no counterpart, and no rule creates one for status {issue.status}"
-                self._record(issue, SKIPPED, why)
+                self._record(issue.key, SKIPPED, why)
             else:
                 self._relink(pair)
                 store.save([self._fresh_state(issue, state, pair, account)])
-                self._record(issue, DONE)
+                self._record(issue.key, DONE)
+                queued.append(issue.id)
+        return queued
 
-    def _look_for_counterparts(self, issues: Collection[Issue], account: str) -> set[str]:
+    def _look_for_counterparts(self, issues: Collection[Issue], account: str) -> tuple[set[str], list[str]]:
         """Make pairs of issues of which we do not know that they have a counterpart, where one carries our mark.
 
-        Returns the ids of those that are themselves somebody's counterpart, and must not be given another.
+        Returns the ids of those that are themselves somebody's counterpart, and must not be given another; and the ids
+        of issues of the other side that may be counterparts, as their marks cannot be read.
         """
         context, side = self._context, self._side
         paired = context.store.paired(side, [issue.id for issue in issues])
         alone = [issue for issue in issues if issue.id not in paired]
         if not alone:
-            return set()
+            return set(), []
         clocks: dict[str, datetime] = {each: context.jiras[each].now() for each in Side}
         accounts = {side: account, side.other: context.jiras[side.other].account()}
         search = CounterpartSearch(context, IntentLog(context, accounts, Restored(until=clocks)))
         ahead = clocks[side.other] - clocks[side]
         oldest = min(issue.created for issue in alone)
-        search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})
+        unread = search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})
         own = [issue.id for issue in alone if issue.creator == account]
-        marks = {issue_id: mark for issue_id in own if (mark := context.jiras[side].mark_of(issue_id))}
+        marks, unknown = Reader(context.jiras[side], context.checkpoint).marks(own)
         for issue_id, mark in marks.items():
             if source := made_for(mark, context.jiras[side.other], context.sync):
                 search.pair_up(side.other, {source: issue_id})
-        return set(marks)
+        return {*marks, *unknown}, unread  # one whose mark cannot be read may be somebody's counterpart
 
     def _fresh_state(self, issue: Issue, state: IssueState | None, pair: Pair | None, account: str) -> IssueState:
         """Return the state of `issue` with the one cause that carries it over as it is.
 
         What it went through since it was last looked at is new all the same.
         """
-        before = state and replace(state, pending=(), dead=(), copied={})
+        before = state and replace(state, pending=(), dead=(), copied={}, uncopied=())
         sync, side = self._context.sync, self._side
         seen = observe(sync, side, issue, before, paired=True, account=account, baseline=None)
         last = issue.changes[-1] if issue.changes else None
@@ -125,9 +138,9 @@ class _Resync:
         if pair and pair.linked and any(sync.adds_cross_link(rule) for rule in sync.ordered_rules):
             self._context.store.save_pair(replace(pair, linked={}))
 
-    def _record(self, issue: Issue, result: str, text: str = "") -> None:
+    def _record(self, key: str, result: str, text: str = "") -> None:
         now = datetime.now(UTC)
-        entry = JournalEntry(now, self._request.by, KIND, result, side=self._side, issue=issue.key, text=text)
+        entry = JournalEntry(now, self._request.by, KIND, result, side=self._side, issue=key, text=text)
         self._context.store.record([entry])
 
 

@@ -83,9 +83,23 @@ class Attachments:
             todo = [file for file in missing if file.id not in copied and file.id not in failures]
             failures |= self._send(intent, todo, counterpart)
             intent.note_own_write(intent.work.side.other, counterpart.id)
-            if failures:
-                raise to_go_by(failures.values())
+            self._raise_for(intent, failures)
         intent.finish()
+
+    def _raise_for(self, intent: Intent[CopyAttachments], failures: dict[str, SyncError]) -> None:
+        """Raise the error that decides, if there is one.
+
+        Files that cannot be copied at all are remembered: that is said once, and not again at every edit of the issue.
+        """
+        if not failures:
+            return
+        error = to_go_by(failures.values())
+        if isinstance(error, InvalidRequest) and error.final:
+            state = intent.work.state
+            intent.remember(replace(state, uncopied=(*state.uncopied, *failures)))
+            why = "; ".join(dict.fromkeys(str(failure) for failure in failures.values()))
+            raise InvalidRequest(why, status=error.status, final=True)
+        raise error
 
     def _prepare(
         self, intent: Intent[CopyAttachments], missing: Iterable[Attachment], counterpart: Issue
@@ -189,8 +203,9 @@ class Attachments:
 
 
 def missing_attachments(issue: Issue, state: IssueState) -> list[Attachment]:
-    """Return the files on `issue` that are neither copied yet nor copies themselves."""
-    return [file for file in issue.attachments if file.id not in state.copied and file.id not in state.received]
+    """Return the files on `issue` that are neither copied yet nor copies themselves, as far as they can be copied."""
+    settled = {*state.copied, *state.received, *state.uncopied}
+    return [file for file in issue.attachments if file.id not in settled]
 
 
 def _looks_like(file: Attachment, other: Attachment) -> bool:

@@ -62,10 +62,11 @@ class Comments:
         if target_status is None and work.pair:
             counterpart = self._context.store.state(work.side.other, work.pair.id(work.side.other))
             target_status = counterpart.status if counterpart else ""
-        return {
+        values = {
             "sourceKey": work.issue.key,
             "targetKey": work.counterpart_key or "",
             "sourceStatus": work.cause.to_status,
             "targetStatus": target_status or "",
-            "sourceSummary": plain_text(work.issue.summary),
+            "sourceSummary": work.issue.summary,
         }
+        return {name: plain_text(value) for name, value in values.items()}

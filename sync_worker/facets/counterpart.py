@@ -5,14 +5,15 @@ The request that creates a counterpart carries a marker. So what an earlier atte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, find
+from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, Bulk, Done, NoStreak
 from sync_worker.core.causes import Attempt
-from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Predecessor
 from sync_worker.core.errors import (
     InvalidRequest,
@@ -21,18 +22,16 @@ from sync_worker.core.errors import (
     Unavailable,
     unless_carried_out,
 )
-from sync_worker.core.issue import Created, Draft
+from sync_worker.core.issue import Created, Draft, Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
 from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
+from sync_worker.core.templates import without_mentions
 from sync_worker.core.timing import NODES_APART, lifetime_of
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
-
-CREATED_AT_ONCE = 50
-"""The most issues that Jira creates in one request."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,8 @@ class Counterpart:
 
     def carry_out(self, intent: Intent[Create]) -> None:
         if intent.work.pair is None:
+            if self._may_be_hidden(intent):
+                raise OutcomeUnknown("whether it got a counterpart before the restore is not certain: a mark is hidden")
             planned = Planned(intent, self._draft(intent))
             created = self._look_for(planned)
             result = DONE if created is None else FOUND
@@ -115,13 +116,11 @@ class Counterpart:
             begun, fresh = [plan for plan in here if plan.begun], [plan for plan in here if not plan.begun]
             if len(begun) > 1:
                 self._find_many(begun, on_failure)
-            # What was tried before and certainly did not come about is created alone: in bulk it may fail again.
-            for chunk in batches(fresh, CREATED_AT_ONCE):
-                if len(chunk) > 1:
-                    self._create_chunk_or(chunk, on_failure)
+            if len(fresh) > 1:
+                self._create_in_bulk(fresh, on_failure)
 
     def _plan(self, intent: Intent[Create], predecessor: Predecessor) -> Planned | None:
-        if predecessor.names_counterpart(intent.work.side, intent.work.issue):
+        if predecessor.names_counterpart(intent.work.side, intent.work.issue) or self._may_be_hidden(intent):
             return None
         try:
             return Planned(intent, self._draft(intent))
@@ -130,28 +129,62 @@ class Counterpart:
         except (InvalidRequest, Unavailable):
             return None
 
-    def _create_chunk_or(
-        self, chunk: Sequence[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
-    ) -> None:
-        try:
-            self._create_chunk(chunk)
-        except SiteThrottled:
-            raise
-        except Unavailable as error:
-            on_failure([plan.intent for plan in chunk], error)
+    def _may_be_hidden(self, intent: Intent[Create]) -> bool:
+        """Tell whether the issue may have a counterpart whose mark cannot be read; see `core.progress.Restored`."""
+        restored, work = self._intents.restored, intent.work
+        return restored is not None and restored.hides_counterpart_of(work.cause, work.side)
 
-    def _create_chunk(self, chunk: Sequence[Planned]) -> None:
+    def _create_in_bulk(
+        self, planned: Sequence[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
+    ) -> None:
+        """Create as many at once as the site bears.
+
+        A request that was refused as a whole has created nothing, and is made smaller. What is refused by itself is
+        left to `carry_out`. Any other failure is not followed by a second request.
+        """
+        size = self._target(planned[0].intent).create_size
+        bulk = Bulk(self._create_chunk, size, NoStreak(), may_repeat=_is_refusal, ends_with=_is_about_the_cycle)
+        for outcome in bulk.run(planned):
+            if isinstance(outcome, Done):
+                error: Exception | None = self._take_in(outcome.items, outcome.result)
+            else:
+                error = None if _is_refusal(outcome.error) else outcome.error
+            if error is not None:
+                on_failure([plan.intent for plan in outcome.items], error)
+
+    def _create_chunk(self, chunk: list[Planned]) -> tuple[list[Created | InvalidRequest], Collection[Planned]]:
         target = self._target(chunk[0].intent)
         attempt = Attempt(target.now(), at_once=len(chunk))
-        self._mark(chunk, attempt)
+        try:
+            self._mark(chunk, attempt)
+        except InvalidRequest:  # one of them cannot be stored, and nothing was sent
+            for plan in chunk:
+                plan.intent.mark(None)
+            raise
         with unless_carried_out(
             lambda: self._mark(chunk, None),
-            # What something else than Jira said was about all of them: one alone may pass. So it is not kept.
-            lambda _error: self._mark(chunk, replace(attempt, ended=target.now())),
+            lambda _error: self._note_doubt(chunk, replace(attempt, ended=target.now())),
         ):
-            outcome = _create_in_bulk(target, [plan.draft for plan in chunk])
-        self._adopt([(plan, created) for plan, created in zip(chunk, outcome, strict=True) if created], DONE)
-        self._mark([plan for plan, created in zip(chunk, outcome, strict=True) if created is None], None)
+            return target.create_many([plan.draft for plan in chunk]), ()
+
+    def _note_doubt(self, chunk: list[Planned], attempt: Attempt) -> None:
+        """Write when a request ended of which it is not known what became.
+
+        What something else than Jira said was about all of them: one alone may pass. So it is not kept. If this cannot
+        be stored, the request counts as begun, as was written before it.
+        """
+        with suppress(InvalidRequest):
+            self._mark(chunk, attempt)
+
+    def _take_in(self, chunk: Sequence[Planned], result: Sequence[Created | InvalidRequest]) -> InvalidRequest | None:
+        """Adopt what was created. Returns the error if that cannot be stored; then it is looked for again."""
+        outcome = list(zip(chunk, result, strict=True))
+        try:
+            self._adopt([(plan, issue) for plan, issue in outcome if isinstance(issue, Created)], DONE)
+            self._mark([plan for plan, issue in outcome if not isinstance(issue, Created)], None)
+        except InvalidRequest as error:
+            return error
+        return None
 
     def _mark(self, planned: Sequence[Planned], attempt: Attempt | None) -> None:
         """Write, in one go, that these were begun; or that they certainly were not carried out."""
@@ -200,9 +233,17 @@ class Counterpart:
         work, target, sync = intent.work, self._target(intent), self._context.sync
         project = self._context.project_id(work.side.other)
         chosen = choose_type(target.issue_types(project), intent.action.issue_type, work.issue.issue_type)
-        fields = fields_for(work.issue, target.create_screen(project, chosen.id))
+        fields = fields_for(self._for_other_site(work), target.create_screen(project, chosen.id))
         marker = {"site": self._context.jiras[work.side].site(), "issue": work.issue.id, "sync": sync.name}
         return Draft(project, chosen.id, fields, marker)
+
+    def _for_other_site(self, work: Work) -> Issue:
+        """Return the issue as its counterpart may repeat it: nobody is mentioned on a site that is not their own."""
+        source, target = self._context.jiras[work.side], self._context.jiras[work.side.other]
+        text = work.issue.description
+        if not text or source.site() == target.site():
+            return work.issue
+        return replace(work.issue, description=without_mentions(text, source.display_name))
 
     def _adopt(self, created: Sequence[tuple[Planned, Created]], result: str) -> None:
         """Make each the counterpart of its issue.
@@ -231,10 +272,10 @@ class Counterpart:
         return Pair.of(work.side, own, other, self._target(intent).now())
 
 
-def _create_in_bulk(target: Jira, drafts: Sequence[Draft]) -> list[Created | None]:
-    """Create in one request; None stands for what was certainly not created."""
-    try:
-        outcome = target.create_many(drafts)
-    except InvalidRequest:
-        return [None] * len(drafts)
-    return [created if isinstance(created, Created) else None for created in outcome]
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether a request was refused as a whole, so that nothing was created."""
+    return isinstance(error, InvalidRequest)
+
+
+def _is_about_the_cycle(error: Exception) -> bool:
+    return isinstance(error, NOT_ABOUT_ONE_ITEM)

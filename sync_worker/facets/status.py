@@ -122,15 +122,19 @@ class Status:
 
     def _move(self, intent: Intent[Move], counterpart: Issue, state: IssueState) -> None:
         """Write that this move is ours, then carry it out."""
+        pair, most = intent.work.counterpart, self._context.sync.most_moves_per_hour
+        if pair.moves_too_often(most):
+            raise InvalidRequest(
+                f"{pair.user_key} and {pair.dev_key} were moved {most} times within an hour, so two automations may "
+                f"contradict each other; they stay as they are until jira-sync retry {self._context.sync.name}",
+                final=True,
+            )
         cause, store, target = intent.work.cause, self._context.store, self._context.jiras[state.side]
         transition = target.transition_to(counterpart, intent.action.to)
         if transition is None:
             offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
-            raise InvalidRequest(
-                f"{counterpart.key} cannot get from {counterpart.status} to {intent.action.to}: "
-                f"its workflow offers our account {offered} from there"
-            )
-        expecting = state.with_own_move(OwnMove(cause.id, transition.to_status))
+            raise InvalidRequest(_unreachable(counterpart, intent.action, offered))
+        expecting = state.with_own_move(OwnMove(cause.id, transition.to_status, to_id=transition.to_id))
         store.save([expecting])
         with unless_carried_out(lambda: store.save([state])):
             try:
@@ -140,8 +144,12 @@ class Status:
                 raise
             except InvalidRequest as error:
                 raise _after_refused_move(target, counterpart, intent.action, transition, error) from error
-        settled = expecting.with_own_move(OwnMove(cause.id, transition.to_status, settled=True)).superseded()
+        own_move = OwnMove(cause.id, transition.to_status, settled=True, to_id=transition.to_id)
+        settled = expecting.with_own_move(own_move).superseded()
         store.save([replace(settled, status=transition.to_status)])
+        pair = pair.moved(self._context.jiras[Side.USER].now(), most)
+        store.save_pair(pair)
+        intent.pair_with(pair)
         text = f"{counterpart.status} → {transition.to_status}"
         intent.report("counterpart moved", text=text, status=transition.to_status, previous=counterpart.status)
 
@@ -151,6 +159,18 @@ def _after_refused_move(
 ) -> SyncError:
     """Tell a move that cannot be from one that rested on outdated knowledge of the issue or of its workflow."""
     present, again = target.issue(counterpart.id), target.transition_to(counterpart, action.to, refresh=True)
-    if error.status == CONFLICT or present is None or present.status != counterpart.status or again != transition:
+    is_unchanged = present is not None and present.status == counterpart.status
+    if error.status != CONFLICT and is_unchanged and again is None:
+        # Issues of one type share a workflow, but a condition of it may hide a transition from one of them.
+        offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
+        return InvalidRequest(_unreachable(counterpart, action, offered))
+    if error.status == CONFLICT or not is_unchanged or again != transition:
         return Unavailable(f"{counterpart.key} was changed under our hands; it is looked at again ({error})")
     return error
+
+
+def _unreachable(counterpart: Issue, action: Move, offered: str) -> str:
+    return (
+        f"{counterpart.key} cannot get from {counterpart.status} to {action.to}: "
+        f"its workflow offers our account {offered} from there"
+    )

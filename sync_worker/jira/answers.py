@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from sync_worker.core.errors import (
+    CredentialsRefused,
     InvalidRequest,
-    NeedsOperator,
     NotJira,
     OutcomeUnknown,
     Redirected,
@@ -31,6 +31,7 @@ from sync_worker.core.errors import (
 from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.jira import parsing, wording
 from sync_worker.jira.bodies import UnacceptableBody, content
+from sync_worker.jira.half_characters import without_halves
 from sync_worker.jira.http_client import JSON
 
 T = TypeVar("T")
@@ -142,10 +143,10 @@ def raise_for(answer: Answer, *, accepted: int | None = None, refused_by: frozen
     # This comes first: the rest of such an answer reads as if the token were wrong.
     if "X-Authentication-Denied-Reason" in answer.headers:
         why = "a person must sign in on the site and solve its captcha"
-        raise NeedsOperator(f"{answer.what}: {status}: {why}", status=status, ambiguous=ambiguous)
+        raise CredentialsRefused(f"{answer.what}: {status}: {why}", status=status, ambiguous=ambiguous)
     if reason := _anonymous(answer):
         why = f"the site does not accept our credentials any more ({reason})"
-        raise NeedsOperator(f"{answer.what}: {why}", status=status, ambiguous=ambiguous)
+        raise CredentialsRefused(f"{answer.what}: {why}", status=status, ambiguous=ambiguous)
     if answer.is_success:
         return
     if status == 429:  # noqa: PLR2004
@@ -159,7 +160,7 @@ def raise_for(answer: Answer, *, accepted: int | None = None, refused_by: frozen
         raise _refused_by_another(answer)
     if status == 401:  # noqa: PLR2004
         why = f"{answer.says}: the credentials are wrong or have expired"
-        raise NeedsOperator(why, status=status, ambiguous=ambiguous)
+        raise CredentialsRefused(why, status=status, ambiguous=ambiguous)
     if ambiguous:
         raise OutcomeUnknown(answer.says, status=status, ambiguous=True)
     raise InvalidRequest(answer.says, status=status, final=status in FINAL)
@@ -173,7 +174,7 @@ def parsed(answer: Answer, parse: Callable[[Any], T]) -> T:
     """
     body, problem = answer.body
     try:
-        data = None if answer.status == 204 else json.loads(body)  # noqa: PLR2004
+        data = None if answer.status == 204 else without_halves(json.loads(body), body)  # noqa: PLR2004
         if problem or (data is None and body):  # Jira never answers null
             raise ValueError(problem)
         return parse(data)
@@ -202,7 +203,7 @@ def _refused_by_another(answer: Answer) -> SyncError:
         is_final = status in FINAL
         return OutcomeUnknown(message, status=status, ambiguous=True, refusal=refusal if is_final else "")
     if status == 401:  # noqa: PLR2004
-        return NeedsOperator(f"{says}: the credentials are wrong or have expired", status=status)
+        return CredentialsRefused(f"{says}: the credentials are wrong or have expired", status=status)
     if not answer.expects_json:
         return InvalidRequest(says, status=status, final=status in FINAL)
     if is_redirect:
@@ -224,6 +225,8 @@ def _redirection(answer: Answer) -> str:
 
 def _anonymous(answer: Answer) -> str | None:
     """Return by what sign the site has answered as to a visitor who is not signed in; None when it has not."""
+    if "Authorization" not in answer.response.request.headers:
+        return None  # we came as a stranger
     login: str = answer.headers.get("x-seraph-loginreason", "")
     if "AUTHENTICATED_FAILED" in login or "AUTHENTICATION_DENIED" in login:
         return wording.one_line(login)

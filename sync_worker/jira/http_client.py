@@ -1,19 +1,24 @@
-"""The HTTP client that every request goes through."""
+"""The HTTP client that every request goes through: whom it trusts, what it shows, and by which proxy it goes.
+
+Proxies and the usual authorities come from the environment, as for every program. What is special about a site is in
+the `TlsFiles` of its connection. A file that has changed makes another client, so that a renewed certificate and a new
+authority count without a restart, and one that was taken away counts no more.
+"""
 
 from __future__ import annotations
 
-import math
+import os
 import ssl
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import cache
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from pathlib import Path
 
-import httpcore
 import httpx
+
+from sync_model import network_settings
+from sync_model.connection import TlsFiles
+from sync_worker.core.errors import NeedsOperator
+from sync_worker.jira.deadlines import keep_to_deadlines
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 JSON = "application/json"
@@ -24,12 +29,17 @@ HEADERS = {
     "Cache-Control": "no-cache",  # a cache between us and Jira would show what is over
     "X-Force-Accept-Language": "true",
 }
-WRITTEN_AT_ONCE = 16 * 1024
-"""Bytes after which a deadline is looked at again while something is sent."""
+NO_FILES = TlsFiles()
+CONTEXTS_KEPT = 8
+
+FileStates = tuple[tuple[str, int, int], ...]
+"""Name, time and inode of each file that decides whom we trust and what we show."""
 
 
-def new_http_client() -> httpx.Client:
-    """Return a client that follows no redirect, keeps no cookie and keeps to the deadlines of `deadline`.
+def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
+    """Return a client that follows no redirect, keeps no cookie and keeps to deadlines.
+
+    Raises NeedsOperator when it cannot be made.
 
     A redirect would carry the request to a host that nobody configured. With the cookies of a session, Data Center may
     count requests against another limit.
@@ -38,103 +48,68 @@ def new_http_client() -> httpx.Client:
     # The number of connections has no bound here: the callers decide how many requests there are at once. A file that
     # is copied holds two connections, and would wait for ever for the second one if there were none left.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
-    client = httpx.Client(
-        verify=_ssl_context(),
-        timeout=TIMEOUT,
-        limits=limits,
-        cookies=jar,
-        follow_redirects=False,
-        headers={"User-Agent": "jira-sync"},
-    )
+    # httpx takes some addresses of proxies that are none, and what it says of others may hold a password.
+    if faults := network_settings.faults(os.environ):
+        raise NeedsOperator("; ".join(faults))
+    context = _ssl_context(tls, file_states(tls))
+    try:
+        client = httpx.Client(
+            verify=context,
+            timeout=TIMEOUT,
+            limits=limits,
+            cookies=jar,
+            follow_redirects=False,
+            headers={"User-Agent": "jira-sync"},
+        )
+    except (ValueError, httpx.InvalidURL):
+        raise NeedsOperator("HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY cannot be used") from None
     keep_to_deadlines(client)
     return client
 
 
-@cache
-def _ssl_context() -> ssl.SSLContext:
-    """Return the one context of this process: its certificates take most of a megabyte."""
-    return httpx.create_ssl_context()
+def file_states(tls: TlsFiles) -> FileStates:
+    """Return what changes when one of the files does. A file that is not there has a state, too."""
+    paths = [os.environ.get(network_settings.CA_FILE), tls.authorities, tls.certificate, tls.key]
+    return tuple(_file_state(path) for path in paths if path)
 
 
-_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
-"""When the request of this thread must be over, on the monotonic clock."""
-
-
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Bound how long the request inside may take in all.
-
-    The client's timeouts bound one read. A server that sends a byte now and then would never be over.
-    """
-    token = _deadline.set(time.monotonic() + seconds)
+def _file_state(path: str) -> tuple[str, int, int]:
     try:
-        yield
-    finally:
-        _deadline.reset(token)
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return path, 0, 0
+    return path, found.st_mtime_ns, found.st_ino
 
 
-def keep_to_deadlines(client: httpx.Client) -> None:
-    """Have every wait of `client` for the network end at the deadline."""
-    # httpx has no option for it. The pool that it makes takes its connections from a network backend.
-    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
-        if isinstance(transport, httpx.HTTPTransport):
-            pool = transport._pool  # noqa: SLF001
-            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001
+@lru_cache(CONTEXTS_KEPT)
+def _ssl_context(tls: TlsFiles, _states: FileStates) -> ssl.SSLContext:
+    """Return the one context of this process for these files: its certificates take most of a megabyte.
+
+    Raises NeedsOperator, which is not kept, when a file cannot be used.
+    """
+    with _NamesFile(network_settings.CA_FILE, os.environ.get(network_settings.CA_FILE, "")):
+        context = httpx.create_ssl_context()
+    if tls.authorities:
+        with _NamesFile("caFile", tls.authorities):
+            context.load_verify_locations(tls.authorities)
+    if tls.certificate:
+        with _NamesFile("clientCertificate", tls.certificate):
+            # Without a password, OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(tls.certificate, tls.key, password="")
+    return context
 
 
-class _Backend(httpcore.NetworkBackend):
-    """Makes connections that keep to the deadline."""
+class _NamesFile:
+    """Raises NeedsOperator with the field and the file in place of an error of TLS, which names neither."""
 
-    def __init__(self, backend: httpcore.NetworkBackend) -> None:
-        self._backend = backend
+    def __init__(self, field: str, path: str) -> None:
+        self._about = f"{field}: {path}"
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = _time_left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._backend.connect_tcp(host, port, left, local_address, socket_options))
+    def __enter__(self) -> None: ...
 
-    def sleep(self, seconds: float) -> None:
-        self._backend.sleep(seconds)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection of which every wait ends at the deadline."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _time_left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), WRITTEN_AT_ONCE):
-            left = _time_left(timeout, httpcore.WriteTimeout)
-            self._stream.write(buffer[start : start + WRITTEN_AT_ONCE], left)
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        left = _time_left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-def _time_left(timeout: float | None, too_late: type[httpcore.TimeoutException]) -> float | None:
-    """Return how long one wait may take. Raises `too_late` when the deadline has passed."""
-    left = _deadline.get() - time.monotonic()
-    if left <= 0:
-        raise too_late("it takes too long in all")
-    if left == math.inf:
-        return timeout
-    return left if timeout is None else min(timeout, left)
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ssl.SSLError):
+            why = error.reason or "it is not in PEM format"
+            raise NeedsOperator(f"{self._about} cannot be used ({why.replace('_', ' ').lower()})") from None
+        if isinstance(error, OSError):
+            raise NeedsOperator(f"{self._about} cannot be read: {error.strerror}") from None

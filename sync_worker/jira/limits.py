@@ -23,6 +23,12 @@ class Limits(Protocol):
     def answered(self, call: ApiCall, status: int, headers: Mapping[str, str]) -> None:
         """Learn from an answer."""
 
+    def accepted(self) -> None:
+        """Learn that the site has accepted our credentials."""
+
+    def refused(self, reason: str) -> None:
+        """Learn that the site has refused our credentials."""
+
 
 class NoLimits:
     """No limits are known, and none are learned."""
@@ -36,3 +42,7 @@ class NoLimits:
     def return_token(self, _call: ApiCall) -> None: ...
 
     def answered(self, _call: ApiCall, _status: int, _headers: Mapping[str, str]) -> None: ...
+
+    def accepted(self) -> None: ...
+
+    def refused(self, _reason: str) -> None: ...

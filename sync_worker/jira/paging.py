@@ -1,4 +1,4 @@
-"""Lists that Jira gives page by page, by offset."""
+"""Lists that Jira gives page by page."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from sync_worker.core.errors import NotJira
+from sync_worker.core.bulk import BatchSize, is_about_all
+from sync_worker.core.errors import NotJira, Unavailable
 from sync_worker.jira.parsing import objects
-
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 PAGE = 100
 """Entries per page. Jira gives fewer where it gives at most so many."""
 MOST_PAGES = 10_000
 """More pages than any list has. A list that is longer has no end."""
+LARGEST_PAGE = 5000
+"""Matches per page of a search, at the most. A flavour may take fewer."""
+SMALLEST_PAGE = 50
+"""If the site does not answer for so few matches, it is not because of their number."""
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Get(Protocol):
@@ -71,3 +78,24 @@ def offset_pages(
     """Yield what `make` makes of the entries of all pages; see `pages`."""
     for page in pages(get, path, names, make, **parameters):
         yield from page
+
+
+class PagedSearch(Protocol[R_co]):
+    """Searches in pages of `size`. `is_once`: a page is rather made smaller than asked for again."""
+
+    def __call__(self, size: int, *, is_once: bool) -> R_co: ...
+
+
+def in_bearable_pages(search: PagedSearch[R], size: BatchSize, largest: int) -> R:
+    """Return what `search` returns, whose pages are made smaller until the site answers for them."""
+    while True:
+        page = min(size.now, largest)
+        try:
+            found = search(page, is_once=page > SMALLEST_PAGE)
+        except Unavailable as error:
+            if page <= SMALLEST_PAGE or is_about_all(error):
+                raise
+            size.shrink_to(max(page // 2, SMALLEST_PAGE))
+        else:
+            size.succeeded(page if page < largest else size.now)
+            return found

@@ -11,10 +11,20 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Attachment, Candidate, Created, Glimpse, Issue, StatusChange, Transition
+from sync_worker.core.issue import (
+    Attachment,
+    Candidate,
+    Created,
+    Glimpse,
+    Issue,
+    StatusChange,
+    StatusName,
+    Transition,
+)
 from sync_worker.core.ports import CreateScreen, IssueType, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
+from sync_worker.core.timing import EARLIEST, LATEST
 from sync_worker.jira.wording import explanation
 
 T = TypeVar("T")
@@ -137,6 +147,11 @@ def is_error(data: Any, status: int) -> bool:
     return isinstance(data.get("message"), str) and data.get("status-code") == status
 
 
+def display_name(data: Any) -> str:
+    """Return the name of a person, for people; empty when the site does not show it."""
+    return str(an_object(data).get("displayName") or "")
+
+
 def own_account(data: Any) -> str:
     found = account(an_object(data))
     if found is None:
@@ -153,13 +168,18 @@ def account(user: Mapping[str, Any]) -> str | None:
 
 
 def candidate(data: Mapping[str, Any]) -> Candidate:
-    return Candidate(identity(data), time_of(data["fields"]["updated"]))
+    return Candidate(identity(data), _time_shown(data), text(data.get("key")))
 
 
 def glimpse(data: Mapping[str, Any]) -> Glimpse:
-    fields = data["fields"]
-    status, description = fields["status"]["name"], text(fields.get("description"))
-    return Glimpse(identity(data), string(data["key"]), status, time_of(fields["updated"]), description)
+    """Return what search shows. What cannot be understood is such that the issue has to be read."""
+    fields = data.get("fields") or {}
+    status, description = (fields.get("status") or {}).get("name") or "", fields.get("description")
+    try:
+        words = text(description)
+    except ODD:
+        words = None
+    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, words)
 
 
 def issue(data: Mapping[str, Any]) -> Issue:
@@ -176,6 +196,7 @@ def issue(data: Mapping[str, Any]) -> Issue:
         summary=text(fields["summary"]) or "",
         description=text(fields.get("description")),
         status=string(status["name"]),
+        status_id=str(status.get("id") or ""),
         is_done=(status.get("statusCategory") or {}).get("key") == "done",
         priority=(fields.get("priority") or {}).get("name"),
         labels=tuple(string(label) for label in fields.get("labels") or ()),
@@ -222,9 +243,6 @@ def issues(found: Iterable[Mapping[str, Any]]) -> Read:
     """Return the issues in an answer, and separately those that cannot be understood."""
     read = Read([], {})
     for data in found:
-        if "error" in data:
-            read.unprocessable[str(data["id"])] = data["error"]
-            continue
         try:
             read.issues.append(understood(data))
         except InvalidRequest as error:
@@ -246,6 +264,8 @@ def changes_in_entry(entry: Mapping[str, Any]) -> list[StatusChange]:
             author=account(entry.get("author") or {}),
             from_status=item.get("fromString") or "",
             to_status=item.get("toString") or "",
+            from_id=str(item.get("from") or ""),
+            to_id=str(item.get("to") or ""),
         )
         for item in entry.get("items") or ()
         if _is_status(item)
@@ -271,7 +291,16 @@ def time_of(text: str) -> datetime:
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("a time without a zone says nothing")
-    return value
+    # What an import left at the end of what can be told is brought so far from there that one can reckon with it.
+    return min(max(value, EARLIEST), LATEST)
+
+
+def _time_shown(data: Mapping[str, Any]) -> datetime | None:
+    """Return the `updated` of a match of search; None when there is none that can be understood."""
+    try:
+        return time_of((data.get("fields") or {})["updated"])
+    except ODD:
+        return None
 
 
 def _history_from(changelog: Mapping[str, Any], entries: list[dict[str, Any]]) -> datetime | None:
@@ -328,7 +357,23 @@ def transitions(data: Any) -> list[Transition]:
 
 
 def transition(data: Mapping[str, Any]) -> Transition:
-    return Transition(str(data["id"]), string(data["name"]), string(data["to"]["name"]))
+    target = data["to"]
+    return Transition(str(data["id"]), string(data["name"]), string(target["name"]), str(target.get("id") or ""))
+
+
+def status_names(data: Any) -> list[StatusName]:
+    return [status_name(item) for item in objects(data)]
+
+
+def statuses_of_types(data: Any) -> list[StatusName]:
+    """Return the statuses of all issue types of a project, each once."""
+    found = [status_name(item) for issue_type in objects(data) for item in objects(issue_type["statuses"])]
+    return list(dict.fromkeys(found))
+
+
+def status_name(data: Mapping[str, Any]) -> StatusName:
+    name = string(data["name"])
+    return StatusName(str(data["id"]), name, text(data.get("untranslatedName")) or name)
 
 
 def issue_type(data: Mapping[str, Any]) -> IssueType:
@@ -358,10 +403,10 @@ def upload_limit(meta: Mapping[str, Any]) -> int | None:
     if not meta.get("enabled", True):
         return 0
     limit = meta.get("uploadLimit")
-    return int(limit) if limit else None
+    return int(limit) if isinstance(limit, int) and limit > 0 else None
 
 
 def missing_permissions(answer: Mapping[str, Any], names: Iterable[str]) -> set[str]:
     """Return those among `names` that an answer to `mypermissions` says our account does not have."""
-    permissions = an_object(answer["permissions"])
-    return {name for name in names if not permissions.get(name, {}).get("havePermission", True)}
+    permissions = an_object(answer.get("permissions") or {})
+    return {name for name in names if not (permissions.get(name) or {}).get("havePermission", True)}

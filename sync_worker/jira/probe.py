@@ -19,18 +19,19 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from sync_worker.core.rate_limit import API_PATH
+from sync_model.connection import TlsFiles
+from sync_worker.core.rate_limit import SERVER_INFO
 from sync_worker.core.site_info import Server
 from sync_worker.jira import parsing
 from sync_worker.jira.bodies import UnacceptableBody, content
-from sync_worker.jira.http_client import HEADERS, deadline, new_http_client
+from sync_worker.jira.deadlines import deadline
+from sync_worker.jira.http_client import HEADERS, NO_FILES, new_http_client
 
 SECONDS_TO_CONNECT = 5.0
 SECONDS_TO_ANSWER = 10.0
 SECONDS_IN_ALL = 20.0
 LARGEST_INFO = 1024 * 1024
 """Bytes that are read of what a site says of itself."""
-SERVER_INFO = f"{API_PATH}/serverInfo"
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Obstacle:
     advice: str
 
 
-def patient_client() -> httpx.Client:
-    """Return a client like the worker's with shorter timeouts: somebody waits for the answer."""
-    http = new_http_client()
+def patient_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
+    """Return a client like the worker's with shorter timeouts: somebody waits for the answer. Raises NeedsOperator."""
+    http = new_http_client(tls)
     http.timeout = httpx.Timeout(SECONDS_TO_ANSWER, connect=SECONDS_TO_CONNECT)
     return http
 

@@ -20,7 +20,7 @@ from sync_model.definition import fold
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.ports import IssueType
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.site_info import (
     Field,
     OfferedTransition,
@@ -35,7 +35,7 @@ from sync_worker.jira import create_metadata, parsing
 from sync_worker.jira.answers import parsed
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
-from sync_worker.jira.probe import SERVER_INFO, patient_client
+from sync_worker.jira.probe import patient_client
 from sync_worker.jira.transport import Transport
 
 T = TypeVar("T")
@@ -60,14 +60,14 @@ class Survey:
         *,
         server: Server | None = None,
     ) -> None:
-        self.http = patient_client()
-        self._transport = Transport(lambda: connection, _wait, limits_of=limits_of, http=self.http)
+        self.connection = connection
+        self._transport = Transport(lambda: connection, _wait, limits_of=limits_of, new_http=patient_client)
         self._server = server
         self.limits: dict[str, str] = {}
         """What the answers said of limits: the last value of each header."""
 
     def close(self) -> None:
-        self.http.close()
+        self._transport.close()
 
     # The site
 

@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 import httpx
 
-from sync_model.connection import Connection, site_of
-from sync_worker.core.errors import NeedsOperator, SiteThrottled, Unavailable
-from sync_worker.core.rate_limit import READING_POSTS, ApiCall, call_of
+from sync_model.connection import Connection, TlsFiles, site_of
+from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, Unavailable
+from sync_worker.core.rate_limit import MYSELF, READING_POSTS, ApiCall, call_of
 from sync_worker.jira.answers import SAFE_METHODS, Answer, parsed, raise_for
 from sync_worker.jira.clock import SiteClock
-from sync_worker.jira.http_client import HEADERS, deadline, new_http_client
+from sync_worker.jira.deadlines import deadline
+from sync_worker.jira.http_client import HEADERS, FileStates, file_states, new_http_client
 from sync_worker.jira.limits import Limits, NoLimits
 
 T = TypeVar("T")
@@ -44,16 +45,21 @@ SHORTEST_SECRET = 8
 class Options:
     """What is special about a request; see `Transport.post`.
 
-    `extra_seconds`: by how much more than others it may take in all, for what it carries.
+    `extra_seconds`: by how much more than others it may take in all, for what it carries. `tries` bounds how often it
+    is sent when the site fails to answer. A request that was too many waits all the same.
     """
 
     and_status: int | None = None
     refused_by: frozenset[int] | None = None
     confirm: Callable[[], None] | None = None
     extra_seconds: float = 0.0
+    tries: int = TRIES
+    as_stranger: bool = False
+    """It carries no credentials."""
 
 
 NO_OPTIONS = Options()
+ONCE = Options(tries=1)
 
 
 @dataclass
@@ -65,26 +71,33 @@ class Transport:
     `check` raises LeaseLost when this worker must send nothing more; it is called after the connection is made, right
     before the request leaves.
 
-    `calls` counts the requests by endpoint and status. `cooldown` is how many seconds they waited for the site's
-    limits.
+    `new_http` makes the HTTP client for a site's files. `why_refused` tells why the site refuses us where that is not
+    our secret's fault. `calls` counts the requests by endpoint and status. `cooldown` is how many seconds they waited
+    for the site's limits.
     """
 
     connect: Callable[[], Connection]
     pause: Callable[[float], None]
     check: Callable[[], None] = lambda: None
     limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits()
-    http: httpx.Client = field(default_factory=new_http_client)
+    new_http: Callable[[TlsFiles], httpx.Client] = new_http_client
+    why_refused: Callable[[], str | None] = lambda: None
     clock: SiteClock = field(default_factory=SiteClock)
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     cooldown: float = 0.0
     _connection: Connection | None = None
+    _is_unknown: bool = False
+    """The connection was needed, and could not be looked up."""
     _limits: Limits | None = None
+    _https: list[httpx.Client] = field(default_factory=list)
+    _file_states: FileStates = ()
     _lock: Lock = field(default_factory=Lock)
 
     @property
     def connection(self) -> Connection:
         """The site's address and our credentials. Raises NeedsOperator while a secret cannot be looked up."""
         if self._connection is None:
+            self._is_unknown = True
             self._connection = self.connect()
         return self._connection
 
@@ -94,8 +107,43 @@ class Transport:
             self._limits = self.limits_of(self.connection)
         return self._limits
 
+    @property
+    def http(self) -> httpx.Client:
+        """The client for the files as they are now. Raises NeedsOperator when one of them cannot be used.
+
+        An older client is kept for the requests that use it.
+        """
+        tls = self.connection.tls
+        states = file_states(tls)
+        with self._lock:
+            if not self._https or states != self._file_states:
+                self._https.append(self.new_http(tls))
+                self._file_states = states
+            return self._https[-1]
+
+    def close(self) -> None:
+        for http in self._https:
+            http.close()
+
+    def has_new_credentials(self) -> bool:
+        """Tell whether the secrets, if they were looked up now, would be others than those in use."""
+        if self._connection is None and not self._is_unknown:
+            return False  # nobody has needed them yet
+        try:
+            return self.connect() != self._connection
+        except NeedsOperator:
+            return False
+
     def get(self, path: str, parse: Callable[[Any], T], /, **parameters: Any) -> T:
         return self.request("GET", path, parse, params=parameters)
+
+    def get_once(self, path: str, parse: Callable[[Any], T], /, **parameters: Any) -> T:
+        """Like `get`, for a request that is rather made smaller than sent again."""
+        return self.request("GET", path, parse, params=parameters, options=ONCE)
+
+    def post_once(self, path: str, body: Mapping[str, Any], parse: Callable[[Any], T]) -> T:
+        """Send `body`, by which nothing is changed, like `get_once`."""
+        return self.request("POST", path, parse, json=body, repeatable=True, options=ONCE)
 
     def post(
         self,
@@ -148,7 +196,8 @@ class Transport:
             except Unavailable as error:
                 pause = max(error.retry_after, FIRST_PAUSE * 2 ** (attempt - 1))
                 may_repeat = content is None and (repeatable or not error.ambiguous)
-                if attempt == TRIES or not may_repeat or pause > LONGEST_PAUSE_IN_PLACE:
+                is_last = attempt == TRIES or (attempt >= options.tries and error.status != 429)  # noqa: PLR2004
+                if is_last or not may_repeat or pause > LONGEST_PAUSE_IN_PLACE:
                     raise
                 # After too many calls, the limits say how long to wait. They are asked before the next try.
                 self.pause(pause if error.status != 429 else 0)  # noqa: PLR2004
@@ -172,7 +221,7 @@ class Transport:
             try:
                 answer = stack.enter_context(self._answered(method, path, options, **request))
             except NeedsOperator as error:
-                if error.ambiguous or request.get("content") is not None or not self._has_new_credentials():
+                if error.ambiguous or request.get("content") is not None or not self._take_new_credentials():
                     raise
                 answer = stack.enter_context(self._answered(method, path, options, **request))
             yield answer
@@ -188,7 +237,7 @@ class Transport:
                 changes=_changes(method, path),
                 secrets=_secrets(connection),
             )
-            raise_for(answer, accepted=options.and_status, refused_by=options.refused_by)
+            self._check(answer, call_of(method, path), options)
             yield answer
 
     @contextmanager
@@ -198,14 +247,14 @@ class Transport:
         self._wait_for_limits(what, call)
         if options.confirm and time.monotonic() > began + SECONDS_TO_BE_STALE:
             options.confirm()
-        connection, departure = self.connection, _Departure(self.check)
-        auth, signature = _sign_in(connection)
+        connection, http, departure = self.connection, self.http, _Departure(self.check)
+        auth, signature = (None, {}) if options.as_stranger else _sign_in(connection)
         request["headers"] = {**HEADERS, **(request.get("headers") or {}), **signature}
         request["extensions"] = {"trace": departure}
         try:
             url = connection.base_url + path
             seconds = LONGEST_REQUEST + options.extra_seconds
-            with deadline(seconds), self.http.stream(method, url, auth=auth, **request) as response:
+            with deadline(seconds), http.stream(method, url, auth=auth, **request) as response:
                 self._count(call, response.status_code)
                 self.clock.set(response.headers.get("Date"))
                 self.limits.answered(call, response.status_code, response.headers)
@@ -215,6 +264,18 @@ class Transport:
             ambiguous = departure.has_left and _changes(method, path)
             reason = str(error) or type(error).__name__
             raise Unavailable(f"{what}: no answer: {reason}", ambiguous=ambiguous) from error
+
+    def _check(self, answer: Answer, call: ApiCall, options: Options) -> None:
+        """Raise what the answer means, and take note of whether the site accepts our credentials."""
+        try:
+            raise_for(answer, accepted=options.and_status, refused_by=options.refused_by)
+        except CredentialsRefused as error:
+            if not options.as_stranger and (why := self.why_refused()):
+                raise NeedsOperator(why) from None
+            self.limits.refused(str(error))
+            raise
+        if call.endpoint == MYSELF:
+            self.limits.accepted()
 
     def _count(self, call: ApiCall, status: int) -> None:
         with self._lock:
@@ -233,6 +294,8 @@ class Transport:
         while True:
             self.pause(0)
             wait = self.limits.before(call)
+            if wait.needs_operator:
+                raise NeedsOperator(wait.why)
             longest = LONGEST_TURN_IN_PLACE if wait.is_turn else LONGEST_PAUSE_IN_PLACE
             if wait.seconds > longest:
                 if wait.is_turn:
@@ -246,9 +309,13 @@ class Transport:
             if wait.is_turn and (wait.seconds == 0 or not self.limits.closed(call)):
                 return
 
-    def _has_new_credentials(self) -> bool:
+    def _take_new_credentials(self) -> bool:
+        """Look the secrets up; tell whether they have changed. Limits are those of an account."""
         before, self._connection = self._connection, self.connect()
-        return before != self._connection
+        if before == self._connection:
+            return False
+        self._limits = None
+        return True
 
 
 @dataclass

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync_model.definition import Side
-from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.issue import Glimpse, Issue
-from sync_worker.core.ports import READ_AT_ONCE, Jira
+from sync_worker.core.ports import Jira
+from sync_worker.engine.reading import Reader
 from sync_worker.migration.legacy import LegacyPair, counterparts_named_in
 from sync_worker.migration.pairing import ListedIssue, Listing, Location
 
@@ -68,12 +68,8 @@ class IssueLookup:
 
     def read(self, ids: Collection[str]) -> dict[str, Issue]:
         """Read issues directly, with all of their history."""
-        issues: dict[str, Issue] = {}
-        for batch in batches(ids, READ_AT_ONCE):
-            self.context.checkpoint()
-            read = self._jira.read(batch)
-            for issue_id, why in read.unprocessable.items():
-                self.context.log.error("issue left alone", side=self.side, issue=issue_id, error=why)
-            self.unprocessable |= read.unprocessable
-            issues |= {issue.id: self._jira.with_history(issue) for issue in read.issues}
-        return issues
+        read = Reader(self._jira, self.context.checkpoint).read_with_histories(ids)
+        for issue_id, why in read.unprocessable.items():
+            self.context.log.error("issue left alone", side=self.side, issue=issue_id, error=why)
+        self.unprocessable |= read.unprocessable
+        return {issue.id: issue for issue in read.issues}

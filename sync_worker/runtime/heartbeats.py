@@ -17,18 +17,24 @@ from sync_model import VERSION
 from sync_model.heartbeat import (
     INTERVAL_SECONDS,
     CallCount,
+    CensusTrouble,
     CycleSummary,
     FailingChange,
     Heartbeat,
     HeartbeatFile,
     Phase,
     Totals,
+    UnprocessableRecord,
     repeat_heartbeat,
     write_heartbeat,
 )
+from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine.cycle import CycleResult
 
 BEAT_EVERY = INTERVAL_SECONDS / 2
+MOST_NAMED = 10
+"""So many of the issues that cannot be handled are named in a heartbeat."""
+LONGEST_ERROR = 300
 MEMORY_EVERY = 120.0
 """Seconds between two measurements of our own memory. One takes the kernel a moment."""
 
@@ -70,8 +76,11 @@ class HeartbeatSender:
     cycles: int = 0
     failed_cycles: int = 0
     crashes: tuple[datetime, ...] = ()
+    unknown_statuses: tuple[str, ...] = ()
     _result: CycleResult = field(default_factory=CycleResult)
     _oldest_change: datetime | None = None
+    _last_census: datetime | None = None
+    _census_trouble: CensusTrouble | None = None
     _memory: tuple[float, int | None] = (float("-inf"), None)
     _lock: RLock = field(default_factory=RLock)
     _beat_at: float = float("-inf")
@@ -91,8 +100,11 @@ class HeartbeatSender:
         """Take note of a cycle that went through."""
         self.cycles += 1
         self.last_cycle, self._result, self.last_success = summary, result, datetime.now(UTC)
-        waits = result.waits_for
-        self._oldest_change = None if waits is None else self.last_success - timedelta(seconds=waits)
+        self._oldest_change = _ago(result.waits_for, self.last_success)
+        census = result.census
+        self._last_census = _ago(census.counted_ago, self.last_success)
+        since, error = _ago(census.failing_for, self.last_success), census.error[:LONGEST_ERROR]
+        self._census_trouble = CensusTrouble(since=since, attempts=census.attempts, error=error) if since else None
 
     def beat_if_due(self, *, is_waiting: bool = False) -> None:
         if self._beat_at + BEAT_EVERY <= time.monotonic():
@@ -143,6 +155,11 @@ class HeartbeatSender:
             dead_letters=self._result.dead,
             oldest_change=self._oldest_change,
             trouble=trouble,
+            unprocessable=len(self._result.unprocessable),
+            unknown_statuses=self.unknown_statuses,
+            unprocessable_issues=tuple(map(_record, self._result.unprocessable[:MOST_NAMED])),
+            last_census=self._last_census,
+            census_trouble=self._census_trouble,
             next_cycle=self.next_cycle,
             memory=self._own_memory(),
             totals=self._totals(),
@@ -169,6 +186,21 @@ class HeartbeatSender:
             memory = _proportional_set_size()
             self._memory = time.monotonic(), memory
         return memory
+
+
+def _ago(seconds: float | None, now: datetime) -> datetime | None:
+    return None if seconds is None else now - timedelta(seconds=seconds)
+
+
+def _record(issue: UnprocessableIssue) -> UnprocessableRecord:
+    failure = issue.failure
+    return UnprocessableRecord(
+        side=issue.side,
+        issue=issue.key,
+        since=failure.first_at,
+        attempts=failure.attempts,
+        error=failure.error[:LONGEST_ERROR],
+    )
 
 
 def _proportional_set_size() -> int | None:

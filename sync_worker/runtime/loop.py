@@ -42,7 +42,10 @@ RunCycle = Callable[[Callable[[], bool]], CycleResult]
 
 @dataclass
 class Worker:
-    """One sync's loop. `interval` in seconds. `record_cycle` keeps how each cycle went, for people."""
+    """One sync's loop. `interval` in seconds. `record_cycle` keeps how each cycle went, for people.
+
+    `has_news` tells whether a person may have put right what the worker was refused for.
+    """
 
     name: str
     digest: str
@@ -51,6 +54,7 @@ class Worker:
     log: FilteringBoundLogger
     wakeup: Wakeup = field(default_factory=Wakeup)
     record_cycle: Callable[[PastCycle], None] = lambda _cycle: None
+    has_news: Callable[[], bool] = lambda: False
     _result: CycleResult = field(default_factory=CycleResult)
 
     def __post_init__(self) -> None:
@@ -114,6 +118,20 @@ class Worker:
             self.heartbeats.enter(Phase.STOPPING)
         return error
 
+    def wait_for_person(self, reason: str, seconds: float) -> bool:
+        """Wait so many seconds, and let the heartbeat say that only a person can put right what is wrong.
+
+        Returns False when the worker was asked to stop.
+        """
+        due = time.monotonic() + seconds
+        if self.heartbeats.reason != reason:
+            self.log.error("a person must act", error=reason)
+        self.heartbeats.enter(Phase.REFUSED, due, reason)
+        goes_on = self._wait_until(due)
+        if not goes_on:
+            self.heartbeats.enter(Phase.STOPPING)
+        return goes_on
+
     def enter_cycle_from(self, *phases: Phase) -> None:
         """Enter the phase CYCLE if the worker is in one of `phases`: what kept it from its work is over."""
         if self.heartbeats.phase in phases:
@@ -138,6 +156,8 @@ class Worker:
         while not (self.wakeup.stop or self.wakeup.look) and (left := due - time.monotonic()) > 0:
             self.wakeup.wait(min(left, BEAT_EVERY))
             self.heartbeats.beat_if_due(is_waiting=True)
+            if self.heartbeats.phase is Phase.REFUSED and self.has_news():
+                break
         self.wakeup.look = False
         return not self.wakeup.stop
 

@@ -18,11 +18,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
+
+from pymongo import MongoClient
 
 from sync_model.connection import database_url
 from sync_model.definition import Sync
 from sync_model.loading import SyncFile, load_file
+from sync_model.secret_text import FileFault
 from sync_model.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
 from sync_worker.core.wakeup import Wakeup
 from sync_worker.database.connection import connect
@@ -33,6 +36,8 @@ from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, CycleRunner, wire
 STOP_GRACE = 20.0
 """Seconds that a request under way has to come to its end after SIGTERM. That is well below `stopwaitsecs`, after which
 supervisord kills the process."""
+SECONDS_BETWEEN_LOOKS = 10.0
+"""At a file that keeps the worker from its database."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGUSR1)
 
 OOM_SCORE_ADJ = 500
@@ -46,7 +51,7 @@ class GraceIsOver(BaseException):
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
     options = parser().parse_args(argv)
     run_dir = options.run_dir or Path(environ.get("RUN_DIR") or "run")
-    loaded = load_file(options.config, environ)
+    loaded = load_file(options.config, environ, is_running=True)
     for problem in loaded.problems:
         print(problem, file=sys.stderr)
     if not loaded.files:
@@ -54,6 +59,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     error: Exception | None = None
     with ExitStack() as stack:
         try:
+            if not options.once and not wait_for_files(loaded.files[0], environ, run_dir):
+                return 0
             worker, runner = stack.enter_context(open_worker(loaded.files[0], environ, run_dir, sys.stdout))
         except ValueError as wrong:
             print(wrong, file=sys.stderr)
@@ -97,25 +104,67 @@ def open_worker(
 
     Raises ValueError, with one line for people, when `environ` cannot be used.
     """
-    sync = file.sync
-    log = logs.configure(sync.name, environ.get("LOG_LEVEL") or "info", stream)
-    interval = interval_of(sync, environ)
-    client = connect(database_url(environ) or DEFAULT_DATABASE_URL, sync.name)
-    worker = Worker(sync.name, file.digest, interval, run_dir, log)
+    worker = _new_worker(file, environ, run_dir, stream)
+    client = _connect(file.sync, environ)
     runner = wire(file, worker, client, environ)
+    with _stopped_by_signals(worker):
+        signal.signal(signal.SIGUSR1, lambda *_: runner.lease.renew_now())
+        runner.lease.heeds_signal = True
+        try:
+            runner.lease.find_holder()
+            yield worker, runner
+        except GraceIsOver:
+            worker.log.warning("stopped in the middle of a request, which took too long")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            runner.close()
+            client.close()
+
+
+def wait_for_files(file: SyncFile, environ: Mapping[str, str], run_dir: Path) -> bool:
+    """Wait until MongoDB's address can be used, as long as a file is what is wrong: a person may put it right.
+
+    The heartbeat says meanwhile what is wrong. Returns False when the worker was asked to stop. Raises ValueError when
+    anything else is wrong with the address.
+    """
+    worker: Worker | None = None
+    while fault := _file_fault(file.sync, environ):
+        worker = worker or _new_worker(file, environ, run_dir, sys.stdout)
+        with _stopped_by_signals(worker):
+            if not worker.wait_for_person(fault, SECONDS_BETWEEN_LOOKS):
+                return False
+    return True
+
+
+def _file_fault(sync: Sync, environ: Mapping[str, str]) -> str | None:
+    try:
+        _connect(sync, environ).close()
+    except FileFault as fault:
+        return str(fault)
+    return None
+
+
+def _new_worker(file: SyncFile, environ: Mapping[str, str], run_dir: Path, stream: TextIO) -> Worker:
+    log = logs.configure(file.sync.name, environ.get("LOG_LEVEL") or "info", stream)
+    return Worker(file.sync.name, file.digest, interval_of(file.sync, environ), run_dir, log)
+
+
+def _connect(sync: Sync, environ: Mapping[str, str]) -> MongoClient[dict[str, Any]]:
+    """Return a client. Raises ValueError: FileFault when a file is what is wrong."""
+    url = database_url(environ) or DEFAULT_DATABASE_URL
+    try:
+        return connect(url, sync.name)
+    except ValueError as error:
+        raise (error if environ.get("DATABASE_URL") else FileFault(str(error))) from None
+
+
+@contextmanager
+def _stopped_by_signals(worker: Worker) -> Iterator[None]:
     before = [signal.getsignal(number) for number in SIGNALS]
     _stop_on_signals(worker.wakeup)
-    signal.signal(signal.SIGUSR1, lambda *_: runner.lease.renew_now())
-    runner.lease.heeds_signal = True
     try:
-        runner.lease.find_holder()
-        yield worker, runner
-    except GraceIsOver:
-        log.warning("stopped in the middle of a request, which took too long")
+        yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        runner.close()
-        client.close()
         for number, handler in zip(SIGNALS, before, strict=True):
             signal.signal(number, handler)
 

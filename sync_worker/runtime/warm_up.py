@@ -76,10 +76,11 @@ MONGODB_ANSWER = {
     "isWritablePrimary": True,
     "minWireVersion": 0,
     "maxWireVersion": 21,
+    "logicalSessionTimeoutMinutes": 30,
     "cursor": {"id": 0, "ns": "a.b", "firstBatch": []},
     "n": 1,
     "nModified": 1,
-    "value": {"token": 1, "wake": 0},
+    "value": {"token": 1, "wake": 0, "fenced": 0},
 }
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 """Kinds of messages in MongoDB's wire protocol: the old answer, the old request, and the new one for both."""

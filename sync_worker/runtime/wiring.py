@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,12 +20,14 @@ from sync_model.definition import Side, Sync
 from sync_model.heartbeat import Phase
 from sync_model.loading import SyncFile
 from sync_worker.core.context import Context, Predecessor
-from sync_worker.core.errors import NeedsOperator, Paused, Unavailable
+from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, Unavailable
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
+from sync_worker.core.rule_names import unknown_statuses, with_shown_names
 from sync_worker.database import rate_limits
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
+from sync_worker.database.sign_in import SignIn
 from sync_worker.database.store import MongoStore
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run
@@ -36,6 +38,7 @@ from sync_worker.runtime.heartbeats import ApiUsage
 from sync_worker.runtime.loop import Worker
 
 DEFAULT_DATABASE_URL = "mongodb://127.0.0.1:27017"
+MOST_NAMES_TOLD = 20
 
 
 class CycleRunner:
@@ -53,22 +56,33 @@ class CycleRunner:
         self.store = MongoStore(client, sync.database, self.lease)
 
         def limits_of(connection: Connection, budget: float | None) -> rate_limits.SiteLimits:
-            return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log)
+            sign_in = SignIn(client, connection)
+            return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log, sign_in)
 
         jiras = _connect_to_sites(sync, environ, worker.wait, limits_of, self.lease.check)
         self._context = Context(sync, jiras, self.store, worker.log, self._checkpoint)
         self._jira_clients = set(jiras.values())
         self._predecessor = ReplacedService(_legacy_database(client, sync))
         self._is_prepared = False
+        self._names_hold_until = float("-inf")
 
     def run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         """Run one cycle. See `loop.RunCycle`."""
+        try:
+            with self.lease.in_use():
+                return self._run_cycle(is_past_deadline)
+        except DatabaseUnavailable:
+            self.lease.distrust()
+            raise
+
+    def _run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         self.lease.hold()
         _raise_if_paused(self.store.journal)
         self._worker.enter_cycle_from(Phase.STANDBY, Phase.PAUSED)
         if not self._is_prepared:
             self._prepare_database()
             self._is_prepared = True
+        self._resolve_names()
         return Cycle(
             self._context,
             self._file.digest,
@@ -82,6 +96,10 @@ class CycleRunner:
         """Return what this process has asked of Jira so far."""
         calls = sum((Counter(jira.calls) for jira in self._jira_clients), Counter[tuple[str, int]]())
         return ApiUsage(calls, sum(jira.cooldown for jira in self._jira_clients))
+
+    def has_new_credentials(self) -> bool:
+        """Tell whether the secrets of either side, if they were looked up now, would be others than those in use."""
+        return any(jira.has_new_credentials() for jira in self._jira_clients)
 
     def record_cycle(self, cycle: PastCycle) -> None:
         """Keep how a cycle went. It is for people: nothing depends on it, and nothing waits for a dead MongoDB."""
@@ -99,6 +117,26 @@ class CycleRunner:
         if self._worker.wakeup.look:  # somebody wants something of us; perhaps that we pause
             _raise_if_paused(self.store.journal)
 
+    def _resolve_names(self) -> None:
+        """Resolve the names of statuses against the projects: at first, and once per census.
+
+        It decides nothing when a site does not say: rules go by the names in the file then.
+        """
+        sync, now = self._file.sync, time.monotonic()
+        if now < self._names_hold_until:
+            return
+        try:
+            statuses = {side: jira.statuses(sync.project_key(side)) for side, jira in self._context.jiras.items()}
+        except (InvalidRequest, Unavailable) as error:
+            self._worker.log.info("the names of statuses cannot be looked up", error=str(error))
+            return
+        self._names_hold_until = now + sync.census_interval_hours * 3600
+        self._context = replace(self._context, sync=with_shown_names(sync, statuses))
+        unknown = unknown_statuses(sync, statuses)
+        for sentence in unknown:
+            self._worker.log.warning("unknown status", problem=sentence)
+        self._worker.heartbeats.unknown_statuses = unknown[:MOST_NAMES_TOLD]
+
     def _prepare_database(self) -> None:
         if self.store.prepare():
             rate_limits.prepare(self._client)
@@ -111,6 +149,7 @@ def wire(
     """Join what one sync's worker consists of, and have `worker` report and record what it does."""
     runner = CycleRunner(file, worker, client, environ)
     worker.heartbeats.usage = runner.usage
+    worker.has_news = runner.has_new_credentials
     worker.heartbeats.is_silent = runner.lease.shares_heartbeat
     worker.record_cycle = runner.record_cycle
     return runner
@@ -145,7 +184,8 @@ def read_only_view(
     sync, log = file.sync, silent_log()
 
     def limits_of(connection: Connection, budget: float | None) -> rate_limits.ReadOnlyLimits:
-        return rate_limits.ReadOnlyLimits(client, site_of(connection.base_url), budget, log)
+        sign_in = SignIn(client, connection)
+        return rate_limits.ReadOnlyLimits(client, site_of(connection.base_url), budget, log, sign_in)
 
     jiras = _connect_to_sites(sync, environ, time.sleep, limits_of, lambda: None)
     store = MongoStore(client, sync.database, Lease.never_held(client, sync.database))

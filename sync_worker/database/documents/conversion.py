@@ -17,6 +17,7 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
+from sync_worker.core.unprocessable import UnprocessableIssue
 
 FORMAT = 1
 """The version of the layout of the database."""
@@ -29,6 +30,7 @@ T = TypeVar("T")
 _issue_state = TypeAdapter(IssueState)
 _pair = TypeAdapter(Pair)
 _progress = TypeAdapter(Progress)
+_unprocessable = TypeAdapter(UnprocessableIssue)
 
 
 def from_progress(progress: Progress, writer: int) -> Document:
@@ -87,6 +89,19 @@ def to_pair(document: Document) -> Pair:
         return _pair.validate_python(_without(document, "_id", "writer", "is_away", "is_missing"))
     except ValidationError as error:
         raise InvalidRequest(f"the document {document['_id']} in `pairs` does not fit: {_reason(error)}") from None
+
+
+def from_unprocessable(issue: UnprocessableIssue, writer: int) -> Document:
+    return {**_unprocessable.dump_python(issue), "writer": writer}
+
+
+def to_unprocessable(document: Document) -> UnprocessableIssue:
+    """Return what a document in `unprocessable` says. Raises InvalidRequest when it does not fit."""
+    try:
+        return _unprocessable.validate_python(_without(document, "_id", "writer"))
+    except ValidationError as error:
+        name = document["_id"]
+        raise InvalidRequest(f"the document {name} in `unprocessable` does not fit: {_reason(error)}") from None
 
 
 def convert_all(

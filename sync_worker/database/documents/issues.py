@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from bson.errors import BSONError
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from sync_model.definition import Side
+from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.state import IssueState
 from sync_worker.database.documents.conversion import convert_all, from_state, to_state
 from sync_worker.database.documents.fencing import FencedCollections
-from sync_worker.database.mongodb_errors import errors_translated
+from sync_worker.database.mongodb_errors import LONGEST_MESSAGE, errors_translated
 
 DUPLICATE_KEY = 11000
+DOCUMENT_REFUSED = frozenset({2, 9, 52, 54, 57, 10334, 17419, 17420})
+"""Codes of errors that are about the document itself, such as its size, and that no waiting mends."""
 
 
 class IssueDocuments(FencedCollections):
@@ -39,27 +43,33 @@ class IssueDocuments(FencedCollections):
 
     @errors_translated()
     def save(self, states: Iterable[IssueState]) -> None:
+        documents = {_identity(state.side, state.id): from_state(state, self._lease.token) for state in states}
         writes = [
-            ReplaceOne(
-                self._unless_superseded(_identity(state.side, state.id)),
-                from_state(state, self._lease.token),
-                upsert=True,
-            )
-            for state in states
+            ReplaceOne(self._unless_superseded(identity), document, upsert=True)
+            for identity, document in documents.items()
         ]
         self._lease.check()
         try:
             if writes:
                 self._issues.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
-            if any(failed.get("code") == DUPLICATE_KEY for failed in (error.details or {}).get("writeErrors", ())):
-                raise self._lease.lost() from None
+            codes = {failed.get("code") for failed in (error.details or {}).get("writeErrors", ())}
+            if DUPLICATE_KEY in codes:
+                raise self._refusal(self._issues, documents) from None
+            if codes & DOCUMENT_REFUSED:
+                raise InvalidRequest(f"its document cannot be stored: {_first_message(error)}") from error
             raise
+        except (BSONError, UnicodeError, OverflowError) as error:
+            raise InvalidRequest(f"its document cannot be stored: {type(error).__name__}: {error}") from error
 
     @errors_translated()
     def forget(self, state: IssueState) -> None:
         self._lease.check()
         self._issues.delete_one(self._unless_superseded(_identity(state.side, state.id)))
+
+
+def _first_message(error: BulkWriteError) -> str:
+    return str((error.details or {})["writeErrors"][0].get("errmsg"))[:LONGEST_MESSAGE]
 
 
 def _identity(side: Side, issue_id: str) -> str:

@@ -66,8 +66,9 @@ class PairDocuments(FencedCollections):
             self._pairs.replace_one(self._same_pair(pair), from_pair(pair, self._lease.token), upsert=True)
         except DuplicateKeyError:
             either = [{"_id": pair.user_id}, {"dev_id": pair.dev_id}]
-            if self._pairs.find_one({"$or": either, "writer": {"$gt": self._lease.token}}):
-                raise self._lease.lost() from None
+            found = list(self._pairs.find({"$or": either}, {"writer": True}))
+            if any(not self._is_ours(document) for document in found):
+                raise self._refusal(self._pairs, [document["_id"] for document in found]) from None
             message = f"{pair.user_key} or {pair.dev_key} already has another counterpart"
             raise InvalidRequest(message, final=True) from None
 

@@ -1,4 +1,8 @@
-"""How far the sync as a whole has come: the one document in `progress`."""
+"""How far the sync as a whole has come: the one document in `progress`.
+
+What is read of it is not rolled back. A server that has just become the primary does not know at once what a majority
+has, and would show an older progress. So reads and writes are in one session: a read waits for what was written in it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ class ProgressDocument(FencedCollections):
 
     @errors_translated()
     def progress(self) -> Progress:
-        document = self._progress.find_one({"_id": PROGRESS}) or {}
+        document = self._progress.find_one({"_id": PROGRESS}, session=self._in_order) or {}
         if at := document.get(RESTORING):
             raise NeedsOperator(
                 f"the restore of {at:%Y-%m-%d %H:%M} UTC did not come to its end: jira-sync restore --replace again"
@@ -31,6 +35,7 @@ class ProgressDocument(FencedCollections):
         self._lease.check()
         document = from_progress(progress, self._lease.token)
         try:
-            self._progress.replace_one(self._unless_superseded(PROGRESS), document, upsert=True)
+            ours = self._unless_superseded(PROGRESS)
+            self._progress.replace_one(ours, document, upsert=True, session=self._in_order)
         except DuplicateKeyError:
-            raise self._lease.lost() from None
+            raise self._refusal(self._progress, [PROGRESS]) from None

@@ -40,6 +40,8 @@ class RequestDocuments(FencedCollections):
     def answer(self, request: Request) -> None:
         self._lease.check()
         identity = ObjectId(request.id)
-        deleted = self._requests.delete_one(self._unless_superseded(identity)).deleted_count
+        # Whoever leaves a request is no writer: it has no token until a writer is succeeded.
+        unless_superseded = {"_id": identity, "writer": {"$not": {"$gt": self._lease.token}}}
+        deleted = self._requests.delete_one(unless_superseded).deleted_count
         if not deleted and self._requests.find_one({"_id": identity}):
             raise self._lease.lost()

@@ -9,15 +9,17 @@ from sync_worker.core.issue import Attachment
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing, transfer
-from sync_worker.jira.calls.permissions import PermissionCalls
+from sync_worker.jira.calls.permissions import PermissionCalls, known_or_none
 
 
 class FileCalls(PermissionCalls):
     """Copies files. What they hold is passed on as it comes; see `transfer`."""
 
     def upload_limit(self) -> int | None:
-        path = f"{API_PATH}/attachment/meta"
-        found: int | None = self._cache.get("upload limit", lambda: self._transport.get(path, parsing.upload_limit))
+        def ask() -> int | None:
+            return known_or_none(lambda: self._transport.get(f"{API_PATH}/attachment/meta", parsing.upload_limit))
+
+        found: int | None = self._cache.get("upload limit", ask)
         return found
 
     def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:

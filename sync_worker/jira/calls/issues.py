@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
-from sync_worker.core.concurrency import batches
-from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.errors import InvalidRequest, IssueGone
 from sync_worker.core.issue import MARKER, Issue
-from sync_worker.core.ports import READ_AT_ONCE, Read
+from sync_worker.core.ports import Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.site import SiteCalls
-from sync_worker.jira.paging import offset_pages
 
 
 class IssueCalls(SiteCalls):
     """Issues, with their history and their marker."""
 
     def read(self, ids: Collection[str]) -> Read:
-        found = (
-            data
-            for batch in batches(sorted(ids, key=int), READ_AT_ONCE)
-            for data in self._flavour.read(self._transport, batch, lambda issue_id: self._read(issue_id, "changelog"))
-        )
-        return parsing.issues(found)
+        if not ids:
+            return Read([], {})
+        if len(ids) == 1:
+            data = self._read(next(iter(ids)), "changelog")
+            return self._understood([data] if data else [])
+        found = {parsing.identity(data): data for data in self._flavour.read(self._transport, sorted(ids, key=int))}
+        # Some of the others may be there all the same: not every bulk read can show every issue.
+        alone = tuple(issue_id for issue_id in ids if issue_id not in found)
+        return replace(self._understood(found.values()), alone=alone)
 
     def ids_of(self, keys: Collection[str]) -> dict[str, str]:
         # One by one: only a read of a single issue follows a key that the issue had before it was moved.
@@ -36,14 +37,37 @@ class IssueCalls(SiteCalls):
 
     def issue(self, issue_id: str) -> Issue | None:
         data = self._read(issue_id, "changelog")
-        return self.with_history(parsing.understood(data)) if data else None
+        issue = self._status_names.named(parsing.understood(data)) if data else None
+        try:
+            return issue and self.with_history(issue)
+        except IssueGone:
+            return None
+        except InvalidRequest:
+            return issue  # whoever needs all of its history sees that it is not there
 
     def with_history(self, issue: Issue) -> Issue:
         if issue.history_from is None:
             return issue
-        path = f"{API_PATH}/issue/{issue.id}/changelog"
-        entries = offset_pages(self._transport.get, path, ("values",), parsing.changes_in_entry)
-        return replace(issue, changes=parsing.in_order(chain.from_iterable(entries)), history_from=None)
+        try:
+            entries = self._flavour.history(self._transport.get, issue.id)
+            if entries is not None:
+                changes = parsing.in_order(chain.from_iterable(entries))
+                return self._status_names.named(replace(issue, changes=changes, history_from=None))
+        except InvalidRequest as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+        # A direct read tells one that has been deleted since from one whose history is nowhere to be had.
+        data = self._read(issue.id, "changelog")
+        if data is None:
+            raise IssueGone(f"{issue.key} is gone, or our account may not see it")
+        again = self._status_names.named(parsing.understood(data))
+        if again.history_from is not None:
+            raise InvalidRequest(f"{issue.key}: the site shows only a part of its history")
+        return again
+
+    def _understood(self, found: Iterable[dict[str, Any]]) -> Read:
+        read = parsing.issues(found)
+        return Read([self._status_names.named(issue) for issue in read.issues], read.unprocessable)
 
     def is_marked(self, issue_id: str) -> bool:
         return self.mark_of(issue_id) is not None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any, TypeVar
 
-from sync_worker.core.errors import InvalidRequest, NeedsOperator
+from sync_worker.core.bulk import is_about_all
+from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.issues import IssueCalls
 from sync_worker.jira.calls.projects import ProjectCalls
+
+T = TypeVar("T")
 
 
 class PermissionCalls(IssueCalls, ProjectCalls):
@@ -28,7 +32,7 @@ class PermissionCalls(IssueCalls, ProjectCalls):
             yield
         except InvalidRequest as error:
             project = self._project_of(issue_id, project_id) if error.status == HTTPStatus.FORBIDDEN else ""
-            if not project or self._has_permission(permission, project):
+            if not project or not self._is_lacking(permission, project):
                 raise
             raise self._not_permitted(permission, project) from error
 
@@ -40,14 +44,28 @@ class PermissionCalls(IssueCalls, ProjectCalls):
     def _project_of(self, issue_id: str, project_id: str) -> str:
         if project_id:
             return project_id
-        data = self._read(issue_id)
+        data = known_or_none(lambda: self._read(issue_id))
         return parsing.understood(data).project_id if data else ""
 
-    def _has_permission(self, permission: Permission, project_id: str) -> bool:
-        missing = self._transport.get(
-            f"{API_PATH}/mypermissions",
-            lambda data: parsing.missing_permissions(data, [permission]),
-            projectId=project_id,
-            permissions=permission.value,
-        )
-        return not missing
+    def _is_lacking(self, permission: Permission, project_id: str) -> bool:
+        """Tell whether the site says that our account lacks the permission. It may say nothing of it."""
+        parameters = {"projectId": project_id, "permissions": permission.value}
+
+        def missing(data: Any) -> set[str]:
+            return parsing.missing_permissions(data, [permission])
+
+        return bool(known_or_none(lambda: self._transport.get(f"{API_PATH}/mypermissions", missing, **parameters)))
+
+
+def known_or_none(ask: Callable[[], T]) -> T | None:
+    """Return the answer to an auxiliary question; None when the site refuses to say, or fails to.
+
+    What is asked for the sake of another request decides nothing about that one when it is not known. Raises what holds
+    for all requests.
+    """
+    try:
+        return ask()
+    except (InvalidRequest, Unavailable) as error:
+        if is_about_all(error):
+            raise
+        return None

@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class SearchCalls(ProjectCalls):
-    """Searches. All of them order by key, which the paging of Data Center relies on."""
+    """Searches. The flavour puts the matches into an order by which it can page."""
 
     def changed_since(self, project_id: str, since: datetime | None) -> list[Candidate]:
         # There is no upper bound: an issue that keeps changing would always have just left the window.
         bound = f" AND updated >= {milliseconds(since)}" if since else ""
         try:
-            return self._search(f"project = {project_id}{bound} ORDER BY key ASC", ["updated"], parsing.candidate)
+            return self._search(f"project = {project_id}{bound}", ["updated"], parsing.candidate)
         except InvalidRequest:
             # Search refuses a project that is gone, or that our account may not see any more.
             for key in self._keys_of(project_id):
@@ -30,26 +30,28 @@ class SearchCalls(ProjectCalls):
             raise
 
     def ids_in(self, project_id: str) -> set[str]:
-        return set(self._search(f"project = {project_id} ORDER BY key ASC", ["id"], parsing.identity))
+        return set(self._search(f"project = {project_id}", ["id"], parsing.identity))
 
     def listing(self, project_id: str, make: Callable[[Glimpse], T]) -> list[T]:
         def make_of(data: Mapping[str, Any]) -> T:
             return make(parsing.glimpse(data))
 
-        return self._search(f"project = {project_id} ORDER BY key ASC", ["status", "updated", "description"], make_of)
+        return self._search(f"project = {project_id}", ["status", "updated", "description"], make_of)
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         return self._search(made_by_us(project_id, since), ["id"], parsing.identity)
 
     def _search(self, jql: str, fields: list[str], make: Make[T], issue_property: str = "") -> list[T]:
         """Return what `make` makes of each match; see `Flavour.search`."""
-        return self._flavour.search(self._transport, jql, fields, make, issue_property=issue_property)
+        return self._flavour.search(
+            self._transport, jql, fields, make, page_size=self._page_size, issue_property=issue_property
+        )
 
 
 def made_by_us(project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
     """Return the JQL for what our account created at or after `since`, in the project or in all others."""
     where = f"project {'!=' if elsewhere else '='} {project_id}"
-    return f"{where} AND creator = currentUser() AND created >= {milliseconds(since)} ORDER BY key ASC"
+    return f"{where} AND creator = currentUser() AND created >= {milliseconds(since)}"
 
 
 def milliseconds(at: datetime) -> int:

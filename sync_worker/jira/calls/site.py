@@ -7,12 +7,18 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sync_model.connection import Connection, site_of
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.bulk import BatchSize
+from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError
+from sync_worker.core.issue import StatusName
+from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
+from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
-from sync_worker.jira.transport import Transport
+from sync_worker.jira.paging import LARGEST_PAGE, SMALLEST_PAGE
+from sync_worker.jira.status_names import StatusNames
+from sync_worker.jira.transport import Options, Transport
 
 
 class SiteCalls:
@@ -30,10 +36,13 @@ class SiteCalls:
         check: Callable[[], None] = lambda: None,
         limits_of: Callable[[Connection], Limits] = lambda _connection: NoLimits(),
     ) -> None:
-        self._transport = Transport(connect, pause, check, limits_of)
+        self._transport = Transport(connect, pause, check, limits_of, why_refused=self._too_old_for_us)
         self._search_lag = search_lag
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
+        self._status_names = StatusNames(self._statuses)
+        self._read_size, self._create_size = BatchSize(READ_AT_ONCE), BatchSize(CREATED_AT_ONCE)
+        self._page_size = BatchSize(LARGEST_PAGE, SMALLEST_PAGE)
 
     @property
     def calls(self) -> Mapping[tuple[str, int], int]:
@@ -47,7 +56,32 @@ class SiteCalls:
 
     @cached_property
     def _flavour(self) -> Flavour:
-        return flavour_of(self._transport.get(f"{API_PATH}/serverInfo", parsing.server_info))
+        server = self._transport.get(SERVER_INFO, parsing.server_info)
+        if fault := server.why_too_old(with_token=self._transport.connection.email is None):
+            raise NeedsOperator(fault)
+        return flavour_of(server)
+
+    def _too_old_for_us(self) -> str | None:
+        """Return why the site refuses us, if it is because it is too old for tokens; None otherwise.
+
+        To such a Jira a token is a header without a meaning, and whoever sends it a stranger. Strangers it tells what
+        it is.
+        """
+        if self._transport.connection.email is not None:
+            return None
+        try:
+            server = self._transport.once("GET", SERVER_INFO, parsing.server_info, Options(as_stranger=True))
+        except SyncError:
+            return None
+        return server.why_too_old(with_token=True)
+
+    @property
+    def read_size(self) -> BatchSize:
+        return self._read_size
+
+    @property
+    def create_size(self) -> BatchSize:
+        return self._create_size
 
     @property
     def search_lag(self) -> timedelta:
@@ -59,6 +93,16 @@ class SiteCalls:
         # Our own clock has to do if the site's answers have no Date.
         return self._transport.clock.now() or datetime.now(UTC)
 
+    def _statuses(self) -> list[StatusName]:
+        """Return all statuses of the site; none when it does not say."""
+        try:
+            found: list[StatusName] = self._cache.get(
+                "statuses", lambda: self._transport.get(f"{API_PATH}/status", parsing.status_names)
+            )
+        except InvalidRequest:
+            return []
+        return found
+
     def account(self) -> str:
         return self._transport.get(f"{API_PATH}/myself", parsing.own_account)
 
@@ -69,4 +113,8 @@ class SiteCalls:
         return self._transport.connection.browse(key)
 
     def close(self) -> None:
-        self._transport.http.close()
+        self._transport.close()
+
+    def has_new_credentials(self) -> bool:
+        """Tell whether the secrets, if they were looked up now, would be others than those in use."""
+        return self._transport.has_new_credentials()

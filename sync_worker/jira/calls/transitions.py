@@ -16,13 +16,14 @@ class TransitionCalls(PermissionCalls):
     """Moves issues through their workflows."""
 
     def transition_to(self, issue: Issue, status: str, *, refresh: bool = False) -> Transition | None:
+        status = self._status_names.shown(status)
         found = None if refresh else _leading_to(status, self._transitions(issue))
         return found or _leading_to(status, self._transitions(issue, refresh=True))
 
     def reachable_statuses(self, issue: Issue) -> list[str]:
         found = sorted({transition.to_status for transition in self._transitions(issue, refresh=True)})
         # To an account that may not move issues, Jira offers no transition instead of refusing.
-        if not found and not self._has_permission(Permission.TRANSITION, issue.project_id):
+        if not found and self._is_lacking(Permission.TRANSITION, issue.project_id):
             raise self._not_permitted(Permission.TRANSITION, issue.project_id)
         return found
 

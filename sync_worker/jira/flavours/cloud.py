@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
+from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import NotJira, Unavailable
-from sync_worker.core.issue import Attachment
+from sync_worker.core.issue import Attachment, StatusChange
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.flavours.protocol import Make
-from sync_worker.jira.paging import MOST_PAGES, Get, offset_pages
-from sync_worker.jira.transport import Transport
+from sync_worker.jira.paging import MOST_PAGES, Get, in_bearable_pages, offset_pages
+from sync_worker.jira.transport import NO_OPTIONS, ONCE, Transport
 
 T = TypeVar("T")
 
@@ -39,37 +40,50 @@ class Cloud:
         fields: list[str],
         make: Make[T],
         *,
+        page_size: BatchSize,
         issue_property: str = "",
     ) -> list[T]:
+        body = {"jql": f"{jql} ORDER BY key ASC", "fields": fields}
+        if issue_property:
+            body["properties"] = [issue_property]
+
         def parse(data: Any) -> SearchPage[T]:
             found = [(parsing.identity(issue), make(issue)) for issue in parsing.objects(data["issues"])]
             return SearchPage(found, "" if data.get("isLast") else parsing.text(data.get("nextPageToken")) or "")
 
-        def post(body: dict[str, Any]) -> SearchPage[T]:
-            return transport.post(self.search_path, body, parse, repeatable=True)
+        def search(size: int, *, is_once: bool) -> list[T]:
+            def post(body: dict[str, Any]) -> SearchPage[T]:
+                options = ONCE if is_once else NO_OPTIONS
+                return transport.post(self.search_path, body, parse, repeatable=True, options=options)
 
-        body = {"jql": jql, "fields": fields, "maxResults": ID_PAGE if fields == ["id"] else PAGE}
-        if issue_property:
-            body["properties"] = [issue_property]
-        # An issue may come twice, because nothing holds the result still between two pages.
-        return list(dict(all_pages(post, body)).values())
+            # An issue may come twice, because nothing holds the result still between two pages.
+            return list(dict(all_pages(post, {**body, "maxResults": size})).values())
 
-    def read(
-        self, transport: Transport, ids: list[str], _read_one: Callable[[str], dict[str, Any] | None]
+        return in_bearable_pages(search, page_size, ID_PAGE if fields == ["id"] else PAGE)
+
+    def read(self, transport: Transport, ids: list[str]) -> list[dict[str, Any]]:
+        # What the answer lists in `issueErrors` is left out: it is read alone.
+        found, _ = transport.post_once(f"{API_PATH}/issue/bulkfetch", _bulk_read(ids), _issues_and_errors)
+        return found
+
+    def with_keys(
+        self, transport: Transport, keys: list[str], _read_one: Callable[[str], dict[str, Any] | None]
     ) -> list[dict[str, Any]]:
-        body = {"issueIdsOrKeys": ids, "fields": list(parsing.FIELDS), "expand": ["changelog"]}
-        found, errors = transport.post(f"{API_PATH}/issue/bulkfetch", body, _issues_and_errors, repeatable=True)
+        path = f"{API_PATH}/issue/bulkfetch"
+        found, errors = transport.post(path, _bulk_read(keys), _issues_and_errors, repeatable=True)
         if errors:
             raise Unavailable(f"{errors} issues could not be read for the moment")
         return found
 
-    def with_keys(
-        self, transport: Transport, keys: list[str], read_one: Callable[[str], dict[str, Any] | None]
-    ) -> list[dict[str, Any]]:
-        return self.read(transport, keys, read_one)
+    def history(self, get: Get, issue_id: str) -> Iterator[list[StatusChange]]:
+        return offset_pages(get, f"{API_PATH}/issue/{issue_id}/changelog", ("values",), parsing.changes_in_entry)
 
     def projects(self, get: Get, make: Make[T]) -> Iterator[T]:
         return offset_pages(get, f"{API_PATH}/project/search", ("values",), make)
+
+    def user_parameters(self, mention: str) -> Mapping[str, str] | None:
+        kind, _, account_id = mention.partition(":")
+        return {"accountId": account_id} if kind == "accountid" and account_id else None
 
     def download_path(self, attachment: Attachment) -> str:
         return f"{API_PATH}/attachment/content/{attachment.id}"
@@ -99,6 +113,10 @@ def all_pages(post: Callable[[dict[str, Any]], SearchPage[T]], body: dict[str, A
         seen.add(page.token)
         body = {**body, "nextPageToken": page.token}
     raise NotJira("the pages of a search do not end; the answer cannot be trusted")
+
+
+def _bulk_read(ids_or_keys: list[str]) -> dict[str, Any]:
+    return {"issueIdsOrKeys": ids_or_keys, "fields": list(parsing.FIELDS), "expand": ["changelog"]}
 
 
 def _issues_and_errors(data: Any) -> tuple[list[dict[str, Any]], int]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sync_worker.core.issue import Attachment
+from sync_worker.core.bulk import BatchSize
+from sync_worker.core.issue import Attachment, StatusChange
 from sync_worker.jira.paging import Get
 from sync_worker.jira.transport import Transport
 
@@ -33,31 +34,41 @@ class Flavour(Protocol):
         fields: list[str],
         make: Make[T],
         *,
+        page_size: BatchSize,
         issue_property: str = "",
     ) -> list[T]:
-        """Return what `make` makes of each match, once per issue.
+        """Return what `make` makes of each match, once per issue. `jql` has no order of its own.
 
         No more than that is kept of a page when the next one is read. `make` is shown the property named
         `issue_property` too, if this flavour's search can show properties. Raises Unavailable when the pages do not
         fit together.
         """
 
-    def read(
-        self, transport: Transport, ids: list[str], read_one: Callable[[str], dict[str, Any] | None]
-    ) -> Iterable[dict[str, Any]]:
-        """Read issues directly, with `parsing.FIELDS` and their changelog: at most READ_AT_ONCE of them.
+    def read(self, transport: Transport, ids: list[str]) -> list[dict[str, Any]]:
+        """Read issues directly in one request, with `parsing.FIELDS` and their changelog: at most READ_AT_ONCE of them.
 
-        Those that are gone or not visible are left out. One that cannot be read is given as its `id` and an `error`.
-        `read_one` reads a single issue.
+        Those that are gone, are not visible, or can only be read by themselves are left out.
         """
 
     def with_keys(
         self, transport: Transport, keys: list[str], read_one: Callable[[str], dict[str, Any] | None]
     ) -> Iterable[dict[str, Any]]:
-        """Do as `read` does, for issues that are named by their keys; at most `keys_at_once` of them."""
+        """Do as `read` does, for issues that are named by their keys; at most `keys_at_once` of them.
+
+        `read_one` reads a single issue. Raises Unavailable when one of them cannot be read for the moment.
+        """
+
+    def history(self, get: Get, issue_id: str) -> Iterable[list[StatusChange]] | None:
+        """Return the status changes in the entries of the whole changelog of an issue.
+
+        Returns None where there is no more of it than a direct read shows.
+        """
 
     def projects(self, get: Get, make: Make[T]) -> Iterable[T]:
         """Return what `make` makes of the projects that our account sees."""
+
+    def user_parameters(self, mention: str) -> Mapping[str, str] | None:
+        """Return the query that finds the user whom wiki text mentions as `[~mention]`; None when there is none."""
 
     def download_path(self, attachment: Attachment) -> str:
         """Return the path of a file, made from the attachment's id."""

@@ -36,6 +36,16 @@ JIRA_TOKEN = "s3cr3t-jira-token"
 ADMIN_TOKEN = "s3cr3t-admin-token"
 SYNCS = ("sync-a", "sync-b", "sync-c")
 WORKER = "\ncommand=/bin/sleep 100000\n"
+MONITOR = """
+import sys
+from health_monitor.__main__ import main
+from health_monitor.observation import observer
+from sync_model import judgement
+observer.SNAPSHOT_SECONDS, observer.IDLE_SNAPSHOT_SECONDS = 0.2, 0.5
+judgement.MIN_OBSERVED_SILENCE = 2.0
+sys.exit(main())
+"""
+"""The monitor, which only looks more often, and waits for less silence before it acts."""
 
 
 def ago(seconds: float) -> datetime:
@@ -85,7 +95,10 @@ class MonitoredGroup:
     def start(self) -> None:
         prepared = prepare(from_environ(self.environ), self.environ)
         install(prepared)
+        monitor = self.run_dir / "quick_monitor.py"
+        monitor.write_text(MONITOR)
         text = re.sub(r"\ncommand=.* sync_worker .*\n", WORKER, prepared.text).replace("startsecs=3", "startsecs=0")
+        text = re.sub(r"\ncommand=(.*) -m health_monitor\n", rf"\ncommand=\1 {monitor}\n", text)
         prepared.settings.conf.write_text(text)
         files.write_if_changed(prepared.settings.record, prepared.settings.recorded())
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(prepared.settings.conf)]
@@ -109,12 +122,7 @@ class MonitoredGroup:
         return self.supervisor.states()[name].pid
 
     def stop_sync(self, name: str) -> None:
-        """Stop the program of a sync, as an operator would.
-
-        A signal that reaches supervisord's copy before it has executed the program is lost, so that is awaited.
-        """
-        command = Path(f"/proc/{self.pid(name)}/comm")
-        self.wait_until(lambda: command.read_text() == "sleep\n", f"{name} to execute its program")
+        """Stop the program of a sync, as an operator would."""
         self.supervisor.stop(name)
         self.wait_until(lambda: self.pid(name) == 0, f"{name} to be stopped")
 

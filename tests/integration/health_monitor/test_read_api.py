@@ -14,8 +14,11 @@ import httpx
 import pytest
 
 from sync_model.definition import Side
-from sync_model.heartbeat import Phase
+from sync_model.heartbeat import Phase, UnprocessableRecord
+from sync_worker.core.causes import Failure
 from sync_worker.core.records import JournalEntry, PastCycle
+from sync_worker.core.unprocessable import UnprocessableIssue
+from sync_worker.database.documents.conversion import from_unprocessable
 
 REPO = Path(__file__).parents[3]
 SYNCS = ("sync-a", "sync-b", "sync-c")
@@ -145,6 +148,27 @@ def test_one_sync_is_returned_with_its_history(group, journal):
         return next(sync["perHour"] for sync in syncs if sync["name"] == "sync-a")
 
     assert len(group.wait_until(per_hour, "the actions per hour")) == 24
+
+
+def test_an_issue_that_cannot_be_handled_is_named_by_health_by_the_api_and_on_the_page(group, journal):
+    bad = UnprocessableIssue(Side.USER, "7", "USYNCA-7", Failure("Not this one.", 2, ago(90), ago(30), ago(-30)))
+    record = UnprocessableRecord(side="user", issue="USYNCA-7", since=ago(90), attempts=2, error="Not this one.")
+    collection = journal._database["unprocessable"]
+    collection.insert_one({"_id": "user:7", **from_unprocessable(bad, 1)})
+    group.beat("sync-a", unprocessable=1, unprocessable_issues=(record,), last_census=ago(60))
+    worker = group.expect("sync-a", "needs a look")
+    assert (worker["unprocessable"], worker["unprocessableIssues"][0]["issue"]) == (1, "USYNCA-7")
+    assert worker["why"] == "USYNCA-7 cannot be handled: Not this one."
+    assert worker["lastCensus"] < worker["lastHeartbeat"]
+    try:
+        page = group.wait_until(
+            lambda: "cannot be handled" in (text := group.http.get("/syncs/sync-a").text) and text, "the page to say it"
+        )
+        assert "https://jira.example.com/browse/USYNCA-7" in page
+        (shown,) = group.http.get("/api/syncs/sync-a").json()["history"]["unprocessable"]
+        assert (shown["issue"], shown["error"], shown["attempts"]) == ("USYNCA-7", "Not this one.", 2)
+    finally:
+        collection.delete_many({})
 
 
 @pytest.fixture

@@ -13,6 +13,14 @@ import pytest
 from generator.running.processes import is_supervisord, members
 
 WAIT = "import signal\nsignal.pause()"
+SLOW_TO_LEAD = """
+import os, time
+def wait_and_lead(stock=os.setpgrp):
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    stock()
+os.setpgrp = wait_and_lead
+"""
 TITLES_FAIL = """
 import setproctitle
 stock = setproctitle.setproctitle
@@ -44,6 +52,22 @@ def test_with_spawn_exec_the_same_conf_leaves_supervisord_unchanged(supervisord)
     supervisord.start(SPAWN="exec")
     supervisord.wait_until(lambda: "-m sync_worker" in supervisord.command_line("ours"), "it to be executed")
     assert "forked" not in supervisord.log
+
+
+@pytest.mark.parametrize("kind", ["forked", "executed"])
+def test_a_stop_right_after_the_start_reaches_the_program(supervisord, kind):
+    """Here the program's process is held before it does anything for itself."""
+    supervisord.warm_up(SLOW_TO_LEAD)
+    if kind == "forked":
+        supervisord.worker("ours", WAIT)
+    else:
+        supervisord.add("ours", sys.executable, "-c", "'import signal; signal.pause()'")
+    supervisord.start()
+    supervisord.wait_until(lambda: supervisord.info("ours")["pid"], "its process")
+    supervisord.rpc("stopProcess", "ours", False)
+    (supervisord.folder / "go").touch()
+    supervisord.wait_until(lambda: supervisord.info("ours")["statename"] == "STOPPED", "it to be stopped")
+    assert "stopped: ours (terminated by SIGTERM)" in supervisord.log
 
 
 @pytest.mark.parametrize(

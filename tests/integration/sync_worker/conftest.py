@@ -49,15 +49,24 @@ class Command:
         self._started: list[WarmProcess] = []
 
     def start(
-        self, *arguments: str, run_dir: Path | None = None, account: str = "sync", code: str = WORKER
+        self,
+        *arguments: str,
+        run_dir: Path | None = None,
+        account: str = "sync",
+        code: str = WORKER,
+        **changes: str,
     ) -> WarmProcess:
-        """Start it; as a worker, unless `arguments` say something else. `code` takes the place of the module."""
+        """Start it; as a worker, unless `arguments` say something else. `code` takes the place of the module.
+
+        `changes` are variables of its environment.
+        """
         where = ["--config", str(self._bench.folder / "sync-ab.json"), "--run-dir", str(run_dir or self._bench.folder)]
         environ = {
             **os.environ,
             "DATABASE_URL": self._bench.mongo_url,
             "SYNC_EMAIL": f"{account}@example.com",
             "SYNC_TOKEN": f"s3cr3t-{account}-token",
+            **changes,
         }
         process = self._processes.start(*where, *arguments, environ=environ, code=code)
         self._started.append(process)

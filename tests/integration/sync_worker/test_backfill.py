@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simulated_sites import CREATE
+from simulated_sites import CREATE_MANY, CREATE_ONE
 
 
 @pytest.fixture
@@ -73,7 +73,8 @@ def test_backfill_of_many_issues_needs_a_yes_and_runs_here_where_no_worker_runs(
     bench.stop()
     assert "say --yes" in front("backfill", "sync-ab", "--since", "2020-01-01").err
     assert bench.devs() == []
-    bench.control.fault("two", "status", status=400, message="It is wrong.", times=2, **CREATE)
+    for times, call in ((None, CREATE_MANY), (1, CREATE_ONE)):
+        bench.control.fault("two", "status", status=400, message="It is wrong.", times=times, **call)
     ran = front("backfill", "sync-ab", "--since", "2020-01-01", "--yes")
     assert (ran.code, ran.out.splitlines()[-1]) == (1, "6 issues carried over, 1 not")
     assert "failed: POST /rest/api/2/issue: 400 It is wrong." in ran.out

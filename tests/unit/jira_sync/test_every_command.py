@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from jira_sync.__main__ import app, main
+from sync_worker.jira import transport
 
 REPO = Path(__file__).parents[3]
 PASSWORD = "s3cr3t-database-password"
@@ -93,7 +94,10 @@ def test_the_usages_in_this_test_cover_every_command():
 
 
 @pytest.mark.parametrize(("command", "situation", "message"), CASES)
-def test_a_command_reports_a_fault_around_it_in_one_or_two_lines(environment, capsys, command, situation, message):
+def test_a_command_reports_a_fault_around_it_in_one_or_two_lines(
+    environment, capsys, monkeypatch, command, situation, message
+):
+    monkeypatch.setattr(transport, "FIRST_PAUSE", 0.0)
     name = arrange(environment, situation)
     code = main([command, *(name if argument == "NAME" else argument for argument in USAGES[command][0])])
     out, err = capsys.readouterr()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync_model.connection import resolve, site_of
+from sync_model.connection import TlsFiles, resolve, site_of
 from sync_model.definition import Side, Sync
 
 CLOUD = "https://example.atlassian.net"
@@ -115,3 +115,62 @@ def test_sites_are_told_apart_by_host_port_and_path():
     spellings = ["https://A.example/", "https://a.example", "http://a.example"]
     assert len({site_of(url) for url in spellings}) == 1
     assert len({site_of(url) for url in ["https://a.example", "https://a.example:8443", "https://a.example/jira"]}) == 3
+
+
+@pytest.mark.parametrize(
+    # content                          fault
+    ("content", "fault"),
+    [
+        (b"tok-1\nsecond line\n", "holds more than one line"),
+        (b"tok-1\xef\xbb\xbf\n", "holds a byte order mark"),
+        ("tok-\N{ZERO WIDTH SPACE}1".encode(), "holds a character that cannot be seen"),
+        ("tok-ö".encode(), "holds a letter beyond ASCII, which no token has"),
+    ],
+)
+def test_a_token_that_cannot_be_one_is_a_fault_of_its_field_that_names_the_file(tmp_path: Path, content, fault):
+    token = tmp_path / "token"
+    token.write_bytes(content)
+    jira = {"baseUrl": OWN, "authType": "pat", "apiToken": f"${{file:{token}}}"}
+    (found,) = resolve(sync(jira=jira), Side.USER, {}).faults
+    assert (found.field, found.unset) == ("jira.apiToken", False)
+    assert found.message.startswith(f"{token} {fault}")
+    assert "tok-" not in found.message.removeprefix(str(token))
+
+
+def test_a_token_that_cannot_be_one_is_said_with_where_it_was_found(tmp_path: Path):
+    assert faults(sync(jira={"baseUrl": OWN, "apiToken": "a\nb"})) == ["jira.apiToken: holds more than one line"]
+    (found,) = faults(sync(jira={"baseUrl": OWN, "apiToken": "${TOKEN}"}), TOKEN="a\nb")
+    assert found == "jira.apiToken: environment variable TOKEN holds more than one line"
+    (found,) = faults(sync(jira={"baseUrl": OWN}), JIRA_API_TOKEN="ö")
+    assert found.startswith("jira.apiToken: environment variable JIRA_API_TOKEN holds a letter beyond ASCII")
+    (tmp_path / "name").write_text("one\ntwo")
+    jira = {"baseUrl": OWN, "email": f"${{file:{tmp_path}/name}}", "apiToken": "t"}
+    assert faults(sync(jira=jira)) == [f"jira.email: {tmp_path}/name holds more than one line"]
+
+
+def test_files_of_tls_are_looked_up_and_looked_for(tmp_path: Path):
+    for name in ("ca.pem", "client.pem", "client.key"):
+        (tmp_path / name).write_text("x")
+    jira = {"baseUrl": OWN, "apiToken": "t", "caFile": f"{tmp_path}/ca.pem", "clientCertificate": "${CLIENT}",
+            "clientKey": f"{tmp_path}/client.key"}  # fmt: skip
+    connection = resolve(sync(jira=jira), Side.USER, {"CLIENT": f"{tmp_path}/client.pem"}).connection
+    assert connection is not None
+    assert connection.tls == TlsFiles(*(f"{tmp_path}/{name}" for name in ("ca.pem", "client.pem", "client.key")))
+    (tmp_path / "ca.pem").unlink()
+    (fault,) = resolve(sync(jira=jira), Side.USER, {"CLIENT": f"{tmp_path}/client.pem"}).faults
+    assert str(fault.message) == f"{tmp_path}/ca.pem cannot be read: No such file or directory"
+    assert (fault.field, fault.unset) == ("jira.caFile", True)
+    assert faults(sync(jira={"baseUrl": OWN, "apiToken": "t", "clientKey": f"{tmp_path}/client.key"})) == [
+        "jira.clientKey: is given without clientCertificate"
+    ]
+
+
+@pytest.mark.parametrize("site_url", [None, CLOUD])
+def test_an_api_gateway_that_shows_no_issue_to_people_wants_the_site_s_own_address(site_url):
+    gateway = "https://api.atlassian.com/ex/jira/1324a887-45db-1bf4-1e99-ef0ff456d421"
+    jira = {"baseUrl": gateway, "siteUrl": site_url, "email": "a@b.c", "apiToken": "${T}"}
+    resolved = resolve(sync(jira=jira), Side.USER, {"T": "t"})
+    assert resolved.connection is not None
+    assert resolved.connection.email == "a@b.c"
+    assert [warning.field for warning in resolved.warnings] == ([] if site_url else ["jira.siteUrl"])
+    assert resolved.connection.browse("U-1") == f"{site_url or gateway}/browse/U-1"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_model.heartbeat import FailingChange, Heartbeat, Phase
+from sync_model.heartbeat import CensusTrouble, FailingChange, Heartbeat, Phase, UnprocessableRecord
 from sync_model.judgement import Condition, Facts, Level, ProcessInfo, Remedy, format_duration, judge, lag
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -26,10 +26,15 @@ def said(phase: Phase = Phase.WAITING, sent: float = 3, since: float = 60, **mor
     return Heartbeat(since=ago(since), sent=ago(sent), **known | more)
 
 
+def census(failing_for: float) -> CensusTrouble:
+    return CensusTrouble(since=ago(failing_for), attempts=3, error="500")
+
+
 DOWN = {
     state: ProcessInfo(state, 0, ago(30), "Exited too quickly") for state in ("FATAL", "BACKOFF", "STOPPED", "EXITED")
 }
 TROUBLE = FailingChange(issue="DEV-3", since=ago(9000), attempts=4, error="no transition")
+BAD = UnprocessableRecord(side="user", issue="SUP-3", since=ago(50), attempts=2, error="403 Not this one.")
 BROKEN = ("sync-ab.json: rules: is missing",)
 
 CASES = [
@@ -65,6 +70,11 @@ CASES = [
     ("a young change waits", running(), said(oldest_change=ago(100)), {}, Condition.OK, None),
     ("no cycle ended for long", running(), said(Phase.CYCLE, last_success=ago(4000)), {}, Condition.BEHIND, None),
     ("changes were given up", running(), said(dead_letters=2), {}, Condition.NEEDS_A_LOOK, None),
+    ("an issue cannot be handled", running(), said(unprocessable=1, unprocessable_issues=(BAD,)),
+     {}, Condition.NEEDS_A_LOOK, None),
+    ("the census has just failed", running(), said(census_trouble=census(60)), {}, Condition.OK, None),
+    ("a rule names no status", running(), said(unknown_statuses=("x",)), {}, Condition.NEEDS_A_LOOK, None),
+    ("the census fails", running(), said(census_trouble=census(4000)), {}, Condition.NEEDS_A_LOOK, None),
     ("its file is broken, it runs", running(), said(), {"problems": BROKEN}, Condition.INVALID, None),
     ("its file is broken, it hangs", running(), said(sent=5000), {"problems": BROKEN}, Condition.STUCK, None),
     ("its file never worked", None, None, {"problems": BROKEN}, Condition.INVALID, None),
@@ -98,6 +108,13 @@ def test_a_sync_that_is_behind_names_the_failing_issue_and_its_error():
     verdict = judge(Facts("ab", running(), said(oldest_change=ago(9000), trouble=TROUBLE)), NOW)
     assert "DEV-3" in verdict.why
     assert "no transition" in verdict.why
+
+
+def test_a_sync_that_left_something_undone_names_the_issue_that_cannot_be_handled_and_how_many_others():
+    heartbeat = said(dead_letters=2, unprocessable=12, unprocessable_issues=(BAD,) * 10)
+    verdict = judge(Facts("ab", running(), heartbeat), NOW)
+    assert verdict.why == ("2 changes were given up; SUP-3 cannot be handled: 403 Not this one. (and 11 more issues)")
+    assert verdict.advice == "jira-sync retry ab"
 
 
 @pytest.mark.parametrize(

@@ -203,10 +203,10 @@ def test_a_supervisord_that_does_not_answer_is_said_and_can_be_ended(group):
     group.write("sync-a.json")
     group.start()
     os.kill(group.supervisord, signal.SIGSTOP)
-    ran = group.run("apply")
+    ran = group.run_impatiently("apply")
     assert ran.code == 1
     assert "supervisord does not answer" in ran.err
-    assert group.run("stop").code == 0
+    assert group.run_impatiently("stop").code == 0
     assert group.members() == []
 
 

@@ -126,3 +126,47 @@ def test_all_programs_append_to_a_file_that_standard_output_leads_to(group, tmp_
         assert "worker started" in (tmp_path / "out").read_text()
         process.terminate()
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    # variable         value                                                    said
+    ("name", "value", "said"),
+    [
+        (
+            "DATABASE_URL",
+            "mongodb://root:p@s3cr3t/x@127.0.0.1:27017",
+            "DATABASE_URL is not a MongoDB address: @ and / in its user name or password are to be written %40 and %2F",
+        ),
+        (
+            "DATABASE_URL",
+            "mongodb://127.0.0.1:27017/?tls=true&tlsCAFile=/nowhere/ca.pem",
+            "DATABASE_URL: tlsCAFile: /nowhere/ca.pem cannot be read: No such file or directory",
+        ),
+        ("HTTPS_PROXY", "http://user:s3cr3t/x@proxy:3128", "HTTPS_PROXY is not the address of a proxy"),
+        ("ALL_PROXY", "socks5://user:s3cr3t@proxy:1080", "ALL_PROXY is the address of a SOCKS proxy"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "SSL_CERT_FILE: /nowhere/ca.pem cannot be read"),
+    ],
+)
+def test_what_would_keep_every_worker_from_its_work_is_said_by_check_and_start_and_nothing_starts(
+    group, name, value, said
+):
+    group.write("sync-a.json")
+    for command in ("check", "start"):
+        ran = group.run(command, **{name: value})
+        assert ran.code == 1
+        assert f"error: {said}" in ran.err
+        assert "s3cr3t/" not in ran.out + ran.err
+        assert "s3cr3t@" not in ran.out + ran.err
+    assert "sync-a" in group.run("check", **{name: value}).out
+    assert group.members() == []
+
+
+def test_a_token_file_that_holds_no_token_is_a_problem_of_its_field(group, tmp_path):
+    token = tmp_path / "token"
+    token.write_bytes(b"tok-1\ntok-2\n")
+    group.write("sync-a.json", jira={"baseUrl": "http://127.0.0.1:1", "apiToken": f"${{file:{token}}}"})
+    ran = group.run("check")
+    assert ran.code == 1
+    assert f"error: sync-a.json: jira.apiToken: {token} holds more than one line" in ran.err
+    token.write_bytes(b"\xef\xbb\xbftok-1\r\n")
+    assert group.run("check").code == 0

@@ -8,6 +8,9 @@ import signal
 
 import pytest
 
+from generator.running import supervisor_rpc
+from generator.running.errors import NotRunning, SocketGone
+
 
 @pytest.mark.defect(25)
 def test_nothing_is_left_after_stop_and_stop_may_be_repeated(group):
@@ -36,3 +39,33 @@ def test_what_a_killed_supervisord_leaves_behind_is_said_and_can_be_ended(group)
     assert group.run("stop").code == 0
     assert group.members() == []
     group.start()
+
+
+def test_a_supervisord_whose_socket_was_removed_is_said_to_run_and_can_be_ended(group):
+    """A cleaner of temporary files does that."""
+    group.write("sync-a.json")
+    group.start()
+    supervisord = group.supervisord
+    (group.run_dir / "supervisor.sock").unlink()
+    for command in ("status", "start", "apply", "render"):
+        ran = group.run(command)
+        assert ran.code == 1
+        assert f"supervisord runs (pid {supervisord}), but its socket is gone: jira-sync stop, then start" in ran.err
+        assert "does not run" not in ran.out + ran.err
+    ran = group.run("stop")
+    assert (ran.code, ran.out) == (0, "supervisord had lost its socket; ended it and all that it had started\n")
+    assert group.members() == []
+    group.start()
+
+
+def test_a_supervisord_whose_files_were_all_removed_is_known_by_its_age(group, monkeypatch):
+    """A new one has no socket yet."""
+    group.write("sync-a.json")
+    group.start()
+    for name in ("supervisor.sock", "supervisord.pid"):
+        (group.run_dir / name).unlink()
+    with pytest.raises(NotRunning):
+        group.supervisor.states()
+    monkeypatch.setattr(supervisor_rpc, "SECONDS_TO_LISTEN", 0.0)
+    with pytest.raises(SocketGone, match=rf"pid {group.supervisord}"):
+        group.supervisor.states()

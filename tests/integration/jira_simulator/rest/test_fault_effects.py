@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -109,6 +111,92 @@ def test_a_truncated_changelog_holds_the_newest_entries(jira: SiteClient) -> Non
     changelog = jira.read(key, expand="changelog")["changelog"]
     assert [entry["items"][0]["toString"] for entry in changelog["histories"]] == ["3"]
     assert changelog["total"] == 2
+
+
+def test_a_truncated_changelog_can_be_that_of_one_issue(jira: SiteClient) -> None:
+    keys = [jira.create("1") for _ in range(2)]
+    for key in keys:
+        for summary in ("2", "3"):
+            jira.http.put(f"/issue/{key}", json={"fields": {"summary": summary}})
+    jira.control.fault(jira.name, "truncate_changelog", keep=1, issue=keys[0])
+    assert [len(jira.read(key, expand="changelog")["changelog"]["histories"]) for key in keys] == [1, 2]
+
+
+# Bad issues, and calls about too many
+
+
+@pytest.mark.parametrize("named_by", ["key", "id"])
+def test_an_issue_that_cannot_be_shown_fails_every_answer_that_would_show_it(jira: SiteClient, named_by: str) -> None:
+    bad, good = jira.create(), jira.create()
+    jira.control.fault(jira.name, "bad_issue", issue=jira.read(bad)[named_by], status=500)
+    assert [jira.http.get(f"/issue/{key}").status_code for key in (bad, good)] == [500, 200]
+    found = [jira.search(f"key = {key}", fields=["summary"]).status_code for key in (bad, good)]
+    assert found == [500, 200]
+    assert jira.search("project = SUP", fields=["id"]).status_code == 200
+
+
+def test_a_bulk_read_lists_an_issue_among_its_errors_and_shows_the_others(cloud: SiteClient) -> None:
+    bad, good = cloud.create(), cloud.create()
+    cloud.control.fault("cloud", "issue_errors", issue=bad)
+    answer = cloud.http.post("/issue/bulkfetch", json={"issueIdsOrKeys": [bad, good]}).json()
+    assert [issue["key"] for issue in answer["issues"]] == [good]
+    assert [error["id"] for error in answer["issueErrors"]] == [cloud.read(bad)["id"]]
+
+
+def test_a_page_with_too_many_issues_is_not_answered(jira: SiteClient) -> None:
+    for _ in range(3):
+        jira.create()
+    jira.control.fault(jira.name, "too_many", size=2, status=504)
+    assert [jira.search("project = SUP", maxResults=size).status_code for size in (2, 3)] == [200, 504]
+
+
+def test_bulk_reads_and_creations_of_too_many_issues_are_not_carried_out(cloud: SiteClient) -> None:
+    keys = [cloud.create() for _ in range(3)]
+    cloud.control.fault("cloud", "too_many", size=2, status=504)
+    assert cloud.http.post("/issue/bulkfetch", json={"issueIdsOrKeys": keys}).status_code == 504
+    fields = {"project": {"key": "SUP"}, "issuetype": {"name": "Task"}, "summary": "s"}
+    assert cloud.http.post("/issue/bulk", json={"issueUpdates": [{"fields": fields}] * 3}).status_code == 504
+    assert cloud.control.counts("cloud")["SUP"] == 3
+
+
+def test_a_fault_can_strike_by_the_query_of_a_call(jira: SiteClient) -> None:
+    key = jira.create()
+    jira.control.fault(jira.name, "status", status=500, query="expand=changelog")
+    assert jira.http.get(f"/issue/{key}").status_code == 200
+    assert jira.http.get(f"/issue/{key}", params={"expand": "changelog"}).status_code == 500
+
+
+# Clocks
+
+
+def test_a_node_whose_clock_is_wrong_shows_its_time_everywhere(jira: SiteClient) -> None:
+    key = jira.create()
+    before = datetime.fromisoformat(jira.read(key)["fields"]["updated"])
+    fault = jira.control.fault(jira.name, "node_clock", offset=-3600)
+    response = jira.http.get("/serverInfo")
+    told = parsedate_to_datetime(response.headers["Date"]), datetime.fromisoformat(response.json()["serverTime"])
+    jira.http.put(f"/issue/{key}", json={"fields": {"summary": "edited there"}})
+    jira.control.heal(jira.name, fault)
+    issue = jira.read(key, expand="changelog")
+    updated = datetime.fromisoformat(issue["fields"]["updated"])
+    changed = datetime.fromisoformat(issue["changelog"]["histories"][0]["created"])
+    for at in (*told, updated, changed):
+        assert -3700 < (at - before).total_seconds() < -3500
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "soon"])
+def test_a_wrong_date_is_in_the_header_only(jira: SiteClient, date: str) -> None:
+    jira.control.fault(jira.name, "wrong_date", date=date)
+    response = jira.http.get("/serverInfo")
+    assert response.headers["Date"] == date
+    assert datetime.fromisoformat(response.json()["serverTime"]).year < 9000
+
+
+def test_a_date_may_be_so_many_seconds_off(jira: SiteClient) -> None:
+    jira.control.fault(jira.name, "wrong_date", offset=600)
+    response = jira.http.get("/serverInfo")
+    off = parsedate_to_datetime(response.headers["Date"]) - datetime.fromisoformat(response.json()["serverTime"])
+    assert 598 <= off.total_seconds() <= 600
 
 
 # Expired tokens

@@ -330,3 +330,56 @@ def test_an_issue_can_be_hidden_from_search_until_it_is_shown(jira: SiteClient) 
     assert jira.http.get(f"/issue/{first}").status_code == 200
     jira.control.index(jira.name, show=[first])
     assert set(jira.found("project = SUP")) == {first, second}
+
+
+# What Data Center's search counts, compares and gives at the most
+
+
+def test_data_center_gives_no_results_beyond_its_window(data_center: SiteClient) -> None:
+    for _ in range(5):
+        data_center.create()
+    data_center.control.settings("data-center", resultWindow=4)
+    statuses = [data_center.search("project = SUP", startAt=start, maxResults=2).status_code for start in (0, 2, 3)]
+    assert statuses == [200, 200, 500]
+
+
+def test_a_document_of_the_index_without_an_issue_counts_and_takes_a_place_and_is_not_shown(
+    data_center: SiteClient,
+) -> None:
+    keys = [data_center.create() for _ in range(4)]
+    data_center.control.index("data-center", orphan=[keys[1]])
+    page = data_center.search("project = SUP ORDER BY key ASC", maxResults=3).json()
+    assert (page["total"], [issue["key"] for issue in page["issues"]]) == (4, [keys[0], keys[2]])
+
+
+def test_a_total_may_be_wrong(data_center: SiteClient) -> None:
+    data_center.create()
+    data_center.control.fault("data-center", "wrong_total", extra=7)
+    assert data_center.search("project = SUP").json()["total"] == 8
+
+
+def test_keys_are_compared_within_one_project_and_only_with_that_of_an_issue_that_is_there(jira: SiteClient) -> None:
+    first, second, third = (jira.create() for _ in range(3))
+    jira.create(project="DEV")
+    assert jira.found(f'key > "{first}" ORDER BY key ASC') == [second, third]
+    jira.control.delete(jira.name, second)
+    moved = jira.control.move(jira.name, third, "DEV")
+    statuses = [jira.search(f'key > "{key}"').status_code for key in (first, second, third, moved)]
+    assert statuses == [200, 400, 400, 200]
+
+
+def test_an_id_that_is_gone_fails_a_search_that_is_validated(data_center: SiteClient) -> None:
+    kept, gone = data_center.create(), data_center.create()
+    ids = [data_center.read(key)["id"] for key in (kept, gone)]
+    data_center.control.delete("data-center", gone)
+    jql = f"id in ({', '.join(ids)})"
+    assert data_center.search(jql).status_code == 400
+    (found,) = data_center.search(jql, validateQuery=False).json()["issues"]
+    assert found["key"] == kept
+
+
+def test_an_issue_may_be_made_with_old_dates_as_an_import_makes_it(jira: SiteClient) -> None:
+    new = jira.create()
+    (old,) = jira.control.create_many(jira.name, "SUP", 1, ago=30 * 24 * 3600, status="Will Do")
+    assert jira.found("updated >= -1d") == [new]
+    assert jira.found("created < -20d") == [old]

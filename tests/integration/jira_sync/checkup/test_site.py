@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from jira_sync.__main__ import main
 
@@ -85,3 +87,39 @@ def test_rate_limits_of_a_site_are_reported_and_its_retry_after_is_respected(doc
     before = len(doctor.control.calls("one"))
     assert doctor.matching(doctor.problems(), "failed", "/project/SUP: not before", "ask again in")
     assert "/rest/api/2/project/SUP" not in {call["path"] for call in doctor.control.calls("one")[before:]}
+
+
+@pytest.mark.parametrize(
+    # version   says
+    ("version", "says"),
+    [
+        ("8.3.4", "Jira Data Center 8.3.4 is too old: jira-sync works with 8.4 and newer"),
+        ("8.13.27", "Jira Data Center 8.13.27 knows no personal access tokens, which exist from 8.14 on"),
+    ],
+)
+def test_a_jira_that_is_too_old_is_reported_and_the_other_site_is_checked(doctor, version, says):
+    doctor.control.settings("two", version=version)
+    found = doctor.problems()
+    assert len(doctor.matching(found, "failed", says, "no worker does anything with it until then")) == len(found) == 1
+    assert any(finding.says.startswith("SUP is there") for finding in doctor.findings())
+
+
+def test_a_file_of_tls_that_cannot_be_used_is_reported_and_the_other_site_is_checked(doctor, tmp_path):
+    authorities = tmp_path / "ca.pem"
+    authorities.write_text("nothing")
+    account = {"baseUrl": f"{doctor.url}/one", "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}"}
+    doctor.write(jira={**account, "caFile": str(authorities)})
+    found = doctor.problems()
+    assert doctor.matching(found, "failed", f"caFile: {authorities} cannot be used", "until then no worker")
+    assert any(finding.says.startswith("DEV is there") for finding in doctor.findings())
+
+
+def test_the_doctor_tries_a_secret_that_the_workers_leave_alone_and_sets_it_free(doctor, mongo_server):
+    """A person asks because they have just mended it."""
+    doctor.control.fault("one", "unauthorized", user="sync")
+    for _ in range(5):
+        assert doctor.matching(doctor.problems(), "failed", "credentials", "")
+    doctor.control.heal("one")
+    assert doctor.problems() == []
+    with MongoClient[dict[str, Any]](mongo_server.url) as client:
+        assert client["jira_sync"]["limits"].count_documents({"refusals": {"$gt": 0}}) == 0

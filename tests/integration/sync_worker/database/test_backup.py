@@ -166,6 +166,7 @@ def test_a_backup_in_our_own_format_whose_documents_were_edited_is_refused(bench
         ("mongodb://h:1/sync?tls=true", "mongodb://h:1/?tls=true"),
         ("mongodb://u:p@h:1", "mongodb://u:p@h:1/?authSource=admin"),
         ("mongodb://u:p@h,i/x?replicaSet=r", "mongodb://u:p@h,i/?replicaSet=r&authSource=x"),
+        ("mongodb://u:p@h/?readPreference=secondary&tls=true", "mongodb://u:p@h/?tls=true&authSource=admin"),
         ("mongodb+srv://u:p@h/x?authSource=y", "mongodb+srv://u:p@h/?authSource=y"),
         ("mongodb://u@h/?authMechanism=MONGODB-X509", "mongodb://u@h/?authMechanism=MONGODB-X509"),
     ],

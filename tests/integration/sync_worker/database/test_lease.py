@@ -8,17 +8,20 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from simulated_sites import LONG_ENOUGH
 from sync_model.connection import Connection
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_worker.core.errors import LeaseLost
-from sync_worker.database.lease import TIMING, WRITER, LeaseTiming
+from sync_worker.database.connection import connect
+from sync_worker.database.lease import TIMING, WRITER, Lease, LeaseTiming
 from sync_worker.jira import JiraClient
 
 HOST = socket.gethostname()
@@ -82,9 +85,6 @@ class TwoWorkers:
     def calls(self, account: str) -> list[dict[str, Any]]:
         return [each for site in ("one", "two") for each in self.bench.control.calls(site) if each["user"] == account]
 
-    def has_called(self, account: str, endpoint: str) -> bool:
-        return any(call["endpoint"].endswith(endpoint) for call in self.calls(account))
-
     def assert_takes_on(self) -> None:
         """Wait until an issue that is reported now has its counterpart."""
         key = self.bench.taken_on("reported later")
@@ -132,7 +132,7 @@ class TestWorkers:
         first, second = two.at_work("sync"), two.standing_by("deputy")
         reading = bench.control.fault("two", "hang", user="sync", path=r"/createmeta/\d+/issuetypes/")
         key = bench.taken_on("of two workers")
-        wait_until(lambda: two.has_called("sync", "/issuetypes"), "the call before the one that hangs")
+        wait_until(lambda: bench.control.strikes("two", reading), "the call that hangs")
         assert bench.database["issues"].count_documents({"waiting": {"$exists": True}}) == 1
         first.send_signal(signal.SIGSTOP)
         two.succeeded_by(second)
@@ -154,6 +154,62 @@ class TestWorkers:
         ran = command.run("--once", run_dir=tmp_path / "once")
         assert ran.returncode == 1
         assert f"process {os.getpid()} on {HOST} runs this sync since " in ran.stdout
+
+
+class TestClocks:
+    """MongoDB's clock jumps, or another primary has another one."""
+
+    def test_a_writer_that_is_succeeded_too_early_does_nothing_in_jira_and_its_successor_does_everything_once(
+        self, bench
+    ):
+        """The new primary's clock is ahead: the lease has run out, and its holder does not know."""
+        bench.start()
+        first, _ = bench.pair()
+        expired = {"expires": datetime.now(UTC) - timedelta(seconds=1), "process.home": "another machine"}
+        bench.database["lease"].update_one({}, {"$set": expired})
+        with closing(connect(bench.mongo_url, "test")) as client:
+            successor = Lease(client, bench.database_name, bench.folder, lambda: None)
+            successor.hold()
+            second = bench.taken_on("after the takeover")
+            before = len([call for site in ("one", "two") for call in bench.control.calls(site)])
+            assert isinstance(bench.try_cycle(), LeaseLost)
+            calls = [call for site in ("one", "two") for call in bench.control.calls(site)][before:]
+            assert [call["endpoint"] for call in calls if is_write(call)] == []
+            successor.release()
+        for _ in range(2):
+            bench.pass_time(LONG_ENOUGH)
+            bench.try_cycle()
+        assert len(bench.devs()) == 2
+        assert [len(bench.comments(key)) for key in (first, second)] == [1, 1]
+
+    def test_a_lease_that_nobody_renews_is_taken_although_mongodb_s_clock_was_set_back(self, new_writer, wait_until):
+        first, second = new_writer(), new_writer(lasts=0.5, margin=0.1)
+        first.lease.hold()
+        next_year = {"expires": datetime.now(UTC) + timedelta(days=365), "process.home": "another machine"}
+        first.database["lease"].update_one({"_id": WRITER}, {"$set": next_year})
+        first.lease._wakeup.request_stop()  # it renews nothing any more
+        with pytest.raises(LeaseLost):
+            second.lease.hold()
+
+        def holds() -> bool:
+            with suppress(LeaseLost):
+                second.lease.hold()
+            return second.lease.token == 2
+
+        wait_until(holds, "the lease to be taken")
+
+    def test_a_lease_that_is_renewed_is_not_taken_however_long_somebody_waits_for_it(self, new_writer, wait_until):
+        first, second = new_writer(renew_every=0.05, renew_unused_every=0.05), new_writer(lasts=0.5, margin=0.1)
+        first.lease.hold()
+        seen = set()
+
+        def has_waited() -> bool:
+            seen.add(first.ends())
+            with pytest.raises(LeaseLost):
+                second.lease.hold()
+            return len(seen) > 20
+
+        wait_until(has_waited, "many renewals")
 
 
 def is_at_rest(beat: Heartbeat) -> bool:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -414,3 +415,28 @@ def test_a_pace_recovers_however_often_jira_has_refused_a_call(shared, site):
             known.until = 0.0
         worker.before(MYSELF)
     assert limits.find_one(bucket)["rate"] > 10 * slowest
+
+
+class TestClocks:
+    """MongoDB's clock was set back, by more than any site asks for: what is kept lies far ahead of it."""
+
+    FAR_AHEAD = timedelta(hours=24)
+
+    def test_a_pause_is_no_longer_than_any_site_asks_for(self, shared, site):
+        until = datetime.now(UTC) + self.FAR_AHEAD
+        document = {"_id": site, "site": site, "until": until, "reason": "Jira asked for a pause"}
+        shared.client["jira_sync"]["limits"].insert_one({**document, "touched": until})
+        assert 0 < shared.limits(site).before(SEARCH).seconds <= LONGEST_WAIT
+
+    def test_a_new_pause_replaces_one_that_lies_too_far_ahead(self, shared, site):
+        until = datetime.now(UTC) + self.FAR_AHEAD
+        shared.client["jira_sync"]["limits"].insert_one({"_id": site, "site": site, "until": until, "touched": until})
+        shared.limits(site).answered(SEARCH, 503, {"Retry-After": "30"})
+        assert shared.limits(site).before(SEARCH).seconds <= 30
+
+    def test_a_bucket_takes_nobody_s_turn_away(self, shared, site):
+        filled = datetime.now(UTC) + self.FAR_AHEAD
+        bucket = {"_id": f"{site} budget", "site": site, "rate": 5.0, "size": 5.0, "tokens": 5.0}
+        shared.client["jira_sync"]["limits"].insert_one({**bucket, "filled": filled, "touched": filled})
+        worker = shared.limits(site, budget=5.0)
+        assert [worker.before(MYSELF).seconds for _ in range(3)] == [0, 0, 0]

@@ -95,3 +95,29 @@ def test_no_token_is_ever_logged(bench, tmp_path):
     written = bench.log.getvalue() + (tmp_path / "heartbeats/sync-ab.json").read_text()
     assert "cycle failed" in written
     assert "s3cr3t" not in written
+
+
+@pytest.mark.parametrize("bench", ["cloud-dc"], indirect=True)
+@pytest.mark.parametrize(
+    # version   sign in     said
+    ("version", "auth_type", "said"),
+    [
+        ("8.3.4", "basic", "Jira Data Center 8.3.4 is too old: jira-sync works with 8.4 and newer"),
+        ("8.3.4", "pat", "Jira Data Center 8.3.4 is too old: jira-sync works with 8.4 and newer"),
+        ("8.13.27", "pat", "Jira Data Center 8.13.27 knows no personal access tokens, which exist from 8.14 on"),
+        ("8.4.0", "basic", None),
+        ("8.14.0", "pat", None),
+    ],
+)
+def test_a_worker_says_which_jira_is_too_old_for_it_and_works_with_the_others(bench, version, auth_type, said):
+    bench.control.settings("two", version=version)
+    signing_in = {"authType": auth_type} | ({"email": "sync"} if auth_type == "basic" else {})
+    bench.start(devJira={**bench.definition["devJira"], **signing_in})
+    if said is None:
+        bench.pair()
+        return
+    for _ in range(5):  # it is no refused secret: that would be said in its place
+        error = bench.try_cycle()
+        assert isinstance(error, NeedsOperator)
+        assert str(error).startswith(said)
+    assert bench.devs() == []

@@ -80,3 +80,17 @@ def test_a_site_that_does_not_say_what_can_be_created_holds_up_no_move(bench):
     bench.control.fault("two", "status", status=500, path="/createmeta/")
     bench.try_cycle()
     assert bench.status(key) == "Resolved"
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_a_refusal_is_one_of_its_issue_where_the_site_does_not_say_what_our_account_may(bench, status):
+    """The site refuses one comment, and does not answer whether our account may comment at all."""
+    bench.cycle()
+    refused = bench.taken_on("refused")
+    identity = bench.issue(refused)["id"]
+    bench.control.fault("one", "status", status=403, method="POST", path=f"/issue/{identity}/comment$")
+    bench.control.fault("one", "status", status=status, path="/mypermissions$")
+    other = bench.taken_on("innocent")
+    assert bench.cycle().failed == 1
+    assert (len(bench.comments(other)), bench.comments(refused)) == (1, [])
+    assert "403" in (bench.dead_letters() + bench.failures())[0]

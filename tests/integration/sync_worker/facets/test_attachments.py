@@ -47,6 +47,21 @@ def test_a_rule_can_copy_files_to_the_customer_and_no_copy_is_copied_back(bench)
         assert sorted(file["filename"] for file in issues[0]["attachments"]) == ["ours.txt", "theirs.txt"]
 
 
+@EITHER_FLAVOR
+def test_files_and_links_arrive_before_a_move_that_makes_the_counterpart_read_only(bench):
+    finish = bench.definition["rules"][3]
+    actions = {**finish["actions"], "syncAttachments": True, "addCrossLink": True}
+    key, counterpart = bench.pair()
+    bench.start(rules=[*bench.definition["rules"][:3], {**finish, "actions": actions}])
+    bench.control.settings("one", readOnlyStatuses=["Resolved"])
+    bench.dev.attach(counterpart, "result.txt", b"result")
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    assert bench.status(key) == "Resolved"
+    assert [file["filename"] for file in bench.issue(key)["attachments"]] == ["result.txt"]
+    assert bench.failures() == []
+
+
 def test_several_files_are_copied_side_by_side_and_each_arrives_once(bench):
     bench.start(sideBySide=4)
     key = bench.taken_on_with({f"file {number}.txt": f"content {number}".encode() * 999 for number in range(9)})
@@ -203,4 +218,72 @@ def test_a_truncated_download_is_not_uploaded(bench):
     assert bench.devs()[0]["attachments"] == []
     bench.pass_time(LONG_ENOUGH)
     bench.cycle()
+    bench.assert_taken_on_once(key)
+
+
+# Files that cannot be copied
+
+
+@pytest.fixture
+def topped_up(bench) -> str:
+    """An issue with a counterpart, to which files that customers add are copied."""
+    bench.start(defaultBehavior={"syncAttachments": True})
+    return bench.pair()[0]
+
+
+@pytest.mark.parametrize(
+    # what is wrong with it
+    "fault",
+    [
+        {"site": "two", "kind": "status", "status": 400, "message": "Cannot attach an empty file.", **ATTACH},
+        {"site": "two", "kind": "status", "status": 413, **ATTACH},
+        {"site": "two", "kind": "status", "status": 403, **ATTACH},
+        {"site": "one", "kind": "status", "status": 404, "path": "/attachment/content"},
+    ],
+)
+def test_a_file_that_can_never_be_copied_is_said_once_however_often_the_issue_is_edited(bench, topped_up, fault):
+    bench.control.fault(fault.pop("site"), fault.pop("kind"), **fault)
+    bench.user.attach(topped_up, "empty.txt", b"")
+    assert bench.cycle().failed == 1
+    for number in range(5):
+        bench.user.edit(topped_up, summary=f"edit {number}")
+        assert bench.cycle().failed == 0
+    assert len(bench.dead_letters()) == 1
+    assert len(bench.logged("change given up")) == 1
+
+
+def test_a_file_that_is_too_large_is_said_once_and_copied_when_a_person_asks_after_the_limit_was_raised(
+    bench, topped_up, front
+):
+    bench.control.settings("two", uploadLimit=10)
+    bench.start()
+    bench.user.attach(topped_up, "large.bin", b"x" * 100)
+    for number in range(4):
+        bench.cycle()
+        bench.user.edit(topped_up, summary=f"edit {number}")
+    bench.user.attach(topped_up, "small.bin", b"x")
+    bench.cycle()
+    assert bench.dead_letters() == ["large.bin has 100 bytes; the target takes at most 10"]
+    assert [name for name, _ in bench.files("dev")] == ["small.bin"]
+    bench.control.settings("two", uploadLimit=1000)
+    bench.stop()
+    assert front("retry", "sync-ab", topped_up).code == 0
+    assert [name for name, _ in bench.files("dev")] == ["large.bin", "small.bin"]
+
+
+def test_all_files_that_cannot_be_copied_are_named(bench, topped_up):
+    bench.control.settings("two", uploadLimit=10)
+    bench.start()
+    for name in ("a.bin", "b.bin"):
+        bench.user.attach(topped_up, name, b"x" * 100)
+    bench.cycle()
+    (said,) = bench.dead_letters()
+    assert ("a.bin" in said, "b.bin" in said) == (True, True)
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_files_are_copied_where_the_site_does_not_say_how_large_they_may_be(bench, status):
+    bench.control.fault("two", "status", status=status, path="/attachment/meta$")
+    key = bench.taken_on_with({"log.txt": LOG})
+    assert bench.cycle().failed == 0
     bench.assert_taken_on_once(key)

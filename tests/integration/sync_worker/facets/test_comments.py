@@ -26,3 +26,15 @@ def test_a_comment_on_a_deletion_can_name_the_last_status_of_the_deleted_issue(b
     bench.pass_time(CONFIRMATION_WAIT)
     bench.cycle()
     assert bench.comments(counterpart) == ["was Will Do"]
+
+
+def test_what_the_source_says_becomes_no_markup_in_a_comment(bench):
+    actions = {"addComment": True, "commentTemplate": "${sourceSummary}, ${sourceKey}: ${sourceStatus}"}
+    rule = {"sourceStatus": "*", "syncDirection": "dev_to_user", "actions": actions}
+    bench.control.rename_status("two", "In Progress", "In [~ann] {panel}")
+    bench.start(rules=[bench.definition["rules"][0], rule])
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "In [~ann] {panel}")
+    bench.cycle()
+    summary = bench.devs()[0]["summary"]
+    assert bench.comments(key)[-1] == rf"{summary}, {counterpart}: In \[~ann\] \{{panel\}}"

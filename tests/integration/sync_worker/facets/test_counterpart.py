@@ -129,3 +129,19 @@ def test_a_counterpart_that_was_created_unseen_and_moved_away_is_no_reason_for_a
     assert len(bench.control.issues("one", "OTHER")) == 1
     assert bench.failures() == []
     assert bench.database["pairs"].count_documents({}) == 1
+
+
+@EITHER_FLAVOR
+def test_a_copy_names_people_instead_of_mentioning_them_on_another_site(bench):
+    ann = bench.user.myself()
+    mention = f"[~accountid:{ann['accountId']}]" if "accountId" in ann else f"[~{ann['name']}]"
+    bench.taken_on(description=f"as {mention} and [~nobody] said")
+    bench.cycle()
+    assert bench.devs()[0]["description"] == "as @Ann and @nobody said"
+
+
+def test_a_copy_on_the_same_site_mentions_whom_its_source_mentions(bench):
+    bench.on_one_site()
+    bench.taken_on(description="as [~accountid:5] said")
+    bench.cycle()
+    assert bench.devs()[0]["description"] == "as [~accountid:5] said"

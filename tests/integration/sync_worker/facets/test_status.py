@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jira_simulator import seed
-from simulated_sites import TRANSITION
-from worker_bench import EVERY_FLAVOR, START
+from simulated_sites import LONG_ENOUGH, TRANSITION
+from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, START
 
 
 @pytest.mark.defect(23)
@@ -181,5 +181,93 @@ def test_an_issue_is_moved_once_a_missing_permission_is_granted(bench):
     bench.try_cycle()
     assert bench.status(key) == "Will Do"
     bench.control.permissions("one", "sync", "SUP", grant=["TRANSITION_ISSUES"])
+    bench.cycle()
+    assert bench.status(key) == "In Progress"
+
+
+def test_two_automations_that_fight_over_a_pair_are_stopped_until_a_person_retries(bench):
+    bench.start(mostMovesPerHour=4)
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "Closed")
+
+    def fight() -> None:
+        """Play the two: the customers' one reopens what is resolved, the developers' one closes what is reopened."""
+        for _ in range(6):
+            bench.cycle()
+            if bench.status(key) == "Resolved":
+                bench.user.move(key, "Reopened")
+            bench.cycle()
+            if bench.status(counterpart) == "Reopened":
+                bench.dev.move(counterpart, "Closed")
+
+    fight()
+    moves = bench.database["actions"].count_documents({"what": "move", "result": "done"})
+    (dead_letter,) = bench.dead_letters()
+    assert moves == 4
+    assert f"{key} and {counterpart} were moved 4 times within an hour" in dead_letter
+    bench.pass_time(7200)
+    bench.cycle()
+    assert len(bench.dead_letters()) == 1
+    bench.store.ask("retry", [], "ann")
+    fight()
+    assert bench.database["actions"].count_documents({"what": "move", "result": "done"}) == 8
+
+
+@EITHER_FLAVOR
+def test_a_move_that_a_workflow_condition_hides_from_one_issue_says_so_and_holds_up_no_other(bench):
+    bench.start(sideBySide=1)
+    key, counterpart = bench.pair()
+    bench.control.close_statuses("one", key, ["In Progress"])
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle()
+    for _ in range(3):
+        other, moved = bench.pair()
+        bench.pass_time(LONG_ENOUGH)
+        bench.dev.move(moved, "In Progress")  # which comes first, and has the workflow's transitions remembered
+        bench.cycle()
+        (failure,) = bench.failures()
+        assert failure.startswith(f"{key} cannot get from Will Do to In Progress: its workflow offers our account ")
+        assert bench.status(other) == "In Progress"
+    bench.control.close_statuses("one", key, [])
+    bench.pass_time(7200)
+    bench.cycle()
+    assert bench.status(key) == "In Progress"
+
+
+GERMAN = {"Will Do": "Angenommen", "Closed": "Geschlossen", "Done": "Fertig", "Resolved": "Erledigt"}
+
+
+def german_rules(bench) -> list[dict[str, Any]]:
+    take_on, *others, finish = bench.definition["rules"]
+    finish = {**finish, "sourceStatus": ["Fertig", "Geschlossen"]}
+    finish["actions"] = {**finish["actions"], "targetStatus": "Erledigt"}
+    return [{**take_on, "sourceStatus": "Angenommen"}, *others, finish]
+
+
+@EITHER_FLAVOR
+def test_status_changes_are_answered_in_the_language_of_our_account(bench):
+    """Data Center's history has the untranslated names."""
+    for site in ("one", "two"):
+        bench.control.settings(site, translations=GERMAN)
+    bench.start(rules=german_rules(bench))
+    key = bench.user.create("SUP", "Es ist kaputt")
+    bench.user.move(key, "Angenommen")
+    bench.cycle()
+    (dev,) = bench.devs()
+    bench.dev.move(dev["key"], "Geschlossen")
+    bench.cycle()
+    assert bench.status(key) == "Resolved"
+    bench.cycle()
+    assert len(bench.comments(key)) == 2  # our own move is recognised
+    assert bench.outbox() == []
+
+
+def test_a_change_into_a_status_that_was_renamed_since_is_answered_by_its_present_name(bench):
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "In Progress")
+    bench.dev.edit(counterpart, summary="x")
+    bench.control.rename_status("two", "In Progress", "Doing")
+    start = {**START, "sourceStatus": "Doing", "actions": {"syncStatus": True, "targetStatus": "In Progress"}}
+    bench.start(rules=[bench.definition["rules"][0], start])
     bench.cycle()
     assert bench.status(key) == "In Progress"

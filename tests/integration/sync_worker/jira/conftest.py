@@ -40,7 +40,7 @@ def simulator(seed) -> Iterator[RunningSimulator]:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., JiraClient]]:
-    """Return a client for the site of a simulator at `url`; it is closed when the test ends."""
+    """Return a client for a site of a simulator at `url`; it is closed when the test ends."""
     clients = []
 
     def client(
@@ -49,12 +49,13 @@ def connect() -> Iterator[Callable[..., JiraClient]]:
         *,
         cloud: bool = True,
         token: str | Callable[[], str] = "t",
+        site: str = "site",
     ) -> JiraClient:
         email = "sync@example.com" if cloud else None
 
         def connection() -> Connection:
             secret = token if isinstance(token, str) else token()
-            return Connection(f"{url}/site", f"{url}/site", SecretStr(secret), email)
+            return Connection(f"{url}/{site}", f"{url}/{site}", SecretStr(secret), email)
 
         clients.append(JiraClient(connection, pause))
         return clients[-1]

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
+
 REPO = Path(__file__).parents[4]
 
 
@@ -76,7 +78,7 @@ def test_once_tells_by_its_exit_code_whether_the_cycle_went_through(bench, confi
 
 def test_a_request_that_never_ends_does_not_keep_a_worker_from_stopping(bench, tmp_path, wait_until):
     bench.start()
-    bench.control.fault("one", "hang", path="/search")
+    hanging = bench.control.fault("one", "hang", path="/search")
     # What ends the wait is a constant of the command, made small here.
     code = (
         "import sys, sync_worker.runtime.process; from sync_worker.__main__ import main; "
@@ -93,7 +95,7 @@ def test_a_request_that_never_ends_does_not_keep_a_worker_from_stopping(bench, t
     ]
     environ = {**os.environ, "DATABASE_URL": bench.mongo_url}
     process = subprocess.Popen([*command, "--once"], env=environ, cwd=REPO, stdout=subprocess.PIPE, text=True)
-    wait_until(lambda: any(each["endpoint"].endswith("{project}") for each in bench.control.calls("one")), "the search")
+    wait_until(lambda: bench.control.strikes("one", hanging), "the search")
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=15)
     assert process.returncode == 0
@@ -111,6 +113,81 @@ def test_a_worker_on_a_terminal_logs_lines_for_people(config, mongo_server, tmp_
     assert "cycle failed" in said
     assert "error   sync-ab cycle failed error=" in said
     assert not _is_json(said.splitlines()[0])
+
+
+LOOKS_OFTEN = """
+import sys
+from sync_worker.runtime import loop, process
+
+process.SECONDS_BETWEEN_LOOKS = loop.BEAT_EVERY = 0.1
+sys.exit(process.main())
+"""
+"""A worker that looks often whether what it waits for has changed."""
+
+
+class Watched:
+    """A worker's heartbeat."""
+
+    def __init__(self, bench, wait_until) -> None:
+        self._bench, self._wait_until = bench, wait_until
+
+    def wait_for(self, phase: Phase, reason: str = "") -> Heartbeat:
+        def said() -> Heartbeat | None:
+            beat = read_heartbeat(self._bench.folder, "sync-ab")
+            return beat if beat and beat.phase is phase and reason in (beat.reason or "") else None
+
+        return self._wait_until(said, f"it to say {phase}: {reason}")
+
+
+@pytest.fixture
+def watched(bench, wait_until) -> Watched:
+    return Watched(bench, wait_until)
+
+
+def test_a_worker_waits_for_the_files_that_its_database_s_address_names(bench, command, watched, tmp_path):
+    """Whoever renews a certificate may leave it away for a moment. supervisord would give up on the worker."""
+    bench.start(syncIntervalMinutes=0.01)
+    bench.stop()
+    url = tmp_path / "database_url"
+    url.write_text(f"{bench.mongo_url}/?tls=true&tlsCAFile={tmp_path}/ca.pem")
+    worker = command.start(code=LOOKS_OFTEN, DATABASE_URL="", DATABASE_URL_FILE=str(url))
+    watched.wait_for(Phase.REFUSED, f"tlsCAFile: {tmp_path}/ca.pem cannot be read: No such file or directory")
+    url.write_text("mongodb://root:p@s3cr3t@127.0.0.1")
+    watched.wait_for(Phase.REFUSED, "@ in its user name or password is to be written %40")
+    url.unlink()
+    watched.wait_for(Phase.REFUSED, f"DATABASE_URL_FILE: {url} cannot be read")
+    url.write_text(bench.mongo_url)
+    beat = watched.wait_for(Phase.WAITING)
+    assert beat.pid == worker.pid
+    assert beat.last_success
+    worker.terminate()
+    out, err = worker.communicate(timeout=20)
+    assert worker.wait() == 0
+    assert "s3cr3t" not in out + err
+    assert "Traceback" not in out + err
+
+
+def test_a_worker_that_waits_for_a_file_stops_when_it_is_asked_to(bench, command, watched, tmp_path):
+    bench.start()
+    bench.stop()
+    worker = command.start(DATABASE_URL="", DATABASE_URL_FILE=f"{tmp_path}/nowhere")
+    watched.wait_for(Phase.REFUSED)
+    worker.terminate()
+    assert worker.wait(20) == 0
+    watched.wait_for(Phase.STOPPING)
+
+
+def test_a_worker_waits_for_a_token_that_can_be_one_and_takes_it_at_once(bench, command, watched, tmp_path):
+    """Its file may have been spoiled while it ran. A worker that ended because of it would be started in vain."""
+    token = tmp_path / "token"
+    token.write_text("s3cr3t-sync-token")
+    bench.start(jira={**bench.definition["jira"], "apiToken": f"${{file:{token}}}"}, syncIntervalMinutes=0.01)
+    bench.stop()
+    token.write_bytes(b"s3cr3t-sync-token\nand a second line\n")
+    worker = command.start(code=LOOKS_OFTEN)
+    watched.wait_for(Phase.REFUSED, f"jira.apiToken: {token} holds more than one line")
+    token.write_bytes(b"\xef\xbb\xbfs3cr3t-sync-token\r\n")
+    assert watched.wait_for(Phase.WAITING).pid == worker.pid
 
 
 def _is_json(text: str) -> Any:

@@ -9,6 +9,7 @@ from sync_model.definition import Side
 from sync_worker.core.causes import Cause, CauseKind, Failure
 from sync_worker.core.records import PastCycle
 from sync_worker.core.state import IssueState
+from sync_worker.core.unprocessable import UnprocessableIssue
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 
@@ -32,6 +33,19 @@ def test_changes_that_were_given_up_are_listed_before_those_that_are_tried_again
     assert failed_changes_text(changes, queued=7) == (
         "2 changes given up: nobody carries them over unless you retry; 1 change failed so far, to be tried again; "
         "6 more issues with changes waiting."
+    )
+
+
+def test_an_issue_that_cannot_be_handled_is_listed_with_its_reason_and_can_be_dismissed():
+    failure = Failure("403 Not this one.", 2, NOW, NOW, NOW + timedelta(minutes=1))
+    changes = failed_changes([state("D-1", pending=1)], [UnprocessableIssue(Side.USER, "7", "U-7", failure)])
+    assert [(change.key, change.cause, change.can_be_dismissed) for change in changes][1] == (
+        "U-7",
+        "cannot be handled",
+        True,
+    )
+    assert failed_changes_text(changes, queued=1) == (
+        "1 change failed so far, to be tried again; 1 issue cannot be handled, and is looked at again."
     )
 
 

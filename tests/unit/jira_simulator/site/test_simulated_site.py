@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jira_simulator.site.model import JiraError, SimulatedIssue
-from jira_simulator.site.simulated_site import SimulatedSite
+from jira_simulator.site.simulated_site import SimulatedSite, served_by_node
 
 NewSite = Callable[..., SimulatedSite]
 
@@ -90,6 +90,23 @@ def test_a_change_raises_updated(new_site: NewSite, change: Callable[[SimulatedS
     before = issue.updated
     change(site, issue)
     assert issue.updated > before
+
+
+@pytest.mark.parametrize(
+    # the node of the second change is   updated goes back
+    ("offset", "goes_back"),
+    [(0.0, False), (-0.5, False), (-5.0, True), (5.0, False)],
+)
+def test_updated_is_the_time_of_the_node_that_serves_the_change(
+    new_site: NewSite, offset: float, *, goes_back: bool
+) -> None:
+    site = new_site()
+    issue = create(site, "SUP")
+    before = issue.updated
+    with served_by_node(timedelta(seconds=offset)):
+        site.touch(issue)
+    assert (issue.updated < before) is goes_back
+    assert issue.updated != before
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync_worker.core.templates import fill_in, plain_text
+from sync_worker.core.templates import fill_in, plain_text, without_mentions
 
 
 def test_a_template_has_only_its_placeholders_filled_in():
@@ -12,3 +12,11 @@ def test_a_template_has_only_its_placeholders_filled_in():
 
 def test_a_customer_s_summary_becomes_no_markup():
     assert plain_text("a [~admin] {code} !x.png! b|c") == r"a \[~admin\] \{code\} \!x.png\! b\|c"
+
+
+def test_people_are_named_instead_of_mentioned():
+    names = {"ann": "Ann Lee", "accountid:1:2": "{code}", "bob smith": None, "accountid:9": None}
+    text = "as [~ann] and [~bob smith] said to [~accountid:1:2], [~accountid:9] and [~\n]: [a link|http://x/~ann]"
+    assert without_mentions(text, names.get) == (
+        "as @Ann Lee and @bob smith said to @\\{code\\}, @somebody and [~\n]: [a link|http://x/~ann]"
+    )

@@ -243,8 +243,8 @@ class TestUpdates:
         after = look(ASSERTS, issue("In Progress", updated=5), seen(ASSERTS, issue("In Progress")))
         (update,) = after.pending
         assert actions_for(ASSERTS, Side.USER, update, paired=True) == [
-            Move("In Progress", "In Progress"),
             CopyAttachments("In Progress"),
+            Move("In Progress", "In Progress"),
         ]
 
     def test_an_update_calls_for_no_comment(self):

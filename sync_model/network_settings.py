@@ -1,0 +1,53 @@
+"""The variables that tell every program on a machine of proxies and certificates, and what is wrong with them.
+
+No message repeats a value but the name of a file: the address of a proxy may hold a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sync_model.secret_text import file_fault
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+CA_FILE, CA_FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
+PEM = b"-----BEGIN "
+EXAMPLE = "write it like http://proxy.example.com:3128, and what is special in a password as %XX, an @ as %40"
+
+
+def faults(environ: Mapping[str, str]) -> list[str]:
+    """Return what keeps a program with this environment from asking a site anything, one sentence each."""
+    return [*_proxy_faults(environ), *_certificate_faults(environ)]
+
+
+def _proxy_faults(environ: Mapping[str, str]) -> Iterator[str]:
+    for name in PROXIES:
+        for spelling in (name, name.lower()):
+            if (address := environ.get(spelling, "").strip()) and (fault := _proxy_fault(address)):
+                yield f"{spelling} {fault}"
+
+
+def _proxy_fault(address: str) -> str | None:
+    try:
+        url = urlsplit(address if "://" in address else f"http://{address}")
+        _ = url.port  # raises ValueError for a port that is no number
+    except ValueError:
+        return f"is not the address of a proxy; {EXAMPLE}"
+    if url.scheme.startswith("socks"):
+        return "is the address of a SOCKS proxy, which jira-sync does not speak; name an HTTP proxy"
+    # What follows the host is the rest of a password with a / in it. Then what looks like the host is its beginning.
+    if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query or url.fragment:
+        return f"is not the address of a proxy; {EXAMPLE}"
+    return None
+
+
+def _certificate_faults(environ: Mapping[str, str]) -> Iterator[str]:
+    if path := environ.get(CA_FILE):
+        if fault := file_fault(path):
+            yield f"{CA_FILE}: {fault}"
+        elif PEM not in Path(path).read_bytes():
+            yield f"{CA_FILE}: {path} holds no certificate in PEM format"
+    if (folder := environ.get(CA_FOLDER)) and not Path(folder).is_dir():
+        yield f"{CA_FOLDER}: {folder} is not a folder"

@@ -1,0 +1,118 @@
+"""Observation of the issues of one side: each is read, what is new about it is found out, and that is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from sync_model.definition import Side
+from sync_worker.core.bulk import Failed, Streak, each
+from sync_worker.core.concurrency import batches
+from sync_worker.core.context import Context
+from sync_worker.core.errors import IssueGone
+from sync_worker.core.issue import Candidate, Issue
+from sync_worker.core.ports import READ_AT_ONCE
+from sync_worker.core.progress import Progress
+from sync_worker.core.retry import message_of
+from sync_worker.core.state import IssueState
+from sync_worker.engine.diff import needs_history_before, observe
+from sync_worker.engine.reading import Reader
+from sync_worker.engine.unprocessable import UnprocessableIssues
+
+
+@dataclass
+class Observation:
+    """Observes issues of one side in one cycle. `account` is our own there.
+
+    `shown` are the candidates of search by their ids, `always` the issues that are read whatever search shows.
+    `fetched` counts the issues that were read.
+    """
+
+    context: Context
+    side: Side
+    account: str
+    progress: Progress
+    unprocessable: UnprocessableIssues
+    shown: Mapping[str, Candidate]
+    always: Collection[str]
+    fetched: int = 0
+
+    def look_at(self, ids: Iterable[str], streak: Streak) -> Iterator[Issue]:
+        """Read those that may have changed, remember what is new about them, and yield them.
+
+        One that cannot be handled is noted, and holds up no other. Raises Unavailable when the site is silent.
+        """
+        for batch in batches(ids, READ_AT_ONCE):
+            self.context.checkpoint()
+            states, unfit = self.context.store.states(self.side, batch)
+            for issue_id, why in unfit.items():
+                self._note(issue_id, why, None)
+            wanted = [
+                issue_id
+                for issue_id in batch
+                if issue_id not in unfit and (issue_id in self.always or self._is_news(issue_id, states.get(issue_id)))
+            ]
+            if wanted:
+                yield from self._remember(wanted, states, streak)
+
+    def _is_news(self, issue_id: str, state: IssueState | None) -> bool:
+        updated = self.shown[issue_id].updated
+        return state is None or updated is None or updated > state.updated
+
+    def _remember(self, wanted: list[str], states: Mapping[str, IssueState], streak: Streak) -> Iterator[Issue]:
+        issues = list(self._ours(self._read(wanted, states, streak)))
+        paired = self.context.store.paired(self.side, [issue.id for issue in issues])
+        observed: list[IssueState] = []
+
+        def observe_one(issue: Issue) -> IssueState:
+            return self._observe(issue, states.get(issue.id), is_paired=issue.id in paired)
+
+        for outcome in each(observe_one, issues, streak):
+            if not isinstance(outcome, Failed):
+                observed.append(outcome[1])
+            elif not isinstance(outcome.error, IssueGone):
+                issue = outcome.items[0]
+                self._note(issue.id, message_of(outcome.error), issue.key)
+        self.unprocessable.save(state for state in observed if state != states.get(state.id))
+        self.fetched += len(issues)
+        failed = self.unprocessable.failed_now(self.side, wanted)
+        self.unprocessable.handled(self.side, [issue_id for issue_id in wanted if issue_id not in failed])
+        yield from issues
+
+    def _read(self, ids: list[str], states: Mapping[str, IssueState], streak: Streak) -> list[Issue]:
+        issues: list[Issue] = []
+        for read in Reader(self.context.jiras[self.side], self.context.checkpoint, streak).read(ids):
+            for issue_id, why in read.unprocessable.items():
+                state = states.get(issue_id)
+                self._note(issue_id, why, state.key if state else None)
+            issues += read.issues
+        return issues
+
+    def _ours(self, issues: list[Issue]) -> Iterator[Issue]:
+        """Yield those that are in our project, or were when they got their counterpart."""
+        project = self.context.project_id(self.side)
+        elsewhere = [issue.id for issue in issues if issue.project_id != project]
+        paired = self.context.store.paired(self.side, elsewhere) if elsewhere else set()
+        return (issue for issue in issues if issue.project_id == project or issue.id in paired)
+
+    def _observe(self, issue: Issue, state: IssueState | None, *, is_paired: bool) -> IssueState:
+        jira, progress = self.context.jiras[self.side], self.progress
+        if needs_history_before(state, issue):
+            self.context.checkpoint()
+            issue = jira.with_history(issue)
+        observed = observe(
+            self.context.sync,
+            self.side,
+            issue,
+            state,
+            paired=is_paired,
+            account=self.account,
+            baseline=progress.baselines.get(self.side),
+            unknown_until=progress.restored.until[self.side] if progress.restored else None,
+        )
+        # A counterpart that we have just created is no stranger to be given a counterpart itself.
+        is_ours = state is None and observed.pending and issue.creator == self.account and jira.is_marked(issue.id)
+        return replace(observed, pending=()) if is_ours else observed
+
+    def _note(self, issue_id: str, why: str, key: str | None) -> None:
+        self.unprocessable.note(self.side, issue_id, why, key=key, shown=self.shown.get(issue_id))

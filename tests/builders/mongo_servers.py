@@ -1,0 +1,184 @@
+"""Real MongoDB servers: one by itself, which can be stopped, killed or frozen, and a replica set of three."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+ELECTION_MILLISECONDS = 1000
+"""After so long without a primary, the others elect one. On real sets it is 10 seconds."""
+HEARTBEAT_MILLISECONDS = 200
+PRIMARY, SECONDARY = 1, 2
+"""States of a member, as MongoDB numbers them."""
+
+
+class MongoServer:
+    """A real mongod that can be stopped, killed and started again on the same data."""
+
+    def __init__(self, binary: Path, folder: Path, port: int, *options: str) -> None:
+        self._command = [
+            str(binary), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(folder),
+            "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket",
+            "--setParameter", "diagnosticDataCollectionEnabled=false",
+            "--logpath", str(folder / "mongod.log"), *options,
+        ]  # fmt: skip
+        self._folder = folder
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"mongodb://{self.address}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.launch()
+        with MongoClient[dict[str, Any]](self.url, directConnection=True) as client:
+            client.admin.command("ping")
+
+    def launch(self) -> None:
+        """Start it, without waiting until it answers."""
+        self._folder.mkdir(exist_ok=True)
+        if self._process is None:
+            self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self.thaw()
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it as a power cut would: what has not reached its journal is lost."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Have it hang: it takes connections, and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    @contextmanager
+    def client(self, seconds: float = 2.0) -> Iterator[MongoClient[dict[str, Any]]]:
+        """A client that speaks to this very server, and waits so many seconds for an answer."""
+        milliseconds = int(seconds * 1000)
+        with MongoClient[dict[str, Any]](
+            self.url,
+            directConnection=True,
+            tz_aware=True,
+            serverSelectionTimeoutMS=500,
+            connectTimeoutMS=milliseconds,
+            socketTimeoutMS=milliseconds,
+        ) as client:
+            yield client
+
+
+class ReplicaSet:
+    """Three servers, which elect a primary within about a second when theirs is gone."""
+
+    OPTIONS = (
+        "--replSet", "rs", "--oplogSize", "16", "--setParameter", "enableTestCommands=1",
+        # A secondary waits no longer than a second for a server that hangs.
+        "--setParameter", "oplogNetworkTimeoutBufferSeconds=1",
+    )  # fmt: skip
+
+    def __init__(self, servers: Sequence[MongoServer], wait_until: Callable[..., Any]) -> None:
+        self.servers, self._wait_until = servers, wait_until
+        self.url = f"mongodb://{','.join(server.address for server in servers)}/?replicaSet=rs"
+
+    def start(self) -> None:
+        for server in self.servers:
+            server.launch()
+        for server in self.servers:
+            server.start()
+        members = [
+            {"_id": number, "host": server.address, "tags": {"member": str(number)}}
+            for number, server in enumerate(self.servers)
+        ]
+        settings = {
+            "electionTimeoutMillis": ELECTION_MILLISECONDS,
+            "heartbeatIntervalMillis": HEARTBEAT_MILLISECONDS,
+            "catchUpTimeoutMillis": 0,
+        }
+        with self.servers[0].client() as client:
+            client.admin.command("replSetInitiate", {"_id": "rs", "members": members, "settings": settings})
+        self.wait_until_whole()
+
+    def primary(self) -> MongoServer:
+        """Return the primary, once there is one that answers."""
+        return self._wait_until(self._primary, "a primary")
+
+    def secondaries(self) -> list[MongoServer]:
+        primary = self.primary()
+        return [server for server in self.servers if server is not primary]
+
+    def step_down(self) -> None:
+        """Have the primary leave its place to another one."""
+        with self.primary().client(30.0) as client:
+            client.admin.command("replSetStepDown", 10, secondaryCatchUpPeriodSecs=5, force=True)
+
+    def stop_replication(self, *servers: MongoServer) -> None:
+        """Let these servers see nothing new, while they say that they are well."""
+        for server in servers:
+            with server.client() as client:
+                client.admin.command("configureFailPoint", "rsSyncApplyStop", mode="alwaysOn")
+                client.admin.command("configureFailPoint", "stopReplProducer", mode="alwaysOn")
+
+    def resume_replication_of(self, servers: Sequence[MongoServer]) -> None:
+        for server in servers:
+            with server.client() as client:
+                client.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
+                client.admin.command("configureFailPoint", "stopReplProducer", mode="off")
+
+    @staticmethod
+    def rollbacks(server: MongoServer) -> int:
+        """Return a number that grows with each rollback of what only this server had."""
+        with server.client() as client:
+            number: int = client.admin.command("replSetGetRBID")["rbid"]
+            return number
+
+    def heal(self) -> None:
+        """Start and thaw what was killed or frozen, and wait until all three are well."""
+        for server in self.servers:
+            server.thaw()
+            server.start()
+        self.resume_replication_of(self.servers)
+        self.wait_until_whole()
+
+    def wait_until_whole(self) -> None:
+        self._wait_until(self._is_whole, "a primary and two secondaries")
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.kill()
+
+    def _primary(self) -> MongoServer | None:
+        for server in self.servers:
+            try:
+                with server.client() as client:
+                    if client.admin.command("hello")["isWritablePrimary"]:
+                        return server
+            except PyMongoError:
+                continue
+        return None
+
+    def _is_whole(self) -> bool:
+        primary = self._primary()
+        if primary is None:
+            return False
+        try:
+            with primary.client() as client:
+                states = [member["state"] for member in client.admin.command("replSetGetStatus")["members"]]
+        except PyMongoError:
+            return False
+        return sorted(states) == [PRIMARY, SECONDARY, SECONDARY]
