@@ -115,10 +115,10 @@ class FaultInjector:
     def _forget_refusals(self) -> None:
         """Have the secrets count as never refused, as renewed ones do. The secrets here stay the same."""
         self._are_refusals_known = True
-        with MongoClient[dict[str, Any]](self._rig.mongod.url, serverSelectionTimeoutMS=200) as client:
-            with suppress(PyMongoError):
-                client[SHARED_DATABASE]["limits"].delete_many({"_id": {"$regex": LOGIN}})
-                self._are_refusals_known = False
+        url = self._rig.mongod.url
+        with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=200) as client, suppress(PyMongoError):
+            client[SHARED_DATABASE]["limits"].delete_many({"_id": {"$regex": LOGIN}})
+            self._are_refusals_known = False
 
     def _restart_workers(self, site: str) -> None:
         for sync in self._syncs:
