@@ -6,6 +6,7 @@ The request that creates a counterpart carries a marker. So what an earlier atte
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -194,10 +195,18 @@ class Counterpart:
             raise
         with unless_carried_out(
             lambda: self._mark(chunk, None),
-            # What something else than Jira said was about all of them: one alone may pass. So it is not kept.
-            lambda _error: self._mark(chunk, replace(attempt, ended=target.now())),
+            lambda _error: self._note_doubt(chunk, replace(attempt, ended=target.now())),
         ):
             return target.create_many([plan.draft for plan in chunk]), ()
+
+    def _note_doubt(self, chunk: list[Planned], attempt: Attempt) -> None:
+        """Write when a request ended of which it is not known what became.
+
+        What something else than Jira said was about all of them: one alone may pass. So it is not kept. If this cannot
+        be stored, the request counts as begun, as was written before it.
+        """
+        with suppress(InvalidRequest):
+            self._mark(chunk, attempt)
 
     def _take_in(self, chunk: Sequence[Planned], result: Sequence[Created | InvalidRequest]) -> InvalidRequest | None:
         """Adopt what was created. Returns the error if that cannot be stored; then it is looked for again."""

@@ -192,8 +192,12 @@ def candidate(data: Mapping[str, Any]) -> Candidate:
 def glimpse(data: Mapping[str, Any]) -> Glimpse:
     """Return what search shows. What cannot be understood is such that the issue has to be read."""
     fields = data.get("fields") or {}
-    status, description = (fields.get("status") or {}).get("name") or "", text(fields.get("description"))
-    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, description)
+    status, description = (fields.get("status") or {}).get("name") or "", fields.get("description")
+    try:
+        words = text(description)
+    except ODD:
+        words = None
+    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, words)
 
 
 def marker(data: Mapping[str, Any]) -> object:
@@ -388,6 +392,12 @@ def transition(data: Mapping[str, Any]) -> Transition:
 
 def status_names(data: Any) -> list[StatusName]:
     return [status_name(item) for item in objects(data)]
+
+
+def statuses_of_types(data: Any) -> list[StatusName]:
+    """Return the statuses of all issue types of a project, each once."""
+    found = [status_name(item) for issue_type in objects(data) for item in objects(issue_type["statuses"])]
+    return list(dict.fromkeys(found))
 
 
 def status_name(data: Mapping[str, Any]) -> StatusName:

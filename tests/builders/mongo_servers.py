@@ -140,11 +140,18 @@ class ReplicaSet:
                 client.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
                 client.admin.command("configureFailPoint", "stopReplProducer", mode="off")
 
+    @staticmethod
+    def rollbacks(server: MongoServer) -> int:
+        """Return a number that grows with each rollback of what only this server had."""
+        with server.client() as client:
+            number: int = client.admin.command("replSetGetRBID")["rbid"]
+            return number
+
     def heal(self) -> None:
         """Start and thaw what was killed or frozen, and wait until all three are well."""
         for server in self.servers:
             server.thaw()
-            server.start()
+            server.launch()
         self.resume_replication_of(self.servers)
         self.wait_until_whole()
 
