@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from sync_model.definition import Side
 from sync_worker.core.errors import NeedsOperator
-from sync_worker.core.marks import Mark
+from sync_worker.core.marks import Mark, place_of
 
 WRITERS_KEPT = 100
 LONGEST_ID = 8
@@ -63,6 +63,17 @@ class SideIdentity:
     project: str
     accounts: tuple[str, ...]
     arrives: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def places(self) -> list[str]:
+        """What may stand for this side in a label, the present one first."""
+        return [place_of(site, self.project) for site in (self.site, *reversed(self.addresses)) if site]
+
+    def knows(self, mark: Mark) -> bool:
+        """Tell whether the source that a mark names is on this site; in a label, whether it is in this project, too."""
+        if mark.place:
+            return mark.place in self.places
+        return mark.site_id == self.site if mark.site_id and self.site else mark.site in self.addresses
 
     @classmethod
     def of(cls, seen: SeenSide) -> SideIdentity:
@@ -151,8 +162,7 @@ class Identity:
     def origin(self, side: Side, mark: Mark, created: datetime | None = None) -> Origin:
         """Tell by whom an issue with `mark`, which names a source on `side`, was created. `created`: when it was."""
         source = self.sides[side]
-        is_of_site = mark.site_id == source.site if mark.site_id and source.site else mark.site in source.addresses
-        if not is_of_site or mark.owner in self.ignored:
+        if not source.knows(mark) or mark.owner in self.ignored:
             return Origin.ELSEWHERE
         if mark.database == self.database:
             return Origin.OURS
@@ -160,6 +170,8 @@ class Identity:
             return Origin.OURS
         if mark.database is None and mark.sync in self.names:
             return Origin.OURS
+        if mark.place:
+            return Origin.OTHER_DATABASE
         if mark.project is None:
             return Origin.UNCLEAR
         return Origin.OTHER_DATABASE if mark.project == source.project else Origin.ELSEWHERE
@@ -176,6 +188,18 @@ class Identity:
 
     def with_side(self, side: Side, known: SideIdentity) -> Identity:
         return replace(self, sides={**self.sides, side: known})
+
+    def label_for(self, side: Side, issue: str) -> str:
+        """Return the mark, as a label, of what is created for an issue of `side`."""
+        return self.mark_for(side, issue, None).as_label(self.sides[side].places[0])
+
+    def arrives(self, side: Side, kind: str) -> bool | None:
+        """Tell whether marks of a kind, `issue` or `comment`, are found where they are put; None: not tried yet."""
+        return self.sides[side].arrives.get(kind)
+
+    def with_arrival(self, side: Side, kind: str, *, arrives: bool) -> Identity:
+        known = self.sides[side]
+        return self.with_side(side, replace(known, arrives={**known.arrives, kind: arrives}))
 
     def with_name(self, name: str) -> Identity:
         return self if self.names[-1:] == (name,) else replace(self, names=_with_last(self.names, name))

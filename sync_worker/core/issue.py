@@ -91,7 +91,8 @@ class Issue:
 
     `creator` is an account id, as `myself` gives it. `changes` are the status changes, oldest first;
     `history_from` is None when they are all there, else the time before which some may be missing. `marker` is the
-    value of the property MARKER: None when it has none, NOT_SHOWN when the read did not show properties.
+    value of the property MARKER, or a label in its place: None when it has none, NOT_SHOWN when the read did not show
+    properties.
     """
 
     id: str
@@ -120,6 +121,7 @@ class MarkedIssue:
 
     id: str
     created: datetime
+    creator: str | None
     marker: object
 
 
@@ -128,7 +130,7 @@ class Draft:
     """A counterpart that is to be created in `project_id`. `marker` goes into the create call itself.
 
     `recognises` tells whether a marker that was found is that of this draft, or of an earlier one for the same issue;
-    without it, this is the same marker.
+    without it, this is the same marker. `is_maybe_unmarked`: it is not certain that the site keeps the marker.
     """
 
     project_id: str
@@ -136,6 +138,7 @@ class Draft:
     fields: dict[str, object]
     marker: dict[str, str]
     recognises: Callable[[object], bool] | None = field(default=None, compare=False)
+    is_maybe_unmarked: bool = False
 
     def is_marked_by(self, marker: object) -> bool:
         """Tell whether an issue with `marker` is what an attempt with this draft, or an earlier one, has created."""
@@ -146,3 +149,18 @@ class Draft:
 class Created:
     id: str
     key: str
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Issues without any marker that an attempt may have created: by our account, at that time, with that summary."""
+
+    issues: tuple[Created, ...]
+
+
+@dataclass(frozen=True)
+class OwnComment:
+    """A comment of our own account."""
+
+    id: str
+    body: str

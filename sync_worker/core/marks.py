@@ -1,15 +1,20 @@
 """Marks: what an issue carries from the request that created it. They say for which issue it was created, and by whom.
 
 A mark is the value of the issue property `core.issue.MARKER`. The version before wrote `site`, `issue` and `sync` only.
+Where a site does not keep properties, the mark is a label: `jira-sync-DATABASE-PLACE-ISSUE`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """How far the difference between two clocks may itself have changed."""
+LABEL = re.compile(r"jira-sync-([0-9a-f]{32})-([0-9a-f]{8})-([0-9]+)")
 OPTIONAL = ("database", "project", "siteId", "writer")
 
 
@@ -19,6 +24,7 @@ class Mark:
 
     `site` is the address of the source's site, `site_id` what that site has besides its address. `sync`, `database` and
     `writer`, one process of a worker, name who has created the issue. What is None was not written, or was not known.
+    `place` stands in a label for the source's site and project; see `place_of`.
     """
 
     site: str
@@ -29,10 +35,13 @@ class Mark:
     site_id: str | None = None
     created: datetime | None = None
     writer: str | None = None
+    place: str | None = None
 
     @classmethod
     def parse(cls, value: object) -> Mark | None:
-        """Return the mark in a property's value; None when there is none that can be understood."""
+        """Return the mark in a property's value, or in a label; None when there is none that can be understood."""
+        if isinstance(value, str) and (match := LABEL.fullmatch(value)):
+            return cls("", match[3], "", database=match[1], place=match[2])
         if not isinstance(value, dict) or not all(
             isinstance(value.get(name), str) for name in ("site", "issue", "sync")
         ):
@@ -48,6 +57,10 @@ class Mark:
         known = {"site": self.site, "issue": self.issue, "sync": self.sync, **dict(optional), "created": created}
         return {name: value for name, value in known.items() if value}
 
+    def as_label(self, place: str) -> str:
+        """Return the label for a site that does not keep properties."""
+        return f"jira-sync-{self.database}-{place}-{self.issue}"
+
     @property
     def owner(self) -> str:
         """Who has created the issue: the id of a database, or `sync NAME` where the mark names no database."""
@@ -62,6 +75,21 @@ class Mark:
         if self.created is not None:
             return self.created == source_created
         return created - ahead >= source_created - CLOCKS_DIFFER
+
+
+def place_of(site: str, project: str) -> str:
+    """Return what stands in a label for a site, by its identity or its address, and the id of a project there."""
+    return hashlib.sha256(f"{site} {project}".encode()).hexdigest()[:8]
+
+
+def label_in(labels: Iterable[str]) -> str | None:
+    """Return the label among `labels` that is a mark."""
+    return next((label for label in labels if LABEL.fullmatch(label)), None)
+
+
+def unmarked(labels: Iterable[str]) -> list[str]:
+    """Return the labels that are no marks: another sync's mark says nothing of a copy."""
+    return [label for label in labels if not LABEL.fullmatch(label)]
 
 
 def _text(value: object) -> str | None:

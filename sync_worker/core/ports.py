@@ -17,6 +17,7 @@ from sync_model.definition import Side
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import (
+    Alike,
     Attachment,
     Candidate,
     Created,
@@ -24,6 +25,7 @@ from sync_worker.core.issue import (
     Glimpse,
     Issue,
     MarkedIssue,
+    OwnComment,
     StatusName,
     Transition,
 )
@@ -136,6 +138,9 @@ class Jira(Protocol):
     def identity(self) -> str | None:
         """Ask the site for what it has that is not its address; None when it does not tell."""
 
+    def read_labels(self) -> None:
+        """Look for marks in labels, too: the site does not keep properties."""
+
     def recognise(self, accounts: Collection[str]) -> None:
         """Tell which accounts were ours before: what they have created and posted is ours, too."""
 
@@ -224,17 +229,21 @@ class Jira(Protocol):
     def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
         """Create issues of one project in one request, once; return what became of each, in the same order."""
 
-    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
+    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Alike | Unavailable | None]:
         """Search for what earlier attempts with the same markers, in one project, created at or after `since`.
 
-        An error stands for those of which it cannot be told, because an issue that was found cannot be read.
+        An error stands for those of which it cannot be told, because an issue that was found cannot be read. For drafts
+        that may have lost their marker, the issues that may be theirs are returned.
         """
 
     def transition(self, issue: Issue, transition: Transition) -> None:
         """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
 
-    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> None:
-        """Post a comment that carries `marker`, and the id of the database that has it posted."""
+    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> str:
+        """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id."""
+
+    def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
+        """Tell whether a comment carries `marker`, or any at all."""
 
     def has_comment(
         self, issue_id: str, marker: str, since: datetime, databases: Collection[str] = (), *, by_anybody: bool = False
@@ -245,7 +254,7 @@ class Jira(Protocol):
         have posted it.
         """
 
-    def own_comments(self, issue_id: str, since: datetime) -> list[str]:
+    def own_comments(self, issue_id: str, since: datetime) -> list[OwnComment]:
         """Return what our account has posted at or after `since`."""
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:

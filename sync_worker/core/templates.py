@@ -21,6 +21,24 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
     return re.sub(rf"\$\{{({'|'.join(PLACEHOLDERS)})\}}", lambda match: values[match[1]], template)
 
 
+def is_filled_in(template: str, text: str) -> bool:
+    """Tell whether `text` may be `template` filled in, with whatever.
+
+    Only words and their order count: a site may write markup in another way.
+    """
+    words, at = _words(text), 0
+    for literal in re.split(rf"\$\{{(?:{'|'.join(PLACEHOLDERS)})\}}", template):
+        found = words.find(_words(literal), at)
+        if found < 0:
+            return False
+        at = found + len(_words(literal))
+    return True
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
 def plain_text(text: str) -> str:
     """Return wiki markup that shows `text` as it is: what another site says must not become a macro or a mention.
 

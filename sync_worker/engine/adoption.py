@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.context import Context
@@ -18,11 +18,14 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.discovery import discover
-from sync_worker.engine.identification import take_sample
+from sync_worker.engine.dry_store import DryRunStore
+from sync_worker.engine.identification import are_there, see_sides
 from sync_worker.engine.relocation import Relocation
 
 KIND = "adopt"
 DONE, SKIPPED = "done", "skipped"
+INSTANT = timedelta(milliseconds=1)
+"""By so much entries of the journal that belong together follow each other: it is sorted by time."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,12 @@ def answer(context: Context, progress: Progress, seen: Mapping[Side, SeenSide], 
         adopted = adopt(context, progress, seen, decision)
     context.log.info("decision carried out" if adopted.is_done else "decision not carried out", why=adopted.text)
     result = DONE if adopted.is_done else SKIPPED
-    now = datetime.now(UTC)
+    now, cause = datetime.now(UTC), f"{KIND}-{request.id}"
     context.store.record(
-        [JournalEntry(now, request.by, KIND, result, text=text) for text in (*adopted.details, adopted.text)]
+        [
+            JournalEntry(now + number * INSTANT, request.by, KIND, result, cause=cause, text=text)
+            for number, text in enumerate((*adopted.details, adopted.text))
+        ]
     )
     context.store.answer(request)
     return adopted.progress
@@ -61,6 +67,12 @@ def adopt(context: Context, progress: Progress, seen: Mapping[Side, SeenSide], d
         Decision.TAKE_OVER: _take_over,
     }
     return carry_out[decision](context, progress, seen)
+
+
+def try_out(context: Context, decision: Decision) -> Adopted:
+    """Return what a decision would come to. Nothing is changed."""
+    dry = replace(context, store=DryRunStore(context.store))
+    return adopt(dry, dry.store.progress(), see_sides(dry), decision)
 
 
 def _known(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) -> Identity:
@@ -84,13 +96,10 @@ def _same_site(context: Context, progress: Progress, seen: Mapping[Side, SeenSid
     known = _known(context, progress, seen)
     now = _now(known, seen)
     for side in Side:
-        sample = take_sample(context, now, side)
-        if sample.speaks_against:
+        if not are_there(context, now, side):
             where = f"{seen[side].address}, project {context.sync.project_key(side)}"
-            text = f"{side} side: {sample.others} of {sample.others + sample.as_they_were} issues at {where} are others"
-            return Adopted(
-                progress, f"{text} than those that have counterparts; --moved looks for these", is_done=False
-            )
+            text = f"{side} side: the issues that have counterparts are not at {where}; --moved looks for them"
+            return Adopted(progress, text, is_done=False)
     return Adopted(_saved(context, progress, now), "the sync goes on with its pairs as they are")
 
 
@@ -104,7 +113,10 @@ def _moved(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) 
 
 def _new(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) -> Adopted:
     """Begin anew. What was created before, by this sync or by another one, is nobody's."""
-    known = _known(context, progress, seen)
+    known, count = _known(context, progress, seen), context.store.count_pairs()
+    if count and not differences(known.sides, seen):
+        text = f"all is as it was at the time {_pairs(count)} came about; begun anew, each would be made a second time"
+        return Adopted(progress, text, is_done=False)
     owners = {known.database, *known.adopted, *known.ignored, *(f"sync {name}" for name in known.names)}
     if not differences(known.sides, seen) and not known.discovered:
         owners |= others_at_work(context, progress)
@@ -112,7 +124,8 @@ def _new(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) ->
     fresh = replace(fresh, ignored=tuple(sorted(owners)), discovered=True)
     context.store.begin_anew()
     progress = _saved(context, Progress(definition=progress.definition), fresh)
-    return Adopted(progress, "the sync begins anew; what it remembered is set aside in its database")
+    text = f"the sync begins anew: {_pairs(count)} and what else it remembered are set aside in its database"
+    return Adopted(progress, text)
 
 
 def _take_over(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) -> Adopted:
@@ -125,7 +138,11 @@ def _take_over(context: Context, progress: Progress, seen: Mapping[Side, SeenSid
     known = replace(known.with_adopted([known.database], until), discovered=False, looked={}, began={})
     progress = discover(context, _saved(context, progress, known), Decision.TAKE_OVER)
     taken = context.store.count_pairs() - before
-    return Adopted(progress, f"{taken} pairs taken over" if taken != 1 else "1 pair taken over")
+    return Adopted(progress, f"{_pairs(taken)} taken over")
+
+
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def others_at_work(context: Context, progress: Progress) -> set[str]:

@@ -25,6 +25,7 @@ from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.reading import Reader
 from sync_worker.engine.recovery import CounterpartSearch, Found
 from sync_worker.engine.strangers import origin_of
 
@@ -80,18 +81,30 @@ class _Discovery:
 
     def _ours(self, side: Side, issues: Sequence[MarkedIssue]) -> Iterator[Found]:
         """Yield what is ours, or is by now. Raises NeedsOperator at the first one that is another database's."""
+        markers = self._hidden_markers(side, [issue.id for issue in issues if issue.marker == NOT_SHOWN])
         for issue in issues:
-            marker = issue.marker
-            if marker == NOT_SHOWN:
-                self.context.checkpoint()
-                marker = self.context.jiras[side].mark_of(issue.id)
-            if mark := Mark.parse(marker):
+            mark = Mark.parse(markers.get(issue.id) if issue.marker == NOT_SHOWN else issue.marker)
+            if mark and self._counts(side, issue, mark):
                 origin = origin_of(self.context, self._identity, side.other, mark, issue.created)
                 if origin is Origin.OTHER_DATABASE:
                     self._settle(side, issue, mark)
                     origin = self._identity.origin(side.other, mark, issue.created)
                 if origin is Origin.OURS:
                     yield Found(issue.id, mark)
+
+    def _hidden_markers(self, side: Side, ids: Sequence[str]) -> dict[str, object]:
+        """Read the markers that search does not show. What cannot be read is looked at again by `recovery`."""
+        markers, unread = Reader(self.context.jiras[side], self.context.checkpoint).marks(ids)
+        for issue_id, why in unread.items():
+            self.context.log.error("issue left alone", side=side, issue=issue_id, error=why)
+        if unread:
+            self._begin_recovery()
+        return markers
+
+    def _counts(self, side: Side, issue: MarkedIssue, mark: Mark) -> bool:
+        """Tell whether a mark says something. A label is copied when somebody clones an issue."""
+        is_ours = issue.creator in self._identity.accounts(side)
+        return mark.place is None or is_ours or self.decision is Decision.TAKE_OVER
 
     def _settle(self, side: Side, issue: MarkedIssue, mark: Mark) -> None:
         """Take the marks of a database that is certainly gone for ours. Raises NeedsOperator for any other."""
@@ -116,14 +129,21 @@ class _Discovery:
         self.context.log.warning("pairs of another database are taken over", owner=in_short(mark.owner))
 
     def _take_over(self, side: Side, found: Sequence[Found]) -> None:
-        """Make pairs of issues of `side` and their sources. From then on the database knows that it is not complete."""
+        """Make pairs of issues of `side` and their sources."""
+        self._begin_recovery()
+        if any(each.mark.place for each in found):
+            self._save(self._identity.with_arrival(side, "issue", arrives=False))
+            self.context.jiras[side].read_labels()
+        intents = IntentLog(self.context, self._identity, self.progress.restored)
+        counterparts = CounterpartSearch(self.context, intents).pair_up(side.other, found)
+        self._recognise(side, {issue.creator for issue in counterparts if issue.creator})
+
+    def _begin_recovery(self) -> None:
+        """Let the database know from now on that it is not complete."""
         if self.progress.restored is None:
             until: dict[str, datetime] = {each: self.context.jiras[each].now() + CLOCK_GRAIN for each in Side}
             self.progress = replace(self.progress, restored=Restored(until=until, is_lost=True))
             self.context.store.save_progress(self.progress)
-        intents = IntentLog(self.context, self._identity, self.progress.restored)
-        counterparts = CounterpartSearch(self.context, intents).pair_up(side.other, found)
-        self._recognise(side, {issue.creator for issue in counterparts if issue.creator})
 
     def _recognise(self, side: Side, creators: Collection[str]) -> None:
         """Take the accounts that have created what is ours now for accounts that were ours before."""

@@ -86,6 +86,8 @@ class Identification:
             identity = identity.with_writer(self.writer, {side: context.jiras[side].now() + ahead for side in Side})
         for side in Side:
             context.jiras[side].recognise(identity.sides[side].accounts[:-1])
+            if identity.arrives(side, "issue") is False:
+                context.jiras[side].read_labels()
         if identity != known:
             progress = replace(progress, identity=identity)
             context.store.save_progress(progress)
@@ -144,14 +146,21 @@ def _begin(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) 
     if progress.is_new and not context.store.count_pairs():
         return identity
     for side in Side:
-        sample = take_sample(context, identity, side)
-        if sample.speaks_against or not (sample.as_they_were or _is_any_known_issue_there(context, side)):
+        if not are_there(context, identity, side):
             is_at = f"{seen[side].address}, project {context.sync.project_key(side)}"
             raise NeedsOperator(
                 f"{side} side: the issues that have counterparts are not at {is_at}, as they were before; "
                 f"{what_to_type(context.sync.name, (Decision.MOVED, Decision.NEW))}"
             )
     return replace(identity, discovered=True, pairs=context.store.count_pairs())
+
+
+def are_there(context: Context, identity: Identity, side: Side) -> bool:
+    """Tell whether the issues of `side` that have counterparts are in its project, as far as that can be told."""
+    sample = take_sample(context, identity, side)
+    if sample.speaks_against:
+        return False
+    return sample.as_they_were > 0 or _is_any_known_issue_there(context, side)
 
 
 def take_sample(context: Context, identity: Identity, side: Side) -> Sample:

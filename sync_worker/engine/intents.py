@@ -26,9 +26,14 @@ from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.core.uncertainty import left_open, long_over, missed, time_to_settle, unknown
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import needs_history_before, observe
-from sync_worker.facets.protocol import DONE, FAILED, Intent, Work
+from sync_worker.facets.protocol import DONE, FAILED, SKIPPED, Intent, Work
 
 LONGEST_TEXT = 500
+INSTEAD = {
+    "issue": "labels that begin with jira-sync- say instead what was created for which issue",
+    "comment": "what was posted is recognised by its words",
+}
+"""What serves as a mark where properties do not arrive."""
 
 
 @dataclass
@@ -62,6 +67,21 @@ class IntentLog:
         if state != before:
             self.context.store.save([state])
         return state
+
+    def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
+        with self._lock:
+            if self.identity.arrives(side, kind) is not None:
+                return
+            self.identity = self.identity.with_arrival(side, kind, arrives=arrives)
+            progress = self.context.store.progress()
+            known = progress.known.with_arrival(side, kind, arrives=arrives)
+            self.context.store.save_progress(replace(progress, identity=known))
+        if not arrives:
+            site = self.context.jiras[side].site()
+            text = f"{site} does not keep the properties of {kind}s: {INSTEAD[kind]}"
+            self.context.log.warning("marks do not arrive", side=side, kind=kind, instead=INSTEAD[kind])
+            self.context.store.record([JournalEntry(datetime.now(UTC), WORKER, "mark", SKIPPED, side=side, text=text)])
+            self.context.jiras[side].read_labels()
 
     def report_all(
         self,
@@ -113,9 +133,9 @@ class OpenIntent(Generic[A]):
         return attempt
 
     @contextmanager
-    def attempt(self, side: Side) -> Iterator[None]:
+    def attempt(self, side: Side, *, after: str = "") -> Iterator[None]:
         jira = self._context.jiras[side]
-        attempt = Attempt(jira.now())
+        attempt = Attempt(jira.now(), after=after)
         self._mark_and_save(attempt)
         with unless_carried_out(
             lambda: self._mark_and_save(None),

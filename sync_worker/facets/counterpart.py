@@ -23,8 +23,8 @@ from sync_worker.core.errors import (
     Unavailable,
     unless_carried_out,
 )
-from sync_worker.core.issue import Created, Draft, Issue
-from sync_worker.core.marks import Mark
+from sync_worker.core.issue import Alike, Created, Draft, Issue
+from sync_worker.core.marks import Mark, label_in, unmarked
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
@@ -35,6 +35,9 @@ from sync_worker.core.timing import NODES_APART, lifetime_of
 from sync_worker.facets.earlier_links import EarlierLinks
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
+
+ISSUE = "issue"
+"""The kind of mark that a counterpart carries; see `core.identity.SideIdentity`."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class Counterpart:
                 with intent.attempt(intent.work.side.other):
                     created = self._target(intent).create(planned.draft)
             self._adopt([(planned, created)], result)
+            if result == DONE:
+                self._read_back(planned, created)
         intent.finish()
 
     def find(self, intent: Intent[Create]) -> bool:
@@ -124,6 +129,8 @@ class Counterpart:
             begun, fresh = [plan for plan in here if plan.begun], [plan for plan in here if not plan.begun]
             if len(begun) > 1:
                 self._find_many(begun, on_failure)
+            if len(fresh) > 1:
+                fresh = self._create_first(fresh, on_failure)
             if len(fresh) > 1:
                 self._create_in_bulk(fresh, on_failure)
 
@@ -164,6 +171,44 @@ class Counterpart:
         """Raise Unavailable when somebody has emptied the database: that it knows no counterpart says nothing then."""
         if not self._context.store.is_still(self._intents.identity.database):
             raise Unavailable("the database was emptied meanwhile; what is in Jira is looked at first")
+
+    def _create_first(
+        self, planned: list[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
+    ) -> list[Planned]:
+        """Create one alone where it is not known yet whether marks arrive; return those that may be created in bulk."""
+        side = planned[0].intent.work.side.other
+        arrives = self._intents.identity.arrives(side, ISSUE)
+        if arrives is not None:
+            return planned if arrives else [plan for plan in planned if _is_labelled(plan.draft)]
+        for number, plan in enumerate(planned):
+            try:
+                self._raise_if_emptied()
+                with plan.intent.attempt(side):
+                    created = self._target(plan.intent).create(plan.draft)
+                self._adopt([(plan, created)], DONE)
+            except NOT_ABOUT_ONE_ITEM:
+                raise
+            except InvalidRequest:
+                continue  # `carry_out` says why
+            except Unavailable as error:
+                on_failure([plan.intent], error)
+                return []
+            self._read_back(plan, created)
+            return planned[number + 1 :] if self._intents.identity.arrives(side, ISSUE) else []
+        return []
+
+    def _read_back(self, planned: Planned, created: Created) -> None:
+        """See whether the mark of the first issue that was created on a site has arrived there."""
+        side, target = planned.intent.work.side.other, self._target(planned.intent)
+        if self._intents.identity.arrives(side, ISSUE) is not None:
+            return
+        try:
+            marker = target.mark_of(created.id)
+        except InvalidRequest:
+            marker = None  # what cannot be read is of no use
+        except Unavailable:
+            return  # the next one is read back
+        self._intents.note_arrival(side, ISSUE, arrives=planned.draft.is_marked_by(marker))
 
     def _create_in_bulk(
         self, planned: Sequence[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
@@ -248,9 +293,22 @@ class Counterpart:
         (found,) = target.find_created([planned.draft], planned.begun.at - NODES_APART)
         if isinstance(found, Unavailable):
             raise found
+        if isinstance(found, Alike):
+            found = self._only_one(planned, found)
         if found is None:
             self._missed(planned.intent)
         return found
+
+    def _only_one(self, planned: Planned, alike: Alike) -> Created | None:
+        """Return the one issue that may be the counterpart. Raises InvalidRequest when there are several."""
+        side = planned.intent.work.side.other
+        paired = self._context.store.paired(side, [issue.id for issue in alike.issues])
+        free = [issue for issue in alike.issues if issue.id not in paired]
+        if len(free) > 1:
+            keys, site = ", ".join(issue.key for issue in free), self._target(planned.intent).site()
+            why = f"which of {keys} was created for it cannot be told, as {site} does not keep marks"
+            raise InvalidRequest(f"{why}; delete those that are too many, then retry", final=True)
+        return free[0] if free else None
 
     def _missed(self, intent: Intent[Create]) -> None:
         """Note that a look has not found the counterpart; return when it is certain that there is none."""
@@ -265,8 +323,12 @@ class Counterpart:
         work, target = intent.work, self._target(intent)
         project = self._context.project_id(work.side.other)
         chosen = choose_type(target.issue_types(project), intent.action.issue_type, work.issue.issue_type)
-        fields = fields_for(self._for_other_site(work), target.create_screen(project, chosen.id))
+        screen = target.create_screen(project, chosen.id)
+        fields = fields_for(self._for_other_site(work), screen)
         identity, side, issue = self._intents.identity, work.side, work.issue
+        arrives = identity.arrives(side.other, ISSUE)
+        if arrives is False and "labels" in screen.fields:
+            fields["labels"] = [*unmarked(issue.labels), identity.label_for(side, issue.id)]
 
         def recognises(marker: object) -> bool:
             found = Mark.parse(marker)
@@ -275,7 +337,7 @@ class Counterpart:
             return found.created in (None, issue.created)
 
         marker = identity.mark_for(side, issue.id, issue.created).as_property()
-        return Draft(project, chosen.id, fields, marker, recognises)
+        return Draft(project, chosen.id, fields, marker, recognises, is_maybe_unmarked=arrives is not True)
 
     def _for_other_site(self, work: Work) -> Issue:
         """Return the issue as its counterpart may repeat it: nobody is mentioned on a site that is not their own."""
@@ -311,6 +373,12 @@ class Counterpart:
         own, other = (work.issue.id, work.issue.key), (created.id, created.key)
         pair = Pair.of(work.side, own, other, self._target(intent).now())
         return replace(pair, born={work.side: work.issue.created})
+
+
+def _is_labelled(draft: Draft) -> bool:
+    """Tell whether a draft carries a mark that any site keeps."""
+    labels = draft.fields.get("labels")
+    return isinstance(labels, list) and label_in(labels) is not None
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import Issue
+from sync_worker.core.marks import unmarked
 from sync_worker.core.ports import CreateScreen, IssueType
 
 
@@ -34,8 +35,8 @@ def fields_for(issue: Issue, screen: CreateScreen) -> dict[str, object]:
     fields: dict[str, object] = {"summary": issue.summary}
     if issue.description and "description" in screen.fields:
         fields["description"] = issue.description
-    if issue.labels and "labels" in screen.fields:
-        fields["labels"] = list(issue.labels)
+    if (labels := unmarked(issue.labels)) and "labels" in screen.fields:
+        fields["labels"] = labels
     allowed = {name.casefold(): name for name in screen.priorities}
     if issue.priority and "priority" in screen.fields and issue.priority.casefold() in allowed:
         fields["priority"] = {"name": allowed[issue.priority.casefold()]}

@@ -99,10 +99,11 @@ class Intent(Protocol[A_co]):
     def begun(self, side: Side) -> Attempt | None:
         """Return since when the action may have happened on `side`; None when it certainly has not."""
 
-    def attempt(self, side: Side) -> AbstractContextManager[None]:
+    def attempt(self, side: Side, *, after: str = "") -> AbstractContextManager[None]:
         """Surround the request to `side`.
 
-        That it is begun is remembered before, and taken back if it certainly was not carried out.
+        That it is begun is remembered before, and taken back if it certainly was not carried out. `after` is as in
+        `core.causes.Attempt`.
         """
 
     def missed(self, side: Side, what: str, takes: timedelta = REQUEST_LIFETIME) -> None:
@@ -171,6 +172,9 @@ class Intents(Protocol):
 
     def observed(self, side: Side, issue: Issue) -> IssueState:
         """Write and return what others did to `issue`, before we change it ourselves."""
+
+    def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
+        """Remember whether marks of a kind, `issue` or `comment`, are found where they were put."""
 
     def report_all(self, intents: Sequence[Intent[Action]], event: str, result: str = DONE) -> None:
         """Say of many intents what `Intent.report` says of one. The journal takes them in one write."""

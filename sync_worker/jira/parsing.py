@@ -24,6 +24,7 @@ from sync_worker.core.issue import (
     StatusName,
     Transition,
 )
+from sync_worker.core.marks import label_in
 from sync_worker.core.ports import CreateScreen, IssueType, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
@@ -201,13 +202,26 @@ def glimpse(data: Mapping[str, Any]) -> Glimpse:
 
 
 def marker(data: Mapping[str, Any]) -> object:
-    """Return the marker in what an answer shows of an issue; NOT_SHOWN when it shows no properties."""
-    shown = data.get("properties")
-    return shown.get(MARKER) if isinstance(shown, dict) else NOT_SHOWN
+    """Return the marker in what an answer shows of an issue: a property, or a label in its place.
+
+    NOT_SHOWN when it shows no properties, and no such label.
+    """
+    shown, fields = data.get("properties"), data.get("fields")
+    if isinstance(shown, dict) and shown.get(MARKER) is not None:
+        return shown[MARKER]
+    if isinstance(fields, dict) and (mark := label(data)):
+        return mark
+    return None if isinstance(shown, dict) else NOT_SHOWN
+
+
+def label(data: Mapping[str, Any]) -> str | None:
+    """Return the label of an issue that is a mark."""
+    return label_in(label for label in data["fields"].get("labels") or () if isinstance(label, str))
 
 
 def marked_issue(data: Mapping[str, Any]) -> MarkedIssue:
-    return MarkedIssue(identity(data), time_of(data["fields"]["created"]), marker(data))
+    creator = account(data["fields"].get("creator") or {})
+    return MarkedIssue(identity(data), time_of(data["fields"]["created"]), creator, marker(data))
 
 
 def issue(data: Mapping[str, Any]) -> Issue:

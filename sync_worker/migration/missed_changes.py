@@ -154,7 +154,7 @@ class MissedChanges:
         values = {name: f"${{{name}}}" for name in PLACEHOLDERS}  # it knew only two, and left the others as they are
         values |= {"sourceKey": pair.key(side), "targetKey": pair.key(side.other)}
         posted = jira.own_comments(pair.id(comment.side), cause.at - CLOCK_GRAIN)
-        if _normalized(fill_in(comment.template, values)) not in map(_normalized, posted):
+        if _normalized(fill_in(comment.template, values)) not in (_normalized(own.body) for own in posted):
             return cause
         self.report.commented += 1
         return cause.marked(Comment.kind, Attempt(jira.now(), done=True))

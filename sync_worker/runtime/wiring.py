@@ -21,6 +21,7 @@ from sync_model.heartbeat import Phase
 from sync_model.loading import SyncFile
 from sync_worker.core.context import Context, Predecessor
 from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, Unavailable
+from sync_worker.core.identity import Decision
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
 from sync_worker.core.rule_names import unknown_statuses, with_shown_names
@@ -29,6 +30,7 @@ from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.sign_in import SignIn
 from sync_worker.database.store import MongoStore
+from sync_worker.engine.adoption import Adopted, try_out
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run
 from sync_worker.engine.identification import Identification
@@ -179,6 +181,10 @@ class ReadOnlyView:
     def dry_run(self) -> list[PlannedStep]:
         """Return what the next cycle would do. Raises what would end it."""
         return dry_run(self.context, self.file.digest, self.predecessor)
+
+    def try_out(self, decision: Decision) -> Adopted:
+        """Return what a person's decision would come to."""
+        return try_out(self.context, decision)
 
 
 @contextmanager

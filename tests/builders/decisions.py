@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from simulated_sites import USERS
 from sync_worker.core.errors import NeedsOperator
 from worker_bench import Bench
 
@@ -38,3 +41,19 @@ def on_another_server(bench: Bench) -> None:
     bench.stop()
     bench._client["jira_sync"]["databases"].delete_many({})
     with_empty_database(bench)
+
+
+def use_other_name(bench: Bench, *blocks: str) -> None:
+    """Write another name of the same sites into the file: what was 127.0.0.1 is localhost."""
+    for block in blocks or ("jira", "devJira"):
+        bench.definition[block]["baseUrl"] = bench.definition[block]["baseUrl"].replace("127.0.0.1", "localhost")
+    bench.start()
+
+
+def add_third_site(bench: Bench, flavor: str = "cloud", **options: Any) -> None:
+    """Add a site whose project has the same key, and put it into the file as the developers' site."""
+    projects = [{"key": "DEV", "workflow": "development"}]
+    bench.control.add_site(
+        name="three", flavor=flavor, projects=projects, users=USERS, **{"firstId": 10_013, **options}
+    )
+    bench.definition["devJira"]["baseUrl"] = f"{bench.url}/three"

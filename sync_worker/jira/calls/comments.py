@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_worker.core.issue import MARKER
+from sync_worker.core.issue import MARKER, OwnComment
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
@@ -18,11 +18,15 @@ from sync_worker.jira.paging import pages
 class CommentCalls(PermissionCalls):
     """Posts comments, and finds our own again. The marker is a property of the comment."""
 
-    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> None:
+    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> str:
         value = {"cause": marker, "database": database} if database else {"cause": marker}
         comment = {"body": body, "properties": [{"key": MARKER, "value": value}]}
         with self._permitted(Permission.COMMENT, issue_id=issue_id):
-            self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", comment, parsing.identity)
+            return self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", comment, parsing.identity)
+
+    def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
+        value = self._marker("comment", comment_id)
+        return isinstance(value, dict) and marker in (None, value.get("cause"))
 
     def has_comment(
         self, issue_id: str, marker: str, since: datetime, databases: Collection[str] = (), *, by_anybody: bool = False
@@ -31,8 +35,8 @@ class CommentCalls(PermissionCalls):
         found = (self._marker("comment", comment.id) for comment in comments)
         return any(_is_marker(value, marker, databases) for value in found)
 
-    def own_comments(self, issue_id: str, since: datetime) -> list[str]:
-        return [comment.body for comment in self._own_comments(issue_id, since)]
+    def own_comments(self, issue_id: str, since: datetime) -> list[OwnComment]:
+        return [OwnComment(comment.id, comment.body) for comment in self._own_comments(issue_id, since)]
 
     def _own_comments(self, issue_id: str, since: datetime, *, by_anybody: bool = False) -> Iterator[_Comment]:
         """Yield what our account posted at or after `since`, or what anybody did.

@@ -76,7 +76,11 @@ class IssueCalls(SiteCalls):
         return self.mark_of(issue_id) is not None
 
     def mark_of(self, issue_id: str) -> object:
-        return self._marker("issue", issue_id)
+        marker = self._marker("issue", issue_id)
+        if marker is not None or not self._reads_labels:
+            return marker
+        labels: object = self._transport.get(f"{API_PATH}/issue/{issue_id}", parsing.label, fields="labels")
+        return labels
 
     def _read(self, id_or_key: str, expand: str = "") -> dict[str, Any] | None:
         """Return the JSON of one issue; None when it is gone or not visible."""

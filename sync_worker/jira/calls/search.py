@@ -44,7 +44,9 @@ class SearchCalls(ProjectCalls):
     def marked(self, project_id: str, *, by_anybody: bool = False) -> list[MarkedIssue]:
         # Where markers are shown, those of other accounts are seen, too. Elsewhere it takes a request to read one.
         creator = "" if by_anybody or self.shows_markers else self._by_us()
-        return self._search(f"project = {project_id}{creator}", ["created"], parsing.marked_issue, MARKER)
+        return self._search(
+            f"project = {project_id}{creator}", ["created", "creator", "labels"], parsing.marked_issue, MARKER
+        )
 
     def _made_by_us(self, project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
         """Return the JQL for what we created at or after `since`, in the project or in all others."""

@@ -42,6 +42,7 @@ class SiteCalls:
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
         self._former_accounts: frozenset[str] = frozenset()
+        self._reads_labels = False
         self._status_names = StatusNames(self._statuses)
         self._read_size, self._create_size = BatchSize(READ_AT_ONCE), BatchSize(CREATED_AT_ONCE)
         self._page_size = BatchSize(LARGEST_PAGE, SMALLEST_PAGE)
@@ -76,6 +77,9 @@ class SiteCalls:
 
     def recognise(self, accounts: Collection[str]) -> None:
         self._former_accounts |= frozenset(accounts)
+
+    def read_labels(self) -> None:
+        self._reads_labels = True
 
     def _too_old_for_us(self) -> str | None:
         """Return why the site refuses us, if it is because it is too old for tokens; None otherwise.

@@ -6,7 +6,7 @@ import pytest
 
 from decisions import decide, on_another_server, refusal, with_empty_database
 from jira_simulator.client import Person
-from simulated_sites import CREATE, HOUR, LONG_ENOUGH
+from simulated_sites import A_DAY_LATER, CREATE, HOUR, LONG_ENOUGH
 from sync_worker.core.errors import Unavailable
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR
 
@@ -237,15 +237,35 @@ def test_a_look_that_was_interrupted_goes_on_where_it_was(bench):
     """On Data Center, each mark takes a request."""
     keys = [bench.taken_on(f"issue {number}") for number in range(5)]
     bench.cycle()
-    last = bench.devs()[-1]
+    last = "|".join(issue["id"] for issue in bench.devs()[2:])
     with_empty_database(bench)
-    fault = bench.control.fault("two", "status", status=503, path=f"/issue/{last['id']}/properties")
+    fault = bench.control.fault("two", "status", status=503, path=f"/issue/({last})/properties")
     assert isinstance(bench.try_cycle(), Unavailable)
     bench.control.heal("two", fault)
     bench.start()
     for _ in range(2):
         bench.cycle()
     assert_each_once(bench, keys)
+
+
+@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+def test_a_mark_that_cannot_be_read_stops_only_its_own_issue_from_being_created(bench):
+    keys = [bench.taken_on(f"issue {number}") for number in range(3)]
+    bench.cycle()
+    hidden = bench.devs()[1]
+    with_empty_database(bench)
+    fault = bench.control.fault("two", "status", status=403, path=f"/issue/{hidden['id']}/properties")
+    for _ in range(3):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    new = bench.taken_on("new")
+    bench.cycle()
+    assert len(bench.devs()) == 4
+    bench.control.heal("two", fault)
+    for _ in range(3):
+        bench.pass_time(A_DAY_LATER)
+        bench.cycle()
+    assert_each_once(bench, [*keys, new])
 
 
 def test_a_new_sync_costs_one_search_more_on_each_side(bench):

@@ -4,25 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from decisions import decide, refusal
-from simulated_sites import CREATE, LONG_ENOUGH, USERS
+from decisions import add_third_site, decide, refusal, use_other_name
+from simulated_sites import CREATE, LONG_ENOUGH
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR
-
-
-def use_other_name(bench, *blocks: str) -> None:
-    """Write another name of the same sites into the file: what was 127.0.0.1 is localhost."""
-    for block in blocks or ("jira", "devJira"):
-        bench.definition[block]["baseUrl"] = bench.definition[block]["baseUrl"].replace("127.0.0.1", "localhost")
-    bench.start()
-
-
-def add_third_site(bench, flavor: str = "cloud", **options) -> None:
-    """Add a site whose project has the same key, and put it into the file as the developers' site."""
-    projects = [{"key": "DEV", "workflow": "development"}]
-    bench.control.add_site(
-        name="three", flavor=flavor, projects=projects, users=USERS, **{"firstId": 10_013, **options}
-    )
-    bench.definition["devJira"]["baseUrl"] = f"{bench.url}/three"
 
 
 def changes_on(bench, site: str) -> list[object]:
