@@ -138,7 +138,7 @@ def test_whatever_json_comes_is_said_to_be_not_jira_s_with_the_call_and_the_site
     ("answer", "kind", "says"),
     [
         ("a welcome page", NeedsOperator, "it answered with a web page, 'Welcome', as a login page does"),
-        ("a redirect", Redirected, "redirected to sso.example.com, which is not followed: a login"),
+        ("a redirect", Redirected, "redirected to https://sso.example.com, which is not followed: a login"),
         ("a redirect to itself", Redirected, "redirected to another path, which is not followed"),
         ("a page with 401", NeedsOperator, "401 Unauthorized: the credentials are wrong or have expired"),
         ("a page with 403", NotJira, "403 Forbidden: Request blocked: the answer is not Jira's"),
