@@ -32,7 +32,8 @@ class ProjectCalls(SiteCalls):
         return [key for key, known_id in self._project_ids.items() if known_id == project_id]
 
     def statuses(self, project_key: str) -> list[StatusName]:
-        return self._transport.get(f"{API_PATH}/project/{quote(project_key)}/statuses", parsing.statuses_of_types)
+        path = f"{API_PATH}/project/{quote(project_key)}/statuses"
+        return self._transport.get_once(path, parsing.statuses_of_types)
 
     def issue_types(self, project_id: str) -> list[IssueType]:
         get = self._transport.get
