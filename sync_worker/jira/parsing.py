@@ -366,8 +366,10 @@ def status_names(data: Any) -> list[StatusName]:
 
 
 def statuses_of_types(data: Any) -> list[StatusName]:
-    """Return the statuses of all issue types of a project, each once."""
+    """Return the statuses of all issue types of a project, each once. Every project has some."""
     found = [status_name(item) for issue_type in objects(data) for item in objects(issue_type["statuses"])]
+    if not found:
+        raise ValueError("no status")
     return list(dict.fromkeys(found))
 
 
