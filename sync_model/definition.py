@@ -233,7 +233,7 @@ class Sync(ConfigModel):
     """Minutes from the start of one cycle to the start of the next; fractions are allowed."""
     search_lag_minutes: Minutes | None = None
     """How many minutes Jira's search may lag behind. Each cycle looks back this much further, and a creation whose
-    answer was lost is looked for this long before it is tried again."""
+    answer was lost is looked for this long, and two minutes, before it is tried again."""
     sweep_interval_minutes: Minutes = 60.0
     """Every so many minutes a cycle looks back much further, for what search hid longer than it may lag."""
     sweep_look_back_hours: Hours = 24.0

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from benchmarks.rig import crashing_worker
-from benchmarks.rig.processes import ANN_ACCOUNT, Rig
+from benchmarks.rig.processes import ANN_ACCOUNT, SYNC_ACCOUNT, Rig
 from benchmarks.scenario.definitions import login_of_ann, site_seeds, sync_under_test, write
 from benchmarks.verdict.evidence import MARKER, RunFacts
 from benchmarks.verdict.judge import judge
@@ -23,11 +23,19 @@ LONG_ENOUGH = 400.0
 A_DAY = 25 * 3600.0
 DELETED = "Its counterpart is gone."
 STORY = (
-    "Two issues are taken on, with a file, a comment and cross-links. The counterpart of the first is finished, which",
-    "moves it and posts a comment. Nothing happens for a while. A file comes late. Both are carried over again, as a",
-    "person asked; of the second, all that the sync knew was lost. The first issue moves to another project. The",
-    "second is deleted, which is found and confirmed by and by, and told on its counterpart.",
+    "Two issues are taken on, with a file, a comment and cross-links; a login gateway replaces Jira's answer to their",
+    "creation. The counterpart of the first is finished, which moves it and posts a comment; a firewall replaces the",
+    "answer to that. Nothing happens for a while. A file comes late; a proxy replaces the answer to its upload. Both",
+    "are carried over again, as a person asked; of the second, all that the sync knew was lost. The first issue moves",
+    "to another project. The second is deleted, which is found and confirmed by and by, and told on its counterpart.",
 )
+SPOILED = {
+    "/issue/bulk$": {"status": 302, "headers": {"Location": "https://sso.invalid/login"}},
+    "/comment$": {"status": 403, "headers": {"Content-Type": "text/html"}, "body": "<title>Request blocked</title>"},
+    "/attachments$": {"status": 200, "body": "{}"},
+}
+"""By the path of a request, what something else answers in Jira's place once Jira has carried it out."""
+A_MINUTE = 60.0
 
 # Each worker is forked from a server process. This module is imported there beforehand, with the worker and all else
 # that the command imports: multiprocessing has every child import the command's own module again.
@@ -52,8 +60,8 @@ class CrashStory:
         self._deleted: set[tuple[str, str]] = set()
         self._clock_offset = 0.0
         self.acts: Sequence[Callable[[], object]] = (
-            self._report, self._finish, self._wait, self._add_file, self._ask_for_resync, self._move_to_other_project,
-            self._delete, self.pass_time,
+            self._report, self._wait, self._finish, self._wait, self._add_file, self._ask_for_resync,
+            self._move_to_other_project, self._delete, self.pass_time,
         )  # fmt: skip
 
     def run_cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
@@ -93,7 +101,13 @@ class CrashStory:
         with self._control.person(site, login_of_ann(site), ANN_ACCOUNT["token"]) as ann:
             yield ann
 
+    def _spoil(self, side: str, path: str) -> None:
+        """Have something replace Jira's answer to the next such request of the worker."""
+        options = {"times": 1, "user": SYNC_ACCOUNT["name"], "method": "POST", "path": path}
+        self._control.fault(self.sync.sites[side], "answer_after", **options, **SPOILED[path])
+
     def _report(self) -> None:
+        self._spoil("dev", "/issue/bulk$")
         with self._ann("user") as ann:
             for summary in ("It is broken", "So is this"):
                 key = ann.create(self.sync.projects["user"], summary, description="Since yesterday.")
@@ -103,17 +117,21 @@ class CrashStory:
                 self._ids.append(self._control.issue(self.sync.sites["user"], key)["id"])
 
     def _finish(self) -> None:
+        self._spoil("user", "/comment$")
         self._move_counterpart("In Progress", "Done")
 
     def _wait(self) -> None:
-        """Nobody does anything: the worker sees what it has written itself."""
+        """Nobody does anything: the worker sees what it has written itself, and tries again what was not answered."""
+        self.pass_time(A_MINUTE)
 
     def _add_file(self) -> None:
+        self._spoil("dev", "/attachments$")
         with self._ann("user") as ann:
             ann.attach(self._keys[0], "log.txt", b"more" * 1000)
 
     def _ask_for_resync(self) -> None:
         """A person asks for a resync of both issues. All that the sync knew of the second is lost."""
+        self.pass_time(A_MINUTE)
         with MongoClient[dict[str, Any]](self._rig.mongod.url) as client:
             database = client[self.sync.database]
             pair = database["pairs"].find_one_and_delete({"_id": self._ids[1]}) or {}

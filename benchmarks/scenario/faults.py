@@ -5,24 +5,37 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from benchmarks.rig.processes import SYNC_ACCOUNT, Rig
 from benchmarks.scenario.definitions import site_names
 from benchmarks.scenario.timeline import TimelineEvent
 from benchmarks.scenario.workers import WorkerProcesses
 from benchmarks.verdict.demands import SIDES, SyncUnderTest
+from sync_worker.database.connection import SHARED_DATABASE
+from sync_worker.database.sign_in import LOGIN
 
 EndFault = Callable[[], None]
 ANY = None
 READS = ("/search", "/bulkfetch", "/issue/[0-9]+$", "/myself$", "/properties/", "/comment$", "/transitions$", ANY)
 WRITES = ("/issue$", "/issue/bulk$", "/comment$", "/attachments$", "/transitions$", "/remotelink$", ANY)
+SAFE_TO_BE_LATE = WRITES[:4]
+"""Jira has no "move only if": a move that is carried out late overtakes what people did meanwhile."""
 FILES = "/attachment/"
+LATE = "504, and carried out later"
 LONGEST_HIDDEN = 25.0
 LONGEST_DELAY = 1.5
 MOST_ISSUES = 3000
 """More than a project has in any run."""
+
+HTML = {"Content-Type": "text/html"}
+PAGE = "<html><title>Request blocked</title></html>"
+SSO = {"Location": "https://sso.invalid/login"}
 
 # What Jira answers: its name in the report, kind of fault, options, whether it happens to writes only.
 ANSWERS: tuple[tuple[str, str, dict[str, Any], bool], ...] = (
@@ -33,6 +46,15 @@ ANSWERS: tuple[tuple[str, str, dict[str, Any], bool], ...] = (
     ("409", "status", {"status": 409}, True),
     ("500 after it was carried out", "status_after", {"status": 500}, True),
     ("503 after it was carried out", "status_after", {"status": 503}, True),
+    ("a page after it was carried out", "answer_after", {"status": 200, "headers": HTML, "body": PAGE}, True),
+    ("a page with 401 after it was carried out", "answer_after", {"status": 401, "headers": HTML, "body": PAGE}, True),
+    ("a page with 403 after it was carried out", "answer_after", {"status": 403, "headers": HTML, "body": PAGE}, True),
+    ("a page with 409 after it was carried out", "answer_after", {"status": 409, "headers": HTML, "body": PAGE}, True),
+    ("a redirect after it was carried out", "answer_after", {"status": 302, "headers": SSO}, True),
+    ("{} after it was carried out", "answer_after", {"status": 200, "body": "{}"}, True),
+    ("a redirect", "answer", {"status": 302, "headers": SSO}, False),
+    ("{}", "answer", {"status": 200, "body": "{}"}, False),
+    (LATE, "late", {"status": 504}, True),
     ("connection dropped before", "drop_before", {}, False),
     ("connection dropped after", "drop_after", {}, True),
     ("delay", "delay", {}, False),
@@ -53,6 +75,7 @@ class FaultInjector:
         self._rig, self._workers, self._syncs = rig, workers, syncs
         self._sites = site_names(syncs)
         self._bad_indexes: set[str] = set()
+        self._are_refusals_known = False
         self.counts: Counter[str] = Counter()
 
     def begin(self, event: TimelineEvent) -> EndFault | None:
@@ -84,6 +107,23 @@ class FaultInjector:
             self._rig.control.heal(site)
         if self._rig.mongod.process is None:
             self._rig.mongod.start()
+        if self._are_refusals_known:  # MongoDB was away when a token was renewed
+            self._forget_refusals()
+            for site in self._sites:
+                self._restart_workers(site)
+
+    def _forget_refusals(self) -> None:
+        """Have the secrets count as never refused, as renewed ones do. The secrets here stay the same."""
+        self._are_refusals_known = True
+        url = self._rig.mongod.url
+        with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=200) as client, suppress(PyMongoError):
+            client[SHARED_DATABASE]["limits"].delete_many({"_id": {"$regex": LOGIN}})
+            self._are_refusals_known = False
+
+    def _restart_workers(self, site: str) -> None:
+        for sync in self._syncs:
+            if site in sync.sites.values():
+                self._workers.send(sync.name, signal.SIGTERM)
 
     def _counted(self, name: str, end: EndFault | None = None) -> EndFault | None:
         self.counts[name] += 1
@@ -100,6 +140,8 @@ class FaultInjector:
         name, kind, options, only_writes = random.choice(ANSWERS)
         is_write = only_writes or random.random() < 0.5
         calls = {"path": random.choice(WRITES), "method": "POST"} if is_write else {"path": random.choice(READS)}
+        if kind == "late":
+            calls = {"path": random.choice(SAFE_TO_BE_LATE), "method": "POST"}
         if kind == "delay":
             options = {"seconds": random.uniform(0.1, LONGEST_DELAY)}
         if kind == "truncate_attachment":
@@ -116,9 +158,8 @@ class FaultInjector:
         def renew_token() -> None:
             """Act as an operator who renews the token and restarts the workers at once."""
             self._rig.control.heal(site, fault)
-            for sync in self._syncs:
-                if site in sync.sites.values():
-                    self._workers.send(sync.name, signal.SIGTERM)
+            self._forget_refusals()
+            self._restart_workers(site)
 
         return self._counted(f"jira: {name}", renew_token)
 

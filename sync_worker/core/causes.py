@@ -31,7 +31,7 @@ class Attempt:
 
     `ended` is when its request came to an end, as far as that is known, without saying what became of it. `missed` is
     when what the request would have left was first looked for in vain. `refusal`: what something else than Jira said
-    when it refused the request.
+    when it refused the request. `at_once` counts the issues that the request was to create.
     """
 
     at: datetime
@@ -39,6 +39,7 @@ class Attempt:
     ended: datetime | None = None
     missed: datetime | None = None
     refusal: str = ""
+    at_once: int = 1
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,15 @@ Gateways give up after a minute or less; what stands behind them goes on.
 """
 SLOWEST_FILING = 256 * 1024
 """Bytes per second: the other side may take so long to check and file what it was sent."""
+SLOWEST_CREATION = timedelta(seconds=2)
+"""How long the other side may take for each of many issues in one request."""
 BETWEEN_LOOKS = timedelta(seconds=30)
 """The least time between the two looks that must miss what a request would have left."""
 
 
-def lifetime_of(size: int) -> timedelta:
-    """Return for how long a request that carries `size` bytes may still be at work after it has ended for us."""
-    return REQUEST_LIFETIME + timedelta(seconds=size / SLOWEST_FILING)
+def lifetime_of(size: int = 0, issues: int = 1) -> timedelta:
+    """Return for how long a request may still be at work after it has ended for us.
+
+    `size` counts the bytes of the file that it carries, `issues` those that it is to create.
+    """
+    return REQUEST_LIFETIME + timedelta(seconds=size / SLOWEST_FILING) + (issues - 1) * SLOWEST_CREATION

@@ -6,6 +6,7 @@ The request that creates a counterpart carries a marker. So what an earlier atte
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -28,7 +29,7 @@ from sync_worker.core.ports import Jira
 from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
 from sync_worker.core.templates import without_mentions
-from sync_worker.core.timing import NODES_APART, REQUEST_LIFETIME
+from sync_worker.core.timing import NODES_APART, lifetime_of
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
 
@@ -153,7 +154,7 @@ class Counterpart:
 
     def _create_chunk(self, chunk: list[Planned]) -> tuple[list[Created | InvalidRequest], Collection[Planned]]:
         target = self._target(chunk[0].intent)
-        attempt = Attempt(target.now())
+        attempt = Attempt(target.now(), at_once=len(chunk))
         try:
             self._mark(chunk, attempt)
         except InvalidRequest:  # one of them cannot be stored, and nothing was sent
@@ -162,10 +163,18 @@ class Counterpart:
             raise
         with unless_carried_out(
             lambda: self._mark(chunk, None),
-            # What something else than Jira said was about all of them: one alone may pass. So it is not kept.
-            lambda _error: self._mark(chunk, replace(attempt, ended=target.now())),
+            lambda _error: self._note_doubt(chunk, replace(attempt, ended=target.now())),
         ):
             return target.create_many([plan.draft for plan in chunk]), ()
+
+    def _note_doubt(self, chunk: list[Planned], attempt: Attempt) -> None:
+        """Write when a request ended of which it is not known what became.
+
+        What something else than Jira said was about all of them: one alone may pass. So it is not kept. If this cannot
+        be stored, the request counts as begun, as was written before it.
+        """
+        with suppress(InvalidRequest):
+            self._mark(chunk, attempt)
 
     def _take_in(self, chunk: Sequence[Planned], result: Sequence[Created | InvalidRequest]) -> InvalidRequest | None:
         """Adopt what was created. Returns the error if that cannot be stored; then it is looked for again."""
@@ -213,8 +222,9 @@ class Counterpart:
 
     def _missed(self, intent: Intent[Create]) -> None:
         """Note that a look has not found the counterpart; return when it is certain that there is none."""
-        what = "the counterpart was created (search may still lag behind)"
-        intent.missed(intent.work.side.other, what, REQUEST_LIFETIME + self._target(intent).search_lag)
+        begun = intent.work.cause.begun(Create.kind)
+        takes = lifetime_of(issues=begun.at_once if begun else 1) + self._target(intent).search_lag
+        intent.missed(intent.work.side.other, "the counterpart was created (search may still lag behind)", takes)
 
     def _target(self, intent: Intent[Create]) -> Jira:
         return self._context.jiras[intent.work.side.other]

@@ -26,6 +26,7 @@ HEADERS = {
     "Accept": JSON,
     "Accept-Encoding": "gzip",
     "Accept-Language": "en",
+    "Cache-Control": "no-cache",  # a cache between us and Jira would show what is over
     "X-Force-Accept-Language": "true",
 }
 NO_FILES = TlsFiles()

@@ -174,8 +174,12 @@ def candidate(data: Mapping[str, Any]) -> Candidate:
 def glimpse(data: Mapping[str, Any]) -> Glimpse:
     """Return what search shows. What cannot be understood is such that the issue has to be read."""
     fields = data.get("fields") or {}
-    status, description = (fields.get("status") or {}).get("name") or "", text(fields.get("description"))
-    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, description)
+    status, description = (fields.get("status") or {}).get("name") or "", fields.get("description")
+    try:
+        words = text(description)
+    except ODD:
+        words = None
+    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, words)
 
 
 def issue(data: Mapping[str, Any]) -> Issue:
@@ -274,8 +278,12 @@ def in_order(changes: Iterable[StatusChange]) -> tuple[StatusChange, ...]:
 
 
 def _is_status(item: Mapping[str, Any]) -> bool:
-    """Tell whether an item of a changelog is about the status. A custom field may have that name."""
-    return (item.get("fieldId") or item.get("field")) == "status" and item.get("fieldtype") != "custom"
+    """Tell whether an item of a changelog says that the status changed. A custom field may have that name.
+
+    A transition that leads back to where it began changes nothing.
+    """
+    is_about_it = (item.get("fieldId") or item.get("field")) == "status" and item.get("fieldtype") != "custom"
+    return is_about_it and (item.get("from") is None or item.get("from") != item.get("to"))
 
 
 def time_of(text: str) -> datetime:
@@ -355,6 +363,12 @@ def transition(data: Mapping[str, Any]) -> Transition:
 
 def status_names(data: Any) -> list[StatusName]:
     return [status_name(item) for item in objects(data)]
+
+
+def statuses_of_types(data: Any) -> list[StatusName]:
+    """Return the statuses of all issue types of a project, each once."""
+    found = [status_name(item) for issue_type in objects(data) for item in objects(issue_type["statuses"])]
+    return list(dict.fromkeys(found))
 
 
 def status_name(data: Mapping[str, Any]) -> StatusName:

@@ -39,8 +39,12 @@ def reason(phrase: str) -> str:
 
 def one_line(text: str) -> str:
     """Return the beginning of `text` in one line, without what could steer a terminal."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * LONGEST])
-    return " ".join(printable.split())[:LONGEST]
+    return _printable(text[: 4 * LONGEST])[:LONGEST]
+
+
+def _printable(text: str) -> str:
+    """Return `text` in one line of what can be printed. JSON can name half of a character, which nobody can keep."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def explanation(body: Mapping[str, Any]) -> str:
@@ -48,7 +52,7 @@ def explanation(body: Mapping[str, Any]) -> str:
     errors, messages, own = body.get("errors"), body.get("errorMessages"), body.get("message")
     fields = [f"{name}: {text}" for name, text in errors.items()] if isinstance(errors, Mapping) else []
     parts = [*(messages if isinstance(messages, list) else []), *fields, own if isinstance(own, str) else ""]
-    return " ".join("; ".join(str(part) for part in parts if part).split())
+    return _printable("; ".join(str(part) for part in parts if part))
 
 
 def _in_json(data: Any, depth: int = 0) -> str:

@@ -151,7 +151,7 @@ class ReplicaSet:
         """Start and thaw what was killed or frozen, and wait until all three are well."""
         for server in self.servers:
             server.thaw()
-            server.start()
+            server.launch()
         self.resume_replication_of(self.servers)
         self.wait_until_whole()
 

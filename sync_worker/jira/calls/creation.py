@@ -64,9 +64,11 @@ class CreationCalls(PermissionCalls, SearchCalls):
             account, prefix, last = self.account(), *self._last_key_before(project_id, since)
             for start in range(max(last - KEYS_BEFORE, 0) + 1, last + MOST_KEYS, self._flavour.keys_at_once):
                 keys = [f"{prefix}-{number}" for number in range(start, start + self._flavour.keys_at_once)]
-                issues = parsing.issues(self._flavour.with_keys(self._transport, keys, self._read)).issues
-                self._look_through(looked_for, [_Match(issue.id) for issue in issues if issue.creator == account])
-                if looked_for.are_all_found or (start > last and not issues):
+                read = parsing.issues(self._flavour.with_keys(self._transport, keys, self._read))
+                for why in read.unprocessable.values():  # it may be one of those that are looked for
+                    looked_for.unread = Unavailable(why)
+                self._look_through(looked_for, [_Match(issue.id) for issue in read.issues if issue.creator == account])
+                if looked_for.are_all_found or (start > last and not read.issues):
                     return
         except SiteThrottled:
             raise

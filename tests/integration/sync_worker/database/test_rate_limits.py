@@ -377,6 +377,13 @@ def test_a_retry_after_that_is_no_number_is_a_short_pause(shared, site, asked):
     assert 0 < worker.before(MYSELF).seconds <= 1
 
 
+def test_a_retry_after_that_is_a_date_is_respected(shared, site):
+    worker = shared.limits(site)
+    dates = {"Date": "Sun, 01 Mar 2026 12:00:00 GMT", "Retry-After": "Sun, 01 Mar 2026 12:02:00 GMT"}
+    worker.answered(MYSELF, 429, dates)
+    assert 110 < worker.before(MYSELF).seconds <= 120
+
+
 def test_a_limit_that_is_over_is_forgotten(shared, site):
     """A worker lives for months, and a limit on one issue is over in a moment."""
     worker = shared.limits(site)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from simulated_sites import ATTACH, COMMENT, CREATE, LONG_ENOUGH
+from simulated_sites import ATTACH, COMMENT, CONFIRMATION_WAIT, CREATE, LONG_ENOUGH
 from worker_bench import EITHER_FLAVOR, LOG
 
 REQUESTS = {"create": ("two", CREATE), "attach": ("two", ATTACH), "comment": ("one", COMMENT)}
@@ -180,3 +180,45 @@ def test_a_file_of_ours_with_another_name_is_taken_for_a_copy_only_while_an_uplo
         bench.cycle()
     bench.cycle()
     assert [name for name, _ in bench.files("dev")] == ["a.txt", "b.txt"]
+
+
+def test_a_comment_on_a_deletion_that_is_posted_late_is_posted_once_if_the_deletion_is_noted_again(bench, wait_until):
+    """The worker died after it had noted the deletion of the issue, and before it noted that of the pair."""
+    bench.start(onDelete="comment", onDeleteComment="gone")
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.delete("one", key)
+    bench.census()
+    bench.pass_time(CONFIRMATION_WAIT)
+    late = bench.control.fault("two", "late", status=504, times=1, **COMMENT)
+    bench.cycle()
+    bench.database["pairs"].update_one({}, {"$set": {"gone": {}, "is_missing": True}})
+    for _ in range(3):
+        bench.pass_time(SHORTLY)
+        bench.cycle_at_once()
+    bench.control.heal("two", late)
+    wait_until(lambda: bench.comments(counterpart), "the late comment")
+    for _ in range(2):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert bench.comments(counterpart) == ["gone"]
+
+
+@pytest.mark.parametrize("action", REQUESTS)
+def test_what_an_earlier_version_left_uncertain_is_looked_for_before_it_is_tried_again(bench, action):
+    """It noted only when the attempt was begun."""
+    site, request = REQUESTS[action]
+    key = bench.taken_on_with({"log.txt": LOG})
+    bench.control.fault(site, "drop_after", times=1, **request)
+    bench.cycle()
+    issues = bench.database["issues"]
+    for document in issues.find({"side": "user"}):
+        marks = document["pending"][0]["marks"]
+        before = {name: {"at": mark["at"], "done": mark["done"]} for name, mark in marks.items()}
+        uploads = {file: attempt["at"] for file, attempt in document["uploads"].items()}
+        change = {"pending.0.marks": before, "uploads": uploads}
+        issues.update_one({"_id": document["_id"]}, {"$set": change})
+    for _ in range(2):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    bench.assert_taken_on_once(key)

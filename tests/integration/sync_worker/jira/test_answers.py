@@ -227,6 +227,18 @@ def test_credentials_that_are_renewed_meanwhile_do_not_send_a_write_again_that_m
     assert len(simulator.control.issue("site", key)["comments"]) == 1
 
 
+def test_renewed_credentials_do_not_send_a_bulk_creation_again_of_which_parts_may_have_been_carried_out(
+    simulator, connect
+):
+    simulator.control.fault("site", "status_after", status=401, method="POST", times=1)
+    tokens = iter(["t", "t-new", "t-new"])
+    jira = connect(simulator.url, token=lambda: next(tokens))
+    with pytest.raises(NeedsOperator) as error:
+        jira.create_many([DRAFT, DRAFT])
+    assert error.value.ambiguous
+    assert jira.calls == {("POST /issue/bulk", 401): 1}
+
+
 def test_a_captcha_is_told_from_a_wrong_token(simulator, connect):
     """Jira's answer says both: that it denies authentication, and that it wants a captcha solved."""
     simulator.control.fault("site", "captcha")

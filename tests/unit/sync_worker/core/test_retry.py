@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from sync_worker.core.causes import Failure
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
-from sync_worker.core.retry import after_failure, wait_after
+from sync_worker.core.retry import after_failure, seconds_asked_for, wait_after
 from worker_values import NOON
 
 
@@ -82,3 +83,28 @@ def test_a_cause_is_given_up_when_its_error_is_final_or_it_has_failed_for_long(e
 def test_an_unexpected_error_is_named_in_the_failure():
     failure, _ = fail(KeyError("x"))
     assert failure.error == "unexpected KeyError: 'x'"
+
+
+@pytest.mark.parametrize(
+    # Retry-After                              seconds
+    ("asked", "seconds"),
+    [
+        (None, 0),
+        ("120", 120),
+        ("1.5", 1.5),
+        ("Sun, 01 Mar 2026 12:02:00 GMT", 120),
+        ("Sun, 01 Mar 2026 13:02:00 +0100", 120),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", -3600),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", 0),
+        ("soon", 0),
+        ("", 0),
+    ],
+)
+def test_a_wait_is_asked_for_as_a_number_or_as_a_date_on_the_site_s_own_clock(asked, seconds):
+    headers = {"Date": "Sun, 01 Mar 2026 12:00:00 GMT"} | ({"Retry-After": asked} if asked is not None else {})
+    assert seconds_asked_for(headers) == seconds
+
+
+def test_a_date_counts_from_now_where_the_site_does_not_tell_its_time():
+    until = datetime.now(UTC) + timedelta(seconds=100)
+    assert 95 < seconds_asked_for({"Retry-After": format_datetime(until, usegmt=True)}) <= 100

@@ -72,5 +72,6 @@ def test_what_something_else_than_jira_said_is_kept():
 
 
 def test_a_request_with_much_content_may_be_at_work_for_longer():
-    assert lifetime_of(0) == lifetime_of(1) - timedelta(seconds=1 / 262144)
-    assert lifetime_of(100 * 1024 * 1024) > lifetime_of(0) + timedelta(minutes=5)
+    assert lifetime_of(size=100 * 1024 * 1024) > lifetime_of() + timedelta(minutes=5)
+    assert lifetime_of(issues=50) > lifetime_of(issues=1) + timedelta(minutes=1)
+    assert lifetime_of(size=1) - lifetime_of() < timedelta(milliseconds=1)

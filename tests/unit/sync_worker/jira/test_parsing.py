@@ -52,6 +52,8 @@ def test_fields_that_are_empty_in_whatever_way_are_no_reason_to_leave_an_issue_o
         ({"field": "status", "fieldtype": "custom"}, False),
         ({"field": "status", "fieldtype": "custom", "fieldId": None}, False),
         ({"field": "status", "fieldtype": "custom", "fieldId": "customfield_10001"}, False),
+        ({"field": "status", "fieldtype": "jira", "fieldId": "status", "from": "1", "to": "2"}, True),
+        ({"field": "status", "fieldtype": "jira", "fieldId": "status", "from": "1", "to": "1"}, False),
         ({"field": "summary", "fieldtype": "jira", "fieldId": "summary"}, False),
     ],
 )

@@ -67,3 +67,9 @@ def test_words_that_are_nested_too_deeply_are_left_out():
     for _ in range(900):
         body = {"detail": body}
     assert said(body) == ""
+
+
+def test_half_a_character_is_in_no_message_because_no_log_and_no_database_would_take_it():
+    words = said({"errorMessages": ["broken \ud83d\x00\x1b[2J summary"], "errors": {"a\udc00": "b"}})
+    assert words == "broken [2J summary; a : b"
+    assert said({"detail": "\ud83d x"}) == "x"

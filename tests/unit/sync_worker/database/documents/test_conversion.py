@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sync_model.definition import Side
-from sync_worker.core.causes import Cause, CauseKind, Failure
+from sync_worker.core.causes import Attempt, Cause, CauseKind, Failure
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
@@ -17,6 +17,7 @@ from sync_worker.database.documents import conversion
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WRITER = 7
 CAUSE = Cause("1", CauseKind.STATUS, NOW, "Open", "Will Do", failure=Failure("it is wrong", 3, NOW, NOW, NOW))
+OPEN = Attempt(NOW, ended=NOW, missed=NOW, refusal="blocked")
 QUIET = IssueState(Side.USER, "10001", "SUP-1", "Will Do", NOW, NOW)
 PAIR = Pair("10001", "20001", "SUP-1", "DEV-1", NOW)
 MISSING = replace(PAIR, away=("user",), missing={"dev": NOW})
@@ -25,6 +26,7 @@ EXAMPLES = [
     # value                                     conversion to a document and back         what only the database needs
     (Progress({"user": NOW}, unfit={"user": ("1",)}), conversion.from_progress, conversion.to_progress, {"format"}),
     (QUIET, conversion.from_state, conversion.to_state, set()),
+    (replace(QUIET, uploads={"7": OPEN}), conversion.from_state, conversion.to_state, set()),
     (replace(QUIET, pending=(CAUSE,)), conversion.from_state, conversion.to_state, {"waiting"}),
     (replace(QUIET, dead=(CAUSE,)), conversion.from_state, conversion.to_state, {"dead_letters"}),
     (PAIR, conversion.from_pair, conversion.to_pair, set()),
@@ -48,3 +50,14 @@ def test_a_document_says_how_its_first_pending_cause_stands():
     document = conversion.from_state(replace(QUIET, pending=(CAUSE, later), dead=(later,)), WRITER)
     assert document["waiting"] == {"attempts": 3, "since": NOW, "next_try": NOW, "failing_since": NOW}
     assert document["dead_letters"] == 1
+
+
+def test_attempts_as_earlier_versions_wrote_them_are_read_without_a_word():
+    """They knew only when an attempt was begun."""
+    cause = replace(CAUSE, marks={"create": Attempt(NOW, done=True), "comment": Attempt(NOW)})
+    document = conversion.from_state(replace(QUIET, pending=(cause,)), WRITER)
+    document["pending"][0]["marks"] = {"create": {"at": NOW, "done": True}, "comment": {"at": NOW, "done": False}}
+    document["uploads"] = {"7": NOW}
+    state = conversion.to_state({"_id": "user:10001", **document})
+    assert state.pending[0].marks == cause.marks
+    assert state.uploads == {"7": Attempt(NOW)}
