@@ -140,6 +140,14 @@ class ReplicaSet:
                 client.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
                 client.admin.command("configureFailPoint", "stopReplProducer", mode="off")
 
+    def _replicate(self) -> bool:
+        """Have all servers replicate; tell whether all have answered. One that was frozen drops its connections."""
+        try:
+            self.resume_replication_of(self.servers)
+        except PyMongoError:
+            return False
+        return True
+
     @staticmethod
     def rollbacks(server: MongoServer) -> int:
         """Return a number that grows with each rollback of what only this server had."""
@@ -152,7 +160,7 @@ class ReplicaSet:
         for server in self.servers:
             server.thaw()
             server.launch()
-        self.resume_replication_of(self.servers)
+        self._wait_until(self._replicate, "all three to answer")
         self.wait_until_whole()
 
     def wait_until_whole(self) -> None:
