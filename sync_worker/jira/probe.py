@@ -120,7 +120,7 @@ def obstacle_of(error: httpx.HTTPError, url: httpx.URL, proxy: str | None = None
 
 
 def _tls_failure(error: ssl.SSLError, there: str) -> Obstacle:
-    reason = error.reason or ""
+    reason: str = getattr(error, "reason", None) or ""  # only errors of OpenSSL have one
     # The other side has ended the connection because of the certificate that we showed, or did not show.
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
         advice = "name one in clientCertificate; its administrators know which ones it takes"
