@@ -99,8 +99,7 @@ def obstacle_of(error: httpx.HTTPError, url: httpx.URL, proxy: str | None = None
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause, url)
         if isinstance(cause, ssl.SSLError):
-            advice = "is it http instead of https, or another port?"
-            return Obstacle(f"{there} does not speak TLS ({cause})", advice)
+            return _tls_failure(cause, there)
         if isinstance(cause, ConnectionRefusedError):
             return Obstacle(f"{there} refuses the connection: nothing listens there", f"is Jira down? {behind}")
     if isinstance(error, httpx.ProxyError):
@@ -120,13 +119,23 @@ def obstacle_of(error: httpx.HTTPError, url: httpx.URL, proxy: str | None = None
     return Obstacle(f"{there} closed the connection without an answer ({error})", advice)
 
 
+def _tls_failure(error: ssl.SSLError, there: str) -> Obstacle:
+    reason: str = getattr(error, "reason", None) or ""  # only errors of OpenSSL have one
+    # The other side has ended the connection because of the certificate that we showed, or did not show.
+    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
+        advice = "name one in clientCertificate; its administrators know which ones it takes"
+        return Obstacle(f"{there} wants another certificate of ours, or one at all ({reason})", advice)
+    return Obstacle(f"{there} does not speak TLS ({error})", "is it http instead of https, or another port?")
+
+
 def _certificate(error: ssl.SSLCertVerificationError, url: httpx.URL) -> Obstacle:
     what = f"the certificate of {url.netloc.decode()} is not trusted: {error.verify_message or error}"
     if "expired" in error.verify_message:
         return Obstacle(what, "have it renewed; until then no sync can work with this site")
     if "match" in error.verify_message:
         return Obstacle(what, "write baseUrl with the name that the certificate is for")
-    return Obstacle(what, "if your company signs its own certificates, name its authority's file in SSL_CERT_FILE")
+    advice = "name its authority's file in caFile, or in SSL_CERT_FILE for all sites"
+    return Obstacle(what, f"if your company signs its own certificates, {advice}")
 
 
 def _no_jira(answer: httpx.Response, shown: Mapping[str, Any] | None) -> Obstacle | None:

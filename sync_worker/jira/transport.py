@@ -38,6 +38,7 @@ SECONDS_TO_BE_STALE = 1.0
 LONGEST_REQUEST = 120.0
 """Seconds for a request and its answer in all, however steadily something comes."""
 NO_ANSWER = 0
+CLIENTS_KEPT = 4
 SHORTEST_SECRET = 8
 
 
@@ -111,7 +112,7 @@ class Transport:
     def http(self) -> httpx.Client:
         """The client for the files as they are now. Raises NeedsOperator when one of them cannot be used.
 
-        An older client is kept for the requests that use it.
+        Older clients are kept for the requests that use them: several files are replaced one after the other.
         """
         tls = self.connection.tls
         states = file_states(tls)
@@ -119,6 +120,8 @@ class Transport:
             if not self._https or states != self._file_states:
                 self._https.append(self.new_http(tls))
                 self._file_states = states
+                while len(self._https) > CLIENTS_KEPT:
+                    self._https.pop(0).close()
             return self._https[-1]
 
     def close(self) -> None:

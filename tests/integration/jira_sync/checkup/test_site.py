@@ -9,6 +9,7 @@ import pytest
 from pymongo import MongoClient
 
 from jira_sync.__main__ import main
+from relay import Authority, Relay, server_side
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,22 @@ def test_the_doctor_tries_a_secret_that_the_workers_leave_alone_and_sets_it_free
     assert doctor.problems() == []
     with MongoClient[dict[str, Any]](mongo_server.url) as client:
         assert client["jira_sync"]["limits"].count_documents({"refusals": {"$gt": 0}}) == 0
+
+
+def test_a_site_that_asks_for_a_certificate_is_told_from_one_that_does_not_speak_tls(doctor, tmp_path):
+    company = Authority(tmp_path / "company", "Company CA")
+    tls = server_side(*company.sign("jira"), clients=company.certificate)
+    with Relay(f"{doctor.url}/one", path="/jira", tls=tls) as relay:
+        account = {"baseUrl": relay.url, "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}"}
+        doctor.write(jira=account)
+        [(_, says, advice)] = doctor.problems()
+        assert "is not trusted" in says
+        assert "name its authority's file in caFile" in advice
+        account["caFile"] = str(company.certificate)
+        doctor.write(jira=account)
+        [(_, says, advice)] = doctor.problems()
+        assert "wants another certificate of ours, or one at all" in says
+        assert advice.startswith("name one in clientCertificate")
+        certificate, key = company.sign("sync")
+        doctor.write(jira={**account, "clientCertificate": str(certificate), "clientKey": str(key)})
+        assert doctor.problems() == []
