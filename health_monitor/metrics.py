@@ -82,6 +82,7 @@ class _SyncFamilies:
         self.duration = _gauge("last_cycle_duration_seconds", "How long the last cycle took.")
         self.queue = _gauge("queue", "Issues with changes that wait to be carried out.")
         self.dead = _gauge("dead_letters", "Changes that were given up, until a person has them tried again.")
+        self.unknown_statuses = _gauge("unknown_statuses", "Names in the file that no status of the projects has.")
         self.unprocessable = _gauge("unprocessable", "Issues that cannot be handled now.")
         self.census = _gauge("last_census_timestamp_seconds", "When the issues of pairs were last counted.")
         self.census_failures = _gauge("census_failures", "How often in a row the census has failed.")
@@ -113,6 +114,7 @@ class _SyncFamilies:
         self.queue.add_metric([name], heartbeat.queued)
         self.dead.add_metric([name], heartbeat.dead_letters)
         self.unprocessable.add_metric([name], heartbeat.unprocessable)
+        self.unknown_statuses.add_metric([name], len(heartbeat.unknown_statuses))
         if heartbeat.last_census:
             self.census.add_metric([name], heartbeat.last_census.timestamp())
         self.census_failures.add_metric([name], heartbeat.census_trouble.attempts if heartbeat.census_trouble else 0)

@@ -117,8 +117,9 @@ class Heartbeat(_Record):
     `dead_letters` counts the changes that were given up. `oldest_change` is when the oldest waiting change was made, by
     our own clock; None when none waits. `unprocessable` counts the issues that cannot be handled; the first of them are
     the `unprocessable_issues`. `last_census` is when the issues of pairs were last counted, by our own clock.
-    `census_trouble` is set while that fails. `memory` is the proportional set size in bytes. `crashes` are the times in
-    the last ten minutes at which a new worker of this sync found that its predecessor had ended without stopping.
+    `census_trouble` is set while that fails. `unknown_statuses` are sentences about names that no status has. `memory`
+    is the proportional set size in bytes. `crashes` are the times in the last ten minutes at which a new worker of this
+    sync found that its predecessor had ended without stopping.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Heartbeat(_Record):
     unprocessable_issues: tuple[UnprocessableRecord, ...] = ()
     last_census: AwareDatetime | None = None
     census_trouble: CensusTrouble | None = None
+    unknown_statuses: tuple[str, ...] = ()
     next_cycle: AwareDatetime | None = None
     memory: int | None = None
     totals: Totals = Totals()

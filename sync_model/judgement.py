@@ -41,7 +41,7 @@ class Condition(StrEnum):
     MISSING = "missing"  # the folder wants it to run, and supervisord does not know it
     STOPPED = "stopped"  # by an operator, with supervisorctl
     BEHIND = "behind"
-    NEEDS_A_LOOK = "needs a look"  # changes were given up, issues cannot be handled, or the census fails
+    NEEDS_A_LOOK = "needs a look"  # changes were given up, issues cannot be handled, a rule names no status, …
     BACKING_OFF = "backing off"
     STARTING = "starting"
     STANDBY = "standby"
@@ -261,6 +261,9 @@ def _by_what_is_left(heartbeat: Heartbeat, now: datetime) -> SyncVerdict | None:
     if census and (now - census.since).total_seconds() > CENSUS_FAILS_AFTER:
         why = f"the census has failed {census.attempts} times, so that no deletion is noticed: {census.error}"
         return SyncVerdict(Condition.NEEDS_A_LOOK, why, f"jira-sync doctor {name}", census.since)
+    if heartbeat.unknown_statuses:
+        why = f"{_first_and_count(heartbeat.unknown_statuses)}: nothing is done for it"
+        return SyncVerdict(Condition.NEEDS_A_LOOK, why, f"jira-sync doctor {name}", heartbeat.since)
     return None
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from benchmarks.rig.processes import SYNC_ACCOUNT, Rig
 from benchmarks.scenario.definitions import site_names
 from benchmarks.scenario.timeline import TimelineEvent
 from benchmarks.scenario.workers import WorkerProcesses
 from benchmarks.verdict.demands import SIDES, SyncUnderTest
+from sync_worker.database.connection import SHARED_DATABASE
+from sync_worker.database.sign_in import LOGIN
 
 EndFault = Callable[[], None]
 ANY = None
@@ -69,6 +75,7 @@ class FaultInjector:
         self._rig, self._workers, self._syncs = rig, workers, syncs
         self._sites = site_names(syncs)
         self._bad_indexes: set[str] = set()
+        self._are_refusals_known = False
         self.counts: Counter[str] = Counter()
 
     def begin(self, event: TimelineEvent) -> EndFault | None:
@@ -100,6 +107,23 @@ class FaultInjector:
             self._rig.control.heal(site)
         if self._rig.mongod.process is None:
             self._rig.mongod.start()
+        if self._are_refusals_known:  # MongoDB was away when a token was renewed
+            self._forget_refusals()
+            for site in self._sites:
+                self._restart_workers(site)
+
+    def _forget_refusals(self) -> None:
+        """Have the secrets count as never refused, as renewed ones do. The secrets here stay the same."""
+        self._are_refusals_known = True
+        url = self._rig.mongod.url
+        with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=200) as client, suppress(PyMongoError):
+            client[SHARED_DATABASE]["limits"].delete_many({"_id": {"$regex": LOGIN}})
+            self._are_refusals_known = False
+
+    def _restart_workers(self, site: str) -> None:
+        for sync in self._syncs:
+            if site in sync.sites.values():
+                self._workers.send(sync.name, signal.SIGTERM)
 
     def _counted(self, name: str, end: EndFault | None = None) -> EndFault | None:
         self.counts[name] += 1
@@ -134,9 +158,8 @@ class FaultInjector:
         def renew_token() -> None:
             """Act as an operator who renews the token and restarts the workers at once."""
             self._rig.control.heal(site, fault)
-            for sync in self._syncs:
-                if site in sync.sites.values():
-                    self._workers.send(sync.name, signal.SIGTERM)
+            self._forget_refusals()
+            self._restart_workers(site)
 
         return self._counted(f"jira: {name}", renew_token)
 

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from sync_model.definition import Side
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, Transition
+from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, StatusName, Transition
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
@@ -171,6 +171,9 @@ class Jira(Protocol):
 
     def display_name(self, mention: str) -> str | None:
         """Return the name of the person whom wiki text mentions as `[~mention]`; None when it cannot be known."""
+
+    def statuses(self, project_key: str) -> list[StatusName]:
+        """Return the statuses of the project's workflows."""
 
     def issue_types(self, project_id: str) -> list[IssueType]:
         """Return what kinds of issue can be created in the project, in its own order."""

@@ -22,6 +22,7 @@ import httpx
 from sync_worker.core.errors import (
     CredentialsRefused,
     InvalidRequest,
+    NeedsOperator,
     NotJira,
     OutcomeUnknown,
     Redirected,
@@ -203,7 +204,7 @@ def _refused_by_another(answer: Answer) -> SyncError:
         is_final = status in FINAL
         return OutcomeUnknown(message, status=status, ambiguous=True, refusal=refusal if is_final else "")
     if status == 401:  # noqa: PLR2004
-        return CredentialsRefused(f"{says}: the credentials are wrong or have expired", status=status)
+        return NeedsOperator(f"{says}: the credentials are wrong or have expired", status=status)
     if not answer.expects_json:
         return InvalidRequest(says, status=status, final=status in FINAL)
     if is_redirect:

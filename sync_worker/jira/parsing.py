@@ -369,6 +369,12 @@ def status_names(data: Any) -> list[StatusName]:
     return [status_name(item) for item in objects(data)]
 
 
+def statuses_of_types(data: Any) -> list[StatusName]:
+    """Return the statuses of all issue types of a project, each once."""
+    found = [status_name(item) for issue_type in objects(data) for item in objects(issue_type["statuses"])]
+    return list(dict.fromkeys(found))
+
+
 def status_name(data: Mapping[str, Any]) -> StatusName:
     name = string(data["name"])
     return StatusName(str(data["id"]), name, text(data.get("untranslatedName")) or name)

@@ -76,6 +76,7 @@ class HeartbeatSender:
     cycles: int = 0
     failed_cycles: int = 0
     crashes: tuple[datetime, ...] = ()
+    unknown_statuses: tuple[str, ...] = ()
     _result: CycleResult = field(default_factory=CycleResult)
     _oldest_change: datetime | None = None
     _last_census: datetime | None = None
@@ -155,6 +156,7 @@ class HeartbeatSender:
             oldest_change=self._oldest_change,
             trouble=trouble,
             unprocessable=len(self._result.unprocessable),
+            unknown_statuses=self.unknown_statuses,
             unprocessable_issues=tuple(map(_record, self._result.unprocessable[:MOST_NAMED])),
             last_census=self._last_census,
             census_trouble=self._census_trouble,

@@ -155,7 +155,8 @@ class _FakeJira(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps(JIRA_ANSWER).encode()
+        is_list = self.path.endswith(("/status", "/statuses"))
+        body = json.dumps([] if is_list else JIRA_ANSWER).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

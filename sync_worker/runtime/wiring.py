@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,9 +20,10 @@ from sync_model.definition import Side, Sync
 from sync_model.heartbeat import Phase
 from sync_model.loading import SyncFile
 from sync_worker.core.context import Context, Predecessor
-from sync_worker.core.errors import DatabaseUnavailable, NeedsOperator, Paused, Unavailable
+from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, Unavailable
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
+from sync_worker.core.rule_names import unknown_statuses, with_shown_names
 from sync_worker.database import rate_limits
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
@@ -37,6 +38,7 @@ from sync_worker.runtime.heartbeats import ApiUsage
 from sync_worker.runtime.loop import Worker
 
 DEFAULT_DATABASE_URL = "mongodb://127.0.0.1:27017"
+MOST_NAMES_TOLD = 20
 
 
 class CycleRunner:
@@ -63,6 +65,7 @@ class CycleRunner:
         self._jira_clients = set(jiras.values())
         self._predecessor = ReplacedService(_legacy_database(client, sync))
         self._is_prepared = False
+        self._names_hold_until = float("-inf")
 
     def run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         """Run one cycle. See `loop.RunCycle`."""
@@ -80,6 +83,7 @@ class CycleRunner:
         if not self._is_prepared:
             self._prepare_database()
             self._is_prepared = True
+        self._resolve_names()
         return Cycle(
             self._context,
             self._file.digest,
@@ -113,6 +117,26 @@ class CycleRunner:
         self._worker.wait(0)
         if self._worker.wakeup.look:  # somebody wants something of us; perhaps that we pause
             _raise_if_paused(self.store.journal)
+
+    def _resolve_names(self) -> None:
+        """Resolve the names of statuses against the projects: at first, and once per census.
+
+        It decides nothing when a site does not say: rules go by the names in the file then.
+        """
+        sync, now = self._file.sync, time.monotonic()
+        if now < self._names_hold_until:
+            return
+        try:
+            statuses = {side: jira.statuses(sync.project_key(side)) for side, jira in self._context.jiras.items()}
+        except (InvalidRequest, Unavailable) as error:
+            self._worker.log.info("the names of statuses cannot be looked up", error=str(error))
+            return
+        self._names_hold_until = now + sync.census_interval_hours * 3600
+        self._context = replace(self._context, sync=with_shown_names(sync, statuses))
+        unknown = unknown_statuses(sync, statuses)
+        for sentence in unknown:
+            self._worker.log.warning("unknown status", problem=sentence)
+        self._worker.heartbeats.unknown_statuses = unknown[:MOST_NAMES_TOLD]
 
     def _prepare_database(self) -> None:
         if self.store.prepare():

@@ -140,12 +140,27 @@ class ReplicaSet:
                 client.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
                 client.admin.command("configureFailPoint", "stopReplProducer", mode="off")
 
+    def _replicate(self) -> bool:
+        """Have all servers replicate; tell whether all have answered. One that was frozen drops its connections."""
+        try:
+            self.resume_replication_of(self.servers)
+        except PyMongoError:
+            return False
+        return True
+
+    @staticmethod
+    def rollbacks(server: MongoServer) -> int:
+        """Return a number that grows with each rollback of what only this server had."""
+        with server.client() as client:
+            number: int = client.admin.command("replSetGetRBID")["rbid"]
+            return number
+
     def heal(self) -> None:
         """Start and thaw what was killed or frozen, and wait until all three are well."""
         for server in self.servers:
             server.thaw()
-            server.start()
-        self.resume_replication_of(self.servers)
+            server.launch()
+        self._wait_until(self._replicate, "all three to answer")
         self.wait_until_whole()
 
     def wait_until_whole(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from sync_worker.core.errors import InvalidRequest, NeedsOperator
+from sync_worker.core.issue import StatusName
 from sync_worker.core.ports import CreateScreen, IssueType
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import create_metadata, parsing
@@ -29,6 +30,10 @@ class ProjectCalls(SiteCalls):
     def _keys_of(self, project_id: str) -> list[str]:
         """Return the keys by which we know the project."""
         return [key for key, known_id in self._project_ids.items() if known_id == project_id]
+
+    def statuses(self, project_key: str) -> list[StatusName]:
+        path = f"{API_PATH}/project/{quote(project_key)}/statuses"
+        return self._transport.get_once(path, parsing.statuses_of_types)
 
     def issue_types(self, project_id: str) -> list[IssueType]:
         get = self._transport.get

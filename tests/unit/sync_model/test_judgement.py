@@ -73,6 +73,7 @@ CASES = [
     ("an issue cannot be handled", running(), said(unprocessable=1, unprocessable_issues=(BAD,)),
      {}, Condition.NEEDS_A_LOOK, None),
     ("the census has just failed", running(), said(census_trouble=census(60)), {}, Condition.OK, None),
+    ("a rule names no status", running(), said(unknown_statuses=("x",)), {}, Condition.NEEDS_A_LOOK, None),
     ("the census fails", running(), said(census_trouble=census(4000)), {}, Condition.NEEDS_A_LOOK, None),
     ("its file is broken, it runs", running(), said(), {"problems": BROKEN}, Condition.INVALID, None),
     ("its file is broken, it hangs", running(), said(sent=5000), {"problems": BROKEN}, Condition.STUCK, None),

@@ -103,6 +103,20 @@ def test_an_answer_without_an_end_ends(site):
         site(answer).account()
 
 
+def test_an_answer_without_an_end_ends_although_it_decodes_to_nothing(site, monkeypatch):
+    monkeypatch.setattr(bodies.content, "__defaults__", (MEGABYTE,))
+    nothing = b"\x00\x00\x00\xff\xff" * 10_000  # empty blocks of what is compressed
+
+    def answer(_request: bytes) -> Iterator[bytes]:
+        yield head(Transfer_Encoding="chunked", Content_Encoding="gzip")
+        yield b"a\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\r\n"
+        while True:
+            yield b"%x\r\n%s\r\n" % (len(nothing), nothing)
+
+    with pytest.raises(NotJira, match="more than 1048576 bytes"):
+        site(answer).account()
+
+
 @pytest.mark.parametrize("headers", [{}, {"Content_Encoding": "gzip"}])
 def test_a_file_that_is_longer_than_it_says_is_refused_as_soon_as_that_shows(site, headers):
     """It says that it has 10 bytes, and decodes to many megabytes."""
