@@ -20,6 +20,11 @@ from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
 
 
+def highest_of(ids: Iterable[str]) -> int:
+    """Return the highest of these issue ids. Jira gives out each once, and higher ones later."""
+    return max(map(int, ids), default=0)
+
+
 @dataclass
 class Observation:
     """Observes issues of one side in one cycle. `account` is our own there.
@@ -57,7 +62,8 @@ class Observation:
 
     def _is_news(self, issue_id: str, state: IssueState | None) -> bool:
         updated = self.shown[issue_id].updated
-        return state is None or updated is None or updated > state.updated
+        # Whether it is later says nothing: the clocks of one Jira's nodes differ.
+        return state is None or updated is None or updated != state.updated
 
     def _remember(self, wanted: list[str], states: Mapping[str, IssueState], streak: Streak) -> Iterator[Issue]:
         issues = list(self._ours(self._read(wanted, states, streak)))
@@ -107,12 +113,17 @@ class Observation:
             state,
             paired=is_paired,
             account=self.account,
-            baseline=progress.baselines.get(self.side),
+            baseline=None if self._came_later(issue) else progress.baselines.get(self.side),
             unknown_until=progress.restored.until[self.side] if progress.restored else None,
         )
         # A counterpart that we have just created is no stranger to be given a counterpart itself.
         is_ours = state is None and observed.pending and issue.creator == self.account and jira.is_marked(issue.id)
         return replace(observed, pending=()) if is_ours else observed
+
+    def _came_later(self, issue: Issue) -> bool:
+        """Tell whether an issue was certainly not there at the first look, whatever its dates say."""
+        highest = self.progress.highest.get(self.side)
+        return highest is not None and int(issue.id) > highest
 
     def _note(self, issue_id: str, why: str, key: str | None) -> None:
         self.unprocessable.note(self.side, issue_id, why, key=key, shown=self.shown.get(issue_id))

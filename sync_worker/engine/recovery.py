@@ -131,18 +131,22 @@ def recover(context: Context, progress: Progress) -> Progress:
     if restored is None or (restored.is_reunited and not any(restored.unread.values())):
         return progress
     accounts = {side: context.jiras[side].account() for side in Side}
-    search = CounterpartSearch(context, IntentLog(context, accounts, restored))
     if restored.is_reunited:
+        search = CounterpartSearch(context, IntentLog(context, accounts, restored))
         unread = {str(side): tuple(search.among(side.other, restored.unread.get(side, ()))) for side in Side}
         progress = replace(progress, restored=replace(restored, unread=unread))
         context.store.save_progress(progress)
         return progress
-    if not restored.until:
-        restored = replace(restored, until={side: context.jiras[side].now() + CLOCK_GRAIN for side in Side})
+    now: dict[str, datetime] = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+    until = {side: min(restored.until.get(side, at), at) for side, at in now.items()}  # a clock may have been wrong
+    if until != restored.until:
+        restored = replace(restored, until=until)
         context.store.save_progress(replace(progress, restored=restored))
-        search = CounterpartSearch(context, IntentLog(context, accounts, restored))
     for side in Side:
         _wait_for_search(context.jiras[side], restored.until[side])
+    # Nothing was done meanwhile. So it does no harm if a clock was behind.
+    restored = replace(restored, until={side: max(until[side], at) for side, at in now.items()})
+    search = CounterpartSearch(context, IntentLog(context, accounts, restored))
     found = {side: search.since(side, restored.earliest(side.other)) for side in Side}
     unread = {str(side.other): tuple(ids) for side, ids in found.items()}
     progress = replace(progress, restored=replace(restored, is_reunited=True, unread=unread))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import ClassVar
 
 from sync_model.definition import OnDelete, Side, Sync
@@ -10,8 +11,11 @@ from sync_worker.core.actions import Comment, Create, Move, find
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import ON_DELETE, active_rules
 from sync_worker.core.templates import fill_in, plain_text
-from sync_worker.core.timing import NODES_APART
+from sync_worker.core.uncertainty import dated_since
 from sync_worker.facets.protocol import Intent, Intents, Words, Work
+
+LOOKED_BACK = timedelta(days=1)
+"""A comment is also looked for so long before its attempt, which costs little: a wrong clock may have dated that."""
 
 
 class Comments:
@@ -46,7 +50,8 @@ class Comments:
         jira = self._context.jiras[side]
         marker = f"{work.side}:{work.issue.id}:{work.cause.id}"
         begun = intent.begun(side)
-        was_posted = begun is not None and jira.has_comment(issue_id, marker, begun.at - NODES_APART)
+        since = dated_since(begun, jira.now()) - LOOKED_BACK if begun else None
+        was_posted = since is not None and jira.has_comment(issue_id, marker, since)
         if not was_posted:
             intent.missed(side, "the comment was posted")
             body = fill_in(intent.action.template, self._placeholders(work))

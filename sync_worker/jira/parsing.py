@@ -131,7 +131,11 @@ def server_info(data: Any) -> Server:
 
 
 def server(data: Mapping[str, Any]) -> Server:
-    return Server(data.get("deploymentType") == "Cloud", str(data.get("version") or ""))
+    try:
+        at = time_of(data["serverTime"])
+    except ODD:
+        at = None
+    return Server(data.get("deploymentType") == "Cloud", str(data.get("version") or ""), at)
 
 
 def is_error(data: Any, status: int) -> bool:

@@ -12,8 +12,6 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -36,14 +34,10 @@ LARGEST_INFO = 1024 * 1024
 
 @dataclass(frozen=True)
 class Reachable:
-    """Jira has answered. `server` is None where it shows nothing to strangers.
-
-    `ahead` is how many seconds the site's clock is ahead of ours; None when the answer has no time.
-    """
+    """Jira has answered. `server` is None where it shows nothing to strangers."""
 
     seconds: float
     server: Server | None
-    ahead: float | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ def patient_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
 def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
     """Send one request for what Jira shows of itself to strangers."""
     url = httpx.URL(base_url)
-    sent_at, began = time.time(), time.monotonic()
+    began = time.monotonic()
     try:
         with deadline(SECONDS_IN_ALL), http.stream("GET", base_url + SERVER_INFO, headers=HEADERS) as answer:
             shown = _json_object(answer)
@@ -74,7 +68,7 @@ def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
     if obstacle := _no_jira(answer, shown):
         return obstacle
     server = parsing.server(shown) if shown is not None and answer.is_success else None
-    return Reachable(seconds, server, _ahead(answer, sent_at + seconds / 2))
+    return Reachable(seconds, server)
 
 
 def proxy_for(url: httpx.URL) -> str | None:
@@ -169,18 +163,6 @@ def _json_object(answer: httpx.Response) -> dict[str, Any] | None:
         return parsing.an_object(json.loads(content(answer, LARGEST_INFO)))
     except (UnacceptableBody, *parsing.ODD):
         return None
-
-
-def _ahead(answer: httpx.Response, at: float) -> float | None:
-    """Return how many seconds the site's clock is ahead of ours, which read `at` in the middle of the request.
-
-    The `Date` header is exact to the second, so the middle of that second is the best guess.
-    """
-    try:
-        date = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return None
-    return (date - datetime.fromtimestamp(at, UTC)).total_seconds() + 0.5
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -211,7 +211,10 @@ class Transport:
     ) -> T:
         """Send one request, once, and return what `parse` makes of the JSON of its answer."""
         with self.stream(method, path, options, **request) as answer:
-            return parsed(answer, parse)
+            read_at = self.clock.monotonic()
+            found = parsed(answer, parse)
+            self.clock.saw(answer.headers.get("Date"), read_at, is_jiras=True)
+            return found
 
     @contextmanager
     def stream(self, method: str, path: str, options: Options = NO_OPTIONS, **request: Any) -> Iterator[Answer]:
@@ -259,7 +262,7 @@ class Transport:
             seconds = LONGEST_REQUEST + options.extra_seconds
             with deadline(seconds), http.stream(method, url, auth=auth, **request) as response:
                 self._count(call, response.status_code)
-                self.clock.set(response.headers.get("Date"))
+                self.clock.saw(response.headers.get("Date"), self.clock.monotonic(), is_jiras=False)
                 self.limits.answered(call, response.status_code, response.headers)
                 yield response
         except httpx.HTTPError as error:

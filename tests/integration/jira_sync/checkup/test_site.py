@@ -74,6 +74,14 @@ def test_a_wrong_clock_of_a_site_is_a_warning(doctor, offset):
     assert "jira-sync goes by Jira's clock" in advice
 
 
+def test_a_proxy_that_dates_the_answers_is_a_warning_and_nothing_is_said_against_jira_s_clock(doctor):
+    doctor.control.fault("two", "wrong_date", offset=600)
+    [(level, says, advice)] = doctor.problems()
+    assert level == "warning"
+    assert says == "its answers are dated 10 min ahead of the time that Jira itself tells"
+    assert "goes by what Jira tells" in advice
+
+
 def test_rate_limits_of_a_site_are_reported_and_its_retry_after_is_respected(doctor):
     doctor.write(jira={"baseUrl": f"{doctor.url}/one", "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}",
                        "callsPerSecond": 500})  # fmt: skip
