@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from sync_model.definition import Account, Side, Sync
-from sync_model.secret_text import FileFault, file_fault, read_secret, secret_fault, text_fault
+from sync_model.secret_text import FileFault, file_fault, name_fault, read_secret, secret_fault
 from sync_model.values import REFERENCE_PATTERN, url_fault
 
 CLOUD_DOMAINS = (".atlassian.net", ".jira-dev.com", ".atlassian-us-gov-mod.net")
@@ -216,7 +216,7 @@ class _Lookup:
         is_api_token = host.endswith(CLOUD_DOMAINS) or host in API_GATEWAYS
         if fault := secret_fault(secret, email, is_api_token=is_api_token):
             self.fault("apiToken", self._about("apiToken", fault))
-        if email is not None and (fault := text_fault(email)):
+        if email is not None and (fault := name_fault(email)):
             self.fault("email", self._about("email", fault))
 
     def _about(self, field: str, fault: str) -> str:

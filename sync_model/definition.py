@@ -239,8 +239,8 @@ class Sync(ConfigModel):
     sweep_look_back_hours: Hours = 24.0
     """How far a sweep looks back."""
     census_interval_hours: Hours = 24.0
-    """Every so many hours all issues with a counterpart are counted, to find those that were moved to another
-    project or deleted, which search never tells."""
+    """Every so many hours all issues are counted, to find those that were moved to another project, deleted, or
+    imported with old dates, which search never tells."""
     retry_for_hours: Hours = 24.0
     """A change that could not be carried out is tried again, with pauses that grow to an hour, for so long. Then it
     is given up: it is kept, and a person can have it tried again."""

@@ -52,6 +52,11 @@ def text_fault(text: str) -> str | None:
     return None
 
 
+def name_fault(name: str) -> str | None:
+    """Return why `name` cannot be who signs in, as a sentence without its subject; None when it can."""
+    return text_fault(name) or ("holds a colon, at which a name ends" if ":" in name else None)
+
+
 def secret_fault(secret: str, name: str | None, *, is_api_token: bool) -> str | None:
     """Return why `secret` cannot be what signs in, as a sentence without its subject; None when it can.
 

@@ -44,7 +44,8 @@ def url_fault(text: str) -> str | None:
         return "is not a web address"
     if url.scheme not in ("http", "https") or not url.hostname:
         return "is not a web address; write it like https://your-site.atlassian.net"
-    if url.username or url.password:
+    # With a / in its password, what looks like the host is the user's name.
+    if url.username or url.password or "@" in url.path:
         return "carries a user name or password; put credentials in email and apiToken"
     if url.query or url.fragment:
         return "carries a query or fragment; end it after the path"

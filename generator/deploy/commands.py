@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from generator.deploy import report
+from generator.deploy import report, surroundings
 from generator.deploy.apply import apply_plan, kept_syncs
 from generator.deploy.install import difference, install, link_conf
 from generator.deploy.prepare import load, prepare
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
-from generator.deploy.surroundings import check_surroundings
 from generator.running import files, processes
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, Unusable
@@ -33,12 +32,12 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
     settings, seen_by_workers = _as_workers_see_it(from_environ(environ), environ)
     loaded = load(settings, seen_by_workers)
     if as_json:
-        report.print_check_as_json(loaded, seen_by_workers)
-        check_surroundings(seen_by_workers)
-        return int(bool(loaded.problems))
+        faults = surroundings.faults(seen_by_workers)
+        report.print_check_as_json(loaded, seen_by_workers, faults)
+        return int(bool(loaded.problems or faults))
     report.print_check(loaded, seen_by_workers)
     code = report.print_problems(loaded.problems, loaded.warnings)
-    check_surroundings(seen_by_workers)
+    surroundings.check_surroundings(seen_by_workers)
     return code
 
 
@@ -108,7 +107,7 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
     `strict`, or STRICT=1 in `environ`: start nothing if any file has a problem.
     """
     settings = from_environ(environ, log_to_files=not foreground)
-    check_surroundings(environ)
+    surroundings.check_surroundings(environ)
     with _locked(settings.run_dir):
         check_nothing_is_in_the_way(settings)
         prepared = prepare(settings, environ)

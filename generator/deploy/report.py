@@ -48,7 +48,8 @@ def print_check(loaded: Loaded, environ: Environ) -> None:
         print_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def print_check_as_json(loaded: Loaded, environ: Environ) -> None:
+def print_check_as_json(loaded: Loaded, environ: Environ, faults: Sequence[str] = ()) -> None:
+    """Print what the files say; `faults` are those of the environment."""
     syncs = [
         {
             "name": file.sync.name,
@@ -62,7 +63,8 @@ def print_check_as_json(loaded: Loaded, environ: Environ) -> None:
         }
         for file in loaded.files
     ]
-    print_json({"syncs": syncs, "broken": sorted(loaded.broken), **_findings(loaded.problems, loaded.warnings)})
+    findings = {"environment": list(faults), **_findings(loaded.problems, loaded.warnings)}
+    print_json({"syncs": syncs, "broken": sorted(loaded.broken), **findings})
 
 
 def print_applied(applied: Applied) -> None:

@@ -14,9 +14,13 @@ from sync_model.connection import database_url
 
 def check_surroundings(environ: Mapping[str, str]) -> None:
     """Raises Unusable with everything that keeps each worker of a group with this environment from its work."""
-    faults = [*_database_faults(environ), *network_settings.faults(environ)]
-    if faults:
-        raise Unusable(*faults)
+    if found := faults(environ):
+        raise Unusable(*found)
+
+
+def faults(environ: Mapping[str, str]) -> list[str]:
+    """Return everything that keeps each worker of a group with this environment from its work, one sentence each."""
+    return [*_database_faults(environ), *network_settings.faults(environ)]
 
 
 def _database_faults(environ: Mapping[str, str]) -> list[str]:

@@ -37,6 +37,11 @@ def server(client: Client, *, embedded: bool) -> tuple[list[Finding], bool]:
     except PyMongoError as error:
         return [_driver_failure(error, embedded=embedded)], False
     members = hello.get("hosts") or [f"{host}:{port}" for host, port in client.nodes]
+    topology = client.topology_description.topology_type_name
+    if "setName" in hello and topology == "Single":
+        says = f"it is one member of the replica set {hello['setName']}, and no other one is spoken to"
+        advice = "leave directConnection out of DATABASE_URL, and name all members: else a failover stops all syncs"
+        return [warning(says, advice)], True
     kind = f"replica set {hello['setName']} of {listed(members)}" if "setName" in hello else listed(members)
     return [passed(f"{kind} answers in {seconds * 1000:.0f} ms: MongoDB {version}")], True
 

@@ -10,7 +10,7 @@ from sync_model.connection import Connection
 from sync_model.judgement import format_duration
 from sync_worker.core.errors import NeedsOperator, SyncError
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.core.site_info import Server
+from sync_worker.core.site_info import Clocks, Server
 from sync_worker.jira.limits import Limits
 from sync_worker.jira.probe import Obstacle, Reachable, patient_client, probe
 from sync_worker.jira.survey import Survey
@@ -21,6 +21,8 @@ CLOCK_GRAIN = 1.0
 """Seconds. The Date header, from which the site's clock is read, has no finer resolution."""
 MOST_SKEW = 60.0
 """Seconds by which the clocks may differ without a warning."""
+MOST_DATED_OFF = 10.0
+"""Seconds by which the `Date` of an answer may differ from the time that Jira itself tells."""
 
 LimitsOf = Callable[[Connection], Limits]
 
@@ -50,7 +52,7 @@ def check_site(connection: Connection, limits_of: LimitsOf, budget: float | None
         return SiteCheck((too_old,))
     survey = Survey(connection, limits_of, server=reached.server)
     try:
-        findings = list(_check_as_our_account(survey, reached, budget))
+        findings = list(_check_as_our_account(survey, budget))
         if too_old := _too_old(survey.server, connection):
             findings = [too_old]
     except SyncError as error:
@@ -82,13 +84,26 @@ def _too_old(server: Server | None, connection: Connection) -> Finding | None:
     return failed(f"{connection.base_url}: {fault}", "no worker does anything with it until then") if fault else None
 
 
-def _check_as_our_account(survey: Survey, reached: Reachable, budget: float | None) -> Iterator[Finding]:
+def _check_as_our_account(survey: Survey, budget: float | None) -> Iterator[Finding]:
     profile = survey.profile()
     # A site that tells its version only to accounts is asked now, so that a failure is a failure of the sign-in.
-    _ = survey.server
+    clocks = survey.clocks()
     yield passed(f"it knows us as {profile.name}" + (f" ({profile.email})" if profile.email else ""))
-    yield _clock(reached.ahead, profile.time_zone)
+    yield from _clocks(clocks, profile.time_zone)
     yield _rate_limits(survey.limits, budget)
+
+
+def _clocks(clocks: Clocks, time_zone: str | None) -> Iterator[Finding]:
+    """Yield what there is to say of the site's clock, and of the dates of its answers."""
+    if clocks.told is not None and clocks.dated is not None:
+        off = clocks.dated - clocks.told
+        if abs(off) > MOST_DATED_OFF:
+            direction = "ahead of" if off > 0 else "behind"
+            yield warning(
+                f"its answers are dated {format_duration(abs(off))} {direction} the time that Jira itself tells",
+                "jira-sync goes by what Jira tells; find out what between us and Jira replaces the Date header",
+            )
+    yield _clock(clocks.told if clocks.told is not None else clocks.dated, time_zone)
 
 
 def _clock(ahead: float | None, time_zone: str | None) -> Finding:

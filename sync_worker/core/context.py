@@ -10,6 +10,7 @@ from typing import Protocol
 from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition import Side, Sync
+from sync_model.values import DEFAULT_INTERVAL_MINUTES
 from sync_worker.core.issue import Issue
 from sync_worker.core.ports import Jira, Store
 from sync_worker.core.progress import Progress
@@ -20,6 +21,7 @@ class Context:
     """One sync, and what it works on.
 
     `checkpoint` is called between any two steps. It reports progress, and raises StopRequested to end the cycle.
+    `interval` is the time between the starts of two cycles.
     """
 
     sync: Sync
@@ -27,6 +29,14 @@ class Context:
     store: Store
     log: FilteringBoundLogger
     checkpoint: Callable[[], None]
+    interval: timedelta = timedelta(minutes=DEFAULT_INTERVAL_MINUTES)
+
+    def look_back(self, side: Side) -> timedelta:
+        """Return how far before its cursor each cycle looks.
+
+        So far search may lag behind. And a cursor that a wrong clock has set ahead, by less than shows, hides nothing.
+        """
+        return max(self.interval, self.jiras[side].search_lag)
 
     def project_id(self, side: Side) -> str:
         """Return the immutable id of `side`'s project. Raises NeedsOperator."""

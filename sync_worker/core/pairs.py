@@ -51,7 +51,8 @@ class Pair:
 
     def moves_too_often(self, most: int) -> bool:
         """Tell whether its latest `most` moves came within an hour. That stays so until a person forgets them."""
-        return len(self.moves) >= most and self.moves[-1] - self.moves[-most] <= timedelta(hours=1)
+        # A clock that was set back meanwhile does not count as less than no time.
+        return len(self.moves) >= most and abs(self.moves[-1] - self.moves[-most]) <= timedelta(hours=1)
 
     def found(self, side: Side, key: str, *, in_project: bool) -> Pair:
         """Return this pair after a direct read of `side`'s issue, which may have moved since."""

@@ -132,6 +132,9 @@ class Jira(Protocol):
     def now(self) -> datetime:
         """Return the time on the site's own clock."""
 
+    def check_clock(self) -> None:
+        """Ask the site for its time. If it does not answer, what is known of its clock stands. Raises NeedsOperator."""
+
     def account(self) -> str:
         """Return our own account's id. Raises NeedsOperator when the site does not know us (any more)."""
 
@@ -288,6 +291,9 @@ class Store(Protocol):
 
     def states(self, side: Side, ids: Collection[str]) -> tuple[dict[str, IssueState], dict[str, str]]:
         """Return what is remembered of those among `ids` that were seen before, and (id: why) what does not fit."""
+
+    def known(self, side: Side, ids: Collection[str]) -> set[str]:
+        """Return those among `ids` that were seen before."""
 
     def save(self, states: Iterable[IssueState]) -> None:
         """Remember; on disk when this returns. Raises InvalidRequest when one of them cannot be stored."""

@@ -56,19 +56,23 @@ class Importing:
 class Progress:
     """How far the sync as a whole has come.
 
-    `cursors` maps a side to the time, on its Jira's clock, up to which every change is remembered. `baselines` is set
-    when the first look only took note of what was there: changes before it are no cause. `swept` and `counted` are the
-    times of the last deep scan and of the last census, on the user side's clock. `definition` is the digest of the
-    sync's file as the last cycle knew it. `unfit` maps a side to the ids of unprocessable issues that are still to be
-    noted as such: those of an import, or of a version that kept them here. `restored` is set when the database comes
-    from a backup. `importing` is set until an import has come to its end. `census_failure` is set while the census
-    fails, on the user side's clock. `identity` says what the database is, and what it is about; None until the first
-    look, and where the version before wrote this. `is_moving` is set while what was found again elsewhere takes the
-    place of what is remembered.
+    `cursors` maps a side to the time, on its Jira's clock, up to which every change is remembered. `trusted` maps it to
+    the last one of these that was over when the next look began: a cursor in the future shows that a clock was wrong.
+    `baselines` is set when the first look only took note of what was there: changes before it are no cause. `highest`
+    maps a side to the highest id in its project then: a higher one was given out since, whatever the dates of its issue
+    are. `swept` and `counted` are the times of the last deep scan and of the last census, on the user side's clock.
+    `definition` is the digest of the sync's file as the last cycle knew it. `unfit` maps a side to the ids of
+    unprocessable issues that are still to be noted as such: those of an import, or of a version that kept them here.
+    `restored` is set when the database comes from a backup. `importing` is set until an import has come to its end.
+    `census_failure` is set while the census fails, on the user side's clock. `identity` says what the database is, and
+    what it is about; None until the first look, and where the version before wrote this. `is_moving` is set while what
+    was found again elsewhere takes the place of what is remembered.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
+    trusted: Mapping[str, datetime] = field(default_factory=dict)
     baselines: Mapping[str, datetime] = field(default_factory=dict)
+    highest: Mapping[str, int] = field(default_factory=dict)
     swept: datetime | None = None
     counted: datetime | None = None
     definition: str | None = None

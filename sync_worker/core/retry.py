@@ -73,7 +73,7 @@ def after_failure(
     failure = Failure(
         error=message_of(error),
         attempts=attempts,
-        first_at=previous.first_at if previous else now,
+        first_at=min(previous.first_at, now) if previous else now,
         last_at=now,
         next_try=now + timedelta(seconds=max(min(wait, LONGEST_RETRY), _asked_for(error))),
     )

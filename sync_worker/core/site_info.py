@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from sync_worker.core.ports import IssueType
 
@@ -15,11 +16,16 @@ OLDEST_WITH_TOKENS = (8, 14)
 
 @dataclass(frozen=True)
 class Server:
-    """What a site says it is. `identity` is its server id, where it tells that here."""
+    """What a site says it is.
+
+    `identity` is its server id, where it tells that here. `time` is what its clock showed then; None if it does not
+    tell.
+    """
 
     is_cloud: bool
     version: str
     identity: str | None = None
+    time: datetime | None = field(default=None, compare=False)
 
     def why_too_old(self, *, with_token: bool) -> str | None:
         """Return why this Jira cannot be worked with, None when it can. `with_token`: we sign in with a token alone."""
@@ -42,6 +48,17 @@ class Server:
 
 def _written(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """How many seconds a site's clock is ahead of ours, as Jira itself tells, and by the `Date` of its answers.
+
+    None where there is no such time.
+    """
+
+    told: float | None
+    dated: float | None
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,10 @@ class OwnMove:
 class IssueState:
     """What is remembered of one issue.
 
-    `updated` is the newest `updated` that a direct read gave. `seen` holds the ids of the status changes no older than
-    an hour before `seen_until`; older changes count as seen by their time. `copied` maps attachments to their copies on
-    the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments to an
+    `updated` is what the last direct read gave; another one says that something changed, in whichever direction. `seen`
+    holds the ids of the status changes that were seen. Those that are dated more than an hour before `seen_until` count
+    as seen, too. `wrote_until` is the `updated` that our last own write left. `copied` maps attachments to their copies
+    on the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments to an
     attempt at their upload of which it is not known what became. `uncopied` are the attachments that cannot be copied,
     as was said; no edit of the issue has them tried again. `pending` is the issue's outbox: the causes that are not
     carried out yet, in the order in which they will be. `dead` are its dead letters: the latest causes that were given

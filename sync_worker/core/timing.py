@@ -24,6 +24,11 @@ BETWEEN_LOOKS = timedelta(seconds=30)
 """The least time between the two looks that must miss what a request would have left."""
 
 
+def is_in_future(at: datetime, now: datetime) -> bool:
+    """Tell whether a time that was noted once is later than now, by more than clocks differ: then one was wrong."""
+    return at > now + NODES_APART
+
+
 def lifetime_of(size: int = 0, issues: int = 1) -> timedelta:
     """Return for how long a request may still be at work after it has ended for us.
 

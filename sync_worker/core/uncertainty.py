@@ -12,7 +12,10 @@ from datetime import datetime, timedelta
 
 from sync_worker.core.causes import Attempt
 from sync_worker.core.errors import OutcomeUnknown
-from sync_worker.core.timing import BETWEEN_LOOKS, CLOCK_GRAIN, LONG_AGO
+from sync_worker.core.timing import BETWEEN_LOOKS, CLOCK_GRAIN, LONG_AGO, NODES_APART, is_in_future
+
+FAR_BACK = timedelta(days=1)
+"""How long ago an attempt may have been made, if nothing is known of when it was."""
 
 
 def left_open(attempt: Attempt, now: datetime, error: Exception) -> Attempt:
@@ -27,7 +30,17 @@ def missed(attempt: Attempt, now: datetime) -> Attempt:
     """
     if attempt.missed and attempt.missed > now:  # the site's clock was set back
         return replace(attempt, ended=now, missed=now)
-    return replace(attempt, ended=attempt.ended or now, missed=attempt.missed or now)
+    return replace(attempt, ended=min(attempt.ended or now, now), missed=attempt.missed or now)
+
+
+def dated_since(attempt: Attempt, now: datetime) -> datetime:
+    """Return the earliest time by which what `attempt` has left may be dated.
+
+    The clock of the node that has done it may be behind. If the attempt was noted at a time that is still to come, that
+    clock was wrong.
+    """
+    began = now - FAR_BACK if is_in_future(attempt.at, now) else attempt.at
+    return began - NODES_APART
 
 
 def time_to_settle(attempt: Attempt, now: datetime, takes: timedelta) -> timedelta:

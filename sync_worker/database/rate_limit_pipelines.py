@@ -52,6 +52,11 @@ def close(site: str, reason: str, seconds: float, *, paced_below: float | None =
     return [{"$set": fields}]
 
 
+def cut_short() -> Pipeline:
+    """Make a pause that is longer than any comes as long as the longest one: MongoDB's clock was set back since."""
+    return [{"$set": {"until": {"$min": ["$until", {"$add": ["$$NOW", int(LONGEST_RETRY_AFTER * 1000)]}]}}}]
+
+
 def _still_possible(until: str) -> dict[str, Any]:
     """Return a time, unless no pause is that long: then MongoDB's clock was set back since."""
     longest = {"$add": ["$$NOW", int(LONGEST_RETRY_AFTER * 1000)]}
@@ -60,7 +65,7 @@ def _still_possible(until: str) -> dict[str, Any]:
 
 def _slower(start: float) -> dict[str, Any]:
     """Slow down once per pause: all calls that were under way are refused together. A new pace begins with `start`."""
-    is_fresh = {"$lte": [{"$ifNull": ["$until", "$$NOW"]}, "$$NOW"]}
+    is_fresh = {"$lte": [{"$ifNull": [_still_possible("$until"), "$$NOW"]}, "$$NOW"]}
     slower = {"$max": [SMALLEST_RATE, {"$multiply": ["$rate", SLOWER]}]}
     rate = {"$cond": [{"$gt": ["$rate", 0]}, {"$cond": [is_fresh, slower, "$rate"]}, start]}
     return {"rate": rate, "size": 1.0, "tokens": 0.0, "filled": "$$NOW", "is_felt": True}

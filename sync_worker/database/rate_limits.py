@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from structlog.typing import FilteringBoundLogger
 
 from sync_worker.core.rate_limit import READING_POSTS, ApiCall, IssuePace, Wait
-from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
+from sync_worker.core.retry import LONGEST_RETRY_AFTER, clamp_retry_after, seconds_asked_for
 from sync_worker.database import rate_limit_pipelines as pipelines
 from sync_worker.database.connection import SHARED_DATABASE, forgettable_database
 from sync_worker.database.sign_in import LOGIN, SignIn
@@ -217,12 +217,19 @@ class SiteLimits:
                 if scope.startswith(LOGIN):
                     continue
                 known = self._known.setdefault(scope, _KnownLimit())
-                # What we have learned ourselves meanwhile is not in the document, and may be later. A pause that is
-                # longer than any comes of MongoDB's clock, which was set back.
+                # What we have learned ourselves meanwhile is not in the document, and may be later.
                 if (until := now + clamp_retry_after(document["wait"] or 0.0)) > known.until:
                     known.until, known.reason = until, document.get("reason") or ""
                 known.is_paced = known.is_paced or bool(document.get("rate"))
             self._known = {scope: known for scope, known in self._known.items() if known.is_paced or known.until > now}
+        for scope, document in found.items():
+            if (document["wait"] or 0.0) > LONGEST_RETRY_AFTER and not scope.startswith(LOGIN):
+                self._cut_short(scope)
+
+    def _cut_short(self, scope: str) -> None:
+        """Let a pause end that lies too far ahead. Else each look at it would find it as long as before."""
+        with suppress(PyMongoError):
+            self._limits.update_one({"_id": self._site + scope}, pipelines.cut_short())
 
     def _share(self, scope: str, pipeline: pipelines.Pipeline) -> None:
         with suppress(PyMongoError):
@@ -243,6 +250,8 @@ class ReadOnlyLimits(SiteLimits):
         return Wait(is_turn=True)
 
     def _share(self, scope: str, pipeline: pipelines.Pipeline) -> None: ...
+
+    def _cut_short(self, _scope: str) -> None: ...
 
 
 def prepare(client: MongoClient[dict[str, Any]]) -> None:

@@ -4,17 +4,20 @@ Search never tells that an issue was moved away or deleted; search only does not
 question, not an answer. A direct read says whether the issue is somewhere else. An issue that is nowhere counts as
 deleted only when a second direct read, in a later cycle, does not find it either, while the site knows us and shows us
 the project.
+
+Search by time does not show what was imported with old dates either. So the census also looks at the issues that were
+never seen, if they came after the first look. That the ids say. Others were left alone then, and are now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.actions import Comment
-from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, is_about_all
+from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, Streak, is_about_all
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
@@ -25,7 +28,9 @@ from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.retry import after_failure, is_due, message_of
 from sync_worker.core.state import IssueState
+from sync_worker.core.timing import is_in_future
 from sync_worker.core.uncertainty import long_over
+from sync_worker.engine.observation import Observation, OnStrangers, highest_of, leave_all
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
 
@@ -39,6 +44,7 @@ class Census:
 
     context: Context
     unprocessable: UnprocessableIssues
+    on_strangers: OnStrangers = leave_all
     _restored: Restored | None = None
 
     def run(self, progress: Progress) -> Progress:
@@ -52,18 +58,21 @@ class Census:
         now = self.context.jiras[Side.USER].now()
         if progress.counted is None:
             return replace(progress, counted=now)
-        if now < progress.counted + timedelta(hours=self.context.sync.census_interval_hours):
+        every = timedelta(hours=self.context.sync.census_interval_hours)
+        if now < progress.counted + every and not is_in_future(progress.counted, now):
             return progress
         if (failure := progress.census_failure) and not is_due(failure.next_try, now):
             return progress
+        highest = dict(progress.highest)
         try:
             for side in Side:
-                self._count(side)
+                highest_now = self._count(side, progress)
+                highest.setdefault(side, highest_now)
         except NOT_ABOUT_ONE_ITEM:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the census must not stop all else
             return self._put_off(progress, error)
-        return replace(progress, counted=now, census_failure=None)
+        return replace(progress, counted=now, census_failure=None, highest=highest)
 
     def _put_off(self, progress: Progress, error: Exception) -> Progress:
         """Try the census again in the next cycle, and after a second failure with pauses that grow."""
@@ -84,7 +93,8 @@ class Census:
             self.context.log.warning("issue left out of the census", side=side, issue=issue_id, error=str(error))
             self.unprocessable.note(side, issue_id, message_of(error))
 
-    def _count(self, side: Side) -> None:
+    def _count(self, side: Side, progress: Progress) -> int:
+        """Look at the issues of one side that are absent, back, or new; return the highest id in the project."""
         jira = self.context.jiras[side]
         self.context.checkpoint()
         there = jira.ids_in(self.context.project_id(side))
@@ -100,7 +110,23 @@ class Census:
 
             for issue_id in batch:
                 self._look_at(issue_id, side, look)
-        self.context.log.info("census", side=side, there=len(there), absent=len(absent), back=len(back))
+        unseen = there - self.context.store.known(side, there)
+        new = self._look_at_new(side, unseen, progress)
+        counts = {"there": len(there), "absent": len(absent), "back": len(back), "new": new, "never_seen": len(unseen)}
+        self.context.log.info("census", side=side, **counts)
+        return highest_of(there)
+
+    def _look_at_new(self, side: Side, unseen: Collection[str], progress: Progress) -> int:
+        """Look at those among these issues that came after the first look; return how many they are."""
+        highest = progress.highest.get(side)
+        if highest is None:  # a database of a version that did not note it
+            return 0
+        new = sorted((issue_id for issue_id in unseen if int(issue_id) > highest), key=int)
+        new = [issue_id for issue_id in new if not self.unprocessable.is_known(side, issue_id)]
+        observation = Observation(self.context, side, progress, self.unprocessable, {}, new, self.on_strangers)
+        for issue in observation.look_at(new, Streak()):
+            self.context.log.info("issue found by the census", side=side, issue=issue.key)
+        return len(new)
 
     def _take_note(self, pair: Pair, side: Side, issue: Issue | None) -> None:
         if issue is None:
@@ -114,6 +140,9 @@ class Census:
 
     def _confirm(self, pair: Pair, side: Side) -> None:
         jira, since = self.context.jiras[side], pair.missing[side]
+        if is_in_future(since, jira.now()):  # a wrong clock said when it was first missed
+            self.context.store.save_pair(replace(pair, missing={**pair.missing, side: jira.now()}))
+            return
         if jira.now() < since + CONFIRM_AFTER:
             return
         issue = jira.issue(pair.id(side))

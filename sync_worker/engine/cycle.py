@@ -171,7 +171,8 @@ class Cycle:
         Its failure is no reason not to deliver what is known.
         """
         try:
-            counted = Census(self.context, unprocessable).run(progress)
+            strangers = Strangers(self.context, progress)
+            counted = Census(self.context, unprocessable, strangers.meet).run(progress)
         except SiteThrottled:
             raise
         except Unavailable as error:

@@ -23,9 +23,11 @@ from sync_worker.core.issue import Candidate, Issue
 from sync_worker.core.ports import READ_AT_ONCE, Read
 from sync_worker.core.progress import Progress
 from sync_worker.core.rules import creates_from
-from sync_worker.engine.observation import Observation, OnStrangers, leave_all
+from sync_worker.core.timing import is_in_future
+from sync_worker.engine.observation import Observation, OnStrangers, highest_of, leave_all
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
+from sync_worker.engine.wrong_times import without_wrong_times
 
 KEPT_ISSUES = 2 * READ_AT_ONCE
 
@@ -53,15 +55,21 @@ class Detection:
 
     def run(self, progress: Progress) -> Detected:
         """Remember everything that is new on both sides."""
-        progress = self._with_baselines(progress)
-        started: dict[str, datetime] = {side: self.context.jiras[side].now() for side in Side}
+        progress = self._begun(progress)
         is_deep_scan = self._is_deep_scan_due(progress)
+        if is_deep_scan:
+            for jira in set(self.context.jiras.values()):
+                jira.check_clock()
+        started = self._clocks()
+        progress = without_wrong_times(progress, started, self.context)
         candidates = {side: self._candidates(side, progress, started[side], is_deep_scan=is_deep_scan) for side in Side}
         check_accounts(self.context.sync.name, progress.known, self._identify())
         for side in Side:
             self._remember_news(side, candidates[side], progress)
         swept = started[Side.USER] if is_deep_scan or progress.swept is None else progress.swept
-        return Detected(self._fetched, replace(progress, cursors=started, swept=swept, unfit={}))
+        trusted = {**progress.trusted, **progress.cursors}
+        progress = replace(progress, cursors=started, trusted=trusted, swept=swept, unfit={})
+        return Detected(self._fetched, progress)
 
     def read(self, side: Side, ids: Collection[str]) -> Read:
         """Return the issues among `ids`, wherever they are now; one that was just read is not read again."""
@@ -79,17 +87,32 @@ class Detection:
 
     # What may have changed
 
-    def _with_baselines(self, progress: Progress) -> Progress:
-        """Fix the moment from which on changes count, before anything else, where the start only takes note."""
-        if self.context.sync.initial_sync_enabled or progress.cursors or progress.baselines:
+    def _clocks(self) -> dict[str, datetime]:
+        return {side: self.context.jiras[side].now() for side in Side}
+
+    def _begun(self, progress: Progress) -> Progress:
+        """Note, before anything else, what was there at the first look: up to which id, and up to when.
+
+        The time matters only where what was there does not count. What comes into a project later has a higher id,
+        whatever its dates say.
+        """
+        if progress.cursors or progress.highest:
             return progress
-        progress = replace(progress, baselines={side: self.context.jiras[side].now() for side in Side})
+        baselines = {} if self.context.sync.initial_sync_enabled else self._clocks()
+        highest: dict[str, int] = {}
+        for side in Side:
+            self.context.checkpoint()
+            highest[side] = highest_of(self.context.jiras[side].ids_in(self.context.project_id(side)))
+        self._identify()  # nobody in particular is shown an empty project
+        progress = replace(progress, baselines=progress.baselines or baselines, highest=highest)
         self.context.store.save_progress(progress)
         return progress
 
     def _is_deep_scan_due(self, progress: Progress) -> bool:
-        every = timedelta(minutes=self.context.sync.sweep_interval_minutes)
-        return progress.swept is not None and self.context.jiras[Side.USER].now() >= progress.swept + every
+        if progress.swept is None:
+            return False
+        now, every = self.context.jiras[Side.USER].now(), timedelta(minutes=self.context.sync.sweep_interval_minutes)
+        return now >= progress.swept + every or is_in_future(progress.swept, now)
 
     def _candidates(self, side: Side, progress: Progress, now: datetime, *, is_deep_scan: bool) -> list[Candidate]:
         self.context.checkpoint()
@@ -102,7 +125,7 @@ class Detection:
         first_look_counts = sync.initial_sync_enabled and creates_from(sync, side)
         if cursor is None and first_look_counts:
             return None
-        since = min(cursor or now, now) - self.context.jiras[side].search_lag
+        since = min(cursor or now, now) - self.context.look_back(side)
         return min(since, now - timedelta(hours=sync.sweep_look_back_hours)) if is_deep_scan else since
 
     def _identify(self) -> dict[Side, str]:

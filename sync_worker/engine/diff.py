@@ -11,14 +11,15 @@ from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.rules import creates_from, tops_up_files
 from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.core.timing import LONG_AGO
 from sync_worker.facets.attachments import missing_attachments
 
 SEEN_WINDOW = timedelta(hours=1)
-"""Within this window status changes are compared by their ids, beyond it by their times.
-
-The nodes of one Jira hand out ids in blocks, and their clocks differ. So neither ids nor times alone order two changes
-that are close together.
-"""
+"""How far times in the part of a history that is not shown may be off."""
+MOST_SEEN = 500
+"""Status changes of one issue that are known by their ids. Those before are known by their times."""
+AN_INSTANT = timedelta(milliseconds=1)
+"""The least difference between two times of Jira's."""
 
 
 def observe(
@@ -39,7 +40,7 @@ def observe(
     """
     if state is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
-    unseen = [change for change in issue.changes if not is_seen(state, change)]
+    unseen = _in_order([change for change in issue.changes if not is_seen(state, change)], issue)
     own_moves, theirs, followed = _split_by_author(state, unseen, accounts, unknown_until)
     if len(theirs) < len(unseen):
         # A move of ours supersedes what came before it on this issue: that moves the counterpart no more.
@@ -51,7 +52,7 @@ def observe(
         for change in theirs
         if _is_answered(sync, side, change.to_status, issue)
     ]
-    if not causes and issue.updated > state.updated:
+    if not causes and issue.updated != state.updated:
         causes += _update_causes(sync, side, issue, state, paired=paired, status_stands=not unseen)
     pending = _queued(state.pending, causes)
     if paired and issue.key != state.key:
@@ -59,10 +60,10 @@ def observe(
         moved = Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status)
         pending = (moved, *(cause for cause in pending if cause.kind is not CauseKind.MOVED))
     return replace(
-        with_history(state, issue.changes),
+        with_history(state, issue.changes, issue.history_from),
         key=issue.key,
         status=issue.status,
-        updated=max(issue.updated, state.updated),
+        updated=issue.updated,
         own_moves=own_moves,
         pending=pending,
         created=issue.created,
@@ -75,18 +76,50 @@ def needs_history_before(state: IssueState | None, issue: Issue) -> bool:
         return False
     if state is None:
         return not issue.changes
-    return issue.history_from > state.seen_until - SEEN_WINDOW
+    if issue.updated < state.updated:
+        return True  # its times say nothing
+    return issue.history_from > state.updated - SEEN_WINDOW
 
 
 def is_seen(state: IssueState, change: StatusChange) -> bool:
     return change.id in state.seen or change.at < state.seen_until - SEEN_WINDOW
 
 
-def with_history(state: IssueState, changes: Sequence[StatusChange]) -> IssueState:
-    """Return this state with `changes`, oldest first, as the changes that were seen."""
-    seen_until = max([state.seen_until, *(change.at for change in changes)])
-    recent = tuple(change.id for change in changes if change.at >= seen_until - SEEN_WINDOW)
-    return replace(state, seen_until=seen_until, seen=recent)
+def all_seen_up_to(at: datetime) -> datetime:
+    """Return the `seen_until` of a state by which all changes up to `at` count as seen, and none after it."""
+    return at + SEEN_WINDOW + AN_INSTANT
+
+
+def with_history(
+    state: IssueState, changes: Sequence[StatusChange], history_from: datetime | None = None
+) -> IssueState:
+    """Return this state with `changes`, oldest first, as the changes that were seen, and all before `history_from`.
+
+    The nodes of one Jira hand out ids in blocks, and their clocks differ. So neither the order of the ids nor that of
+    the times says what is new: each change is known by its id.
+    """
+    known_by_time = [change.at for change in changes[:-MOST_SEEN]]
+    if history_from is not None:
+        known_by_time.append(history_from)
+    seen_until = all_seen_up_to(max(known_by_time)) if known_by_time else LONG_AGO
+    return replace(state, seen_until=seen_until, seen=tuple(change.id for change in changes[-MOST_SEEN:]))
+
+
+def _in_order(changes: Sequence[StatusChange], issue: Issue) -> list[StatusChange]:
+    """Return `changes`, which are in the order of their times, with the one last that led to the present status.
+
+    The clocks of one Jira's nodes differ. So the last one by its time need not be the last one.
+    """
+    for number, change in reversed(list(enumerate(changes))):
+        if _leads_to_present_status(change, issue):
+            return [*changes[:number], *changes[number + 1 :], change]
+    return list(changes)
+
+
+def _leads_to_present_status(change: StatusChange, issue: Issue) -> bool:
+    if change.to_id and issue.status_id:
+        return change.to_id == issue.status_id
+    return fold(change.to_status) == fold(issue.status)
 
 
 def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...]:
@@ -102,10 +135,9 @@ def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...
 
 
 def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline: datetime | None) -> IssueState:
-    last = issue.changes[-1] if issue.changes else None
-    created = issue.created
-    state = IssueState(side, issue.id, issue.key, issue.status, issue.updated, seen_until=created, created=created)
-    state = with_history(state, issue.changes)
+    last = _in_order(issue.changes, issue)[-1] if issue.changes else None
+    state = IssueState(side, issue.id, issue.key, issue.status, issue.updated, LONG_AGO, created=issue.created)
+    state = with_history(state, issue.changes, issue.history_from)
     at = last.at if last else issue.created
     if paired or not creates_from(sync, side, issue.status) or (baseline is not None and at < baseline):
         return state
@@ -142,7 +174,7 @@ def _split_by_author(
 
 
 def _status_cause(change: StatusChange, issue: Issue, *, may_move: bool) -> Cause:
-    is_done = issue.is_done and fold(change.to_status) == fold(issue.status)
+    is_done = issue.is_done and _leads_to_present_status(change, issue)
     return Cause(change.id, CauseKind.STATUS, change.at, change.from_status, change.to_status, is_done, may_move)
 
 
@@ -158,7 +190,7 @@ def _update_causes(
     if not asserted and not top_up:
         return []
     identity = f"update-{int(issue.updated.timestamp() * 1000)}"
-    echo = state.wrote_until is not None and issue.updated <= state.wrote_until
+    echo = issue.updated == state.wrote_until
     return [
         Cause(
             identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=asserted and not echo

@@ -14,6 +14,7 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import Backlog, Fate, Store, Waiting
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
+from sync_worker.core.retry import is_due
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.core.unprocessable import UnprocessableIssue
@@ -56,6 +57,11 @@ class DryRunStore:
         found, unprocessable = self.beneath.states(side, [id_ for id_ in ids if id_ not in here])
         return found | {id_: state for id_, state in here.items() if state}, unprocessable
 
+    def known(self, side: Side, ids: Collection[str]) -> set[str]:
+        here = {id_ for id_ in ids if (side, id_) in self._states}
+        kept = {id_ for id_ in here if self._states[side, id_]}
+        return kept | self.beneath.known(side, [id_ for id_ in ids if id_ not in here])
+
     def save(self, states: Iterable[IssueState]) -> None:
         for state in states:
             kept = {cause.id for cause in (*state.pending, *state.dead)}
@@ -70,7 +76,7 @@ class DryRunStore:
 
     def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
         beneath = self.beneath.due(side, now, min(limit + len(self._states), PLENTY))
-        waiting = [_waiting(state) for state in self._here(side) if state.pending and _next_try(state) <= now]
+        waiting = [_waiting(state) for state in self._here(side) if state.pending and is_due(_next_try(state), now)]
         found = [*waiting, *(issue for issue in beneath if issue.key not in self._states)]
         return sorted(found, key=lambda issue: (issue.attempts, issue.since))[:limit]
 

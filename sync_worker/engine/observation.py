@@ -41,6 +41,11 @@ def leave_all(_side: Side, _issues: Sequence[Issue]) -> Met:
     return Met()
 
 
+def highest_of(ids: Iterable[str]) -> int:
+    """Return the highest of these issue ids. Jira gives out each once, and higher ones later."""
+    return max(map(int, ids), default=0)
+
+
 @dataclass
 class Observation:
     """Observes issues of one side in one cycle.
@@ -78,7 +83,8 @@ class Observation:
 
     def _is_news(self, issue_id: str, state: IssueState | None) -> bool:
         updated = self.shown[issue_id].updated
-        return state is None or updated is None or updated > state.updated
+        # Whether it is later says nothing: the clocks of one Jira's nodes differ.
+        return state is None or updated is None or updated != state.updated
 
     def _remember(self, wanted: list[str], states: Mapping[str, IssueState], streak: Streak) -> Iterator[Issue]:
         issues = list(self._ours(self._read(wanted, states, streak)))
@@ -166,9 +172,14 @@ class Observation:
             state,
             paired=is_paired,
             accounts=progress.known.accounts(self.side),
-            baseline=progress.baselines.get(self.side),
+            baseline=None if self._came_later(issue) else progress.baselines.get(self.side),
             unknown_until=progress.restored.until[self.side] if progress.restored else None,
         )
+
+    def _came_later(self, issue: Issue) -> bool:
+        """Tell whether an issue was certainly not there at the first look, whatever its dates say."""
+        highest = self.progress.highest.get(self.side)
+        return highest is not None and int(issue.id) > highest
 
     def _note(self, issue_id: str, why: str, key: str | None) -> None:
         self.unprocessable.note(self.side, issue_id, why, key=key, shown=self.shown.get(issue_id))

@@ -14,6 +14,7 @@ from sync_worker.core.context import Predecessor
 from sync_worker.core.errors import InvalidRequest, IssueGone
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
+from sync_worker.core.retry import is_due
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.batch import Key, work_on
@@ -132,7 +133,8 @@ class PairDelivery:
 
     def _has_to_wait(self, state: IssueState) -> bool:
         failure = state.pending[0].failure
-        return failure is not None and failure.next_try > self._context.jiras[state.side].now() + CLOCK_GRAIN
+        now = self._context.jiras[state.side].now() + CLOCK_GRAIN
+        return failure is not None and not is_due(failure.next_try, now)
 
     def _take_up(self, state: IssueState, cause: Cause, issue: Issue | None) -> Work:
         if cause.kind is CauseKind.GONE:

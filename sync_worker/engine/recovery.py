@@ -156,20 +156,26 @@ def recover(context: Context, progress: Progress) -> Progress:
         return progress
     for jira in set(context.jiras.values()):
         jira.account()  # which also tells what time it is there
-    if not restored.until:
-        restored = replace(restored, until={side: context.jiras[side].now() + CLOCK_GRAIN for side in Side})
-        progress = replace(progress, restored=restored)
-        context.store.save_progress(progress)
-    search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
     if restored.is_reunited:
+        search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
         unread = {str(side): tuple(search.among(side.other, restored.unread.get(side, ()))) for side in Side}
         progress = replace(progress, restored=replace(restored, unread=unread))
         context.store.save_progress(progress)
         return progress
+    now: dict[str, datetime] = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+    until = {side: min(restored.until.get(side, at), at) for side, at in now.items()}  # a clock may have been wrong
+    if until != restored.until:
+        restored = replace(restored, until=until)
+        progress = replace(progress, restored=restored)
+        context.store.save_progress(progress)
     wait = max(_seconds_until_search_shows(context.jiras[side], restored.until[side]) for side in Side)
-    if wait > 0 and not restored.is_lost:
-        why = "the database was restored; nothing is done before search must show all that was created before"
-        raise Unavailable(f"{why}: {wait:.0f} s", retry_after=wait + CLOCK_GRAIN.total_seconds())
+    if not restored.is_lost:
+        if wait > 0:
+            why = "the database was restored; nothing is done before search must show all that was created before"
+            raise Unavailable(f"{why}: {wait:.0f} s", retry_after=wait + CLOCK_GRAIN.total_seconds())
+        # Nothing was done meanwhile. So it does no harm if a clock was behind.
+        restored = replace(restored, until={side: max(until[side], at) for side, at in now.items()})
+    search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
     found = {side: search.since(side, restored.earliest(side.other)) for side in Side}
     if wait > 0:
         return progress

@@ -14,13 +14,13 @@ from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
 from sync_worker.core.rules import ON_DELETE, active_rules
 from sync_worker.core.templates import fill_in, is_filled_in, plain_text
-from sync_worker.core.timing import NODES_APART
+from sync_worker.core.uncertainty import dated_since
 from sync_worker.facets.protocol import Intent, Intents, Words, Work
 
 COMMENT = "comment"
 """The kind of mark that a comment carries; see `core.identity.SideIdentity`."""
-LOOK_BACK = timedelta(hours=1)
-"""Older comments than these are certainly older than a request that is about to be made, whatever clocks say."""
+LOOKED_BACK = timedelta(days=1)
+"""A comment is also looked for so long before its attempt, which costs little: a wrong clock may have dated that."""
 
 
 class Comments:
@@ -87,7 +87,7 @@ class Comments:
         return {name: plain_text(value) for name, value in values.items()}
 
     def _was_posted(self, jira: Jira, issue_id: str, marker: str, begun: Attempt) -> bool:
-        databases, since = self._intents.identity.databases, begun.at - NODES_APART
+        databases, since = self._intents.identity.databases, dated_since(begun, jira.now()) - LOOKED_BACK
         # Another database whose comments are ours may have posted them by another account.
         return jira.has_comment(issue_id, marker, since, databases, by_anybody=len(databases) > 1)
 
@@ -98,14 +98,15 @@ class Comments:
         if self._intents.identity.arrives(side, COMMENT):
             return ""
         jira = self._context.jiras[side]
-        posted = jira.own_comments(issue_id, jira.now() - LOOK_BACK)
+        posted = jira.own_comments(issue_id, jira.now() - LOOKED_BACK)
         return str(max((int(comment.id) for comment in posted), default=0))
 
     def _is_there_unmarked(self, side: Side, issue_id: str, template: str, begun: Attempt) -> bool:
         """Tell whether a comment that our account has posted since the attempt began has its words, but no mark."""
         if self._intents.identity.arrives(side, COMMENT):
             return False
-        jira, since = self._context.jiras[side], begun.at - NODES_APART
+        jira = self._context.jiras[side]
+        since = dated_since(begun, jira.now())
         posted = (own for own in jira.own_comments(issue_id, since) if int(own.id) > int(begun.after or 0))
         return any(is_filled_in(template, own.body) and not jira.is_comment_marked(own.id) for own in posted)
 

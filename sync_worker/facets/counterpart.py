@@ -31,7 +31,8 @@ from sync_worker.core.ports import Jira
 from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
 from sync_worker.core.templates import without_mentions
-from sync_worker.core.timing import NODES_APART, lifetime_of
+from sync_worker.core.timing import lifetime_of
+from sync_worker.core.uncertainty import dated_since
 from sync_worker.facets.earlier_links import EarlierLinks
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
@@ -273,8 +274,9 @@ class Counterpart:
         self, planned: Sequence[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
     ) -> None:
         """Find in one search what earlier attempts created. What cannot be read is left to be looked for alone."""
-        since = min(plan.begun.at for plan in planned if plan.begun) - NODES_APART
-        outcome = self._target(planned[0].intent).find_created([plan.draft for plan in planned], since)
+        target = self._target(planned[0].intent)
+        since = min(dated_since(plan.begun, target.now()) for plan in planned if plan.begun)
+        outcome = target.find_created([plan.draft for plan in planned], since)
         found = [(plan, found) for plan, found in zip(planned, outcome, strict=True) if isinstance(found, Created)]
         self._adopt(found, FOUND)
         for plan in (plan for plan, found in zip(planned, outcome, strict=True) if found is None):
@@ -290,7 +292,7 @@ class Counterpart:
         if planned.begun is None:
             return None
         target = self._target(planned.intent)
-        (found,) = target.find_created([planned.draft], planned.begun.at - NODES_APART)
+        (found,) = target.find_created([planned.draft], dated_since(planned.begun, target.now()))
         if isinstance(found, Unavailable):
             raise found
         if isinstance(found, Alike):

@@ -214,10 +214,12 @@ def _refused_by_another(answer: Answer) -> SyncError:
 
 def _redirection(answer: Answer) -> str:
     try:
-        host = urlsplit(answer.headers["Location"]).netloc.rpartition("@")[2]
+        address = urlsplit(answer.headers["Location"])
     except ValueError:
-        host = ""
-    where = wording.one_line(host) or "another path"
+        address = urlsplit("")
+    # A path may hold a token, and what stands before the host a password.
+    host = address.netloc.rpartition("@")[2]
+    where = wording.one_line(f"{address.scheme}://{host}" if address.scheme else host) if host else "another path"
     return (
         f"redirected to {where}, which is not followed: a login stands in front of Jira, or baseUrl is not its address"
         f" ({answer.what}: {answer.status})"

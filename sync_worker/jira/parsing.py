@@ -136,8 +136,12 @@ def server_info(data: Any) -> Server:
 
 def server(data: Mapping[str, Any]) -> Server:
     server_id = data.get("serverId")
-    is_cloud = data.get("deploymentType") == "Cloud"
-    return Server(is_cloud, str(data.get("version") or ""), server_id if isinstance(server_id, str) else None)
+    try:
+        at = time_of(data["serverTime"])
+    except ODD:
+        at = None
+    is_cloud, version = data.get("deploymentType") == "Cloud", str(data.get("version") or "")
+    return Server(is_cloud, version, server_id if isinstance(server_id, str) else None, at)
 
 
 def site_identity(data: Any, name: str) -> str:
@@ -409,8 +413,10 @@ def status_names(data: Any) -> list[StatusName]:
 
 
 def statuses_of_types(data: Any) -> list[StatusName]:
-    """Return the statuses of all issue types of a project, each once."""
+    """Return the statuses of all issue types of a project, each once. Every project has some."""
     found = [status_name(item) for issue_type in objects(data) for item in objects(issue_type["statuses"])]
+    if not found:
+        raise ValueError("no status")
     return list(dict.fromkeys(found))
 
 

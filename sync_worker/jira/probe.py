@@ -12,8 +12,6 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -36,14 +34,10 @@ LARGEST_INFO = 1024 * 1024
 
 @dataclass(frozen=True)
 class Reachable:
-    """Jira has answered. `server` is None where it shows nothing to strangers.
-
-    `ahead` is how many seconds the site's clock is ahead of ours; None when the answer has no time.
-    """
+    """Jira has answered. `server` is None where it shows nothing to strangers."""
 
     seconds: float
     server: Server | None
-    ahead: float | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ def patient_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
 def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
     """Send one request for what Jira shows of itself to strangers."""
     url = httpx.URL(base_url)
-    sent_at, began = time.time(), time.monotonic()
+    began = time.monotonic()
     try:
         with deadline(SECONDS_IN_ALL), http.stream("GET", base_url + SERVER_INFO, headers=HEADERS) as answer:
             shown = _json_object(answer)
@@ -74,7 +68,7 @@ def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
     if obstacle := _no_jira(answer, shown):
         return obstacle
     server = parsing.server(shown) if shown is not None and answer.is_success else None
-    return Reachable(seconds, server, _ahead(answer, sent_at + seconds / 2))
+    return Reachable(seconds, server)
 
 
 def proxy_for(url: httpx.URL) -> str | None:
@@ -99,8 +93,7 @@ def obstacle_of(error: httpx.HTTPError, url: httpx.URL, proxy: str | None = None
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause, url)
         if isinstance(cause, ssl.SSLError):
-            advice = "is it http instead of https, or another port?"
-            return Obstacle(f"{there} does not speak TLS ({cause})", advice)
+            return _tls_failure(cause, there)
         if isinstance(cause, ConnectionRefusedError):
             return Obstacle(f"{there} refuses the connection: nothing listens there", f"is Jira down? {behind}")
     if isinstance(error, httpx.ProxyError):
@@ -120,13 +113,23 @@ def obstacle_of(error: httpx.HTTPError, url: httpx.URL, proxy: str | None = None
     return Obstacle(f"{there} closed the connection without an answer ({error})", advice)
 
 
+def _tls_failure(error: ssl.SSLError, there: str) -> Obstacle:
+    reason: str = getattr(error, "reason", None) or ""  # only errors of OpenSSL have one
+    # The other side has ended the connection because of the certificate that we showed, or did not show.
+    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
+        advice = "name one in clientCertificate; its administrators know which ones it takes"
+        return Obstacle(f"{there} wants another certificate of ours, or one at all ({reason})", advice)
+    return Obstacle(f"{there} does not speak TLS ({error})", "is it http instead of https, or another port?")
+
+
 def _certificate(error: ssl.SSLCertVerificationError, url: httpx.URL) -> Obstacle:
     what = f"the certificate of {url.netloc.decode()} is not trusted: {error.verify_message or error}"
     if "expired" in error.verify_message:
         return Obstacle(what, "have it renewed; until then no sync can work with this site")
     if "match" in error.verify_message:
         return Obstacle(what, "write baseUrl with the name that the certificate is for")
-    return Obstacle(what, "if your company signs its own certificates, name its authority's file in SSL_CERT_FILE")
+    advice = "name its authority's file in caFile, or in SSL_CERT_FILE for all sites"
+    return Obstacle(what, f"if your company signs its own certificates, {advice}")
 
 
 def _no_jira(answer: httpx.Response, shown: Mapping[str, Any] | None) -> Obstacle | None:
@@ -160,18 +163,6 @@ def _json_object(answer: httpx.Response) -> dict[str, Any] | None:
         return parsing.an_object(json.loads(content(answer, LARGEST_INFO)))
     except (UnacceptableBody, *parsing.ODD):
         return None
-
-
-def _ahead(answer: httpx.Response, at: float) -> float | None:
-    """Return how many seconds the site's clock is ahead of ours, which read `at` in the middle of the request.
-
-    The `Date` header is exact to the second, so the middle of that second is the best guess.
-    """
-    try:
-        date = parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return None
-    return (date - datetime.fromtimestamp(at, UTC)).total_seconds() + 0.5
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.ports import IssueType
 from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.site_info import (
+    Clocks,
     Field,
     OfferedTransition,
     Profile,
@@ -33,6 +35,7 @@ from sync_worker.core.site_info import (
 )
 from sync_worker.jira import create_metadata, parsing
 from sync_worker.jira.answers import parsed
+from sync_worker.jira.clock import time_in
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
 from sync_worker.jira.probe import patient_client
@@ -80,6 +83,17 @@ class Survey:
     @cached_property
     def _flavour(self) -> Flavour:
         return flavour_of(self.server)
+
+    def clocks(self) -> Clocks:
+        """Ask the site for its time, and compare it with ours in the middle of the request."""
+        sent_at = time.time()
+        with self._transport.stream("GET", SERVER_INFO) as answer:
+            now = datetime.fromtimestamp((sent_at + time.time()) / 2, UTC)
+            date, server = time_in(answer.headers.get("Date")), parsed(answer, parsing.server_info)
+        self._server = self._server or server
+        # A `Date` is exact to the second, so the middle of that second is the best guess.
+        dated = (date - now).total_seconds() + 0.5 if date else None
+        return Clocks((server.time - now).total_seconds() if server.time else None, dated)
 
     def profile(self) -> Profile:
         """Return who we are. Raises NeedsOperator when the site does not know us (any more)."""

@@ -38,6 +38,7 @@ SECONDS_TO_BE_STALE = 1.0
 LONGEST_REQUEST = 120.0
 """Seconds for a request and its answer in all, however steadily something comes."""
 NO_ANSWER = 0
+CLIENTS_KEPT = 4
 SHORTEST_SECRET = 8
 
 
@@ -111,7 +112,7 @@ class Transport:
     def http(self) -> httpx.Client:
         """The client for the files as they are now. Raises NeedsOperator when one of them cannot be used.
 
-        An older client is kept for the requests that use it.
+        Older clients are kept for the requests that use them: several files are replaced one after the other.
         """
         tls = self.connection.tls
         states = file_states(tls)
@@ -119,6 +120,8 @@ class Transport:
             if not self._https or states != self._file_states:
                 self._https.append(self.new_http(tls))
                 self._file_states = states
+                while len(self._https) > CLIENTS_KEPT:
+                    self._https.pop(0).close()
             return self._https[-1]
 
     def close(self) -> None:
@@ -208,7 +211,10 @@ class Transport:
     ) -> T:
         """Send one request, once, and return what `parse` makes of the JSON of its answer."""
         with self.stream(method, path, options, **request) as answer:
-            return parsed(answer, parse)
+            read_at = self.clock.monotonic()
+            found = parsed(answer, parse)
+            self.clock.saw(answer.headers.get("Date"), read_at, is_jiras=True)
+            return found
 
     @contextmanager
     def stream(self, method: str, path: str, options: Options = NO_OPTIONS, **request: Any) -> Iterator[Answer]:
@@ -256,7 +262,7 @@ class Transport:
             seconds = LONGEST_REQUEST + options.extra_seconds
             with deadline(seconds), http.stream(method, url, auth=auth, **request) as response:
                 self._count(call, response.status_code)
-                self.clock.set(response.headers.get("Date"))
+                self.clock.saw(response.headers.get("Date"), self.clock.monotonic(), is_jiras=False)
                 self.limits.answered(call, response.status_code, response.headers)
                 yield response
         except httpx.HTTPError as error:

@@ -105,16 +105,22 @@ def state_as_left(
     """
     counts_from = (legacy.since if paired else legacy.last_sync) or issue.updated
     updated = min(issue.updated, counts_from)
-    state = known or IssueState(side, issue.id, issue.key, issue.status, updated, seen_until=issue.created)
+    state = known or IssueState(side, issue.id, issue.key, issue.status, updated, seen_until=LONG_AGO)
     answered = {change.id for change in seen_by_legacy(issue, legacy, last_seen, legacy.since or paired)}
     seen = [change for change in issue.changes if change.id in answered or is_seen(state, change)]
     state = replace(
         state,
         pending=tuple(cause for cause in state.pending if cause.id not in answered),
         dead=tuple(cause for cause in state.dead if cause.id not in answered),
-        wrote_until=max((at for at in (state.wrote_until, legacy.last_sync) if at), default=None),
+        wrote_until=_wrote_until(issue, state, legacy),
     )
     return with_history(state, seen)
+
+
+def _wrote_until(issue: Issue, state: IssueState, legacy: LegacyState) -> datetime | None:
+    """Return the `updated` that our account's last write left. What the service has seen may have been its own."""
+    until = max((at for at in (state.wrote_until, legacy.last_sync) if at), default=None)
+    return issue.updated if until and issue.updated <= until else until
 
 
 def seen_by_legacy(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sync_model.definition import PLACEHOLDERS, Side, fold
 from sync_worker.core.actions import Comment, find
@@ -24,13 +24,11 @@ from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.core.templates import fill_in
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.engine.diff import SEEN_WINDOW, observe
+from sync_worker.engine.diff import all_seen_up_to, observe
 from sync_worker.migration.legacy import LastSeen, LegacyState, expecting_legacy_moves, state_as_left
 from sync_worker.migration.lookup import IssueLookup
 from sync_worker.migration.pairing import ListedIssue, PairClaims
 from sync_worker.migration.takeover_report import MissedChange, TakeoverReport
-
-AN_INSTANT = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class MissedChanges:
         """Return the state of an issue that cannot be read now: what came after the service saw it counts."""
         seen_at = (last_seen.at if last_seen else self.legacy.since) or self.legacy.last_sync or issue.updated
         status = last_seen.status if last_seen else issue.status
-        return IssueState(side, issue.id, issue.key, status, seen_at, seen_until=seen_at + SEEN_WINDOW + AN_INSTANT)
+        return IssueState(side, issue.id, issue.key, status, seen_at, seen_until=all_seen_up_to(seen_at))
 
     def _observe(
         self, side: Side, known: LegacyIssue, issue: Issue, counterpart: Issue | None, state: IssueState | None
@@ -167,7 +165,7 @@ def _was_seen_later(issue: LegacyIssue, cursor: datetime | None) -> bool:
 
 def _unchanged_state(side: Side, issue: ListedIssue) -> IssueState:
     """Return the state of an issue of which all up to its last update is answered, or does not count."""
-    seen_until = issue.updated + SEEN_WINDOW + AN_INSTANT
+    seen_until = all_seen_up_to(issue.updated)
     return IssueState(side, issue.id, issue.key, issue.status, issue.updated, seen_until=seen_until)
 
 

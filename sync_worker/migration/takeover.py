@@ -20,6 +20,7 @@ from sync_worker.core.progress import Importing, Progress
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import creates_from
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
+from sync_worker.engine.observation import highest_of
 from sync_worker.migration.legacy import CLOCK_SKEW, LegacyPair, LegacySource, LegacyState
 from sync_worker.migration.lookup import IssueLookup
 from sync_worker.migration.missed_changes import MissedChanges
@@ -53,7 +54,9 @@ class TakeOver:
         """
         report = TakeoverReport(legacy)
         lookups = {side: IssueLookup(side, self._context) for side in Side}
-        importing = progress.importing or Importing(self._jiras[Side.DEV].now(), self._source)
+        now = self._jiras[Side.DEV].now()
+        importing = progress.importing or Importing(now, self._source)
+        importing = replace(importing, began=min(importing.began, now))  # a clock may have been wrong
         progress = replace(progress, importing=importing)
         accounts = self._identify(lookups)
         claims = self._pair(legacy, lookups, report)
@@ -120,7 +123,10 @@ class TakeOver:
         if progress.cursors or legacy.since is None:
             return progress
         since: dict[str, datetime] = {side: min(legacy.since, self._jiras[side].now()) for side in Side}
-        return replace(progress, cursors=since, baselines=since)
+        highest: dict[str, int] = {
+            side: highest_of(issue.id for issue in lookups[side].listing.issues) for side in Side
+        }
+        return replace(progress, cursors=since, baselines=since, highest=highest)
 
     # Pairs
 

@@ -63,7 +63,8 @@ class CycleRunner:
             return rate_limits.SiteLimits(client, site_of(connection.base_url), budget, worker.log, sign_in)
 
         jiras = _connect_to_sites(sync, environ, worker.wait, limits_of, self.lease.check)
-        self._context = Context(sync, jiras, self.store, worker.log, self._checkpoint)
+        interval = timedelta(seconds=worker.interval)
+        self._context = Context(sync, jiras, self.store, worker.log, self._checkpoint, interval)
         self._jira_clients = set(jiras.values())
         self._predecessor = ReplacedService(_legacy_database(client, sync))
         self._is_prepared = False

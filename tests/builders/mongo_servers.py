@@ -15,8 +15,8 @@ from pymongo.errors import PyMongoError
 ELECTION_MILLISECONDS = 1000
 """After so long without a primary, the others elect one. On real sets it is 10 seconds."""
 HEARTBEAT_MILLISECONDS = 200
-PRIMARY, SECONDARY = 1, 2
-"""States of a member, as MongoDB numbers them."""
+SECONDARY = 2
+"""The state of a member, as MongoDB numbers it."""
 
 
 class MongoServer:
@@ -88,8 +88,8 @@ class ReplicaSet:
 
     OPTIONS = (
         "--replSet", "rs", "--oplogSize", "16", "--setParameter", "enableTestCommands=1",
-        # A secondary waits no longer than a second for a server that hangs.
-        "--setParameter", "oplogNetworkTimeoutBufferSeconds=1",
+        # A secondary waits no longer than a second or two for a server that hangs.
+        "--setParameter", "oplogNetworkTimeoutBufferSeconds=1", "--setParameter", "oplogInitialFindMaxSeconds=2",
     )  # fmt: skip
 
     def __init__(self, servers: Sequence[MongoServer], wait_until: Callable[..., Any]) -> None:
@@ -140,6 +140,14 @@ class ReplicaSet:
                 client.admin.command("configureFailPoint", "rsSyncApplyStop", mode="off")
                 client.admin.command("configureFailPoint", "stopReplProducer", mode="off")
 
+    def _replicate(self) -> bool:
+        """Have all servers replicate; tell whether all have answered. One that was frozen drops its connections."""
+        try:
+            self.resume_replication_of(self.servers)
+        except PyMongoError:
+            return False
+        return True
+
     @staticmethod
     def rollbacks(server: MongoServer) -> int:
         """Return a number that grows with each rollback of what only this server had."""
@@ -152,7 +160,7 @@ class ReplicaSet:
         for server in self.servers:
             server.thaw()
             server.launch()
-        self.resume_replication_of(self.servers)
+        self._wait_until(self._replicate, "all three to answer")
         self.wait_until_whole()
 
     def wait_until_whole(self) -> None:
@@ -178,7 +186,9 @@ class ReplicaSet:
             return False
         try:
             with primary.client() as client:
-                states = [member["state"] for member in client.admin.command("replSetGetStatus")["members"]]
+                members = client.admin.command("replSetGetStatus")["members"]
         except PyMongoError:
             return False
-        return sorted(states) == [PRIMARY, SECONDARY, SECONDARY]
+        # A secondary that still looks for a server to copy from would wait 20 seconds for one that hangs.
+        copying = [member for member in members if member["state"] == SECONDARY and member["syncSourceHost"]]
+        return len(copying) == len(members) - 1

@@ -141,5 +141,6 @@ if __name__ == "__main__":
     _, socket_number, prelude = sys.argv
     sys.path[0] = str(Path.cwd())
     exec(prelude, {})
-    import_module("sync_worker.runtime.process")
+    for module in ("sync_worker.__main__", "httpcore"):  # which httpx imports for its first request
+        import_module(module)
     exec(serve(socket.socket(fileno=int(socket_number))), {"__name__": "__main__"})

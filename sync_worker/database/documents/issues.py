@@ -11,12 +11,15 @@ from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from sync_model.definition import Side
+from sync_worker.core.concurrency import batches
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.state import IssueState
 from sync_worker.database.documents.conversion import Document, convert_all, from_state, to_state
 from sync_worker.database.documents.fencing import FencedCollections
 from sync_worker.database.mongodb_errors import LONGEST_MESSAGE, errors_translated
 
+NAMED_AT_ONCE = 1000
+"""Ids in one query."""
 DUPLICATE_KEY = 11000
 DOCUMENT_REFUSED = frozenset({2, 9, 52, 54, 57, 10334, 17419, 17420})
 """Codes of errors that are about the document itself, such as its size, and that no waiting mends."""
@@ -34,6 +37,14 @@ class IssueDocuments(FencedCollections):
     def states(self, side: Side, ids: Collection[str]) -> tuple[dict[str, IssueState], dict[str, str]]:
         documents = self._issues.find({"_id": {"$in": [_identity(side, issue_id) for issue_id in ids]}})
         return convert_all(((issue_id_of(document["_id"]), document) for document in documents), to_state)
+
+    @errors_translated()
+    def known(self, side: Side, ids: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        for batch in batches(ids, NAMED_AT_ONCE):
+            wanted = {"_id": {"$in": [_identity(side, issue_id) for issue_id in batch]}}
+            found |= {issue_id_of(document["_id"]) for document in self._issues.find(wanted, {"_id": True})}
+        return found
 
     @errors_translated()
     def named(self, names: Collection[str]) -> list[IssueState]:

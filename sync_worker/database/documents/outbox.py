@@ -14,6 +14,7 @@ from pymongo import ASCENDING
 from sync_model.definition import Side
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.ports import Backlog, FailingIssue, Waiting
+from sync_worker.core.retry import LATEST_TRY
 from sync_worker.core.state import IssueState
 from sync_worker.database.documents.conversion import Document, to_state
 from sync_worker.database.documents.fencing import FencedCollections
@@ -79,7 +80,9 @@ def _is_waiting(side: Side) -> dict[str, Any]:
 
 
 def _is_due(side: Side, now: datetime) -> dict[str, Any]:
-    return _is_waiting(side) | {"waiting.next_try": {"$lte": now}}
+    """Match what `core.retry.is_due` says of. Each part of it goes by an index."""
+    times = ({"$lte": now}, {"$gt": now + LATEST_TRY})
+    return {"$or": [_is_waiting(side) | {"waiting.next_try": time} for time in times]}
 
 
 def _to_waiting(side: Side, document: Document, now: datetime) -> Waiting:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from threading import Lock
 
 from sync_model.connection import Connection, site_of
 from sync_worker.core.bulk import BatchSize
-from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError
+from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
 from sync_worker.core.issue import StatusName
 from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
@@ -43,6 +44,7 @@ class SiteCalls:
         self._cache = Cache()
         self._former_accounts: frozenset[str] = frozenset()
         self._reads_labels = False
+        self._asking_for_time = Lock()
         self._status_names = StatusNames(self._statuses)
         self._read_size, self._create_size = BatchSize(READ_AT_ONCE), BatchSize(CREATED_AT_ONCE)
         self._page_size = BatchSize(LARGEST_PAGE, SMALLEST_PAGE)
@@ -64,6 +66,7 @@ class SiteCalls:
     @cached_property
     def _flavour(self) -> Flavour:
         server = self._server
+        self._transport.clock.told(server.time)
         if fault := server.why_too_old(with_token=self._transport.connection.email is None):
             raise NeedsOperator(fault)
         return flavour_of(server)
@@ -108,10 +111,23 @@ class SiteCalls:
         return self._search_lag or self._flavour.search_lag
 
     def now(self) -> datetime:
-        if self._transport.clock.now() is None:
-            _ = self._flavour  # any answer shows the time
-        # Our own clock has to do if the site's answers have no Date.
-        return self._transport.clock.now() or datetime.now(UTC)
+        clock = self._transport.clock
+        if not clock.is_asked:
+            _ = self._flavour  # which one it is and what time it is are told together
+        elif clock.is_doubtful:
+            self.check_clock()
+        # Our own clock has to do if the site tells no time at all.
+        return clock.now() or datetime.now(UTC)
+
+    def check_clock(self) -> None:
+        if not self._asking_for_time.acquire(blocking=False):
+            return  # another thread is at it
+        try:
+            self._transport.clock.told(self._transport.get_once(SERVER_INFO, parsing.server_info).time)
+        except (Unavailable, InvalidRequest):
+            self._transport.clock.not_told()
+        finally:
+            self._asking_for_time.release()
 
     def _statuses(self) -> list[StatusName]:
         """Return all statuses of the site; none when it does not say."""

@@ -174,3 +174,15 @@ def test_an_api_gateway_that_shows_no_issue_to_people_wants_the_site_s_own_addre
     assert resolved.connection.email == "a@b.c"
     assert [warning.field for warning in resolved.warnings] == ([] if site_url else ["jira.siteUrl"])
     assert resolved.connection.browse("U-1") == f"{site_url or gateway}/browse/U-1"
+
+
+def test_a_name_ends_at_a_colon():
+    jira = {"baseUrl": OWN, "email": "me:too", "apiToken": "t"}
+    assert faults(sync(jira=jira)) == ["jira.email: holds a colon, at which a name ends"]
+
+
+@pytest.mark.parametrize("address", ["https://me:12/S3cret@jira.example.com", "https://me:S3cret/x@jira.example.com"])
+def test_a_password_in_an_address_is_no_part_of_a_message(address):
+    (found,) = faults(sync(jira={"baseUrl": "${SITE}", "apiToken": "t"}), SITE=address)
+    assert found.startswith("jira.baseUrl: ")
+    assert "S3cret" not in found

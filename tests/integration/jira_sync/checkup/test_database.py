@@ -81,3 +81,16 @@ def test_a_plus_in_a_password_that_is_refused_is_explained(doctor, monkeypatch, 
     monkeypatch.setenv("DATABASE_URL", mongo_server.url.replace("//", "//u:pa55+word@"))
     says = [(says, advice) for _, says, advice in doctor.problems()]
     assert ("the + in DATABASE_URL's user name or password stands for a space", "write %2B if it is meant") in says
+
+
+def test_a_replica_set_is_told_by_its_members(doctor, monkeypatch, replica_set_of_three):
+    monkeypatch.setenv("DATABASE_URL", replica_set_of_three.url)
+    assert doctor.problems() == []
+    assert any(finding.says.startswith("replica set rs of 127.0.0.1:") for finding in doctor.findings())
+
+
+def test_a_member_of_a_replica_set_that_is_named_alone_is_a_warning(doctor, monkeypatch, replica_set_of_three):
+    monkeypatch.setenv("DATABASE_URL", f"{replica_set_of_three.primary().url}/?directConnection=true")
+    [(level, says, advice)] = doctor.problems()
+    assert (level, says) == ("warning", "it is one member of the replica set rs, and no other one is spoken to")
+    assert advice.startswith("leave directConnection out of DATABASE_URL, and name all members")

@@ -9,6 +9,7 @@ import pytest
 from pymongo import MongoClient
 
 from jira_sync.__main__ import main
+from relay import Authority, Relay, server_side
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,14 @@ def test_a_wrong_clock_of_a_site_is_a_warning(doctor, offset):
     assert "jira-sync goes by Jira's clock" in advice
 
 
+def test_a_proxy_that_dates_the_answers_is_a_warning_and_nothing_is_said_against_jira_s_clock(doctor):
+    doctor.control.fault("two", "wrong_date", offset=600)
+    [(level, says, advice)] = doctor.problems()
+    assert level == "warning"
+    assert says == "its answers are dated 10 min ahead of the time that Jira itself tells"
+    assert "goes by what Jira tells" in advice
+
+
 def test_rate_limits_of_a_site_are_reported_and_its_retry_after_is_respected(doctor):
     doctor.write(jira={"baseUrl": f"{doctor.url}/one", "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}",
                        "callsPerSecond": 500})  # fmt: skip
@@ -123,3 +132,22 @@ def test_the_doctor_tries_a_secret_that_the_workers_leave_alone_and_sets_it_free
     assert doctor.problems() == []
     with MongoClient[dict[str, Any]](mongo_server.url) as client:
         assert client["jira_sync"]["limits"].count_documents({"refusals": {"$gt": 0}}) == 0
+
+
+def test_a_site_that_asks_for_a_certificate_is_told_from_one_that_does_not_speak_tls(doctor, tmp_path):
+    company = Authority(tmp_path / "company", "Company CA")
+    tls = server_side(*company.sign("jira"), clients=company.certificate)
+    with Relay(f"{doctor.url}/one", path="/jira", tls=tls) as relay:
+        account = {"baseUrl": relay.url, "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}"}
+        doctor.write(jira=account)
+        [(_, says, advice)] = doctor.problems()
+        assert "is not trusted" in says
+        assert "name its authority's file in caFile" in advice
+        account["caFile"] = str(company.certificate)
+        doctor.write(jira=account)
+        [(_, says, advice)] = doctor.problems()
+        assert "wants another certificate of ours, or one at all" in says
+        assert advice.startswith("name one in clientCertificate")
+        certificate, key = company.sign("sync")
+        doctor.write(jira={**account, "clientCertificate": str(certificate), "clientKey": str(key)})
+        assert doctor.problems() == []

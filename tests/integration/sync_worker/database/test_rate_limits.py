@@ -428,6 +428,15 @@ class TestClocks:
         shared.client["jira_sync"]["limits"].insert_one({**document, "touched": until})
         assert 0 < shared.limits(site).before(SEARCH).seconds <= LONGEST_WAIT
 
+    def test_a_pause_that_is_longer_than_any_site_asks_for_ends_in_time_however_often_it_is_looked_at(
+        self, shared, site
+    ):
+        limits = shared.client["jira_sync"]["limits"]
+        until = datetime.now(UTC) + self.FAR_AHEAD
+        limits.insert_one({"_id": site, "site": site, "until": until, "touched": until})
+        shared.limits(site).before(SEARCH)
+        assert limits.find_one({"_id": site})["until"] <= datetime.now(UTC) + timedelta(seconds=LONGEST_WAIT)
+
     def test_a_new_pause_replaces_one_that_lies_too_far_ahead(self, shared, site):
         until = datetime.now(UTC) + self.FAR_AHEAD
         shared.client["jira_sync"]["limits"].insert_one({"_id": site, "site": site, "until": until, "touched": until})

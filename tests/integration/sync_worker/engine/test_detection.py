@@ -119,7 +119,7 @@ def test_a_deep_scan_is_made_as_often_and_reaches_as_far_as_the_sync_says(bench,
     key, counterpart = bench.pair()
     bench.control.index("two", hide=[counterpart])
     bench.dev.move(counterpart, "Closed")
-    bench.pass_time_and_cycle(10)
+    bench.pass_time_and_cycle(2 * bench.worker.interval)
     bench.cycle()
     bench.control.index("two", show=[counterpart])
     bench.pass_time_and_cycle(hours * HOUR)

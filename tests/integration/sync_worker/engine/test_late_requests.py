@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from simulated_sites import ATTACH, COMMENT, CONFIRMATION_WAIT, CREATE, LONG_ENOUGH
+from sync_worker.jira import paging
 from worker_bench import EITHER_FLAVOR, LOG
 
 REQUESTS = {"create": ("two", CREATE), "attach": ("two", ATTACH), "comment": ("one", COMMENT)}
@@ -134,18 +135,26 @@ def test_an_issue_that_cannot_be_read_among_the_next_keys_does_not_hide_the_coun
 
 
 @EITHER_FLAVOR
-def test_a_comment_is_found_in_whatever_order_a_site_lists_comments(bench):
+@pytest.mark.parametrize("old_comments", [1, 5])
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_a_comment_is_found_in_whatever_order_a_site_lists_comments(bench, monkeypatch, old_comments, is_ordered):
     """An old Data Center does not know the order that is asked for: it lists the oldest first."""
-    key = bench.user.create("SUP", "with an old comment")
-    bench.user.comment(key, "an old comment")
+    monkeypatch.setattr(paging, "PAGE", 2)
+    key = bench.user.create("SUP", "with old comments")
+    old = [f"an old comment {number}" for number in range(old_comments)]
+    for text in old:
+        bench.user.comment(key, text)
     bench.pass_time(100_000)
     bench.user.move(key, "Will Do")
-    bench.control.fault("one", "ignore_order")
+    if not is_ordered:
+        bench.control.fault("one", "ignore_order")
     bench.control.fault("one", "drop_after", times=1, **COMMENT)
     for _ in range(3):
         bench.cycle()
         bench.pass_time(LONG_ENOUGH)
-    assert bench.comments(key) == ["an old comment", f"followed as {bench.devs()[0]['key']}"]
+    assert bench.comments(key) == [*old, f"followed as {bench.devs()[0]['key']}"]
+    pages = bench.calls("one", "/comment$", "GET")
+    assert len(pages) == (1 if is_ordered else old_comments // 2 + 1)
 
 
 @EITHER_FLAVOR

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from spoiled_answers import SPOILED
+from sync_worker.core import ports
 from sync_worker.core.errors import (
     InvalidRequest,
     NeedsOperator,
@@ -33,6 +35,10 @@ READS = {
     "read": lambda jira: jira.read(["10000"]),
     "ids_of": lambda jira: jira.ids_of(["SUP-1"]),
     "issue": lambda jira: jira.issue("10000"),
+    "with_history": lambda jira: jira.with_history(replace(ISSUE, history_from=LONG_AGO)),
+    "is_marked": lambda jira: jira.is_marked("10000"),
+    "check_project": lambda jira: jira.check_project("SUP"),
+    "statuses": lambda jira: jira.statuses("SUP"),
     "transition_to": lambda jira: jira.transition_to(ISSUE, "Done"),
     "reachable_statuses": lambda jira: jira.reachable_statuses(ISSUE),
     "mark_of": lambda jira: jira.mark_of("10000"),
@@ -51,6 +57,10 @@ WRITES = {
     "link": lambda jira: jira.link("10000", "g", "https://x", "t", "s"),
     "upload": lambda jira: jira.upload("10000", FILE, iter([b"x"])),
 }
+ASK_NOTHING = {"now", "site", "browse", "read_size", "create_size"}
+NOT_ASKED_FOR_JSON = {"download"}
+MAY_STAY_UNKNOWN = {"upload_limit", "display_name"}
+"""Auxiliary questions. What is not answered is not known, and the work goes on."""
 ODD_BODIES = [
     "", "[]", "{}", "null", "7", '"x"', "true", "[[1]]", "NaN", '{"status": "ok"}', '{"issues": null}',
     '{"issues": 7}', '{"issues": [null], "isLast": true}', '{"issues": [{"id": null}], "isLast": true}',
@@ -119,6 +129,11 @@ def test_what_is_not_jira_s_leaves_open_what_became_of_a_write(simulator, connec
     assert set(sent.values()) == {4 if call == "link" else 1}
 
 
+def test_every_call_to_jira_is_among_those_that_are_tried_here():
+    calls = {name for name in vars(ports.Jira) if not name.startswith("_")}
+    assert calls == {*READS, *WRITES, *ASK_NOTHING, *NOT_ASKED_FOR_JSON, *MAY_STAY_UNKNOWN}
+
+
 @pytest.mark.parametrize("call", [*READS, *WRITES])
 def test_whatever_json_comes_is_said_to_be_not_jira_s_with_the_call_and_the_site(simulator, connect, call):
     """A Python error as the operator's message would help nobody."""
@@ -138,7 +153,7 @@ def test_whatever_json_comes_is_said_to_be_not_jira_s_with_the_call_and_the_site
     ("answer", "kind", "says"),
     [
         ("a welcome page", NeedsOperator, "it answered with a web page, 'Welcome', as a login page does"),
-        ("a redirect", Redirected, "redirected to sso.example.com, which is not followed: a login"),
+        ("a redirect", Redirected, "redirected to https://sso.example.com, which is not followed: a login"),
         ("a redirect to itself", Redirected, "redirected to another path, which is not followed"),
         ("a page with 401", NeedsOperator, "401 Unauthorized: the credentials are wrong or have expired"),
         ("a page with 403", NotJira, "403 Forbidden: Request blocked: the answer is not Jira's"),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from simulated_sites import HOUR
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown, Unavailable
 
 FLAVORS = pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)
@@ -40,6 +41,15 @@ def take_over(bench) -> None:
         bench.pass_time(error.retry_after + 2)
         error = bench.try_cycle()
     assert error is None, error
+
+
+def test_what_is_imported_after_a_takeover_is_taken_on_whatever_its_dates(bench, legacy):
+    legacy.pair()
+    bench.cycle()
+    (key,) = bench.control.create_many("one", "SUP", 1, status="Will Do", user="ann", ago=30 * 24 * HOUR)
+    bench.census()
+    bench.cycle()
+    assert len(bench.comments(key)) == 1
 
 
 # What it has seen, and what it has missed

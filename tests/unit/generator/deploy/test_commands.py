@@ -7,6 +7,7 @@ import json
 import pytest
 
 from generator.deploy import commands
+from generator.running.errors import Unusable
 
 EVIL_FILE = "x\x1b[2J\nerror: y.json"
 SHOWN_FILE = "x�[2J�error: y.json"
@@ -50,6 +51,23 @@ def test_check_as_json_names_a_file_exactly_without_steering_the_terminal(folder
     assert unprintable(out) == []
     (problem,) = json.loads(out)["problems"]
     assert (problem["file"], problem["where"]) == (EVIL_FILE, "ru\x9bles")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_check_says_what_of_the_environment_keeps_all_workers_from_their_work(folder, environ, capsys, as_json):
+    folder.write("a.json", name="sync-a")
+    wrong = {**environ, "DATABASE_URL": "mongodb://u:p@s3cr3t@db", "HTTPS_PROXY": "socks5://proxy"}
+    said = ["DATABASE_URL is not a MongoDB address: @ in", "HTTPS_PROXY is the address of a SOCKS proxy"]
+    if as_json:
+        assert commands.check(wrong, as_json=True) == 1
+        found = json.loads(capsys.readouterr().out)["environment"]
+    else:
+        with pytest.raises(Unusable) as error:
+            commands.check(wrong)
+        found = error.value.problems
+        assert "sync-a" in capsys.readouterr().out
+    assert [sentence.startswith(start) for sentence, start in zip(found, said, strict=True)] == [True, True]
+    assert "s3cr3t" not in str(found)
 
 
 def test_check_without_a_file_says_that_there_is_no_sync(environ, capsys):

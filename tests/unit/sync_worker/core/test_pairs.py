@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sync_model.definition import Side
 from sync_worker.core.pairs import Pair
-from worker_values import NOON
+from worker_values import NOON, at
 
 PAIR = Pair("1", "2", "U-1", "D-1", NOON)
 
@@ -27,3 +29,20 @@ def test_an_issue_that_was_moved_out_of_its_project_is_away_until_it_is_back():
 def test_an_issue_that_is_found_is_missing_no_more():
     missing = replace(PAIR, missing={"user": NOON, "dev": NOON})
     assert missing.found(Side.USER, "U-1", in_project=True).missing == {"dev": NOON}
+
+
+@pytest.mark.parametrize(
+    # minutes after noon of the moves                       too often
+    ("minutes", "expected"),
+    [
+        ((0, 1, 2), True),
+        ((0, 30, 61), False),
+        ((0, 30, -29), True),  # the clock was set back meanwhile
+        ((0, 30, -60 * 24 * 90), False),
+    ],
+)
+def test_moves_within_an_hour_are_too_many_however_the_clock_was_set(minutes, expected):
+    pair = PAIR
+    for minute in minutes:
+        pair = pair.moved(at(minute), 3)
+    assert pair.moves_too_often(3) is expected

@@ -9,7 +9,7 @@ import pytest
 
 from sync_worker.core.causes import Failure
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
-from sync_worker.core.retry import after_failure, seconds_asked_for, wait_after
+from sync_worker.core.retry import after_failure, is_due, seconds_asked_for, wait_after
 from worker_values import NOON
 
 
@@ -41,6 +41,21 @@ def test_a_failure_counts_its_attempts_and_remembers_the_first():
     assert (first.attempts, first.error, first.next_try) == (1, "no way there", NOON + timedelta(seconds=5))
     assert (second.attempts, second.first_at, second.last_at) == (2, NOON, NOON + timedelta(hours=1))
     assert second.next_try == NOON + timedelta(hours=1, seconds=60)
+
+
+def test_a_failure_that_is_dated_in_the_future_counts_from_now_on():
+    first, _ = fail(InvalidRequest("no way there"), now=NOON + timedelta(days=300))
+    second, gives_up = fail(InvalidRequest("no way there"), first, NOON)
+    assert (second.first_at, gives_up) == (NOON, False)
+
+
+@pytest.mark.parametrize(
+    # the next try is so many minutes from now   it is due
+    ("minutes", "expected"),
+    [(-300_000, True), (0, True), (1, False), (119, False), (121, True), (300_000, True)],
+)
+def test_a_next_try_is_due_when_it_has_come_and_when_it_is_too_far_off_to_be_true(minutes, expected):
+    assert is_due(NOON + timedelta(minutes=minutes), NOON) is expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from sync_worker.core.causes import Attempt
 from sync_worker.core.errors import OutcomeUnknown, Unavailable
 from sync_worker.core.timing import lifetime_of
-from sync_worker.core.uncertainty import left_open, long_over, missed, time_to_settle, unknown
+from sync_worker.core.uncertainty import dated_since, left_open, long_over, missed, time_to_settle, unknown
 from worker_values import NOON, at
 
 TAKES = timedelta(minutes=2)
@@ -49,6 +49,20 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_for_it():
     attempt = missed(attempt, NOON)
     assert not is_settled(attempt, NOON)
     assert is_settled(missed(attempt, at(3)), at(3))
+
+
+def test_a_request_that_ends_in_the_future_has_ended_when_somebody_looked():
+    attempt = missed(Attempt(at(0), ended=at(60 * 24)), at(1))
+    assert is_settled(missed(attempt, at(3.1)), at(3.1))
+
+
+@pytest.mark.parametrize(
+    # the attempt was noted at   what it left may be dated from this on
+    ("noted", "since"),
+    [(0, -1), (10, 9), (10.9, 9.9), (12, 10 - 24 * 60 - 1), (60 * 24 * 300, 10 - 24 * 60 - 1)],
+)
+def test_what_an_attempt_has_left_is_looked_for_from_before_it_and_far_back_if_its_time_is_wrong(noted, since):
+    assert dated_since(Attempt(at(noted)), at(10)) == at(since)
 
 
 def test_what_is_long_over_is_settled_by_one_look():

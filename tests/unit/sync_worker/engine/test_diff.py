@@ -12,7 +12,7 @@ from sync_worker.core.causes import Attempt, CauseKind
 from sync_worker.core.issue import Issue
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState, OwnMove
-from sync_worker.engine.diff import needs_history_before, observe
+from sync_worker.engine.diff import MOST_SEEN, needs_history_before, observe
 from worker_values import FILE, NOON, OUR_ACCOUNT, SOMEBODY, at, cause, change, issue, rule, sync
 
 CREATES = sync(rule("Will Do", createIssue=True, addCrossLink=True, addComment=True))
@@ -122,9 +122,48 @@ class TestStatusChanges:
         after = issue("Reopened", change(100, 4.9, "Open", "Reopened"), change(200, 5, "New", "Open"), updated=5.1)
         assert causes(look(FOLLOWS_EACH_STATUS, after, first)) == [("status", "100", "Reopened")]
 
-    def test_the_ids_of_seen_changes_are_remembered_for_an_hour_only(self):
-        many = [change(number, number * 10, "Open", "X") for number in range(500)]
-        assert len(look(FOLLOWS, issue("X", *many, updated=5000), seen(FOLLOWS)).seen) <= 7
+    @pytest.mark.parametrize("minutes", [-0.1, -100, -100_000, 0, 100_000])
+    def test_a_late_history_entry_is_a_cause_whatever_its_time(self, minutes):
+        """One node's clock may be far off, and what it wrote before may be dated far ahead, too."""
+        ahead = change(200, 5, "New", "Open")
+        first = look(FOLLOWS, issue("Open", ahead, updated=5), seen(FOLLOWS, issue("New")))
+        late = change(300, 5 + minutes, "Open", "Reopened")
+        after = issue("Reopened", *sorted((ahead, late), key=lambda each: each.at), updated=5 + minutes)
+        assert causes(look(FOLLOWS, after, first)) == [("status", "300", "Reopened")]
+
+    @pytest.mark.parametrize("definition", [FOLLOWS, FOLLOWS_EACH_STATUS])
+    def test_the_change_that_led_to_the_present_status_is_the_last_one_whatever_its_time(self, definition):
+        there, back = change(2, 2, "Open", "X"), change(3, 1, "X", "Reopened")  # the second node is a minute behind
+        after = issue("Reopened", back, there, updated=1)
+        assert causes(look(definition, after, seen(definition)))[-1] == ("status", "3", "Reopened")
+
+    def test_statuses_are_compared_by_their_ids_where_the_history_has_them(self):
+        there, back = change(2, 2, "Open", "X"), replace(change(3, 1, "X", "Wieder offen"), to_id="4")
+        after = issue("Reopened", back, there, updated=1, status_id="4")
+        assert [cause.id for cause in look(sync(rule("*", syncStatus=True)), after, seen(FOLLOWS)).pending] == ["3"]
+
+    def test_a_bounded_number_of_changes_is_remembered_and_none_of_them_is_news_again(self):
+        many = [change(number, number, "Open", "Reopened") for number in range(3 * MOST_SEEN)]
+        state = seen(FOLLOWS_EACH_STATUS)
+        for count in (len(many) - 2, len(many) - 1, len(many)):
+            state = look(FOLLOWS_EACH_STATUS, issue("Reopened", *many[:count], updated=count), state)
+        assert [cause.id for cause in state.pending] == [each.id for each in many]
+        assert len(state.seen) == MOST_SEEN
+
+    def test_what_an_earlier_version_has_seen_is_no_news(self):
+        """It kept the ids of the last hour, and went by times beyond."""
+        old, recent = change(1, -300, "New", "Reopened"), change(2, -10, "Reopened", "Open")
+        before = seen(FOLLOWS_EACH_STATUS, seen_until=recent.at, seen=("2",))
+        edited = issue("Open", old, recent, updated=1)
+        after = look(FOLLOWS_EACH_STATUS, edited, before)
+        assert (causes(after), after.seen) == ([], ("1", "2"))
+        assert causes(look(FOLLOWS_EACH_STATUS, replace(edited, updated=at(2)), after)) == []
+
+    def test_what_is_hidden_when_an_issue_is_seen_for_the_first_time_is_no_news_later(self):
+        old, recent = change(1, -300, "New", "Reopened"), change(2, -10, "Reopened", "Open")
+        first = look(FOLLOWS_EACH_STATUS, issue("Open", recent, history_from=recent.at), None)
+        after = look(FOLLOWS_EACH_STATUS, issue("Open", old, recent, updated=1), first)
+        assert causes(after) == []
 
 
 class TestOwnMoves:
@@ -252,10 +291,22 @@ class TestUpdates:
         update = look(definition, issue("In Progress", updated=5), seen(definition, issue("In Progress")))
         assert called_for(definition, update) == [Move]
 
-    def test_the_echo_of_our_own_write_does_not_move_the_counterpart(self):
+    @pytest.mark.parametrize(
+        # updated   what is called for
+        ("updated", "kinds"),
+        [(5, [CopyAttachments]), (6, [CopyAttachments, Move]), (4.9, [CopyAttachments, Move])],
+    )
+    def test_the_echo_of_our_own_write_and_nothing_else_does_not_move_the_counterpart(self, updated, kinds):
         before = seen(ASSERTS, issue("In Progress"), wrote_until=at(5))
-        echo = look(ASSERTS, issue("In Progress", updated=5), before)
-        assert called_for(ASSERTS, echo) == [CopyAttachments]
+        assert called_for(ASSERTS, look(ASSERTS, issue("In Progress", updated=updated), before)) == kinds
+
+    @pytest.mark.parametrize("updated", [-0.1, -100, -100_000, 100_000])
+    def test_an_update_that_is_dated_before_the_last_one_is_a_cause_too(self, updated):
+        before = seen(ASSERTS, issue("In Progress"))
+        after = look(ASSERTS, issue("In Progress", updated=updated), before)
+        assert [cause.kind.value for cause in after.pending] == ["update"]
+        assert after.updated == at(updated)
+        assert causes(look(ASSERTS, issue("In Progress", updated=updated), replace(after, pending=()))) == []
 
     def test_an_update_takes_the_place_of_one_that_waits_and_keeps_its_marks(self):
         definition = sync({**ASSERTS_RULE, "sourceStatus": "*"})
@@ -299,17 +350,20 @@ class TestUpdates:
 
 
 @pytest.mark.parametrize(
-    # known   part begins at    changes in it    more is needed
-    ("known", "begins", "changes", "needed"),
+    # known   updated  part begins at    changes in it    more is needed
+    ("known", "updated", "begins", "changes", "needed"),
     [
-        (True, None, (), False),
-        (True, -2000, (), False),
-        (True, 5, (), True),
-        (False, 5, (), True),
-        (False, 5, (change(1, 6, "A", "B"),), False),
+        (True, 10, None, (), False),
+        (True, 10, -2000, (), False),
+        (True, 10, -61, (), False),
+        (True, 10, -59, (), True),
+        (True, 10, 5, (), True),
+        (True, -1, -2000, (), True),
+        (False, 10, 5, (), True),
+        (False, 10, 5, (change(1, 6, "A", "B"),), False),
     ],
 )
-def test_the_rest_of_a_long_history_is_read_only_where_it_may_hold_news(known, begins, changes, needed):
+def test_the_rest_of_a_long_history_is_read_only_where_it_may_hold_news(known, updated, begins, changes, needed):
     state = seen(FOLLOWS, issue("A")) if known else None
     history_from = None if begins is None else at(begins)
-    assert needs_history_before(state, issue("A", *changes, history_from=history_from)) is needed
+    assert needs_history_before(state, issue("A", *changes, updated=updated, history_from=history_from)) is needed

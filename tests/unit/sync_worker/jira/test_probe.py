@@ -13,6 +13,12 @@ from sync_worker.jira.probe import obstacle_of, proxy_for
 SITE = httpx.URL("https://jira.example/jira")
 
 
+def alert(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, "the driver's words")
+    error.reason = reason
+    return error
+
+
 def certificate(message: str) -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError(1, message)
     error.verify_message = message
@@ -29,6 +35,14 @@ def certificate(message: str) -> ssl.SSLCertVerificationError:
         (httpx.ConnectError, certificate("Hostname mismatch"), "Hostname mismatch", "the name that the certificate"),
         (httpx.ConnectError, certificate("self-signed certificate"), "is not trusted: self-signed", "SSL_CERT_FILE"),
         (httpx.ConnectError, ssl.SSLError(1, "WRONG_VERSION_NUMBER"), "does not speak TLS", "http instead of https"),
+        (
+            httpx.ReadError,
+            alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+            "wants another certificate of ours",
+            "clientCert",
+        ),
+        (httpx.ConnectError, alert("TLSV1_ALERT_UNKNOWN_CA"), "wants another certificate of ours", "clientCertificate"),
+        (httpx.ConnectError, alert("TLSV1_ALERT_PROTOCOL_VERSION"), "does not speak TLS", "http instead of https"),
         (httpx.ConnectError, OSError(101, "Network is unreachable"), "no way to jira.example", "network and firewall"),
         (httpx.ConnectTimeout, TimeoutError(), "did not take the connection within 5 s", "a firewall"),
         (httpx.ReadTimeout, TimeoutError(), "gave no answer within 10 s", "overloaded or starting"),
