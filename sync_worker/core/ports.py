@@ -25,6 +25,7 @@ from sync_worker.core.issue import (
     Glimpse,
     Issue,
     MarkedIssue,
+    Origin,
     OwnComment,
     StatusName,
     Transition,
@@ -227,7 +228,7 @@ class Jira(Protocol):
         """Return what can be set at creation."""
 
     def create(self, draft: Draft) -> Created:
-        """Create an issue, once: this is never repeated on its own."""
+        """Create an issue, once: this is never repeated on its own, unless Jira says that it was not carried out."""
 
     def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
         """Create issues of one project in one request, once; return what became of each, in the same order."""
@@ -242,8 +243,13 @@ class Jira(Protocol):
     def transition(self, issue: Issue, transition: Transition) -> None:
         """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
 
-    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> str:
-        """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id."""
+    def comment(
+        self, issue_id: str, body: str, marker: str, database: str = "", *, origin: Origin | None = None
+    ) -> str:
+        """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id.
+
+        If it is longer than the site takes, it is cut, and names `origin`.
+        """
 
     def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
         """Tell whether a comment carries `marker`, or any at all."""
