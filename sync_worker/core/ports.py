@@ -196,9 +196,6 @@ class Jira(Protocol):
     def reachable_statuses(self, issue: Issue) -> list[str]:
         """Return the statuses that our account can bring `issue` into. Jira is asked again."""
 
-    def is_marked(self, issue_id: str) -> bool:
-        """Tell whether the issue was created by a sync."""
-
     def mark_of(self, issue_id: str) -> object:
         """Return the marker of the draft that the issue was created from; None when no sync has created it."""
 
