@@ -126,7 +126,7 @@ class MarkedIssue:
 
 
 @dataclass(frozen=True)
-class Origin:
+class TextSource:
     """The issue that a text comes from, with its address for people: where to look if the text is cut."""
 
     key: str
@@ -150,7 +150,7 @@ class Draft:
 
     `recognises` tells whether a marker that was found is that of this draft, or of an earlier one for the same issue;
     without it, this is the same marker. `is_maybe_unmarked`: it is not certain that the site keeps the marker.
-    A text that is longer than the site takes is cut, and names `origin`.
+    A text that is longer than the site takes is cut, and names `source`.
     """
 
     project_id: str
@@ -159,7 +159,7 @@ class Draft:
     marker: dict[str, str]
     recognises: Callable[[object], bool] | None = field(default=None, compare=False)
     is_maybe_unmarked: bool = False
-    origin: Origin | None = None
+    source: TextSource | None = None
 
     def is_marked_by(self, marker: object) -> bool:
         """Tell whether an issue with `marker` is what an attempt with this draft, or an earlier one, has created."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from sync_worker.core.issue import Origin
+from sync_worker.core.issue import TextSource
 
 LONGEST_SUMMARY = 255
 CUT = "This text was cut: it is longer than this site takes."
@@ -51,14 +51,14 @@ def one_line(summary: str) -> str:
     return summary[:at].rstrip() + ELLIPSIS
 
 
-def cut(text: str, limit: int, origin: Origin | None) -> str:
+def cut(text: str, limit: int, source: TextSource | None) -> str:
     """Return wiki markup of at most `limit` units of UTF-16. If `text` is longer, the last line says so.
 
-    That line links to `origin`, unless there is none. Where the limit leaves no room for it, it is an ellipsis.
+    That line links to `source`, unless there is none. Where the limit leaves no room for it, it is an ellipsis.
     """
     if length(text) <= limit:
         return text
-    ending = _ending(limit, origin)
+    ending = _ending(limit, source)
     room = limit - length(ending)
     at = _place_to_cut(text, len(_first_units(text, room)))
     while True:
@@ -78,8 +78,8 @@ def kept_of(text: str) -> str | None:
     return text.rstrip()[: -len(ELLIPSIS)] if text.rstrip().endswith(ELLIPSIS) else None
 
 
-def _ending(limit: int, origin: Origin | None) -> str:
-    link = f" Its source is [{origin.key}|{origin.url}]." if origin else ""
+def _ending(limit: int, source: TextSource | None) -> str:
+    link = f" Its source is [{source.key}|{source.url}]." if source else ""
     ending = f"\n\n{CUT}{link}"
     return ending if length(ending) <= limit // 2 else ELLIPSIS
 

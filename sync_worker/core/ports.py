@@ -25,9 +25,9 @@ from sync_worker.core.issue import (
     Glimpse,
     Issue,
     MarkedIssues,
-    Origin,
     OwnComment,
     StatusName,
+    TextSource,
     Transition,
 )
 from sync_worker.core.pairs import Pair
@@ -241,11 +241,11 @@ class Jira(Protocol):
         """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
 
     def comment(
-        self, issue_id: str, body: str, marker: str, database: str = "", *, origin: Origin | None = None
+        self, issue_id: str, body: str, marker: str, database: str = "", *, source: TextSource | None = None
     ) -> str:
         """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id.
 
-        If it is longer than the site takes, it is cut, and names `origin`.
+        If it is longer than the site takes, it is cut, and names `source`.
         """
 
     def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:

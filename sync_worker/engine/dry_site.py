@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sync_worker.core.issue import Attachment, Created, Draft, Issue, Origin, OwnComment, Transition
+from sync_worker.core.issue import Attachment, Created, Draft, Issue, OwnComment, TextSource, Transition
 from sync_worker.core.ports import Jira, Read
 from sync_worker.core.timing import LONG_AGO
 
@@ -112,7 +112,7 @@ class DryRunSite:
         marker: str,  # noqa: ARG002
         database: str = "",  # noqa: ARG002
         *,
-        origin: Origin | None = None,  # noqa: ARG002
+        source: TextSource | None = None,  # noqa: ARG002
     ) -> str:
         return POSTED
 

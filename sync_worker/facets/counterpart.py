@@ -23,7 +23,7 @@ from sync_worker.core.errors import (
     Unavailable,
     unless_carried_out,
 )
-from sync_worker.core.issue import Alike, Created, Draft, Issue, Origin
+from sync_worker.core.issue import Alike, Created, Draft, Issue, TextSource
 from sync_worker.core.marks import Mark, label_in, unmarked
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
@@ -348,9 +348,9 @@ class Counterpart:
             return found.created in (None, issue.created)
 
         marker = identity.mark_for(side, issue.id, issue.created).as_property()
-        origin = Origin(issue.key, self._context.jiras[side].browse(issue.key))
+        source = TextSource(issue.key, self._context.jiras[side].browse(issue.key))
         return Draft(
-            project, chosen.id, fields, marker, recognises, is_maybe_unmarked=arrives is not True, origin=origin
+            project, chosen.id, fields, marker, recognises, is_maybe_unmarked=arrives is not True, source=source
         )
 
     def _for_other_site(self, work: Work) -> Issue:

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Origin
+from sync_worker.core.issue import TextSource
 from sync_worker.core.long_texts import cut, length
 
 T = TypeVar("T")
@@ -38,15 +38,15 @@ class TextLimit:
         self._of_flavour = of_flavour
         self._learned: int | None = None
 
-    def fitted(self, texts: Mapping[str, str], origin: Origin | None) -> dict[str, str]:
+    def fitted(self, texts: Mapping[str, str], source: TextSource | None) -> dict[str, str]:
         """Return the texts of a request, by the names of their fields, each as long as the site takes it."""
-        return _cut(texts, self._known(texts), origin)
+        return _cut(texts, self._known(texts), source)
 
     def _known(self, texts: Mapping[str, str]) -> int | None:
         """Return the limit as far as it is known. For short texts nobody needs to know what flavour the site has."""
         return (self._learned or self._of_flavour()) if _longest(texts) > SHORTEST else None
 
-    def send(self, texts: Mapping[str, str], origin: Origin | None, post: Callable[[Mapping[str, str]], T]) -> T:
+    def send(self, texts: Mapping[str, str], source: TextSource | None, post: Callable[[Mapping[str, str]], T]) -> T:
         """Return what `post` returns, when it is given texts that the site takes.
 
         Raises what it raises. If the site refuses texts of any length, that is what it has said of the longest.
@@ -54,7 +54,7 @@ class TextLimit:
         limit, first, said = self._known(texts), None, None
         while True:
             try:
-                result = post(_cut(texts, limit, origin))
+                result = post(_cut(texts, limit, source))
             except InvalidRequest as error:
                 too_long = min(_longest(texts), limit or _longest(texts))
                 number = _number_below(too_long, error)
@@ -68,8 +68,8 @@ class TextLimit:
                 return result
 
 
-def _cut(texts: Mapping[str, str], limit: int | None, origin: Origin | None) -> dict[str, str]:
-    return {name: cut(text, limit, origin) if limit else text for name, text in texts.items()}
+def _cut(texts: Mapping[str, str], limit: int | None, source: TextSource | None) -> dict[str, str]:
+    return {name: cut(text, limit, source) if limit else text for name, text in texts.items()}
 
 
 def _longest(texts: Mapping[str, str]) -> int:

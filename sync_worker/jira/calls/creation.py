@@ -32,7 +32,7 @@ class CreationCalls(PermissionCalls, SearchCalls):
             with self._permitted(Permission.CREATE, project_id=draft.project_id):
                 return self._text_limit.send(
                     _texts(draft),
-                    draft.origin,
+                    draft.source,
                     lambda texts: self._transport.post(f"{API_PATH}/issue", _body(draft, texts), parsing.created),
                 )
         except InvalidRequest:
@@ -41,7 +41,7 @@ class CreationCalls(PermissionCalls, SearchCalls):
 
     def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
         # A text that is refused for its length is left to `create`: what this request has created must not be in doubt.
-        fitted = [self._text_limit.fitted(_texts(draft), draft.origin) for draft in drafts]
+        fitted = [self._text_limit.fitted(_texts(draft), draft.source) for draft in drafts]
         body = {"issueUpdates": [_body(draft, texts) for draft, texts in zip(drafts, fitted, strict=True)]}
         # An answer with 400 says that no issue was created, and for each of them why. Any other error may have come up
         # when some were created already.

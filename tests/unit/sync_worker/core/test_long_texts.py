@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sync_worker.core.issue import Origin
+from sync_worker.core.issue import TextSource
 from sync_worker.core.long_texts import CUT, cut, kept_of, length, one_line
 from sync_worker.core.templates import fill_in, is_filled_in
 
-ORIGIN = Origin("SUP-1", "https://one.example/browse/SUP-1")
+SOURCE = TextSource("SUP-1", "https://one.example/browse/SUP-1")
 LAST_LINE = f"{CUT} Its source is [SUP-1|https://one.example/browse/SUP-1]."
 LIMIT = 1000
 FAMILY = "👨‍👩‍👧"
@@ -17,7 +17,7 @@ LINE = "a line of a log\n"
 
 def kept(text: str, limit: int = LIMIT) -> str:
     """Cut a text; check what holds for every cut; return what was kept of it."""
-    found = cut(text, limit, ORIGIN)
+    found = cut(text, limit, SOURCE)
     assert length(found) <= limit
     assert found.endswith(f"\n\n{LAST_LINE}")
     found.encode()  # no half of a character is left
@@ -26,7 +26,7 @@ def kept(text: str, limit: int = LIMIT) -> str:
 
 @pytest.mark.parametrize("text", ["", "x" * LIMIT, "😀" * (LIMIT // 2)])
 def test_a_text_that_fits_stays_as_it_is(text):
-    assert cut(text, LIMIT, ORIGIN) == text
+    assert cut(text, LIMIT, SOURCE) == text
 
 
 def test_a_text_is_measured_as_jira_measures_it_in_units_of_utf_16():
@@ -106,11 +106,11 @@ def test_a_link_a_mention_a_picture_and_a_tag_are_not_parted(whole):
 
 @pytest.mark.parametrize("limit", [1, 2, 10, 100, 255, 400])
 def test_a_limit_that_leaves_no_room_for_the_last_line_leaves_an_ellipsis(limit):
-    found = cut("word " * 1000, limit, Origin("SUP-1", "https://one.example/" + "x" * 200))
+    found = cut("word " * 1000, limit, TextSource("SUP-1", "https://one.example/" + "x" * 200))
     assert (length(found) <= limit, found[-1]) == (True, "…")
 
 
-def test_a_text_without_an_origin_says_only_that_it_was_cut():
+def test_a_text_without_a_source_says_only_that_it_was_cut():
     assert cut("x" * 5000, LIMIT, None).endswith(f"\n\n{CUT}")
 
 
@@ -132,8 +132,8 @@ def test_a_summary_is_one_line_that_jira_takes(summary, line):
 
 def test_what_was_kept_of_a_text_is_told_from_its_last_line():
     assert kept_of("as it was") is None
-    assert kept_of(cut("word " * 1000, LIMIT, ORIGIN)).split() == kept("word " * 1000).split()
-    assert kept_of(cut("word " * 1000, 10, ORIGIN)) == "word word"
+    assert kept_of(cut("word " * 1000, LIMIT, SOURCE)).split() == kept("word " * 1000).split()
+    assert kept_of(cut("word " * 1000, 10, SOURCE)) == "word word"
 
 
 TEMPLATE = "Followed as ${targetKey}. " + "We look into it. " * 100 + "${sourceSummary} and bye"
@@ -142,9 +142,9 @@ VALUES = {"targetKey": "DEV-1", "sourceSummary": "x" * 100}
 
 @pytest.mark.parametrize("limit", [1500, 1795, 1000, 300, 100, 20])
 def test_a_comment_that_was_cut_is_recognised_by_its_words(limit):
-    assert is_filled_in(TEMPLATE, cut(fill_in(TEMPLATE, VALUES), limit, ORIGIN))
+    assert is_filled_in(TEMPLATE, cut(fill_in(TEMPLATE, VALUES), limit, SOURCE))
 
 
 def test_another_comment_is_not_taken_for_one_that_was_cut():
-    assert not is_filled_in(TEMPLATE, cut("Something else " * 200, 1000, ORIGIN))
+    assert not is_filled_in(TEMPLATE, cut("Something else " * 200, 1000, SOURCE))
     assert not is_filled_in(TEMPLATE, "Followed as DEV-1. We look")
