@@ -163,6 +163,10 @@ class Rule(ConfigModel):
         """Tell whether this rule is for `status`."""
         return any(source.strip() == ANY_STATUS or fold(source) == fold(status) for source in self.source_status)
 
+    def may_create(self, side: Side) -> bool:
+        """Tell whether this rule gives issues of `side` counterparts."""
+        return self.sync_direction.leads_from(side) and self.actions.create_issue and not self.requires_mapping
+
     def target_for(self, status: str) -> str:
         """Return the status that the counterpart is moved to; by default the status of the same name."""
         return self.actions.target_status or self.target_status or status

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from sync_model.checks import sites_of
-from sync_model.definition import Direction, Side, Sync
+from sync_model.definition import Side, Sync
 from sync_model.problems import Problem
 
 
@@ -38,14 +38,7 @@ def _creation_paths(file: str, sync: Sync, environ: Mapping[str, str]) -> Iterat
     sites = dict(zip(Side, sites_of(sync, environ), strict=True))
     projects = {side: f"{sites[side]} {sync.project_key(side).upper()}" for side in Side}
     for side in Side:
-        if any(
-            rule.enabled
-            and rule.sync_direction is not Direction.NONE
-            and rule.sync_direction.leads_from(side)
-            and rule.actions.create_issue
-            and not rule.requires_mapping
-            for rule in sync.rules
-        ):
+        if any(rule.may_create(side) for rule in sync.ordered_rules):
             yield CreationPath(file, projects[side], projects[side.other])
 
 

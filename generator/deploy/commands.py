@@ -14,6 +14,7 @@ from generator.deploy import report, surroundings
 from generator.deploy.apply import apply_plan, kept_syncs
 from generator.deploy.install import difference, install, link_conf
 from generator.deploy.moves import moves
+from generator.deploy.newly_answered import newly_answered
 from generator.deploy.prepare import load, prepare
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
@@ -33,7 +34,8 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
     """Print every problem of every file, and what would run."""
     settings, seen_by_workers = _as_workers_see_it(from_environ(environ), environ)
     loaded = load(settings, seen_by_workers)
-    loaded = replace(loaded, warnings=(*loaded.warnings, *moves(loaded, settings, seen_by_workers)))
+    of_edits = (*moves(loaded, settings, seen_by_workers), *newly_answered(loaded, settings, seen_by_workers))
+    loaded = replace(loaded, warnings=(*loaded.warnings, *of_edits))
     if as_json:
         faults = surroundings.faults(seen_by_workers)
         report.print_check_as_json(loaded, seen_by_workers, faults)

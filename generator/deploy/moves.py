@@ -8,60 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from generator.running.manifest import AppliedSync, read_manifest
+from generator.deploy.edits import Edit, edits
 from generator.running.settings import Settings
-from sync_model.checks import claims_of, sites_of
+from sync_model.checks import sites_of
 from sync_model.definition import Side, Sync
-from sync_model.loading import Loaded, SyncFile, load_file
+from sync_model.loading import Loaded
 from sync_model.problems import Problem
 
 
 def moves(loaded: Loaded, settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:
     """Return a warning for each field by which a file moves its sync. Nothing is said of a sync that is new."""
-    manifest = read_manifest(settings)
-    return tuple(warning for file in loaded.files for warning in _moves_of(file, loaded, manifest, settings, environ))
+    return tuple(warning for edit in edits(loaded, settings, environ) for warning in _moves_of(edit, environ))
 
 
-def _moves_of(
-    file: SyncFile,
-    loaded: Loaded,
-    manifest: Mapping[str, AppliedSync],
-    settings: Settings,
-    environ: Mapping[str, str],
-) -> Iterator[Problem]:
-    name = _name_before(file, loaded, manifest, environ)
-    applied = load_file(settings.snapshots / f"{name}.json", environ, is_running=True).files if name else ()
-    if not applied or manifest[applied[0].sync.name].digest == file.digest:
-        return
-    before, now = applied[0].sync, file.sync
+def _moves_of(edit: Edit, environ: Mapping[str, str]) -> Iterator[Problem]:
+    before, now, name = edit.before, edit.now, edit.file.path.name
     adopt = f"jira-sync adopt {now.name}"
     for where, was, seen in _places(before, now, environ):
         asks = f"the sync stops and asks, if it has pairs: {adopt}"
-        yield Problem(file.path.name, where, f"is {seen} now, and was {was} when it was applied last; {asks}")
+        yield Problem(name, where, f"is {seen} now, and was {was} when it was applied last; {asks}")
     if before.database.lower() != now.database.lower():
         keep = f'to keep what it remembers, write "databaseName": "{before.database}"'
         yield Problem(
-            file.path.name,
+            name,
             "databaseName",
             f"the database is {now.database} now, and was {before.database} when it was applied last; {keep}; "
             f"if marks in Jira show that it has pairs already, the sync stops and asks: {adopt}",
         )
-
-
-def _name_before(
-    file: SyncFile, loaded: Loaded, manifest: Mapping[str, AppliedSync], environ: Mapping[str, str]
-) -> str | None:
-    """Return the name that a sync was applied with. It has a new one if its file, or its pair of projects, had another.
-
-    None when it is new.
-    """
-    if file.sync.name in manifest:
-        return file.sync.name
-    names, projects = {other.sync.name for other in loaded.files}, claims_of(file.sync, environ)["userProjectKey"]
-    left = [(name, applied) for name, applied in manifest.items() if name not in names]
-    same = [name for name, applied in left if applied.file == file.path.name]
-    same += [name for name, applied in left if applied.claims.get("userProjectKey") == projects]
-    return same[0] if same else None
 
 
 def _places(before: Sync, now: Sync, environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generator.deploy.moves import moves
+from generator.deploy.newly_answered import newly_answered
 from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.errors import Unusable
@@ -65,7 +66,7 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     plan = plan_for(loaded, claims, settings, manifest, server)
     text = render(plan, settings)
     verify(text, plan, settings)
-    warnings = (*loaded.warnings, *moves(loaded, settings, environ))
+    warnings = (*loaded.warnings, *moves(loaded, settings, environ), *newly_answered(loaded, settings, environ))
     return Prepared(settings, loaded, claims, manifest, plan, text, warnings)
 
 

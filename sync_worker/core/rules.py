@@ -100,7 +100,7 @@ def _fits(sync: Sync, rule: Rule, side: Side, cause: Cause, *, paired: bool) -> 
 
 def may_create(rule: Rule, side: Side) -> bool:
     """Tell whether a rule creates counterparts of `side`'s issues."""
-    return rule.sync_direction.leads_from(side) and rule.actions.create_issue and not rule.requires_mapping
+    return rule.may_create(side)
 
 
 def _comments(rule: Rule, cause: Cause, *, creates: bool) -> list[Comment]:

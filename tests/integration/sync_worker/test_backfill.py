@@ -87,3 +87,23 @@ def test_backfill_explains_how_a_date_is_written(bench, front, since):
     ran = front("backfill", "sync-ab", "--since", since)
     assert (ran.code, len(ran.err.splitlines())) == (1, 1)
     assert f"--since is {since!r}; write it like 2025-01-31" in ran.err
+
+
+def test_what_is_in_a_status_already_when_an_edit_lets_a_rule_answer_it_waits_for_backfill(
+    bench, front, command, wait_until
+):
+    bench.start()
+    bench.cycle()
+    key = bench.user.create("SUP", "It is broken")
+    bench.user.move(key, "In Progress")
+    bench.cycle()
+    bench.start(rules=[{**bench.definition["rules"][0], "sourceStatus": ["Will Do", "In Progress"]}])
+    for _ in range(2):
+        bench.cycle()
+    bench.census()
+    assert bench.devs() == []
+    bench.stop()
+    command.start()
+    wait_until(lambda: bench.database["lease"].find_one({"owner": {"$ne": None}}), "a worker")
+    assert front("backfill", "sync-ab", "--since", "2020-01-01").code == 0
+    assert summaries(bench) == ["It is broken"]

@@ -35,6 +35,21 @@ def test_an_edit_that_moves_a_sync_to_another_site_is_said_by_check_and_by_apply
     assert "applied last" not in group.run("check").err
 
 
+def test_check_and_apply_name_backfill_for_a_status_that_is_newly_answered(group):
+    rule = {"sourceStatus": ["A"], "syncDirection": "user_to_dev", "actions": {"createIssue": True}}
+    group.write("sync-a.json", rules=[rule])
+    group.write("sync-b.json", rules=[rule])
+    group.start()
+    group.write("sync-a.json", rules=[{**rule, "sourceStatus": ["A", "B"]}])
+    group.write("sync-b.json", rules=[rule], syncIntervalMinutes=7)
+    for command in ("check", "apply"):
+        ran = group.run(command)
+        (said,) = [line for line in ran.err.splitlines() if "backfill" in line]
+        assert (ran.code, said.startswith("warning: sync-a.json: rules: the status 'B' of project")) == (0, True)
+        assert said.endswith("jira-sync backfill sync-a --since DATE")
+    assert "backfill" not in group.run("apply").err
+
+
 def test_a_new_file_starts_its_sync_and_a_removed_or_disabled_one_stops_it(group):
     for name in ("sync-a", "sync-b", "sync-c"):
         group.write(f"{name}.json")
