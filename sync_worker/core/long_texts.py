@@ -37,7 +37,7 @@ CONTINUES = re.compile("[\u1160-\u11ff\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f
 
 def length(text: str) -> int:
     """Return the length of a text in units of UTF-16."""
-    return len(text) + sum(letter > "\uffff" for letter in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def one_line(summary: str) -> str:

@@ -29,6 +29,9 @@ NUMBER = re.compile(r"\d{1,3}(?:[.,'’٬\s]\d{2,3})+|\d+")
 TOO_LONG = "CONTENT_LIMIT_EXCEEDED"
 """What Cloud says, untranslated, without naming a field."""
 
+COMMENT_NAMES = {"body": "comment"}
+"""The text of a comment has one name in a request, and another one in Jira's refusals. It may be either there."""
+
 
 class TextLimit:
     """The limit of one site, in units of UTF-16, as far as it has become known. Safe to use from several threads."""
@@ -80,7 +83,8 @@ def _is_about_length(error: InvalidRequest, texts: Mapping[str, str]) -> bool:
     """Tell whether Jira may have refused one of the texts for its length, all else being right."""
     if error.status != HTTPStatus.BAD_REQUEST or _longest(texts) <= SHORTEST:
         return False
-    return error.fields.keys() <= texts.keys() if error.fields else TOO_LONG in str(error)
+    named = {COMMENT_NAMES.get(name, name) for name in error.fields}
+    return named <= texts.keys() if named else TOO_LONG in str(error)
 
 
 def _number_below(too_long: int, error: InvalidRequest) -> int | None:
