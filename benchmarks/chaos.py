@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = options.keep or stack.enter_context(tempfile.TemporaryDirectory())
         Path(folder).mkdir(parents=True, exist_ok=True)
-        result = run(Path(folder), options.seed, options.edits, options.kills, options.syncs, options.without)
+        result = run(Path(folder), options)
     command_line = f"python -m benchmarks.chaos {' '.join(_given(options))}".strip()
     print(chaos_report.as_text(result, command_line))
     if options.report:
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--edits", type=int, default=300, help="changes by people")
     parser.add_argument("--kills", type=int, default=25, help="SIGKILLs of workers; the other trouble grows with them")
     parser.add_argument("--syncs", type=int, default=4)
+    parser.add_argument("--members", type=int, choices=(1, 3), default=1, help="servers of MongoDB")
     parser.add_argument(
         "--without", type=_switches, default=(), metavar="WHAT,…", help=f"leave out some of {', '.join(SWITCHES)}"
     )
@@ -76,20 +77,21 @@ def _switches(text: str) -> tuple[str, ...]:
 
 
 def _given(options: argparse.Namespace) -> Iterator[str]:
-    for name in ("seed", "edits", "kills", "syncs"):
+    for name in ("seed", "edits", "kills", "syncs", "members"):
         yield f"--{name} {getattr(options, name)}"
     if options.without:
         yield f"--without {','.join(options.without)}"
 
 
-def run(
-    folder: Path, seed: int, edits: int, kills: int, sync_count: int = 4, without: Collection[str] = ()
-) -> ChaosResult:
+def run(folder: Path, options: argparse.Namespace) -> ChaosResult:
     """Run it all in `folder` and return what happened."""
     began = time.monotonic()
-    plan, syncs = timeline.draw(seed, edits, kills, without), syncs_under_test(sync_count)
-    result = ChaosResult()
-    with running_rig(folder, site_seeds(syncs)) as rig, contextlib.closing(WorkerProcesses(rig, syncs)) as workers:
+    plan = timeline.draw(options.seed, options.edits, options.kills, options.without)
+    syncs, result = syncs_under_test(options.syncs), ChaosResult()
+    with (
+        running_rig(folder, site_seeds(syncs), options.members) as rig,
+        contextlib.closing(WorkerProcesses(rig, syncs)) as workers,
+    ):
         _await_first_cycles(workers)
         faults = FaultInjector(rig, workers, syncs)
         with _people(rig, syncs) as people:
@@ -123,7 +125,7 @@ def _await_first_cycles(workers: WorkerProcesses) -> None:
 
 @contextlib.contextmanager
 def _people(rig: Rig, syncs: Sequence[SyncUnderTest]) -> Iterator[People]:
-    with MongoClient[dict[str, Any]](rig.mongod.url, serverSelectionTimeoutMS=200, socketTimeoutMS=500) as client:
+    with MongoClient[dict[str, Any]](rig.database_url, serverSelectionTimeoutMS=200, socketTimeoutMS=500) as client:
 
         def has_noticed(sync: SyncUnderTest, issue_id: str) -> bool:
             try:
