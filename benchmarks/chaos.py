@@ -1,8 +1,9 @@
 """Breaks everything and counts what got lost: `.venv/bin/python -m benchmarks.chaos [--seed N] [--edits N] …`.
 
 It starts a simulated Cloud site, a simulated Data Center site, an embedded mongod and one real worker for each sync.
-People edit both sides while workers are killed, MongoDB goes away and Jira answers badly. Then all faults end and the
-syncs settle. Both sides are compared with what the rules demand. What happens, and when, follows from the seed.
+People edit both sides while workers are killed, MongoDB goes away, Jira answers badly and clocks jump. Then all faults
+end and the syncs settle. Their databases are lost and the sites get other names while they run, and people edit on.
+Both sides are compared with what the rules demand. What happens, and when, follows from the seed.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ from benchmarks.scenario.definitions import site_names, site_seeds, syncs_under_
 from benchmarks.scenario.faults import FaultInjector
 from benchmarks.scenario.people import People
 from benchmarks.scenario.settling import NotSettled, Settling
-from benchmarks.scenario.timeline import SWITCHES, Timeline, TimelineEvent
+from benchmarks.scenario.timeline import SWITCHES, TimelineEvent
 from benchmarks.scenario.workers import WorkerProcesses
 from benchmarks.verdict import chaos_report
 from benchmarks.verdict.chaos_report import ChaosResult
 from benchmarks.verdict.demands import SyncUnderTest
 from benchmarks.verdict.judge import judge
+from sync_worker.core.identity import Decision
 
 LOOK_EVERY = 0.02
 SECONDS_TO_BEGIN = 60.0
@@ -87,22 +89,29 @@ def run(folder: Path, options: argparse.Namespace) -> ChaosResult:
     """Run it all in `folder` and return what happened."""
     began = time.monotonic()
     plan = timeline.draw(options.seed, options.edits, options.kills, options.without)
+    after = timeline.draw(options.seed + 1, options.edits // 10 if options.kills else 0, 0, options.without)
     syncs, result = syncs_under_test(options.syncs), ChaosResult()
     with (
         running_rig(folder, site_seeds(syncs), options.members) as rig,
         contextlib.closing(WorkerProcesses(rig, syncs)) as workers,
     ):
-        _await_first_cycles(workers)
+        _await_cycles(workers)
         faults = FaultInjector(rig, workers, syncs)
         with _people(rig, syncs) as people:
-            _play(plan, people, faults, workers)
-        result.fault_seconds = time.monotonic() - began
-        faults.end_all()
-        workers.restart()
-        try:
-            result.unreachable = Settling(rig, workers, syncs, people.facts).wait()
-        except NotSettled as error:
-            result.not_settled = str(error)
+            _play(plan.edits, plan.faults, people, faults, workers)
+            result.fault_seconds = time.monotonic() - began
+            faults.end_all()
+            workers.restart()
+            try:
+                settling = Settling(rig, workers, syncs, people.facts)
+                settling.wait()
+                if after.edits:
+                    _lose_databases_and_rename_sites(rig, workers, syncs)
+                    _play(after.edits, [], people, faults, workers)
+                    settling.facts = people.facts
+                result.unreachable = settling.wait()
+            except NotSettled as error:
+                result.not_settled = str(error)
         dumps = {site: rig.control.issues(site) for site in site_names(syncs)}
         (folder / "dumps.json").write_text(json.dumps(dumps, indent=1))
         for sync in syncs:
@@ -113,14 +122,30 @@ def run(folder: Path, options: argparse.Namespace) -> ChaosResult:
     return result
 
 
-def _await_first_cycles(workers: WorkerProcesses) -> None:
-    """The shipped rules count what changes from their first cycle on."""
+def _await_cycles(workers: WorkerProcesses) -> None:
+    """Wait until each sync has begun a cycle and ended it. The shipped rules count what changes from then on."""
     deadline = time.monotonic() + SECONDS_TO_BEGIN
-    while not all(workers.cycles(name) for name in workers.names):
+    ended = {name: workers.cycles(name) for name in workers.names}
+    # The one that is under way may have begun before.
+    while any(workers.cycles(name) < ended[name] + 2 for name in workers.names):
         if time.monotonic() > deadline:
             raise TimeoutError("the workers do not begin; their logs say why")
         workers.start_ended()
         time.sleep(LOOK_EVERY)
+
+
+def _lose_databases_and_rename_sites(rig: Rig, workers: WorkerProcesses, syncs: Sequence[SyncUnderTest]) -> None:
+    """Empty the databases while their workers run; then have the sites known by another name, as a person confirms."""
+    with MongoClient[dict[str, Any]](rig.database_url) as client:
+        for sync in syncs:
+            client.drop_database(sync.database)
+        _await_cycles(workers)
+        workers.rename_sites()
+        for sync in syncs:
+            request = {"kind": "adopt", "issues": [Decision.SAME_SITE], "by": "ann"}
+            client[sync.database]["requests"].insert_one(request)
+        workers.restart()
+        _await_cycles(workers)
 
 
 @contextlib.contextmanager
@@ -137,14 +162,20 @@ def _people(rig: Rig, syncs: Sequence[SyncUnderTest]) -> Iterator[People]:
             yield people
 
 
-def _play(plan: Timeline, people: People, faults: FaultInjector, workers: WorkerProcesses) -> None:
-    """Let people edit, in a thread of their own, while faults begin and end."""
+def _play(
+    edits: Sequence[TimelineEvent],
+    agenda: Sequence[TimelineEvent],
+    people: People,
+    faults: FaultInjector,
+    workers: WorkerProcesses,
+) -> None:
+    """Let people edit, in a thread of their own, while the faults on the agenda begin and end."""
     began = time.monotonic()
     failures: list[Exception] = []
 
     def edit() -> None:
         try:
-            for event in plan.edits:
+            for event in edits:
                 time.sleep(max(0.0, began + event.at - time.monotonic()))
                 people.edit(event)
         except Exception as error:  # noqa: BLE001 - it is raised again in the main thread
@@ -153,7 +184,7 @@ def _play(plan: Timeline, people: People, faults: FaultInjector, workers: Worker
     # A daemon, so that a benchmark that is ended does not wait for the edits that are still planned.
     thread = threading.Thread(target=edit, name="people", daemon=True)
     thread.start()
-    _play_faults(plan, faults, workers, began)
+    _play_faults(agenda, faults, workers, began)
     while thread.is_alive():
         workers.start_ended()
         thread.join(LOOK_EVERY)
@@ -161,10 +192,12 @@ def _play(plan: Timeline, people: People, faults: FaultInjector, workers: Worker
         raise failures[0]
 
 
-def _play_faults(plan: Timeline, faults: FaultInjector, workers: WorkerProcesses, began: float) -> None:
+def _play_faults(
+    events: Sequence[TimelineEvent], faults: FaultInjector, workers: WorkerProcesses, began: float
+) -> None:
     numbers = itertools.count()  # so that two entries of the same time are ordered
     agenda: list[tuple[float, int, TimelineEvent | Callable[[], None]]] = [
-        (event.at, next(numbers), event) for event in plan.faults
+        (event.at, next(numbers), event) for event in events
     ]
     heapq.heapify(agenda)
     while agenda:

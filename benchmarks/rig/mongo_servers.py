@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 ELECTION_MILLISECONDS = 1000
 """After so long without a primary, the others elect one. On real sets it is 10 seconds."""
 HEARTBEAT_MILLISECONDS = 200
+SECONDS_TO_START = 60
 SECONDARY = 2
 """The state of a member, as MongoDB numbers it."""
 
@@ -47,7 +48,10 @@ class MongoServer:
 
     def start(self) -> None:
         self.launch()
-        with MongoClient[dict[str, Any]](self.url, directConnection=True) as client:
+        milliseconds = SECONDS_TO_START * 1000
+        with MongoClient[dict[str, Any]](
+            self.url, directConnection=True, serverSelectionTimeoutMS=milliseconds
+        ) as client:
             client.admin.command("ping")
 
     def launch(self) -> None:
