@@ -86,16 +86,13 @@ class Counterpart:
             if self._may_be_hidden(intent):
                 raise OutcomeUnknown("whether it got a counterpart before the restore is not certain: a mark is hidden")
             planned = Planned(intent, self._draft(intent))
-            created = self._look_for(planned)
-            result = DONE if created is None else FOUND
-            if created is None:
-                self._raise_if_created_before(intent)
-                self._raise_if_emptied()
-                with intent.attempt(intent.work.side.other):
-                    created = self._target(intent).create(planned.draft)
-            self._adopt([(planned, created)], result)
-            if result == DONE:
-                self._read_back(planned, created)
+            if created := self._look_for(planned):
+                self._adopt([(planned, created)], FOUND)
+            elif created := self._created_before(intent):
+                self._adopt([(planned, created)], FOUND)
+                raise Unavailable(f"its counterpart {created.key} was found: what the change calls for is decided anew")
+            else:
+                self._read_back(planned, self._create_alone(planned))
         intent.finish()
 
     def find(self, intent: Intent[Create]) -> bool:
@@ -152,21 +149,24 @@ class Counterpart:
 
     def _unless_created_before(self, intent: Intent[Create]) -> Intent[Create] | None:
         try:
-            self._raise_if_created_before(intent)
+            return None if self._created_before(intent) else intent
         except SiteThrottled:
             raise
         except (InvalidRequest, Unavailable):
             return None
-        return intent
 
-    def _raise_if_created_before(self, intent: Intent[Create]) -> None:
-        """Raise an error when an earlier database may have given the issue a counterpart that is not known yet."""
+    def _created_before(self, intent: Intent[Create]) -> Created | None:
+        """Return what an earlier database of ours has created for the issue, if that is not known yet.
+
+        Raises OutcomeUnknown while there may be such a counterpart.
+        """
         work, restored = intent.work, self._intents.restored
-        is_lost = restored is not None and restored.is_lost and not restored.is_reunited
-        if restored and is_lost and restored.may_know(work.cause, work.side) and not work.cause.begun(Create.kind):
+        is_lost = restored is not None and restored.is_lost
+        may_know = restored is not None and restored.may_know(work.cause, work.side)
+        if restored and is_lost and may_know and not (restored.is_reunited or work.cause.begun(Create.kind)):
             why = "whether a counterpart was created before the database was lost is not certain yet"
             raise OutcomeUnknown(f"{why}; search may still lag behind")
-        self._earlier.check(work.side, work.issue)
+        return self._earlier.find(work.side, work.issue, is_lost=is_lost)
 
     def _raise_if_emptied(self) -> None:
         """Raise Unavailable when somebody has emptied the database: that it knows no counterpart says nothing then."""
@@ -176,27 +176,40 @@ class Counterpart:
     def _create_first(
         self, planned: list[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
     ) -> list[Planned]:
-        """Create one alone where it is not known yet whether marks arrive; return those that may be created in bulk."""
+        """Create one alone where it is not known yet whether marks arrive; return those that may be created in bulk.
+
+        If the site does not answer, as many wait as one request would have been for.
+        """
         side = planned[0].intent.work.side.other
         arrives = self._intents.identity.arrives(side, ISSUE)
         if arrives is not None:
             return planned if arrives else [plan for plan in planned if _is_labelled(plan.draft)]
-        for number, plan in enumerate(planned):
+        while planned:
+            first, rest = planned[0], planned[1:]
             try:
-                self._raise_if_emptied()
-                with plan.intent.attempt(side):
-                    created = self._target(plan.intent).create(plan.draft)
-                self._adopt([(plan, created)], DONE)
+                created = self._create_alone(first)
+            except InvalidRequest:
+                planned = rest  # `carry_out` says why
+                continue
             except NOT_ABOUT_ONE_ITEM:
                 raise
-            except InvalidRequest:
-                continue  # `carry_out` says why
             except Unavailable as error:
-                on_failure([plan.intent], error)
-                return []
-            self._read_back(plan, created)
-            return planned[number + 1 :] if self._intents.identity.arrives(side, ISSUE) else []
+                planned = planned[self._target(first.intent).create_size.now :]
+                on_failure([first.intent], error)
+                if waiting := [plan.intent for plan in rest[: len(rest) - len(planned)]]:
+                    on_failure(waiting, Unavailable(f"the first creation on this site must have an answer: {error}"))
+                continue
+            self._read_back(first, created)
+            return rest if self._intents.identity.arrives(side, ISSUE) else []
         return []
+
+    def _create_alone(self, planned: Planned) -> Created:
+        side = planned.intent.work.side.other
+        self._raise_if_emptied()
+        with planned.intent.attempt(side):
+            created = self._target(planned.intent).create(planned.draft)
+        self._adopt([(planned, created)], DONE)
+        return created
 
     def _read_back(self, planned: Planned, created: Created) -> None:
         """See whether the mark of the first issue that was created on a site has arrived there."""
@@ -338,7 +351,7 @@ class Counterpart:
                 return False
             return found.created in (None, issue.created)
 
-        marker = identity.mark_for(side, issue.id, issue.created).as_property()
+        marker = identity.mark_for(side, issue.id, issue.created, intent.work.cause.id).as_property()
         return Draft(project, chosen.id, fields, marker, recognises, is_maybe_unmarked=arrives is not True)
 
     def _for_other_site(self, work: Work) -> Issue:
