@@ -127,6 +127,14 @@ async def set_property(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+@routes.post("/control/{site}/issues/{issue}/texts")
+async def overwrite(request: web.Request) -> web.Response:
+    site, issue = _issue(request)
+    wanted = await request.json()
+    site.overwrite(issue, wanted.get("summary"), wanted.get("description"))
+    return web.Response(status=204)
+
+
 @routes.post("/control/{site}/issues/{issue}/move")
 async def move(request: web.Request) -> web.Response:
     site, issue = _issue(request)

@@ -13,6 +13,7 @@ from jira_simulator import seed
 from jira_simulator.hosting.faults import InjectedFault
 from jira_simulator.hosting.hosted_site import HOSTED, HostedSite, hosted_of
 from jira_simulator.site import permissions
+from jira_simulator.site.fields import TextLimit
 from jira_simulator.site.model import JiraError
 
 routes = web.RouteTableDef()
@@ -130,6 +131,10 @@ async def change_settings(request: web.Request) -> web.Response:
         hosted.faults.seed(int(wanted["seed"]))
     site = hosted.site
     site.upload_limit = int(wanted.get("uploadLimit", site.upload_limit))
+    limit = site.text_limit
+    site.text_limit = TextLimit(
+        int(wanted.get("textLimit", limit.units)), str(wanted.get("textLimitMessage", limit.message))
+    )
     site.translations = dict(wanted.get("translations", site.translations))
     site.read_only_statuses = frozenset(wanted.get("readOnlyStatuses", site.read_only_statuses))
     site.version = str(wanted.get("version", site.version))

@@ -11,7 +11,7 @@ from jira_sync.context.command_line import Name, Panel, Yes
 from jira_sync.context.database import database
 from jira_sync.context.target import find_target
 from jira_sync.context.worker_requests import worker_requests
-from jira_sync.output.terminal import complain, notes, out, print_line, warn
+from jira_sync.output.terminal import agrees, complain, notes, print_line, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def adopt(
                 with notes.status("looking at both projects"):
                     preview = opened.try_out(decisions[0])
             _print(preview.text, preview.details, is_done=preview.is_done)
-            if not preview.is_done or not _agrees(name):
+            if not preview.is_done or not agrees(f"Do this for {name}?"):
                 return 1
         requests = worker_requests(target, file, client)
         if obstacle := requests.obstacle():
@@ -108,11 +108,3 @@ def _print(text: str, details: Sequence[str], *, is_done: bool) -> None:
     if len(details) > MOST_SHOWN:
         warn(f"and {len(details) - MOST_SHOWN} more such lines")
     print_line(text) if is_done else complain(text)
-
-
-def _agrees(name: str) -> bool:
-    from generator.running.errors import Unusable
-
-    if not (out.is_terminal and os.isatty(0)):
-        raise Unusable("nobody is there to be asked: say --yes if that is what you want")
-    return typer.confirm(f"Do this for {name}?")

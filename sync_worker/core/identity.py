@@ -17,6 +17,11 @@ from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.marks import Mark, place_of
 
 WRITERS_KEPT = 100
+INSTEAD = {
+    "issue": "labels that begin with jira-sync- say instead what was created for which issue",
+    "comment": "what was posted is recognised by its words",
+}
+"""What serves as a mark of each kind where properties do not arrive."""
 LONGEST_ID = 8
 """Characters of a long id that people are shown."""
 
@@ -223,8 +228,8 @@ class Identity:
 
 
 def differences(known: Mapping[str, SideIdentity], seen: Mapping[Side, SeenSide]) -> list[Difference]:
-    """Return how the sides differ from what is remembered of them."""
-    return [difference for side in Side for difference in _of_side(side, known[side], seen[side])]
+    """Return how those sides that were seen differ from what is remembered of them."""
+    return [difference for side in Side if side in seen for difference in _of_side(side, known[side], seen[side])]
 
 
 def check_accounts(sync: str, known: Identity, accounts: Mapping[Side, str]) -> None:
@@ -245,13 +250,14 @@ def refusal(sync: str, found: Sequence[Difference]) -> NeedsOperator:
 
 def _of_side(side: Side, known: SideIdentity, seen: SeenSide) -> Iterator[Difference]:
     before, now = _at(known.addresses[-1], known.site), _at(seen.address, seen.site)
-    if known.site and seen.site and known.site != seen.site:
+    is_other_site = bool(known.site and seen.site and known.site != seen.site)
+    if is_other_site:
         yield Difference(side, Kind.SITE, before, now)
     elif known.addresses[-1] != seen.address:
         yield Difference(side, Kind.ADDRESS, before, now)
     if known.project != seen.project:
         yield Difference(side, Kind.PROJECT, f"id {known.project}", f"id {seen.project}")
-    if seen.account not in known.accounts:
+    if seen.account not in known.accounts and not is_other_site:  # there, all accounts are others
         yield Difference(side, Kind.ACCOUNT, known.accounts[-1], seen.account)
 
 

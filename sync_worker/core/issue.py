@@ -126,11 +126,31 @@ class MarkedIssue:
 
 
 @dataclass(frozen=True)
+class TextSource:
+    """The issue that a text comes from, with its address for people: where to look if the text is cut."""
+
+    key: str
+    url: str
+
+
+@dataclass(frozen=True)
+class MarkedIssues:
+    """The issues of a project that may carry a mark.
+
+    `highest` is the highest id of all issues in the project; None when not all of them were looked at.
+    """
+
+    issues: list[MarkedIssue]
+    highest: int | None
+
+
+@dataclass(frozen=True)
 class Draft:
     """A counterpart that is to be created in `project_id`. `marker` goes into the create call itself.
 
     `recognises` tells whether a marker that was found is that of this draft, or of an earlier one for the same issue;
     without it, this is the same marker. `is_maybe_unmarked`: it is not certain that the site keeps the marker.
+    A text that is longer than the site takes is cut, and names `source`.
     """
 
     project_id: str
@@ -139,6 +159,7 @@ class Draft:
     marker: dict[str, str]
     recognises: Callable[[object], bool] | None = field(default=None, compare=False)
     is_maybe_unmarked: bool = False
+    source: TextSource | None = None
 
     def is_marked_by(self, marker: object) -> bool:
         """Tell whether an issue with `marker` is what an attempt with this draft, or an earlier one, has created."""

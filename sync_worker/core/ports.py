@@ -24,9 +24,10 @@ from sync_worker.core.issue import (
     Draft,
     Glimpse,
     Issue,
-    MarkedIssue,
+    MarkedIssues,
     OwnComment,
     StatusName,
+    TextSource,
     Transition,
 )
 from sync_worker.core.pairs import Pair
@@ -196,16 +197,13 @@ class Jira(Protocol):
     def reachable_statuses(self, issue: Issue) -> list[str]:
         """Return the statuses that our account can bring `issue` into. Jira is asked again."""
 
-    def is_marked(self, issue_id: str) -> bool:
-        """Tell whether the issue was created by a sync."""
-
     def mark_of(self, issue_id: str) -> object:
         """Return the marker of the draft that the issue was created from; None when no sync has created it."""
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         """Search for the ids of the issues in the project that our account created at or after `since`."""
 
-    def marked(self, project_id: str, *, by_anybody: bool = False) -> list[MarkedIssue]:
+    def marked(self, project_id: str, *, by_anybody: bool = False) -> MarkedIssues:
         """Search for the issues in the project that may carry a mark, with their markers as far as search shows them.
 
         Where search shows none, these are the issues that our account created, unless `by_anybody`.
@@ -227,7 +225,7 @@ class Jira(Protocol):
         """Return what can be set at creation."""
 
     def create(self, draft: Draft) -> Created:
-        """Create an issue, once: this is never repeated on its own."""
+        """Create an issue, once: this is never repeated on its own, unless Jira says that it was not carried out."""
 
     def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
         """Create issues of one project in one request, once; return what became of each, in the same order."""
@@ -242,8 +240,13 @@ class Jira(Protocol):
     def transition(self, issue: Issue, transition: Transition) -> None:
         """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
 
-    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> str:
-        """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id."""
+    def comment(
+        self, issue_id: str, body: str, marker: str, database: str = "", *, source: TextSource | None = None
+    ) -> str:
+        """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id.
+
+        If it is longer than the site takes, it is cut, and names `source`.
+        """
 
     def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
         """Tell whether a comment carries `marker`, or any at all."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from sync_model.definition import PLACEHOLDERS
+from sync_worker.core.long_texts import kept_of
 
 DEFAULT_TEMPLATE = "${sourceKey} is now in status “${sourceStatus}”."
 DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, was deleted."
@@ -22,16 +23,18 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
 
 
 def is_filled_in(template: str, text: str) -> bool:
-    """Tell whether `text` may be `template` filled in, with whatever.
+    """Tell whether `text` may be `template` filled in, with whatever, and cut if it was too long.
 
     Only words and their order count: a site may write markup in another way.
     """
-    words, at = _words(text), 0
-    for literal in re.split(rf"\$\{{(?:{'|'.join(PLACEHOLDERS)})\}}", template):
-        found = words.find(_words(literal), at)
+    kept = kept_of(text)
+    words, at = _words(text if kept is None else kept), 0
+    for number, literal in enumerate(map(_words, re.split(rf"\$\{{(?:{'|'.join(PLACEHOLDERS)})\}}", template))):
+        found = words.find(literal, at)
         if found < 0:
-            return False
-        at = found + len(_words(literal))
+            # What comes before the first placeholder begins the text. The others may stand behind the cut.
+            return kept is not None and (number > 0 or literal.startswith(words))
+        at = found + len(literal)
     return True
 
 

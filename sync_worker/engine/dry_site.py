@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sync_worker.core.issue import Attachment, Created, Draft, Issue, OwnComment, Transition
+from sync_worker.core.issue import Attachment, Created, Draft, Issue, OwnComment, TextSource, Transition
 from sync_worker.core.ports import Jira, Read
 from sync_worker.core.timing import LONG_AGO
 
@@ -105,7 +105,15 @@ class DryRunSite:
     def transition(self, issue: Issue, transition: Transition) -> None:
         self._moved[issue.id] = transition.to_status
 
-    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> str:  # noqa: ARG002
+    def comment(
+        self,
+        issue_id: str,  # noqa: ARG002
+        body: str,  # noqa: ARG002
+        marker: str,  # noqa: ARG002
+        database: str = "",  # noqa: ARG002
+        *,
+        source: TextSource | None = None,  # noqa: ARG002
+    ) -> str:
         return POSTED
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None: ...

@@ -16,7 +16,7 @@ from sync_worker.core.actions import A, Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, unless_carried_out
-from sync_worker.core.identity import Identity
+from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Restored
@@ -29,11 +29,6 @@ from sync_worker.engine.diff import needs_history_before, observe
 from sync_worker.facets.protocol import DONE, FAILED, SKIPPED, Intent, Work
 
 LONGEST_TEXT = 500
-INSTEAD = {
-    "issue": "labels that begin with jira-sync- say instead what was created for which issue",
-    "comment": "what was posted is recognised by its words",
-}
-"""What serves as a mark where properties do not arrive."""
 
 
 @dataclass

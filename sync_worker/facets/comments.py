@@ -10,6 +10,7 @@ from sync_model.definition import OnDelete, Side, Sync
 from sync_worker.core.actions import Comment, Create, Move, find
 from sync_worker.core.causes import Attempt
 from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.core.issue import TextSource
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
 from sync_worker.core.rules import ON_DELETE, active_rules
@@ -65,11 +66,18 @@ class Comments:
             intent.missed(side, "the comment was posted")
             body = fill_in(intent.action.template, self._placeholders(work))
             with intent.attempt(side, after=self._last_comment(side, issue_id)):
-                posted = jira.comment(issue_id, body, marker, self._intents.identity.database)
+                posted = jira.comment(
+                    issue_id, body, marker, self._intents.identity.database, source=self._source(work, side)
+                )
             self._read_back(side, posted, marker)
             intent.report("comment posted", on=side)
         intent.note_own_write(side, issue_id)
         intent.finish()
+
+    def _source(self, work: Work, side: Side) -> TextSource | None:
+        """Return the issue that a comment on `side` is about, unless that is the one that it is posted on."""
+        key = work.issue.key
+        return TextSource(key, self._context.jiras[work.side].browse(key)) if side is not work.side else None
 
     def _placeholders(self, work: Work) -> dict[str, str]:
         move = find(Move, work.actions)

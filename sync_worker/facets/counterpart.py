@@ -23,7 +23,7 @@ from sync_worker.core.errors import (
     Unavailable,
     unless_carried_out,
 )
-from sync_worker.core.issue import Alike, Created, Draft, Issue
+from sync_worker.core.issue import Alike, Created, Draft, Issue, TextSource
 from sync_worker.core.marks import Mark, label_in, unmarked
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
@@ -352,7 +352,9 @@ class Counterpart:
             return found.created in (None, issue.created)
 
         marker = identity.mark_for(side, issue.id, issue.created, intent.work.cause.id).as_property()
-        return Draft(project, chosen.id, fields, marker, recognises, is_maybe_unmarked=arrives is not True)
+        source = TextSource(issue.key, self._context.jiras[side].browse(issue.key))
+        maybe_unmarked = arrives is not True
+        return Draft(project, chosen.id, fields, marker, recognises, is_maybe_unmarked=maybe_unmarked, source=source)
 
     def _for_other_site(self, work: Work) -> Issue:
         """Return the issue as its counterpart may repeat it: nobody is mentioned on a site that is not their own."""

@@ -7,22 +7,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_worker.core.issue import MARKER, OwnComment
+from sync_worker.core.issue import MARKER, OwnComment, TextSource
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.paging import pages
 
+TEXT = "comment"
+"""What Jira calls the text of a comment when it refuses it."""
+
 
 class CommentCalls(PermissionCalls):
     """Posts comments, and finds our own again. The marker is a property of the comment."""
 
-    def comment(self, issue_id: str, body: str, marker: str, database: str = "") -> str:
+    def comment(
+        self, issue_id: str, body: str, marker: str, database: str = "", *, source: TextSource | None = None
+    ) -> str:
         value = {"cause": marker, "database": database} if database else {"cause": marker}
-        comment = {"body": body, "properties": [{"key": MARKER, "value": value}]}
-        with self._permitted(Permission.COMMENT, issue_id=issue_id):
+        properties = [{"key": MARKER, "value": value}]
+
+        def post(texts: Mapping[str, str]) -> str:
+            comment = {"body": texts[TEXT], "properties": properties}
             return self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", comment, parsing.identity)
+
+        with self._permitted(Permission.COMMENT, issue_id=issue_id):
+            return self._text_limit.send({TEXT: body}, source, post)
 
     def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
         value = self._marker("comment", comment_id)

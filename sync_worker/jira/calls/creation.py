@@ -19,6 +19,7 @@ from sync_worker.jira.transport import Options
 
 KEYS_BEFORE = 10
 """So many keys before the last one are looked at, too: what was imported has a later key than its date."""
+LIMITED = frozenset({"description"})
 MOST_KEYS = 500
 """More issues than a project gets while it is not certain whether one was created."""
 
@@ -29,13 +30,19 @@ class CreationCalls(PermissionCalls, SearchCalls):
     def create(self, draft: Draft) -> Created:
         try:
             with self._permitted(Permission.CREATE, project_id=draft.project_id):
-                return self._transport.post(f"{API_PATH}/issue", _body(draft), parsing.created)
+                return self._text_limit.send(
+                    _texts(draft),
+                    draft.source,
+                    lambda texts: self._transport.post(f"{API_PATH}/issue", _body(draft, texts), parsing.created),
+                )
         except InvalidRequest:
             self._cache.clear()  # the project's issue types or create screens may have changed
             raise
 
     def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
-        body = {"issueUpdates": [_body(draft) for draft in drafts]}
+        # A text that is refused for its length is left to `create`: what this request has created must not be in doubt.
+        fitted = [self._text_limit.fitted(_texts(draft), draft.source) for draft in drafts]
+        body = {"issueUpdates": [_body(draft, texts) for draft, texts in zip(drafts, fitted, strict=True)]}
         # An answer with 400 says that no issue was created, and for each of them why. Any other error may have come up
         # when some were created already.
         options = Options(and_status=HTTPStatus.BAD_REQUEST, refused_by=frozenset({HTTPStatus.BAD_REQUEST}))
@@ -181,6 +188,11 @@ def _keys(data: Any) -> list[str]:
     return [_key(issue) for issue in parsing.objects(data["issues"])]
 
 
-def _body(draft: Draft) -> dict[str, Any]:
-    fields = {"project": {"id": draft.project_id}, "issuetype": {"id": draft.issue_type}, **draft.fields}
-    return {"fields": fields, "properties": [{"key": MARKER, "value": draft.marker}]}
+def _texts(draft: Draft) -> dict[str, str]:
+    """Return those fields of a draft that a site may limit the length of."""
+    return {name: text for name, text in draft.fields.items() if name in LIMITED and isinstance(text, str)}
+
+
+def _body(draft: Draft, texts: Mapping[str, str]) -> dict[str, Any]:
+    ids = {"project": {"id": draft.project_id}, "issuetype": {"id": draft.issue_type}}
+    return {"fields": {**ids, **draft.fields, **texts}, "properties": [{"key": MARKER, "value": draft.marker}]}

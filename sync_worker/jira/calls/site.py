@@ -20,6 +20,7 @@ from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
 from sync_worker.jira.paging import LARGEST_PAGE, SMALLEST_PAGE
 from sync_worker.jira.status_names import StatusNames
+from sync_worker.jira.text_limit import TextLimit
 from sync_worker.jira.transport import Options, Transport
 
 
@@ -48,6 +49,7 @@ class SiteCalls:
         self._status_names = StatusNames(self._statuses)
         self._read_size, self._create_size = BatchSize(READ_AT_ONCE), BatchSize(CREATED_AT_ONCE)
         self._page_size = BatchSize(LARGEST_PAGE, SMALLEST_PAGE)
+        self._text_limit = TextLimit(lambda: self._flavour.text_limit)
 
     @property
     def calls(self) -> Mapping[tuple[str, int], int]:
