@@ -24,6 +24,26 @@ class SimulatorControl:
     def add_site(self, **seed: Any) -> None:
         self._ask("POST", "/control/sites", json=seed)
 
+    def add_name(self, site: str, name: str) -> None:
+        """Let a site be reached by one more name."""
+        self._ask("POST", f"/control/{site}/names", json={"name": name})
+
+    def add_project(self, site: str, **seed: Any) -> None:
+        self._ask("POST", f"/control/{site}/projects", json=seed)
+
+    def clone(self, site: str, name: str, **options: Any) -> None:
+        """Set up a copy of a site under another name. Options: another `identity`; `renumber`, for other ids."""
+        self._ask("POST", f"/control/{site}/clones", json={"name": name, **options})
+
+    def back_up(self, site: str) -> int:
+        """Keep a site as it is now; return the number of the backup."""
+        number: int = self._ask("POST", f"/control/{site}/backups")["number"]
+        return number
+
+    def restore(self, site: str, backup: int) -> None:
+        """Bring a site back into an earlier state. Ids that were given out since are given out again."""
+        self._ask("POST", f"/control/{site}/backups/{backup}/restore")
+
     def fault(self, site: str, kind: str, **options: Any) -> int:
         """Switch a fault on and return its id. The options are the fields of `InjectedFault`, in camelCase."""
         fault_id: int = self._ask("POST", f"/control/{site}/faults", json={"kind": kind, **options})["id"]
@@ -68,9 +88,20 @@ class SimulatorControl:
         new_key: str = self._ask("POST", f"/control/{site}/issues/{key}/move", json={"project": project})["key"]
         return new_key
 
+    def overwrite(self, site: str, key: str, **texts: str) -> None:
+        """Give an issue a `summary` or a `description` that nobody checks, as an import does."""
+        self._ask("POST", f"/control/{site}/issues/{key}/texts", json=texts)
+
     def close_statuses(self, site: str, key: str, statuses: Sequence[str]) -> None:
         """Have a condition of the workflow keep an issue out of these statuses."""
         self._ask("POST", f"/control/{site}/issues/{key}/conditions", json={"closedStatuses": list(statuses)})
+
+    def keep_in_properties(self, site: str, *names: str) -> None:
+        """Take everything out of the properties of all issues and comments but the parts called `names`."""
+        self._ask("POST", f"/control/{site}/properties", json={"keep": names})
+
+    def set_property(self, site: str, issue: str, key: str, value: Any) -> None:
+        self._ask("PUT", f"/control/{site}/issues/{issue}/properties/{key}", json=value)
 
     def delete(self, site: str, key: str) -> None:
         self._ask("DELETE", f"/control/{site}/issues/{key}")

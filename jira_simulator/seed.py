@@ -137,11 +137,11 @@ def build(seed: SiteSeed) -> SimulatedSite:
         site.users[user.name] = SimulatedUser(user_id, user.name, display_name, user.email, user.time_zone)
         site.tokens[user.name] = user.token
     for project in seed.projects:
-        _add_project(site, project)
+        add_project(site, project)
     return site
 
 
-def _add_project(site: SimulatedSite, seed: ProjectSeed) -> None:
+def add_project(site: SimulatedSite, seed: ProjectSeed) -> None:
     workflow = _workflow(site, seed.workflow)
     types = tuple(SimulatedIssueType(str(site.new_id()), name, name.lower() == "sub-task") for name in seed.types)
     name, screen = seed.name or seed.key, tuple(seed.screen)

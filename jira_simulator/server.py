@@ -13,11 +13,11 @@ from aiohttp import web
 from jira_simulator.client import SimulatorControl
 from jira_simulator.control import calls, pages, sites
 from jira_simulator.control import issues as control_issues
-from jira_simulator.hosting.hosted_site import HOSTED, HostedSite
+from jira_simulator.hosting.hosted_site import GATEWAY, HOSTED, HostedSite, path_below, site_segment
 from jira_simulator.rest import about_site, attachments, comments, issues, projects, properties, remote_links, search
 from jira_simulator.rest.authentication import authenticate
 from jira_simulator.rest.fault_effects import ConnectionDropped, Handler, serve_with_faults
-from jira_simulator.rest.incoming_call import CALL, IncomingCall, error_answer
+from jira_simulator.rest.incoming_call import API, CALL, IncomingCall, error_answer
 from jira_simulator.seed import Seed, build
 from jira_simulator.site.model import JiraError
 from jira_simulator.site.simulated_site import served_by_node
@@ -36,6 +36,10 @@ def application(seed: Seed) -> web.Application:
     app[HOSTED] = {site.name: HostedSite(build(site)) for site in seed.sites}
     for module in (*CONTROL_MODULES, *REST_MODULES):
         app.add_routes(module.routes)
+    for module in REST_MODULES:
+        for route in module.routes:
+            if isinstance(route, web.RouteDef) and route.path.startswith(API):
+                app.router.add_route(route.method, f"/{'/'.join(GATEWAY)}{route.path}", route.handler)
     return app
 
 
@@ -56,13 +60,13 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 async def serve_site(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find the site and the caller of a request to a site's API, apply the faults that strike it, and record it."""
     hosted_sites: dict[str, HostedSite] = request.app[HOSTED]
-    hosted = hosted_sites.get(request.path.split("/")[1])
+    hosted = _site_of(request, hosted_sites)
     if hosted is None and "/rest/" in request.path:
         raise web.HTTPNotFound
     if hosted is None or "/browse/" in request.path:
         return await handler(request)
     user, is_wrong = authenticate(hosted.site, request.headers.get("Authorization"))
-    path = request.path.removeprefix(f"/{hosted.site.name}")
+    path = path_below(request)
     faults = hosted.faults.strike(request.method, path, user.name if user else None, request.query_string)
     call = request[CALL] = IncomingCall(request, hosted, user, failed_login=is_wrong, faults=faults)
     fault = call.fault("node_clock")
@@ -76,6 +80,13 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
         if not response.prepared and not call.is_answered_by_another:
             response.headers.update(call.headers())
     return response
+
+
+def _site_of(request: web.Request, hosted_sites: dict[str, HostedSite]) -> HostedSite | None:
+    """Return the site that the request is for, by its name, or by its identity at the gateway."""
+    segment = site_segment(request.path)
+    by_identity = (hosted for hosted in hosted_sites.values() if hosted.site.identity == segment)
+    return hosted_sites.get(segment) or next(by_identity, None)
 
 
 async def _answer(call: IncomingCall, handler: Handler) -> web.StreamResponse:

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from jira_sync.commands import (
+    adopt,
     apply,
     backfill,
     backup,
@@ -74,6 +75,7 @@ backfill.add_to(app)
 history.add_to(app)
 backup.add_to(app)
 restore.add_to(app)
+adopt.add_to(app)
 import_.add_to(app)
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from generator.deploy import report, surroundings
 from generator.deploy.apply import apply_plan, kept_syncs
 from generator.deploy.install import difference, install, link_conf
+from generator.deploy.moves import moves
 from generator.deploy.prepare import load, prepare
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
@@ -31,6 +33,7 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
     """Print every problem of every file, and what would run."""
     settings, seen_by_workers = _as_workers_see_it(from_environ(environ), environ)
     loaded = load(settings, seen_by_workers)
+    loaded = replace(loaded, warnings=(*loaded.warnings, *moves(loaded, settings, seen_by_workers)))
     if as_json:
         faults = surroundings.faults(seen_by_workers)
         report.print_check_as_json(loaded, seen_by_workers, faults)
@@ -61,7 +64,7 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
                 )
             changed = install(prepared)
         print(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
-    return report.print_problems(prepared.problems, prepared.loaded.warnings)
+    return report.print_problems(prepared.problems, prepared.warnings)
 
 
 def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, as_json: bool = False) -> int:
@@ -94,10 +97,10 @@ def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, 
         link_conf(settings)
     code = int(bool(prepared.problems) or not applied.all_run)
     if as_json:
-        report.print_applied_as_json(applied, prepared.problems, prepared.loaded.warnings)
+        report.print_applied_as_json(applied, prepared.problems, prepared.warnings)
         return code
     report.print_applied(applied)
-    report.print_problems(prepared.problems, prepared.loaded.warnings)
+    report.print_problems(prepared.problems, prepared.warnings)
     return code
 
 
@@ -111,7 +114,7 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
     with _locked(settings.run_dir):
         check_nothing_is_in_the_way(settings)
         prepared = prepare(settings, environ)
-        code = report.print_problems(prepared.problems, prepared.loaded.warnings)
+        code = report.print_problems(prepared.problems, prepared.warnings)
         if code and (strict or environ.get("STRICT") == "1"):
             raise Unusable("nothing was started, because of --strict")
         if not prepared.plan.syncs:

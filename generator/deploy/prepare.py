@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from generator.deploy.moves import moves
 from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.errors import Unusable
@@ -18,7 +19,7 @@ from sync_model.problems import Problem
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan with the text of its conf, both checked."""
+    """A plan with the text of its conf, both checked. `warnings` change nothing."""
 
     settings: Settings
     loaded: Loaded
@@ -26,6 +27,7 @@ class Prepared:
     manifest: Mapping[str, AppliedSync]
     plan: Plan
     text: str
+    warnings: tuple[Problem, ...]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -63,7 +65,8 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     plan = plan_for(loaded, claims, settings, manifest, server)
     text = render(plan, settings)
     verify(text, plan, settings)
-    return Prepared(settings, loaded, claims, manifest, plan, text)
+    warnings = (*loaded.warnings, *moves(loaded, settings, environ))
+    return Prepared(settings, loaded, claims, manifest, plan, text, warnings)
 
 
 def _make_folders(settings: Settings) -> None:

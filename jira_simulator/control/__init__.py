@@ -8,13 +8,15 @@ POST   /control/{site}/index                {"lag": seconds, "hold": true|false,
                                             "hideFor": {key: seconds, after which the issue is found again}}
 POST   /control/{site}/clock                {"offset": seconds}
 POST   /control/{site}/settings             {"latency": seconds, "uploadLimit": bytes, "attachments": true|false,
-                                            "linksCountAsUpdates": …,
+                                            "linksCountAsUpdates": …, "textLimit": the most units of UTF-16 of
+                                            descriptions and comments (0: no limit), "textLimitMessage": "… {} …",
                                             "seed": number: random choices are repeatable from here on}
 POST   /control/{site}/tokens               {"user": name, "token": text}
 POST   /control/{site}/permissions          {"user": name, "project": key, "revoke": [names], "grant": [names]}
 POST   /control/{site}/users/{user}         {"timeZone": name}
 POST   /control/{site}/issues/many          {"project": key, "count": n, "status": name, "summary": "issue {}",
                                             "user": name}: create many issues; answers their keys
+POST   /control/{site}/issues/{key}/texts   {"summary": …, "description": …}: nobody checks them, as in an import
 POST   /control/{site}/issues/{key}/move    {"project": key}
 DELETE /control/{site}/issues/{key}         delete an issue
 DELETE /control/{site}/projects/{key}       delete a project with all its issues

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from jira_simulator.hosting.hosted_site import hosted_of
-from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject
+from jira_simulator.site.model import JiraError, SimulatedComment, SimulatedIssue, SimulatedProject
 from jira_simulator.site.simulated_site import SimulatedSite, served_by_node
 
 routes = web.RouteTableDef()
@@ -80,6 +80,7 @@ def _everything(issue: SimulatedIssue) -> dict[str, Any]:
                 "id": str(entry.id),
                 "author": entry.author.name,
                 "created": entry.created.isoformat(),
+                "recorded": entry.recorded.isoformat(),
                 "field": item.field,
                 "from": item.before_text,
                 "to": item.after_text,
@@ -106,6 +107,32 @@ async def create_many(request: web.Request) -> web.Response:
         if number % CREATED_AT_A_STRETCH == 0:
             await asyncio.sleep(0)
     return web.json_response(keys, status=201)
+
+
+@routes.post("/control/{site}/properties")
+async def keep_in_properties(request: web.Request) -> web.Response:
+    """Take everything out of all properties but what is to be kept of their values."""
+    site, wanted = hosted_of(request).site, set((await request.json())["keep"])
+    bearers: list[SimulatedIssue | SimulatedComment] = [*site.issues.values(), *site.comments.values()]
+    for bearer in bearers:
+        for key, value in bearer.properties.items():
+            bearer.properties[key] = {name: part for name, part in value.items() if name in wanted}
+    return web.Response(status=204)
+
+
+@routes.put("/control/{site}/issues/{issue}/properties/{key}")
+async def set_property(request: web.Request) -> web.Response:
+    _, issue = _issue(request)
+    issue.properties[request.match_info["key"]] = await request.json()
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/issues/{issue}/texts")
+async def overwrite(request: web.Request) -> web.Response:
+    site, issue = _issue(request)
+    wanted = await request.json()
+    site.overwrite(issue, wanted.get("summary"), wanted.get("description"))
+    return web.Response(status=204)
 
 
 @routes.post("/control/{site}/issues/{issue}/move")

@@ -35,7 +35,7 @@ table { width: 100%; border-collapse: collapse } td { padding: .35rem .5rem; bor
 @routes.get("/")
 async def overview(request: web.Request) -> web.Response:
     hosted_sites: dict[str, HostedSite] = request.app[HOSTED]
-    sites = "".join(_site(hosted.site) for hosted in hosted_sites.values())
+    sites = "".join(_site(hosted.site) for name, hosted in hosted_sites.items() if name == hosted.site.name)
     intro = "<p class=quiet>Simulated sites. Open an issue to read it, and to move it as a person would.</p>"
     return _page("Simulated Jira", f"<h1>Simulated Jira</h1>{intro}{sites}", refresh=True)
 

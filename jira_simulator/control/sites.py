@@ -13,6 +13,7 @@ from jira_simulator import seed
 from jira_simulator.hosting.faults import InjectedFault
 from jira_simulator.hosting.hosted_site import HOSTED, HostedSite, hosted_of
 from jira_simulator.site import permissions
+from jira_simulator.site.fields import TextLimit
 from jira_simulator.site.model import JiraError
 
 routes = web.RouteTableDef()
@@ -26,6 +27,46 @@ async def add_site(request: web.Request) -> web.Response:
         raise JiraError(400, str(error)) from None
     request.app[HOSTED][wanted.name] = HostedSite(seed.build(wanted))
     return web.json_response({"name": wanted.name}, status=201)
+
+
+@routes.post("/control/{site}/projects")
+async def add_project(request: web.Request) -> web.Response:
+    try:
+        wanted = seed.ProjectSeed.model_validate(await request.json())
+    except ValidationError as error:
+        raise JiraError(400, str(error)) from None
+    seed.add_project(hosted_of(request).site, wanted)
+    return web.Response(status=201)
+
+
+@routes.post("/control/{site}/names")
+async def add_name(request: web.Request) -> web.Response:
+    """Give a site one more address, which leads to the same site."""
+    request.app[HOSTED][(await request.json())["name"]] = hosted_of(request)
+    return web.Response(status=201)
+
+
+@routes.post("/control/{site}/clones")
+async def clone(request: web.Request) -> web.Response:
+    """Set up a copy of the site at an address of its own: with the same identity and ids, unless asked for others."""
+    wanted = await request.json()
+    copied = hosted_of(request).site.copy()
+    copied.name, copied.identity = wanted["name"], wanted.get("identity", copied.identity)
+    if wanted.get("renumber"):
+        copied.renumber()
+    request.app[HOSTED][copied.name] = HostedSite(copied)
+    return web.Response(status=201)
+
+
+@routes.post("/control/{site}/backups")
+async def back_up(request: web.Request) -> web.Response:
+    return web.json_response({"number": hosted_of(request).back_up()}, status=201)
+
+
+@routes.post("/control/{site}/backups/{number}/restore")
+async def restore(request: web.Request) -> web.Response:
+    hosted_of(request).restore(int(request.match_info["number"]))
+    return web.Response(status=204)
 
 
 @routes.post("/control/{site}/faults")
@@ -90,10 +131,17 @@ async def change_settings(request: web.Request) -> web.Response:
         hosted.faults.seed(int(wanted["seed"]))
     site = hosted.site
     site.upload_limit = int(wanted.get("uploadLimit", site.upload_limit))
+    limit = site.text_limit
+    site.text_limit = TextLimit(
+        int(wanted.get("textLimit", limit.units)), str(wanted.get("textLimitMessage", limit.message))
+    )
     site.translations = dict(wanted.get("translations", site.translations))
     site.read_only_statuses = frozenset(wanted.get("readOnlyStatuses", site.read_only_statuses))
     site.version = str(wanted.get("version", site.version))
     site.takes_attachments = bool(wanted.get("attachments", site.takes_attachments))
+    site.identity = str(wanted.get("identity", site.identity))
+    site.shows_identity = str(wanted.get("showsIdentity", site.shows_identity))
+    site.keeps_properties = bool(wanted.get("keepsProperties", site.keeps_properties))
     site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", site.links_count_as_updates))
     return web.Response(status=204)
 

@@ -24,8 +24,8 @@ class InjectedFault(BaseModel):
 
     A call matches by `method`, by `path` (a regular expression, searched for below the site's name), by `query` (one
     that is searched for in its query) and by `user`, as far as they are given. The fault strikes a matching call with
-    `probability`, no more than `times` times, and no longer than `forSeconds` after it was added. The site's setting
-    `seed` makes random choices repeatable.
+    `probability`, after it has let `skip` of them through, no more than `times` times, and no longer than `forSeconds`
+    after it was added. The site's setting `seed` makes random choices repeatable.
 
     status               answer `status`, or one of `statuses` at random, with `retryAfter`, `reason` and `message`;
                          the call is not carried out
@@ -75,6 +75,7 @@ class InjectedFault(BaseModel):
     path: str | None = None
     query: str | None = None
     user: str | None = None
+    skip: int = Field(default=0, ge=0)
     times: int | None = Field(default=None, ge=1)
     for_seconds: float | None = Field(default=None, gt=0)
     probability: float = Field(default=1.0, gt=0, le=1)
@@ -147,6 +148,7 @@ class ActiveFaults:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._faults: dict[int, InjectedFault] = {}
         self._strikes_left: dict[int, int] = {}
+        self._let_through: Counter[int] = Counter()
         self.strikes: Counter[int] = Counter()
         self._ends: dict[int, float] = {}
         self._last_id = 0
@@ -191,6 +193,7 @@ class ActiveFaults:
             for fault_id, fault in self._faults.items()
             if self._strikes_left.get(fault_id, 1) > 0
             and fault.matches(method, path, user, query)
+            and self._is_next(fault_id, fault)
             and self._decide(fault)
         ]
         for fault_id, fault in striking:
@@ -201,6 +204,13 @@ class ActiveFaults:
                 if self._strikes_left[fault_id] <= 0 and fault.kind not in HOLDING:
                     self.remove(fault_id)
         return striking
+
+    def _is_next(self, fault_id: int, fault: InjectedFault) -> bool:
+        """Count a call that matches; tell whether enough others were let through."""
+        if self._let_through[fault_id] >= fault.skip:
+            return True
+        self._let_through[fault_id] += 1
+        return False
 
     def _decide(self, fault: InjectedFault) -> bool:
         return fault.probability == 1 or self._random.random() < fault.probability

@@ -39,14 +39,41 @@ async def user(request: web.Request) -> web.Response:
 async def server_info(request: web.Request) -> web.Response:
     call = call_of(request)
     version = [int(part) for part in call.site.version.split(".")]
+    server_id = {"serverId": call.site.identity} if call.site.shows_identity == "serverInfo" else {}
     return answer(
         {
+            **server_id,
             "baseUrl": f"{request.url.origin()}/{call.site.name}",
             "version": call.site.version,
             "versionNumbers": version,
             "deploymentType": "Cloud" if call.site.is_cloud else "Server",
             "serverTime": call.show.time(call.site.now()),
             "serverTitle": call.site.name.capitalize(),
+        }
+    )
+
+
+@routes.get("/{site}/_edge/tenant_info")
+async def tenant_info(request: web.Request) -> web.Response:
+    call = call_of(request)
+    if not call.site.is_cloud or call.site.shows_identity == "nowhere":
+        raise JiraError(404, "null for uri: tenant_info")
+    return answer({"cloudId": call.site.identity})
+
+
+@routes.get("/{site}/rest/applinks/1.0/manifest")
+async def manifest(request: web.Request) -> web.Response:
+    """Tell another application with which one it is about to be linked. Strangers are told, too."""
+    call = call_of(request)
+    if call.site.is_cloud or call.site.shows_identity != "usual":
+        raise JiraError(404, "null for uri: manifest")
+    return answer(
+        {
+            "id": call.site.identity,
+            "name": call.site.name.capitalize(),
+            "typeId": "jira",
+            "version": call.site.version,
+            "url": f"{request.url.origin()}/{call.site.name}",
         }
     )
 

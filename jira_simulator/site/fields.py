@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from jira_simulator.site.model import JiraError, SimulatedIssueType, SimulatedProject
@@ -9,7 +10,32 @@ from jira_simulator.site.model import JiraError, SimulatedIssueType, SimulatedPr
 LONGEST_SUMMARY = 255
 LONGEST_TEXT = 32_767
 PRIORITIES = ("Highest", "High", "Medium", "Low", "Lowest")
+LAST_OF_ONE_UNIT = 0xFFFF
 NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
+TOO_LONG = "The entered text is too long. It exceeds the allowed limit of {} characters."
+
+
+@dataclass(frozen=True)
+class TextLimit:
+    """How long descriptions and comments may be, and what Jira says of a longer one; `units` 0 means no limit.
+
+    On Data Center it is the setting `jira.text.field.character.limit`. {} in the message stands for the number.
+    """
+
+    units: int = LONGEST_TEXT
+    message: str = TOO_LONG
+
+    def error(self, text: Any) -> str | None:
+        """Return what is wrong with a text; None when nothing is."""
+        if text is not None and not isinstance(text, str):
+            return "Operation value must be a string"  # version 3 of the API has documents here, version 2 has text
+        is_too_long = text is not None and 0 < self.units < length(text)
+        return self.message.replace("{}", f"{self.units:,}") if is_too_long else None
+
+
+def length(text: str) -> int:
+    """Return the length of a text as Java counts it: in units of UTF-16, so that an emoji counts as two."""
+    return len(text) + sum(ord(letter) > LAST_OF_ONE_UNIT for letter in text)
 
 
 def type_named(project: SimulatedProject, reference: dict[str, Any]) -> SimulatedIssueType | None:
@@ -33,7 +59,9 @@ def check_objects(fields: dict[str, Any]) -> None:
         raise JiraError(400, **dict.fromkeys(wrong, "data was not an object"))
 
 
-def check_fields(project: SimulatedProject, fields: dict[str, Any], issue_type: SimulatedIssueType | None) -> None:
+def check_fields(
+    project: SimulatedProject, fields: dict[str, Any], issue_type: SimulatedIssueType | None, limit: TextLimit
+) -> None:
     """Raise one JiraError for all that is wrong with `fields`."""
     errors = {"summary": error} if (error := _summary_error(fields.get("summary"))) else {}
     if issue_type is None:
@@ -46,7 +74,7 @@ def check_fields(project: SimulatedProject, fields: dict[str, Any], issue_type: 
     for name in project.required:
         if not fields.get(name):
             errors[name] = f"{name} is required."
-    texts = {"labels": _labels_error(fields.get("labels")), "description": text_error(fields.get("description"))}
+    texts = {"labels": _labels_error(fields.get("labels")), "description": limit.error(fields.get("description"))}
     errors |= {name: error for name, error in texts.items() if error}
     if fields.get("priority") and priority_named(fields) not in PRIORITIES:
         errors["priority"] = "The priority selected is invalid."
@@ -63,17 +91,9 @@ def _labels_error(labels: Any) -> str | None:
     return "The label contains spaces which is invalid." if has_space else None
 
 
-def text_error(text: Any) -> str | None:
-    if text is not None and not isinstance(text, str):
-        return "Operation value must be a string"  # version 3 of the API has documents here, version 2 has text
-    if text is not None and len(text) > LONGEST_TEXT:
-        return f"The entered text is too long. It exceeds the allowed limit of {LONGEST_TEXT:,} characters."
-    return None
-
-
 def _summary_error(summary: Any) -> str | None:
     if not isinstance(summary, str) or not summary.strip():
         return "You must specify a summary of the issue."
-    if "\n" in summary:
+    if "\n" in summary or "\r" in summary:
         return "The summary is invalid because it contains newline characters."
-    return "Summary can't exceed 255 characters." if len(summary) > LONGEST_SUMMARY else None
+    return "Summary can't exceed 255 characters." if length(summary) > LONGEST_SUMMARY else None

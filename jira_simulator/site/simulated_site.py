@@ -6,12 +6,15 @@ that serves the call, and notifies the search index, as Jira does.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import secrets
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,7 +44,12 @@ PLACEHOLDERS: dict[str, Any] = {"labels": [PLACEHOLDER], "priority": {"name": "M
 
 
 class SimulatedSite:
-    """One Jira site. `on_change` is called with every issue that changed, and whether it was deleted."""
+    """One Jira site. `on_change` is called with every issue that changed, and whether it was deleted.
+
+    `identity` is what the site has that is not its address: the cloudId of a Cloud site, the server id of a Data
+    Center. `shows_identity` says whether it tells that: as both flavours do, in serverInfo too, or nowhere.
+    `keeps_properties` is False where the properties that come with a new issue or comment are lost on their way.
+    """
 
     def __init__(self, name: str, flavor: str, first_id: int = 10_000) -> None:
         self.name, self.flavor = name, flavor
@@ -57,14 +65,18 @@ class SimulatedSite:
         self.comments: dict[int, SimulatedComment] = {}
         self.attachments: dict[int, SimulatedAttachment] = {}
         self.upload_limit = 10 * 1024 * 1024
+        self.text_limit = field_rules.TextLimit()
         self.takes_attachments = True
         self.read_only_statuses: frozenset[str] = frozenset()
         self.translations: dict[str, str] = {}
         self.permissions = Permissions()
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
+        self.identity = str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+        self.shows_identity = "usual"
+        self.keeps_properties = True
         self.media_token = secrets.token_urlsafe(16)
-        self.on_change: Callable[[SimulatedIssue, bool], None] = lambda _issue, _is_deleted: None
+        self.on_change: Callable[[SimulatedIssue, bool], None] = _ignore
         self._ids = itertools.count(first_id)
 
     @property
@@ -83,6 +95,26 @@ class SimulatedSite:
 
     def new_id(self) -> int:
         return next(self._ids)
+
+    def copy(self) -> SimulatedSite:
+        """Return a site with everything as it is now, ids included: what is given out next is given out by both."""
+        on_change, self.on_change = self.on_change, _ignore
+        try:
+            return copy.deepcopy(self)
+        finally:
+            self.on_change = on_change
+
+    def renumber(self) -> None:
+        """Let each issue have the id of another one, as an import does that gives ids in an order of its own."""
+        issues = sorted(self.issues.values(), key=lambda issue: issue.id)
+        ids = [issue.id for issue in issues]
+        for issue, new_id in zip(issues, (*ids[1:], *ids[:1]), strict=True):
+            issue.id = new_id
+            for comment in issue.comments:
+                comment.issue_id = new_id
+            issue.attachments = [replace(attachment, issue_id=new_id) for attachment in issue.attachments]
+        self.issues = {issue.id: issue for issue in issues}
+        self.attachments = {file.id: file for issue in issues for file in issue.attachments}
 
     # Looking up
 
@@ -113,7 +145,7 @@ class SimulatedSite:
         """Create an issue from `fields` as in Jira's API. Raises one JiraError for all that is wrong with them."""
         project = self.project_in(fields)
         issue_type = field_rules.type_named(project, fields.get("issuetype") or {})
-        field_rules.check_fields(project, fields, issue_type)
+        field_rules.check_fields(project, fields, issue_type, self.text_limit)
         project.last_number += 1
         project.issue_count += 1
         now = self.now()
@@ -130,7 +162,7 @@ class SimulatedSite:
             creator=user,
             created=now,
             updated=now,
-            properties=_properties(properties),
+            properties=self._kept(properties),
         )
         self.issues[issue.id] = self.keys[issue.key] = issue
         self.on_change(issue, False)
@@ -155,7 +187,7 @@ class SimulatedSite:
         labels = _updated_labels(list(wanted.get("labels", issue.labels)), update.get("labels", ()))
         if labels != issue.labels:
             wanted["labels"] = labels
-        field_rules.check_fields(issue.project, {"summary": issue.summary, **wanted}, issue.type)
+        field_rules.check_fields(issue.project, {"summary": issue.summary, **wanted}, issue.type, self.text_limit)
         items = []
         for name in ("summary", "description", "labels"):
             if name in wanted and wanted[name] != getattr(issue, name):
@@ -230,6 +262,12 @@ class SimulatedSite:
             self.delete(issue)
         del self.projects[project.key]
 
+    def overwrite(self, issue: SimulatedIssue, summary: str | None, description: str | None) -> None:
+        """Give an issue texts that nobody checks, as an import or an app does."""
+        issue.summary = issue.summary if summary is None else summary
+        issue.description = issue.description if description is None else description
+        self.touch(issue)
+
     # What an issue has
 
     def add_comment(
@@ -241,11 +279,11 @@ class SimulatedSite:
         visibility: dict[str, Any] | None = None,
     ) -> SimulatedComment:
         """Raises JiraError when `body` is no text, is too long or is empty."""
-        if error := field_rules.text_error(body):
+        if error := self.text_limit.error(body):
             raise JiraError(400, comment=error)
         if body is None or not body.strip():
             raise JiraError(400, comment="Comment body can not be empty!")
-        comment = SimulatedComment(self.new_id(), issue.id, user, body, self.now(), _properties(properties), visibility)
+        comment = SimulatedComment(self.new_id(), issue.id, user, body, self.now(), self._kept(properties), visibility)
         issue.comments.append(comment)
         self.comments[comment.id] = comment
         self.touch(issue)
@@ -277,6 +315,9 @@ class SimulatedSite:
         if self.links_count_as_updates:
             self.touch(issue)
         return link, known is None
+
+    def _kept(self, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        return {entry["key"]: entry["value"] for entry in entries} if self.keeps_properties else {}
 
     def touch(self, issue: SimulatedIssue) -> None:
         """Set the issue's `updated` to the present time, which may be earlier than before; notify the search index."""
@@ -316,8 +357,8 @@ def _updated_labels(labels: list[str], operations: Iterable[dict[str, Any]]) -> 
     return labels
 
 
-def _properties(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    return {entry["key"]: entry["value"] for entry in entries}
+def _ignore(_issue: SimulatedIssue, _is_deleted: bool) -> None:  # noqa: FBT001 - the site calls it so
+    """Take the place of `on_change` where nobody listens."""
 
 
 def _text(value: Any) -> str | None:

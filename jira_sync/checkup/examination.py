@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from jira_sync.checkup import database, project
 from jira_sync.checkup.configuration import Subject, subjects, token_from
 from jira_sync.checkup.finding import CheckReport, Finding, ReportSection, failed, warning
+from jira_sync.checkup.identity import check_identity
 from jira_sync.checkup.site import LimitsOf, SiteCheck, check_site
 from jira_sync.context.target import Target
 from sync_model.connection import Connection, database_url, resolve, site_of
@@ -126,5 +127,10 @@ def _sections(
         about = f"{site_of(connection.base_url)}, for {' and '.join(sync.project_key(side) for side in sides)}"
         of_projects = [finding for side in sides for finding in findings[side]]
         yield ReportSection(about, tuple(dict.fromkeys([*sites[connection].findings, *of_projects])))
-    of_database = database.of_sync(client, sync, is_expected_to_run=subject.is_expected_to_run) if client else ()
+    of_database: Sequence[Finding] = ()
+    if client:
+        of_database = [
+            *database.of_sync(client, sync, is_expected_to_run=subject.is_expected_to_run),
+            *check_identity(client, sync, surveys),
+        ]
     yield ReportSection("MongoDB", (*server_findings, *of_database))

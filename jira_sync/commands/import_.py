@@ -16,7 +16,7 @@ from jira_sync.context.command_line import AsJson, Name, Panel, Yes
 from jira_sync.context.database import database
 from jira_sync.context.target import Target, find_target
 from jira_sync.output.planned_steps import print_steps
-from jira_sync.output.terminal import current_user, notes, out, print_json, print_line, warn
+from jira_sync.output.terminal import agrees, current_user, notes, out, print_json, print_line, warn
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -84,7 +84,7 @@ def import_(
                 report, steps = task.preview(legacy)
             if not as_json:
                 _print_preview(task, report, steps)
-            if not dry_run and not _agrees(name):
+            if not dry_run and not agrees(f"Take this over for {name}?"):
                 return 1
         if not dry_run:
             with notes.status("taking over"):
@@ -139,14 +139,6 @@ def _prepare(
         hint = f"; it left something in {', '.join(others)}: say --database" if others else ""
         raise Unusable(f"the replaced service left nothing in {legacy_source.address}{hint}")
     return Import(file, client, target.environ, target.run_dir, legacy_source, legacy_source.address), legacy
-
-
-def _agrees(name: str) -> bool:
-    from generator.running.errors import Unusable
-
-    if not (out.is_terminal and os.isatty(0)):
-        raise Unusable("nobody is there to be asked: say --yes if that is what you want")
-    return typer.confirm(f"Take this over for {name}?")
 
 
 def _wait(unknown: OutcomeUnknown) -> None:

@@ -1,4 +1,4 @@
-"""Requests a resync of issues from the worker, waits for it, and returns what became of each issue.
+"""Asks something of a sync's worker, waits until it is done, and returns what became of it.
 
 If no worker runs, one cycle is run in this process instead.
 """
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
     from sync_model.definition import Sync
     from sync_model.loading import SyncFile
+    from sync_worker.core.identity import Decision
     from sync_worker.core.records import JournalEntry
 
 PATIENCE = 120.0
 """Seconds to wait for the worker."""
 WAKE_EVERY = 15.0
 POLL_EVERY = 0.2
+MOST_ENTRIES = 1000
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,15 @@ class ResyncOutcome:
     issue: NamedIssue
     succeeded: bool
     text: str
+
+
+@dataclass(frozen=True)
+class DecisionOutcome:
+    """What became of a person's decision, in words."""
+
+    is_done: bool
+    text: str
+    details: tuple[str, ...] = ()
 
 
 class WorkerRequests:
@@ -75,6 +86,20 @@ class WorkerRequests:
         """Write the request into the database, where the worker finds it; return its id."""
         return self._store.ask("resync", [str(issue) for issue in issues], current_user())
 
+    def decide(self, decision: Decision) -> str:
+        """Write a decision into the database, where the worker finds it; return the request's id."""
+        return self._store.ask("adopt", [decision], current_user())
+
+    def decided(self, decision: Decision) -> DecisionOutcome:
+        """Have a decision carried out; return what became of it. Raises Unusable if it takes too long."""
+        started, request = datetime.now(UTC), self.decide(decision)
+        self._wait_until_answered(request, started)
+        said = [entry for entry in self._store.journal.actions(MOST_ENTRIES) if entry.cause == f"adopt-{request}"]
+        if not said:
+            return DecisionOutcome(is_done=False, text="it is not known what became of it")
+        last, *details = said
+        return DecisionOutcome(last.result == "done", last.text, tuple(entry.text for entry in reversed(details)))
+
     def _wait_until_answered(self, request: str, started: datetime) -> None:
         from generator.running.errors import Unusable
         from sync_worker.core.errors import LeaseLost
@@ -87,7 +112,7 @@ class WorkerRequests:
                 if not self._lease.wake_writer():
                     wake_at, error = 0.0, self._run_cycle()
                     # LeaseLost: a worker has started meanwhile and will answer.
-                    if error and not isinstance(error, LeaseLost):
+                    if error and not isinstance(error, LeaseLost) and not self._store.is_answered(request):
                         raise Unusable(f"it is noted and will be done, but not now: {error}")
                     continue
             if now > deadline:

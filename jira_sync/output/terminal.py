@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +17,7 @@ from generator.running.errors import NoAnswer, NotRunning, Unusable
 from generator.running.terminal import complain, print_json, printable, warn
 
 __all__ = [
+    "agrees",
     "complain",
     "current_user",
     "for_people",
@@ -60,6 +62,13 @@ def current_user() -> str:
     except (KeyError, OSError):
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
+
+
+def agrees(question: str) -> bool:
+    """Ask a person. Raises Unusable when nobody is there to be asked."""
+    if not (out.is_terminal and os.isatty(0)):
+        raise Unusable("nobody is there to be asked: say --yes if that is what you want")
+    return typer.confirm(question)
 
 
 def print_line(text: str) -> None:

@@ -31,7 +31,8 @@ class Attempt:
 
     `ended` is when its request came to an end, as far as that is known, without saying what became of it. `missed` is
     when what the request would have left was first looked for in vain. `refusal`: what something else than Jira said
-    when it refused the request. `at_once` counts the issues that the request was to create.
+    when it refused the request. `at_once` counts the issues that the request was to create. `after`: the id of the last
+    comment that was there before, where comments cannot be marked.
     """
 
     at: datetime
@@ -40,6 +41,7 @@ class Attempt:
     missed: datetime | None = None
     refusal: str = ""
     at_once: int = 1
+    after: str = ""
 
 
 @dataclass(frozen=True)

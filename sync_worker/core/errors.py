@@ -18,8 +18,9 @@ another worker's now, or that is nobody's for the time being.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 
 class SyncError(Exception):
@@ -93,11 +94,21 @@ class CredentialsRefused(NeedsOperator):
 
 
 class InvalidRequest(SyncError):
-    """This one action cannot be done as things stand; the others can. `final`: no waiting mends it."""
+    """This one action cannot be done as things stand; the others can. `final`: no waiting mends it.
 
-    def __init__(self, message: str, *, status: int | None = None, final: bool = False) -> None:
+    `fields`: what Jira says of single fields, by their names.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        final: bool = False,
+        fields: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(message, status=status)
-        self.final = final
+        self.final, self.fields = final, fields
 
 
 class IssueGone(InvalidRequest):

@@ -5,11 +5,15 @@ Identity is `id`, which never changes; `key` is only for people. Every datetime 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 MARKER = "jira-sync"
 """The key of the issue and comment property by which our own writes are recognised."""
+NOT_SHOWN: Final = "not shown"
+"""Stands for the marker of an issue that was read in a way that shows no properties."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,9 @@ class Issue:
     """One direct read of an issue.
 
     `creator` is an account id, as `myself` gives it. `changes` are the status changes, oldest first;
-    `history_from` is None when they are all there, else the time before which some may be missing.
+    `history_from` is None when they are all there, else the time before which some may be missing. `marker` is the
+    value of the property MARKER, or a label in its place: None when it has none, NOT_SHOWN when the read did not show
+    properties.
     """
 
     id: str
@@ -105,20 +111,77 @@ class Issue:
     attachments: tuple[Attachment, ...] = ()
     changes: tuple[StatusChange, ...] = ()
     history_from: datetime | None = None
+    marker: object = NOT_SHOWN
     status_id: str = ""
 
 
 @dataclass(frozen=True)
+class MarkedIssue:
+    """What a look for marks shows of an issue: its marker may be missing, and may be anybody's."""
+
+    id: str
+    created: datetime
+    creator: str | None
+    marker: object
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """The issue that a text comes from, with its address for people: where to look if the text is cut."""
+
+    key: str
+    url: str
+
+
+@dataclass(frozen=True)
+class MarkedIssues:
+    """The issues of a project that may carry a mark.
+
+    `highest` is the highest id of all issues in the project; None when not all of them were looked at.
+    """
+
+    issues: list[MarkedIssue]
+    highest: int | None
+
+
+@dataclass(frozen=True)
 class Draft:
-    """A counterpart that is to be created in `project_id`. `marker` goes into the create call itself."""
+    """A counterpart that is to be created in `project_id`. `marker` goes into the create call itself.
+
+    `recognises` tells whether a marker that was found is that of this draft, or of an earlier one for the same issue;
+    without it, this is the same marker. `is_maybe_unmarked`: it is not certain that the site keeps the marker.
+    A text that is longer than the site takes is cut, and names `source`.
+    """
 
     project_id: str
     issue_type: str
     fields: dict[str, object]
     marker: dict[str, str]
+    recognises: Callable[[object], bool] | None = field(default=None, compare=False)
+    is_maybe_unmarked: bool = False
+    source: TextSource | None = None
+
+    def is_marked_by(self, marker: object) -> bool:
+        """Tell whether an issue with `marker` is what an attempt with this draft, or an earlier one, has created."""
+        return self.recognises(marker) if self.recognises else marker == self.marker
 
 
 @dataclass(frozen=True)
 class Created:
     id: str
     key: str
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Issues without any marker that an attempt may have created: by our account, at that time, with that summary."""
+
+    issues: tuple[Created, ...]
+
+
+@dataclass(frozen=True)
+class OwnComment:
+    """A comment of our own account."""
+
+    id: str
+    body: str

@@ -13,10 +13,11 @@ from sync_model.definition import Side
 class Pair:
     """Two issues that are each other's counterpart, by immutable ids; unique on both sides.
 
-    `linked` maps a side to the key of its counterpart that the remote link there was given. `away` names the sides
-    whose issue was moved out of its project. `missing` maps a side to when a direct read first did not find its
-    issue, `gone` to when a later one confirmed it: that issue was deleted. `moves` are the times of our latest moves of
-    either issue, on the clock of the user side.
+    `linked` maps a side to the key of its counterpart that the remote link there was given, `links` to that link's
+    `globalId`. `born` maps a side to the creation date of its issue, as soon as it is known: an issue with the same id
+    and another date is another issue. `away` names the sides whose issue was moved out of its project. `missing` maps a
+    side to when a direct read first did not find its issue, `gone` to when a later one confirmed it: that issue was
+    deleted. `moves` are the times of our latest moves of either issue, on the clock of the user side.
     """
 
     user_id: str
@@ -29,6 +30,8 @@ class Pair:
     missing: Mapping[str, datetime] = field(default_factory=dict)
     gone: Mapping[str, datetime] = field(default_factory=dict)
     moves: tuple[datetime, ...] = ()
+    born: Mapping[str, datetime] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, side: Side, own: tuple[str, str], other: tuple[str, str], created: datetime) -> Pair:

@@ -16,7 +16,20 @@ from typing import Protocol, TypeVar
 from sync_model.definition import Side
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import Attachment, Candidate, Created, Draft, Glimpse, Issue, StatusName, Transition
+from sync_worker.core.issue import (
+    Alike,
+    Attachment,
+    Candidate,
+    Created,
+    Draft,
+    Glimpse,
+    Issue,
+    MarkedIssues,
+    OwnComment,
+    StatusName,
+    TextSource,
+    Transition,
+)
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
@@ -94,6 +107,14 @@ class Read:
     alone: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What became of another database that this server has, or had, under `name`."""
+
+    name: str
+    is_gone: bool
+
+
 class Jira(Protocol):
     """One Jira site, seen by our account. Safe to use from several threads."""
 
@@ -117,6 +138,19 @@ class Jira(Protocol):
 
     def account(self) -> str:
         """Return our own account's id. Raises NeedsOperator when the site does not know us (any more)."""
+
+    def identity(self) -> str | None:
+        """Ask the site for what it has that is not its address; None when it does not tell."""
+
+    def read_labels(self) -> None:
+        """Look for marks in labels, too: the site does not keep properties."""
+
+    def recognise(self, accounts: Collection[str]) -> None:
+        """Tell which accounts were ours before: what they have created and posted is ours, too."""
+
+    @property
+    def shows_markers(self) -> bool:
+        """Tell whether search shows the markers of issues. Where it does not, each is read by itself."""
 
     def project_id(self, key: str) -> str:
         """Return the immutable id of the project. Raises NeedsOperator when it is not there or not visible."""
@@ -148,6 +182,9 @@ class Jira(Protocol):
         Raises InvalidRequest when its history is nowhere to be had as a whole.
         """
 
+    def with_marker(self, issue: Issue) -> Issue:
+        """Return `issue` with its marker."""
+
     def issue(self, issue_id: str) -> Issue | None:
         """Read one issue with its attachments and, as far as it is to be had, its history.
 
@@ -160,14 +197,20 @@ class Jira(Protocol):
     def reachable_statuses(self, issue: Issue) -> list[str]:
         """Return the statuses that our account can bring `issue` into. Jira is asked again."""
 
-    def is_marked(self, issue_id: str) -> bool:
-        """Tell whether the issue was created by a sync."""
-
     def mark_of(self, issue_id: str) -> object:
         """Return the marker of the draft that the issue was created from; None when no sync has created it."""
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         """Search for the ids of the issues in the project that our account created at or after `since`."""
+
+    def marked(self, project_id: str, *, by_anybody: bool = False) -> MarkedIssues:
+        """Search for the issues in the project that may carry a mark, with their markers as far as search shows them.
+
+        Where search shows none, these are the issues that our account created, unless `by_anybody`.
+        """
+
+    def links_of(self, issue_id: str) -> list[str]:
+        """Return the global ids of the remote links on an issue."""
 
     def display_name(self, mention: str) -> str | None:
         """Return the name of the person whom wiki text mentions as `[~mention]`; None when it cannot be known."""
@@ -182,27 +225,42 @@ class Jira(Protocol):
         """Return what can be set at creation."""
 
     def create(self, draft: Draft) -> Created:
-        """Create an issue, once: this is never repeated on its own."""
+        """Create an issue, once: this is never repeated on its own, unless Jira says that it was not carried out."""
 
     def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
         """Create issues of one project in one request, once; return what became of each, in the same order."""
 
-    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Unavailable | None]:
+    def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Alike | Unavailable | None]:
         """Search for what earlier attempts with the same markers, in one project, created at or after `since`.
 
-        An error stands for those of which it cannot be told, because an issue that was found cannot be read.
+        An error stands for those of which it cannot be told, because an issue that was found cannot be read. For drafts
+        that may have lost their marker, the issues that may be theirs are returned.
         """
 
     def transition(self, issue: Issue, transition: Transition) -> None:
         """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
 
-    def comment(self, issue_id: str, body: str, marker: str) -> None:
-        """Post a comment that carries `marker`."""
+    def comment(
+        self, issue_id: str, body: str, marker: str, database: str = "", *, source: TextSource | None = None
+    ) -> str:
+        """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id.
 
-    def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
-        """Tell whether a comment that carries `marker` was posted at or after `since`."""
+        If it is longer than the site takes, it is cut, and names `source`.
+        """
 
-    def own_comments(self, issue_id: str, since: datetime) -> list[str]:
+    def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
+        """Tell whether a comment carries `marker`, or any at all."""
+
+    def has_comment(
+        self, issue_id: str, marker: str, since: datetime, databases: Collection[str] = (), *, by_anybody: bool = False
+    ) -> bool:
+        """Tell whether a comment that carries `marker` was posted at or after `since`, for one of `databases`.
+
+        A comment that names no database counts, too: the version before wrote none. `by_anybody`: another account may
+        have posted it.
+        """
+
+    def own_comments(self, issue_id: str, since: datetime) -> list[OwnComment]:
         """Return what our account has posted at or after `since`."""
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
@@ -212,7 +270,7 @@ class Jira(Protocol):
         """Return the address of an issue for people."""
 
     def site(self) -> str:
-        """Return what tells this site from others."""
+        """Return the site's address, always in the same spelling."""
 
     def upload_limit(self) -> int | None:
         """Return the largest attachment that the site takes, in bytes; None when it does not say."""
@@ -246,6 +304,12 @@ class Store(Protocol):
     def forget(self, state: IssueState) -> None:
         """Remember nothing of the issue any more."""
 
+    def emptied(self) -> Store:
+        """Return a store in which nothing is remembered, for whoever only reads."""
+
+    def begin_anew(self) -> None:
+        """Set aside what is remembered of all issues and pairs, so that nothing of it is known any more."""
+
     def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
         """Return issues whose first cause may be tried now: those that failed least often first."""
 
@@ -275,6 +339,30 @@ class Store(Protocol):
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
         """Return those among `ids` that have a counterpart."""
 
+    def count_pairs(self) -> int:
+        """Return how many pairs there are."""
+
+    def latest_pairs(self, limit: int) -> list[Pair]:
+        """Return the pairs that were made last."""
+
+    def pairs_after(self, user_id: str, limit: int) -> list[Pair]:
+        """Return the next pairs in the order of the ids of their user issues."""
+
+    def latest_states(self, side: Side, limit: int) -> list[IssueState]:
+        """Return what is remembered of the issues of `side` that were updated last."""
+
+    def states_after(self, side: Side, issue_id: str, limit: int) -> list[IssueState]:
+        """Return what is remembered of the next issues of `side`, in the order of their ids as texts."""
+
+    def is_still(self, database: str) -> bool:
+        """Tell whether this is the database with this id, and nobody has emptied it."""
+
+    def register(self, database: str) -> None:
+        """Let the server know that the database with this id is, or was, on it. It may not keep that."""
+
+    def fate_of(self, database: str) -> Fate | None:
+        """Return what became of the database with this id on this server; None when the server never had it."""
+
     def living(self, side: Side) -> set[str]:
         """Return the ids of all issues of `side` that have a counterpart and were not deleted as far as we know."""
 
@@ -293,6 +381,15 @@ class Store(Protocol):
     def save_pairs(self, pairs: Sequence[Pair]) -> None: ...
 
     def forget_pair(self, pair: Pair) -> None: ...
+
+    def stage_nothing(self) -> None:
+        """Begin to lay down what is to take the place of all states and pairs."""
+
+    def stage(self, states: Iterable[IssueState], pairs: Iterable[Pair]) -> None:
+        """Lay more of it down."""
+
+    def put_in_place(self) -> None:
+        """Put what was laid down in place. When this is interrupted, it must be done again before anything is read."""
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
         """Put into the journal what was done, or was not, and why."""

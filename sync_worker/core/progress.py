@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sync_model.definition import Side
 from sync_worker.core.causes import Cause, Failure
+from sync_worker.core.identity import Identity
 from sync_worker.core.timing import LONG_AGO
 
 
@@ -18,11 +19,13 @@ class Restored:
     `since` and `until` map a side to a time on its own clock. What the database does not know was done after `since`
     and before `until`, the first look after the restore. `is_reunited`: the counterparts created meanwhile are known
     again, but for those whose marks cannot be read: `unread` maps a side to the ids of issues that may be such.
+    `is_lost`: there was no backup, and an empty database goes on from what Jira shows.
     """
 
     since: Mapping[str, datetime] = field(default_factory=dict)
     until: Mapping[str, datetime] = field(default_factory=dict)
     is_reunited: bool = False
+    is_lost: bool = False
     unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def may_know(self, cause: Cause, side: Side) -> bool:
@@ -61,7 +64,9 @@ class Progress:
     `definition` is the digest of the sync's file as the last cycle knew it. `unfit` maps a side to the ids of
     unprocessable issues that are still to be noted as such: those of an import, or of a version that kept them here.
     `restored` is set when the database comes from a backup. `importing` is set until an import has come to its end.
-    `census_failure` is set while the census fails, on the user side's clock.
+    `census_failure` is set while the census fails, on the user side's clock. `identity` says what the database is, and
+    what it is about; None until the first look, and where the version before wrote this. `is_moving` is set while what
+    was found again elsewhere takes the place of what is remembered.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
@@ -75,3 +80,17 @@ class Progress:
     restored: Restored | None = None
     importing: Importing | None = None
     census_failure: Failure | None = None
+    identity: Identity | None = None
+    is_moving: bool = False
+
+    @property
+    def known(self) -> Identity:
+        """What the database is about. Raises ValueError before the first look."""
+        if self.identity is None:
+            raise ValueError("the sites have not been asked who they are yet")
+        return self.identity
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether nothing was done yet: no cycle, and no import."""
+        return not (self.cursors or self.baselines or self.importing or self.identity)

@@ -16,10 +16,15 @@ OLDEST_WITH_TOKENS = (8, 14)
 
 @dataclass(frozen=True)
 class Server:
-    """What a site says it is. `time` is what its clock showed then; None if it does not tell."""
+    """What a site says it is.
+
+    `identity` is its server id, where it tells that here. `time` is what its clock showed then; None if it does not
+    tell.
+    """
 
     is_cloud: bool
     version: str
+    identity: str | None = None
     time: datetime | None = field(default=None, compare=False)
 
     def why_too_old(self, *, with_token: bool) -> str | None:

@@ -47,7 +47,8 @@ class IssueState:
     attempt at their upload of which it is not known what became. `uncopied` are the attachments that cannot be copied,
     as was said; no edit of the issue has them tried again. `pending` is the issue's outbox: the causes that are not
     carried out yet, in the order in which they will be. `dead` are its dead letters: the latest causes that were given
-    up, until a person has them tried again.
+    up, until a person has them tried again. `created` is the issue's creation date, None where the version before wrote
+    this: an issue with the same id and another date is another issue.
     """
 
     side: Side
@@ -65,6 +66,7 @@ class IssueState:
     uncopied: tuple[str, ...] = ()
     pending: tuple[Cause, ...] = ()
     dead: tuple[Cause, ...] = ()
+    created: datetime | None = None
 
     @classmethod
     def blank(cls, side: Side, issue_id: str, key: str) -> IssueState:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from sync_model.definition import PLACEHOLDERS
+from sync_worker.core.long_texts import kept_of
 
 DEFAULT_TEMPLATE = "${sourceKey} is now in status “${sourceStatus}”."
 DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, was deleted."
@@ -19,6 +20,26 @@ SOMEBODY = "somebody"
 def fill_in(template: str, values: Mapping[str, str]) -> str:
     """Replace the placeholders in `template`; all else in it, dollar signs included, stays as it is."""
     return re.sub(rf"\$\{{({'|'.join(PLACEHOLDERS)})\}}", lambda match: values[match[1]], template)
+
+
+def is_filled_in(template: str, text: str) -> bool:
+    """Tell whether `text` may be `template` filled in, with whatever, and cut if it was too long.
+
+    Only words and their order count: a site may write markup in another way.
+    """
+    kept = kept_of(text)
+    words, at = _words(text if kept is None else kept), 0
+    for number, literal in enumerate(map(_words, re.split(rf"\$\{{(?:{'|'.join(PLACEHOLDERS)})\}}", template))):
+        found = words.find(literal, at)
+        if found < 0:
+            # What comes before the first placeholder begins the text. The others may stand behind the cut.
+            return kept is not None and (number > 0 or literal.startswith(words))
+        at = found + len(literal)
+    return True
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def plain_text(text: str) -> str:

@@ -35,6 +35,7 @@ from pymongo.database import Database
 
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.database.documents.conversion import PROGRESS
+from sync_worker.database.documents.replacing import ASIDE, MOVING
 from sync_worker.database.mongodb_errors import errors_translated
 
 FORMAT, VERSION = "jira-sync backup", 1
@@ -84,7 +85,7 @@ def collections_of(database: Database[Document]) -> list[str]:
 
 
 def _is_kept(collection: str) -> bool:
-    return collection not in LEFT_OUT and not collection.startswith((STAGING, "system."))
+    return collection not in LEFT_OUT and not collection.startswith((STAGING, ASIDE, MOVING, "system."))
 
 
 def write(database: Database[Document], sync: str, file: IO[bytes], step: Step) -> None:

@@ -6,6 +6,7 @@
                for the indexes, `waiting` while a cause is pending, and `dead_letters` while one was given up
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique, too: the fields
                of `core.pairs.Pair`; and, for the indexes, `is_away` and `is_missing`
+    aside_…    what was remembered of issues and pairs before a person had the sync begin anew
     requests   one document per request of an operator: `kind`, `issues` and `by` of `core.records.Request`
     unprocessable   one document per issue that cannot be handled now, `_id: "user:10001"`: the fields of
                `core.unprocessable.UnprocessableIssue`
@@ -26,6 +27,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from sync_worker.core.errors import NeedsOperator
+from sync_worker.core.ports import Fate
 from sync_worker.core.records import JournalEntry
 from sync_worker.database.documents.conversion import FORMAT, PROGRESS
 from sync_worker.database.documents.indexes import create_indexes
@@ -33,19 +35,28 @@ from sync_worker.database.documents.issues import IssueDocuments
 from sync_worker.database.documents.outbox import Outbox
 from sync_worker.database.documents.pairs import PairDocuments
 from sync_worker.database.documents.progress import ProgressDocument
+from sync_worker.database.documents.replacing import Replacing
 from sync_worker.database.documents.requests import RequestDocuments
 from sync_worker.database.documents.unprocessable import UnprocessableDocuments
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.mongodb_errors import errors_translated
+from sync_worker.database.registry import Registry
+
+NOWHERE = "jira_sync_nowhere"
+"""The name of a database that is never written to."""
 
 
-class MongoStore(ProgressDocument, IssueDocuments, Outbox, PairDocuments, RequestDocuments, UnprocessableDocuments):
+class MongoStore(
+    ProgressDocument, IssueDocuments, Outbox, PairDocuments, RequestDocuments, UnprocessableDocuments, Replacing
+):
     """Satisfies `core.ports.Store`, for the writer who holds `lease`. Without the lease it can be read from."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str, lease: Lease) -> None:
         super().__init__(client, database, lease)
+        self._client = client
         self.journal = Journal(client, database)
+        self._registry = Registry(client, database)
 
     @errors_translated()
     def prepare(self) -> bool:
@@ -60,6 +71,15 @@ class MongoStore(ProgressDocument, IssueDocuments, Outbox, PairDocuments, Reques
             return False  # the indexes are there: the progress was written after them
         create_indexes(self._issues, self._pairs)
         return True
+
+    def emptied(self) -> MongoStore:
+        return MongoStore(self._client, NOWHERE, self._lease)
+
+    def register(self, database: str) -> None:
+        self._registry.register(database)
+
+    def fate_of(self, database: str) -> Fate | None:
+        return self._registry.fate_of(database)
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
         self.journal.record(entries)

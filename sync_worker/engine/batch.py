@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from sync_model.definition import Side, Sync
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.context import Context
+from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import Read, Waiting
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
+from sync_worker.engine.belief import Belief
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.protocol import Work
 
@@ -37,6 +39,7 @@ def read_batch(
     waiting: Sequence[Waiting],
     unprocessable: UnprocessableIssues,
     but: Collection[Key],
+    identity: Identity,
 ) -> Batch:
     """Read what a batch is about, `but` for the issues that are left out."""
     works: dict[Key, Work] = {}
@@ -45,14 +48,15 @@ def read_batch(
     for side in Side:
         ids = [issue.id for issue in waiting if issue.side is side]
         direct = read(side, ids)
-        issues = {issue.id: issue for issue in direct.issues}
         states, bad_states = context.store.states(side, ids)
         pairs, bad_pairs = context.store.pairs_of(side, ids)
-        for issue_id, why in (bad_states | bad_pairs).items():
+        believed = Belief(context, identity).sort(side, direct.issues, pairs.values())
+        issues, pairs = {issue.id: issue for issue in believed.issues}, believed.pairs
+        for issue_id, why in (bad_states | bad_pairs | believed.doubts).items():
             unprocessable.note(side, issue_id, why)
         # What waits for nothing, as somebody has edited it, waits no more.
         unprocessable.save(state for state in states.values() if not state.pending)
-        bad |= {(side, issue_id) for issue_id in (*bad_states, *bad_pairs, *direct.unprocessable)}
+        bad |= {(side, issue_id) for issue_id in (*bad_states, *bad_pairs, *direct.unprocessable, *believed.doubts)}
         for issue_id in (id_ for id_ in ids if (side, id_) not in bad and (side, id_) not in but):
             pair = pairs.get(issue_id)
             group = (Side.USER, pair.user_id) if pair else (side, issue_id)

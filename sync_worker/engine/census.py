@@ -30,7 +30,7 @@ from sync_worker.core.retry import after_failure, is_due, message_of
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import is_in_future
 from sync_worker.core.uncertainty import long_over
-from sync_worker.engine.observation import Observation, highest_of
+from sync_worker.engine.observation import Observation, OnStrangers, highest_of, leave_all
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
 
@@ -44,6 +44,7 @@ class Census:
 
     context: Context
     unprocessable: UnprocessableIssues
+    on_strangers: OnStrangers = leave_all
     _restored: Restored | None = None
 
     def run(self, progress: Progress) -> Progress:
@@ -97,7 +98,7 @@ class Census:
         jira = self.context.jiras[side]
         self.context.checkpoint()
         there = jira.ids_in(self.context.project_id(side))
-        account = jira.account()  # nobody in particular is shown an empty project
+        jira.account()  # nobody in particular is shown an empty project
         reader = Reader(jira, self.context.checkpoint)
         absent, back = self.context.store.living(side) - there, self.context.store.gone(side) & there
         for batch in batches(sorted(absent | back, key=int), READ_AT_ONCE):
@@ -110,19 +111,19 @@ class Census:
             for issue_id in batch:
                 self._look_at(issue_id, side, look)
         unseen = there - self.context.store.known(side, there)
-        new = self._look_at_new(side, unseen, account, progress)
+        new = self._look_at_new(side, unseen, progress)
         counts = {"there": len(there), "absent": len(absent), "back": len(back), "new": new, "never_seen": len(unseen)}
         self.context.log.info("census", side=side, **counts)
         return highest_of(there)
 
-    def _look_at_new(self, side: Side, unseen: Collection[str], account: str, progress: Progress) -> int:
+    def _look_at_new(self, side: Side, unseen: Collection[str], progress: Progress) -> int:
         """Look at those among these issues that came after the first look; return how many they are."""
         highest = progress.highest.get(side)
         if highest is None:  # a database of a version that did not note it
             return 0
         new = sorted((issue_id for issue_id in unseen if int(issue_id) > highest), key=int)
         new = [issue_id for issue_id in new if not self.unprocessable.is_known(side, issue_id)]
-        observation = Observation(self.context, side, account, progress, self.unprocessable, {}, new)
+        observation = Observation(self.context, side, progress, self.unprocessable, {}, new, self.on_strangers)
         for issue in observation.look_at(new, Streak()):
             self.context.log.info("issue found by the census", side=side, issue=issue.key)
         return len(new)

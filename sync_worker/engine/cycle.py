@@ -22,12 +22,16 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
-from sync_worker.engine import resync
+from sync_worker.engine import adoption, resync
 from sync_worker.engine.census import Census
 from sync_worker.engine.delivery import Delivery
 from sync_worker.engine.detection import Detection
+from sync_worker.engine.discovery import discover
+from sync_worker.engine.identification import Identification
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.recovery import recover
+from sync_worker.engine.relocation import finish_move
+from sync_worker.engine.strangers import Strangers
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.catalogue import COUNTS
 
@@ -78,6 +82,7 @@ class Cycle:
 
     `is_past_deadline` ends the delivery early, so that a long backlog does not keep new changes from being noticed.
     `on_detected` is called when all news is remembered. `actions` counts what is done, by kind and result.
+    `identification` is the process's own: it remembers whether the sites were asked who they are.
     """
 
     context: Context
@@ -86,21 +91,26 @@ class Cycle:
     is_past_deadline: Callable[[], bool] = lambda: False
     on_detected: Callable[[], None] = _nothing
     predecessor: Predecessor = field(default_factory=NoPredecessor)
+    identification: Identification = field(default_factory=Identification)
 
     def run(self) -> CycleResult:
         """Do it. Raises Unavailable or NeedsOperator when the pass could not be completed; nothing is lost by that."""
         store = self.context.store
-        progress = recover(self.context, store.progress())
+        progress = finish_move(self.context, store.progress())
         requests, unprocessable = store.requests(), UnprocessableIssues(self.context)
+        decisions = [request for request in requests if request.kind == adoption.KIND]
+        progress = self.identification.run(self.context, progress, decisions, adoption.answer)
+        progress = recover(self.context, discover(self.context, progress))
+        requests = [request for request in requests if request.kind != adoption.KIND]
         self._answer_requests(requests, progress, unprocessable)
         progress = self.predecessor.before_cycle(self.context, progress)
-        detection = Detection(self.context, unprocessable)
+        detection = Detection(self.context, unprocessable, Strangers(self.context, progress).meet)
         detected = detection.run(progress)
         progress = replace(detected.progress, definition=self.digest)
         store.save_progress(progress)
         self.on_detected()
         progress = self._take_census(progress, unprocessable)
-        intents = IntentLog(self.context, detected.accounts, progress.restored, self.actions)
+        intents = IntentLog(self.context, progress.known, progress.restored, self.actions)
         delivery = Delivery(
             intents,
             detection.read,
@@ -130,7 +140,7 @@ class Cycle:
         store = self.context.store
         for request in requests:
             if request.kind == resync.KIND:
-                unprocessable.handled_all(resync.resync(self.context, request))
+                unprocessable.handled_all(resync.resync(self.context, request, progress.known))
                 continue
             asked = [state for state in store.failing() if _is_meant(request, state)]
             change = IssueState.requeued if request.kind == "retry" else IssueState.dismissed
@@ -161,7 +171,8 @@ class Cycle:
         Its failure is no reason not to deliver what is known.
         """
         try:
-            counted = Census(self.context, unprocessable).run(progress)
+            strangers = Strangers(self.context, progress)
+            counted = Census(self.context, unprocessable, strangers.meet).run(progress)
         except SiteThrottled:
             raise
         except Unavailable as error:

@@ -103,7 +103,8 @@ class Delivery:
             raise site_error
 
     def _read_batch(self, waiting: Sequence[Waiting]) -> Batch:
-        batch = read_batch(self._context, self._read, waiting, self._unprocessable, but=self._failing)
+        identity = self._intents.identity
+        batch = read_batch(self._context, self._read, waiting, self._unprocessable, self._failing, identity)
         self._failing |= batch.unprocessable
         return batch
 

@@ -10,7 +10,7 @@ An issue that cannot be read, observed or stored stops only itself: see `core.bu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -18,12 +18,13 @@ from sync_model.definition import Side
 from sync_worker.core.bulk import Streak, is_about_all
 from sync_worker.core.context import Context
 from sync_worker.core.errors import Unavailable
+from sync_worker.core.identity import check_accounts
 from sync_worker.core.issue import Candidate, Issue
 from sync_worker.core.ports import READ_AT_ONCE, Read
 from sync_worker.core.progress import Progress
 from sync_worker.core.rules import creates_from
 from sync_worker.core.timing import is_in_future
-from sync_worker.engine.observation import Observation, highest_of
+from sync_worker.engine.observation import Observation, OnStrangers, highest_of, leave_all
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.engine.wrong_times import without_wrong_times
@@ -35,12 +36,10 @@ KEPT_ISSUES = 2 * READ_AT_ONCE
 class Detected:
     """What a look at both sides gave.
 
-    `fetched` counts the issues that were read. `accounts` maps a side to our own account's id there. `progress` is what
-    may be said now that all news is remembered.
+    `fetched` counts the issues that were read. `progress` is what may be said now that all news is remembered.
     """
 
     fetched: int
-    accounts: Mapping[Side, str]
     progress: Progress
 
 
@@ -50,6 +49,7 @@ class Detection:
 
     context: Context
     unprocessable: UnprocessableIssues
+    on_strangers: OnStrangers = leave_all
     _just_read: dict[tuple[Side, str], Issue] = field(default_factory=dict)
     _fetched: int = 0
 
@@ -63,13 +63,13 @@ class Detection:
         started = self._clocks()
         progress = without_wrong_times(progress, started, self.context)
         candidates = {side: self._candidates(side, progress, started[side], is_deep_scan=is_deep_scan) for side in Side}
-        accounts = self._identify()
+        check_accounts(self.context.sync.name, progress.known, self._identify())
         for side in Side:
-            self._remember_news(side, candidates[side], accounts[side], progress)
+            self._remember_news(side, candidates[side], progress)
         swept = started[Side.USER] if is_deep_scan or progress.swept is None else progress.swept
         trusted = {**progress.trusted, **progress.cursors}
         progress = replace(progress, cursors=started, trusted=trusted, swept=swept, unfit={})
-        return Detected(self._fetched, accounts, progress)
+        return Detected(self._fetched, progress)
 
     def read(self, side: Side, ids: Collection[str]) -> Read:
         """Return the issues among `ids`, wherever they are now; one that was just read is not read again."""
@@ -96,11 +96,12 @@ class Detection:
         The time matters only where what was there does not count. What comes into a project later has a higher id,
         whatever its dates say.
         """
-        if progress.cursors or progress.highest:
-            return progress
         baselines = {} if self.context.sync.initial_sync_enabled else self._clocks()
-        highest: dict[str, int] = {}
-        for side in Side:
+        unknown = [side for side in Side if side not in progress.highest]
+        if progress.cursors or not (unknown or (baselines and not progress.baselines)):
+            return progress
+        highest = dict(progress.highest)
+        for side in unknown:
             self.context.checkpoint()
             highest[side] = highest_of(self.context.jiras[side].ids_in(self.context.project_id(side)))
         self._identify()  # nobody in particular is shown an empty project
@@ -136,7 +137,7 @@ class Detection:
 
     # What did change
 
-    def _remember_news(self, side: Side, candidates: Iterable[Candidate], account: str, progress: Progress) -> None:
+    def _remember_news(self, side: Side, candidates: Iterable[Candidate], progress: Progress) -> None:
         """Read what may have changed, and remember what is new.
 
         Issues that could not be handled before come last. If a site is silent about several of them in a row, the rest
@@ -150,7 +151,9 @@ class Detection:
             *(issue_id for issue_id in progress.unfit.get(side, ()) if not unprocessable.is_known(side, issue_id)),
             *(candidate.id for candidate in shown.values() if unprocessable.has_changed(side, candidate)),
         ]
-        observation = Observation(self.context, side, account, progress, unprocessable, shown, {*away, *again})
+        observation = Observation(
+            self.context, side, progress, unprocessable, shown, {*away, *again}, self.on_strangers
+        )
         fresh = [issue_id for issue_id in (*shown, *away - shown.keys()) if not unprocessable.is_known(side, issue_id)]
         for ids, is_fresh in ((fresh, True), (list(dict.fromkeys(again)), False)):
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -29,19 +29,19 @@ def observe(
     state: IssueState | None,
     *,
     paired: bool,
-    account: str,
+    accounts: Container[str | None],
     baseline: datetime | None,
     unknown_until: datetime | None = None,
 ) -> IssueState:
     """Return what is to be remembered after a direct read of `issue`, with new causes at the end of `pending`.
 
-    `paired` says whether the issue has a counterpart. `account` is our own account on its site. Changes before
+    `paired` says whether the issue has a counterpart. `accounts` are or were ours on its site. Changes before
     `baseline` are only noted. Up to `unknown_until` our account may have moved the issue without our knowing.
     """
     if state is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
     unseen = _in_order([change for change in issue.changes if not is_seen(state, change)], issue)
-    own_moves, theirs, followed = _split_by_author(state, unseen, account, unknown_until)
+    own_moves, theirs, followed = _split_by_author(state, unseen, accounts, unknown_until)
     if len(theirs) < len(unseen):
         # A move of ours supersedes what came before it on this issue: that moves the counterpart no more.
         state = state.superseded()
@@ -66,6 +66,7 @@ def observe(
         updated=issue.updated,
         own_moves=own_moves,
         pending=pending,
+        created=issue.created,
     )
 
 
@@ -135,7 +136,7 @@ def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...
 
 def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline: datetime | None) -> IssueState:
     last = _in_order(issue.changes, issue)[-1] if issue.changes else None
-    state = IssueState(side, issue.id, issue.key, issue.status, issue.updated, seen_until=LONG_AGO)
+    state = IssueState(side, issue.id, issue.key, issue.status, issue.updated, LONG_AGO, created=issue.created)
     state = with_history(state, issue.changes, issue.history_from)
     at = last.at if last else issue.created
     if paired or not creates_from(sync, side, issue.status) or (baseline is not None and at < baseline):
@@ -146,7 +147,7 @@ def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline
 
 
 def _split_by_author(
-    state: IssueState, unseen: Sequence[StatusChange], account: str, unknown_until: datetime | None
+    state: IssueState, unseen: Sequence[StatusChange], accounts: Container[str | None], unknown_until: datetime | None
 ) -> tuple[tuple[OwnMove, ...], list[StatusChange], list[StatusChange]]:
     """Split unseen changes into our own moves, marked as landed, and changes that others made.
 
@@ -158,11 +159,11 @@ def _split_by_author(
             (
                 index
                 for index, move in enumerate(own_moves)
-                if not move.landed and change.author == account and move.led_to(change)
+                if not move.landed and change.author in accounts and move.led_to(change)
             ),
             None,
         )
-        forgotten = unknown_until is not None and change.author == account and change.at <= unknown_until
+        forgotten = unknown_until is not None and change.author in accounts and change.at <= unknown_until
         if match is None and not forgotten:
             theirs.append(change)
             continue

@@ -9,9 +9,12 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sync_worker.core.issue import Attachment, Created, Draft, Issue, Transition
+from sync_worker.core.issue import Attachment, Created, Draft, Issue, OwnComment, TextSource, Transition
 from sync_worker.core.ports import Jira, Read
 from sync_worker.core.timing import LONG_AGO
+
+POSTED = "-0"
+"""The id of each comment that would be posted."""
 
 
 class DryRunSite:
@@ -24,6 +27,7 @@ class DryRunSite:
         self._real = real
         self._keys: dict[str, str] = {}
         self._made: dict[str, Issue] = {}
+        self._marks: dict[str, object] = {}
         self._moved: dict[str, str] = {}
         self._numbers = count(1)
 
@@ -53,8 +57,24 @@ class DryRunSite:
             return Transition("", "", status)
         return self._real.transition_to(issue, status, refresh=refresh)
 
-    def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
-        return issue_id not in self._made and self._real.has_comment(issue_id, marker, since)
+    def has_comment(
+        self, issue_id: str, marker: str, since: datetime, databases: Collection[str] = (), *, by_anybody: bool = False
+    ) -> bool:
+        if issue_id in self._made:
+            return False
+        return self._real.has_comment(issue_id, marker, since, databases, by_anybody=by_anybody)
+
+    def links_of(self, issue_id: str) -> list[str]:
+        return [] if issue_id in self._made else self._real.links_of(issue_id)
+
+    def mark_of(self, issue_id: str) -> object:
+        return self._marks[issue_id] if issue_id in self._marks else self._real.mark_of(issue_id)
+
+    def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
+        return comment_id == POSTED or self._real.is_comment_marked(comment_id, marker)
+
+    def own_comments(self, issue_id: str, since: datetime) -> list[OwnComment]:
+        return [] if issue_id in self._made else self._real.own_comments(issue_id, since)
 
     # What would change something
 
@@ -76,6 +96,7 @@ class DryRunSite:
             created=LONG_AGO,
             updated=LONG_AGO,
         )
+        self._marks[identity] = draft.marker
         return Created(identity, key)
 
     def create_many(self, drafts: Sequence[Draft]) -> list[Created]:
@@ -84,7 +105,16 @@ class DryRunSite:
     def transition(self, issue: Issue, transition: Transition) -> None:
         self._moved[issue.id] = transition.to_status
 
-    def comment(self, issue_id: str, body: str, marker: str) -> None: ...
+    def comment(
+        self,
+        issue_id: str,  # noqa: ARG002
+        body: str,  # noqa: ARG002
+        marker: str,  # noqa: ARG002
+        database: str = "",  # noqa: ARG002
+        *,
+        source: TextSource | None = None,  # noqa: ARG002
+    ) -> str:
+        return POSTED
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None: ...
 

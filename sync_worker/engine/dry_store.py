@@ -11,7 +11,7 @@ from sync_model.definition import Side
 from sync_worker.core.causes import Cause
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.pairs import Pair
-from sync_worker.core.ports import Backlog, Store, Waiting
+from sync_worker.core.ports import Backlog, Fate, Store, Waiting
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.retry import is_due
@@ -36,6 +36,8 @@ class DryRunStore:
     _pairs: dict[str, Pair] = field(default_factory=dict)
     _forgotten: set[tuple[str, str]] = field(default_factory=set)
     _progress: Progress | None = None
+    _requests: list[Request] | None = None
+    _staged: list[IssueState | Pair] = field(default_factory=list)
     _unprocessable: dict[tuple[Side, str], UnprocessableIssue | None] = field(default_factory=dict)
 
     def progress(self) -> Progress:
@@ -125,6 +127,29 @@ class DryRunStore:
         here = {pair.id(side) for pair in list(self._pairs.values())}
         return self.beneath.paired(side, ids) | (here & set(ids))
 
+    def count_pairs(self) -> int:
+        return self.beneath.count_pairs() + len(self._pairs)
+
+    def latest_pairs(self, limit: int) -> list[Pair]:
+        return self._over(self.beneath.latest_pairs(limit), lambda _pair: True)
+
+    def pairs_after(self, user_id: str, limit: int) -> list[Pair]:
+        return [self._pairs.get(pair.user_id, pair) for pair in self.beneath.pairs_after(user_id, limit)]
+
+    def latest_states(self, side: Side, limit: int) -> list[IssueState]:
+        return self.beneath.latest_states(side, limit)
+
+    def states_after(self, side: Side, issue_id: str, limit: int) -> list[IssueState]:
+        return self.beneath.states_after(side, issue_id, limit)
+
+    def is_still(self, database: str) -> bool:  # noqa: ARG002 - what is remembered here is not emptied
+        return True
+
+    def register(self, database: str) -> None: ...
+
+    def fate_of(self, database: str) -> Fate | None:
+        return self.beneath.fate_of(database)
+
     def living(self, side: Side) -> set[str]:
         return self._ids(side, self.beneath.living(side), lambda pair: side not in pair.gone)
 
@@ -157,6 +182,25 @@ class DryRunStore:
         for pair in pairs:
             self.save_pair(pair)
 
+    def stage_nothing(self) -> None:
+        self._staged.clear()
+
+    def stage(self, states: Iterable[IssueState], pairs: Iterable[Pair]) -> None:
+        self._staged += [*states, *pairs]
+
+    def put_in_place(self) -> None:
+        self.begin_anew()
+        self._states |= {(state.side, state.id): state for state in self._staged if isinstance(state, IssueState)}
+        self._pairs |= {pair.user_id: pair for pair in self._staged if isinstance(pair, Pair)}
+
+    def emptied(self) -> Store:
+        return self.beneath.emptied()
+
+    def begin_anew(self) -> None:
+        self._requests, self.beneath = self.requests(), self.beneath.emptied()
+        self._states.clear()
+        self._pairs.clear()
+
     def forget_pair(self, pair: Pair) -> None:
         self._pairs.pop(pair.user_id, None)
         self._forgotten.add((pair.user_id, pair.dev_id))
@@ -167,7 +211,7 @@ class DryRunStore:
         self.entries += entries
 
     def requests(self) -> list[Request]:
-        return self.beneath.requests()
+        return self._requests if self._requests is not None else self.beneath.requests()
 
     def answer(self, request: Request) -> None: ...
 

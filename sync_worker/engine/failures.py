@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from sync_worker.core.bulk import is_about_all
 from sync_worker.core.causes import Cause, Failure
-from sync_worker.core.errors import IssueGone, SyncError
+from sync_worker.core.errors import InvalidRequest, IssueGone, SyncError, Unavailable
 from sync_worker.core.retry import after_failure
 from sync_worker.core.state import IssueState
 from sync_worker.engine.intents import IntentLog
@@ -28,7 +29,11 @@ class FailedCauses:
         self._patience = timedelta(hours=intents.context.sync.retry_for_hours)
 
     def note(self, state: IssueState, cause: Cause, error: Exception) -> IssueState:
-        """Put the cause back into the outbox, or give it up; return the issue's state now."""
+        """Put the cause back into the outbox, or give it up; return the issue's state now.
+
+        Raises NeedsOperator when it is not the issue's failure: a site does not know us any more.
+        """
+        error = self._confirmed(error)
         now = self._context.jiras[state.side].now()
         failure, give_up = after_failure(error, cause.failure, now, patience=self._patience, jitter=self._jitter())
         failed = replace(cause, failure=failure)
@@ -42,6 +47,25 @@ class FailedCauses:
         if not is_known:
             self._say(state, cause, failure, error, give_up=give_up)
         return state
+
+    def _confirmed(self, error: Exception) -> Exception:
+        """Return the error to go by. Where we are nobody in particular, everything is refused, as if it were not there.
+
+        A site may say so on some of its answers only. So a refusal that would end all tries is believed only while both
+        sites know us.
+        """
+        if not isinstance(error, IssueGone) and not (
+            isinstance(error, InvalidRequest) and error.final and error.status is not None
+        ):
+            return error
+        try:
+            for jira in set(self._context.jiras.values()):
+                jira.account()
+        except (Unavailable, InvalidRequest) as doubt:
+            if is_about_all(doubt):
+                raise
+            return doubt
+        return error
 
     def _say(self, state: IssueState, cause: Cause, failure: Failure, error: Exception, *, give_up: bool) -> None:
         self._context.log.log(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from threading import Lock
 from typing import Generic
 
@@ -15,6 +16,7 @@ from sync_worker.core.actions import A, Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, unless_carried_out
+from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Restored
@@ -22,8 +24,9 @@ from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.core.uncertainty import left_open, long_over, missed, time_to_settle, unknown
+from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import needs_history_before, observe
-from sync_worker.facets.protocol import DONE, FAILED, Intent, Work
+from sync_worker.facets.protocol import DONE, FAILED, SKIPPED, Intent, Work
 
 LONGEST_TEXT = 500
 
@@ -33,19 +36,23 @@ class IntentLog:
     """Satisfies `facets.protocol.Intents` for one cycle. `counts` counts what is done, by kind and result."""
 
     context: Context
-    accounts: Mapping[Side, str]
+    identity: Identity
     restored: Restored | None = None
     counts: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
+
+    @cached_property
+    def accounts(self) -> Mapping[Side, frozenset[str]]:
+        return {side: self.identity.accounts(side) for side in Side}
 
     def of(self, work: Work, action: A) -> OpenIntent[A]:
         """Return the intent of one of the work's actions."""
         return OpenIntent(self, work, action)
 
     def observe(self, side: Side, issue: Issue, state: IssueState | None) -> IssueState:
-        account, until = self.accounts[side], self.restored.until[side] if self.restored else None
+        accounts, until = self.accounts[side], self.restored.until[side] if self.restored else None
         sync = self.context.sync
-        return observe(sync, side, issue, state, paired=True, account=account, baseline=None, unknown_until=until)
+        return observe(sync, side, issue, state, paired=True, accounts=accounts, baseline=None, unknown_until=until)
 
     def observed(self, side: Side, issue: Issue) -> IssueState:
         before = self.context.store.state(side, issue.id)
@@ -55,6 +62,21 @@ class IntentLog:
         if state != before:
             self.context.store.save([state])
         return state
+
+    def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
+        with self._lock:
+            if self.identity.arrives(side, kind) is not None:
+                return
+            self.identity = self.identity.with_arrival(side, kind, arrives=arrives)
+            progress = self.context.store.progress()
+            known = progress.known.with_arrival(side, kind, arrives=arrives)
+            self.context.store.save_progress(replace(progress, identity=known))
+        if not arrives:
+            site = self.context.jiras[side].site()
+            text = f"{site} does not keep the properties of {kind}s: {INSTEAD[kind]}"
+            self.context.log.warning("marks do not arrive", side=side, kind=kind, instead=INSTEAD[kind])
+            self.context.store.record([JournalEntry(datetime.now(UTC), WORKER, "mark", SKIPPED, side=side, text=text)])
+            self.context.jiras[side].read_labels()
 
     def report_all(
         self,
@@ -106,9 +128,9 @@ class OpenIntent(Generic[A]):
         return attempt
 
     @contextmanager
-    def attempt(self, side: Side) -> Iterator[None]:
+    def attempt(self, side: Side, *, after: str = "") -> Iterator[None]:
         jira = self._context.jiras[side]
-        attempt = Attempt(jira.now())
+        attempt = Attempt(jira.now(), after=after)
         self._mark_and_save(attempt)
         with unless_carried_out(
             lambda: self._mark_and_save(None),
@@ -145,7 +167,12 @@ class OpenIntent(Generic[A]):
         self.mark(Attempt(self._context.jiras[self.work.side].now(), done=True))
 
     def pair_with(self, pair: Pair) -> None:
-        self.work = replace(self.work, pair=pair)
+        # Two issues that have just become a pair are what they are.
+        self.work = replace(self.work, pair=pair, is_confirmed=self.work.is_confirmed or self.work.pair is None)
+
+    def confirm_counterpart(self) -> None:
+        if not self.work.is_confirmed:
+            self.read_counterpart()
 
     def note(self, state: IssueState) -> None:
         self.work = replace(self.work, state=state)
@@ -170,6 +197,9 @@ class OpenIntent(Generic[A]):
         issue = self._context.jiras[side].issue(pair.id(side))
         if issue is None:
             raise InvalidRequest(f"{pair.key(side)}, the counterpart, is gone, or our account may not see it")
+        if why := Belief(self._context, self._intents.identity).doubt(pair, side, issue):
+            raise InvalidRequest(why, final=True)
+        self.work = replace(self.work, is_confirmed=True)
         return issue
 
     def report(self, event: str, result: str = DONE, text: str | None = None, **fields: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sync_model.definition import Side
@@ -10,14 +10,35 @@ from sync_worker.core.bulk import Failed, Streak, each
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.errors import IssueGone
-from sync_worker.core.issue import Candidate, Issue
+from sync_worker.core.issue import NOT_SHOWN, Candidate, Issue
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
 from sync_worker.core.retry import message_of
+from sync_worker.core.rules import creates_from
 from sync_worker.core.state import IssueState
+from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import needs_history_before, observe
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
+
+
+@dataclass(frozen=True)
+class Met:
+    """What became of marked issues that were not remembered, by their ids.
+
+    `ours` were created by this sync, and are given no counterpart. `remembered` are remembered already.
+    """
+
+    ours: Collection[str] = ()
+    remembered: Collection[str] = ()
+
+
+OnStrangers = Callable[[Side, Sequence[Issue]], Met]
+"""Takes care of issues with a mark that have no counterpart as far as we know, before they are remembered."""
+
+
+def leave_all(_side: Side, _issues: Sequence[Issue]) -> Met:
+    return Met()
 
 
 def highest_of(ids: Iterable[str]) -> int:
@@ -27,7 +48,7 @@ def highest_of(ids: Iterable[str]) -> int:
 
 @dataclass
 class Observation:
-    """Observes issues of one side in one cycle. `account` is our own there.
+    """Observes issues of one side in one cycle.
 
     `shown` are the candidates of search by their ids, `always` the issues that are read whatever search shows.
     `fetched` counts the issues that were read.
@@ -35,11 +56,11 @@ class Observation:
 
     context: Context
     side: Side
-    account: str
     progress: Progress
     unprocessable: UnprocessableIssues
     shown: Mapping[str, Candidate]
     always: Collection[str]
+    on_strangers: OnStrangers = leave_all
     fetched: int = 0
 
     def look_at(self, ids: Iterable[str], streak: Streak) -> Iterator[Issue]:
@@ -67,15 +88,24 @@ class Observation:
 
     def _remember(self, wanted: list[str], states: Mapping[str, IssueState], streak: Streak) -> Iterator[Issue]:
         issues = list(self._ours(self._read(wanted, states, streak)))
-        paired = self.context.store.paired(self.side, [issue.id for issue in issues])
+        believed = Belief(self.context, self.progress.known, streak).sort(self.side, issues)
+        for issue in issues:
+            if issue.id in believed.doubts:
+                self._note(issue.id, believed.doubts[issue.id], issue.key)
+        before = {issue.id: self._before(states.get(issue.id), issue) for issue in believed.issues}
+        unknown = [issue for issue in believed.issues if before[issue.id] is None and issue.id not in believed.pairs]
+        met, unclear = self._meet(unknown, streak)
         observed: list[IssueState] = []
 
         def observe_one(issue: Issue) -> IssueState:
-            return self._observe(issue, states.get(issue.id), is_paired=issue.id in paired)
+            return self._observe(issue, before[issue.id], is_paired=issue.id in believed.pairs)
 
-        for outcome in each(observe_one, issues, streak):
+        left = {*met.remembered, *unclear}
+        for outcome in each(observe_one, [issue for issue in believed.issues if issue.id not in left], streak):
             if not isinstance(outcome, Failed):
-                observed.append(outcome[1])
+                state = outcome[1]
+                # A counterpart that we have just created is no stranger to be given a counterpart itself.
+                observed.append(replace(state, pending=()) if state.id in met.ours else state)
             elif not isinstance(outcome.error, IssueGone):
                 issue = outcome.items[0]
                 self._note(issue.id, message_of(outcome.error), issue.key)
@@ -101,24 +131,50 @@ class Observation:
         paired = self.context.store.paired(self.side, elsewhere) if elsewhere else set()
         return (issue for issue in issues if issue.project_id == project or issue.id in paired)
 
+    def _before(self, state: IssueState | None, issue: Issue) -> IssueState | None:
+        """Return what is remembered of an issue, unless it is of another one that had the same id before."""
+        if state is None or state.created in (None, issue.created):
+            return state
+        self.context.log.warning("another issue has this id now", side=self.side, issue=issue.key)
+        return None
+
+    def _meet(self, unknown: Sequence[Issue], streak: Streak) -> tuple[Met, Collection[str]]:
+        """Have care taken of what carries a mark among issues never seen before, without a counterpart.
+
+        Returns what became of them, and those of which it cannot be told whether they carry one.
+        Where a bulk read does not show markers, each takes a request. At the first look at a project these are only
+        issues that our own account has created: for what else is there, see `engine.discovery`.
+        """
+        jira, accounts = self.context.jiras[self.side], self.progress.known.accounts(self.side)
+        asks_all = self.side in self.progress.cursors and creates_from(self.context.sync, self.side.other)
+        hidden = {
+            issue.id: issue
+            for issue in unknown
+            if issue.marker == NOT_SHOWN and (asks_all or issue.creator in accounts)
+        }
+        markers, unclear = Reader(jira, self.context.checkpoint, streak).marks(hidden) if hidden else ({}, {})
+        for issue_id, why in unclear.items():
+            key = hidden[issue_id].key
+            self._note(issue_id, f"whether a sync has created {key} cannot be told: {why}", key)
+        shown = [issue for issue in unknown if issue.marker not in (None, NOT_SHOWN)]
+        marked = [*shown, *(replace(hidden[issue_id], marker=marker) for issue_id, marker in markers.items())]
+        return self.on_strangers(self.side, marked) if marked else Met(), unclear.keys()
+
     def _observe(self, issue: Issue, state: IssueState | None, *, is_paired: bool) -> IssueState:
-        jira, progress = self.context.jiras[self.side], self.progress
+        progress = self.progress
         if needs_history_before(state, issue):
             self.context.checkpoint()
-            issue = jira.with_history(issue)
-        observed = observe(
+            issue = self.context.jiras[self.side].with_history(issue)
+        return observe(
             self.context.sync,
             self.side,
             issue,
             state,
             paired=is_paired,
-            account=self.account,
+            accounts=progress.known.accounts(self.side),
             baseline=None if self._came_later(issue) else progress.baselines.get(self.side),
             unknown_until=progress.restored.until[self.side] if progress.restored else None,
         )
-        # A counterpart that we have just created is no stranger to be given a counterpart itself.
-        is_ours = state is None and observed.pending and issue.creator == self.account and jira.is_marked(issue.id)
-        return replace(observed, pending=()) if is_ours else observed
 
     def _came_later(self, issue: Issue) -> bool:
         """Tell whether an issue was certainly not there at the first look, whatever its dates say."""

@@ -192,6 +192,7 @@ class PairDelivery:
         store.save([self._intents.observe(side, counterpart, None)])
         own, other = (work.issue.id, work.issue.key), (counterpart.id, counterpart.key)
         pair = Pair.of(work.side, own, other, self._context.jiras[side].now())
+        pair = replace(pair, born={work.side: work.issue.created, side: counterpart.created})
         store.save_pair(pair)
         work = work_on(self._context.sync, work.issue, work.state, work.cause, pair)
         found = self._intents.of(work, Create(self._predecessor.evidence, None))

@@ -7,17 +7,19 @@ done. For single issues, a person may ask (`engine.resync`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from sync_model.definition import Side, Sync
+from sync_model.definition import Side
 from sync_worker.core.actions import Create, find
 from sync_worker.core.causes import Attempt
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, Unavailable
+from sync_worker.core.identity import Origin
 from sync_worker.core.issue import Issue
+from sync_worker.core.marks import Mark
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE, Jira
 from sync_worker.core.progress import Progress
@@ -25,10 +27,18 @@ from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
-from sync_worker.engine.diff import observe
+from sync_worker.engine.diff import observe, with_history
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
 from sync_worker.facets.protocol import FOUND
+
+
+@dataclass(frozen=True)
+class Found:
+    """An issue that was found by its mark."""
+
+    id: str
+    mark: Mark
 
 
 @dataclass(frozen=True)
@@ -57,22 +67,38 @@ class CounterpartSearch:
         """Find which of these were created for issues of `side`; return those of which it cannot be told."""
         marks, unread = Reader(self.context.jiras[side.other], self.context.checkpoint).marks(counterparts)
         self._leave_alone(side.other, unread)
-        source, sync = self.context.jiras[side], self.context.sync
-        sources = {own: other for other, mark in marks.items() if (own := made_for(mark, source, sync))}
-        self.pair_up(side, {own: other for own, other in sources.items() if only is None or own in only})
+        parsed = {other: mark for other, value in marks.items() if (mark := Mark.parse(value))}
+        identity = self.intents.identity
+        found = [Found(other, mark) for other, mark in parsed.items() if identity.origin(side, mark) is Origin.OURS]
+        self.pair_up(side, [each for each in found if only is None or each.mark.issue in only])
         return list(unread)
 
-    def pair_up(self, side: Side, counterparts: Mapping[str, str]) -> None:
-        """Make pairs of issues of `side` and their counterparts, by their ids, as far as both are there."""
+    def pair_up(self, side: Side, found: Sequence[Found]) -> list[Issue]:
+        """Make pairs of issues of `side` and what was created for them, as far as both are there.
+
+        If several were created for one issue, the first one counts. Returns the counterparts.
+        """
         self.context.checkpoint()
+        counterparts = {each.mark.issue: each for each in sorted(found, key=lambda each: int(each.id), reverse=True)}
         issues = self._read(side, counterparts)
-        others = self._read(side.other, counterparts.values())
-        for own, other in counterparts.items():
-            if own in issues and other in others:
-                try:
-                    self._pair(side, issues[own], others[other])
-                except InvalidRequest as error:
-                    self.context.log.warning("counterpart left alone", side=side.other, issue=other, error=str(error))
+        others = self._read(side.other, [each.id for each in counterparts.values()])
+        ahead = self.context.clock_difference(side)
+        paired: list[Issue] = []
+        for own, each in counterparts.items():
+            issue, other = issues.get(own), others.get(each.id)
+            if issue is None or other is None:
+                continue
+            if not each.mark.may_be_of(issue.created, other.created, ahead):
+                why = f"it was created for another issue that had the id of {issue.key}"
+                self.context.log.warning("counterpart left alone", side=side.other, issue=other.key, error=why)
+                continue
+            try:
+                self._pair(side, issue, other, each.mark)
+            except InvalidRequest as error:
+                self.context.log.warning("counterpart left alone", side=side.other, issue=other.key, error=str(error))
+            else:
+                paired.append(other)
+        return paired
 
     def _read(self, side: Side, ids: Iterable[str]) -> dict[str, Issue]:
         read = Reader(self.context.jiras[side], self.context.checkpoint).read_with_histories(ids)
@@ -83,56 +109,82 @@ class CounterpartSearch:
         for issue_id, why in unprocessable.items():
             self.context.log.error("issue left alone", side=side, issue=issue_id, error=why)
 
-    def _pair(self, side: Side, issue: Issue, counterpart: Issue) -> None:
+    def _pair(self, side: Side, issue: Issue, counterpart: Issue, mark: Mark) -> None:
         """Make the two a pair. Raises InvalidRequest when one of them has another counterpart already."""
         store, now = self.context.store, self.context.jiras[side].now()
-        known = store.state(side.other, counterpart.id)
-        other = known or IssueState.blank(side.other, counterpart.id, counterpart.key)
-        store.save([self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart)])
         before = store.pair_of(side, issue.id)
-        if before and before.id(side.other) == counterpart.id:
+        if before and before.id(side.other) != counterpart.id:
+            raise InvalidRequest(f"{issue.key} already has another counterpart, {before.key(side.other)}", final=True)
+        known = store.state(side.other, counterpart.id)
+        other = known or self._long_seen(side.other, counterpart)
+        store.save([self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart, mark)])
+        if before:
             return
-        store.save_pair(Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), now))
+        pair = Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), now)
+        store.save_pair(replace(pair, born={side: issue.created, side.other: counterpart.created}))
         self.context.log.info("counterpart found again", issue=issue.key, counterpart=counterpart.key)
         at, why = datetime.now(UTC), "it carries our mark"
         store.record([JournalEntry(at, WORKER, Create.kind, FOUND, side, issue.key, counterpart.key, text=why)])
 
-    def _state(self, side: Side, issue: Issue, counterpart: Issue) -> IssueState:
+    def _state(self, side: Side, issue: Issue, counterpart: Issue, mark: Mark) -> IssueState:
         """Return the state of an issue for which a counterpart was created unknown to us.
 
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
         sync, state = self.context.sync, self.context.store.state(side, issue.id)
         if state is None:
-            account = self.intents.accounts[side]
-            state = observe(sync, side, issue, None, paired=False, account=account, baseline=None)
-            if not state.pending:
-                state = self.intents.observe(side, issue, IssueState.blank(side, issue.id, issue.key))
+            state = self.intents.observe(side, issue, self._when_created(side, issue, counterpart, mark))
         for cause in state.pending:
             creates = find(Create, actions_for(sync, side, cause, paired=False))
             if creates and not cause.begun(Create.kind):
                 state = state.with_cause(cause.marked(Create.kind, Attempt(counterpart.created)))
         return state
 
+    def _when_created(self, side: Side, issue: Issue, counterpart: Issue, mark: Mark) -> IssueState:
+        """Return the state of an issue when it got its counterpart. What came after that is news."""
+        until = counterpart.created - self.context.clock_difference(side)
+        number = next((number for number, change in enumerate(issue.changes) if change.id == mark.cause), None)
+        if number is None:
+            number = sum(change.at <= until for change in issue.changes) - 1
+        before, after = issue.changes[: number + 1], issue.changes[number + 1 :]
+        if after:
+            first = after[0]
+            issue = replace(issue, changes=before, status=first.from_status, status_id=first.from_id)
+        accounts, baseline = self.intents.accounts[side], self._pending_since(side)
+        state = observe(self.context.sync, side, issue, None, paired=False, accounts=accounts, baseline=baseline)
+        return state if state.pending else self._long_seen(side, replace(issue, changes=(*before, *after)))
 
-def made_for(mark: object, source: Jira, sync: Sync) -> str | None:
-    """Return the id of the issue on `source` that `sync` had an issue with this mark created for."""
-    if isinstance(mark, dict) and (mark.get("site"), mark.get("sync")) == (source.site(), sync.name):
-        return str(mark.get("issue"))
-    return None
+    def _long_seen(self, side: Side, issue: Issue) -> IssueState:
+        """Return the state of an issue of which only what may still wait to be answered is new."""
+        blank, since = IssueState.blank(side, issue.id, issue.key), self._pending_since(side)
+        seen = [change for change in issue.changes if since and change.at < since]
+        return with_history(blank, seen, issue.history_from) if seen else blank
+
+    def _pending_since(self, side: Side) -> datetime | None:
+        """Return since when what is not answered may still be waiting; None where the database knows itself.
+
+        All older changes were answered, or given up, before the database was lost. Rules may have become others since.
+        """
+        restored = self.intents.restored
+        if restored is None or not restored.is_lost:
+            return None
+        return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
 
 
 def recover(context: Context, progress: Progress) -> Progress:
     """After a restore, find what was created since the backup, before anything else is done.
 
-    What cannot be read is looked at again in every cycle. Raises Unavailable until search must show all of it.
+    What cannot be read is looked at again in every cycle. Raises Unavailable until search must show all of it. A
+    database that was lost without a backup has found most of it by then (`engine.discovery`). So other work goes on
+    meanwhile; only creations wait that may have been made before.
     """
     restored = progress.restored
     if restored is None or (restored.is_reunited and not any(restored.unread.values())):
         return progress
-    accounts = {side: context.jiras[side].account() for side in Side}
+    for jira in set(context.jiras.values()):
+        jira.account()  # which also tells what time it is there
     if restored.is_reunited:
-        search = CounterpartSearch(context, IntentLog(context, accounts, restored))
+        search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
         unread = {str(side): tuple(search.among(side.other, restored.unread.get(side, ()))) for side in Side}
         progress = replace(progress, restored=replace(restored, unread=unread))
         context.store.save_progress(progress)
@@ -141,22 +193,25 @@ def recover(context: Context, progress: Progress) -> Progress:
     until = {side: min(restored.until.get(side, at), at) for side, at in now.items()}  # a clock may have been wrong
     if until != restored.until:
         restored = replace(restored, until=until)
-        context.store.save_progress(replace(progress, restored=restored))
-    for side in Side:
-        _wait_for_search(context.jiras[side], restored.until[side])
-    # Nothing was done meanwhile. So it does no harm if a clock was behind.
-    restored = replace(restored, until={side: max(until[side], at) for side, at in now.items()})
-    search = CounterpartSearch(context, IntentLog(context, accounts, restored))
+        progress = replace(progress, restored=restored)
+        context.store.save_progress(progress)
+    wait = max(_seconds_until_search_shows(context.jiras[side], restored.until[side]) for side in Side)
+    if not restored.is_lost:
+        if wait > 0:
+            why = "the database was restored; nothing is done before search must show all that was created before"
+            raise Unavailable(f"{why}: {wait:.0f} s", retry_after=wait + CLOCK_GRAIN.total_seconds())
+        # Nothing was done meanwhile. So it does no harm if a clock was behind.
+        restored = replace(restored, until={side: max(until[side], at) for side, at in now.items()})
+    search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
     found = {side: search.since(side, restored.earliest(side.other)) for side in Side}
+    if wait > 0:
+        return progress
     unread = {str(side.other): tuple(ids) for side, ids in found.items()}
     progress = replace(progress, restored=replace(restored, is_reunited=True, unread=unread))
     context.store.save_progress(progress)
-    context.log.info("what was created after the backup is known again", unread=sum(map(len, unread.values())))
+    context.log.info("what was created before is known again", unread=sum(map(len, unread.values())))
     return progress
 
 
-def _wait_for_search(jira: Jira, until: datetime) -> None:
-    wait = until + REQUEST_LIFETIME + jira.search_lag - jira.now()
-    if wait > timedelta():
-        why = "the database was restored; nothing is done before search must show all that was created before"
-        raise Unavailable(f"{why}: {wait.total_seconds():.0f} s", retry_after=wait.total_seconds())
+def _seconds_until_search_shows(jira: Jira, until: datetime) -> float:
+    return (until + REQUEST_LIFETIME + jira.search_lag - jira.now()).total_seconds()

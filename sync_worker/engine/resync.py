@@ -17,7 +17,9 @@ from sync_worker.core.actions import Create
 from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.identity import Identity, Origin
 from sync_worker.core.issue import Issue
+from sync_worker.core.marks import Mark
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Restored
@@ -28,13 +30,13 @@ from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
-from sync_worker.engine.recovery import CounterpartSearch, made_for
+from sync_worker.engine.recovery import CounterpartSearch, Found
 from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "resync"
 
 
-def resync(context: Context, request: Request) -> list[tuple[Side, str]]:
+def resync(context: Context, request: Request, identity: Identity) -> list[tuple[Side, str]]:
     """Queue what the request asks for; return side and id of each issue that could be queued.
 
     Raises Unavailable when Jira does not answer; what was queued by then stays as it is.
@@ -44,27 +46,28 @@ def resync(context: Context, request: Request) -> list[tuple[Side, str]]:
     for side in Side:
         ids = [name.partition(":")[2] for name in request.issues if name.startswith(f"{side}:")]
         for batch in batches(ids, READ_AT_ONCE):
-            queued += [(side, issue_id) for issue_id in _Resync(context, request, side).queue(batch)]
+            queued += [(side, issue_id) for issue_id in _Resync(context, request, side, identity).queue(batch)]
     return queued
 
 
 class _Resync:
     """One request, as far as it is about issues of one side."""
 
-    def __init__(self, context: Context, request: Request, side: Side) -> None:
-        self._context, self._request, self._side = context, request, side
+    def __init__(self, context: Context, request: Request, side: Side, known: Identity) -> None:
+        self._context, self._request, self._side, self._known = context, request, side, known
         self._identity = f"{KIND}-{request.id}"
 
     def queue(self, ids: list[str]) -> list[str]:
         """Queue what is asked for of these issues; return the ids of those of which it could be."""
         self._context.checkpoint()
-        side, store, account = self._side, self._context.store, self._context.jiras[self._side].account()
+        side, store = self._side, self._context.store
+        self._context.jiras[side].account()
         states, _ = store.states(side, ids)
         read = Reader(self._context.jiras[side], self._context.checkpoint).read_with_histories(ids)
         for issue_id, why in read.unprocessable.items():
             known = states.get(issue_id)
             self._record(known.key if known else issue_id, SKIPPED, why)
-        made, unread = self._look_for_counterparts(read.issues, account)
+        made, unread = self._look_for_counterparts(read.issues)
         pairs, unprocessable = store.pairs_of(side, ids)
         queued = []
         for issue in read.issues:
@@ -83,12 +86,12 @@ class _Resync:
                 self._record(issue.key, SKIPPED, why)
             else:
                 self._relink(pair)
-                store.save([self._fresh_state(issue, state, pair, account)])
+                store.save([self._fresh_state(issue, state, pair)])
                 self._record(issue.key, DONE)
                 queued.append(issue.id)
         return queued
 
-    def _look_for_counterparts(self, issues: Collection[Issue], account: str) -> tuple[set[str], list[str]]:
+    def _look_for_counterparts(self, issues: Collection[Issue]) -> tuple[set[str], list[str]]:
         """Make pairs of issues of which we do not know that they have a counterpart, where one carries our mark.
 
         Returns the ids of those that are themselves somebody's counterpart, and must not be given another; and the ids
@@ -100,26 +103,31 @@ class _Resync:
         if not alone:
             return set(), []
         clocks: dict[str, datetime] = {each: context.jiras[each].now() for each in Side}
-        accounts = {side: account, side.other: context.jiras[side.other].account()}
-        search = CounterpartSearch(context, IntentLog(context, accounts, Restored(until=clocks)))
+        context.jiras[side.other].account()
+        search = CounterpartSearch(context, IntentLog(context, self._known, Restored(until=clocks)))
         ahead = clocks[side.other] - clocks[side]
         oldest = min(issue.created for issue in alone)
         unread = search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})
-        own = [issue.id for issue in alone if issue.creator == account]
+        own = [issue.id for issue in alone if issue.creator in self._known.accounts(side)]
         marks, unknown = Reader(context.jiras[side], context.checkpoint).marks(own)
-        for issue_id, mark in marks.items():
-            if source := made_for(mark, context.jiras[side.other], context.sync):
-                search.pair_up(side.other, {source: issue_id})
-        return {*marks, *unknown}, unread  # one whose mark cannot be read may be somebody's counterpart
+        ours = {issue_id: mark for issue_id, value in marks.items() if (mark := self._our_mark(value))}
+        for issue_id, mark in ours.items():
+            search.pair_up(side.other, [Found(issue_id, mark)])
+        return {*ours, *unknown}, unread  # one whose mark cannot be read may be somebody's counterpart
 
-    def _fresh_state(self, issue: Issue, state: IssueState | None, pair: Pair | None, account: str) -> IssueState:
+    def _our_mark(self, value: object) -> Mark | None:
+        mark = Mark.parse(value)
+        return mark if mark and self._known.origin(self._side.other, mark) is Origin.OURS else None
+
+    def _fresh_state(self, issue: Issue, state: IssueState | None, pair: Pair | None) -> IssueState:
         """Return the state of `issue` with the one cause that carries it over as it is.
 
         What it went through since it was last looked at is new all the same.
         """
         before = state and replace(state, pending=(), dead=(), copied={}, uncopied=())
         sync, side = self._context.sync, self._side
-        seen = observe(sync, side, issue, before, paired=True, account=account, baseline=None)
+        accounts = self._known.accounts(side)
+        seen = observe(sync, side, issue, before, paired=True, accounts=accounts, baseline=None)
         last = issue.changes[-1] if issue.changes else None
         cause = Cause(
             self._identity,

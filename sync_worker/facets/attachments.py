@@ -186,7 +186,7 @@ class Attachments:
         for candidate in sorted(counterpart.attachments, key=lambda candidate: candidate.filename != file.filename):
             if candidate.id in taken or candidate.size != file.size:
                 continue
-            is_ours, has_its_name = candidate.author == self._intents.accounts[side], _looks_like(candidate, file)
+            is_ours, has_its_name = candidate.author in self._intents.accounts[side], _looks_like(candidate, file)
             if not has_its_name and not (is_ours and file.id in work.state.uploads):
                 continue
             is_certain = is_ours and has_its_name and is_only_one

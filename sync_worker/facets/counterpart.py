@@ -14,6 +14,7 @@ from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, find
 from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, Bulk, Done, NoStreak
 from sync_worker.core.causes import Attempt
+from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.context import Predecessor
 from sync_worker.core.errors import (
     InvalidRequest,
@@ -22,7 +23,8 @@ from sync_worker.core.errors import (
     Unavailable,
     unless_carried_out,
 )
-from sync_worker.core.issue import Created, Draft, Issue
+from sync_worker.core.issue import Alike, Created, Draft, Issue, TextSource
+from sync_worker.core.marks import Mark, label_in, unmarked
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
@@ -31,8 +33,12 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.templates import without_mentions
 from sync_worker.core.timing import lifetime_of
 from sync_worker.core.uncertainty import dated_since
+from sync_worker.facets.earlier_links import EarlierLinks
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
+
+ISSUE = "issue"
+"""The kind of mark that a counterpart carries; see `core.identity.SideIdentity`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Counterpart:
 
     def __init__(self, intents: Intents) -> None:
         self._intents, self._context = intents, intents.context
+        self._earlier = EarlierLinks(intents.context, intents.identity)
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
@@ -79,12 +86,13 @@ class Counterpart:
             if self._may_be_hidden(intent):
                 raise OutcomeUnknown("whether it got a counterpart before the restore is not certain: a mark is hidden")
             planned = Planned(intent, self._draft(intent))
-            created = self._look_for(planned)
-            result = DONE if created is None else FOUND
-            if created is None:
-                with intent.attempt(intent.work.side.other):
-                    created = self._target(intent).create(planned.draft)
-            self._adopt([(planned, created)], result)
+            if created := self._look_for(planned):
+                self._adopt([(planned, created)], FOUND)
+            elif created := self._created_before(intent):
+                self._adopt([(planned, created)], FOUND)
+                raise Unavailable(f"its counterpart {created.key} was found: what the change calls for is decided anew")
+            else:
+                self._read_back(planned, self._create_alone(planned))
         intent.finish()
 
     def find(self, intent: Intent[Create]) -> bool:
@@ -111,12 +119,16 @@ class Counterpart:
         `predecessor` may know a counterpart is left to it, too. `on_failure` is told for which intents the site did not
         answer; what may have been carried out all the same stays begun, and is looked for at their next try.
         """
-        planned = [plan for intent in intents if (plan := self._plan(intent, predecessor))]
+        limit = self._context.sync.side_by_side
+        free = [intent for intent in side_by_side(self._unless_created_before, list(intents), limit) if intent]
+        planned = [plan for intent in free if (plan := self._plan(intent, predecessor))]
         for side in Side:
             here = [plan for plan in planned if plan.intent.work.side is side]
             begun, fresh = [plan for plan in here if plan.begun], [plan for plan in here if not plan.begun]
             if len(begun) > 1:
                 self._find_many(begun, on_failure)
+            if len(fresh) > 1:
+                fresh = self._create_first(fresh, on_failure)
             if len(fresh) > 1:
                 self._create_in_bulk(fresh, on_failure)
 
@@ -134,6 +146,83 @@ class Counterpart:
         """Tell whether the issue may have a counterpart whose mark cannot be read; see `core.progress.Restored`."""
         restored, work = self._intents.restored, intent.work
         return restored is not None and restored.hides_counterpart_of(work.cause, work.side)
+
+    def _unless_created_before(self, intent: Intent[Create]) -> Intent[Create] | None:
+        try:
+            return None if self._created_before(intent) else intent
+        except SiteThrottled:
+            raise
+        except (InvalidRequest, Unavailable):
+            return None
+
+    def _created_before(self, intent: Intent[Create]) -> Created | None:
+        """Return what an earlier database of ours has created for the issue, if that is not known yet.
+
+        Raises OutcomeUnknown while there may be such a counterpart.
+        """
+        work, restored = intent.work, self._intents.restored
+        is_lost = restored is not None and restored.is_lost
+        may_know = restored is not None and restored.may_know(work.cause, work.side)
+        if restored and is_lost and may_know and not (restored.is_reunited or work.cause.begun(Create.kind)):
+            why = "whether a counterpart was created before the database was lost is not certain yet"
+            raise OutcomeUnknown(f"{why}; search may still lag behind")
+        return self._earlier.find(work.side, work.issue, is_lost=is_lost)
+
+    def _raise_if_emptied(self) -> None:
+        """Raise Unavailable when somebody has emptied the database: that it knows no counterpart says nothing then."""
+        if not self._context.store.is_still(self._intents.identity.database):
+            raise Unavailable("the database was emptied meanwhile; what is in Jira is looked at first")
+
+    def _create_first(
+        self, planned: list[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
+    ) -> list[Planned]:
+        """Create one alone where it is not known yet whether marks arrive; return those that may be created in bulk.
+
+        If the site does not answer, as many wait as one request would have been for.
+        """
+        side = planned[0].intent.work.side.other
+        arrives = self._intents.identity.arrives(side, ISSUE)
+        if arrives is not None:
+            return planned if arrives else [plan for plan in planned if _is_labelled(plan.draft)]
+        while planned:
+            first, rest = planned[0], planned[1:]
+            try:
+                created = self._create_alone(first)
+            except InvalidRequest:
+                planned = rest  # `carry_out` says why
+                continue
+            except NOT_ABOUT_ONE_ITEM:
+                raise
+            except Unavailable as error:
+                planned = planned[self._target(first.intent).create_size.now :]
+                on_failure([first.intent], error)
+                if waiting := [plan.intent for plan in rest[: len(rest) - len(planned)]]:
+                    on_failure(waiting, Unavailable(f"the first creation on this site must have an answer: {error}"))
+                continue
+            self._read_back(first, created)
+            return rest if self._intents.identity.arrives(side, ISSUE) else []
+        return []
+
+    def _create_alone(self, planned: Planned) -> Created:
+        side = planned.intent.work.side.other
+        self._raise_if_emptied()
+        with planned.intent.attempt(side):
+            created = self._target(planned.intent).create(planned.draft)
+        self._adopt([(planned, created)], DONE)
+        return created
+
+    def _read_back(self, planned: Planned, created: Created) -> None:
+        """See whether the mark of the first issue that was created on a site has arrived there."""
+        side, target = planned.intent.work.side.other, self._target(planned.intent)
+        if self._intents.identity.arrives(side, ISSUE) is not None:
+            return
+        try:
+            marker = target.mark_of(created.id)
+        except InvalidRequest:
+            marker = None  # what cannot be read is of no use
+        except Unavailable:
+            return  # the next one is read back
+        self._intents.note_arrival(side, ISSUE, arrives=planned.draft.is_marked_by(marker))
 
     def _create_in_bulk(
         self, planned: Sequence[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
@@ -154,6 +243,7 @@ class Counterpart:
                 on_failure([plan.intent for plan in outcome.items], error)
 
     def _create_chunk(self, chunk: list[Planned]) -> tuple[list[Created | InvalidRequest], Collection[Planned]]:
+        self._raise_if_emptied()
         target = self._target(chunk[0].intent)
         attempt = Attempt(target.now(), at_once=len(chunk))
         try:
@@ -218,9 +308,22 @@ class Counterpart:
         (found,) = target.find_created([planned.draft], dated_since(planned.begun, target.now()))
         if isinstance(found, Unavailable):
             raise found
+        if isinstance(found, Alike):
+            found = self._only_one(planned, found)
         if found is None:
             self._missed(planned.intent)
         return found
+
+    def _only_one(self, planned: Planned, alike: Alike) -> Created | None:
+        """Return the one issue that may be the counterpart. Raises InvalidRequest when there are several."""
+        side = planned.intent.work.side.other
+        paired = self._context.store.paired(side, [issue.id for issue in alike.issues])
+        free = [issue for issue in alike.issues if issue.id not in paired]
+        if len(free) > 1:
+            keys, site = ", ".join(issue.key for issue in free), self._target(planned.intent).site()
+            why = f"which of {keys} was created for it cannot be told, as {site} does not keep marks"
+            raise InvalidRequest(f"{why}; delete those that are too many, then retry", final=True)
+        return free[0] if free else None
 
     def _missed(self, intent: Intent[Create]) -> None:
         """Note that a look has not found the counterpart; return when it is certain that there is none."""
@@ -232,12 +335,26 @@ class Counterpart:
         return self._context.jiras[intent.work.side.other]
 
     def _draft(self, intent: Intent[Create]) -> Draft:
-        work, target, sync = intent.work, self._target(intent), self._context.sync
+        work, target = intent.work, self._target(intent)
         project = self._context.project_id(work.side.other)
         chosen = choose_type(target.issue_types(project), intent.action.issue_type, work.issue.issue_type)
-        fields = fields_for(self._for_other_site(work), target.create_screen(project, chosen.id))
-        marker = {"site": self._context.jiras[work.side].site(), "issue": work.issue.id, "sync": sync.name}
-        return Draft(project, chosen.id, fields, marker)
+        screen = target.create_screen(project, chosen.id)
+        fields = fields_for(self._for_other_site(work), screen)
+        identity, side, issue = self._intents.identity, work.side, work.issue
+        arrives = identity.arrives(side.other, ISSUE)
+        if arrives is False and "labels" in screen.fields:
+            fields["labels"] = [*unmarked(issue.labels), identity.label_for(side, issue.id)]
+
+        def recognises(marker: object) -> bool:
+            found = Mark.parse(marker)
+            if found is None or identity.source_of(side, marker) != issue.id:
+                return False
+            return found.created in (None, issue.created)
+
+        marker = identity.mark_for(side, issue.id, issue.created, intent.work.cause.id).as_property()
+        source = TextSource(issue.key, self._context.jiras[side].browse(issue.key))
+        maybe_unmarked = arrives is not True
+        return Draft(project, chosen.id, fields, marker, recognises, is_maybe_unmarked=maybe_unmarked, source=source)
 
     def _for_other_site(self, work: Work) -> Issue:
         """Return the issue as its counterpart may repeat it: nobody is mentioned on a site that is not their own."""
@@ -271,7 +388,14 @@ class Counterpart:
     def _pair(self, intent: Intent[Create], created: Created) -> Pair:
         work = intent.work
         own, other = (work.issue.id, work.issue.key), (created.id, created.key)
-        return Pair.of(work.side, own, other, self._target(intent).now())
+        pair = Pair.of(work.side, own, other, self._target(intent).now())
+        return replace(pair, born={work.side: work.issue.created})
+
+
+def _is_labelled(draft: Draft) -> bool:
+    """Tell whether a draft carries a mark that any site keeps."""
+    labels = draft.fields.get("labels")
+    return isinstance(labels, list) and label_in(labels) is not None
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import Issue
+from sync_worker.core.long_texts import one_line
+from sync_worker.core.marks import unmarked
 from sync_worker.core.ports import CreateScreen, IssueType
 
 
@@ -30,12 +32,16 @@ def choose_type(types: Sequence[IssueType], wanted: str | None, source: str) -> 
 
 
 def fields_for(issue: Issue, screen: CreateScreen) -> dict[str, object]:
-    """Return the fields to copy, as far as the target's create screen has them."""
-    fields: dict[str, object] = {"summary": issue.summary}
+    """Return the fields to copy, as far as the target's create screen has them.
+
+    No issue can do without a summary. If the source has none that can be shown, its key takes the place.
+    """
+    summary = one_line(issue.summary)
+    fields: dict[str, object] = {"summary": summary if summary.strip() else issue.key}
     if issue.description and "description" in screen.fields:
         fields["description"] = issue.description
-    if issue.labels and "labels" in screen.fields:
-        fields["labels"] = list(issue.labels)
+    if (labels := unmarked(issue.labels)) and "labels" in screen.fields:
+        fields["labels"] = labels
     allowed = {name.casefold(): name for name in screen.priorities}
     if issue.priority and "priority" in screen.fields and issue.priority.casefold() in allowed:
         fields["priority"] = {"name": allowed[issue.priority.casefold()]}

@@ -10,8 +10,10 @@ from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, Link
 from sync_worker.core.causes import CauseKind
 from sync_worker.core.errors import OutcomeUnknown
+from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules
+from sync_worker.facets.earlier_links import PREFIX, target_of
 from sync_worker.facets.protocol import Intent, Intents, Words
 
 
@@ -31,7 +33,7 @@ class Links:
     )
 
     def __init__(self, intents: Intents) -> None:
-        self._context = intents.context
+        self._intents, self._context = intents, intents.context
 
     @staticmethod
     def called_for_by(sync: Sync, _side: Side) -> Iterator[str]:
@@ -39,13 +41,15 @@ class Links:
 
     def carry_out(self, intent: Intent[Link]) -> None:
         work, pair = intent.work, intent.work.counterpart
-        if work.cause.kind is CauseKind.MOVED and not pair.linked:
+        if work.cause.kind is CauseKind.MOVED and not pair.linked and not self._are_linked(pair):
             return
         missing = [side for side in Side if pair.linked.get(side) != pair.key(side.other)]
         for side in missing:
             key = pair.key(side.other)
             site, other_site = self._context.jiras[side], self._context.jiras[side.other]
-            global_id = f"jira-sync:{other_site.site()}:{pair.id(side.other)}"
+            if side is not work.side:
+                intent.confirm_counterpart()
+            global_id = self._global_id(side, pair)
             summary = work.issue.summary if side is not work.side else ""
             try:
                 site.link(pair.id(side), global_id, other_site.browse(key), key, summary)
@@ -56,10 +60,35 @@ class Links:
                 else:
                     intent.leave_open(side, error)
                 raise
-            pair = replace(pair, linked={**pair.linked, side: key})
+            pair = replace(pair, linked={**pair.linked, side: key}, links={**pair.links, side: global_id})
             intent.pair_with(pair)
             intent.note_own_write(side, pair.id(side))
         self._context.store.save_pair(pair)
         intent.finish()
         if missing:
             intent.report("cross-linked")
+
+    def _are_linked(self, pair: Pair) -> bool:
+        """Tell whether an earlier database has put links, of which this one does not know."""
+        return self._intents.restored is not None and any(self._links_there(side, pair) for side in Side)
+
+    def _global_id(self, side: Side, pair: Pair) -> str:
+        """Return the global id of the link on `side`'s issue: of the one that is there, whatever the other site is
+        called.
+
+        It is looked for only where the link may have been put under another address, or by an earlier database.
+        """
+        if known := pair.links.get(side):
+            return known
+        may_be_there = self._intents.restored or len(self._intents.identity.sides[side.other].addresses) > 1
+        if may_be_there and (found := self._links_there(side, pair)):
+            return found[0]
+        return f"{PREFIX}{self._context.jiras[side.other].site()}:{pair.id(side.other)}"
+
+    def _links_there(self, side: Side, pair: Pair) -> list[str]:
+        """Return the global ids of the links on `side`'s issue that lead to its counterpart."""
+        addresses, other = self._intents.identity.sides[side.other].addresses, pair.id(side.other)
+        links = [link for link in self._context.jiras[side].links_of(pair.id(side)) if link.startswith(PREFIX)]
+        ours = [link for link in links if target_of(link)[1] == other]
+        of_site = [link for link in ours if target_of(link)[0] in addresses]
+        return of_site or (ours if len(ours) == 1 else [])

@@ -17,6 +17,7 @@ from sync_worker.core.actions import Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown
+from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
@@ -36,7 +37,7 @@ class Work:
     """One cause in hand: its issue as just read, the issue's state, its pair if it has one.
 
     `actions` is what the cause calls for, in the order in which it is to be done. It is decided once, when the work is
-    taken up.
+    taken up. `is_confirmed`: the counterpart was seen to be the issue that it was when the two became a pair.
     """
 
     issue: Issue
@@ -44,6 +45,7 @@ class Work:
     cause: Cause
     pair: Pair | None
     actions: tuple[Action, ...]
+    is_confirmed: bool = False
 
     @property
     def side(self) -> Side:
@@ -97,10 +99,11 @@ class Intent(Protocol[A_co]):
     def begun(self, side: Side) -> Attempt | None:
         """Return since when the action may have happened on `side`; None when it certainly has not."""
 
-    def attempt(self, side: Side) -> AbstractContextManager[None]:
+    def attempt(self, side: Side, *, after: str = "") -> AbstractContextManager[None]:
         """Surround the request to `side`.
 
-        That it is begun is remembered before, and taken back if it certainly was not carried out.
+        That it is begun is remembered before, and taken back if it certainly was not carried out. `after` is as in
+        `core.causes.Attempt`.
         """
 
     def missed(self, side: Side, what: str, takes: timedelta = REQUEST_LIFETIME) -> None:
@@ -123,6 +126,12 @@ class Intent(Protocol[A_co]):
     def pair_with(self, pair: Pair) -> None:
         """Note the issue's pair as it is now."""
 
+    def confirm_counterpart(self) -> None:
+        """See that the counterpart is the issue that it was. Raises InvalidRequest when it is not, or is gone.
+
+        Whatever writes to the counterpart without having read it calls this first.
+        """
+
     def note(self, state: IssueState) -> None:
         """Note the issue's state as it is now. The next write carries it."""
 
@@ -133,7 +142,7 @@ class Intent(Protocol[A_co]):
         """Note up to which `updated` an update of an issue is the echo of what we just wrote to it."""
 
     def read_counterpart(self) -> Issue:
-        """Read the counterpart directly. Raises InvalidRequest when it is gone."""
+        """Read the counterpart directly. Raises InvalidRequest when it is gone, or is another issue by now."""
 
     def report(self, event: str, result: str = DONE, text: str | None = None, **fields: object) -> None:
         """Say in the log, and in the journal as `text`, that the action was carried out or need not be."""
@@ -142,15 +151,18 @@ class Intent(Protocol[A_co]):
 class Intents(Protocol):
     """What all intents of one cycle have in common. Safe to use from several threads.
 
-    `accounts` maps a side to our own account's id there. `restored`: what may have been done that the database does not
-    know of.
+    `identity` says what the database and the two sides are, `accounts` maps a side to the ids of the accounts there
+    that are or were ours. `restored`: what may have been done that the database does not know of.
     """
 
     @property
     def context(self) -> Context: ...
 
     @property
-    def accounts(self) -> Mapping[Side, str]: ...
+    def identity(self) -> Identity: ...
+
+    @property
+    def accounts(self) -> Mapping[Side, frozenset[str]]: ...
 
     @property
     def restored(self) -> Restored | None: ...
@@ -160,6 +172,9 @@ class Intents(Protocol):
 
     def observed(self, side: Side, issue: Issue) -> IssueState:
         """Write and return what others did to `issue`, before we change it ourselves."""
+
+    def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
+        """Remember whether marks of a kind, `issue` or `comment`, are found where they were put."""
 
     def report_all(self, intents: Sequence[Intent[Action]], event: str, result: str = DONE) -> None:
         """Say of many intents what `Intent.report` says of one. The journal takes them in one write."""

@@ -104,7 +104,7 @@ class Status:
             return False
         ahead = self._context.clock_difference(work.side)
         return any(
-            change.author == self._intents.accounts[side]
+            change.author in self._intents.accounts[side]
             and fold(change.to_status) == fold(intent.action.to)
             and work.cause.at + ahead - CLOCK_GRAIN <= change.at <= restored.until[side]
             for change in counterpart.changes

@@ -164,7 +164,8 @@ def raise_for(answer: Answer, *, accepted: int | None = None, refused_by: frozen
         raise CredentialsRefused(why, status=status, ambiguous=ambiguous)
     if ambiguous:
         raise OutcomeUnknown(answer.says, status=status, ambiguous=True)
-    raise InvalidRequest(answer.says, status=status, final=status in FINAL)
+    fields = wording.about_fields(answer.error_json)
+    raise InvalidRequest(answer.says, status=status, final=status in FINAL, fields=fields)
 
 
 def parsed(answer: Answer, parse: Callable[[Any], T]) -> T:

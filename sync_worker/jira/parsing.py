@@ -12,15 +12,19 @@ from typing import Any, TypeVar
 
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import (
+    MARKER,
+    NOT_SHOWN,
     Attachment,
     Candidate,
     Created,
     Glimpse,
     Issue,
+    MarkedIssue,
     StatusChange,
     StatusName,
     Transition,
 )
+from sync_worker.core.marks import label_in
 from sync_worker.core.ports import CreateScreen, IssueType, Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
@@ -131,11 +135,26 @@ def server_info(data: Any) -> Server:
 
 
 def server(data: Mapping[str, Any]) -> Server:
+    server_id = data.get("serverId")
     try:
         at = time_of(data["serverTime"])
     except ODD:
         at = None
-    return Server(data.get("deploymentType") == "Cloud", str(data.get("version") or ""), at)
+    is_cloud, version = data.get("deploymentType") == "Cloud", str(data.get("version") or "")
+    return Server(is_cloud, version, server_id if isinstance(server_id, str) else None, at)
+
+
+def site_identity(data: Any, name: str) -> str:
+    """Return the identity in what a site tells of itself, under `name`."""
+    found = string(an_object(data)[name])
+    if not found:
+        raise ValueError("no identity")
+    return found
+
+
+def global_id(link: Mapping[str, Any]) -> str:
+    """Return the global id of a remote link; empty when it has none."""
+    return str(link.get("globalId") or "")
 
 
 def is_error(data: Any, status: int) -> bool:
@@ -186,6 +205,29 @@ def glimpse(data: Mapping[str, Any]) -> Glimpse:
     return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, words)
 
 
+def marker(data: Mapping[str, Any]) -> object:
+    """Return the marker in what an answer shows of an issue: a property, or a label in its place.
+
+    NOT_SHOWN when it shows no properties, and no such label.
+    """
+    shown, fields = data.get("properties"), data.get("fields")
+    if isinstance(shown, dict) and shown.get(MARKER) is not None:
+        return shown[MARKER]
+    if isinstance(fields, dict) and (mark := label(data)):
+        return mark
+    return None if isinstance(shown, dict) else NOT_SHOWN
+
+
+def label(data: Mapping[str, Any]) -> str | None:
+    """Return the label of an issue that is a mark."""
+    return label_in(label for label in data["fields"].get("labels") or () if isinstance(label, str))
+
+
+def marked_issue(data: Mapping[str, Any]) -> MarkedIssue:
+    creator = account(data["fields"].get("creator") or {})
+    return MarkedIssue(identity(data), time_of(data["fields"]["created"]), creator, marker(data))
+
+
 def issue(data: Mapping[str, Any]) -> Issue:
     """Return the issue in `data`, read with FIELDS and, for its history, `expand=changelog`."""
     fields = data["fields"]
@@ -210,6 +252,7 @@ def issue(data: Mapping[str, Any]) -> Issue:
         attachments=tuple(attachment(file) for file in fields.get("attachment") or ()),
         changes=status_changes(entries),
         history_from=_history_from(changelog, entries),
+        marker=marker(data),
     )
 
 

@@ -33,7 +33,7 @@ from sync_worker.core.site_info import (
     Workflows,
     WorkflowStatus,
 )
-from sync_worker.jira import create_metadata, parsing
+from sync_worker.jira import create_metadata, parsing, site_identity
 from sync_worker.jira.answers import parsed
 from sync_worker.jira.clock import time_in
 from sync_worker.jira.flavours import Flavour, flavour_of
@@ -98,6 +98,14 @@ class Survey:
     def profile(self) -> Profile:
         """Return who we are. Raises NeedsOperator when the site does not know us (any more)."""
         return self._get(f"{API_PATH}/myself", _profile)
+
+    def account(self) -> str:
+        """Return our own account's id. Raises NeedsOperator when the site does not know us (any more)."""
+        return self._get(f"{API_PATH}/myself", parsing.own_account)
+
+    def identity(self) -> str | None:
+        """Ask the site for what it has that is not its address; None when it does not tell."""
+        return site_identity.ask(self._transport, self.server, self._flavour.identity)
 
     def upload_limit(self) -> int | None:
         """Return the largest attachment in bytes, 0 where attachments are switched off, None when it does not say."""

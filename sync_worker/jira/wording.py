@@ -55,6 +55,13 @@ def explanation(body: Mapping[str, Any]) -> str:
     return _printable("; ".join(str(part) for part in parts if part))
 
 
+def about_fields(body: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the body of an error in Jira's own form says of single fields, by their names."""
+    errors = body.get("errors")
+    found = errors.items() if isinstance(errors, Mapping) else ()
+    return {name: one_line(text) for name, text in found if isinstance(text, str)}
+
+
 def _in_json(data: Any, depth: int = 0) -> str:
     if isinstance(data, str):
         return one_line(data)

@@ -125,11 +125,11 @@ class MissedChanges:
         self, side: Side, known: LegacyIssue, issue: Issue, counterpart: Issue | None, state: IssueState | None
     ) -> IssueState:
         """Return the state of an issue that was just read, with what was missed of it pending."""
-        sync, account = self.context.sync, self.accounts[side]
+        sync, accounts = self.context.sync, frozenset({self.accounts[side]})
         paired_at = known.pair.created if known.pair else None
         before = state_as_left(side, issue, self.legacy, known.last_seen, paired_at, state)
-        before = expecting_legacy_moves(sync, before, issue, counterpart, account)
-        after = observe(sync, side, issue, before, paired=known.pair is not None, account=account, baseline=None)
+        before = expecting_legacy_moves(sync, before, issue, counterpart, self.accounts[side])
+        after = observe(sync, side, issue, before, paired=known.pair is not None, accounts=accounts, baseline=None)
         queued = [cause for cause in after.pending if cause not in before.pending]
         if not queued:
             self.report.noted += 1
@@ -152,7 +152,7 @@ class MissedChanges:
         values = {name: f"${{{name}}}" for name in PLACEHOLDERS}  # it knew only two, and left the others as they are
         values |= {"sourceKey": pair.key(side), "targetKey": pair.key(side.other)}
         posted = jira.own_comments(pair.id(comment.side), cause.at - CLOCK_GRAIN)
-        if _normalized(fill_in(comment.template, values)) not in map(_normalized, posted):
+        if _normalized(fill_in(comment.template, values)) not in (_normalized(own.body) for own in posted):
             return cause
         self.report.commented += 1
         return cause.marked(Comment.kind, Attempt(jira.now(), done=True))

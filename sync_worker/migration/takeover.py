@@ -19,7 +19,7 @@ from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Importing, Progress
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import creates_from
-from sync_worker.core.timing import LONG_AGO
+from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
 from sync_worker.engine.observation import highest_of
 from sync_worker.migration.legacy import CLOCK_SKEW, LegacyPair, LegacySource, LegacyState
 from sync_worker.migration.lookup import IssueLookup
@@ -91,7 +91,7 @@ class TakeOver:
         at_stake = next((issue for issue in candidates if self._may_get_counterpart(issue, legacy, claims)), None)
         if wait > timedelta() and at_stake:
             what = f"a counterpart of {at_stake.key} that the replaced service may have created at the last moment"
-            seconds = wait.total_seconds()
+            seconds = (wait + CLOCK_GRAIN).total_seconds()
             raise OutcomeUnknown(f"search may not show yet {what}: {seconds:.0f} s", retry_after=seconds)
 
     def _may_get_counterpart(self, user: ListedIssue, legacy: LegacyState, claims: PairClaims) -> bool:

@@ -63,6 +63,7 @@ ISSUE = {
 }
 JIRA_ANSWER = {
     "deploymentType": "Cloud",
+    "cloudId": "1",
     "accountId": "1",
     "id": "1",
     "key": "A",

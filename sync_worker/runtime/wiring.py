@@ -21,6 +21,7 @@ from sync_model.heartbeat import Phase
 from sync_model.loading import SyncFile
 from sync_worker.core.context import Context, Predecessor
 from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, Unavailable
+from sync_worker.core.identity import Decision
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
 from sync_worker.core.rule_names import unknown_statuses, with_shown_names
@@ -29,8 +30,10 @@ from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.sign_in import SignIn
 from sync_worker.database.store import MongoStore
+from sync_worker.engine.adoption import Adopted, try_out
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run
+from sync_worker.engine.identification import Identification
 from sync_worker.jira import JiraClient
 from sync_worker.migration.legacy_database import LegacyDatabase
 from sync_worker.migration.predecessor import ReplacedService
@@ -66,6 +69,7 @@ class CycleRunner:
         self._predecessor = ReplacedService(_legacy_database(client, sync))
         self._is_prepared = False
         self._names_hold_until = float("-inf")
+        self._identification = Identification()
 
     def run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         """Run one cycle. See `loop.RunCycle`."""
@@ -80,9 +84,7 @@ class CycleRunner:
         self.lease.hold()
         _raise_if_paused(self.store.journal)
         self._worker.enter_cycle_from(Phase.STANDBY, Phase.PAUSED)
-        if not self._is_prepared:
-            self._prepare_database()
-            self._is_prepared = True
+        self._prepare_database()
         self._resolve_names()
         return Cycle(
             self._context,
@@ -91,6 +93,7 @@ class CycleRunner:
             is_past_deadline=is_past_deadline,
             on_detected=partial(self._worker.enter_cycle_from, Phase.BACKING_OFF, Phase.REFUSED),
             predecessor=self._predecessor,
+            identification=self._identification,
         ).run()
 
     def usage(self) -> ApiUsage:
@@ -139,9 +142,13 @@ class CycleRunner:
         self._worker.heartbeats.unknown_statuses = unknown[:MOST_NAMES_TOLD]
 
     def _prepare_database(self) -> None:
-        if self.store.prepare():
+        """Prepare a new database: at the first cycle, or when somebody has emptied it since."""
+        is_new = self.store.prepare()
+        if is_new:
             rate_limits.prepare(self._client)
-        self.store.journal.prepare(timedelta(days=self._file.sync.history_days))
+        if is_new or not self._is_prepared:
+            self.store.journal.prepare(timedelta(days=self._file.sync.history_days))
+            self._is_prepared = True
 
 
 def wire(
@@ -175,6 +182,10 @@ class ReadOnlyView:
     def dry_run(self) -> list[PlannedStep]:
         """Return what the next cycle would do. Raises what would end it."""
         return dry_run(self.context, self.file.digest, self.predecessor)
+
+    def try_out(self, decision: Decision) -> Adopted:
+        """Return what a person's decision would come to."""
+        return try_out(self.context, decision)
 
 
 @contextmanager

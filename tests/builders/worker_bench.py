@@ -152,8 +152,12 @@ class Bench:
         self._client.drop_database(self.database_name)
         self._client.drop_database(self.legacy_database)
         # The next test has a site of the same address.
-        self._client["jira_sync"]["limits"].delete_many({})
+        self.forget_refusals()
         self._client.close()
+
+    def forget_refusals(self) -> None:
+        """Forget what all syncs know of the sites' limits, and of secrets that were refused, as if these were new."""
+        self._client["jira_sync"]["limits"].delete_many({})
 
     def try_cycle(self) -> Exception | None:
         """Run one cycle; return the error that ended it, or None.
@@ -212,6 +216,12 @@ class Bench:
             self.user.attach(key, name, content)
         self.user.move(key, "Will Do")
         return key
+
+    def know_that_marks_arrive(self) -> None:
+        """Let both sites be known to keep our marks, as they are after the first pair."""
+        arrives = {"issue": True, "comment": True}
+        known = {f"identity.sides.{side}.arrives": arrives for side in ("user", "dev")}
+        assert self.database["progress"].update_one({}, {"$set": known}).matched_count
 
     def take_on_many(self, count: int) -> dict[str, str]:
         """Have that many issues wait for a counterpart; return their summaries by their keys."""

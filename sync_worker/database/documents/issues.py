@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 
 from bson.errors import BSONError
-from pymongo import ReplaceOne
+from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from sync_model.definition import Side
 from sync_worker.core.concurrency import batches
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.state import IssueState
-from sync_worker.database.documents.conversion import convert_all, from_state, to_state
+from sync_worker.database.documents.conversion import Document, convert_all, from_state, to_state
 from sync_worker.database.documents.fencing import FencedCollections
 from sync_worker.database.mongodb_errors import LONGEST_MESSAGE, errors_translated
 
@@ -53,6 +55,18 @@ class IssueDocuments(FencedCollections):
         return list(states.values())
 
     @errors_translated()
+    def latest_states(self, side: Side, limit: int) -> list[IssueState]:
+        documents = self._issues.find({"side": side}).sort("updated", DESCENDING).limit(limit)
+        states, _ = convert_all(((document["_id"], document) for document in documents), to_state)
+        return list(states.values())
+
+    @errors_translated()
+    def states_after(self, side: Side, issue_id: str, limit: int) -> list[IssueState]:
+        wanted = {"side": side, "_id": {"$gt": _identity(side, issue_id)}}
+        documents = self._issues.find(wanted).sort("_id", ASCENDING)
+        return list(islice(_converted(documents), limit))
+
+    @errors_translated()
     def save(self, states: Iterable[IssueState]) -> None:
         documents = {_identity(state.side, state.id): from_state(state, self._lease.token) for state in states}
         writes = [
@@ -77,6 +91,12 @@ class IssueDocuments(FencedCollections):
     def forget(self, state: IssueState) -> None:
         self._lease.check()
         self._issues.delete_one(self._unless_superseded(_identity(state.side, state.id)))
+
+
+def _converted(documents: Iterable[Document]) -> Iterator[IssueState]:
+    for document in documents:
+        with suppress(InvalidRequest):  # whoever needs that issue reports that its document does not fit
+            yield to_state(document)
 
 
 def _first_message(error: BulkWriteError) -> str:

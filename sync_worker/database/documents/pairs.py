@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
-from pymongo import ReplaceOne
+from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from sync_model.definition import Side
@@ -38,6 +39,18 @@ class PairDocuments(FencedCollections):
         return self._ids_where(side, {ID_OF[side]: {"$in": list(ids)}})
 
     @errors_translated()
+    def count_pairs(self) -> int:
+        return self._pairs.estimated_document_count()
+
+    @errors_translated()
+    def latest_pairs(self, limit: int) -> list[Pair]:
+        return list(_converted(self._pairs.find().sort("created", DESCENDING).limit(limit)))
+
+    @errors_translated()
+    def pairs_after(self, user_id: str, limit: int) -> list[Pair]:
+        return list(islice(_converted(self._pairs.find({"_id": {"$gt": user_id}}).sort("_id", ASCENDING)), limit))
+
+    @errors_translated()
     def living(self, side: Side) -> set[str]:
         return self._ids_where(side, {f"gone.{side}": {"$exists": False}})
 
@@ -47,17 +60,17 @@ class PairDocuments(FencedCollections):
 
     @errors_translated()
     def away(self) -> list[Pair]:
-        return list(self._pairs_where({"is_away": True}))
+        return self._pairs_where({"is_away": True})
 
     @errors_translated()
     def missing(self) -> list[Pair]:
-        return list(self._pairs_where({"is_missing": True}))
+        return self._pairs_where({"is_missing": True})
 
     @errors_translated()
     def pairs_named(self, keys: Collection[str]) -> list[Pair]:
         """Return the pairs of which an issue has one of these keys, as far as we know. Looks through all pairs."""
         wanted = {"$in": list(keys)}
-        return list(self._pairs_where({"$or": [{"user_key": wanted}, {"dev_key": wanted}]}))
+        return self._pairs_where({"$or": [{"user_key": wanted}, {"dev_key": wanted}]})
 
     @errors_translated()
     def save_pair(self, pair: Pair) -> None:
@@ -96,7 +109,11 @@ class PairDocuments(FencedCollections):
     def _ids_where(self, side: Side, condition: dict[str, Any]) -> set[str]:
         return {document[ID_OF[side]] for document in self._pairs.find(condition, {ID_OF[side]: True})}
 
-    def _pairs_where(self, condition: dict[str, Any]) -> Iterator[Pair]:
-        for document in self._pairs.find(condition):
-            with suppress(InvalidRequest):  # whoever needs that pair reports that its document does not fit
-                yield to_pair(document)
+    def _pairs_where(self, condition: dict[str, Any]) -> list[Pair]:
+        return list(_converted(self._pairs.find(condition)))
+
+
+def _converted(documents: Iterable[dict[str, Any]]) -> Iterator[Pair]:
+    for document in documents:
+        with suppress(InvalidRequest):  # whoever needs that pair reports that its document does not fit
+            yield to_pair(document)

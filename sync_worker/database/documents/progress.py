@@ -31,6 +31,11 @@ class ProgressDocument(FencedCollections):
         return to_progress(document)
 
     @errors_translated()
+    def is_still(self, database: str) -> bool:
+        wanted = {"_id": PROGRESS, "identity.database": database}
+        return self._progress.find_one(wanted, {"_id": True}, session=self._in_order) is not None
+
+    @errors_translated()
     def save_progress(self, progress: Progress) -> None:
         self._lease.check()
         document = from_progress(progress, self._lease.token)

@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_worker.core.issue import MARKER
+from sync_worker.core.issue import MARKER, OwnComment, TextSource
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.paging import pages
 
+TEXT = "comment"
+"""What Jira calls the text of a comment when it refuses it."""
+
 
 class CommentCalls(PermissionCalls):
     """Posts comments, and finds our own again. The marker is a property of the comment."""
 
-    def comment(self, issue_id: str, body: str, marker: str) -> None:
-        comment = {"body": body, "properties": [{"key": MARKER, "value": _property(marker)}]}
+    def comment(
+        self, issue_id: str, body: str, marker: str, database: str = "", *, source: TextSource | None = None
+    ) -> str:
+        value = {"cause": marker, "database": database} if database else {"cause": marker}
+        properties = [{"key": MARKER, "value": value}]
+
+        def post(texts: Mapping[str, str]) -> str:
+            comment = {"body": texts[TEXT], "properties": properties}
+            return self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", comment, parsing.identity)
+
         with self._permitted(Permission.COMMENT, issue_id=issue_id):
-            self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", comment, parsing.identity)
+            return self._text_limit.send({TEXT: body}, source, post)
 
-    def has_comment(self, issue_id: str, marker: str, since: datetime) -> bool:
-        found = self._own_comments(issue_id, since)
-        return any(self._marker("comment", comment.id) == _property(marker) for comment in found)
+    def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
+        value = self._marker("comment", comment_id)
+        return isinstance(value, dict) and marker in (None, value.get("cause"))
 
-    def own_comments(self, issue_id: str, since: datetime) -> list[str]:
-        return [comment.body for comment in self._own_comments(issue_id, since)]
+    def has_comment(
+        self, issue_id: str, marker: str, since: datetime, databases: Collection[str] = (), *, by_anybody: bool = False
+    ) -> bool:
+        comments = self._own_comments(issue_id, since, by_anybody=by_anybody)
+        found = (self._marker("comment", comment.id) for comment in comments)
+        return any(_is_marker(value, marker, databases) for value in found)
 
-    def _own_comments(self, issue_id: str, since: datetime) -> Iterator[_Comment]:
-        """Yield what our account posted at or after `since`.
+    def own_comments(self, issue_id: str, since: datetime) -> list[OwnComment]:
+        return [OwnComment(comment.id, comment.body) for comment in self._own_comments(issue_id, since)]
+
+    def _own_comments(self, issue_id: str, since: datetime, *, by_anybody: bool = False) -> Iterator[_Comment]:
+        """Yield what our account posted at or after `since`, or what anybody did.
 
         The newest are asked for first, so that few pages have to be read. Not every Jira keeps to that.
         """
-        account, path = self.account(), f"{API_PATH}/issue/{issue_id}/comment"
+        accounts, path = {self.account(), *self._former_accounts}, f"{API_PATH}/issue/{issue_id}/comment"
         for page in pages(self._transport.get, path, ("comments",), _comment, orderBy="-created"):
-            yield from (comment for comment in page if comment.author == account and comment.created >= since)
+            recent = [comment for comment in page if comment.created >= since]
+            yield from (comment for comment in recent if by_anybody or comment.author in accounts)
             if _is_newest_first(page) and page[-1].created < since:
                 return
 
@@ -62,5 +81,7 @@ def _is_newest_first(page: Sequence[_Comment]) -> bool:
     return len(set(times)) > 1 and times == sorted(times, reverse=True)
 
 
-def _property(marker: str) -> dict[str, str]:
-    return {"cause": marker}
+def _is_marker(value: Any, marker: str, databases: Collection[str]) -> bool:
+    if not isinstance(value, dict) or value.get("cause") != marker:
+        return False
+    return value.get("database") is None or value["database"] in databases

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from sync_worker.core.errors import InvalidRequest, IssueGone
-from sync_worker.core.issue import MARKER, Issue
+from sync_worker.core.issue import MARKER, NOT_SHOWN, Issue
 from sync_worker.core.ports import Read
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
@@ -69,17 +69,21 @@ class IssueCalls(SiteCalls):
         read = parsing.issues(found)
         return Read([self._status_names.named(issue) for issue in read.issues], read.unprocessable)
 
-    def is_marked(self, issue_id: str) -> bool:
-        return self.mark_of(issue_id) is not None
+    def with_marker(self, issue: Issue) -> Issue:
+        return issue if issue.marker != NOT_SHOWN else replace(issue, marker=self.mark_of(issue.id))
 
     def mark_of(self, issue_id: str) -> object:
-        return self._marker("issue", issue_id)
+        marker = self._marker("issue", issue_id)
+        if marker is not None or not self._reads_labels:
+            return marker
+        labels: object = self._transport.get(f"{API_PATH}/issue/{issue_id}", parsing.label, fields="labels")
+        return labels
 
     def _read(self, id_or_key: str, expand: str = "") -> dict[str, Any] | None:
         """Return the JSON of one issue; None when it is gone or not visible."""
-        path = f"{API_PATH}/issue/{id_or_key}"
+        path, fields = f"{API_PATH}/issue/{id_or_key}", ",".join(parsing.FIELDS)
         try:
-            data = self._transport.get(path, parsing.an_issue, fields=",".join(parsing.FIELDS), expand=expand)
+            data = self._transport.get(path, parsing.an_issue, fields=fields, expand=expand, properties=MARKER)
         except InvalidRequest as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise

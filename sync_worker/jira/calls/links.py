@@ -11,6 +11,10 @@ from sync_worker.jira.calls.permissions import PermissionCalls
 class LinkCalls(PermissionCalls):
     """Adds remote links. A link with a known `globalId` is updated, so that the request may be repeated."""
 
+    def links_of(self, issue_id: str) -> list[str]:
+        path = f"{API_PATH}/issue/{issue_id}/remotelink"
+        return [global_id for global_id in self._transport.get(path, parsing.list_of(parsing.global_id)) if global_id]
+
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
         body = {
             "globalId": global_id,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Candidate, Glimpse
+from sync_worker.core.issue import MARKER, Candidate, Glimpse, MarkedIssue, MarkedIssues
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.projects import ProjectCalls
 from sync_worker.jira.flavours import Make
@@ -39,19 +39,37 @@ class SearchCalls(ProjectCalls):
         return self._search(f"project = {project_id}", ["status", "updated", "description"], make_of)
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
-        return self._search(made_by_us(project_id, since), ["id"], parsing.identity)
+        return self._search(self._made_by_us(project_id, since), ["id"], parsing.identity)
+
+    def marked(self, project_id: str, *, by_anybody: bool = False) -> MarkedIssues:
+        # Where markers are shown, those of other accounts are seen, too. Elsewhere it takes a request to read one.
+        creator = "" if by_anybody or self.shows_markers else self._by_us()
+
+        def make(data: Mapping[str, Any]) -> tuple[int, MarkedIssue | None]:
+            issue = parsing.marked_issue(data)
+            return int(issue.id), None if issue.marker is None else issue
+
+        found = self._search(f"project = {project_id}{creator}", ["created", "creator", "labels"], make, MARKER)
+        highest = None if creator else max((number for number, _ in found), default=0)
+        return MarkedIssues([issue for _, issue in found if issue], highest)
+
+    def _made_by_us(self, project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
+        """Return the JQL for what we created at or after `since`, in the project or in all others."""
+        where = f"project {'!=' if elsewhere else '='} {project_id}"
+        return f"{where}{self._by_us()} AND created >= {milliseconds(since)}"
+
+    def _by_us(self) -> str:
+        """Return the condition that our account is the creator.
+
+        Another account that was ours before cannot be named in JQL on each kind of site. Then the marks have to do.
+        """
+        return "" if self._former_accounts else " AND creator = currentUser()"
 
     def _search(self, jql: str, fields: list[str], make: Make[T], issue_property: str = "") -> list[T]:
         """Return what `make` makes of each match; see `Flavour.search`."""
         return self._flavour.search(
             self._transport, jql, fields, make, page_size=self._page_size, issue_property=issue_property
         )
-
-
-def made_by_us(project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
-    """Return the JQL for what our account created at or after `since`, in the project or in all others."""
-    where = f"project {'!=' if elsewhere else '='} {project_id}"
-    return f"{where} AND creator = currentUser() AND created >= {milliseconds(since)}"
 
 
 def milliseconds(at: datetime) -> int:

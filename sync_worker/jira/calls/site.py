@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Lock
@@ -13,12 +13,14 @@ from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Un
 from sync_worker.core.issue import StatusName
 from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
-from sync_worker.jira import parsing
+from sync_worker.core.site_info import Server
+from sync_worker.jira import parsing, site_identity
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
 from sync_worker.jira.paging import LARGEST_PAGE, SMALLEST_PAGE
 from sync_worker.jira.status_names import StatusNames
+from sync_worker.jira.text_limit import TextLimit
 from sync_worker.jira.transport import Options, Transport
 
 
@@ -41,10 +43,13 @@ class SiteCalls:
         self._search_lag = search_lag
         self._project_ids: dict[str, str] = {}
         self._cache = Cache()
+        self._former_accounts: frozenset[str] = frozenset()
+        self._reads_labels = False
         self._asking_for_time = Lock()
         self._status_names = StatusNames(self._statuses)
         self._read_size, self._create_size = BatchSize(READ_AT_ONCE), BatchSize(CREATED_AT_ONCE)
         self._page_size = BatchSize(LARGEST_PAGE, SMALLEST_PAGE)
+        self._text_limit = TextLimit(lambda: self._flavour.text_limit)
 
     @property
     def calls(self) -> Mapping[tuple[str, int], int]:
@@ -57,12 +62,29 @@ class SiteCalls:
         return self._transport.cooldown
 
     @cached_property
+    def _server(self) -> Server:
+        return self._transport.get(SERVER_INFO, parsing.server_info)
+
+    @cached_property
     def _flavour(self) -> Flavour:
-        server = self._transport.get(SERVER_INFO, parsing.server_info)
+        server = self._server
         self._transport.clock.told(server.time)
         if fault := server.why_too_old(with_token=self._transport.connection.email is None):
             raise NeedsOperator(fault)
         return flavour_of(server)
+
+    @property
+    def shows_markers(self) -> bool:
+        return self._flavour.shows_markers
+
+    def identity(self) -> str | None:
+        return site_identity.ask(self._transport, self._server, self._flavour.identity)
+
+    def recognise(self, accounts: Collection[str]) -> None:
+        self._former_accounts |= frozenset(accounts)
+
+    def read_labels(self) -> None:
+        self._reads_labels = True
 
     def _too_old_for_us(self) -> str | None:
         """Return why the site refuses us, if it is because it is too old for tokens; None otherwise.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import NotJira, Unavailable
-from sync_worker.core.issue import Attachment, StatusChange
+from sync_worker.core.issue import MARKER, Attachment, StatusChange
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import parsing
@@ -32,6 +32,9 @@ class Cloud:
     keys_at_once: ClassVar = READ_AT_ONCE
     # Without this, the answer is a redirect to a host for media, and redirects are not followed.
     download_parameters: ClassVar[Mapping[str, str]] = {"redirect": "false"}
+    shows_markers: ClassVar = True
+    text_limit: ClassVar[int | None] = 32_767
+    identity: ClassVar = ("/_edge/tenant_info", "cloudId")
 
     def search(
         self,
@@ -116,7 +119,12 @@ def all_pages(post: Callable[[dict[str, Any]], SearchPage[T]], body: dict[str, A
 
 
 def _bulk_read(ids_or_keys: list[str]) -> dict[str, Any]:
-    return {"issueIdsOrKeys": ids_or_keys, "fields": list(parsing.FIELDS), "expand": ["changelog"]}
+    return {
+        "issueIdsOrKeys": ids_or_keys,
+        "fields": list(parsing.FIELDS),
+        "expand": ["changelog"],
+        "properties": [MARKER],
+    }
 
 
 def _issues_and_errors(data: Any) -> tuple[list[dict[str, Any]], int]:

@@ -33,6 +33,12 @@ class DataCenter:
     search_path: ClassVar = f"{API_PATH}/search"
     keys_at_once: ClassVar = 10  # each is one request
     download_parameters: ClassVar[Mapping[str, str]] = {}
+    shows_markers: ClassVar = False
+    text_limit: ClassVar[int | None] = (
+        None  # the setting jira.text.field.character.limit, which only administrators can read
+    )
+    # What application links tell each other. It is made from the server's id, which no change of its address changes.
+    identity: ClassVar = ("/rest/applinks/1.0/manifest", "id")
 
     def search(
         self,

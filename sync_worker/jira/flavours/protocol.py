@@ -26,6 +26,12 @@ class Flavour(Protocol):
     """How many keys `with_keys` is asked for at once."""
     download_parameters: ClassVar[Mapping[str, str]]
     """The query parameters of the request for a file."""
+    shows_markers: ClassVar[bool]
+    """Whether search can show the properties of issues."""
+    text_limit: ClassVar[int | None]
+    """The most units of UTF-16 that a description or a comment may have; None where a site decides that itself."""
+    identity: ClassVar[tuple[str, str]]
+    """Where a site of this flavour tells what it is, whatever its address: a path, and a name in the answer."""
 
     def search(
         self,

@@ -23,6 +23,18 @@ def test_an_edit_restarts_only_the_sync_it_touched(group):
     assert [name for name in before if before[name] != after[name]] == ["sync-b"]
 
 
+def test_an_edit_that_moves_a_sync_to_another_site_is_said_by_check_and_by_apply(group):
+    group.write("sync-a.json")
+    group.start()
+    group.write("sync-a.json", jira={"baseUrl": "http://127.0.0.1:2", "apiToken": TOKEN})
+    said = "warning: sync-a.json: jira.baseUrl: is 127.0.0.1:2 now, and was 127.0.0.1:1 when it was applied last; "
+    for command in ("check", "apply"):
+        ran = group.run(command)
+        assert ran.code == 0
+        assert said + "the sync stops and asks, if it has pairs: jira-sync adopt sync-a" in ran.err
+    assert "applied last" not in group.run("check").err
+
+
 def test_a_new_file_starts_its_sync_and_a_removed_or_disabled_one_stops_it(group):
     for name in ("sync-a", "sync-b", "sync-c"):
         group.write(f"{name}.json")

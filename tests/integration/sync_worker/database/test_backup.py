@@ -198,8 +198,8 @@ def test_while_no_group_runs_its_own_mongodb_runs_for_as_long_as_a_command_needs
     front("backup", "sync-ab", str(first))
     monkeypatch.delenv("DATABASE_URL")
     ran = front("plan", "sync-ab")
-    assert (ran.code, data.exists()) == (0, False)
-    assert "sync-ab has never run" in ran.err
+    assert (ran.code, data.exists()) == (1, False)
+    assert "was created for this pair of projects by another installation" in ran.err
     assert front("restore", "sync-ab", str(first)).code == 0
     assert front("backup", "sync-ab", str(second)).code == 0
     contents = [backup.check(each, bench.database_name) for each in (first, second)]

@@ -22,6 +22,7 @@ from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_worker.core.errors import LeaseLost
 from sync_worker.database.connection import connect
 from sync_worker.database.lease import TIMING, WRITER, Lease, LeaseTiming
+from sync_worker.database.store import MongoStore
 from sync_worker.jira import JiraClient
 
 HOST = socket.gethostname()
@@ -79,8 +80,13 @@ class TwoWorkers:
         self._wait_until(lambda: (beat := self.heartbeat(account)) is not None and fact(beat), what)
 
     def succeeded_by(self, process: subprocess.Popen) -> dict[str, Any]:
-        """Wait until `process` is the writer; return the lease."""
-        return self._wait_until(lambda: (found := self.lease())["process"]["pid"] == process.pid and found, "it to act")
+        """Wait until `process` is the writer, and let a person agree to its account; return the lease."""
+        pid = process.pid
+        taken = self._wait_until(lambda: (found := self.lease())["process"]["pid"] == pid and found, "it to act")
+        lease = Lease.never_held(self.bench._client, self.bench.database_name)
+        MongoStore(self.bench._client, self.bench.database_name, lease).ask("adopt", ["same-site"], "ann")
+        lease.wake_writer()
+        return taken
 
     def calls(self, account: str) -> list[dict[str, Any]]:
         return [each for site in ("one", "two") for each in self.bench.control.calls(site) if each["user"] == account]

@@ -165,8 +165,8 @@ def fail_census(bench, status: int) -> bool:
     bench.control.forget_calls("one")
 
     def fail() -> None:
-        """Once detection has searched and asked who we are."""
-        if bench.calls("one", "/myself$", "GET"):
+        """Once detection has searched."""
+        if bench.calls("one", "/search"):
             bench.before_request = lambda: None
             bench.control.fault("one", "status", status=status, path="/search")
 

@@ -45,7 +45,7 @@ def supervisord_that_ends(folder) -> Iterator[None]:
 
 def prepared(folder, python: str) -> Prepared:
     settings = folder.settings(python=python)
-    return Prepared(settings, Loaded(), {}, {}, folder.plan(wanted=settings), text="")
+    return Prepared(settings, Loaded(), {}, {}, folder.plan(wanted=settings), text="", warnings=())
 
 
 def test_a_supervisord_that_ends_while_it_starts_is_said(folder, supervisord_that_ends):

@@ -40,6 +40,12 @@ def test_only_calls_that_a_fault_strikes_count_towards_its_number_of_times() -> 
     assert sum(strikes(faults, 1000)) == 3
 
 
+def test_a_fault_lets_the_calls_through_that_it_is_to_skip() -> None:
+    faults = ActiveFaults()
+    faults.add(InjectedFault(kind="status", skip=2, times=1))
+    assert strikes(faults, 5) == [False, False, True, False, False]
+
+
 def test_a_status_may_be_any_of_several() -> None:
     faults, fault = ActiveFaults(), InjectedFault(kind="status", statuses=[500, 502, 503])
     faults.seed(1)

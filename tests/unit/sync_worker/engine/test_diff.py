@@ -27,7 +27,7 @@ REOPENED_BY_OUR_ACCOUNT = issue("Reopened", change(2, 1, "Open", "Reopened", OUR
 
 def look(definition: Sync, now: Issue, state: IssueState | None, *, side: Side = Side.USER, **options) -> IssueState:
     """Return the state of an issue with a counterpart after a direct read."""
-    options = {"paired": True, "account": OUR_ACCOUNT, "baseline": None, **options}
+    options = {"paired": True, "accounts": frozenset({OUR_ACCOUNT}), "baseline": None, **options}
     return observe(definition, side, now, state, **options)
 
 

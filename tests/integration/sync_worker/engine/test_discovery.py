@@ -1,0 +1,311 @@
+"""Jira is the witness: an empty database finds what an earlier one has created, and creates nothing twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from decisions import decide, on_another_server, refusal, with_empty_database
+from jira_simulator.client import Person
+from simulated_sites import A_DAY_LATER, CREATE, HOUR, LONG_ENOUGH
+from sync_worker.core.errors import Unavailable
+from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR
+
+
+def assert_each_once(bench, keys: list[str]) -> None:
+    """Each issue has one counterpart, one comment about it, and one link."""
+    counterparts = {issue["summary"]: issue for issue in bench.devs()}
+    assert len(bench.devs()) == len(counterparts) == len(keys)
+    for key in keys:
+        issue = bench.issue(key)
+        counterpart = counterparts[issue["summary"]]
+        assert bench.comments(key) == [f"followed as {counterpart['key']}"]
+        assert [len(each["links"]) for each in (issue, counterpart)] == [1, 1]
+    assert bench.failures() == []
+
+
+def forget_owner(bench) -> None:
+    """Let all marks be as the version before wrote them."""
+    for site in ("one", bench.dev_site):
+        bench.control.keep_in_properties(site, "site", "issue", "sync", "cause")
+
+
+@EVERY_FLAVOR
+def test_what_carries_our_mark_is_not_created_again_when_the_database_was_lost(bench):
+    keys = [bench.taken_on(f"issue {number}") for number in range(3)]
+    bench.cycle()
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+    assert_each_once(bench, keys)
+    bench.dev.move(bench.devs()[1]["key"], "Closed")
+    bench.cycle()
+    assert bench.status(keys[1]) == "Resolved"
+
+
+@EITHER_FLAVOR
+def test_a_lost_database_of_a_sync_that_only_takes_note_at_its_start_knows_its_pairs_again(bench):
+    bench.start(initialSyncEnabled=False)
+    bench.cycle()
+    bench.pass_time(10)
+    key, counterpart = bench.pair()
+    bench.cycle()
+    with_empty_database(bench)
+    bench.cycle()
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle()
+    assert (bench.status(key), len(bench.devs())) == ("In Progress", 1)
+
+
+def test_what_people_did_while_the_database_was_lost_is_carried_over_once(bench):
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.stop()
+    bench.dev.move(counterpart, "Closed")
+    other = bench.taken_on("while it was lost")
+    with_empty_database(bench)
+    bench.cycle()
+    bench.pass_time(LONG_ENOUGH)
+    for _ in range(2):
+        bench.cycle()
+    assert bench.status(key) == "Resolved"
+    assert bench.comments(key) == [f"followed as {counterpart}", f"finished {counterpart}"]
+    assert len(bench.comments(other)) == 1
+    with_empty_database(bench)
+    bench.pass_time(LONG_ENOUGH)
+    for _ in range(2):
+        bench.cycle()
+    assert bench.comments(key) == [f"followed as {counterpart}", f"finished {counterpart}"]
+    assert len(bench.devs()) == 2
+
+
+def test_a_counterpart_that_search_does_not_show_yet_is_not_created_again_after_the_loss(bench):
+    bench.start(searchLagMinutes=5)
+    seen = bench.taken_on("search shows it")
+    bench.cycle()
+    bench.control.index("two", hold=True)
+    hidden = bench.taken_on("search hides it")
+    bench.cycle()
+    with_empty_database(bench)
+    bench.cycle()
+    assert "before the database was lost" in bench.failures()[0]
+    assert len(bench.devs()) == 2
+    bench.control.index("two", hold=False)
+    bench.pass_time(LONG_ENOUGH)
+    for _ in range(2):
+        bench.cycle()
+    assert_each_once(bench, [seen, hidden])
+
+
+@EITHER_FLAVOR
+def test_a_database_that_is_emptied_while_its_worker_runs_knows_its_pairs_again(bench):
+    keys = [bench.taken_on(f"issue {number}") for number in range(3)]
+    bench.cycle()
+    bench._client.drop_database(bench.database_name)
+    keys.append(bench.taken_on("later"))
+    bench.try_cycle()
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert_each_once(bench, keys)
+    indexes = bench.database["pairs"].index_information()
+    assert any(index["key"] == [("dev_id", 1)] and index.get("unique") for index in indexes.values())
+
+
+def test_a_database_that_has_lost_its_pairs_finds_them_again(bench):
+    keys = [bench.taken_on(f"issue {number}") for number in range(2)]
+    for _ in range(2):
+        bench.cycle()
+    bench.database["pairs"].drop()
+    bench.user.edit(keys[0], summary="edited")
+    for _ in range(2):
+        bench.cycle()
+    assert bench.database["pairs"].count_documents({}) == 2
+    assert len(bench.devs()) == 2
+    assert bench.logged("pairs are missing from the database")
+
+
+@EITHER_FLAVOR
+def test_what_the_version_before_has_created_is_taken_over_without_a_word(bench):
+    keys = [bench.taken_on(f"issue {number}") for number in range(3)]
+    bench.cycle()
+    forget_owner(bench)
+    on_another_server(bench)
+    for _ in range(2):
+        bench.cycle()
+    assert_each_once(bench, keys)
+
+
+@EVERY_FLAVOR
+def test_a_second_installation_with_a_database_of_its_own_is_refused(bench):
+    key, _ = bench.pair()
+    on_another_server(bench)
+    bench.user.edit(key, summary="edited")
+    for _ in range(2):
+        said = refusal(bench)
+    assert "DEV-1 was created for this pair of projects by another installation (database " in said
+    assert "--take-over" in said
+    assert len(bench.devs()) == 1
+
+
+@EITHER_FLAVOR
+def test_a_person_may_have_the_pairs_of_another_database_taken_over(bench):
+    keys = [bench.taken_on(f"issue {number}") for number in range(3)]
+    bench.cycle()
+    on_another_server(bench)
+    refusal(bench)
+    assert decide(bench, "take-over")[0] == ("done", "3 pairs taken over")
+    bench.cycle()
+    assert_each_once(bench, keys)
+
+
+def test_a_person_may_have_a_sync_begin_beside_what_another_database_has_created(bench):
+    keys = [bench.taken_on(f"issue {number}") for number in range(2)]
+    bench.cycle()
+    on_another_server(bench)
+    refusal(bench)
+    assert decide(bench, "new")[0][0] == "done"
+    bench.cycle()
+    assert len(bench.devs()) == 4
+    assert [len(bench.comments(key)) for key in keys] == [2, 2]
+
+
+def test_a_sync_that_was_renamed_is_told_where_its_database_is(bench):
+    key, _ = bench.pair()
+    before = bench.database_name
+    bench.definition["name"] = "support"
+    with_empty_database(bench, f"{before}_renamed")
+    said = refusal(bench)
+    bench._client.drop_database(f"{before}_renamed")
+    assert f'write "databaseName": "{before}" into its file' in said
+    with_empty_database(bench, before)
+    bench.cycle()
+    assert (len(bench.devs()), bench.comments(key)) == (1, [f"followed as {bench.devs()[0]['key']}"])
+
+
+def test_a_creation_whose_answer_was_lost_is_found_after_the_sync_was_renamed(bench):
+    bench.taken_on()
+    bench.control.fault("two", "drop_after", times=1, **CREATE)
+    bench.cycle()
+    bench.start(name="support")
+    bench.pass_time(LONG_ENOUGH)
+    bench.cycle()
+    assert (len(bench.devs()), bench.failures()) == (1, [])
+
+
+@EITHER_FLAVOR
+def test_what_another_account_has_created_is_found_too(bench):
+    """On Cloud by its mark, which search shows; on Data Center by the links of the issue in question."""
+    keys = [bench.taken_on(f"issue {number}") for number in range(2)]
+    bench.cycle()
+    is_bearer = "authType" in bench.definition["jira"]
+    for block in ("jira", "devJira"):
+        deputy = {"apiToken": "s3cr3t-deputy-token"} | ({} if is_bearer else {"email": "deputy@example.com"})
+        bench.definition[block] |= deputy
+    on_another_server(bench)
+    said = refusal(bench)
+    assert "by another installation" in said
+    assert len(bench.devs()) == 2
+    decide(bench, "take-over")
+    bench.cycle()
+    assert_each_once(bench, keys)
+
+
+def test_what_another_sync_has_created_in_the_same_project_is_no_matter(bench):
+    """Two syncs whose developers share a project: the marks of each name the project that its customers use."""
+    bench.on_one_site()
+    bench.pair()
+    bench.cycle()
+    bench.stop()
+    first = bench.definition
+    bench.definition = {
+        **first,
+        "name": "sync-cb",
+        "databaseName": f"{bench.database_name}_cb",
+        "userProjectKey": "OTHER",
+    }
+    bench.start()
+    bench.cycle()
+    key = bench.user.create("OTHER", "of other customers")
+    bench.user.move(key, "Will Do")
+    bench.cycle()
+    bench._client.drop_database(f"{bench.database_name}_cb")
+    assert [issue["summary"] for issue in bench.devs()] == ["It is broken", "of other customers"]
+
+
+@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+def test_a_look_that_was_interrupted_goes_on_where_it_was(bench):
+    """On Data Center, each mark takes a request."""
+    keys = [bench.taken_on(f"issue {number}") for number in range(5)]
+    bench.cycle()
+    last = "|".join(issue["id"] for issue in bench.devs()[2:])
+    with_empty_database(bench)
+    fault = bench.control.fault("two", "status", status=503, path=f"/issue/({last})/properties")
+    assert isinstance(bench.try_cycle(), Unavailable)
+    bench.control.heal("two", fault)
+    bench.start()
+    for _ in range(2):
+        bench.cycle()
+    assert_each_once(bench, keys)
+
+
+@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+def test_a_mark_that_cannot_be_read_stops_only_its_own_issue_from_being_created(bench):
+    keys = [bench.taken_on(f"issue {number}") for number in range(3)]
+    bench.cycle()
+    hidden = bench.devs()[1]
+    with_empty_database(bench)
+    fault = bench.control.fault("two", "status", status=403, path=f"/issue/{hidden['id']}/properties")
+    for _ in range(3):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    new = bench.taken_on("new")
+    bench.cycle()
+    assert len(bench.devs()) == 4
+    bench.control.heal("two", fault)
+    for _ in range(3):
+        bench.pass_time(A_DAY_LATER)
+        bench.cycle()
+    assert_each_once(bench, [*keys, new])
+
+
+def test_a_new_sync_costs_one_search_more_on_each_side(bench):
+    bench.cycle()
+    searches = [len(bench.calls(site, "/search/jql")) for site in ("one", "two")]
+    assert searches == [2, 2]
+
+
+@EITHER_FLAVOR
+def test_a_clone_of_a_counterpart_is_not_taken_for_one(bench):
+    key, counterpart = bench.pair()
+    mark = bench.issue(counterpart)["properties"]["jira-sync"]
+    clone = bench.dev.create("DEV", "It is broken")
+    bench.control.set_property("two", clone, "jira-sync", mark)
+    for _ in range(2):
+        bench.cycle()
+    with_empty_database(bench)
+    for _ in range(2):
+        bench.cycle()
+    assert bench.pair_document()["dev_key"] == counterpart
+    bench.dev.move(clone, "Closed")
+    bench.cycle()
+    assert bench.status(key) == "Will Do"
+
+
+def test_a_second_look_after_hours_finds_nothing_to_do(bench):
+    bench.pair()
+    with_empty_database(bench)
+    bench.cycle()
+    bench.pass_time(HOUR)
+    bench.cycle()
+    assert bench.database["progress"].find_one()["restored"]["is_reunited"]
+
+
+def test_a_person_who_works_beside_it_is_left_alone(bench):
+    """Our account is somebody's own, too."""
+    with Person(f"{bench.url}/two", "sync@example.com", "s3cr3t-sync-token") as us:
+        us.create("DEV", "made by hand")
+    bench.pair()
+    with_empty_database(bench)
+    for _ in range(2):
+        bench.cycle()
+    assert len(bench.devs()) == 2
