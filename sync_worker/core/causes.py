@@ -18,7 +18,7 @@ class CauseKind(StrEnum):
     FIRST = "first"  # seen for the first time
     UPDATE = "update"  # anything else changed
     MOVED = "moved"  # it has another key than before
-    GONE = "gone"  # it was deleted
+    GONE = "gone"  # it is gone, or not visible to us
     RESYNC = "anew"  # a person asked for it to be carried over again
 
 
@@ -82,6 +82,7 @@ class Cause:
             CauseKind.UPDATE: "edited in",
             CauseKind.MOVED: "got a new key in",
             CauseKind.RESYNC: "asked for again in",
+            CauseKind.GONE: "gone, or not visible to us, last in",
         }
         return f"{words.get(self.kind, self.kind)} {self.to_status}".strip()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from sync_model.definition import PLACEHOLDERS
 
 DEFAULT_TEMPLATE = "${sourceKey} is now in status “${sourceStatus}”."
-DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, was deleted."
+DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, is gone, or not visible to us."
 DEFAULT_CREATE_TEMPLATE = "${targetKey} was created for ${sourceKey}."
 
 
