@@ -43,9 +43,13 @@ def database(target: Target, name: str, *, is_needed: bool = False) -> Iterator[
 def url_of_server(target: Target, client: MongoClient[dict[str, Any]]) -> str:
     """Return the URL of the server that `client` is connected to, with its credentials."""
     from sync_model.connection import database_url
+    from sync_worker.database.mongodb_errors import errors_translated
 
-    host, port = client.address or ("127.0.0.1", target.settings.mongodb_port)
-    return database_url(target.environ) or f"mongodb://{host}:{port}"
+    if url := database_url(target.environ):
+        return url
+    with errors_translated():
+        host, port = client.address or ("127.0.0.1", target.settings.mongodb_port)
+    return f"mongodb://{host}:{port}"
 
 
 @contextmanager

@@ -126,6 +126,17 @@ class MarkedIssue:
 
 
 @dataclass(frozen=True)
+class MarkedIssues:
+    """The issues of a project that may carry a mark.
+
+    `highest` is the highest id of all issues in the project; None when not all of them were looked at.
+    """
+
+    issues: list[MarkedIssue]
+    highest: int | None
+
+
+@dataclass(frozen=True)
 class Draft:
     """A counterpart that is to be created in `project_id`. `marker` goes into the create call itself.
 

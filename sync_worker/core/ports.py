@@ -24,7 +24,7 @@ from sync_worker.core.issue import (
     Draft,
     Glimpse,
     Issue,
-    MarkedIssue,
+    MarkedIssues,
     OwnComment,
     StatusName,
     Transition,
@@ -196,16 +196,13 @@ class Jira(Protocol):
     def reachable_statuses(self, issue: Issue) -> list[str]:
         """Return the statuses that our account can bring `issue` into. Jira is asked again."""
 
-    def is_marked(self, issue_id: str) -> bool:
-        """Tell whether the issue was created by a sync."""
-
     def mark_of(self, issue_id: str) -> object:
         """Return the marker of the draft that the issue was created from; None when no sync has created it."""
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         """Search for the ids of the issues in the project that our account created at or after `since`."""
 
-    def marked(self, project_id: str, *, by_anybody: bool = False) -> list[MarkedIssue]:
+    def marked(self, project_id: str, *, by_anybody: bool = False) -> MarkedIssues:
         """Search for the issues in the project that may carry a mark, with their markers as far as search shows them.
 
         Where search shows none, these are the issues that our account created, unless `by_anybody`.

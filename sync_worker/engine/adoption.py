@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.context import Context
-from sync_worker.core.identity import Decision, Identity, SeenSide, SideIdentity, differences
+from sync_worker.core.identity import Decision, Identity, SeenSide, SideIdentity, decisions_for, differences
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.timing import CLOCK_GRAIN
@@ -94,6 +94,10 @@ def _saved(context: Context, progress: Progress, identity: Identity) -> Progress
 def _same_site(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) -> Adopted:
     """Go on with the same pairs, at another address or by another account, if they are there as they were."""
     known = _known(context, progress, seen)
+    found = differences(known.sides, seen)
+    if found and Decision.SAME_SITE not in decisions_for(found):
+        text = f"{'; '.join(map(str, found))}: it is not the same; --moved looks for the pairs there"
+        return Adopted(progress, text, is_done=False)
     now = _now(known, seen)
     for side in Side:
         if not are_there(context, now, side):

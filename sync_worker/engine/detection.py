@@ -96,11 +96,12 @@ class Detection:
         The time matters only where what was there does not count. What comes into a project later has a higher id,
         whatever its dates say.
         """
-        if progress.cursors or progress.highest:
-            return progress
         baselines = {} if self.context.sync.initial_sync_enabled else self._clocks()
-        highest: dict[str, int] = {}
-        for side in Side:
+        unknown = [side for side in Side if side not in progress.highest]
+        if progress.cursors or not (unknown or (baselines and not progress.baselines)):
+            return progress
+        highest = dict(progress.highest)
+        for side in unknown:
             self.context.checkpoint()
             highest[side] = highest_of(self.context.jiras[side].ids_in(self.context.project_id(side)))
         self._identify()  # nobody in particular is shown an empty project

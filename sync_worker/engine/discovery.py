@@ -68,9 +68,10 @@ class _Discovery:
         self.context.checkpoint()
         # Another installation may have worked by another account.
         is_any_account_s = self.decision is Decision.TAKE_OVER
-        found = jira.marked(self.context.project_id(side), by_anybody=is_any_account_s)
-        found.sort(key=lambda issue: int(issue.id))
+        looked = jira.marked(self.context.project_id(side), by_anybody=is_any_account_s)
+        found = sorted(looked.issues, key=lambda issue: int(issue.id))
         jira.account()  # nobody in particular is shown an empty project
+        self._note_highest(side, looked.highest)
         last = int(self._identity.looked.get(side, "0"))
         for batch in batches((issue for issue in found if int(issue.id) > last), READ_AT_ONCE):
             paired = self.context.store.paired(side, [issue.id for issue in batch])
@@ -78,6 +79,11 @@ class _Discovery:
             if ours := list(self._ours(side, unknown)):
                 self._take_over(side, ours)
             self._save(replace(self._identity, looked={**self._identity.looked, side: batch[-1].id}))
+
+    def _note_highest(self, side: Side, highest: int | None) -> None:
+        """Let detection know up to which id there were issues at the first look, so that it need not ask again."""
+        if highest is not None and not self.progress.cursors and side not in self.progress.highest:
+            self.progress = replace(self.progress, highest={**self.progress.highest, side: highest})
 
     def _ours(self, side: Side, issues: Sequence[MarkedIssue]) -> Iterator[Found]:
         """Yield what is ours, or is by now. Raises NeedsOperator at the first one that is another database's."""

@@ -85,7 +85,9 @@ class Relocation:
             self.progress,
             identity=self.now,
             cursors=cursors,
+            trusted={side: at for side, at in self.progress.trusted.items() if side not in moved},
             baselines={**self.progress.baselines, **since},
+            highest={side: number for side, number in self.progress.highest.items() if side not in moved},
             unfit={side: ids for side, ids in self.progress.unfit.items() if side not in moved},
         )
 
@@ -176,7 +178,7 @@ class Relocation:
         """Return what we have created in the project of `side`, by the ids of those that it was created for."""
         if side not in self._marked:
             jira, found = self.context.jiras[side], dict[str, str]()
-            for issue in reversed(jira.marked(self.context.project_id(side))):
+            for issue in reversed(jira.marked(self.context.project_id(side)).issues):
                 marker = jira.mark_of(issue.id) if issue.marker == NOT_SHOWN else issue.marker
                 mark = Mark.parse(marker)
                 if mark and any(each.source_of(side.other, marker, issue.created) for each in (self.known, self.now)):

@@ -87,15 +87,11 @@ class Counterpart:
                 raise OutcomeUnknown("whether it got a counterpart before the restore is not certain: a mark is hidden")
             planned = Planned(intent, self._draft(intent))
             created = self._look_for(planned)
-            result = DONE if created is None else FOUND
             if created is None:
                 self._raise_if_created_before(intent)
-                self._raise_if_emptied()
-                with intent.attempt(intent.work.side.other):
-                    created = self._target(intent).create(planned.draft)
-            self._adopt([(planned, created)], result)
-            if result == DONE:
-                self._read_back(planned, created)
+                self._read_back(planned, self._create_alone(planned))
+            else:
+                self._adopt([(planned, created)], FOUND)
         intent.finish()
 
     def find(self, intent: Intent[Create]) -> bool:
@@ -176,27 +172,40 @@ class Counterpart:
     def _create_first(
         self, planned: list[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
     ) -> list[Planned]:
-        """Create one alone where it is not known yet whether marks arrive; return those that may be created in bulk."""
+        """Create one alone where it is not known yet whether marks arrive; return those that may be created in bulk.
+
+        If the site does not answer, as many wait as one request would have been for.
+        """
         side = planned[0].intent.work.side.other
         arrives = self._intents.identity.arrives(side, ISSUE)
         if arrives is not None:
             return planned if arrives else [plan for plan in planned if _is_labelled(plan.draft)]
-        for number, plan in enumerate(planned):
+        while planned:
+            first, rest = planned[0], planned[1:]
             try:
-                self._raise_if_emptied()
-                with plan.intent.attempt(side):
-                    created = self._target(plan.intent).create(plan.draft)
-                self._adopt([(plan, created)], DONE)
+                created = self._create_alone(first)
+            except InvalidRequest:
+                planned = rest  # `carry_out` says why
+                continue
             except NOT_ABOUT_ONE_ITEM:
                 raise
-            except InvalidRequest:
-                continue  # `carry_out` says why
             except Unavailable as error:
-                on_failure([plan.intent], error)
-                return []
-            self._read_back(plan, created)
-            return planned[number + 1 :] if self._intents.identity.arrives(side, ISSUE) else []
+                planned = planned[self._target(first.intent).create_size.now :]
+                on_failure([first.intent], error)
+                if waiting := [plan.intent for plan in rest[: len(rest) - len(planned)]]:
+                    on_failure(waiting, Unavailable(f"the first creation on this site must have an answer: {error}"))
+                continue
+            self._read_back(first, created)
+            return rest if self._intents.identity.arrives(side, ISSUE) else []
         return []
+
+    def _create_alone(self, planned: Planned) -> Created:
+        side = planned.intent.work.side.other
+        self._raise_if_emptied()
+        with planned.intent.attempt(side):
+            created = self._target(planned.intent).create(planned.draft)
+        self._adopt([(planned, created)], DONE)
+        return created
 
     def _read_back(self, planned: Planned, created: Created) -> None:
         """See whether the mark of the first issue that was created on a site has arrived there."""

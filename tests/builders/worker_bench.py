@@ -213,6 +213,12 @@ class Bench:
         self.user.move(key, "Will Do")
         return key
 
+    def know_that_marks_arrive(self) -> None:
+        """Let both sites be known to keep our marks, as they are after the first pair."""
+        arrives = {"issue": True, "comment": True}
+        known = {f"identity.sides.{side}.arrives": arrives for side in ("user", "dev")}
+        assert self.database["progress"].update_one({}, {"$set": known}).matched_count
+
     def take_on_many(self, count: int) -> dict[str, str]:
         """Have that many issues wait for a counterpart; return their summaries by their keys."""
         keys = self.control.create_many("one", "SUP", count, status="Will Do", user="ann")

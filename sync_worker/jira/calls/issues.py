@@ -72,9 +72,6 @@ class IssueCalls(SiteCalls):
     def with_marker(self, issue: Issue) -> Issue:
         return issue if issue.marker != NOT_SHOWN else replace(issue, marker=self.mark_of(issue.id))
 
-    def is_marked(self, issue_id: str) -> bool:
-        return self.mark_of(issue_id) is not None
-
     def mark_of(self, issue_id: str) -> object:
         marker = self._marker("issue", issue_id)
         if marker is not None or not self._reads_labels:

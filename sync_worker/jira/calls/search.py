@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import MARKER, Candidate, Glimpse, MarkedIssue
+from sync_worker.core.issue import MARKER, Candidate, Glimpse, MarkedIssue, MarkedIssues
 from sync_worker.jira import parsing
 from sync_worker.jira.calls.projects import ProjectCalls
 from sync_worker.jira.flavours import Make
@@ -41,12 +41,17 @@ class SearchCalls(ProjectCalls):
     def made_since(self, project_id: str, since: datetime) -> list[str]:
         return self._search(self._made_by_us(project_id, since), ["id"], parsing.identity)
 
-    def marked(self, project_id: str, *, by_anybody: bool = False) -> list[MarkedIssue]:
+    def marked(self, project_id: str, *, by_anybody: bool = False) -> MarkedIssues:
         # Where markers are shown, those of other accounts are seen, too. Elsewhere it takes a request to read one.
         creator = "" if by_anybody or self.shows_markers else self._by_us()
-        return self._search(
-            f"project = {project_id}{creator}", ["created", "creator", "labels"], parsing.marked_issue, MARKER
-        )
+
+        def make(data: Mapping[str, Any]) -> tuple[int, MarkedIssue | None]:
+            issue = parsing.marked_issue(data)
+            return int(issue.id), None if issue.marker is None else issue
+
+        found = self._search(f"project = {project_id}{creator}", ["created", "creator", "labels"], make, MARKER)
+        highest = None if creator else max((number for number, _ in found), default=0)
+        return MarkedIssues([issue for _, issue in found if issue], highest)
 
     def _made_by_us(self, project_id: str, since: datetime, *, elsewhere: bool = False) -> str:
         """Return the JQL for what we created at or after `since`, in the project or in all others."""

@@ -70,6 +70,7 @@ def test_backfill_of_many_issues_needs_a_yes_and_runs_here_where_no_worker_runs(
     bench.control.create_many("one", "SUP", 7, status="Will Do")
     bench.pass_time(10)
     bench.cycle()
+    bench.know_that_marks_arrive()
     bench.stop()
     assert "say --yes" in front("backfill", "sync-ab", "--since", "2020-01-01").err
     assert bench.devs() == []

@@ -55,6 +55,7 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
         ["NAME", "--since", "2026-01-01", "--yes"],
         {**OWN_SERVER, NO_MONGODB: "no answer"},
     ),  # Jira comes first
+    "adopt": (["NAME", "--same-site", "--yes"], OWN_SERVER),
     "history": (["NAME", "SUP-1"], OWN_SERVER),
     "backup": (["NAME", "sync-ab.backup"], OWN_SERVER),
     "restore": (["NAME", "sync-ab.backup"], {**OWN_SERVER, NO_MONGODB: "No such file"}),  # the file comes first

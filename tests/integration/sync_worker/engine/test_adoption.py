@@ -53,10 +53,27 @@ def test_adopt_asks_before_it_does_anything(bench, front):
     assert "--same-site" in refusal(bench)
 
 
-def test_adopt_same_site_is_not_done_where_the_pairs_are_not(bench, front):
+def test_adopt_same_site_is_not_done_on_a_site_that_says_that_it_is_another_one(bench, front):
     bench.pair()
     add_third_site(bench)
-    other = bench.sites.person("three", "ann@example.com", "ann-token")
+    bench.start()
+    bench.stop()
+    ran = front("adopt", "sync-ab", "--same-site", "--yes")
+    assert ran.code == 1
+    assert "dev side: its site is another one" in ran.err
+    assert "it is not the same; --moved looks for the pairs there" in ran.err
+    assert "its site is another one" in refusal(bench)
+
+
+@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+def test_adopt_same_site_is_not_done_where_the_pairs_are_not(bench, front):
+    """Neither site tells what it is, so that only the issues can say it."""
+    bench.control.settings("two", showsIdentity="nowhere")
+    bench.pair()
+    bench.cycle()
+    add_third_site(bench, "data_center")
+    bench.control.settings("three", showsIdentity="nowhere")
+    other = bench.sites.person("three", "ann", "ann-token")
     for number in range(5):
         other.create("DEV", f"somebody else's {number}")
     bench.start()
@@ -65,7 +82,7 @@ def test_adopt_same_site_is_not_done_where_the_pairs_are_not(bench, front):
         ran = front("adopt", "sync-ab", "--same-site", *consent)
         assert ran.code == 1
         assert "dev side: the issues that have counterparts are not at" in ran.err
-    assert "its site is another one" in refusal(bench)
+    assert "its site is at another address" in refusal(bench)
 
 
 def test_adopt_moved_says_before_which_pairs_it_would_find(bench, front):

@@ -144,6 +144,8 @@ def test_a_comment_is_found_in_whatever_order_a_site_lists_comments(bench, monke
     old = [f"an old comment {number}" for number in range(old_comments)]
     for text in old:
         bench.user.comment(key, text)
+    bench.cycle()
+    bench.know_that_marks_arrive()
     bench.pass_time(100_000)
     bench.user.move(key, "Will Do")
     if not is_ordered:

@@ -13,4 +13,5 @@ def plain(bench: Bench) -> Bench:
     actions = {"createIssue": True, "addComment": True, "commentTemplate": "followed as ${targetKey}"}
     bench.start(rules=[{**bench.definition["rules"][0], "actions": actions}])
     bench.cycle()
+    bench.know_that_marks_arrive()
     return bench

@@ -36,7 +36,10 @@ READS = {
     "ids_of": lambda jira: jira.ids_of(["SUP-1"]),
     "issue": lambda jira: jira.issue("10000"),
     "with_history": lambda jira: jira.with_history(replace(ISSUE, history_from=LONG_AGO)),
-    "is_marked": lambda jira: jira.is_marked("10000"),
+    "with_marker": lambda jira: jira.with_marker(ISSUE),
+    "marked": lambda jira: jira.marked("1"),
+    "links_of": lambda jira: jira.links_of("10000"),
+    "shows_markers": lambda jira: jira.shows_markers,
     "check_project": lambda jira: jira.check_project("SUP"),
     "statuses": lambda jira: jira.statuses("SUP"),
     "transition_to": lambda jira: jira.transition_to(ISSUE, "Done"),
@@ -47,6 +50,7 @@ READS = {
     "create_screen": lambda jira: jira.create_screen("1", "1"),
     "find_created": lambda jira: jira.find_created([DRAFT], LONG_AGO),
     "has_comment": lambda jira: jira.has_comment("10000", "m", LONG_AGO),
+    "is_comment_marked": lambda jira: jira.is_comment_marked("10001", "m"),
     "own_comments": lambda jira: jira.own_comments("10000", LONG_AGO),
 }
 WRITES = {
@@ -57,9 +61,9 @@ WRITES = {
     "link": lambda jira: jira.link("10000", "g", "https://x", "t", "s"),
     "upload": lambda jira: jira.upload("10000", FILE, iter([b"x"])),
 }
-ASK_NOTHING = {"now", "site", "browse", "read_size", "create_size"}
+ASK_NOTHING = {"now", "site", "browse", "read_size", "create_size", "recognise", "read_labels"}
 NOT_ASKED_FOR_JSON = {"download"}
-MAY_STAY_UNKNOWN = {"upload_limit", "display_name"}
+MAY_STAY_UNKNOWN = {"upload_limit", "display_name", "identity", "check_clock"}
 """Auxiliary questions. What is not answered is not known, and the work goes on."""
 ODD_BODIES = [
     "", "[]", "{}", "null", "7", '"x"', "true", "[[1]]", "NaN", '{"status": "ok"}', '{"issues": null}',
@@ -138,6 +142,8 @@ def test_every_call_to_jira_is_among_those_that_are_tried_here():
 def test_whatever_json_comes_is_said_to_be_not_jira_s_with_the_call_and_the_site(simulator, connect, call):
     """A Python error as the operator's message would help nobody."""
     for body in ODD_BODIES:
+        if (call, body) == ("links_of", "[]"):
+            continue  # an issue without links
         simulator.control.heal("site")
         jira = answering(simulator, connect, body=body)
         with pytest.raises(SyncError) as error:

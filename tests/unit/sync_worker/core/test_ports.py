@@ -31,9 +31,12 @@ def parameters(function: Callable[..., Any]) -> list[tuple[str, object, object]]
     return [(parameter.name.lstrip("_"), parameter.kind, parameter.default) for parameter in found]
 
 
-WRITES_TO_STORE = {"save_progress", "save", "forget", "save_pair", "save_pairs", "forget_pair", "record", "answer"}
+WRITES_TO_STORE = {
+    "save_progress", "save", "forget", "save_pair", "save_pairs", "forget_pair", "record", "answer",
+    "register", "stage_nothing", "stage",
+}  # fmt: skip
 WRITES_TO_JIRA = {"create", "create_many", "transition", "comment", "link", "upload"}
-READING = {"Return", "Search", "Read", "Ask", "Tell", "Give", "How"}
+READING = {"Return", "Search", "Read", "Ask", "Tell", "Look", "Give", "How"}
 """How the docstring of a method begins that changes nothing."""
 SATISFIED = [
     # who                port          what has to be there
@@ -98,14 +101,17 @@ def test_a_dry_run_never_passes_a_write_on_to_the_real_store(name):
             pytest.fail(f"{asked} reached the real store")
 
     pair = Pair("1", "2", "U-1", "D-1", NOON)
-    arguments: dict[str, Any] = {
-        "save_progress": Progress(),
-        "save": [state()],
-        "forget": state(),
-        "save_pair": pair,
-        "save_pairs": [pair],
-        "forget_pair": pair,
-        "record": [JournalEntry(NOON, "worker", "link")],
-        "answer": Request("1", "retry"),
+    arguments: dict[str, tuple[Any, ...]] = {
+        "save_progress": (Progress(),),
+        "save": ([state()],),
+        "forget": (state(),),
+        "save_pair": (pair,),
+        "save_pairs": ([pair],),
+        "forget_pair": (pair,),
+        "record": ([JournalEntry(NOON, "worker", "link")],),
+        "answer": (Request("1", "retry"),),
+        "register": ("database",),
+        "stage_nothing": (),
+        "stage": ([state()], [pair]),
     }
-    getattr(DryRunStore(RealStore()), name)(arguments[name])
+    getattr(DryRunStore(RealStore()), name)(*arguments[name])
