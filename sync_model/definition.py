@@ -247,6 +247,10 @@ class Sync(ConfigModel):
     most_moves_per_hour: int = Field(default=20, ge=2)
     """After so many moves of the two issues of one pair within an hour, the pair waits for a person: two automations
     may contradict each other. `jira-sync retry` lets it go on."""
+    most_creations_at_once: int = Field(default=200, ge=1)
+    """If more counterparts than this are to be created at once, in both directions together, none of them is created
+    before a person says so: `jira-sync confirm`, or the button on the status page. All else goes on. It does not hold
+    where the file itself says `"initialSyncEnabled": true`."""
     history_days: Days = 90.0
     """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
     side_by_side: int = Field(default=8, ge=1, le=MAX_SIDE_BY_SIDE)
@@ -295,6 +299,11 @@ class Sync(ConfigModel):
     def database(self) -> str:
         """The name of the MongoDB database that is this sync's own."""
         return self.database_name or self.name.replace("-", "_")
+
+    @property
+    def creates_unasked(self) -> bool:
+        """Tell whether its file says itself that what is there is to be carried over, however much it is."""
+        return self.initial_sync_enabled and "initial_sync_enabled" in self.model_fields_set
 
     @property
     def ordered_rules(self) -> tuple[Rule, ...]:

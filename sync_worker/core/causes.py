@@ -22,6 +22,8 @@ class CauseKind(StrEnum):
     RESYNC = "anew"  # a person asked for it to be carried over again
 
 
+ASKED_FOR = -1
+"""The `wave` of a cause that a person has asked for: it is held by no brake."""
 STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST, CauseKind.RESYNC})
 
 
@@ -60,7 +62,8 @@ class Cause:
     """One change to answer. `id` is Jira's own id of the status change where there is one.
 
     `may_move` is False when it must not move the counterpart: the update may be nothing but the echo of our own
-    writes, or the issue's status was set since by a later change on the other side.
+    writes, or the issue's status was set since by a later change on the other side. `wave` counts the confirmations of
+    creations (`core.brakes`) before the cause was noted.
     """
 
     id: str
@@ -72,6 +75,7 @@ class Cause:
     may_move: bool = True
     marks: Mapping[str, Attempt] = field(default_factory=dict)
     failure: Failure | None = None
+    wave: int = 0
 
     def __str__(self) -> str:
         """Say what changed, for people."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sync_model.definition import Side, fold
-from sync_worker.core.causes import Attempt, Cause, CauseKind, without_moves
+from sync_worker.core.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_moves
 from sync_worker.core.issue import StatusChange
 from sync_worker.core.timing import LONG_AGO
 
@@ -131,10 +131,13 @@ class IssueState:
         )
 
     def requeued(self) -> IssueState:
-        """Return this state with all that failed or was given up due at once, as if it had never been tried."""
+        """Return this state with all that failed or was given up due at once, as if it had never been tried.
+
+        A person has asked for it, so that no brake holds it.
+        """
         waiting = {cause.id: cause for cause in (*self.dead, *self.pending)}
         causes = sorted(waiting.values(), key=lambda cause: cause.at)
-        pending = tuple(replace(cause, failure=None) for cause in causes)
+        pending = tuple(replace(cause, failure=None, wave=ASKED_FOR) for cause in causes)
         return replace(self, pending=pending, dead=(), uncopied=())
 
     def dismissed(self) -> IssueState:
@@ -144,6 +147,12 @@ class IssueState:
     def due_now(self) -> IssueState:
         """Return this state with all that waits for its next try due at once."""
         return replace(self, pending=tuple(cause.due_at_once() for cause in self.pending))
+
+    def noted_in(self, wave: int, before: IssueState | None) -> IssueState:
+        """Return this state with the causes that are new since `before` noted as those of `wave`."""
+        known = {cause.id for cause in before.pending} if before else set()
+        noted = (cause if cause.id in known else replace(cause, wave=wave) for cause in self.pending)
+        return replace(self, pending=tuple(noted))
 
     def superseded(self) -> IssueState:
         """Return this state with no status change that is still here moving the counterpart any more."""
