@@ -150,7 +150,7 @@ def _failing() -> Sequence[IssueState]:
         pending, dead = ((), causes) if is_dead else (causes, ())
         return IssueState(Side.DEV, key, key, "Done", seconds_ago(4300), seconds_ago(4300), pending=pending, dead=dead)
 
-    gone = "SHOP-88, the counterpart, is gone, or our account may not see it"
+    gone = "SHOP-88, the counterpart, is gone, or not visible to us"
     return [issue_state("PLAT-212", FIELD_REQUIRED, is_dead=False), issue_state("PLAT-199", gone, is_dead=True)]
 
 

@@ -48,7 +48,8 @@ class Rig:
     def define(self, name: str, **definition: Any) -> Path:
         """Write the sync `name` and return its file."""
         path = self.folder / f"{name}.json"
-        path.write_text(json.dumps({"name": name, **definition}))
+        # Far more is to be created at once than a person would want to happen unasked.
+        path.write_text(json.dumps({"name": name, "mostCreationsAtOnce": 1_000_000, **definition}))
         return path
 
     def account(self, site: str, *, bearer: bool = False) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class CrashStory:
         self._clock_offset = 0.0
         self.acts: Sequence[Callable[[], object]] = (
             self._report, self._wait, self._finish, self._wait, self._lose_database, self._add_file,
-            self._ask_for_resync, self._rename_sites, self._move_to_other_project, self._delete, self.pass_time,
+            self._ask_for_resync, self._rename_sites, self._move_to_other_project, self._delete, self._wait_for_census,
         )  # fmt: skip
 
     def run_cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
@@ -171,6 +171,9 @@ class CrashStory:
         site = self.sync.sites["user"]
         self._deleted.add((site, self._ids[1]))
         self._control.delete(site, self._keys[1])
+        self.pass_time(A_DAY)
+
+    def _wait_for_census(self) -> None:
         self.pass_time(A_DAY)
 
     def _move_counterpart(self, *statuses: str) -> None:
