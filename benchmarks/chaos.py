@@ -1,8 +1,9 @@
 """Breaks everything and counts what got lost: `.venv/bin/python -m benchmarks.chaos [--seed N] [--edits N] …`.
 
 It starts a simulated Cloud site, a simulated Data Center site, an embedded mongod and one real worker for each sync.
-People edit both sides while workers are killed, MongoDB goes away and Jira answers badly. Then all faults end and the
-syncs settle. Both sides are compared with what the rules demand. What happens, and when, follows from the seed.
+People edit both sides while workers are killed, MongoDB goes away, Jira answers badly and clocks jump. Then all faults
+end and the syncs settle. Their databases are lost and the sites get other names while they run, and people edit on.
+Both sides are compared with what the rules demand. What happens, and when, follows from the seed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ from benchmarks.scenario.definitions import site_names, site_seeds, syncs_under_
 from benchmarks.scenario.faults import FaultInjector
 from benchmarks.scenario.people import People
 from benchmarks.scenario.settling import NotSettled, Settling
-from benchmarks.scenario.timeline import SWITCHES, Timeline, TimelineEvent
+from benchmarks.scenario.timeline import SWITCHES, TimelineEvent
 from benchmarks.scenario.workers import WorkerProcesses
 from benchmarks.verdict import chaos_report
 from benchmarks.verdict.chaos_report import ChaosResult
 from benchmarks.verdict.demands import SyncUnderTest
 from benchmarks.verdict.judge import judge
+from sync_worker.core.identity import Decision
 
 LOOK_EVERY = 0.02
 SECONDS_TO_BEGIN = 60.0
@@ -46,7 +48,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = options.keep or stack.enter_context(tempfile.TemporaryDirectory())
         Path(folder).mkdir(parents=True, exist_ok=True)
-        result = run(Path(folder), options.seed, options.edits, options.kills, options.syncs, options.without)
+        result = run(Path(folder), options)
     command_line = f"python -m benchmarks.chaos {' '.join(_given(options))}".strip()
     print(chaos_report.as_text(result, command_line))
     if options.report:
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--edits", type=int, default=300, help="changes by people")
     parser.add_argument("--kills", type=int, default=25, help="SIGKILLs of workers; the other trouble grows with them")
     parser.add_argument("--syncs", type=int, default=4)
+    parser.add_argument("--members", type=int, choices=(1, 3), default=1, help="servers of MongoDB")
     parser.add_argument(
         "--without", type=_switches, default=(), metavar="WHAT,…", help=f"leave out some of {', '.join(SWITCHES)}"
     )
@@ -76,31 +79,39 @@ def _switches(text: str) -> tuple[str, ...]:
 
 
 def _given(options: argparse.Namespace) -> Iterator[str]:
-    for name in ("seed", "edits", "kills", "syncs"):
+    for name in ("seed", "edits", "kills", "syncs", "members"):
         yield f"--{name} {getattr(options, name)}"
     if options.without:
         yield f"--without {','.join(options.without)}"
 
 
-def run(
-    folder: Path, seed: int, edits: int, kills: int, sync_count: int = 4, without: Collection[str] = ()
-) -> ChaosResult:
+def run(folder: Path, options: argparse.Namespace) -> ChaosResult:
     """Run it all in `folder` and return what happened."""
     began = time.monotonic()
-    plan, syncs = timeline.draw(seed, edits, kills, without), syncs_under_test(sync_count)
-    result = ChaosResult()
-    with running_rig(folder, site_seeds(syncs)) as rig, contextlib.closing(WorkerProcesses(rig, syncs)) as workers:
-        _await_first_cycles(workers)
+    plan = timeline.draw(options.seed, options.edits, options.kills, options.without)
+    after = timeline.draw(options.seed + 1, options.edits // 10 if options.kills else 0, 0, options.without)
+    syncs, result = syncs_under_test(options.syncs), ChaosResult()
+    with (
+        running_rig(folder, site_seeds(syncs), options.members) as rig,
+        contextlib.closing(WorkerProcesses(rig, syncs)) as workers,
+    ):
+        _await_cycles(workers)
         faults = FaultInjector(rig, workers, syncs)
         with _people(rig, syncs) as people:
-            _play(plan, people, faults, workers)
-        result.fault_seconds = time.monotonic() - began
-        faults.end_all()
-        workers.restart()
-        try:
-            result.unreachable = Settling(rig, workers, syncs, people.facts).wait()
-        except NotSettled as error:
-            result.not_settled = str(error)
+            _play(plan.edits, plan.faults, people, faults, workers)
+            result.fault_seconds = time.monotonic() - began
+            faults.end_all()
+            workers.restart()
+            try:
+                settling = Settling(rig, workers, syncs, people.facts)
+                settling.wait()
+                if after.edits:
+                    _lose_databases_and_rename_sites(rig, workers, syncs)
+                    _play(after.edits, [], people, faults, workers)
+                    settling.facts = people.facts
+                result.unreachable = settling.wait()
+            except NotSettled as error:
+                result.not_settled = str(error)
         dumps = {site: rig.control.issues(site) for site in site_names(syncs)}
         (folder / "dumps.json").write_text(json.dumps(dumps, indent=1))
         for sync in syncs:
@@ -111,19 +122,35 @@ def run(
     return result
 
 
-def _await_first_cycles(workers: WorkerProcesses) -> None:
-    """The shipped rules count what changes from their first cycle on."""
+def _await_cycles(workers: WorkerProcesses) -> None:
+    """Wait until each sync has begun a cycle and ended it. The shipped rules count what changes from then on."""
     deadline = time.monotonic() + SECONDS_TO_BEGIN
-    while not all(workers.cycles(name) for name in workers.names):
+    ended = {name: workers.cycles(name) for name in workers.names}
+    # The one that is under way may have begun before.
+    while any(workers.cycles(name) < ended[name] + 2 for name in workers.names):
         if time.monotonic() > deadline:
             raise TimeoutError("the workers do not begin; their logs say why")
         workers.start_ended()
         time.sleep(LOOK_EVERY)
 
 
+def _lose_databases_and_rename_sites(rig: Rig, workers: WorkerProcesses, syncs: Sequence[SyncUnderTest]) -> None:
+    """Empty the databases while their workers run; then have the sites known by another name, as a person confirms."""
+    with MongoClient[dict[str, Any]](rig.database_url) as client:
+        for sync in syncs:
+            client.drop_database(sync.database)
+        _await_cycles(workers)
+        workers.rename_sites()
+        for sync in syncs:
+            request = {"kind": "adopt", "issues": [Decision.SAME_SITE], "by": "ann"}
+            client[sync.database]["requests"].insert_one(request)
+        workers.restart()
+        _await_cycles(workers)
+
+
 @contextlib.contextmanager
 def _people(rig: Rig, syncs: Sequence[SyncUnderTest]) -> Iterator[People]:
-    with MongoClient[dict[str, Any]](rig.mongod.url, serverSelectionTimeoutMS=200, socketTimeoutMS=500) as client:
+    with MongoClient[dict[str, Any]](rig.database_url, serverSelectionTimeoutMS=200, socketTimeoutMS=500) as client:
 
         def has_noticed(sync: SyncUnderTest, issue_id: str) -> bool:
             try:
@@ -135,14 +162,20 @@ def _people(rig: Rig, syncs: Sequence[SyncUnderTest]) -> Iterator[People]:
             yield people
 
 
-def _play(plan: Timeline, people: People, faults: FaultInjector, workers: WorkerProcesses) -> None:
-    """Let people edit, in a thread of their own, while faults begin and end."""
+def _play(
+    edits: Sequence[TimelineEvent],
+    agenda: Sequence[TimelineEvent],
+    people: People,
+    faults: FaultInjector,
+    workers: WorkerProcesses,
+) -> None:
+    """Let people edit, in a thread of their own, while the faults on the agenda begin and end."""
     began = time.monotonic()
     failures: list[Exception] = []
 
     def edit() -> None:
         try:
-            for event in plan.edits:
+            for event in edits:
                 time.sleep(max(0.0, began + event.at - time.monotonic()))
                 people.edit(event)
         except Exception as error:  # noqa: BLE001 - it is raised again in the main thread
@@ -151,7 +184,7 @@ def _play(plan: Timeline, people: People, faults: FaultInjector, workers: Worker
     # A daemon, so that a benchmark that is ended does not wait for the edits that are still planned.
     thread = threading.Thread(target=edit, name="people", daemon=True)
     thread.start()
-    _play_faults(plan, faults, workers, began)
+    _play_faults(agenda, faults, workers, began)
     while thread.is_alive():
         workers.start_ended()
         thread.join(LOOK_EVERY)
@@ -159,10 +192,12 @@ def _play(plan: Timeline, people: People, faults: FaultInjector, workers: Worker
         raise failures[0]
 
 
-def _play_faults(plan: Timeline, faults: FaultInjector, workers: WorkerProcesses, began: float) -> None:
+def _play_faults(
+    events: Sequence[TimelineEvent], faults: FaultInjector, workers: WorkerProcesses, began: float
+) -> None:
     numbers = itertools.count()  # so that two entries of the same time are ordered
     agenda: list[tuple[float, int, TimelineEvent | Callable[[], None]]] = [
-        (event.at, next(numbers), event) for event in plan.faults
+        (event.at, next(numbers), event) for event in events
     ]
     heapq.heapify(agenda)
     while agenda:

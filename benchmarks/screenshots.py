@@ -23,7 +23,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from benchmarks.pictures.browser import NoBrowser, show_as, start
 from benchmarks.pictures.scene import Monitor, Scene, seconds_ago
 from benchmarks.rig import command
-from benchmarks.rig.processes import Mongod
+from benchmarks.rig.processes import new_server
 from sync_model.definition import Side
 from sync_model.heartbeat import CycleSummary, FailingChange, Phase
 from sync_worker.core.causes import Cause, CauseKind, Failure
@@ -65,7 +65,7 @@ def main() -> int:
         except NoBrowser as error:
             print(error, file=sys.stderr)
             return 1
-        mongod = Mongod(folder)
+        mongod = new_server(folder)
         stack.callback(mongod.stop)
         mongod.start()
         scene = Scene(folder, mongod.url)
@@ -150,7 +150,7 @@ def _failing() -> Sequence[IssueState]:
         pending, dead = ((), causes) if is_dead else (causes, ())
         return IssueState(Side.DEV, key, key, "Done", seconds_ago(4300), seconds_ago(4300), pending=pending, dead=dead)
 
-    gone = "SHOP-88, the counterpart, is gone, or our account may not see it"
+    gone = "SHOP-88, the counterpart, is gone, or not visible to us"
     return [issue_state("PLAT-212", FIELD_REQUIRED, is_dead=False), issue_state("PLAT-199", gone, is_dead=True)]
 
 

@@ -127,7 +127,7 @@ class SoakRun:
 
     def _connections(self) -> Counter[str]:
         all_operations = [{"$currentOp": {"allUsers": True, "idleConnections": True}}]
-        with MongoClient[dict[str, Any]](self._group.rig.mongod.url) as client:
+        with MongoClient[dict[str, Any]](self._group.rig.database_url) as client:
             operations = client.admin.aggregate(all_operations)
             names = [operation.get("appName", "") for operation in operations if "client" in operation]
         return Counter(name.removeprefix("jira-sync ") for name in names)

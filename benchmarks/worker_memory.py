@@ -108,7 +108,7 @@ def worker_at_stage(rig: Rig, way: str, stage: MeasuredStage, sync: MeasuredSync
     times = {"syncIntervalMinutes": INTERVAL / 60, "searchLagMinutes": 0.05}
     config = rig.define(sync.name, jira=rig.account(SITE), **keys, **times)
     arguments = [way, stage.stage, str(config), str(rig.folder)]
-    environ = {**os.environ, "DATABASE_URL": rig.mongod.url}
+    environ = {**os.environ, "DATABASE_URL": rig.database_url}
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [sys.executable, "-m", staged_worker.__name__, *arguments], env=environ, text=True, stdin=pipe, stdout=pipe

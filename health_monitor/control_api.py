@@ -135,6 +135,7 @@ async def _restart(state: MonitorState, view: SyncView, _request: ControlRequest
 VERBS: dict[str, Verb] = {
     "retry": partial(_control, lambda control, request, by: control.request("retry", request.issues, by)),
     "dismiss": partial(_control, lambda control, request, by: control.request("dismiss", request.issues, by)),
+    "confirm": partial(_control, lambda control, request, by: control.confirm(request.issues, by)),
     "pause": partial(_control, lambda control, request, by: control.pause(by, request.text("reason"))),
     "resume": partial(_control, lambda control, _request, by: control.resume(by)),
     "sync-now": partial(_control, lambda control, _request, by: control.sync_now(by)),

@@ -21,7 +21,7 @@ from sync_worker.core.unprocessable import UnprocessableIssue
 
 FROM_HEARTBEAT = (
     "phase", "lastSuccess", "nextCycle", "queued", "deadLetters", "unprocessable", "unprocessableIssues",
-    "lastCensus", "censusTrouble", "version", "memory", "digest",
+    "lastCensus", "censusTrouble", "held", "version", "memory", "digest",
 )  # fmt: skip
 """What the document of a sync has of its heartbeat, as it is there."""
 

@@ -12,8 +12,10 @@ from prometheus_client.registry import Collector
 from health_monitor.observation.remedy_records import Reason, RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.state import STATE
+from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat
 from sync_model.judgement import RUNNING_STATES, Condition
+from sync_worker.core.brakes import CREATIONS, GONE
 
 NO_ANSWER = "none"
 REGISTRY = web.AppKey("registry", CollectorRegistry)
@@ -83,6 +85,7 @@ class _SyncFamilies:
         self.queue = _gauge("queue", "Issues with changes that wait to be carried out.")
         self.dead = _gauge("dead_letters", "Changes that were given up, until a person has them tried again.")
         self.unknown_statuses = _gauge("unknown_statuses", "Names in the file that no status of the projects has.")
+        self.held = _gauge("held", "What waits until a person confirms it: creations, or disappearances.", "what")
         self.unprocessable = _gauge("unprocessable", "Issues that cannot be handled now.")
         self.census = _gauge("last_census_timestamp_seconds", "When the issues of pairs were last counted.")
         self.census_failures = _gauge("census_failures", "How often in a row the census has failed.")
@@ -114,6 +117,9 @@ class _SyncFamilies:
         self.queue.add_metric([name], heartbeat.queued)
         self.dead.add_metric([name], heartbeat.dead_letters)
         self.unprocessable.add_metric([name], heartbeat.unprocessable)
+        held = {part.name: part.number for part in heartbeat.held}
+        for what in (CREATIONS, *(f"{GONE}.{side}" for side in Side)):
+            self.held.add_metric([name, what], held.get(what, 0))
         self.unknown_statuses.add_metric([name], len(heartbeat.unknown_statuses))
         if heartbeat.last_census:
             self.census.add_metric([name], heartbeat.last_census.timestamp())

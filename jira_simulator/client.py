@@ -80,6 +80,14 @@ class SimulatorControl:
         body = {"user": user, "project": project, "revoke": list(revoke), "grant": list(grant)}
         self._ask("POST", f"/control/{site}/permissions", json=body)
 
+    def hide(self, site: str, *keys: str, user: str = "sync") -> None:
+        """Hide issues from a user, as issue security does: search leaves them out, and a direct read finds nothing."""
+        self._ask("POST", f"/control/{site}/visibility", json={"user": user, "hide": keys})
+
+    def show(self, site: str, *keys: str, user: str = "sync") -> None:
+        """Let a user see issues again that were hidden. That is no change of them."""
+        self._ask("POST", f"/control/{site}/visibility", json={"user": user, "show": keys})
+
     def time_zone(self, site: str, user: str, zone: str) -> None:
         self._ask("POST", f"/control/{site}/users/{user}", json={"timeZone": zone})
 

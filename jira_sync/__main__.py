@@ -18,6 +18,7 @@ from jira_sync.commands import (
     backfill,
     backup,
     check,
+    confirm,
     dismiss,
     doctor,
     history,
@@ -66,6 +67,7 @@ pause.add_to(app)
 resume.add_to(app)
 retry.add_to(app)
 dismiss.add_to(app)
+confirm.add_to(app)
 init.add_to(app)
 doctor.add_to(app)
 schema.add_to(app)

@@ -201,7 +201,7 @@ class DefaultBehavior(ConfigModel):
 
 
 class OnDelete(StrEnum):
-    """What becomes of an issue whose counterpart was deleted."""
+    """What becomes of an issue whose counterpart is gone, or not visible to us."""
 
     KEEP = "keep"
     COMMENT = "comment"
@@ -243,25 +243,31 @@ class Sync(ConfigModel):
     sweep_look_back_hours: Hours = 24.0
     """How far a sweep looks back."""
     census_interval_hours: Hours = 24.0
-    """Every so many hours all issues are counted, to find those that were moved to another project, deleted, or
-    imported with old dates, which search never tells."""
+    """Every so many hours all issues are counted, to find those that were moved to another project, deleted, hidden
+    from our account, or imported with old dates, which search never tells."""
     retry_for_hours: Hours = 24.0
     """A change that could not be carried out is tried again, with pauses that grow to an hour, for so long. Then it
     is given up: it is kept, and a person can have it tried again."""
     most_moves_per_hour: int = Field(default=20, ge=2)
     """After so many moves of the two issues of one pair within an hour, the pair waits for a person: two automations
     may contradict each other. `jira-sync retry` lets it go on."""
+    most_creations_at_once: int = Field(default=200, ge=1)
+    """If more counterparts than this are to be created at once, in both directions together, none of them is created
+    before a person says so: `jira-sync confirm`, or the button on the status page. All else goes on. It does not hold
+    where the file itself says `"initialSyncEnabled": true`."""
     history_days: Days = 90.0
     """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
     side_by_side: int = Field(default=8, ge=1, le=MAX_SIDE_BY_SIDE)
     """How many issues are worked on at once."""
     on_delete: OnDelete = OnDelete.KEEP
-    """What becomes of an issue whose counterpart was deleted. `keep`: nothing. `comment`: a comment says so.
-    `transition`: it is moved to `onDeleteStatus`. It is logged in any case."""
+    """What becomes of an issue whose counterpart is gone, or not visible to us: two censuses, an hour apart or more,
+    have not found it. `keep`: nothing. `comment`: a comment says so. `transition`: it is moved to `onDeleteStatus`. It
+    is logged in any case. If the counterpart is back, what happened meanwhile is made up for."""
     on_delete_status: Text | None = None
     """The status for `onDelete: "transition"`."""
     on_delete_comment: Text | None = None
-    """The text for `onDelete: "comment"`, with `${sourceKey}` (the deleted issue) and `${targetKey}`."""
+    """The text for `onDelete: "comment"`, with `${sourceKey}` (the issue that is gone, or not visible to us) and
+    `${targetKey}`."""
     initial_sync_enabled: bool = True
     """What the very first cycle does with the issues that are there. `true`: it carries them over, so every issue
     in a status with a rule that creates gets a counterpart. `false`: it only takes note of them; what changes from
@@ -297,6 +303,11 @@ class Sync(ConfigModel):
     def database(self) -> str:
         """The name of the MongoDB database that is this sync's own."""
         return self.database_name or self.name.replace("-", "_")
+
+    @property
+    def creates_unasked(self) -> bool:
+        """Tell whether its file says itself that what is there is to be carried over, however much it is."""
+        return self.initial_sync_enabled and "initial_sync_enabled" in self.model_fields_set
 
     @property
     def ordered_rules(self) -> tuple[Rule, ...]:

@@ -109,6 +109,15 @@ class CensusTrouble(_Record):
     error: str
 
 
+class HeldRecord(_Record):
+    """What waits until a person confirms it: its name for that, how much it is, since when, and what, in words."""
+
+    name: str
+    number: int
+    since: AwareDatetime
+    text: str
+
+
 class Heartbeat(_Record):
     """One worker at one moment.
 
@@ -117,9 +126,9 @@ class Heartbeat(_Record):
     `dead_letters` counts the changes that were given up. `oldest_change` is when the oldest waiting change was made, by
     our own clock; None when none waits. `unprocessable` counts the issues that cannot be handled; the first of them are
     the `unprocessable_issues`. `last_census` is when the issues of pairs were last counted, by our own clock.
-    `census_trouble` is set while that fails. `unknown_statuses` are sentences about names that no status has. `memory`
-    is the proportional set size in bytes. `crashes` are the times in the last ten minutes at which a new worker of this
-    sync found that its predecessor had ended without stopping.
+    `census_trouble` is set while that fails. `unknown_statuses` are sentences about names that no status has. `held`
+    is what waits until a person confirms it. `memory` is the proportional set size in bytes. `crashes` are the times in
+    the last ten minutes at which a new worker of this sync found that its predecessor had ended without stopping.
     """
 
     name: str
@@ -142,6 +151,7 @@ class Heartbeat(_Record):
     last_census: AwareDatetime | None = None
     census_trouble: CensusTrouble | None = None
     unknown_statuses: tuple[str, ...] = ()
+    held: tuple[HeldRecord, ...] = ()
     next_cycle: AwareDatetime | None = None
     memory: int | None = None
     totals: Totals = Totals()

@@ -37,6 +37,7 @@ class Condition(StrEnum):
     CRASHING = "crashing"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"  # Jira or MongoDB has not answered for long
+    HELD = "held"  # a brake holds something until a person confirms it
     INVALID = "invalid"  # the file does not load
     MISSING = "missing"  # the folder wants it to run, and supervisord does not know it
     STOPPED = "stopped"  # by an operator, with supervisorctl
@@ -240,17 +241,28 @@ def _by_heartbeat(facts: Facts, now: datetime) -> SyncVerdict:
             return SyncVerdict(Condition.STANDBY, reason, since=since)
         case Phase.STARTING:
             return SyncVerdict(Condition.STARTING, "it has just been started", since=since)
-    behind = lag(heartbeat, now, facts.interval) or 0.0
-    if behind > max(BEHIND_AFTER, BEHIND_AFTER_INTERVALS * facts.interval):
-        trouble = heartbeat.trouble
-        failing = f"; {trouble.issue} has failed {trouble.attempts} times: {trouble.error}" if trouble else ""
-        why = f"a change waits for {format_duration(behind)}{failing}"
-        return SyncVerdict(Condition.BEHIND, why, f"jira-sync retry {name}", heartbeat.oldest_change or since)
+    if verdict := _by_what_waits(heartbeat, now, facts.interval):
+        return verdict
     if verdict := _by_what_is_left(heartbeat, now):
         return verdict
     if heartbeat.phase is Phase.BACKING_OFF:
         return SyncVerdict(Condition.BACKING_OFF, reason, since=since)
     return SyncVerdict(Condition.OK, str(heartbeat.phase), since=since)
+
+
+def _by_what_waits(heartbeat: Heartbeat, now: datetime, interval: float) -> SyncVerdict | None:
+    """Judge by what waits: for a person, or for too long. None means nothing."""
+    if held := heartbeat.held:
+        why = f"{'; '.join(part.text for part in held)}; held until a person confirms it"
+        return SyncVerdict(Condition.HELD, why, f"jira-sync confirm {heartbeat.name}", min(part.since for part in held))
+    behind = lag(heartbeat, now, interval) or 0.0
+    if behind > max(BEHIND_AFTER, BEHIND_AFTER_INTERVALS * interval):
+        trouble = heartbeat.trouble
+        failing = f"; {trouble.issue} has failed {trouble.attempts} times: {trouble.error}" if trouble else ""
+        why = f"a change waits for {format_duration(behind)}{failing}"
+        since = heartbeat.oldest_change or heartbeat.since
+        return SyncVerdict(Condition.BEHIND, why, f"jira-sync retry {heartbeat.name}", since)
+    return None
 
 
 def _by_what_is_left(heartbeat: Heartbeat, now: datetime) -> SyncVerdict | None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from mongo_servers import MongoServer, ReplicaSet
+from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 
 T = TypeVar("T")
 DEADLINE = 30.0

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pymongo import MongoClient
-
+from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 from generator.running.mongod import find
 from jira_simulator.client import SimulatorControl
 
@@ -23,59 +21,35 @@ SYNC_ACCOUNT = {"name": "sync", "email": "sync@example.com", "token": "benchmark
 ANN_ACCOUNT = {"name": "ann", "email": "ann@example.com", "token": "ann-token"}
 """The account of Ann, a person who uses both sites."""
 SECONDS_TO_START = 60.0
-
-
-class Mongod:
-    """A real mongod that can be stopped, killed and started again on the same data."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"mongodb://127.0.0.1:{self.port}"
-        data = folder / "mongodb"
-        data.mkdir()
-        self._command = [
-            str(find()), "--bind_ip", "127.0.0.1", "--port", str(self.port), "--dbpath", str(data), "--nounixsocket",
-            "--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false",
-            "--logpath", str(folder / "mongod.log"), "--logappend",
-        ]  # fmt: skip
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        with MongoClient[dict[str, Any]](self.url, serverSelectionTimeoutMS=int(SECONDS_TO_START * 1000)) as client:
-            client.admin.command("ping")
-
-    @property
-    def pid(self) -> int:
-        """Raises RuntimeError while it does not run."""
-        if self.process is None:
-            raise RuntimeError("mongod is not running")
-        return self.process.pid
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self.process is not None:
-            self.process.send_signal(how)
-            self.process.wait(SECONDS_TO_START)
-            self.process = None
+SECONDS_BETWEEN_LOOKS = 0.02
+T = TypeVar("T")
 
 
 class Rig:
-    """A running simulator and a running mongod, and workers on them; `folder` holds all files.
+    """A running simulator and running MongoDB servers, and workers on them; `folder` holds all files.
 
-    `control` arranges what happens in the simulator.
+    `control` arranges what happens in the simulator. `mongod` is the first server, or the only one.
     """
 
     def __init__(
-        self, folder: Path, simulator: subprocess.Popen[str], control: SimulatorControl, mongod: Mongod
+        self,
+        folder: Path,
+        simulator: subprocess.Popen[str],
+        control: SimulatorControl,
+        mongodb: MongoServer | ReplicaSet,
     ) -> None:
-        self.folder, self.control, self.mongod = folder, control, mongod
+        self.folder, self.control, self.database_url = folder, control, mongodb.url
+        self.replica_set = mongodb if isinstance(mongodb, ReplicaSet) else None
+        self.mongo_servers = mongodb.servers if isinstance(mongodb, ReplicaSet) else (mongodb,)
+        self.mongod = self.mongo_servers[0]
         self.simulator_pid = simulator.pid
         self._workers: list[subprocess.Popen[bytes]] = []
 
     def define(self, name: str, **definition: Any) -> Path:
         """Write the sync `name` and return its file."""
         path = self.folder / f"{name}.json"
-        path.write_text(json.dumps({"name": name, **definition}))
+        # Far more is to be created at once than a person would want to happen unasked.
+        path.write_text(json.dumps({"name": name, "mostCreationsAtOnce": 1_000_000, **definition}))
         return path
 
     def account(self, site: str, *, bearer: bool = False) -> dict[str, Any]:
@@ -86,7 +60,7 @@ class Rig:
 
     def worker(self, definition: Path, *arguments: str, log: Path | None = None) -> subprocess.Popen[bytes]:
         """Start a worker for `definition`; its output is appended to `log`."""
-        environ = {**os.environ, "DATABASE_URL": self.mongod.url, "LOG_LEVEL": "info"}
+        environ = {**os.environ, "DATABASE_URL": self.database_url, "LOG_LEVEL": "info"}
         command = [sys.executable, "-m", "sync_worker", "--config", str(definition), "--run-dir", str(self.folder)]
         with (log or Path(os.devnull)).open("ab") as output:
             process = subprocess.Popen([*command, *arguments], env=environ, stdout=output, stderr=output)
@@ -109,16 +83,37 @@ class Rig:
 
 
 @contextmanager
-def running_rig(folder: Path, sites: Sequence[Mapping[str, Any]]) -> Iterator[Rig]:
-    """Run a simulator of `sites` and a mongod until the end of the block."""
+def running_rig(folder: Path, sites: Sequence[Mapping[str, Any]], members: int = 1) -> Iterator[Rig]:
+    """Run a simulator of `sites` and a mongod, or a replica set of `members`, until the end of the block."""
     with _simulator(folder / "seed.json", sites) as (simulator, url), closing(SimulatorControl(url)) as control:
-        mongod = Mongod(folder)
+        mongodb = new_server(folder) if members == 1 else _new_replica_set(folder, members)
         try:
-            mongod.start()
-            with closing(Rig(folder, simulator, control, mongod)) as rig:
+            mongodb.start()
+            with closing(Rig(folder, simulator, control, mongodb)) as rig:
                 yield rig
         finally:
-            mongod.stop()
+            mongodb.close()
+
+
+def new_server(folder: Path) -> MongoServer:
+    """Return a server, not started yet, with its data in `folder`."""
+    return MongoServer(find(), folder / "mongodb", free_port())
+
+
+def _new_replica_set(folder: Path, members: int) -> ReplicaSet:
+    folders = [folder / f"mongodb-{number}" for number in range(members)]
+    servers = [MongoServer(find(), each, free_port(), *ReplicaSet.OPTIONS) for each in folders]
+    return ReplicaSet(servers, _wait_until)
+
+
+def _wait_until(fact: Callable[[], T], what: str) -> T:
+    """Return the first true value of `fact`. Raises TimeoutError, which says `what` was awaited."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while not (value := fact()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {SECONDS_TO_START:.0f} s in vain for {what}")
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return value
 
 
 def free_port() -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo import MongoClient
@@ -24,13 +26,17 @@ A_DAY = 25 * 3600.0
 DELETED = "Its counterpart is gone."
 STORY = (
     "Two issues are taken on, with a file, a comment and cross-links; a login gateway replaces Jira's answer to their",
-    "creation. The counterpart of the first is finished, which moves it and posts a comment; a firewall replaces the",
-    "answer to that. Nothing happens for a while. A file comes late; a proxy replaces the answer to its upload. Both",
-    "are carried over again, as a person asked; of the second, all that the sync knew was lost. The first issue moves",
-    "to another project. The second is deleted, which is found and confirmed by and by, and told on its counterpart.",
+    "creation, and dates its own a day ahead. The counterpart of the first is finished, which moves it and posts a",
+    "comment; a firewall replaces the answer to that. Nothing happens for a while. The database is lost. A file comes",
+    "late, by a node whose clock is behind; a proxy replaces the answer to its upload. Both are carried over again,",
+    "as a person asked; of the second, all that the sync knew was lost. The sites get another address, and a person",
+    "says that they are the same. The first issue moves to another project. The second is deleted, which is found and",
+    "confirmed by and by, and told on its counterpart.",
 )
+SAME_SITE = "same-site"
+TOMORROW = email.utils.format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
 SPOILED = {
-    "/issue/bulk$": {"status": 302, "headers": {"Location": "https://sso.invalid/login"}},
+    "/issue/bulk$": {"status": 302, "headers": {"Location": "https://sso.invalid/login", "Date": TOMORROW}},
     "/comment$": {"status": 403, "headers": {"Content-Type": "text/html"}, "body": "<title>Request blocked</title>"},
     "/attachments$": {"status": 200, "body": "{}"},
 }
@@ -60,13 +66,13 @@ class CrashStory:
         self._deleted: set[tuple[str, str]] = set()
         self._clock_offset = 0.0
         self.acts: Sequence[Callable[[], object]] = (
-            self._report, self._wait, self._finish, self._wait, self._add_file, self._ask_for_resync,
-            self._move_to_other_project, self._delete, self.pass_time,
+            self._report, self._wait, self._finish, self._wait, self._lose_database, self._add_file,
+            self._ask_for_resync, self._rename_sites, self._move_to_other_project, self._delete, self._wait_for_census,
         )  # fmt: skip
 
     def run_cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
         """Have a worker run one cycle. Return its exit code, and its steps unless `die_at` is None."""
-        arguments = (self._file, self._rig.folder, self._rig.mongod.url, self._steps_file, die_at)
+        arguments = (self._file, self._rig.folder, self._rig.database_url, self._steps_file, die_at)
         process = context.Process(target=crashing_worker.run_one_cycle, args=arguments)
         process.start()
         process.join()
@@ -89,7 +95,7 @@ class CrashStory:
             for name, count in expected.items()
             if verdict.counts[name] != count
         ]
-        with MongoClient[dict[str, Any]](self._rig.mongod.url) as client:
+        with MongoClient[dict[str, Any]](self._rig.database_url) as client:
             issues = client[self.sync.database]["issues"]
             found += [f"{issue['key']} is still pending" for issue in issues.find({"pending": {"$ne": []}})]
             client.drop_database(self.sync.database)
@@ -124,21 +130,37 @@ class CrashStory:
         """Nobody does anything: the worker sees what it has written itself, and tries again what was not answered."""
         self.pass_time(A_MINUTE)
 
+    def _lose_database(self) -> None:
+        """All that the sync knew is lost, when nothing is left to be done."""
+        with MongoClient[dict[str, Any]](self._rig.database_url) as client:
+            client.drop_database(self.sync.database)
+
     def _add_file(self) -> None:
+        """The issue is dated before what the sync knows of it."""
         self._spoil("dev", "/attachments$")
+        site = self.sync.sites["user"]
+        node = self._control.fault(site, "node_clock", offset=-50)
         with self._ann("user") as ann:
             ann.attach(self._keys[0], "log.txt", b"more" * 1000)
+        self._control.heal(site, node)
 
     def _ask_for_resync(self) -> None:
         """A person asks for a resync of both issues. All that the sync knew of the second is lost."""
         self.pass_time(A_MINUTE)
-        with MongoClient[dict[str, Any]](self._rig.mongod.url) as client:
+        with MongoClient[dict[str, Any]](self._rig.database_url) as client:
             database = client[self.sync.database]
             pair = database["pairs"].find_one_and_delete({"_id": self._ids[1]}) or {}
             lost = [f"user:{self._ids[1]}", f"dev:{pair.get('dev_id')}"]
             database["issues"].delete_many({"_id": {"$in": lost}})
             issues = [f"user:{issue_id}" for issue_id in self._ids]
             database["requests"].insert_one({"kind": "resync", "issues": issues, "by": "ann"})
+
+    def _rename_sites(self) -> None:
+        """The sites get another address, and a person says that they are the same."""
+        self._file.write_text(self._file.read_text().replace("127.0.0.1", "localhost"))
+        with MongoClient[dict[str, Any]](self._rig.database_url) as client:
+            request = {"kind": "adopt", "issues": [SAME_SITE], "by": "ann"}
+            client[self.sync.database]["requests"].insert_one(request)
 
     def _move_to_other_project(self) -> None:
         """The worker finds out when the counterpart is reopened and finished again."""
@@ -149,6 +171,9 @@ class CrashStory:
         site = self.sync.sites["user"]
         self._deleted.add((site, self._ids[1]))
         self._control.delete(site, self._keys[1])
+        self.pass_time(A_DAY)
+
+    def _wait_for_census(self) -> None:
         self.pass_time(A_DAY)
 
     def _move_counterpart(self, *statuses: str) -> None:

@@ -30,6 +30,11 @@ FILES = "/attachment/"
 LATE = "504, and carried out later"
 LONGEST_HIDDEN = 25.0
 LONGEST_DELAY = 1.5
+FURTHEST_JUMP = 7200.0
+FURTHEST_NODE = 50.0
+A_DAY = 86_400.0
+IS_KILLED_ALONE = "is killed before the others have what it has"
+OURS = {"user": SYNC_ACCOUNT["name"]}
 MOST_ISSUES = 3000
 """More than a project has in any run."""
 
@@ -75,7 +80,7 @@ class FaultInjector:
         self._rig, self._workers, self._syncs = rig, workers, syncs
         self._sites = site_names(syncs)
         self._bad_indexes: set[str] = set()
-        self._are_refusals_known = False
+        self._are_refusals_known = self._is_without_primary = False
         self.counts: Counter[str] = Counter()
 
     def begin(self, event: TimelineEvent) -> EndFault | None:
@@ -93,6 +98,10 @@ class FaultInjector:
                 return self._counted("worker: a second one", end)
             case "mongod stopped" | "mongod killed":
                 return self._without_database(event.kind)
+            case "failover":
+                return self._failover(random)
+            case "clock":
+                return self._wrong_clock(random)
             case "jira":
                 return self._bad_answers(random)
             case "token":
@@ -105,7 +114,10 @@ class FaultInjector:
         """End every fault, and have MongoDB run. A bad search index recovers by its own event."""
         for site in self._sites:
             self._rig.control.heal(site)
-        if self._rig.mongod.process is None:
+            self._rig.control.clock(site, 0.0)
+        if self._rig.replica_set:
+            self._rig.replica_set.heal()
+        else:
             self._rig.mongod.start()
         if self._are_refusals_known:  # MongoDB was away when a token was renewed
             self._forget_refusals()
@@ -115,7 +127,7 @@ class FaultInjector:
     def _forget_refusals(self) -> None:
         """Have the secrets count as never refused, as renewed ones do. The secrets here stay the same."""
         self._are_refusals_known = True
-        url = self._rig.mongod.url
+        url = self._rig.database_url
         with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=200) as client, suppress(PyMongoError):
             client[SHARED_DATABASE]["limits"].delete_many({"_id": {"$regex": LOGIN}})
             self._are_refusals_known = False
@@ -130,10 +142,80 @@ class FaultInjector:
         return end
 
     def _without_database(self, kind: str) -> EndFault | None:
-        if self._rig.mongod.process is None:
+        servers = self._rig.mongo_servers
+        if not all(server.is_running for server in servers):
             return None
-        self._rig.mongod.stop(signal.SIGKILL if kind == "mongod killed" else signal.SIGTERM)
-        return self._counted(kind, self._rig.mongod.start)
+        for server in servers:
+            server.kill() if kind == "mongod killed" else server.stop()
+
+        def start() -> None:
+            for server in servers:
+                server.launch()
+
+        return self._counted(kind, start)
+
+    def _failover(self, random: Random) -> EndFault | None:
+        """Have another member of the replica set become its primary."""
+        replica_set = self._rig.replica_set
+        if replica_set is None or self._is_without_primary or not (primary := replica_set.present_primary()):
+            return None
+        name = random.choice(("steps down", "is killed", "hangs", IS_KILLED_ALONE))
+        others = [server for server in replica_set.servers if server is not primary]
+
+        def begin() -> None:
+            match name:
+                case "steps down":
+                    replica_set.step_down()
+                case "is killed":
+                    primary.kill()
+                case "hangs":
+                    primary.freeze()
+                case _:
+                    replica_set.stop_replication(*others)
+
+        def end() -> None:
+            self._is_without_primary = False
+            if name == IS_KILLED_ALONE:
+                primary.kill()
+                with suppress(PyMongoError):  # all servers may be down
+                    replica_set.resume_replication_of(others)
+            primary.thaw()
+            primary.launch()
+
+        with suppress(PyMongoError):
+            begin()
+        self._is_without_primary = True
+        return self._counted(f"primary {name}", end)
+
+    def _wrong_clock(self, random: Random) -> EndFault | None:
+        site, control = random.choice(self._sites), self._rig.control
+        whose, sign = random.choice(("site", "node", "proxy", "MongoDB")), random.choice((-1, 1))
+        if whose == "MongoDB":
+            return self._database_clock_set_back()
+        if whose == "site":
+            control.clock(site, sign * random.uniform(2.0, FURTHEST_JUMP))
+            return self._counted("clock: a site's jumps, and back", lambda: control.clock(site, 0.0))
+        if whose == "node":
+            fault = control.fault(site, "node_clock", offset=sign * random.uniform(1.0, FURTHEST_NODE), probability=0.5)
+        else:
+            fault = control.fault(site, "wrong_date", offset=sign * random.uniform(15.0, A_DAY), **OURS)
+        return self._counted(f"clock: a {whose}'s is wrong", lambda: control.heal(site, fault))
+
+    def _database_clock_set_back(self) -> EndFault | None:
+        """Let all that MongoDB has dated lie in its future."""
+        later = {"$add": ["$$NOW", int(A_DAY * 1000)]}
+        with (
+            MongoClient[dict[str, Any]](self._rig.database_url, serverSelectionTimeoutMS=200) as client,
+            suppress(PyMongoError),
+        ):
+            for name in ("until", "filled", "touched"):
+                dated = {name: {"$type": "date"}}
+                client[SHARED_DATABASE]["limits"].update_many(dated, [{"$set": {name: later}}])
+            for sync in self._syncs:
+                held = {"_id": "writer", "expires": {"$type": "date"}}
+                client[sync.database]["lease"].update_one(held, [{"$set": {"expires": later}}])
+            return self._counted("clock: MongoDB's is set back")
+        return None
 
     def _bad_answers(self, random: Random) -> EndFault | None:
         site = random.choice(self._sites)

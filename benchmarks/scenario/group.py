@@ -48,7 +48,7 @@ class RunningGroup:
             **os.environ,
             "CONFIG_DIR": str(self.configs),
             "RUN_DIR": str(self.run_dir),
-            "DATABASE_URL": rig.mongod.url,
+            "DATABASE_URL": rig.database_url,
             "PORT": str(self.port),
             **environ,
         }

@@ -17,7 +17,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from benchmarks.rig.measure import cpu_seconds, memory, private
-from benchmarks.rig.processes import Mongod
+from benchmarks.rig.processes import new_server
 from benchmarks.scenario import backlog
 from benchmarks.scenario.designs import Design
 from benchmarks.scenario.group import SITE, RunningGroup, running_group
@@ -136,7 +136,7 @@ def _lost_issues(group: RunningGroup) -> int:
     """Return how many counterparts the site has that no database knows."""
     dev_projects = {dev for _, dev in group.projects}
     created = sum(count for project, count in group.rig.control.counts(SITE).items() if project in dev_projects)
-    with MongoClient[dict[str, Any]](group.rig.mongod.url) as client:
+    with MongoClient[dict[str, Any]](group.rig.database_url) as client:
         known = sum(
             client[database][collection].count_documents({field: {"$ne": None}})
             for database in client.list_database_names()
@@ -168,7 +168,7 @@ def memory_of_servers(count: int) -> int:
         for number in range(count):
             own_folder = Path(folder) / str(number)
             own_folder.mkdir()
-            server = Mongod(own_folder)
+            server = new_server(own_folder)
             stack.callback(server.stop)
             server.start()
             _fill(server.url, content, indexes)
@@ -180,7 +180,7 @@ def _one_database() -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
     """Return the documents and the indexes of a sync that has worked, by collection."""
     with tempfile.TemporaryDirectory() as folder, running_group(Path(folder), 1, interval=1.0) as group:
         group.wait_for_cycles(CYCLES)
-        with MongoClient[dict[str, Any]](group.rig.mongod.url) as client:
+        with MongoClient[dict[str, Any]](group.rig.database_url) as client:
             source = client[group.names[0].replace("-", "_")]
             content = {name: list(source[name].find()) for name in source.list_collection_names()}
             return content, {name: source[name].index_information() for name in content}

@@ -98,7 +98,7 @@ class Settling:
 
     def _issues_with(self, field: str) -> Iterator[tuple[SyncUnderTest, dict[str, Any]]]:
         """Yield what the syncs remember of issues that have something in `field` and still exist."""
-        with MongoClient[dict[str, Any]](self.rig.mongod.url) as client:
+        with MongoClient[dict[str, Any]](self.rig.database_url) as client:
             for sync in self.syncs:
                 excluded = self._excluded(sync, client)
                 for issue in client[sync.database]["issues"].find({f"{field}.0": {"$exists": True}}):

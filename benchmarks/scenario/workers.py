@@ -65,6 +65,11 @@ class WorkerProcesses:
         self._second_workers.append(process)
         return process.kill
 
+    def rename_sites(self) -> None:
+        """Write another name of the same sites into the files; a worker reads it at its next start."""
+        for path in self._files.values():
+            path.write_text(path.read_text().replace("127.0.0.1", "localhost"))
+
     def restart(self) -> None:
         """Leave one worker for each sync, freshly started."""
         for process in self._second_workers:

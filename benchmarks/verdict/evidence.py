@@ -37,11 +37,16 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class ObservedChange:
-    """One status change; `own` if the sync made it."""
+    """One status change; `own` if the sync made it.
+
+    `at` is when it happened, `dated` what the clock of the site showed then: which of two changes was the later one, a
+    sync can tell by that alone.
+    """
 
     side: str
     id: str
     at: datetime
+    dated: datetime
     to: str
     own: bool
 
@@ -75,7 +80,12 @@ class JudgedPair:
 def all_changes(side: str, issue: IssueDump) -> list[ObservedChange]:
     return [
         ObservedChange(
-            side, entry["id"], datetime.fromisoformat(entry["created"]), entry["to"], entry["author"] == ACCOUNT
+            side,
+            entry["id"],
+            datetime.fromisoformat(entry["recorded"]),
+            datetime.fromisoformat(entry["created"]),
+            entry["to"],
+            entry["author"] == ACCOUNT,
         )
         for entry in issue["history"]
         if entry["field"] == "status"
@@ -157,7 +167,7 @@ def files_before(issue: IssueDump, moment: datetime) -> Counter[AttachedFile]:
     times: dict[str, list[datetime]] = defaultdict(list)
     for entry in issue["history"]:
         if entry["field"] == "Attachment":
-            times[entry["to"]].append(datetime.fromisoformat(entry["created"]))
+            times[entry["to"]].append(datetime.fromisoformat(entry["recorded"]))
     # The history has the name and the time of a file. Among several of one name, the order says which is which.
     dated = [(attached, times[attached["filename"]].pop(0)) for attached in issue["attachments"]]
     return _counted(attached for attached, at in dated if attached["author"] != ACCOUNT and at < moment)

@@ -193,7 +193,7 @@ def _wrong_status(pair: JudgedPair) -> str | None:
     by_people = pair.by_people
     if not by_people or _agree(pair, last := by_people[-1]):
         return None
-    rivals = [change for change in by_people if change.side != last.side and last.at - change.at <= SAME_TIME]
+    rivals = [change for change in by_people if change.side != last.side and _may_seem_later(change, last)]
     if any(_agree(pair, change) for change in rivals):
         return None
     target = pair.sync.demands.moves[last.side].get(last.to)
@@ -201,6 +201,11 @@ def _wrong_status(pair: JudgedPair) -> str | None:
         return None
     statuses = " and ".join(pair.issues[side]["status"] for side in SIDES)
     return f"they are in {statuses}; the last change, on the {last.side} side, was to {last.to}"
+
+
+def _may_seem_later(change: ObservedChange, last: ObservedChange) -> bool:
+    """Tell whether a change happened at the same time as the last one, or a clock was wrong that dated one of them."""
+    return last.at - change.at <= SAME_TIME or change.dated >= last.dated
 
 
 def _agree(pair: JudgedPair, change: ObservedChange) -> bool:

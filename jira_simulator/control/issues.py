@@ -80,6 +80,7 @@ def _everything(issue: SimulatedIssue) -> dict[str, Any]:
                 "id": str(entry.id),
                 "author": entry.author.name,
                 "created": entry.created.isoformat(),
+                "recorded": entry.recorded.isoformat(),
                 "field": item.field,
                 "from": item.before_text,
                 "to": item.after_text,

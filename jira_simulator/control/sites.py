@@ -175,6 +175,19 @@ async def change_permissions(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+@routes.post("/control/{site}/visibility")
+async def change_visibility(request: web.Request) -> web.Response:
+    """Hide issues from a user, as issue security does, or show them again."""
+    site, wanted = hosted_of(request).site, await request.json()
+    user = site.users.get(wanted.get("user"))
+    issues = {key: site.issue(key) for key in (*wanted.get("hide", ()), *wanted.get("show", ()))}
+    if user is None or not all(issues.values()):
+        raise JiraError(400, f"Name a user, one of {', '.join(site.users)}, and issues that are there.")
+    site.permissions.hide(user, [issue for key in wanted.get("hide", ()) if (issue := issues[key])])
+    site.permissions.show(user, [issue for key in wanted.get("show", ()) if (issue := issues[key])])
+    return web.Response(status=204)
+
+
 @routes.post("/control/{site}/users/{user}")
 async def change_user(request: web.Request) -> web.Response:
     users = hosted_of(request).site.users

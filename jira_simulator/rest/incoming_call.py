@@ -63,7 +63,8 @@ class IncomingCall:
         return self.site.permissions.allow(self.user, permission, project)
 
     def sees(self, issue: SimulatedIssue) -> bool:
-        return self.may(BROWSE_PROJECTS, issue.project)
+        is_hidden = self.site.permissions.hides_issue(self.user, issue.id)
+        return self.may(BROWSE_PROJECTS, issue.project) and not is_hidden
 
     def permitted(self, permission: str, project: SimulatedProject) -> SimulatedUser:
         """Return the caller. Raises JiraError 401 for an anonymous one, 403 for one without the permission."""

@@ -106,8 +106,11 @@ def _find(call: IncomingCall, text: str, *, must_be_bounded: bool, validates: bo
     query = jql.parse(text, call.site, call.user, validates=validates)
     if must_be_bounded and not query.is_bounded:
         raise JiraError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction.")
-    found, hidden = _run(call, query, text, call.user), call.site.permissions.hidden_from(call.user)
-    return [entry for entry in found if not _is_hidden(call, entry, hidden)] if hidden else found
+    found, permissions = _run(call, query, text, call.user), call.site.permissions
+    hidden = permissions.hidden_from(call.user)
+    if not hidden and not permissions.hides_any(call.user):
+        return found
+    return [entry for entry in found if not _is_hidden(call, entry, hidden)]
 
 
 def _run(call: IncomingCall, query: JqlQuery, text: str, user: SimulatedUser) -> list[IndexEntry]:
@@ -119,7 +122,9 @@ def _run(call: IncomingCall, query: JqlQuery, text: str, user: SimulatedUser) ->
 
 
 def _is_hidden(call: IncomingCall, entry: IndexEntry, projects: frozenset[str]) -> bool:
-    """Tell whether the project of the issue, or the project that the index still has for it, is hidden."""
+    """Tell whether the issue, its project, or the project that the index still has for it, is hidden."""
+    if call.site.permissions.hides_issue(call.user, entry.id):
+        return True
     issue = call.site.issues.get(entry.id)
     return entry.project in projects or (issue is not None and issue.project.id in projects)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jira_simulator.site.model import JiraError, SimulatedProject, SimulatedUser
+from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject, SimulatedUser
 from jira_simulator.site.permissions import BROWSE_PROJECTS
 from jira_simulator.site.simulated_site import SimulatedSite
 
@@ -51,7 +51,7 @@ class JqlValues:
         """
         text = token.strip("\"'")
         issue = self._site.issue(text)
-        if issue is None or not self._sees(issue.project):
+        if issue is None or not self._sees_issue(issue):
             raise JiraError(400, f"An issue with key '{text}' does not exist for field '{name}'.")
         if not text.isdigit() and issue.key != text.upper():
             raise JiraError(400, f"The operator cannot be applied to moved issue key '{text}'.")
@@ -80,10 +80,13 @@ class JqlValues:
     def _sees(self, project: SimulatedProject) -> bool:
         return self._site.permissions.allow(self._user, BROWSE_PROJECTS, project)
 
+    def _sees_issue(self, issue: SimulatedIssue) -> bool:
+        return self._sees(issue.project) and not self._site.permissions.hides_issue(self._user, issue.id)
+
     def _key(self, text: str) -> tuple[str, int]:
         project, _, number = text.upper().rpartition("-")
         issue = self._site.issue(text)
-        if not number.isdigit() or issue is None or not self._sees(issue.project):
+        if not number.isdigit() or issue is None or not self._sees_issue(issue):
             raise JiraError(400, f"An issue with key '{text}' does not exist for field 'key'.")
         return project, int(number)
 
@@ -104,6 +107,7 @@ class JqlValues:
     def _id(self, text: str) -> int:
         if not text.isdigit():
             raise JiraError(400, f"The value '{text}' is not a valid id.")
-        if self._validates and int(text) not in self._site.issues:
+        issue = self._site.issue(text)
+        if self._validates and (issue is None or not self._sees_issue(issue)):
             raise JiraError(400, f"A value with ID '{text}' does not exist for the field 'id'.")
         return int(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 CLOUD = "cloud"
@@ -116,12 +116,17 @@ class HistoryItem:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """What one edit changed."""
+    """What one edit changed.
+
+    `created` is when, by the clock of the site's node that did it, `recorded` by this machine's clock. Jira shows the
+    first only.
+    """
 
     id: int
     author: SimulatedUser
     created: datetime
     items: tuple[HistoryItem, ...]
+    recorded: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
 
 
 @dataclass

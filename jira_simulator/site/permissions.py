@@ -1,10 +1,10 @@
-"""What each user may do in each project: everything that was not revoked."""
+"""What each user may do in each project, and which issues each may not see: by default, everything and none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jira_simulator.site.model import SimulatedProject, SimulatedUser
+from jira_simulator.site.model import SimulatedIssue, SimulatedProject, SimulatedUser
 
 BROWSE_PROJECTS = "BROWSE_PROJECTS"
 CREATE_ISSUES = "CREATE_ISSUES"
@@ -39,10 +39,14 @@ REFUSALS = {
 
 
 class Permissions:
-    """The permissions that were revoked, by the user's name and the project's id."""
+    """The permissions that were revoked, by the user's name and the project's id, and the issues that are hidden.
+
+    Issue security hides single issues of a project that the user sees. Neither of it is a change of an issue.
+    """
 
     def __init__(self) -> None:
         self._revoked: dict[str, dict[str, set[str]]] = {}
+        self._hidden: dict[str, set[int]] = {}
 
     def change(
         self,
@@ -59,6 +63,18 @@ class Permissions:
     def allow(self, user: SimulatedUser | None, permission: str, project: SimulatedProject) -> bool:
         """Tell whether `user` has the permission. None stands for an anonymous visitor, who has none."""
         return user is not None and permission not in self._revoked.get(user.name, {}).get(project.id, ())
+
+    def hide(self, user: SimulatedUser, issues: Iterable[SimulatedIssue]) -> None:
+        self._hidden.setdefault(user.name, set()).update(issue.id for issue in issues)
+
+    def show(self, user: SimulatedUser, issues: Iterable[SimulatedIssue]) -> None:
+        self._hidden.setdefault(user.name, set()).difference_update(issue.id for issue in issues)
+
+    def hides_issue(self, user: SimulatedUser | None, issue_id: int) -> bool:
+        return user is not None and issue_id in self._hidden.get(user.name, ())
+
+    def hides_any(self, user: SimulatedUser) -> bool:
+        return bool(self._hidden.get(user.name))
 
     def hidden_from(self, user: SimulatedUser) -> frozenset[str]:
         """Return the ids of the projects that the user may not see."""

@@ -119,12 +119,13 @@ def _present_state(state: IssueState, pairs: Sequence[Pair]) -> list[tuple[str, 
     pair = next((pair for pair in pairs if pair.id(state.side) == state.id), None)
     other = f"its counterpart is {pair.key(state.side.other)}" if pair else "it has no counterpart"
     if pair and state.side.other in pair.gone:
-        other += ", which was deleted"
+        other += ", which is gone, or not visible to us"
     if pair and state.side in pair.gone:
-        other += "; it was deleted itself"
+        other += "; it is gone itself, or not visible to us"
     return [
         (f"{state.key} was last seen in {state.status or 'no status yet'}; {other}", ""),
         *((f"  waiting: {cause}{_failure(cause, next_try=True)}", "yellow") for cause in state.pending),
+        *((f"  waits until both issues are visible: {cause}", "yellow") for cause in state.withheld),
         *((f"  given up: {cause}{_failure(cause)}", "red") for cause in state.dead),
     ]
 
@@ -146,6 +147,7 @@ def _as_json(found: IssueHistory) -> dict[str, Any]:
             "key": state.key,
             "status": state.status,
             "pending": [_cause_as_json(cause) for cause in state.pending],
+            "withheld": [_cause_as_json(cause) for cause in state.withheld],
             "givenUp": [_cause_as_json(cause) for cause in state.dead],
         }
         for state in found.states

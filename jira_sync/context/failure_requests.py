@@ -1,4 +1,4 @@
-"""What `retry` and `dismiss` share: a request about failed changes, which the worker carries out.
+"""What `retry`, `dismiss` and `confirm` share: a request to the worker, about failed changes or about what it holds.
 
 If no worker runs, one cycle is run in this process instead.
 """
@@ -38,13 +38,13 @@ def request_for_failed(kind: str, name: str, issues: list[str], *, everything: b
             print_failing(control.failing(), control.unprocessable())
             return 1
         request = control.ask(kind, requested, current_user())
-        if obstacle := _wait_until_answered(controlled, request):
+        if obstacle := wait_until_answered(controlled, request):
             complain(obstacle)
             return 1
         return print_outcomes(kind, requested, control.failing(), control.unprocessable())
 
 
-def _wait_until_answered(controlled: ControlledSync, request: str) -> str | None:
+def wait_until_answered(controlled: ControlledSync, request: str) -> str | None:
     """Wait until the worker has answered, or run a cycle here if there is none; return the obstacle, if any."""
     from sync_worker.core.errors import LeaseLost
 

@@ -133,14 +133,14 @@ class WorkerRequests:
         entries = self._journal_entries(issue)[entries_before:]
         answers = [entry for entry in entries if entry.what == "resync"]
         if not answers:
-            return ResyncOutcome(issue, succeeded=False, text="it is not there, or our account may not see it")
+            return ResyncOutcome(issue, succeeded=False, text="it is gone, or not visible to us")
         if answers[-1].result == "skipped":
             return ResyncOutcome(issue, succeeded=False, text=f"nothing done: {answers[-1].text}")
         if error := self._failure(issue):
             return ResyncOutcome(issue, succeeded=False, text=f"failed: {error}")
         pair = self._store.pair_of(issue.side, issue.id)
         if pair and issue.side.other in pair.gone:
-            text = f"nothing done: {pair.key(issue.side.other)}, its counterpart, was deleted"
+            text = f"nothing done: {pair.key(issue.side.other)}, its counterpart, is gone, or not visible to us"
             return ResyncOutcome(issue, succeeded=False, text=text)
         actions = (entry for entry in entries if entry.what != "resync")
         done = ", ".join(did(action.what, action.result, action.text) for action in actions)

@@ -18,10 +18,12 @@ class CauseKind(StrEnum):
     FIRST = "first"  # seen for the first time
     UPDATE = "update"  # anything else changed
     MOVED = "moved"  # it has another key than before
-    GONE = "gone"  # it was deleted
+    GONE = "gone"  # it is gone, or not visible to us
     RESYNC = "anew"  # a person asked for it to be carried over again
 
 
+ASKED_FOR = -1
+"""The `wave` of a cause that a person has asked for: it is held by no brake."""
 STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST, CauseKind.RESYNC})
 
 
@@ -60,7 +62,8 @@ class Cause:
     """One change to answer. `id` is Jira's own id of the status change where there is one.
 
     `may_move` is False when it must not move the counterpart: the update may be nothing but the echo of our own
-    writes, or the issue's status was set since by a later change on the other side.
+    writes, or the issue's status was set since by a later change on the other side. `wave` counts the confirmations of
+    creations (`core.brakes`) before the cause was noted.
     """
 
     id: str
@@ -72,6 +75,7 @@ class Cause:
     may_move: bool = True
     marks: Mapping[str, Attempt] = field(default_factory=dict)
     failure: Failure | None = None
+    wave: int = 0
 
     def __str__(self) -> str:
         """Say what changed, for people."""
@@ -82,6 +86,7 @@ class Cause:
             CauseKind.UPDATE: "edited in",
             CauseKind.MOVED: "got a new key in",
             CauseKind.RESYNC: "asked for again in",
+            CauseKind.GONE: "gone, or not visible to us, last in",
         }
         return f"{words.get(self.kind, self.kind)} {self.to_status}".strip()
 

@@ -10,7 +10,8 @@
     ├── NeedsOperator              a person must act: credentials, a missing project, a permission for the whole sync
     │   └── CredentialsRefused     the site does not accept our secret; it is not tried for ever
     └── InvalidRequest             this one action is wrong: note it and go on with the others
-        └── IssueGone              its issue is not there (any more)
+        ├── IssueGone              its issue is gone, or not visible to us
+        └── CounterpartGone        the counterpart of its issue is gone, or not visible to us
 
 `StopRequested`, `LeaseLost` and `Paused` are no errors. They unwind a cycle that was asked to end, whose sync is
 another worker's now, or that is nobody's for the time being.
@@ -112,7 +113,11 @@ class InvalidRequest(SyncError):
 
 
 class IssueGone(InvalidRequest):
-    """The issue is gone, or our account may not see it any more."""
+    """The issue is gone, or not visible to us any more."""
+
+
+class CounterpartGone(InvalidRequest):
+    """The counterpart of the issue is gone, or not visible to us any more."""
 
 
 class StopRequested(Exception):

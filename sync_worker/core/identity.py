@@ -158,11 +158,12 @@ class Identity:
         """Return the ids of all accounts that are or were ours on `side`."""
         return frozenset(self.sides[side].accounts)
 
-    def mark_for(self, side: Side, issue: str, created: datetime | None) -> Mark:
-        """Return the mark of what is created for an issue of `side`."""
+    def mark_for(self, side: Side, issue: str, created: datetime | None, cause: str | None = None) -> Mark:
+        """Return the mark of what is created for an issue of `side`, because of a cause with that id."""
         source = self.sides[side]
         address, name, writer = source.addresses[-1], self.names[-1], self.writers[-1]
-        return Mark(address, issue, name, self.database, source.project, source.site, created, writer)
+        known = (self.database, source.project, source.site, created, writer)
+        return Mark(address, issue, name, *known, cause=cause)
 
     def origin(self, side: Side, mark: Mark, created: datetime | None = None) -> Origin:
         """Tell by whom an issue with `mark`, which names a source on `side`, was created. `created`: when it was."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 CLOCKS_DIFFER = timedelta(minutes=1)
 """How far the difference between two clocks may itself have changed."""
 LABEL = re.compile(r"jira-sync-([0-9a-f]{32})-([0-9a-f]{8})-([0-9]+)")
-OPTIONAL = ("database", "project", "siteId", "writer")
+OPTIONAL = ("database", "project", "siteId", "writer", "cause")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Mark:
 
     `site` is the address of the source's site, `site_id` what that site has besides its address. `sync`, `database` and
     `writer`, one process of a worker, name who has created the issue. What is None was not written, or was not known.
-    `place` stands in a label for the source's site and project; see `place_of`.
+    `place` stands in a label for the source's site and project; see `place_of`. `cause` is the id of what called for
+    the issue.
     """
 
     site: str
@@ -36,6 +37,7 @@ class Mark:
     created: datetime | None = None
     writer: str | None = None
     place: str | None = None
+    cause: str | None = None
 
     @classmethod
     def parse(cls, value: object) -> Mark | None:
@@ -46,14 +48,15 @@ class Mark:
             isinstance(value.get(name), str) for name in ("site", "issue", "sync")
         ):
             return None
-        database, project, site_id, writer = (_text(value.get(name)) for name in OPTIONAL)
+        database, project, site_id, writer, cause = (_text(value.get(name)) for name in OPTIONAL)
         created = _time(value.get("created"))
-        return cls(value["site"], value["issue"], value["sync"], database, project, site_id, created, writer)
+        source = (value["site"], value["issue"], value["sync"])
+        return cls(*source, database, project, site_id, created, writer, cause=cause)
 
     def as_property(self) -> dict[str, str]:
         """Return the value of the property."""
         created = self.created.astimezone(UTC).isoformat(timespec="milliseconds") if self.created else None
-        optional = zip(OPTIONAL, (self.database, self.project, self.site_id, self.writer), strict=True)
+        optional = zip(OPTIONAL, (self.database, self.project, self.site_id, self.writer, self.cause), strict=True)
         known = {"site": self.site, "issue": self.issue, "sync": self.sync, **dict(optional), "created": created}
         return {name: value for name, value in known.items() if value}
 

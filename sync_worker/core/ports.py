@@ -315,6 +315,9 @@ class Store(Protocol):
 
     def count_due(self, side: Side, now: datetime) -> int: ...
 
+    def waiting(self, side: Side) -> list[str]:
+        """Return the ids of all issues of `side` with changes that wait, due or not."""
+
     def next_try(self, side: Side, after: datetime) -> datetime | None:
         """Return when the next issue that may not be tried before `after` may be; None when there is none."""
 

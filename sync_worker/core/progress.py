@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_model.definition import Side
+from sync_worker.core.brakes import Brakes
 from sync_worker.core.causes import Cause, Failure
 from sync_worker.core.identity import Identity
 from sync_worker.core.timing import LONG_AGO
@@ -66,7 +67,8 @@ class Progress:
     `restored` is set when the database comes from a backup. `importing` is set until an import has come to its end.
     `census_failure` is set while the census fails, on the user side's clock. `identity` says what the database is, and
     what it is about; None until the first look, and where the version before wrote this. `is_moving` is set while what
-    was found again elsewhere takes the place of what is remembered.
+    was found again elsewhere takes the place of what is remembered. `brakes` says what waits until a person
+    confirms it.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
@@ -82,6 +84,7 @@ class Progress:
     census_failure: Failure | None = None
     identity: Identity | None = None
     is_moving: bool = False
+    brakes: Brakes = field(default_factory=Brakes)
 
     @property
     def known(self) -> Identity:
@@ -89,6 +92,11 @@ class Progress:
         if self.identity is None:
             raise ValueError("the sites have not been asked who they are yet")
         return self.identity
+
+    @property
+    def has_just_swept(self) -> bool:
+        """Tell whether the last look was a deep scan."""
+        return self.swept is not None and self.swept == self.cursors.get(Side.USER)
 
     @property
     def is_new(self) -> bool:

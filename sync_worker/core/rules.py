@@ -23,7 +23,7 @@ def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[A
     if cause.kind is CauseKind.MOVED:
         return [Link("moved")] if paired else []
     if cause.kind is CauseKind.GONE:
-        return _after_deletion(sync, side) if paired else []
+        return _after_disappearance(sync, side) if paired else []
     if cause.kind is CauseKind.RESYNC:
         return _resync(sync, side, cause) if paired else []
     created_here = cause.begun(Create.kind) is not None
@@ -56,8 +56,8 @@ def active_rules(sync: Sync) -> Iterator[Rule]:
     return (rule for rule in sync.ordered_rules if rule.sync_direction is not Direction.NONE)
 
 
-def _after_deletion(sync: Sync, side: Side) -> list[Action]:
-    """Return what becomes of the counterpart of an issue of `side` that was deleted."""
+def _after_disappearance(sync: Sync, side: Side) -> list[Action]:
+    """Return what becomes of the counterpart of an issue of `side` that is gone, or not visible to us."""
     rule = f"{ON_DELETE} {sync.on_delete}"
     if sync.on_delete is OnDelete.COMMENT:
         return [Comment(rule, side.other, sync.on_delete_comment or DEFAULT_DELETE_TEMPLATE)]

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sync_model.definition import Side, fold
-from sync_worker.core.causes import Attempt, Cause, CauseKind, without_moves
+from sync_worker.core.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_moves
 from sync_worker.core.issue import StatusChange
 from sync_worker.core.timing import LONG_AGO
 
 MOST_DEAD_LETTERS = 20
 """Per issue. The journal says of each that it was given up. More would help nobody, and a document has bounds."""
+MOST_WITHHELD = 20
+"""Per issue, as well: the latest changes that wait until both issues of the pair are visible."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class IssueState:
     as was said; no edit of the issue has them tried again. `pending` is the issue's outbox: the causes that are not
     carried out yet, in the order in which they will be. `dead` are its dead letters: the latest causes that were given
     up, until a person has them tried again. `created` is the issue's creation date, None where the version before wrote
-    this: an issue with the same id and another date is another issue.
+    this: an issue with the same id and another date is another issue. `withheld` are the latest changes that could not
+    be carried out because this issue or its counterpart is gone, or not visible to us: they wait until both are there.
     """
 
     side: Side
@@ -67,6 +70,7 @@ class IssueState:
     pending: tuple[Cause, ...] = ()
     dead: tuple[Cause, ...] = ()
     created: datetime | None = None
+    withheld: tuple[Cause, ...] = ()
 
     @classmethod
     def blank(cls, side: Side, issue_id: str, key: str) -> IssueState:
@@ -91,12 +95,30 @@ class IssueState:
         """
         state = self
         for cause in causes:
-            replaced = [old for old in state.dead if old.id == cause.id or old.kind is cause.kind is CauseKind.UPDATE]
+            replaced = [old for old in state.dead if _is_replaced(old, cause)]
             begun = {action: mark for old in replaced for action, mark in old.marks.items()}
             given_up = replace(cause, marks={**begun, **cause.marks})
             dead = (*(old for old in state.dead if old not in replaced), given_up)[-MOST_DEAD_LETTERS:]
             state = replace(state.without_cause(cause.id), dead=dead)
         return state
+
+    def withhold(self, *causes: Cause) -> IssueState:
+        """Return this state with `causes` waiting until the issue and its counterpart are both visible."""
+        state = self
+        for cause in causes:
+            state = state.without_cause(cause.id)
+            if cause.kind is CauseKind.GONE:
+                continue
+            others = (old for old in state.withheld if not _is_replaced(old, cause))
+            state = replace(state, withheld=(*others, replace(cause, failure=None))[-MOST_WITHHELD:])
+        return state
+
+    def back(self) -> IssueState:
+        """Return this state, now that the issue and its counterpart are visible again: what waited is due at once."""
+        known = {cause.id for cause in self.pending}
+        waited = [cause for cause in self.withheld if cause.id not in known]
+        pending = [*waited, *(cause.due_at_once() for cause in self.pending if cause.kind is not CauseKind.GONE)]
+        return replace(self, pending=tuple(sorted(pending, key=lambda cause: cause.at)), withheld=())
 
     def is_known_failure(self, cause: Cause) -> bool:
         """Tell whether an earlier update of the issue was given up for the same reason as this one."""
@@ -109,10 +131,13 @@ class IssueState:
         )
 
     def requeued(self) -> IssueState:
-        """Return this state with all that failed or was given up due at once, as if it had never been tried."""
+        """Return this state with all that failed or was given up due at once, as if it had never been tried.
+
+        A person has asked for it, so that no brake holds it.
+        """
         waiting = {cause.id: cause for cause in (*self.dead, *self.pending)}
         causes = sorted(waiting.values(), key=lambda cause: cause.at)
-        pending = tuple(replace(cause, failure=None) for cause in causes)
+        pending = tuple(replace(cause, failure=None, wave=ASKED_FOR) for cause in causes)
         return replace(self, pending=pending, dead=(), uncopied=())
 
     def dismissed(self) -> IssueState:
@@ -123,9 +148,16 @@ class IssueState:
         """Return this state with all that waits for its next try due at once."""
         return replace(self, pending=tuple(cause.due_at_once() for cause in self.pending))
 
+    def noted_in(self, wave: int, before: IssueState | None) -> IssueState:
+        """Return this state with the causes that are new since `before` noted as those of `wave`."""
+        known = {cause.id for cause in before.pending} if before else set()
+        noted = (cause if cause.id in known else replace(cause, wave=wave) for cause in self.pending)
+        return replace(self, pending=tuple(noted))
+
     def superseded(self) -> IssueState:
         """Return this state with no status change that is still here moving the counterpart any more."""
-        return replace(self, pending=without_moves(self.pending), dead=without_moves(self.dead))
+        pending, dead, withheld = (without_moves(causes) for causes in (self.pending, self.dead, self.withheld))
+        return replace(self, pending=pending, dead=dead, withheld=withheld)
 
     def expired(self, at: datetime) -> IssueState:
         """Return this state with no status change up to `at` that was given up moving the counterpart any more."""
@@ -142,3 +174,8 @@ class IssueState:
 
     def without_own_move(self, cause: str) -> IssueState:
         return replace(self, own_moves=tuple(move for move in self.own_moves if move.cause != cause))
+
+
+def _is_replaced(old: Cause, new: Cause) -> bool:
+    """Tell whether `new` takes the place of `old`: it is the same one, or a later update, of the issue as it is now."""
+    return old.id == new.id or old.kind is new.kind is CauseKind.UPDATE

@@ -9,7 +9,7 @@ from sync_model.definition import PLACEHOLDERS
 from sync_worker.core.long_texts import kept_of
 
 DEFAULT_TEMPLATE = "${sourceKey} is now in status “${sourceStatus}”."
-DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, was deleted."
+DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, is gone, or not visible to us."
 DEFAULT_CREATE_TEMPLATE = "${targetKey} was created for ${sourceKey}."
 
 

@@ -20,6 +20,8 @@ SLOWEST_FILING = 256 * 1024
 """Bytes per second: the other side may take so long to check and file what it was sent."""
 SLOWEST_CREATION = timedelta(seconds=2)
 """How long the other side may take for each of many issues in one request."""
+CONFIRM_AFTER = timedelta(hours=1)
+"""The least time between the two direct reads that must miss an issue before it counts as gone."""
 BETWEEN_LOOKS = timedelta(seconds=30)
 """The least time between the two looks that must miss what a request would have left."""
 

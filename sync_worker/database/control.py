@@ -5,13 +5,14 @@ All of it is written to the sync's database, where the worker finds it, and reco
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import MongoClient
 
 from sync_model.definition import Sync
+from sync_worker.core.brakes import HeldWork
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.core.state import IssueState
@@ -21,6 +22,7 @@ from sync_worker.database.lease import Lease
 from sync_worker.database.store import MongoStore
 
 NAMED_AT_MOST = 5
+MOST_ENTRIES = 1000
 FailedIssue = IssueState | UnprocessableIssue
 """An issue with changes that failed or were given up, or one that cannot be handled."""
 
@@ -75,6 +77,19 @@ class Control:
         keys = list(dict.fromkeys(issue.key for issue in selected))
         return f"{_named(keys)} {'is' if len(keys) == 1 else 'are'} {done}{later}"
 
+    def confirm(self, said: Collection[str], by: str) -> str:
+        """Let go what is held. `said` names it as the person saw it, like `creations=300`; all of it if it is empty."""
+        held = self.held()
+        if not held:
+            raise InvalidRequest(f"{self._name} holds nothing")
+        known = {part.name for part in held}
+        if strange := [part for part in said if part.partition("=")[0] not in known]:
+            raise InvalidRequest(f"{self._name} does not hold {', '.join(strange)} any more")
+        self._store.ask("confirm", said or _as_seen(held), by)
+        self.note("confirm", by, "asked", "; ".join(part.text for part in held))
+        later = "" if self.wake() else f", once a worker runs {self._name}"
+        return f"what {self._name} held goes on{later}"
+
     # The steps of a request, for whoever waits until it is answered
 
     def select(self, kind: str, issues: Collection[str]) -> list[FailedIssue]:
@@ -93,6 +108,15 @@ class Control:
         at = datetime.now(UTC)
         self._journal.record([JournalEntry(at, by, kind, "asked", side, key) for (side, _), key in keys.items()])
         return request
+
+    def ask_to_confirm(self, held: Sequence[HeldWork], by: str) -> str:
+        """Leave the request to let go what is held, as the person saw it; return its id."""
+        return self._store.ask("confirm", _as_seen(held), by)
+
+    def confirmed(self, request: str) -> list[JournalEntry]:
+        """Return what was said of a request to confirm that is answered."""
+        entries = self._journal.actions(MOST_ENTRIES)
+        return [entry for entry in reversed(entries) if entry.cause == f"confirm-{request}"]
 
     def is_answered(self, request: str) -> bool:
         return self._store.is_answered(request)
@@ -118,9 +142,17 @@ class Control:
         """Return the issues that cannot be handled, but for those that were dismissed."""
         return [issue for issue in self._store.unprocessable() if not issue.is_dismissed]
 
+    def held(self) -> tuple[HeldWork, ...]:
+        """Return what the sync holds until a person confirms it."""
+        return self._store.progress().brakes.held
+
     def note(self, what: str, by: str, result: str = "done", text: str = "") -> None:
         """Put into the journal what was asked for, and what came of it."""
         self._journal.record([JournalEntry(datetime.now(UTC), by, what, result, text=text)])
+
+
+def _as_seen(held: Iterable[HeldWork]) -> list[str]:
+    return [f"{part.name}={part.hold.number}" for part in held]
 
 
 def _named(keys: Sequence[str]) -> str:

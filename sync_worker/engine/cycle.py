@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sync_model.definition import Side
+from sync_worker.core.brakes import HeldWork
 from sync_worker.core.context import Context, NoPredecessor, Predecessor
 from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.ports import Backlog, FailingIssue
@@ -22,8 +23,9 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
-from sync_worker.engine import adoption, resync
+from sync_worker.engine import adoption, confirmation, resync
 from sync_worker.engine.census import Census
+from sync_worker.engine.creation_brake import hold_creations
 from sync_worker.engine.delivery import Delivery
 from sync_worker.engine.detection import Detection
 from sync_worker.engine.discovery import discover
@@ -58,7 +60,8 @@ class CycleResult:
     `failed` counts the issues that could not be delivered or handled, `left` those whose turn did not come, `queued`
     those with changes that wait, `dead` the changes that were given up. `waits_for` is for how many seconds the oldest
     change has been waiting, `retry_in` how many seconds from now the next of those that wait may be tried.
-    `unprocessable` are the issues that cannot be handled, `census` says how the census stands.
+    `unprocessable` are the issues that cannot be handled, `census` says how the census stands, `held` is what waits
+    until a person confirms it.
     """
 
     fetched: int = 0
@@ -71,6 +74,7 @@ class CycleResult:
     retry_in: float | None = None
     unprocessable: tuple[UnprocessableIssue, ...] = ()
     census: CensusState = CensusState()
+    held: tuple[HeldWork, ...] = ()
 
 
 def _nothing() -> None: ...
@@ -99,9 +103,11 @@ class Cycle:
         progress = finish_move(self.context, store.progress())
         requests, unprocessable = store.requests(), UnprocessableIssues(self.context)
         decisions = [request for request in requests if request.kind == adoption.KIND]
+        for request in (request for request in requests if request.kind == confirmation.KIND):
+            progress = confirmation.confirm(self.context, progress, request)
         progress = self.identification.run(self.context, progress, decisions, adoption.answer)
         progress = recover(self.context, discover(self.context, progress))
-        requests = [request for request in requests if request.kind != adoption.KIND]
+        requests = [request for request in requests if request.kind not in (adoption.KIND, confirmation.KIND)]
         self._answer_requests(requests, progress, unprocessable)
         progress = self.predecessor.before_cycle(self.context, progress)
         detection = Detection(self.context, unprocessable, Strangers(self.context, progress).meet)
@@ -109,7 +115,8 @@ class Cycle:
         progress = replace(detected.progress, definition=self.digest)
         store.save_progress(progress)
         self.on_detected()
-        progress = self._take_census(progress, unprocessable)
+        held = hold_creations(self.context, self._take_census(progress, unprocessable))
+        progress = held.progress
         intents = IntentLog(self.context, progress.known, progress.restored, self.actions)
         delivery = Delivery(
             intents,
@@ -117,6 +124,7 @@ class Cycle:
             unprocessable,
             is_past_deadline=self.is_past_deadline,
             predecessor=self.predecessor,
+            held=held.issues,
         )
         delivered = delivery.run()
         for request in requests:
@@ -133,6 +141,7 @@ class Cycle:
             retry_in=0.0 if delivered.left else self._retry_in(),
             unprocessable=tuple(bad),
             census=self._census_state(progress),
+            held=progress.brakes.held,
         )
 
     def _answer_requests(self, requests: list[Request], progress: Progress, unprocessable: UnprocessableIssues) -> None:

@@ -40,7 +40,7 @@ class DeliveryResult:
 class Delivery:
     """One cycle's delivery. `read` reads issues of one side directly, wherever they are.
 
-    `is_past_deadline` ends it early, but not before something was done.
+    `is_past_deadline` ends it early, but not before something was done. The issues in `held` are left alone.
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class Delivery:
         *,
         is_past_deadline: Callable[[], bool],
         predecessor: Predecessor,
+        held: Collection[Key] = (),
     ) -> None:
+        self._held = held
         self._intents, self._context = intents, intents.context
         self._read, self._unprocessable, self._is_past_deadline = read, unprocessable, is_past_deadline
         self._predecessor = predecessor
@@ -74,9 +76,9 @@ class Delivery:
 
     def _next_batch(self) -> list[Waiting]:
         """Return the next issues, those that failed least often first; none that failed in this cycle."""
-        limit = READ_AT_ONCE + len(self._failing)
+        limit = READ_AT_ONCE + len(self._failing) + len(self._held)
         due = [issue for side in Side for issue in self._context.store.due(side, self._now(side), limit)]
-        fresh = [issue for issue in due if issue.key not in self._failing]
+        fresh = [issue for issue in due if issue.key not in self._failing and issue.key not in self._held]
         return sorted(fresh, key=lambda issue: (issue.attempts, issue.since))[:READ_AT_ONCE]
 
     def _now(self, side: Side) -> datetime:

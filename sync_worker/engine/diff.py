@@ -127,7 +127,9 @@ def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...
     for cause in causes:
         waiting = next((old for old in pending if old.kind is cause.kind is CauseKind.UPDATE), None)
         if waiting:
-            newer = replace(cause, id=waiting.id, marks=waiting.marks, failure=waiting.failure)
+            newer = replace(
+                waiting, at=cause.at, to_status=cause.to_status, is_done=cause.is_done, may_move=cause.may_move
+            )
             pending = tuple(newer if old is waiting else old for old in pending)
         else:
             pending = (*pending, cause)

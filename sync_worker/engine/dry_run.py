@@ -16,12 +16,14 @@ import structlog
 
 from sync_model.definition import Sync
 from sync_worker.core.actions import CopyAttachments, Move, find
+from sync_worker.core.brakes import HeldWork
 from sync_worker.core.causes import Cause
 from sync_worker.core.context import Context, Predecessor
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
+from sync_worker.engine.creation_brake import HOLD
 from sync_worker.engine.cycle import Cycle
 from sync_worker.engine.dry_site import DryRunSite
 from sync_worker.engine.dry_store import DryRunStore
@@ -60,10 +62,14 @@ def dry_run(context: Context, digest: str, predecessor: Predecessor) -> list[Pla
         log=_listen(left_alone),
     )
     Cycle(dry_context, digest, Counter(), predecessor=predecessor).run()
+    held = [
+        PlannedStep("wait", HOLD, None, text=f"{_until_confirmed(context, part)}")
+        for part in dry_store.progress().brakes.held
+    ]
     bad = [issue for issue in dry_store.unprocessable() if not issue.is_dismissed]
-    steps = [PlannedStep("cannot", "change", issue.key, text=issue.failure.error) for issue in bad]
+    steps = held + [PlannedStep("cannot", "change", issue.key, text=issue.failure.error) for issue in bad]
     steps += [step for step in left_alone if step.issue not in {issue.key for issue in bad}]
-    steps += map(_step, dry_store.entries)
+    steps += [_step(entry) for entry in dry_store.entries if entry.what != HOLD]
     told = {(step.issue, step.cause) for step in steps if step.cause}
     steps += [
         _settled(context.sync, dry_store, state, cause)
@@ -72,6 +78,10 @@ def dry_run(context: Context, digest: str, predecessor: Predecessor) -> list[Pla
     ]
     steps += [step for state in dry_store.failing() for step in _waiting(state) if (step.issue, step.cause) not in told]
     return sorted(steps, key=lambda step: _order(step.issue))
+
+
+def _until_confirmed(context: Context, held: HeldWork) -> str:
+    return f"{held.text}; held until jira-sync confirm {context.sync.name}"
 
 
 def _step(entry: JournalEntry) -> PlannedStep:

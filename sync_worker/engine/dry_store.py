@@ -83,6 +83,10 @@ class DryRunStore:
     def count_due(self, side: Side, now: datetime) -> int:
         return len(self.due(side, now, PLENTY))
 
+    def waiting(self, side: Side) -> list[str]:
+        here = [state.id for state in self._here(side) if state.pending]
+        return here + [issue_id for issue_id in self.beneath.waiting(side) if (side, issue_id) not in self._states]
+
     def next_try(self, side: Side, after: datetime) -> datetime | None:
         tries = [_next_try(state) for state in self._here(side) if state.pending]
         beneath = self.beneath.next_try(side, after)

@@ -15,7 +15,7 @@ from sync_model.definition import Side
 from sync_worker.core.actions import A, Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
-from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, unless_carried_out
+from sync_worker.core.errors import CounterpartGone, InvalidRequest, OutcomeUnknown, unless_carried_out
 from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
@@ -196,7 +196,7 @@ class OpenIntent(Generic[A]):
         pair, side = self.work.counterpart, self.work.side.other
         issue = self._context.jiras[side].issue(pair.id(side))
         if issue is None:
-            raise InvalidRequest(f"{pair.key(side)}, the counterpart, is gone, or our account may not see it")
+            raise CounterpartGone(f"{pair.key(side)}, the counterpart, is gone, or not visible to us")
         if why := Belief(self._context, self._intents.identity).doubt(pair, side, issue):
             raise InvalidRequest(why, final=True)
         self.work = replace(self.work, is_confirmed=True)

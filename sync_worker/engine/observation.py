@@ -165,7 +165,7 @@ class Observation:
         if needs_history_before(state, issue):
             self.context.checkpoint()
             issue = self.context.jiras[self.side].with_history(issue)
-        return observe(
+        observed = observe(
             self.context.sync,
             self.side,
             issue,
@@ -175,6 +175,7 @@ class Observation:
             baseline=None if self._came_later(issue) else progress.baselines.get(self.side),
             unknown_until=progress.restored.until[self.side] if progress.restored else None,
         )
+        return observed.noted_in(progress.brakes.creation_releases, state)
 
     def _came_later(self, issue: Issue) -> bool:
         """Tell whether an issue was certainly not there at the first look, whatever its dates say."""

@@ -140,7 +140,7 @@ class PairDelivery:
         if cause.kind is CauseKind.GONE:
             issue = tombstone(state)
         if issue is None:
-            raise IssueGone(f"{state.key} is gone, or our account may not see it")
+            raise IssueGone(f"{state.key} is gone, or not visible to us")
         pair = self._context.store.pair_of(state.side, state.id)
         return work_on(self._context.sync, issue, state, cause, pair)
 
@@ -171,12 +171,17 @@ class PairDelivery:
                 self._context.store.save_pair(found)
                 work = replace(work, pair=found)
         if work.pair and side.other in work.pair.gone:
-            self._context.log.info(
-                "nothing done: the counterpart was deleted", issue=work.issue.key, counterpart=work.counterpart_key
-            )
-            self._intents.report_on_cause(work.state, work.cause, SKIPPED, "the counterpart was deleted")
-            return CarriedOut(work)
+            return CarriedOut(self._wait_for_counterpart(work))
         return self._causes.deliver(work if work.pair else self._with_pair_of_predecessor(work))
+
+    def _wait_for_counterpart(self, work: Work) -> Work:
+        """Keep a change whose counterpart is gone, or not visible to us: it is made up for if that one is back."""
+        event = "nothing done: the counterpart is gone, or not visible to us"
+        self._context.log.info(event, issue=work.issue.key, counterpart=work.counterpart_key)
+        self._intents.report_on_cause(work.state, work.cause, SKIPPED, "the counterpart is gone, or not visible to us")
+        if work.cause.kind is CauseKind.RESYNC:  # the person who has asked for it is told
+            return work
+        return replace(work, state=work.state.withhold(work.cause))
 
     def _with_pair_of_predecessor(self, work: Work) -> Work:
         """Make the issue and the counterpart that the predecessor gave to it a pair, if it did.
@@ -201,7 +206,7 @@ class PairDelivery:
 
 
 def tombstone(state: IssueState) -> Issue:
-    """Return what is left of an issue that was deleted."""
+    """Return what is left of an issue that is gone, or not visible to us."""
     return Issue(
         id=state.id,
         key=state.key,

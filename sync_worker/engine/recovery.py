@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.actions import Create, find
@@ -27,7 +27,7 @@ from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
-from sync_worker.engine.diff import observe
+from sync_worker.engine.diff import observe, with_history
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
 from sync_worker.facets.protocol import FOUND
@@ -93,7 +93,7 @@ class CounterpartSearch:
                 self.context.log.warning("counterpart left alone", side=side.other, issue=other.key, error=why)
                 continue
             try:
-                self._pair(side, issue, other)
+                self._pair(side, issue, other, each.mark)
             except InvalidRequest as error:
                 self.context.log.warning("counterpart left alone", side=side.other, issue=other.key, error=str(error))
             else:
@@ -109,15 +109,15 @@ class CounterpartSearch:
         for issue_id, why in unprocessable.items():
             self.context.log.error("issue left alone", side=side, issue=issue_id, error=why)
 
-    def _pair(self, side: Side, issue: Issue, counterpart: Issue) -> None:
+    def _pair(self, side: Side, issue: Issue, counterpart: Issue, mark: Mark) -> None:
         """Make the two a pair. Raises InvalidRequest when one of them has another counterpart already."""
         store, now = self.context.store, self.context.jiras[side].now()
         before = store.pair_of(side, issue.id)
         if before and before.id(side.other) != counterpart.id:
             raise InvalidRequest(f"{issue.key} already has another counterpart, {before.key(side.other)}", final=True)
         known = store.state(side.other, counterpart.id)
-        other = known or IssueState.blank(side.other, counterpart.id, counterpart.key)
-        store.save([self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart)])
+        other = known or self._long_seen(side.other, counterpart)
+        store.save([self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart, mark)])
         if before:
             return
         pair = Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), now)
@@ -126,22 +126,49 @@ class CounterpartSearch:
         at, why = datetime.now(UTC), "it carries our mark"
         store.record([JournalEntry(at, WORKER, Create.kind, FOUND, side, issue.key, counterpart.key, text=why)])
 
-    def _state(self, side: Side, issue: Issue, counterpart: Issue) -> IssueState:
+    def _state(self, side: Side, issue: Issue, counterpart: Issue, mark: Mark) -> IssueState:
         """Return the state of an issue for which a counterpart was created unknown to us.
 
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
         sync, state = self.context.sync, self.context.store.state(side, issue.id)
         if state is None:
-            accounts = self.intents.accounts[side]
-            state = observe(sync, side, issue, None, paired=False, accounts=accounts, baseline=None)
-            if not state.pending:
-                state = self.intents.observe(side, issue, IssueState.blank(side, issue.id, issue.key))
+            state = self.intents.observe(side, issue, self._when_created(side, issue, counterpart, mark))
         for cause in state.pending:
             creates = find(Create, actions_for(sync, side, cause, paired=False))
             if creates and not cause.begun(Create.kind):
                 state = state.with_cause(cause.marked(Create.kind, Attempt(counterpart.created)))
         return state
+
+    def _when_created(self, side: Side, issue: Issue, counterpart: Issue, mark: Mark) -> IssueState:
+        """Return the state of an issue when it got its counterpart. What came after that is news."""
+        until = counterpart.created - self.context.clock_difference(side)
+        number = next((number for number, change in enumerate(issue.changes) if change.id == mark.cause), None)
+        if number is None:
+            number = sum(change.at <= until for change in issue.changes) - 1
+        before, after = issue.changes[: number + 1], issue.changes[number + 1 :]
+        if after:
+            first = after[0]
+            issue = replace(issue, changes=before, status=first.from_status, status_id=first.from_id)
+        accounts, baseline = self.intents.accounts[side], self._pending_since(side)
+        state = observe(self.context.sync, side, issue, None, paired=False, accounts=accounts, baseline=baseline)
+        return state if state.pending else self._long_seen(side, replace(issue, changes=(*before, *after)))
+
+    def _long_seen(self, side: Side, issue: Issue) -> IssueState:
+        """Return the state of an issue of which only what may still wait to be answered is new."""
+        blank, since = IssueState.blank(side, issue.id, issue.key), self._pending_since(side)
+        seen = [change for change in issue.changes if since and change.at < since]
+        return with_history(blank, seen, issue.history_from) if seen else blank
+
+    def _pending_since(self, side: Side) -> datetime | None:
+        """Return since when what is not answered may still be waiting; None where the database knows itself.
+
+        All older changes were answered, or given up, before the database was lost. Rules may have become others since.
+        """
+        restored = self.intents.restored
+        if restored is None or not restored.is_lost:
+            return None
+        return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
 
 
 def recover(context: Context, progress: Progress) -> Progress:

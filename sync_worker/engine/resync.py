@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from sync_model.definition import Side
 from sync_worker.core.actions import Create
-from sync_worker.core.causes import Attempt, Cause, CauseKind
+from sync_worker.core.causes import ASKED_FOR, Attempt, Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.identity import Identity, Origin
@@ -137,6 +137,7 @@ class _Resync:
             issue.status,
             issue.is_done,
             marks=_uncertain_creation(state) if pair is None else {},
+            wave=ASKED_FOR,
         )
         return replace(seen, pending=(*seen.pending, cause) if pair else (cause,))
 

@@ -86,12 +86,13 @@ class Counterpart:
             if self._may_be_hidden(intent):
                 raise OutcomeUnknown("whether it got a counterpart before the restore is not certain: a mark is hidden")
             planned = Planned(intent, self._draft(intent))
-            created = self._look_for(planned)
-            if created is None:
-                self._raise_if_created_before(intent)
-                self._read_back(planned, self._create_alone(planned))
-            else:
+            if created := self._look_for(planned):
                 self._adopt([(planned, created)], FOUND)
+            elif created := self._created_before(intent):
+                self._adopt([(planned, created)], FOUND)
+                raise Unavailable(f"its counterpart {created.key} was found: what the change calls for is decided anew")
+            else:
+                self._read_back(planned, self._create_alone(planned))
         intent.finish()
 
     def find(self, intent: Intent[Create]) -> bool:
@@ -148,21 +149,24 @@ class Counterpart:
 
     def _unless_created_before(self, intent: Intent[Create]) -> Intent[Create] | None:
         try:
-            self._raise_if_created_before(intent)
+            return None if self._created_before(intent) else intent
         except SiteThrottled:
             raise
         except (InvalidRequest, Unavailable):
             return None
-        return intent
 
-    def _raise_if_created_before(self, intent: Intent[Create]) -> None:
-        """Raise an error when an earlier database may have given the issue a counterpart that is not known yet."""
+    def _created_before(self, intent: Intent[Create]) -> Created | None:
+        """Return what an earlier database of ours has created for the issue, if that is not known yet.
+
+        Raises OutcomeUnknown while there may be such a counterpart.
+        """
         work, restored = intent.work, self._intents.restored
-        is_lost = restored is not None and restored.is_lost and not restored.is_reunited
-        if restored and is_lost and restored.may_know(work.cause, work.side) and not work.cause.begun(Create.kind):
+        is_lost = restored is not None and restored.is_lost
+        may_know = restored is not None and restored.may_know(work.cause, work.side)
+        if restored and is_lost and may_know and not (restored.is_reunited or work.cause.begun(Create.kind)):
             why = "whether a counterpart was created before the database was lost is not certain yet"
             raise OutcomeUnknown(f"{why}; search may still lag behind")
-        self._earlier.check(work.side, work.issue)
+        return self._earlier.find(work.side, work.issue, is_lost=is_lost)
 
     def _raise_if_emptied(self) -> None:
         """Raise Unavailable when somebody has emptied the database: that it knows no counterpart says nothing then."""
@@ -347,11 +351,10 @@ class Counterpart:
                 return False
             return found.created in (None, issue.created)
 
-        marker = identity.mark_for(side, issue.id, issue.created).as_property()
+        marker = identity.mark_for(side, issue.id, issue.created, intent.work.cause.id).as_property()
         source = TextSource(issue.key, self._context.jiras[side].browse(issue.key))
-        return Draft(
-            project, chosen.id, fields, marker, recognises, is_maybe_unmarked=arrives is not True, source=source
-        )
+        maybe_unmarked = arrives is not True
+        return Draft(project, chosen.id, fields, marker, recognises, is_maybe_unmarked=maybe_unmarked, source=source)
 
     def _for_other_site(self, work: Work) -> Issue:
         """Return the issue as its counterpart may repeat it: nobody is mentioned on a site that is not their own."""

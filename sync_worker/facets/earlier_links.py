@@ -1,7 +1,8 @@
-"""Links that an earlier installation has put on an issue: they say that it has a counterpart already.
+"""Links that an earlier database has put on an issue: they say that it has a counterpart already.
 
-Where search does not show marks, what other accounts have created is not found by them. So an issue that was there
-before the database was made is asked for its links, once, before it is given a counterpart.
+A look through the two projects does not show everything that was created. Where search does not show marks, it shows
+only what our own account has created; and somebody may have moved a counterpart to another project. So an issue that
+was there before the database was made is asked for its links, once, before it is given a counterpart.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sync_model.definition import Side
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity, Origin, made_by_another
-from sync_worker.core.issue import Issue
+from sync_worker.core.issue import Created, Issue
 from sync_worker.core.marks import Mark
 
 PREFIX = "jira-sync:"
@@ -33,29 +34,37 @@ class EarlierLinks:
     identity: Identity
     _looked_at: set[tuple[Side, str]] = field(default_factory=set)
 
-    def check(self, side: Side, issue: Issue) -> None:
-        """See that no earlier installation has given `issue`, one of `side`, a counterpart that is still there.
+    def find(self, side: Side, issue: Issue, *, is_lost: bool) -> Created | None:
+        """Return the counterpart that an earlier database of ours has given `issue`, one of `side`.
 
-        Raises NeedsOperator when another database has, and InvalidRequest when it cannot be told who has.
+        `is_lost`: there was such a database. Raises NeedsOperator when another database has given the issue one, and
+        InvalidRequest when it cannot be told who has.
         """
         began = self.identity.began.get(side)
-        target = self.context.jiras[side.other]
-        if began is None or issue.created > began or target.shows_markers or (side, issue.id) in self._looked_at:
-            return
+        shows_all = self.context.jiras[side.other].shows_markers and not is_lost
+        if began is None or issue.created > began or shows_all or (side, issue.id) in self._looked_at:
+            return None
         for link in self.context.jiras[side].links_of(issue.id):
             address, other = target_of(link) if link.startswith(PREFIX) else ("", "")
             if address in self.identity.sides[side.other].addresses and other.isdigit():
-                self._check_counterpart(side, issue, other)
+                found = self._counterpart(side, issue, other)
+                if found:
+                    return found
         self._looked_at.add((side, issue.id))
+        return None
 
-    def _check_counterpart(self, side: Side, issue: Issue, other: str) -> None:
+    def _counterpart(self, side: Side, issue: Issue, other: str) -> Created | None:
         target = self.context.jiras[side.other]
         found = target.issue(other)
-        is_ours = found is not None and found.project_id == self.identity.sides[side.other].project
-        if found is None or not is_ours or self.context.store.paired(side.other, [other]):
-            return
+        if found is None or self.context.store.paired(side.other, [other]):
+            return None
         mark = Mark.parse(target.with_marker(found).marker)
-        if mark and self.identity.origin(side, mark, found.created) in (Origin.OTHER_DATABASE, Origin.UNCLEAR):
+        origin = self.identity.origin(side, mark, found.created) if mark else None
+        if mark and origin is Origin.OURS and mark.issue == issue.id and mark.created in (None, issue.created):
+            return Created(found.id, found.key)
+        if found.project_id != self.identity.sides[side.other].project:
+            return None  # it is what another sync has created
+        if mark and origin in (Origin.OTHER_DATABASE, Origin.UNCLEAR):
             raise made_by_another(self.context.sync.name, mark.owner, found.key)
         raise InvalidRequest(
             f"{issue.key} has a link by a jira-sync to {found.key}, which may be its counterpart, but this sync does "

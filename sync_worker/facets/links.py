@@ -41,7 +41,7 @@ class Links:
 
     def carry_out(self, intent: Intent[Link]) -> None:
         work, pair = intent.work, intent.work.counterpart
-        if work.cause.kind is CauseKind.MOVED and not pair.linked:
+        if work.cause.kind is CauseKind.MOVED and not pair.linked and not self._are_linked(pair):
             return
         missing = [side for side in Side if pair.linked.get(side) != pair.key(side.other)]
         for side in missing:
@@ -68,6 +68,10 @@ class Links:
         if missing:
             intent.report("cross-linked")
 
+    def _are_linked(self, pair: Pair) -> bool:
+        """Tell whether an earlier database has put links, of which this one does not know."""
+        return self._intents.restored is not None and any(self._links_there(side, pair) for side in Side)
+
     def _global_id(self, side: Side, pair: Pair) -> str:
         """Return the global id of the link on `side`'s issue: of the one that is there, whatever the other site is
         called.
@@ -76,11 +80,15 @@ class Links:
         """
         if known := pair.links.get(side):
             return known
+        may_be_there = self._intents.restored or len(self._intents.identity.sides[side.other].addresses) > 1
+        if may_be_there and (found := self._links_there(side, pair)):
+            return found[0]
+        return f"{PREFIX}{self._context.jiras[side.other].site()}:{pair.id(side.other)}"
+
+    def _links_there(self, side: Side, pair: Pair) -> list[str]:
+        """Return the global ids of the links on `side`'s issue that lead to its counterpart."""
         addresses, other = self._intents.identity.sides[side.other].addresses, pair.id(side.other)
-        if self._intents.restored or len(addresses) > 1:
-            links = [link for link in self._context.jiras[side].links_of(pair.id(side)) if link.startswith(PREFIX)]
-            ours = [link for link in links if target_of(link)[1] == other]
-            of_site = [link for link in ours if target_of(link)[0] in addresses]
-            if found := of_site or (ours if len(ours) == 1 else []):
-                return found[0]
-        return f"{PREFIX}{self._context.jiras[side.other].site()}:{other}"
+        links = [link for link in self._context.jiras[side].links_of(pair.id(side)) if link.startswith(PREFIX)]
+        ours = [link for link in links if target_of(link)[1] == other]
+        of_site = [link for link in ours if target_of(link)[0] in addresses]
+        return of_site or (ours if len(ours) == 1 else [])

@@ -22,12 +22,14 @@ from sync_model.heartbeat import (
     FailingChange,
     Heartbeat,
     HeartbeatFile,
+    HeldRecord,
     Phase,
     Totals,
     UnprocessableRecord,
     repeat_heartbeat,
     write_heartbeat,
 )
+from sync_worker.core.brakes import HeldWork
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine.cycle import CycleResult
 
@@ -77,6 +79,7 @@ class HeartbeatSender:
     failed_cycles: int = 0
     crashes: tuple[datetime, ...] = ()
     unknown_statuses: tuple[str, ...] = ()
+    held: tuple[HeldRecord, ...] = ()
     _result: CycleResult = field(default_factory=CycleResult)
     _oldest_change: datetime | None = None
     _last_census: datetime | None = None
@@ -103,6 +106,7 @@ class HeartbeatSender:
         self._oldest_change = _ago(result.waits_for, self.last_success)
         census = result.census
         self._last_census = _ago(census.counted_ago, self.last_success)
+        self.held = tuple(map(_held_record, result.held))
         since, error = _ago(census.failing_for, self.last_success), census.error[:LONGEST_ERROR]
         self._census_trouble = CensusTrouble(since=since, attempts=census.attempts, error=error) if since else None
 
@@ -157,6 +161,7 @@ class HeartbeatSender:
             trouble=trouble,
             unprocessable=len(self._result.unprocessable),
             unknown_statuses=self.unknown_statuses,
+            held=self.held,
             unprocessable_issues=tuple(map(_record, self._result.unprocessable[:MOST_NAMED])),
             last_census=self._last_census,
             census_trouble=self._census_trouble,
@@ -190,6 +195,10 @@ class HeartbeatSender:
 
 def _ago(seconds: float | None, now: datetime) -> datetime | None:
     return None if seconds is None else now - timedelta(seconds=seconds)
+
+
+def _held_record(held: HeldWork) -> HeldRecord:
+    return HeldRecord(name=held.name, number=held.hold.number, since=held.hold.since, text=held.text)
 
 
 def _record(issue: UnprocessableIssue) -> UnprocessableRecord:

@@ -62,7 +62,10 @@ class Worker:
 
     def run(self, run_cycle: RunCycle) -> None:
         """Run cycles until asked to stop."""
-        self.heartbeats.crashes = crashes_before(read_heartbeat(self.run_dir, self.name), datetime.now(UTC))
+        before = read_heartbeat(self.run_dir, self.name)
+        self.heartbeats.crashes = crashes_before(before, datetime.now(UTC))
+        # What was held is held, until a cycle says something else.
+        self.heartbeats.held = before.held if before else ()
         attempts = 0
         due = time.monotonic() + first_delay(self.name, self.interval)
         self.log.info("worker started", pid=os.getpid(), interval=self.interval, digest=self.digest[:12])

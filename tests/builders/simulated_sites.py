@@ -20,8 +20,6 @@ COMMENT = {"method": "POST", "path": "/comment$"}
 # Seconds on Jira's clock.
 FIRST_RETRY_WAIT = 10.0
 """After it, everything that has failed once may be tried again."""
-CONFIRMATION_WAIT = 61.0
-"""After it, a second direct read may confirm that an issue is gone."""
 LONG_ENOUGH = 400.0
 """After it, no request is under way any more, and search has caught up."""
 HOUR = 3600.0

@@ -152,8 +152,12 @@ class Bench:
         self._client.drop_database(self.database_name)
         self._client.drop_database(self.legacy_database)
         # The next test has a site of the same address.
-        self._client["jira_sync"]["limits"].delete_many({})
+        self.forget_refusals()
         self._client.close()
+
+    def forget_refusals(self) -> None:
+        """Forget what all syncs know of the sites' limits, and of secrets that were refused, as if these were new."""
+        self._client["jira_sync"]["limits"].delete_many({})
 
     def try_cycle(self) -> Exception | None:
         """Run one cycle; return the error that ended it, or None.

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from jira_simulator.client import SimulatorControl
+from simulated_sites import LONG_ENOUGH
 
 REPO = Path(__file__).parents[2]
 PAIRS = ("AB", "CD", "EF")
@@ -51,7 +52,7 @@ class Deployment:
         self.wait_until = wait_until
         self.project = f"jira-sync-test-{uuid.uuid4().hex[:8]}"
         self.environ = {**os.environ, "COMPOSE_PROJECT_NAME": self.project, "OUTSIDE": f"{self.project}-outside"}
-        self.minutes = dict.fromkeys(PAIRS, 0)
+        self.clocks = dict.fromkeys(PAIRS, 0.0)
         self._check_out()
         for name, value in SECRETS.items():
             self.put(f"secrets/{name}", value + "\n")
@@ -174,10 +175,10 @@ class Deployment:
         )
         self.control = SimulatorControl(f"http://{self.type(f'docker port {self.project}-jira 8080').split()[0]}")
 
-    def let_a_minute_pass(self, pair: str) -> None:
+    def let_requests_end(self, pair: str) -> None:
         """Have the site's clock be where no request of before can be at work any more, which workers wait for."""
-        self.minutes[pair] += 1
-        self.control.clock(f"site-{pair.lower()}", 60 * self.minutes[pair])
+        self.clocks[pair] += LONG_ENOUGH
+        self.control.clock(f"site-{pair.lower()}", self.clocks[pair])
 
     def report(self, pair: str, *summaries: str) -> None:
         """Have a customer report what will be done."""

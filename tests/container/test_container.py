@@ -116,7 +116,7 @@ def test_docker_stop_lets_everybody_finish_in_time_and_nothing_is_lost_or_double
 
     control.heal("site-cd", slow)
     deployment.type("docker compose start jira-sync")
-    deployment.let_a_minute_pass("AB")
+    deployment.let_requests_end("AB")
     deployment.expect("AB", summaries)
 
 
@@ -171,6 +171,6 @@ def test_every_documented_command_works_as_typed(deployment):
             deployment.type(f"timeout 3 {command}", code=124)
         else:
             deployment.type(command)
-    deployment.let_a_minute_pass("AB")
+    deployment.let_requests_end("AB")
     deployment.type("docker compose exec jira-sync jira-sync sync-now sync-ab")
     deployment.move_issues("AB", "CD")

@@ -36,6 +36,10 @@ class Outbox(FencedCollections):
         return self._issues.count_documents(_is_due(side, now))
 
     @errors_translated()
+    def waiting(self, side: Side) -> list[str]:
+        return [document["id"] for document in self._issues.find(_is_waiting(side), {"_id": False, "id": True})]
+
+    @errors_translated()
     def next_try(self, side: Side, after: datetime) -> datetime | None:
         wanted = _is_waiting(side) | {"waiting.next_try": {"$gt": after}}
         document = self._issues.find_one(wanted, {"waiting": True}, sort=[("waiting.next_try", ASCENDING)])

@@ -59,7 +59,7 @@ class IssueCalls(SiteCalls):
         # A direct read tells one that has been deleted since from one whose history is nowhere to be had.
         data = self._read(issue.id, "changelog")
         if data is None:
-            raise IssueGone(f"{issue.key} is gone, or our account may not see it")
+            raise IssueGone(f"{issue.key} is gone, or not visible to us")
         again = self._status_names.named(parsing.understood(data))
         if again.history_from is not None:
             raise InvalidRequest(f"{issue.key}: the site shows only a part of its history")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
 
 from health_monitor.access import Gate
+from sync_model.heartbeat import HeldRecord
 from sync_worker.database.journal import Journal
 
 ADMIN_TOKEN = "s3cr3t-admin-token"
@@ -145,3 +150,64 @@ def test_the_session_cookie_is_hidden_from_scripts_and_other_sites_and_secure_wh
         assert parts[0].startswith(f"jira_sync_{group.environ['PORT']}=")
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(parts)
         assert ("Secure" in parts) is is_secure
+
+
+# What a sync holds
+
+
+@pytest.fixture
+def progress(running_group) -> Iterator[Collection]:
+    """Where sync-a keeps what it holds: 300 counterparts that are to be created."""
+    hold = {"number": 300, "since": datetime.now(UTC), "first": ["USYNCA-1"], "allowed": 200}
+    with MongoClient(running_group.database_url) as client:
+        database = client[running_group.database("sync-a")]
+        before = database["progress"].find_one({"_id": "sync"})
+        database["progress"].update_one({"_id": "sync"}, {"$set": {"brakes": {"creations": hold}}}, upsert=True)
+        yield database["requests"]
+        database["requests"].delete_many({})
+        database["progress"].delete_many({})
+        if before:
+            database["progress"].insert_one(before)
+
+
+def test_the_page_shows_what_is_held_and_its_button_lets_it_go(group, journal, progress, browser, csrf):
+    text = "300 counterparts would be created at once, more than mostCreationsAtOnce (200): for USYNCA-1"
+    group.beat("sync-a", held=(HeldRecord(name="creations", number=300, since=datetime.now(UTC), text=text),))
+    worker = group.expect("sync-a", "held")
+    assert (worker["level"], worker["advice"], worker["held"][0]["number"]) == (
+        "error",
+        "jira-sync confirm sync-a",
+        300,
+    )
+    page = browser.get("/syncs/sync-a").text
+    assert text in page
+    (form,) = re.findall(r'<form method="post" action="/api/syncs/sync-a/confirm".*?</form>', page, re.DOTALL)
+    assert 'name="issues" value="creations=300"' in form
+    fields = {"csrf": csrf, "issues": "creations=300", "back": "/syncs/sync-a"}
+    refused = browser.post("/api/syncs/sync-a/confirm", data={**fields, "csrf": "x"}, headers=HERE)
+    assert (refused.status_code, progress.count_documents({})) == (403, 0)
+    response = browser.post("/api/syncs/sync-a/confirm", data=fields, headers=HERE)
+    assert (response.status_code, response.headers["Location"]) == (303, "/syncs/sync-a")
+    assert [(request["kind"], request["issues"]) for request in progress.find()] == [("confirm", ["creations=300"])]
+    assert journal_entries(journal)[-1] == ("status page (127.0.0.1)", "confirm", "asked")
+    assert "once a worker runs sync-a" in browser.get("/syncs/sync-a").text
+
+
+def test_nobody_confirms_on_the_page_without_having_signed_in(group, progress):
+    group.beat("sync-a", held=(HeldRecord(name="creations", number=300, since=datetime.now(UTC), text="much"),))
+    group.expect("sync-a", "held")
+    page = group.http.get("/syncs/sync-a").text
+    assert "/confirm" not in page
+    assert "jira-sync confirm sync-a" in page
+    assert group.http.post("/api/syncs/sync-a/confirm", headers=HERE).status_code == 401
+    assert progress.count_documents({}) == 0
+
+
+def test_a_script_confirms_all_that_is_held_and_nothing_where_nothing_is(group, progress):
+    response = group.http.post("/api/syncs/sync-a/confirm", headers=SCRIPT)
+    assert response.json() == {"message": "what sync-a held goes on, once a worker runs sync-a"}
+    assert [request["issues"] for request in progress.find()] == [["creations=300"]]
+    strange = group.http.post("/api/syncs/sync-a/confirm", json={"issues": ["gone.user=3"]}, headers=SCRIPT)
+    assert (strange.status_code, strange.json()["error"]) == (409, "sync-a does not hold gone.user=3 any more")
+    nothing = group.http.post("/api/syncs/sync-b/confirm", headers=SCRIPT)
+    assert (nothing.status_code, nothing.json()["error"]) == (409, "sync-b holds nothing")

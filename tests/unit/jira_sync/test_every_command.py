@@ -49,6 +49,7 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "resume": (["NAME"], {}),
     "retry": (["NAME", "SUP-1"], {}),
     "dismiss": (["NAME", "--all"], {}),
+    "confirm": (["NAME", "--yes"], {}),
     "plan": (["NAME"], OWN_SERVER),
     "resync": (["NAME", "SUP-1"], OWN_SERVER),
     "backfill": (

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_model.heartbeat import CensusTrouble, FailingChange, Heartbeat, Phase, UnprocessableRecord
+from sync_model.heartbeat import CensusTrouble, FailingChange, Heartbeat, HeldRecord, Phase, UnprocessableRecord
 from sync_model.judgement import Condition, Facts, Level, ProcessInfo, Remedy, format_duration, judge, lag
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -35,6 +35,7 @@ DOWN = {
 }
 TROUBLE = FailingChange(issue="DEV-3", since=ago(9000), attempts=4, error="no transition")
 BAD = UnprocessableRecord(side="user", issue="SUP-3", since=ago(50), attempts=2, error="403 Not this one.")
+HELD = HeldRecord(name="creations", number=300, since=ago(500), text="300 counterparts would be created at once")
 BROKEN = ("sync-ab.json: rules: is missing",)
 
 CASES = [
@@ -74,6 +75,11 @@ CASES = [
      {}, Condition.NEEDS_A_LOOK, None),
     ("the census has just failed", running(), said(census_trouble=census(60)), {}, Condition.OK, None),
     ("a rule names no status", running(), said(unknown_statuses=("x",)), {}, Condition.NEEDS_A_LOOK, None),
+    ("something is held", running(), said(held=(HELD,), dead_letters=2, oldest_change=ago(9000)),
+     {}, Condition.HELD, None),
+    ("something is held, and its file is broken", running(), said(held=(HELD,)), {"problems": BROKEN},
+     Condition.HELD, None),
+    ("something is held, and it is refused", running(), said(Phase.REFUSED, held=(HELD,)), {}, Condition.REFUSED, None),
     ("the census fails", running(), said(census_trouble=census(4000)), {}, Condition.NEEDS_A_LOOK, None),
     ("its file is broken, it runs", running(), said(), {"problems": BROKEN}, Condition.INVALID, None),
     ("its file is broken, it hangs", running(), said(sent=5000), {"problems": BROKEN}, Condition.STUCK, None),
@@ -115,6 +121,12 @@ def test_a_sync_that_left_something_undone_names_the_issue_that_cannot_be_handle
     verdict = judge(Facts("ab", running(), heartbeat), NOW)
     assert verdict.why == ("2 changes were given up; SUP-3 cannot be handled: 403 Not this one. (and 11 more issues)")
     assert verdict.advice == "jira-sync retry ab"
+
+
+def test_a_sync_that_holds_something_says_what_since_when_and_what_to_type():
+    verdict = judge(Facts("ab", running(), said(held=(HELD,))), NOW)
+    assert verdict.why == "300 counterparts would be created at once; held until a person confirms it"
+    assert (verdict.level, verdict.advice, verdict.since) == (Level.ERROR, "jira-sync confirm ab", ago(500))
 
 
 @pytest.mark.parametrize(

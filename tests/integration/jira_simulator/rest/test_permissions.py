@@ -169,3 +169,34 @@ def test_a_permission_is_revoked_for_one_user_in_one_project(cloud: SiteClient) 
     with cloud.visitor(auth=("yuki@example.com", "yuki-token")) as yuki:
         assert yuki.post(f"/issue/{key}/comment", json={"body": "text"}).status_code == 201
     assert cloud.http.post(f"/issue/{other}/comment", json={"body": "text"}).status_code == 201
+
+
+# A single issue that cannot be seen, by issue security
+
+
+def test_a_hidden_issue_is_nowhere_in_the_api_until_it_is_shown_again(jira: SiteClient) -> None:
+    hidden, other = jira.control.create_many(jira.name, "SUP", 2)
+    before = jira.control.issue(jira.name, hidden)
+    jira.control.hide(jira.name, hidden)
+    assert found_keys(jira) == [other]
+    for path in ("", "/transitions", "/comment", "/remotelink", "/properties"):
+        assert jira.http.get(f"/issue/{hidden}{path}").status_code == 404
+    assert jira.http.post(f"/issue/{hidden}/comment", json={"body": "here"}).status_code == 404
+    assert jira.http.get("/project/SUP").status_code == 200
+    jira.control.show(jira.name, hidden)
+    assert found_keys(jira) == [hidden, other]
+    assert jira.control.issue(jira.name, hidden) == before
+
+
+def test_a_hidden_issue_is_left_out_of_a_bulk_read(cloud: SiteClient) -> None:
+    hidden, other = cloud.control.create_many(cloud.name, "SUP", 2)
+    cloud.control.hide(cloud.name, hidden)
+    body = {"issueIdsOrKeys": [hidden, other], "fields": ["summary"]}
+    answer = cloud.http.post("/issue/bulkfetch", json=body).json()
+    assert ([issue["key"] for issue in answer["issues"]], answer["issueErrors"]) == ([other], [])
+
+
+def found_keys(jira: SiteClient) -> list[str]:
+    path = "/search/jql" if jira.is_cloud else "/search"
+    query = {"jql": "project = SUP ORDER BY key ASC", "fields": "summary", "maxResults": "50"}
+    return [issue["key"] for issue in jira.http.get(path, params=query).json()["issues"]]

@@ -20,7 +20,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from mongo_servers import MongoServer, ReplicaSet
+from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 from simulated_sites import LONG_ENOUGH
 from sync_model.definition import Side
 from sync_worker.core.errors import DatabaseUnavailable, Unavailable

@@ -9,6 +9,8 @@ import pytest
 
 from simulated_sites import TRANSITION
 from sync_worker.core import retry
+from sync_worker.core.errors import NeedsOperator
+from worker_bench import EITHER_FLAVOR
 
 
 @pytest.mark.defect(10)
@@ -141,3 +143,26 @@ def test_a_worker_wakes_up_for_a_next_try_that_is_due_before_its_next_cycle(benc
     finally:
         bench.worker.wakeup.request_stop()
         thread.join(20)
+
+
+@EITHER_FLAVOR
+def test_what_a_site_refuses_that_does_not_know_us_any_more_is_not_given_up(bench):
+    """In the midst of a cycle the token expires silently: a stranger is told that the project is not there."""
+    key, _ = bench.pair()
+    strangers = bench.control.fault("two", "anonymous", silent=True, path="/createmeta")
+    new = bench.taken_on("new")
+
+    def notice() -> None:
+        if bench.control.strikes("two", strangers):
+            bench.before_request = lambda: None
+            bench.control.fault("two", "anonymous", silent=True)
+
+    bench.before_request = notice
+    bench.start()
+    assert isinstance(bench.try_cycle(), NeedsOperator)
+    assert bench.dead_letters() == []
+    bench.control.heal("two")
+    bench.stop()
+    bench.forget_refusals()
+    bench.cycle()
+    assert [bench.comments(each) for each in (key, new)] == [[f"followed as {dev['key']}"] for dev in bench.devs()]

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from simulated_sites import ATTACH, COMMENT, CONFIRMATION_WAIT, CREATE, LONG_ENOUGH
+from simulated_sites import A_DAY_LATER, ATTACH, COMMENT, CREATE, LONG_ENOUGH
 from sync_worker.jira import paging
 from worker_bench import EITHER_FLAVOR, LOG
 
@@ -200,10 +200,11 @@ def test_a_comment_on_a_deletion_that_is_posted_late_is_posted_once_if_the_delet
     bench.cycle()
     bench.control.delete("one", key)
     bench.census()
-    bench.pass_time(CONFIRMATION_WAIT)
+    bench.pass_time(A_DAY_LATER)
     late = bench.control.fault("two", "late", status=504, times=1, **COMMENT)
     bench.cycle()
     bench.database["pairs"].update_one({}, {"$set": {"gone": {}, "is_missing": True}})
+    bench.database["progress"].update_one({}, {"$set": {"counted": 0}})
     for _ in range(3):
         bench.pass_time(SHORTLY)
         bench.cycle_at_once()

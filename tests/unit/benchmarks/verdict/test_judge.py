@@ -55,7 +55,7 @@ class Desk:
         self.now += timedelta(seconds=after)
         name = {"Key": "key"}.get(field, field)
         entry = {"id": self._id(), "author": author, "field": field, "from": issue.get(name), "to": to}
-        issue["history"].append({**entry, "created": self.now.isoformat()})
+        issue["history"].append({**entry, "created": self.now.isoformat(), "recorded": self.now.isoformat()})
         if name in issue:
             issue[name] = to
         return str(entry["id"])
@@ -261,7 +261,14 @@ def test_a_lost_announcement_is_a_lost_comment(healthy):
 def test_every_change_is_answered_when_the_sync_had_noticed_the_issue_before_the_first_one():
     pair = mirrored()
     first = pair.user["history"][0]
-    earlier = {**first, "id": "0", "field": "status", "to": "Waiting", "created": START.isoformat()}
+    earlier = {
+        **first,
+        "id": "0",
+        "field": "status",
+        "to": "Waiting",
+        "created": START.isoformat(),
+        "recorded": START.isoformat(),
+    }
     pair.user["history"].insert(0, earlier)
     assert found(pair) == []
     assert found(pair, RunFacts(noticed_early=frozenset({("cloud", pair.user["id"])}))) == ["lost comment"]

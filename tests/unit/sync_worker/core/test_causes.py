@@ -28,7 +28,7 @@ def test_the_mark_of_an_action_can_be_taken_back_and_leaves_other_marks():
         (CauseKind.FIRST, "first seen in Closed"),
         (CauseKind.UPDATE, "edited in Closed"),
         (CauseKind.MOVED, "got a new key in Closed"),
-        (CauseKind.GONE, "gone Closed"),
+        (CauseKind.GONE, "gone, or not visible to us, last in Closed"),
         (CauseKind.RESYNC, "asked for again in Closed"),
     ],
 )

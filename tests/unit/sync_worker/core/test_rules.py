@@ -117,7 +117,7 @@ class TestMovedAndDeletedIssues:
             ({"onDelete": "keep", "onDeleteComment": "x", "onDeleteStatus": "y"}, []),
             ({"onDelete": "transition", "onDeleteStatus": "Closed"}, ["Closed"]),
             ({"onDelete": "comment", "onDeleteComment": "bye"}, ["bye"]),
-            ({"onDelete": "comment"}, ["${sourceKey}, the counterpart of this issue, was deleted."]),
+            ({"onDelete": "comment"}, ["${sourceKey}, the counterpart of this issue, is gone, or not visible to us."]),
         ],
     )
     def test_the_counterpart_of_a_deleted_issue_is_treated_as_on_delete_says(self, side, said, expected):

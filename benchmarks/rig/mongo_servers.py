@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 ELECTION_MILLISECONDS = 1000
 """After so long without a primary, the others elect one. On real sets it is 10 seconds."""
 HEARTBEAT_MILLISECONDS = 200
+SECONDS_TO_START = 60
 SECONDARY = 2
 """The state of a member, as MongoDB numbers it."""
 
@@ -34,9 +35,23 @@ class MongoServer:
         self.url = f"mongodb://{self.address}"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """Raises RuntimeError while it does not run."""
+        if self._process is None:
+            raise RuntimeError("mongod is not running")
+        return self._process.pid
+
     def start(self) -> None:
         self.launch()
-        with MongoClient[dict[str, Any]](self.url, directConnection=True) as client:
+        milliseconds = SECONDS_TO_START * 1000
+        with MongoClient[dict[str, Any]](
+            self.url, directConnection=True, serverSelectionTimeoutMS=milliseconds
+        ) as client:
             client.admin.command("ping")
 
     def launch(self) -> None:
@@ -59,10 +74,12 @@ class MongoServer:
             self._process.wait(30)
             self._process = None
 
+    close = stop
+
     def freeze(self) -> None:
         """Have it hang: it takes connections, and answers nothing."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         if self._process is not None:
@@ -116,7 +133,8 @@ class ReplicaSet:
 
     def primary(self) -> MongoServer:
         """Return the primary, once there is one that answers."""
-        return self._wait_until(self._primary, "a primary")
+        found: MongoServer = self._wait_until(self.present_primary, "a primary")
+        return found
 
     def secondaries(self) -> list[MongoServer]:
         primary = self.primary()
@@ -170,7 +188,8 @@ class ReplicaSet:
         for server in self.servers:
             server.kill()
 
-    def _primary(self) -> MongoServer | None:
+    def present_primary(self) -> MongoServer | None:
+        """Return the server that says it is the primary; None while there is none."""
         for server in self.servers:
             try:
                 with server.client() as client:
@@ -181,7 +200,7 @@ class ReplicaSet:
         return None
 
     def _is_whole(self) -> bool:
-        primary = self._primary()
+        primary = self.present_primary()
         if primary is None:
             return False
         try:

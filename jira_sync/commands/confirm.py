@@ -1,0 +1,56 @@
+"""`jira-sync confirm`: a person lets go what a sync holds because it may be a mistake."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from jira_sync.context.command_line import Name, Panel, Yes
+from jira_sync.context.control import controlled_syncs
+from jira_sync.context.failure_requests import wait_until_answered
+from jira_sync.output.terminal import complain, current_user, out, print_line
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to `app`."""
+    app.command(rich_help_panel=Panel.CONTROL)(confirm)
+
+
+def confirm(name: Name, yes: Yes = False) -> int:
+    """Say what a sync holds until a person confirms it, and let it go on.
+
+    Held are counterparts, if more than "mostCreationsAtOnce" are to be
+    created at once, and issues that are gone, or not visible to us, if
+    they are many at once. Everything else goes on meanwhile. What comes
+    later is held anew.
+
+    Exit code 1 when it was not confirmed.
+
+    Example: jira-sync confirm sync-ab
+    """
+    with controlled_syncs([name], everything=False) as (controlled,):
+        held = controlled.control.held()
+        if not held:
+            print_line(f"{name} holds nothing")
+            return 0
+        for part in held:
+            print_line(part.text)
+        if not yes and not _agrees():
+            return 1
+        request = controlled.control.ask_to_confirm(held, current_user())
+        if obstacle := wait_until_answered(controlled, request):
+            complain(obstacle)
+            return 1
+        entries = controlled.control.confirmed(request)
+        for entry in entries:
+            print_line(f"confirmed: {entry.text}") if entry.result == "done" else complain(entry.text)
+        return 0 if entries and all(entry.result == "done" for entry in entries) else 1
+
+
+def _agrees() -> bool:
+    from generator.running.errors import Unusable
+
+    if not (out.is_terminal and os.isatty(0)):
+        raise Unusable("nobody is there to be asked: say --yes if that is what you want")
+    return typer.confirm("Is this right, and may it go on?")
