@@ -22,6 +22,7 @@ from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
+from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
@@ -30,6 +31,7 @@ from sync_worker.core.retry import after_failure, is_due, message_of
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import is_in_future
 from sync_worker.core.uncertainty import long_over
+from sync_worker.engine.belief import Belief
 from sync_worker.engine.observation import Observation, OnStrangers, highest_of, leave_all
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
@@ -46,10 +48,11 @@ class Census:
     unprocessable: UnprocessableIssues
     on_strangers: OnStrangers = leave_all
     _restored: Restored | None = None
+    _identity: Identity | None = None
 
     def run(self, progress: Progress) -> Progress:
         """Confirm what was missing, and count when it is time; return the progress with the time of the count."""
-        self._restored = progress.restored
+        self._restored, self._identity = progress.restored, progress.identity
         for pair in self.context.store.missing():
             for side in Side:
                 if side in pair.missing and side not in pair.gone:
@@ -132,6 +135,9 @@ class Census:
         if issue is None:
             since = pair.missing.get(side) or self.context.jiras[side].now()
             self.context.store.save_pair(replace(pair, missing={**pair.missing, side: since}))
+            return
+        if self._identity and (why := Belief(self.context, self._identity).doubt(pair, side, issue)):
+            self.unprocessable.note(side, issue.id, why, key=issue.key)
             return
         found = pair.found(side, issue.key, in_project=issue.project_id == self.context.project_id(side))
         if found != pair:
