@@ -278,7 +278,7 @@ MEANINGS = {
     Decision.SAME_SITE: "if these are the same issues",
     Decision.MOVED: "if they were moved, to find the pairs again",
     Decision.NEW: "to begin anew, with nothing remembered",
-    Decision.TAKE_OVER: "to take its pairs over, once that one has stopped for good",
+    Decision.TAKE_OVER: "to take its pairs over, once that one has stopped for good, or if it was lost",
 }
 
 
@@ -293,7 +293,10 @@ def made_by_another(sync: str, owner: str, key: str, why: str = "") -> NeedsOper
 
     `why` says what is known of the owner.
     """
-    hint = why or "two must not work on the same two projects"
+    hint = why or (
+        "two must not work on the same two projects (if there is no other one, somebody has written the property or "
+        f"label jira-sync of {key}: take it away)"
+    )
     typed = what_to_type(sync, (Decision.TAKE_OVER, Decision.NEW))
     by = f"another installation ({in_short(owner)})"
     return NeedsOperator(f"{key} was created for this pair of projects by {by}; {hint}; {typed}")

@@ -32,6 +32,7 @@ from sync_worker.core.retry import message_of
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CONFIRM_AFTER, is_in_future
 from sync_worker.core.uncertainty import long_over
+from sync_worker.engine.belief import Belief
 from sync_worker.engine.observation import Observation, OnStrangers, leave_all
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
@@ -190,6 +191,10 @@ class Absences:
             self._take_note(pair, issue)
 
     def _take_note(self, pair: Pair, issue: Issue) -> None:
+        identity = self.progress.identity
+        if identity and (why := Belief(self.context, identity).doubt(pair, self.side, issue)):
+            self.unprocessable.note(self.side, issue.id, why, key=issue.key)
+            return
         in_project = issue.project_id == self.context.project_id(self.side)
         found = pair.found(self.side, issue.key, in_project=in_project)
         if found != pair:

@@ -26,12 +26,19 @@ from sync_worker.engine.recovery import CounterpartSearch, Found
 
 
 def origin_of(context: Context, identity: Identity, side: Side, mark: Mark, created: datetime) -> Origin:
-    """Tell by whom an issue with `mark` was created for one of `side`. What the mark leaves open, the source shows."""
+    """Tell by whom an issue with `mark` was created for one of `side`.
+
+    Another database's mark counts only if the source is there, and is what the mark says of it. Anybody who may edit an
+    issue may write a mark.
+    """
     origin = identity.origin(side, mark, created)
-    if origin is not Origin.UNCLEAR:
+    if origin not in (Origin.UNCLEAR, Origin.OTHER_DATABASE):
         return origin
     sources = context.jiras[side].read([mark.issue]).issues if mark.issue.isdigit() else []
-    is_ours = any(source.project_id == identity.sides[side].project for source in sources)
+    is_ours = any(
+        source.project_id == identity.sides[side].project and mark.created in (None, source.created)
+        for source in sources
+    )
     return Origin.OTHER_DATABASE if is_ours else Origin.ELSEWHERE
 
 
