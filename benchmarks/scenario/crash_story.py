@@ -26,12 +26,12 @@ A_DAY = 25 * 3600.0
 DELETED = "Its counterpart is gone."
 STORY = (
     "Two issues are taken on, with a file, a comment and cross-links; a login gateway replaces Jira's answer to their",
-    "creation, and dates its own a day ahead. The counterpart of the first is finished, which moves it and posts a",
-    "comment; a firewall replaces the answer to that. Nothing happens for a while. The database is lost. A file comes",
-    "late, by a node whose clock is behind; a proxy replaces the answer to its upload. Both are carried over again,",
-    "as a person asked; of the second, all that the sync knew was lost. The sites get another address, and a person",
-    "says that they are the same. The first issue moves to another project. The second is deleted, which is found and",
-    "confirmed by and by, and told on its counterpart.",
+    "creation, and dates its own a day ahead. The counterpart of the first is finished while the first is hidden;",
+    "once it is visible again, that moves it and posts a comment; a firewall replaces the answer to that. Nothing",
+    "happens for a while. The database is lost. A file comes late, by a node whose clock is behind; a proxy replaces",
+    "the answer to its upload. Both are carried over again, as a person asked; of the second, all that the sync knew",
+    "was lost. The sites get another address, and a person says that they are the same. The first issue moves to",
+    "another project. The second is deleted, which is found and confirmed by and by, and told on its counterpart.",
 )
 SAME_SITE = "same-site"
 TOMORROW = email.utils.format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
@@ -66,7 +66,7 @@ class CrashStory:
         self._deleted: set[tuple[str, str]] = set()
         self._clock_offset = 0.0
         self.acts: Sequence[Callable[[], object]] = (
-            self._report, self._wait, self._finish, self._wait, self._lose_database, self._add_file,
+            self._report, self._wait, self._finish, self._show, self._wait, self._lose_database, self._add_file,
             self._ask_for_resync, self._rename_sites, self._move_to_other_project, self._delete, self._wait_for_census,
         )  # fmt: skip
 
@@ -123,8 +123,14 @@ class CrashStory:
                 self._ids.append(self._control.issue(self.sync.sites["user"], key)["id"])
 
     def _finish(self) -> None:
+        """The issue is hidden from the sync's account meanwhile."""
         self._spoil("user", "/comment$")
+        self._control.hide(self.sync.sites["user"], self._keys[0])
         self._move_counterpart("In Progress", "Done")
+
+    def _show(self) -> None:
+        self._control.show(self.sync.sites["user"], self._keys[0])
+        self.pass_time(A_MINUTE)
 
     def _wait(self) -> None:
         """Nobody does anything: the worker sees what it has written itself, and tries again what was not answered."""

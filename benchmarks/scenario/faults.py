@@ -30,6 +30,7 @@ FILES = "/attachment/"
 LATE = "504, and carried out later"
 LONGEST_HIDDEN = 25.0
 LONGEST_DELAY = 1.5
+SHARE_HIDDEN = 0.1
 FURTHEST_JUMP = 7200.0
 FURTHEST_NODE = 50.0
 A_DAY = 86_400.0
@@ -85,7 +86,16 @@ class FaultInjector:
 
     def begin(self, event: TimelineEvent) -> EndFault | None:
         """Begin a fault; return what ends it, if it does not end by itself."""
+        drawn = {
+            "failover": self._failover,
+            "clock": self._wrong_clock,
+            "jira": self._bad_answers,
+            "token": self._refusal,
+            "hidden": self._hidden_issues,
+        }
         random = event.random
+        if event.kind in drawn:
+            return drawn[event.kind](random)
         match event.kind:
             case "kill" | "terminate":
                 number = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM}[event.kind]
@@ -98,14 +108,6 @@ class FaultInjector:
                 return self._counted("worker: a second one", end)
             case "mongod stopped" | "mongod killed":
                 return self._without_database(event.kind)
-            case "failover":
-                return self._failover(random)
-            case "clock":
-                return self._wrong_clock(random)
-            case "jira":
-                return self._bad_answers(random)
-            case "token":
-                return self._refusal(random)
             case "index":
                 return self._bad_search(random, event.duration)
         raise AssertionError(event.kind)
@@ -266,6 +268,18 @@ class FaultInjector:
             self._bad_indexes.discard(site)
 
         return self._counted(f"jira: {name}", catch_up)
+
+    def _hidden_issues(self, random: Random) -> EndFault | None:
+        """Hide some issues from the sync's account, as issue security does."""
+        site, control = random.choice(self._sites), self._rig.control
+        hidden = {issue["id"] for issue in control.issues(site) if random.random() < SHARE_HIDDEN}
+        control.hide(site, *hidden, **OURS)
+
+        def show() -> None:
+            there = {issue["id"] for issue in control.issues(site)}
+            control.show(site, *(hidden & there), **OURS)
+
+        return self._counted("jira: issues are hidden", show)
 
     def _some_keys(self, random: Random, site: str) -> list[str]:
         """Return the keys of a third of the issues in one project, also of those that do not exist yet."""
