@@ -102,7 +102,7 @@ def new_server(folder: Path) -> MongoServer:
 
 def _new_replica_set(folder: Path, members: int) -> ReplicaSet:
     folders = [folder / f"mongodb-{number}" for number in range(members)]
-    servers = [MongoServer(find(), each, free_port(), *ReplicaSet.OPTIONS) for each in folders]
+    servers = [MongoServer(find(), data_folder, free_port(), *ReplicaSet.OPTIONS) for data_folder in folders]
     return ReplicaSet(servers, _wait_until)
 
 

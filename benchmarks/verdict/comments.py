@@ -74,7 +74,7 @@ def _is_later(pair: JudgedPair, change: ObservedChange, than: ObservedChange | N
     """
     if than is None:
         return False, False
-    dated = [each.dated for each in pair.changes("user")]
+    dated = [change.dated for change in pair.changes("user")]
     is_later, seems_later = change.at > than.at, change.dated > than.dated
     return is_later or seems_later, is_later and seems_later and dated == sorted(dated)
 

@@ -108,7 +108,7 @@ class Group:
     def digests(self) -> dict[str, str]:
         """Return what each worker itself says it runs."""
         beats = (json.loads(path.read_text()) for path in (self.run_dir / "heartbeats").glob("[!.]*.json"))
-        return {each["name"]: each["digest"] for each in beats}
+        return {beat["name"]: beat["digest"] for beat in beats}
 
     def members(self) -> list[int]:
         return members(self.run_dir)

@@ -22,7 +22,7 @@ def _memory(pid: int) -> bytes:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             area, rights, *_ = line.split()
             if rights.startswith("rw"):
-                start, end = (int(each, 16) for each in area.split("-"))
+                start, end = (int(address, 16) for address in area.split("-"))
                 memory.seek(start)
                 found.append(memory.read(end - start))
     return b"".join(found)
