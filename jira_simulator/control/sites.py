@@ -52,6 +52,7 @@ async def clone(request: web.Request) -> web.Response:
     wanted = await request.json()
     copied = hosted_of(request).site.copy()
     copied.name, copied.identity = wanted["name"], wanted.get("identity", copied.identity)
+    copied.flavor = wanted.get("flavor", copied.flavor)
     if wanted.get("renumber"):
         copied.renumber()
     request.app[HOSTED][copied.name] = HostedSite(copied)

@@ -342,8 +342,8 @@ class Store(Protocol):
     def paired(self, side: Side, ids: Collection[str]) -> set[str]:
         """Return those among `ids` that have a counterpart."""
 
-    def count_pairs(self) -> int:
-        """Return how many pairs there are."""
+    def count_pairs(self, *, exactly: bool = False) -> int:
+        """Return how many pairs there are; `exactly` even after a crash of MongoDB, which takes a look at each."""
 
     def latest_pairs(self, limit: int) -> list[Pair]:
         """Return the pairs that were made last."""
@@ -362,6 +362,9 @@ class Store(Protocol):
 
     def register(self, database: str) -> None:
         """Let the server know that the database with this id is, or was, on it. It may not keep that."""
+
+    def latest_registered(self) -> str | None:
+        """Return the id of the last database of this name that registered; None when the server knows of none."""
 
     def fate_of(self, database: str) -> Fate | None:
         """Return what became of the database with this id on this server; None when the server never had it."""

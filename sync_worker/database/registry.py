@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import MongoClient
+from pymongo import DESCENDING, MongoClient
 from pymongo.errors import PyMongoError
 
 from sync_worker.core.ports import Fate
@@ -32,6 +32,14 @@ class Registry:
         with suppress(PyMongoError):
             document = {"name": self._name, "seen": datetime.now(UTC)}
             self._databases.replace_one({"_id": database}, document, upsert=True)
+
+    def latest(self) -> str | None:
+        """Return the id of the last database that was called what ours is called."""
+        try:
+            known = self._databases.find_one({"name": self._name}, sort=[("seen", DESCENDING)])
+        except PyMongoError:
+            return None
+        return str(known["_id"]) if known else None
 
     def fate_of(self, database: str) -> Fate | None:
         try:

@@ -78,6 +78,9 @@ class MongoStore(
     def register(self, database: str) -> None:
         self._registry.register(database)
 
+    def latest_registered(self) -> str | None:
+        return self._registry.latest()
+
     def fate_of(self, database: str) -> Fate | None:
         return self._registry.fate_of(database)
 

@@ -49,6 +49,8 @@ class _Discovery:
         now: dict[str, datetime] = {side: self.context.jiras[side].now() + CLOCK_GRAIN for side in Side}
         if not self._identity.began:
             self._save(replace(self._identity, began=now))
+            if self._may_know_too_little:
+                self._begin_recovery()
         for side in Side:
             self._look(side)
         self._save(replace(self._identity, discovered=True, looked={}, pairs=self.context.store.count_pairs()))
@@ -57,6 +59,11 @@ class _Discovery:
     @property
     def _identity(self) -> Identity:
         return self.progress.known
+
+    @property
+    def _may_know_too_little(self) -> bool:
+        """Tell whether something was certainly there before: search may not show all of it yet."""
+        return bool(self._identity.adopted) or self.context.store.count_pairs() > 0
 
     def _save(self, identity: Identity) -> None:
         self.progress = replace(self.progress, identity=identity)

@@ -131,8 +131,8 @@ class DryRunStore:
         here = {pair.id(side) for pair in list(self._pairs.values())}
         return self.beneath.paired(side, ids) | (here & set(ids))
 
-    def count_pairs(self) -> int:
-        return self.beneath.count_pairs() + len(self._pairs)
+    def count_pairs(self, *, exactly: bool = False) -> int:
+        return self.beneath.count_pairs(exactly=exactly) + len(self._pairs)
 
     def latest_pairs(self, limit: int) -> list[Pair]:
         return self._over(self.beneath.latest_pairs(limit), lambda _pair: True)
@@ -150,6 +150,9 @@ class DryRunStore:
         return True
 
     def register(self, database: str) -> None: ...
+
+    def latest_registered(self) -> str | None:
+        return self.beneath.latest_registered()
 
     def fate_of(self, database: str) -> Fate | None:
         return self.beneath.fate_of(database)

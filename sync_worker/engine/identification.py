@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.concurrency import batches
@@ -60,10 +60,12 @@ Decide = Callable[[Context, Progress, Mapping[Side, SeenSide], Request], Progres
 class Identification:
     """Compares, once in the life of a process and with each deep scan.
 
-    `is_over`: it was done in this process. `writer` names the process, in the marks of what it creates.
+    `is_over`: it was done in this process. `writer` names the process, in the marks of what it creates. `last` is the
+    identity that was found last: should somebody empty the database while the process runs, it is that one still.
     """
 
     is_over: bool = False
+    last: Identity | None = None
     writer: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     def run(self, context: Context, progress: Progress, decisions: Sequence[Request], decide: Decide) -> Progress:
@@ -78,7 +80,7 @@ class Identification:
         for decision in decisions:
             progress = decide(context, progress, seen, decision)
         known = progress.identity
-        identity = _begin(context, progress, seen) if known is None else _compare(context, known, seen)
+        identity = _begin(context, progress, seen, self.last) if known is None else _compare(context, known, seen)
         if known and known.discovered and not identity.discovered:
             progress = Progress(definition=progress.definition)
         if identity.writers[-1:] != (self.writer,):
@@ -92,6 +94,7 @@ class Identification:
             progress = replace(progress, identity=identity)
             context.store.save_progress(progress)
         context.store.register(identity.database)
+        self.last = identity
         if known is None:
             _learn_dates(context, identity)
         self.is_over = True
@@ -101,6 +104,8 @@ class Identification:
 def _with_count_of_pairs(context: Context, progress: Progress) -> Progress:
     """Take note of how many pairs there are. There are never fewer than before, unless somebody has dropped them."""
     identity, count = progress.identity, context.store.count_pairs()
+    if identity and count < identity.pairs:
+        count = context.store.count_pairs(exactly=True)
     if identity is None or count == identity.pairs:
         return progress
     if count > identity.pairs:
@@ -136,15 +141,17 @@ def _is_deep_scan_due(context: Context, progress: Progress) -> bool:
 # A database that remembers nothing of it yet
 
 
-def _begin(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) -> Identity:
+def _begin(context: Context, progress: Progress, seen: Mapping[Side, SeenSide], before: Identity | None) -> Identity:
     """Return the identity of a database that has none: a new one, or one of the version before.
+
+    `before` is the one that it had before it was emptied, as far as this process knows.
 
     Raises NeedsOperator when the pairs that it knows are not found as they were.
     """
     sides: dict[str, SideIdentity] = {side: SideIdentity.of(seen[side]) for side in Side}
     identity = Identity(uuid.uuid4().hex, (context.sync.name,), sides)
-    if progress.is_new and not context.store.count_pairs():
-        return identity
+    if progress.is_new:
+        return _of_new(context, identity, before)
     for side in Side:
         if not are_there(context, identity, side):
             is_at = f"{seen[side].address}, project {context.sync.project_key(side)}"
@@ -153,6 +160,20 @@ def _begin(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) 
                 f"{what_to_type(context.sync.name, (Decision.MOVED, Decision.NEW))}"
             )
     return replace(identity, discovered=True, pairs=context.store.count_pairs())
+
+
+def _of_new(context: Context, identity: Identity, before: Identity | None) -> Identity:
+    """Return the identity of a database that is empty, or in which only what was written since somebody emptied it is.
+
+    If this process, or the server, knows one that was here before, what that one has created is ours.
+    """
+    if before:
+        identity = replace(before, discovered=False, looked={}, began={}, pairs=0)
+    latest = before.database if before else context.store.latest_registered()
+    if latest is None:
+        return identity
+    until: dict[str, datetime] = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+    return identity.with_adopted([latest], until)
 
 
 def are_there(context: Context, identity: Identity, side: Side) -> bool:

@@ -69,7 +69,9 @@ class IntentLog:
                 return
             self.identity = self.identity.with_arrival(side, kind, arrives=arrives)
             progress = self.context.store.progress()
-            known = progress.known.with_arrival(side, kind, arrives=arrives)
+            if progress.identity is None:  # somebody has emptied the database
+                return
+            known = progress.identity.with_arrival(side, kind, arrives=arrives)
             self.context.store.save_progress(replace(progress, identity=known))
         if not arrives:
             site = self.context.jiras[side].site()

@@ -25,8 +25,9 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
+from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
-from sync_worker.engine.diff import observe
+from sync_worker.engine.diff import all_seen_up_to, observe
 from sync_worker.engine.reading import Reader
 
 LOST = "lost-"
@@ -200,17 +201,18 @@ class Relocation:
     def _state(self, side: Side, before: str, issue: Issue | None) -> IssueState | None:
         """Return what is to be remembered of an issue that had the id `before`; None for one that is not there.
 
-        On another site, all ids are others, those of files and of changes, too. So what is there now is what was seen.
-        What was still to be done is kept.
+        On another site, all ids are others, those of files and of changes, too. So a change is known by its time: what
+        came after the last look is new. What was still to be done is kept.
         """
         state = self.context.store.states(side, [before])[0].get(before) if before.isdigit() else None
         if (side, before) in self._unread:
             return state
         if issue is None or (state and issue.id == before and not self._is_elsewhere(side)):
             return state if issue else None
-        accounts = self.now.accounts(side)
-        seen = observe(self.context.sync, side, issue, None, paired=True, accounts=accounts, baseline=None)
-        return replace(seen, pending=state.pending, dead=state.dead) if state else seen
+        # Whoever made a move of ours there, under whatever account, has made a move of ours.
+        accounts = {change.author for change in issue.changes}
+        known = state and _as_of_last_look(state, issue)
+        return observe(self.context.sync, side, issue, known, paired=True, accounts=accounts, baseline=None)
 
     def _keep_other_states(self, side: Side) -> None:
         """Lay down what is remembered of issues without a counterpart. Elsewhere, only what waits is kept."""
@@ -242,6 +244,18 @@ def finish_move(context: Context, progress: Progress) -> Progress:
     progress = replace(progress, is_moving=False)
     context.store.save_progress(progress)
     return progress
+
+
+def _as_of_last_look(state: IssueState, issue: Issue) -> IssueState:
+    """Return the state of an issue as it was when it was read last, for `issue`, which is that one elsewhere."""
+    state_there = IssueState(state.side, issue.id, issue.key, state.status, issue.updated, LONG_AGO)
+    return replace(
+        state_there,
+        seen_until=all_seen_up_to(state.updated),
+        own_moves=state.own_moves,
+        pending=state.pending,
+        dead=state.dead,
+    )
 
 
 def _with_ids(pair: Pair, side: Side, issue_id: str, key: str) -> Pair:

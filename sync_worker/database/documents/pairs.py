@@ -39,8 +39,8 @@ class PairDocuments(FencedCollections):
         return self._ids_where(side, {ID_OF[side]: {"$in": list(ids)}})
 
     @errors_translated()
-    def count_pairs(self) -> int:
-        return self._pairs.estimated_document_count()
+    def count_pairs(self, *, exactly: bool = False) -> int:
+        return self._pairs.count_documents({}) if exactly else self._pairs.estimated_document_count()
 
     @errors_translated()
     def latest_pairs(self, limit: int) -> list[Pair]:

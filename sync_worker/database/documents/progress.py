@@ -6,12 +6,16 @@ has, and would show an older progress. So reads and writes are in one session: a
 
 from __future__ import annotations
 
+from typing import Any
+
+from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError
 
-from sync_worker.core.errors import NeedsOperator
+from sync_worker.core.errors import DatabaseUnavailable, NeedsOperator
 from sync_worker.core.progress import Progress
 from sync_worker.database.documents.conversion import PROGRESS, from_progress, to_progress
 from sync_worker.database.documents.fencing import FencedCollections
+from sync_worker.database.lease import Lease
 from sync_worker.database.mongodb_errors import errors_translated
 
 RESTORING = "restoring"
@@ -21,9 +25,15 @@ RESTORING = "restoring"
 class ProgressDocument(FencedCollections):
     """Reads and writes the progress."""
 
+    def __init__(self, client: MongoClient[dict[str, Any]], database: str, lease: Lease) -> None:
+        super().__init__(client, database, lease)
+        self._is_there = False
+        """The document was there when it was read or written last. Only somebody else removes it."""
+
     @errors_translated()
     def progress(self) -> Progress:
         document = self._progress.find_one({"_id": PROGRESS}, session=self._in_order) or {}
+        self._is_there = bool(document)
         if at := document.get(RESTORING):
             raise NeedsOperator(
                 f"the restore of {at:%Y-%m-%d %H:%M} UTC did not come to its end: jira-sync restore --replace again"
@@ -39,8 +49,17 @@ class ProgressDocument(FencedCollections):
     def save_progress(self, progress: Progress) -> None:
         self._lease.check()
         document = from_progress(progress, self._lease.token)
+        ours, is_new = self._unless_superseded(PROGRESS), not self._is_there
         try:
-            ours = self._unless_superseded(PROGRESS)
-            self._progress.replace_one(ours, document, upsert=True, session=self._in_order)
+            done = self._progress.replace_one(ours, document, upsert=is_new, session=self._in_order)
         except DuplicateKeyError:
             raise self._refusal(self._progress, [PROGRESS]) from None
+        if not (is_new or done.matched_count):
+            raise self._why_not_saved()
+        self._is_there = True
+
+    def _why_not_saved(self) -> Exception:
+        """Return what to raise when the progress has not been replaced, although it was there."""
+        if self._progress.find_one({"_id": PROGRESS}, {"_id": True}, session=self._in_order):
+            return self._refusal(self._progress, [PROGRESS])
+        return DatabaseUnavailable("the database was emptied meanwhile; what is in Jira is looked at first")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from decisions import decide, on_another_server, refusal, with_empty_database
 from jira_simulator.client import Person
 from simulated_sites import A_DAY_LATER, CREATE, HOUR, LONG_ENOUGH
-from sync_worker.core.errors import Unavailable
+from sync_worker.core.errors import LeaseLost, Unavailable
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR
 
 
@@ -109,6 +111,46 @@ def test_a_database_that_is_emptied_while_its_worker_runs_knows_its_pairs_again(
     assert_each_once(bench, keys)
     indexes = bench.database["pairs"].index_information()
     assert any(index["key"] == [("dev_id", 1)] and index.get("unique") for index in indexes.values())
+
+
+@pytest.mark.parametrize(("requests", "is_killed"), [*((number, False) for number in range(12)), (3, True), (7, True)])
+def test_a_database_that_is_emptied_at_any_request_makes_nothing_twice(bench, requests, is_killed):
+    keys = [bench.taken_on("before")]
+    bench.cycle()
+    keys += [bench.taken_on(f"during {number}") for number in range(2)]
+    left = iter(range(requests))
+
+    def empty() -> None:
+        if next(left, None) is None:
+            bench.before_request = lambda: None
+            bench._client.drop_database(bench.database_name)
+
+    bench.before_request = empty
+    for _ in range(1 if is_killed else 4):
+        with suppress(LeaseLost):  # the lease is a document, too
+            bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    bench.start()
+    for _ in range(3):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    bench.cycle()
+    assert_each_once(bench, keys)
+
+
+@EITHER_FLAVOR
+def test_another_mongodb_server_stops_a_sync_that_has_pairs_on_the_first_one(bench, new_mongo_server, tmp_path):
+    key, counterpart = bench.pair()
+    bench.stop()
+    before, bench.mongo_url = bench.mongo_url, new_mongo_server(tmp_path / "server").url
+    bench.taken_on("later")
+    said = refusal(bench)
+    assert f"{counterpart} was created for this pair of projects by another installation (database " in said
+    assert len(bench.devs()) == 1
+    bench.stop()
+    bench.mongo_url = before
+    bench.cycle()
+    assert (len(bench.devs()), bench.comments(key)) == (2, [f"followed as {counterpart}"])
 
 
 def test_a_database_that_has_lost_its_pairs_finds_them_again(bench):

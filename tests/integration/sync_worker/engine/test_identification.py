@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from decisions import add_third_site, decide, refusal, use_other_name
-from simulated_sites import CREATE, LONG_ENOUGH
+from simulated_sites import CREATE, LONG_ENOUGH, TOKEN
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR
 
 
@@ -76,6 +76,34 @@ def test_pairs_are_found_again_on_the_site_that_their_issues_were_moved_to(bench
     bench.cycle()
     assert [bench.status(key) for key, _ in pairs] == ["Will Do", "Resolved", "Will Do"]
     assert len(bench.devs()) == 3
+
+
+@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+@pytest.mark.parametrize("keeps_marks", [True, False])
+def test_a_move_from_server_to_cloud_stops_the_sync_until_its_pairs_are_found_again(bench, keeps_marks):
+    """Keys and creation dates stay, ids change; marks may get lost."""
+    pairs = [bench.pair() for _ in range(3)]
+    bench.cycle()
+    bench.control.clone("two", "three", identity="another-site", renumber=True, flavor="cloud")
+    if not keeps_marks:
+        bench.control.keep_in_properties("three", "nothing")
+    bench.definition["devJira"] = {"baseUrl": f"{bench.url}/three", "email": "sync@example.com", "apiToken": TOKEN}
+    bench.dev_site = "three"
+    bench.dev = bench.sites.person("three", "ann@example.com", "ann-token")
+    bench.dev.move(pairs[1][1], "Closed")
+    bench.start()
+    for _ in range(2):
+        assert "dev side: its site is another one" in refusal(bench)
+    assert [bench.status(key) for key, _ in pairs] == ["Will Do"] * 3
+    assert decide(bench, "moved")[0] == ("done", "0 pairs as they were, 3 found again, 0 not found")
+    assert set(bench.database["progress"].find_one()["highest"]) == {"user"}  # the other one was an id of the old site
+    for _ in range(3):
+        bench.cycle()
+    bench.dev.move(pairs[2][1], "In Progress")
+    bench.cycle()
+    assert [bench.status(key) for key, _ in pairs] == ["Will Do", "Resolved", "In Progress"]
+    assert len(bench.devs()) == 3
+    assert [len(bench.issue(key)["links"]) for key, _ in pairs] == [1, 1, 1]
 
 
 @EITHER_FLAVOR
