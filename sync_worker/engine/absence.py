@@ -207,8 +207,6 @@ class Absences:
         The pair is saved last: what is interrupted is done again.
         """
         for batch in _sorted_batches(ids):
-            states, _ = self.context.store.states(self.side, batch)
-            self.context.store.save(state.back() for state in states.values() if _has_waited(state))
             observation = Observation(
                 self.context, self.side, self.progress, self.unprocessable, {}, batch, self.on_strangers
             )
@@ -221,10 +219,10 @@ class Absences:
                     self._each(issue.id, look)
 
     def _is_back(self, pair: Pair, issue: Issue) -> None:
-        other = self.side.other
-        counterpart = self.context.store.state(other, pair.id(other))
-        if counterpart and _has_waited(counterpart) and other not in pair.missing:
-            self.context.store.save([counterpart.back()])
+        other, store = self.side.other, self.context.store
+        visible = [side for side in (self.side, other) if side is self.side or side not in pair.missing]
+        states = [store.state(side, pair.id(side)) for side in visible]
+        store.save(state.back() for state in states if state and _has_waited(state))
         self._take_note(pair, issue)
         if self.side not in pair.gone:
             return
@@ -233,7 +231,7 @@ class Absences:
             text += f"; {pair.key(self.side.other)} was moved to {self.context.sync.on_delete_status}, and stays there"
         self.context.log.warning("issue is back", issue=issue.key, counterpart=pair.key(self.side.other), text=text)
         at, twin = datetime.now(UTC), pair.key(other)
-        self.context.store.record([JournalEntry(at, WORKER, "change", DONE, self.side, issue.key, twin, text=text)])
+        store.record([JournalEntry(at, WORKER, "change", DONE, self.side, issue.key, twin, text=text)])
 
 
 def _is_missing(pair: Pair, side: Side) -> bool:
