@@ -110,9 +110,11 @@ class Absences:
 
     def _judge(self, missed: Sequence[Pair], missing: Sequence[Pair], living: int) -> None:
         """Note what is missed for the first time; confirm what was missing before, unless it is held."""
-        now = self.context.jiras[self.side].now()
-        wave = self.brakes.gone_releases
-        noted = [replace(pair, missing={**pair.missing, self.side: now}, wave=wave) for pair in missed]
+        side, now = self.side, self.context.jiras[self.side].now()
+        noted = [
+            replace(pair, missing={**pair.missing, side: now}, waves={**pair.waves, side: self._releases})
+            for pair in missed
+        ]
         self.context.store.save_pairs(noted)
         is_held = self._hold(noted, missing, living)
         for pair in missing:
@@ -137,7 +139,11 @@ class Absences:
         return is_held
 
     def _is_released(self, pair: Pair) -> bool:
-        return pair.wave < self.brakes.gone_releases
+        return pair.waves.get(self.side, 0) < self._releases
+
+    @property
+    def _releases(self) -> int:
+        return self.brakes.gone_releases.get(self.side, 0)
 
     def _confirm(self, pair: Pair) -> None:
         side = self.side
