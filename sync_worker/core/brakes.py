@@ -60,14 +60,14 @@ class HeldWork:
 class Brakes:
     """All that is held. `gone` maps a side to the issues there that are gone, or not visible to us.
 
-    `creation_releases` and `gone_releases` count the confirmations. What was noted at a lower count is released.
-    `confirmed` is the id of the last request that confirmed anything, so that it is not carried out twice.
+    `creation_releases`, and `gone_releases` for each side, count the confirmations. What was noted at a lower count is
+    released. `confirmed` is the id of the last request that confirmed anything, so that it is not carried out twice.
     """
 
     creations: Hold | None = None
     gone: Mapping[str, Hold] = field(default_factory=dict)
     creation_releases: int = 0
-    gone_releases: int = 0
+    gone_releases: Mapping[str, int] = field(default_factory=dict)
     confirmed: str = ""
 
     def with_gone(self, side: str, hold: Hold | None) -> Brakes:
@@ -94,8 +94,10 @@ class Brakes:
         if CREATIONS in names:
             brakes = replace(brakes, creations=None, creation_releases=self.creation_releases + 1)
         if names - {CREATIONS}:
-            gone = {side: hold for side, hold in self.gone.items() if f"{GONE}.{side}" not in names}
-            brakes = replace(brakes, gone=gone, gone_releases=self.gone_releases + 1)
+            confirmed = [side for side in self.gone if f"{GONE}.{side}" in names]
+            gone = {side: hold for side, hold in self.gone.items() if side not in confirmed}
+            counts = {side: self.gone_releases.get(side, 0) + 1 for side in confirmed}
+            brakes = replace(brakes, gone=gone, gone_releases={**self.gone_releases, **counts})
         return brakes, released
 
 

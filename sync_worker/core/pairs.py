@@ -17,7 +17,7 @@ class Pair:
     `globalId`. `born` maps a side to the creation date of its issue, as soon as it is known: an issue with the same id
     and another date is another issue. `away` names the sides whose issue was moved out of its project. `missing` maps a
     side to when a direct read first did not find its issue, `gone` to when a later one confirmed it: that issue is
-    gone, or not visible to us. `wave` counts the confirmations (`core.brakes`) before the latest time in `missing`.
+    gone, or not visible to us. `waves` counts, for each side, the confirmations (`core.brakes`) before that.
     `moves` are the times of our latest moves of either issue, on the clock of the user side.
     """
 
@@ -33,7 +33,7 @@ class Pair:
     moves: tuple[datetime, ...] = ()
     born: Mapping[str, datetime] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
-    wave: int = 0
+    waves: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, side: Side, own: tuple[str, str], other: tuple[str, str], created: datetime) -> Pair:

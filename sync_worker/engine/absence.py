@@ -110,9 +110,11 @@ class Absences:
 
     def _judge(self, missed: Sequence[Pair], missing: Sequence[Pair], living: int) -> None:
         """Note what is missed for the first time; confirm what was missing before, unless it is held."""
-        now = self.context.jiras[self.side].now()
-        wave = self.brakes.gone_releases
-        noted = [replace(pair, missing={**pair.missing, self.side: now}, wave=wave) for pair in missed]
+        side, now = self.side, self.context.jiras[self.side].now()
+        noted = [
+            replace(pair, missing={**pair.missing, side: now}, waves={**pair.waves, side: self._releases})
+            for pair in missed
+        ]
         self.context.store.save_pairs(noted)
         is_held = self._hold(noted, missing, living)
         for pair in missing:
@@ -137,7 +139,11 @@ class Absences:
         return is_held
 
     def _is_released(self, pair: Pair) -> bool:
-        return pair.wave < self.brakes.gone_releases
+        return pair.waves.get(self.side, 0) < self._releases
+
+    @property
+    def _releases(self) -> int:
+        return self.brakes.gone_releases.get(self.side, 0)
 
     def _confirm(self, pair: Pair) -> None:
         side = self.side
@@ -207,8 +213,6 @@ class Absences:
         The pair is saved last: what is interrupted is done again.
         """
         for batch in _sorted_batches(ids):
-            states, _ = self.context.store.states(self.side, batch)
-            self.context.store.save(state.back() for state in states.values() if _has_waited(state))
             observation = Observation(
                 self.context, self.side, self.progress, self.unprocessable, {}, batch, self.on_strangers
             )
@@ -221,10 +225,10 @@ class Absences:
                     self._each(issue.id, look)
 
     def _is_back(self, pair: Pair, issue: Issue) -> None:
-        other = self.side.other
-        counterpart = self.context.store.state(other, pair.id(other))
-        if counterpart and _has_waited(counterpart) and other not in pair.missing:
-            self.context.store.save([counterpart.back()])
+        other, store = self.side.other, self.context.store
+        visible = [side for side in (self.side, other) if side is self.side or side not in pair.missing]
+        states = [store.state(side, pair.id(side)) for side in visible]
+        store.save(state.back() for state in states if state and _has_waited(state))
         self._take_note(pair, issue)
         if self.side not in pair.gone:
             return
@@ -233,7 +237,7 @@ class Absences:
             text += f"; {pair.key(self.side.other)} was moved to {self.context.sync.on_delete_status}, and stays there"
         self.context.log.warning("issue is back", issue=issue.key, counterpart=pair.key(self.side.other), text=text)
         at, twin = datetime.now(UTC), pair.key(other)
-        self.context.store.record([JournalEntry(at, WORKER, "change", DONE, self.side, issue.key, twin, text=text)])
+        store.record([JournalEntry(at, WORKER, "change", DONE, self.side, issue.key, twin, text=text)])
 
 
 def _is_missing(pair: Pair, side: Side) -> bool:

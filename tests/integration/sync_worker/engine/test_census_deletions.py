@@ -88,7 +88,7 @@ def test_a_missing_issue_that_the_version_before_has_noted_counts_as_gone_at_the
     bench.cycle()
     bench.control.delete("one", key)
     bench.census()
-    bench.database["pairs"].update_one({}, {"$unset": {"wave": True}})
+    bench.database["pairs"].update_one({}, {"$unset": {"waves": True}})
     bench.database["progress"].update_one({}, {"$unset": {"brakes": True}})
     bench.start()
     bench.pass_time_and_cycle(2 * HOUR)

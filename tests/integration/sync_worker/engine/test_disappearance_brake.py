@@ -151,6 +151,20 @@ def test_a_hold_of_creations_and_one_of_disappearances_are_confirmed_together_an
     assert told(bench, survivors) == [0] * 3
 
 
+def test_a_confirmation_for_one_side_releases_nothing_of_the_other(bench):
+    hidden, survivors = watched_pairs(bench, "user", 6)
+    hide(bench, hidden[:3])
+    hide(bench, survivors[3:])
+    bench.census()
+    assert [held.name for held in bench.worker.heartbeats.held] == ["gone.user", "gone.dev"]
+    bench.database["requests"].insert_one({"kind": "confirm", "issues": ["gone.user=3"], "by": "ann"})
+    bench.cycle()
+    for _ in range(2):
+        bench.census()
+    assert [held.name for held in bench.worker.heartbeats.held] == ["gone.dev"]
+    assert (told(bench, survivors[:3]), told(bench, hidden[3:])) == ([1] * 3, [0] * 3)
+
+
 def test_what_is_held_stays_held_over_a_restart_and_costs_no_reads(bench):
     hidden, _ = watched_pairs(bench, "user", 3)
     hide(bench, hidden)
