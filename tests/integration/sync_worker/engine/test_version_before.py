@@ -32,7 +32,7 @@ def undated(bench) -> int:
 @pytest.fixture
 def many(bench) -> list[str]:
     """Many pairs as the version before wrote them; the keys of the customers' issues."""
-    bench.start(rules=[{**TAKE_ON, "actions": {"createIssue": True}}])
+    bench.start(initialSyncEnabled=True, rules=[{**TAKE_ON, "actions": {"createIssue": True}}])  # so many at once
     bench.cycle()
     bench.know_that_marks_arrive()
     keys = list(bench.take_on_many(MANY))
