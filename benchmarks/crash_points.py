@@ -115,6 +115,7 @@ def main() -> int:
     parser.add_argument(
         "--after-writes", action="store_true", help="leave out gaps that follow on mere reading, or on notes"
     )
+    parser.add_argument("--at-most", type=int, metavar="N", help="so many gaps at most, spread over the story")
     parser.add_argument("--jobs", type=int, default=3, help="how many are played at the same time")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
@@ -122,10 +123,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, running_rig(Path(folder), []) as rig:
         runner = CrashRunner(rig, after_writes=options.after_writes)
         points = [point for flavors in options.flavors.split(",") for point in runner.count(flavors)]
+        points = _spread(points, options.at_most)
         with ThreadPoolExecutor(options.jobs) as pool:
             results = _shown(pool.map(runner.crash, points), len(points))
     publish("Crash points", _report(options, results, time.monotonic() - began), options.report)
     return 1 if any(result.wrong for result in results) else 0
+
+
+def _spread(points: Sequence[CrashPoint], most: int | None) -> list[CrashPoint]:
+    """Return at most so many of the points, at equal distances."""
+    if most is None or most >= len(points):
+        return list(points)
+    return [points[number * len(points) // most] for number in range(most)]
 
 
 def _shown(results: Iterable[CrashResult], total: int) -> list[CrashResult]:
@@ -148,6 +157,14 @@ def _wrong_lines(results: Iterable[CrashResult]) -> Iterator[str]:
             yield f"- {result.point}, {result.step}: {what}"
 
 
+def _given(options: argparse.Namespace) -> Iterator[str]:
+    yield f"--flavors {options.flavors}"
+    if options.after_writes:
+        yield "--after-writes"
+    if options.at_most:
+        yield f"--at-most {options.at_most}"
+
+
 def _report(options: argparse.Namespace, results: list[CrashResult], seconds: float) -> str:
     counts, wrong = Counter[str](), Counter[str]()
     for result in results:
@@ -163,7 +180,7 @@ def _report(options: argparse.Namespace, results: list[CrashResult], seconds: fl
         "*Wrong* is a run after which anything was lost, doubled, or not as it must be. Measured by this command:",
         "",
         "```console",
-        f"python -m benchmarks.crash_points --flavors {options.flavors}{' --after-writes' * options.after_writes}",
+        " ".join(["python -m benchmarks.crash_points", *_given(options)]),
         "```",
         "",
         *STORY,

@@ -22,6 +22,9 @@ def test_a_short_chaos_leaves_nothing_lost_doubled_or_wrong():
 
 
 def test_a_worker_may_die_at_any_point():
-    """After anything that it has written to Jira or to MongoDB; the next worker finishes what was left, once."""
-    done = run("crash_points", "--flavors", "cloud-dc", "--after-writes")
+    """After what it has written to Jira or to MongoDB; the next worker finishes what was left, once.
+
+    These are the points at equal distances. All of them take half an hour: `python -m benchmarks.crash_points`.
+    """
+    done = run("crash_points", "--flavors", "cloud-dc", "--after-writes", "--at-most", "70")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
