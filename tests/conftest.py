@@ -29,8 +29,10 @@ ROOM_IN_MEMORY = 4 * 2**30
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-# Whoever has the tests run in the background has Ctrl-C ignored, and so would have every command that they start.
+# Whoever has the tests run in the background has Ctrl-C ignored, or the end of the terminal, and so would have every
+# command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_xdist_auto_num_workers() -> int:

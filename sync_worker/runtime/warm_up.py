@@ -49,6 +49,7 @@ ISSUE = {
     "id": "1",
     "key": "A-1",
     "changelog": {"histories": []},
+    "properties": {},
     "fields": {
         "project": {"id": "1"},
         "issuetype": {"name": "Task"},
@@ -62,15 +63,24 @@ ISSUE = {
     },
 }
 JIRA_ANSWER = {
+    **ISSUE,
     "deploymentType": "Cloud",
+    "serverTime": NOW,
     "cloudId": "1",
     "accountId": "1",
-    "id": "1",
-    "key": "A",
     "issues": [ISSUE],
     "isLast": True,
     "values": [{"id": "1", "name": "Task", "fieldId": "summary"}],
 }
+OTHER_ANSWERS: dict[str, Any] = {
+    "/properties/jira-sync": {"key": "jira-sync", "value": {}},
+    "/issuetypes/1": {"values": [{"fieldId": "summary"}], "isLast": True},
+    "/status": [{"id": "1", "name": "Open"}],
+    "/statuses": [{"name": "Task", "statuses": [{"id": "1", "name": "Open"}]}],
+    "/remotelink": [],
+    "/comment": {"comments": [], "startAt": 0, "maxResults": 1, "total": 0},
+}
+"""Answers of another shape, by how their paths end."""
 MONGODB_ANSWER = {
     "ok": 1,
     "helloOk": True,
@@ -83,6 +93,8 @@ MONGODB_ANSWER = {
     "nModified": 1,
     "value": {"token": 1, "wake": 0, "fenced": 0},
 }
+AT_COMMAND, COUNT = 9, b"\x02count\0"
+"""Where the name of the command begins in a message, and that of the command for which the answer is: none."""
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 """Kinds of messages in MongoDB's wire protocol: the old answer, the old request, and the new one for both."""
 
@@ -153,11 +165,13 @@ def _no_proxy() -> Iterator[None]:
 class _FakeJira(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = SECONDS_TO_END
+    wbufsize = -1  # or the head goes by itself, and the body waits until that is acknowledged
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        is_list = self.path.endswith(("/status", "/statuses"))
-        body = json.dumps([] if is_list else JIRA_ANSWER).encode()
+        path = self.path.partition("?")[0]
+        answer = next((other for end, other in OTHER_ANSWERS.items() if path.endswith(end)), JIRA_ANSWER)
+        body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -176,10 +190,10 @@ class _FakeMongoDB(StreamRequestHandler):
     timeout = SECONDS_TO_END
 
     def handle(self) -> None:
-        body = bson.encode(MONGODB_ANSWER)
+        done, counted = bson.encode(MONGODB_ANSWER), bson.encode({**MONGODB_ANSWER, "n": 0})
         while header := self.rfile.read(16):
             length, request, _, kind = struct.unpack("<iiii", header)
-            self.rfile.read(length - 16)
+            body = counted if self.rfile.read(length - 16)[AT_COMMAND:].startswith(COUNT) else done
             head = struct.pack("<iqii", 8, 0, 0, 1) if kind == OP_QUERY else struct.pack("<IB", 0, 0)
             kind = OP_REPLY if kind == OP_QUERY else OP_MSG
             self.wfile.write(struct.pack("<iiii", 16 + len(head) + len(body), 0, request, kind) + head + body)

@@ -38,6 +38,19 @@ found = {
 }
 print(json.dumps(found))
 """
+LISTEN = """
+import contextlib, json
+from sync_worker.runtime import warm_up as module
+plans, view = [], module.read_only_view
+@contextlib.contextmanager
+def heard(*arguments):
+    with view(*arguments) as opened:
+        yield opened
+        plans.extend([str(step.verdict), step.what, step.text] for step in opened.dry_run())
+module.read_only_view, module.redirect_stdout = heard, lambda _: contextlib.nullcontext()
+module.warm_up()
+print(json.dumps(plans))
+"""
 WORK = """
 from sync_worker.__main__ import main  # as the parent of all workers does before it forks
 known = set(sys.modules)
@@ -60,6 +73,18 @@ def test_the_warm_up_leaves_nothing_behind_and_connects_to_nobody_outside(tmp_pa
     found = _run(LOOK, TMPDIR=str(tmp_path), HTTP_PROXY="http://127.0.0.2:1", no_proxy="example.com")
     assert found["after"] == found["before"]
     assert (found["threads"], found["loggers"], found["hosts"]) == (["MainThread"], [], ["127.0.0.1"])
+
+
+def test_the_cycle_of_the_warm_up_is_one_in_which_nothing_fails():
+    """An answer that is not like Jira's would be asked for again and again, for a minute at each start of a group."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LISTEN], cwd=REPO, capture_output=True, text=True, check=True, timeout=60
+    )
+    *said, plans = map(json.loads, ran.stdout.splitlines())
+    assert [line for line in said if line["level"] not in ("debug", "info")] == []
+    assert [line["event"] for line in said if "cannot" in line["event"]] == []
+    assert [plan[:2] for plan in plans] == [["do", "create"], ["do", "link"], ["do", "comment"]]
+    assert ran.stderr == ""
 
 
 @pytest.mark.parametrize("bench", ["cloud-cloud", "dc-dc"], indirect=True)
