@@ -22,7 +22,8 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def side_by_side(work: Callable[[T], R], items: Iterable[T], limit: int) -> Iterator[R]:
     """Yield the result of `work` for each item, as it comes, with at most `limit` at work at once.
 
-    After the first error no more work is begun. What has begun is brought to its end, then the error is raised.
+    After the first error, and when no more results are asked for, no more work is begun. What has begun is brought to
+    its end first.
     """
     waiting = list(items)
     if limit == 1 or len(waiting) <= 1:
@@ -57,6 +58,9 @@ class _Pool(Generic[T, R]):
                     yield outcome
         finally:
             self._waiting.clear()
+            # Who asks for no more results begins something else next: nothing must be at work beside that.
+            while running:
+                running -= isinstance(self._outcomes.get(), _Ended)
         if error is not None:
             raise error
 

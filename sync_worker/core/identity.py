@@ -172,7 +172,8 @@ class Identity:
             return Origin.ELSEWHERE
         if mark.database == self.database:
             return Origin.OURS
-        if (until := self.adopted.get(mark.owner, {}).get(side.other)) and (created is None or created <= until):
+        until = self.adopted.get(mark.owner, {}).get(side.other)
+        if until and (created is None or created <= until) and mark.project in (None, source.project):
             return Origin.OURS
         if mark.database is None and mark.sync in self.names:
             return Origin.OURS

@@ -109,10 +109,11 @@ class Read:
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of another database that this server has, or had, under `name`."""
+    """What became of another database that this server has, or had, under `name`. `seen`: when it was last in use."""
 
     name: str
     is_gone: bool
+    seen: datetime | None = None
 
 
 class Jira(Protocol):

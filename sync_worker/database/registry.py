@@ -51,4 +51,5 @@ class Registry:
         except PyMongoError:
             return None
         there = ((progress or {}).get("identity") or {}).get("database")
-        return Fate(name, is_gone=there != database)
+        seen = known.get("seen")
+        return Fate(name, is_gone=there != database, seen=seen if isinstance(seen, datetime) else None)

@@ -9,7 +9,7 @@ never seen, if they came after the first look. That the ids say. Others were lef
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -34,8 +34,14 @@ class Census:
     unprocessable: UnprocessableIssues
     on_strangers: OnStrangers = leave_all
 
-    def run(self, progress: Progress) -> Progress:
-        """Count when it is time; return the progress with the time of the count, and with what is held."""
+    def run(self, progress: Progress, back: Mapping[Side, Collection[str]]) -> Progress:
+        """Count when it is time; return the progress with the time of the count, and with what is held.
+
+        `back` are the ids of issues that were missing, or counted as gone, and that detection has seen.
+        """
+        for side, ids in back.items():
+            if ids:
+                self._absences(side, progress).take_back(ids)
         now = self.context.jiras[Side.USER].now()
         if progress.counted is None:
             return replace(progress, counted=now)

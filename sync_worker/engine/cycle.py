@@ -10,7 +10,7 @@ A cycle has no input or output of its own: Jira and the store are handed in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ from sync_worker.engine.detection import Detection
 from sync_worker.engine.discovery import discover
 from sync_worker.engine.identification import Identification
 from sync_worker.engine.intents import IntentLog
-from sync_worker.engine.recovery import recover
+from sync_worker.engine.recovery import begin_recovery, recover
 from sync_worker.engine.relocation import finish_move
 from sync_worker.engine.strangers import Strangers
 from sync_worker.engine.unprocessable import UnprocessableIssues
@@ -100,7 +100,7 @@ class Cycle:
     def run(self) -> CycleResult:
         """Do it. Raises Unavailable or NeedsOperator when the pass could not be completed; nothing is lost by that."""
         store = self.context.store
-        progress = finish_move(self.context, store.progress())
+        progress = begin_recovery(self.context, finish_move(self.context, store.progress()))
         requests, unprocessable = store.requests(), UnprocessableIssues(self.context)
         decisions = [request for request in requests if request.kind == adoption.KIND]
         for request in (request for request in requests if request.kind == confirmation.KIND):
@@ -115,7 +115,7 @@ class Cycle:
         progress = replace(detected.progress, definition=self.digest)
         store.save_progress(progress)
         self.on_detected()
-        held = hold_creations(self.context, self._take_census(progress, unprocessable))
+        held = hold_creations(self.context, self._take_census(progress, unprocessable, detected.back))
         progress = held.progress
         intents = IntentLog(self.context, progress.known, progress.restored, self.actions)
         delivery = Delivery(
@@ -174,14 +174,16 @@ class Cycle:
         pairs = (store.pair_of(state.side, state.id) for state in states)
         store.save_pairs([replace(pair, moves=()) for pair in pairs if pair and pair.moves])
 
-    def _take_census(self, progress: Progress, unprocessable: UnprocessableIssues) -> Progress:
+    def _take_census(
+        self, progress: Progress, unprocessable: UnprocessableIssues, back: Mapping[Side, Collection[str]]
+    ) -> Progress:
         """Take the census when it is time; return the progress after it.
 
         Its failure is no reason not to deliver what is known.
         """
         try:
             strangers = Strangers(self.context, progress)
-            counted = Census(self.context, unprocessable, strangers.meet).run(progress)
+            counted = Census(self.context, unprocessable, strangers.meet).run(progress, back)
         except SiteThrottled:
             raise
         except Unavailable as error:

@@ -10,7 +10,7 @@ An issue that cannot be read, observed or stored stops only itself: see `core.bu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -36,11 +36,13 @@ KEPT_ISSUES = 2 * READ_AT_ONCE
 class Detected:
     """What a look at both sides gave.
 
-    `fetched` counts the issues that were read. `progress` is what may be said now that all news is remembered.
+    `fetched` counts the issues that were read. `progress` is what may be said now that all news is remembered. `back`
+    are the ids of issues, by side, that were missing or counted as gone.
     """
 
     fetched: int
     progress: Progress
+    back: Mapping[Side, Collection[str]]
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Detection:
     unprocessable: UnprocessableIssues
     on_strangers: OnStrangers = leave_all
     _just_read: dict[tuple[Side, str], Issue] = field(default_factory=dict)
+    _back: dict[Side, Collection[str]] = field(default_factory=dict)
     _fetched: int = 0
 
     def run(self, progress: Progress) -> Detected:
@@ -69,7 +72,7 @@ class Detection:
         swept = started[Side.USER] if is_deep_scan or progress.swept is None else progress.swept
         trusted = {**progress.trusted, **progress.cursors}
         progress = replace(progress, cursors=started, trusted=trusted, swept=swept, unfit={})
-        return Detected(self._fetched, progress)
+        return Detected(self._fetched, progress, self._back)
 
     def read(self, side: Side, ids: Collection[str]) -> Read:
         """Return the issues among `ids`, wherever they are now; one that was just read is not read again."""
@@ -163,6 +166,7 @@ class Detection:
                 if is_fresh or is_about_all(error):
                     raise
         self._fetched += observation.fetched
+        self._back[side] = observation.back
 
     def _keep(self, side: Side, issue: Issue) -> None:
         self._just_read[side, issue.id] = issue

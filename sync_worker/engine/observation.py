@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sync_model.definition import Side
 from sync_worker.core.bulk import Failed, Streak, each
@@ -51,7 +51,7 @@ class Observation:
     """Observes issues of one side in one cycle.
 
     `shown` are the candidates of search by their ids, `always` the issues that are read whatever search shows.
-    `fetched` counts the issues that were read.
+    `fetched` counts the issues that were read. `back` are the ids of those that were missing, or counted as gone.
     """
 
     context: Context
@@ -62,6 +62,7 @@ class Observation:
     always: Collection[str]
     on_strangers: OnStrangers = leave_all
     fetched: int = 0
+    back: set[str] = field(default_factory=set)
 
     def look_at(self, ids: Iterable[str], streak: Streak) -> Iterator[Issue]:
         """Read those that may have changed, remember what is new about them, and yield them.
@@ -92,7 +93,16 @@ class Observation:
         for issue in issues:
             if issue.id in believed.doubts:
                 self._note(issue.id, believed.doubts[issue.id], issue.key)
-        before = {issue.id: self._before(states.get(issue.id), issue) for issue in believed.issues}
+        before = {
+            # Of a pair's issue it is known that it is the one that it was.
+            issue.id: states.get(issue.id) if issue.id in believed.pairs else self._before(states.get(issue.id), issue)
+            for issue in believed.issues
+        }
+        self.back |= {
+            issue.id
+            for issue in believed.issues
+            if (pair := believed.pairs.get(issue.id)) and (self.side in pair.gone or self.side in pair.missing)
+        }
         unknown = [issue for issue in believed.issues if before[issue.id] is None and issue.id not in believed.pairs]
         met, unclear = self._meet(unknown, streak)
         observed: list[IssueState] = []

@@ -26,7 +26,7 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
-from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
+from sync_worker.core.timing import CLOCK_GRAIN, CONFIRM_AFTER, REQUEST_LIFETIME
 from sync_worker.engine.diff import observe, with_history
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
@@ -165,10 +165,28 @@ class CounterpartSearch:
 
         All older changes were answered, or given up, before the database was lost. Rules may have become others since.
         """
-        restored = self.intents.restored
-        if restored is None or not restored.is_lost:
+        restored, sync = self.intents.restored, self.context.sync
+        if restored is None or not restored.is_lost or restored.alive is None:
             return None
-        return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
+        confirmed = timedelta(hours=2 * sync.census_interval_hours) + CONFIRM_AFTER
+        waits = max(timedelta(hours=sync.retry_for_hours), confirmed)
+        return min(restored.alive, restored.until[side]) - waits
+
+
+def begin_recovery(context: Context, progress: Progress) -> Progress:
+    """After a restore, note until when the database may not know what was done, before anything is looked for."""
+    restored = progress.restored
+    if restored is None or restored.is_reunited:
+        return progress
+    for jira in set(context.jiras.values()):
+        jira.account()  # which also tells what time it is there
+    now: dict[str, datetime] = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+    until = {side: min(restored.until.get(side, at), at) for side, at in now.items()}  # a clock may have been wrong
+    if until == restored.until:
+        return progress
+    progress = replace(progress, restored=replace(restored, until=until))
+    context.store.save_progress(progress)
+    return progress
 
 
 def recover(context: Context, progress: Progress) -> Progress:
@@ -189,19 +207,14 @@ def recover(context: Context, progress: Progress) -> Progress:
         progress = replace(progress, restored=replace(restored, unread=unread))
         context.store.save_progress(progress)
         return progress
-    now: dict[str, datetime] = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
-    until = {side: min(restored.until.get(side, at), at) for side, at in now.items()}  # a clock may have been wrong
-    if until != restored.until:
-        restored = replace(restored, until=until)
-        progress = replace(progress, restored=restored)
-        context.store.save_progress(progress)
     wait = max(_seconds_until_search_shows(context.jiras[side], restored.until[side]) for side in Side)
     if not restored.is_lost:
         if wait > 0:
             why = "the database was restored; nothing is done before search must show all that was created before"
             raise Unavailable(f"{why}: {wait:.0f} s", retry_after=wait + CLOCK_GRAIN.total_seconds())
         # Nothing was done meanwhile. So it does no harm if a clock was behind.
-        restored = replace(restored, until={side: max(until[side], at) for side, at in now.items()})
+        now = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+        restored = replace(restored, until={str(side): max(restored.until[side], at) for side, at in now.items()})
     search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
     found = {side: search.since(side, restored.earliest(side.other)) for side in Side}
     if wait > 0:

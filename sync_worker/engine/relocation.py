@@ -2,8 +2,9 @@
 again.
 
 A pair's issue is the one that it was if it has the same id and the same creation date. Elsewhere it is found by its
-mark, or by a key that it has or had, if its creation date is the same. What is not found is kept, under an id that no
-issue has: its counterpart gets no other one, and the next relocation looks for it again.
+mark, or by a key that it has or had, if its creation date is the same. What is not found is kept: its counterpart gets
+no other one, and the next relocation looks for it again. If its id is another issue's by now, or may be, it is kept
+under an id that no issue has. Else it may only be hidden, which is the census's question.
 
 The outcome is laid down beside what is remembered, and put in place at once. So it makes no difference when this is
 interrupted, and issues may change their ids among each other.
@@ -51,6 +52,8 @@ class Relocation:
     _lost: list[str] = field(default_factory=list)
     _seen: set[tuple[Side, str]] = field(default_factory=set)
     _unread: set[tuple[Side, str]] = field(default_factory=set)
+    _hidden: set[tuple[Side, str]] = field(default_factory=set)
+    """Issues that are not found, and whose ids are nobody else's."""
     _marked: dict[Side, dict[str, str]] = field(default_factory=dict)
 
     def run(self) -> Progress:
@@ -112,15 +115,17 @@ class Relocation:
                 if (side, pair.id(side)) not in self._unread:
                     new = _with_issue(new, side, issue) if issue else self._without_issue(new, side)
                 self._seen.add((side, pair.id(side)))
-                if state := self._state(side, pair.id(side), issue):
-                    states.append(state)
+            is_back = any(side in {**pair.gone, **pair.missing} and pair.id(side) in places[side] for side in Side)
+            found = [self._state(side, pair.id(side), places[side].get(pair.id(side))) for side in Side]
+            states += [state.back() if is_back else state for state in found if state]
             relocated.append(new)
-            self._count(pair, new)
+            self._count(pair, new, are_there=all(pair.id(side) in places[side] for side in Side))
         self.context.store.stage(states, relocated)
 
-    def _count(self, before: Pair, after: Pair) -> None:
+    def _count(self, before: Pair, after: Pair, *, are_there: bool) -> None:
         names = f"{after.user_key} ↔ {after.dev_key}"
-        if any(after.id(side).startswith(LOST) for side in Side):
+        are_left = any((side, before.id(side)) in self._unread or side in before.gone for side in Side)
+        if any(after.id(side).startswith(LOST) for side in Side) or not (are_there or are_left):
             self._lost.append(names)
         elif (before.user_id, before.dev_id) == (after.user_id, after.dev_id):
             self._kept += 1
@@ -141,6 +146,8 @@ class Relocation:
             if (side, pair.id(side)) in self._unread:
                 continue
             issue = issues.get(pair.id(side))
+            if issue is None and pair.id(side).isdigit() and not self._is_elsewhere(side):
+                self._hidden.add((side, pair.id(side)))
             # Elsewhere, the same id says nothing: many issues may have been created within one second.
             if issue is None or self._is_elsewhere(side) or belief.doubt(pair, side, issue):
                 issue = self._look_for(side, pair) if self._may_be_elsewhere(side, pair) else None
@@ -188,8 +195,8 @@ class Relocation:
         return self._marked[side]
 
     def _without_issue(self, pair: Pair, side: Side) -> Pair:
-        """Return this pair with an issue that is not there: no issue has its id."""
-        if side in pair.gone and not pair.id(side).isdigit():
+        """Return this pair with an issue that is not found."""
+        if (side, pair.id(side)) in self._hidden or (side in pair.gone and not pair.id(side).isdigit()):
             return pair
         if side not in pair.gone or self._is_elsewhere(side):
             gone: Mapping[str, datetime] = {side: self.context.jiras[side].now(), **pair.gone}
@@ -205,7 +212,7 @@ class Relocation:
         came after the last look is new. What was still to be done is kept.
         """
         state = self.context.store.states(side, [before])[0].get(before) if before.isdigit() else None
-        if (side, before) in self._unread:
+        if (side, before) in self._unread or (issue is None and (side, before) in self._hidden):
             return state
         if issue is None or (state and issue.id == before and not self._is_elsewhere(side)):
             return state if issue else None
@@ -254,6 +261,7 @@ def _as_of_last_look(state: IssueState, issue: Issue) -> IssueState:
         seen_until=all_seen_up_to(state.updated),
         own_moves=state.own_moves,
         pending=state.pending,
+        withheld=state.withheld,
         dead=state.dead,
     )
 

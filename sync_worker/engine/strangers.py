@@ -14,7 +14,7 @@ from datetime import datetime
 from sync_model.definition import Side
 from sync_worker.core.actions import Create
 from sync_worker.core.context import Context
-from sync_worker.core.errors import NeedsOperator, Unavailable
+from sync_worker.core.errors import DatabaseUnavailable, NeedsOperator
 from sync_worker.core.identity import Decision, Identity, Origin, made_by_another, what_to_type
 from sync_worker.core.issue import Issue
 from sync_worker.core.marks import Mark
@@ -101,7 +101,8 @@ class Strangers:
             until: dict[str, datetime] = {each: self.context.jiras[each].now() + CLOCK_GRAIN for each in Side}
             lost = Restored(until=until, is_lost=True)
             self.context.store.save_progress(replace(self.progress, restored=lost))
-            raise Unavailable(
+            # This is no matter of one issue: the cycle ends, and begins anew with what was noted just now.
+            raise DatabaseUnavailable(
                 f"{issue.key} shows that this database is an older copy; what was done since is looked for"
             )
 

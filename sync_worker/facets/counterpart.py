@@ -90,7 +90,10 @@ class Counterpart:
                 self._adopt([(planned, created)], FOUND)
             elif created := self._created_before(intent):
                 self._adopt([(planned, created)], FOUND)
-                raise Unavailable(f"its counterpart {created.key} was found: what the change calls for is decided anew")
+                # This says nothing of the site, as an error of another kind would.
+                raise OutcomeUnknown(
+                    f"its counterpart {created.key} was found: what the change calls for is decided anew"
+                )
             else:
                 self._read_back(planned, self._create_alone(planned))
         intent.finish()

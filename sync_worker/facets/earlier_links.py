@@ -47,16 +47,24 @@ class EarlierLinks:
         for link in self.context.jiras[side].links_of(issue.id):
             address, other = target_of(link) if link.startswith(PREFIX) else ("", "")
             if address in self.identity.sides[side.other].addresses and other.isdigit():
-                found = self._counterpart(side, issue, other)
+                found = self._counterpart(side, issue, other, is_lost=is_lost)
                 if found:
                     return found
         self._looked_at.add((side, issue.id))
         return None
 
-    def _counterpart(self, side: Side, issue: Issue, other: str) -> Created | None:
+    def _counterpart(self, side: Side, issue: Issue, other: str, *, is_lost: bool) -> Created | None:
         target = self.context.jiras[side.other]
+        if self.context.store.paired(side.other, [other]):
+            return None
         found = target.issue(other)
-        if found is None or self.context.store.paired(side.other, [other]):
+        if found is None and is_lost:
+            raise InvalidRequest(
+                f"{issue.key} has a link by a jira-sync to an issue that is gone, or not visible to us, and may be its "
+                f"counterpart; take the link away if {issue.key} is to get another one",
+                final=True,
+            )
+        if found is None:
             return None
         mark = Mark.parse(target.with_marker(found).marker)
         origin = self.identity.origin(side, mark, found.created) if mark else None

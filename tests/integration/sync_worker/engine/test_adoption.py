@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from decisions import add_third_site, decide, on_another_server, refusal, use_other_name
+from simulated_sites import LONG_ENOUGH
 from sync_worker.core.errors import NeedsOperator
 from worker_bench import EITHER_FLAVOR
 
@@ -200,3 +201,21 @@ def test_what_was_interrupted_by_a_crash_at_any_request_is_done_again(bench, dec
     assert bench.database["pairs"].count_documents({}) == len(keys)
     assert len(bench.devs()) == len(keys) * (2 if decision == "new" else 1)
     assert bench.failures() == []
+
+
+def test_adopt_moved_leaves_a_pair_as_it_is_of_which_an_issue_is_hidden(bench):
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.hide("one", key)
+    assert decide(bench, "moved")[0] == (
+        "done",
+        f"0 pairs as they were, 0 found again, 1 not found: {key} ↔ {counterpart}",
+    )
+    bench.control.show("one", key)
+    bench.user.move(key, "Resolved")
+    bench.user.move(key, "Will Do")
+    for _ in range(2):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert [dev["key"] for dev in bench.devs()] == [counterpart]
+    assert bench.comments(key) == [f"followed as {counterpart}"]

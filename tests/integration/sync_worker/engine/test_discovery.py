@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
@@ -351,3 +352,36 @@ def test_a_person_who_works_beside_it_is_left_alone(bench):
     for _ in range(2):
         bench.cycle()
     assert len(bench.devs()) == 2
+
+
+@EITHER_FLAVOR
+def test_a_counterpart_that_is_hidden_when_the_database_is_lost_gets_no_twin(bench):
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.hide("two", counterpart)
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert [dev["key"] for dev in bench.devs()] == [counterpart]
+    (why,) = bench.dead_letters()
+    assert f"{key} has a link by a jira-sync to an issue that is gone, or not visible to us" in why
+
+
+@EITHER_FLAVOR
+def test_pairs_that_are_missing_after_a_restore_are_found_and_what_was_done_meanwhile_is_looked_for(bench):
+    """A backup was taken while pairs came; and the database had been restored once before."""
+    key, _ = bench.pair()
+    bench.cycle()
+    before = datetime(2026, 1, 1, tzinfo=UTC)
+    once = {"since": {}, "until": {"user": before, "dev": before}, "is_reunited": True, "is_lost": True}
+    for restored in ({"since": {}}, once):
+        bench.stop()
+        bench.database["progress"].update_one({}, {"$set": {"restored": restored, "identity.pairs": 99}})
+        for _ in range(3):
+            bench.try_cycle()
+            bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+        found = bench.database["progress"].find_one()["restored"]
+        assert found["until"]["user"] > before
+        assert_each_once(bench, [key])

@@ -175,3 +175,19 @@ def nothing_is_left(bench) -> None:
     assert (bench.failures(), bench.dead_letters(), bench.outbox()) == ([], [], [])
     assert list(bench.database["issues"].find({"withheld.0": {"$exists": True}})) == []
     assert (len(bench.users()), len(bench.devs())) == (1, 1)
+
+
+@FOR_HOW_LONG
+@EITHER_FLAVOR
+def test_what_has_waited_is_made_up_for_when_an_issue_that_is_back_changes_before_the_next_census(bench, censuses):
+    key, counterpart = watched_pair(bench)
+    bench.control.hide("one", key)
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    be_away(bench, censuses)
+    bench.control.show("one", key)
+    bench.user.edit(key, summary="visible again")
+    for _ in range(2):
+        bench.cycle()
+    assert (bench.status(key), bench.comments(key)[-1]) == ("Resolved", f"finished {counterpart}")
+    nothing_is_left(bench)

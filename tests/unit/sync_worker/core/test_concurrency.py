@@ -151,3 +151,15 @@ def test_a_caller_that_takes_no_more_results_has_no_more_items_begun(wait_until)
     gate.open.set()
     wait_until(lambda: before.issuperset(threading.enumerate()), "the threads to end")
     assert sorted(gate.begun) == [1, 2]
+
+
+def test_who_asks_for_no_more_results_leaves_nothing_at_work():
+    """The next cycle may take up the same issue: two requests would create it."""
+    gate = Gate()
+    results = iter(side_by_side(lambda number: number if number == 0 else gate.work(number), range(8), 4))
+    assert next(results) == 0
+    closing, _ = in_background(results.close)
+    gate.open.set()
+    closing.join(10)
+    assert not closing.is_alive()
+    assert sorted(gate.ended) == sorted(gate.begun)
