@@ -26,5 +26,5 @@ def test_a_worker_may_die_at_any_point():
 
     These are the points at equal distances. All of them take half an hour: `python -m benchmarks.crash_points`.
     """
-    done = run("crash_points", "--flavors", "cloud-dc", "--after-writes", "--at-most", "70")
+    done = run("crash_points", "--flavors", "cloud-dc", "--after-writes", "--at-most", "40")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
