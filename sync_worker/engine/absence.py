@@ -207,6 +207,11 @@ class Absences:
             # Its new key is no news to the pair until the issue itself has been looked at.
             self.context.store.save_pair(replace(found, user_key=pair.user_key, dev_key=pair.dev_key))
 
+    def take_back_seen(self, ids: Collection[str]) -> None:
+        """Take back what detection has seen, and see what is still to be held."""
+        self.take_back(ids)
+        self._hold([], list(self._missing().values()))
+
     def take_back(self, ids: Collection[str]) -> None:
         """Make up for what happened to these issues, and to their counterparts, while they were not visible.
 

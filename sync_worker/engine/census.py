@@ -41,7 +41,9 @@ class Census:
         """
         for side, ids in back.items():
             if ids:
-                self._absences(side, progress).take_back(ids)
+                absences = self._absences(side, progress)
+                absences.take_back_seen(ids)
+                progress = replace(progress, brakes=absences.brakes)
         now = self.context.jiras[Side.USER].now()
         if progress.counted is None:
             return replace(progress, counted=now)
