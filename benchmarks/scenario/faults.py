@@ -121,6 +121,7 @@ class FaultInjector:
             self._rig.replica_set.heal()
         else:
             self._rig.mongod.start()
+        self._date_all(0.0)
         if self._are_refusals_known:  # MongoDB was away when a token was renewed
             self._forget_refusals()
             for site in self._sites:
@@ -204,20 +205,22 @@ class FaultInjector:
         return self._counted(f"clock: a {whose}'s is wrong", lambda: control.heal(site, fault))
 
     def _database_clock_set_back(self) -> EndFault | None:
-        """Let all that MongoDB has dated lie in its future."""
-        later = {"$add": ["$$NOW", int(A_DAY * 1000)]}
-        with (
-            MongoClient[dict[str, Any]](self._rig.database_url, serverSelectionTimeoutMS=200) as client,
-            suppress(PyMongoError),
-        ):
+        """Let all that MongoDB has dated lie in its future, until its clock is right again."""
+        self._date_all(A_DAY)
+        return self._counted("clock: MongoDB's is set back", lambda: self._date_all(0.0))
+
+    def _date_all(self, ahead: float) -> None:
+        """Let pauses, buckets and leases be dated so many seconds ahead of MongoDB's clock."""
+        later = {"$add": ["$$NOW", int(ahead * 1000)]}
+        url = self._rig.database_url
+        with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=200) as client, suppress(PyMongoError):
             for name in ("until", "filled", "touched"):
                 dated = {name: {"$type": "date"}}
                 client[SHARED_DATABASE]["limits"].update_many(dated, [{"$set": {name: later}}])
-            for sync in self._syncs:
-                held = {"_id": "writer", "expires": {"$type": "date"}}
-                client[sync.database]["lease"].update_one(held, [{"$set": {"expires": later}}])
-            return self._counted("clock: MongoDB's is set back")
-        return None
+            if ahead:
+                for sync in self._syncs:
+                    held = {"_id": "writer", "expires": {"$type": "date"}}
+                    client[sync.database]["lease"].update_one(held, [{"$set": {"expires": later}}])
 
     def _bad_answers(self, random: Random) -> EndFault | None:
         site = random.choice(self._sites)

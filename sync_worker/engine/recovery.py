@@ -18,7 +18,7 @@ from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.identity import Origin
-from sync_worker.core.issue import Issue
+from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.marks import Mark
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE, Jira
@@ -131,11 +131,16 @@ class CounterpartSearch:
 
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
-        sync, state = self.context.sync, self.context.store.state(side, issue.id)
+        state = self.context.store.state(side, issue.id)
         if state is None:
-            state = self.intents.observe(side, issue, self._when_created(side, issue, counterpart, mark))
+            created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
+            return self.intents.observe(side, issue, created)
+        return self._with_create_done(side, state, counterpart)
+
+    def _with_create_done(self, side: Side, state: IssueState, counterpart: Issue) -> IssueState:
+        """Return this state with what calls for the counterpart noted as begun."""
         for cause in state.pending:
-            creates = find(Create, actions_for(sync, side, cause, paired=False))
+            creates = find(Create, actions_for(self.context.sync, side, cause, paired=False))
             if creates and not cause.begun(Create.kind):
                 state = state.with_cause(cause.marked(Create.kind, Attempt(counterpart.created)))
         return state
@@ -147,17 +152,17 @@ class CounterpartSearch:
         if number is None:
             number = sum(change.at <= until for change in issue.changes) - 1
         before, after = issue.changes[: number + 1], issue.changes[number + 1 :]
+        then = issue
         if after:
-            first = after[0]
-            issue = replace(issue, changes=before, status=first.from_status, status_id=first.from_id)
+            then = replace(issue, changes=before, status=after[0].from_status, status_id=after[0].from_id)
         accounts, baseline = self.intents.accounts[side], self._pending_since(side)
-        state = observe(self.context.sync, side, issue, None, paired=False, accounts=accounts, baseline=baseline)
-        return state if state.pending else self._long_seen(side, replace(issue, changes=(*before, *after)))
+        state = observe(self.context.sync, side, then, None, paired=False, accounts=accounts, baseline=baseline)
+        return state if state.pending else self._long_seen(side, issue, before)
 
-    def _long_seen(self, side: Side, issue: Issue) -> IssueState:
-        """Return the state of an issue of which only what may still wait to be answered is new."""
+    def _long_seen(self, side: Side, issue: Issue, before: Sequence[StatusChange] = ()) -> IssueState:
+        """Return the state of an issue of which only what may still wait to be answered is new, and not `before`."""
         blank, since = IssueState.blank(side, issue.id, issue.key), self._pending_since(side)
-        seen = [change for change in issue.changes if since and change.at < since]
+        seen = [change for change in issue.changes if change in before or (since and change.at < since)]
         return with_history(blank, seen, issue.history_from) if seen else blank
 
     def _pending_since(self, side: Side) -> datetime | None:
