@@ -109,11 +109,10 @@ class Read:
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of another database that this server has, or had, under `name`. `seen`: when it was last in use."""
+    """What became of another database that this server has, or had, under `name`."""
 
     name: str
     is_gone: bool
-    seen: datetime | None = None
 
 
 class Jira(Protocol):

@@ -20,15 +20,13 @@ class Restored:
     `since` and `until` map a side to a time on its own clock. What the database does not know was done after `since`
     and before `until`, the first look after the restore. `is_reunited`: the counterparts created meanwhile are known
     again, but for those whose marks cannot be read: `unread` maps a side to the ids of issues that may be such.
-    `is_lost`: there was no backup, and an empty database goes on from what Jira shows. `alive` is when the lost one was
-    certainly in use, as far as that is known.
+    `is_lost`: there was no backup, and an empty database goes on from what Jira shows.
     """
 
     since: Mapping[str, datetime] = field(default_factory=dict)
     until: Mapping[str, datetime] = field(default_factory=dict)
     is_reunited: bool = False
     is_lost: bool = False
-    alive: datetime | None = None
     unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def may_know(self, cause: Cause, side: Side) -> bool:

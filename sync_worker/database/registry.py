@@ -51,5 +51,4 @@ class Registry:
         except PyMongoError:
             return None
         there = ((progress or {}).get("identity") or {}).get("database")
-        seen = known.get("seen")
-        return Fate(name, is_gone=there != database, seen=seen if isinstance(seen, datetime) else None)
+        return Fate(name, is_gone=there != database)

@@ -44,8 +44,6 @@ class _Discovery:
     context: Context
     progress: Progress
     decision: Decision | None
-    _newest: datetime | None = None
-    """When the last one of the marked issues was created."""
 
     def run(self) -> Progress:
         now: dict[str, datetime] = {side: self.context.jiras[side].now() + CLOCK_GRAIN for side in Side}
@@ -80,7 +78,6 @@ class _Discovery:
         looked = jira.marked(self.context.project_id(side), by_anybody=is_any_account_s)
         found = sorted(looked.issues, key=lambda issue: int(issue.id))
         jira.account()  # nobody in particular is shown an empty project
-        self._newest = max((issue.created for issue in found), default=self._newest)
         self._note_highest(side, looked.highest)
         last = int(self._identity.looked.get(side, "0"))
         for batch in batches((issue for issue in found if int(issue.id) > last), READ_AT_ONCE):
@@ -158,14 +155,8 @@ class _Discovery:
         """Let the database know from now on that it is not complete. It may have been so before, and be so again."""
         if self.progress.restored is None or self.progress.restored.is_reunited:
             until: dict[str, datetime] = {each: self.context.jiras[each].now() + CLOCK_GRAIN for each in Side}
-            self.progress = replace(self.progress, restored=Restored(until=until, is_lost=True, alive=self._alive()))
+            self.progress = replace(self.progress, restored=Restored(until=until, is_lost=True))
             self.context.store.save_progress(self.progress)
-
-    def _alive(self) -> datetime | None:
-        """Return when the database that was lost was certainly in use."""
-        fates = [self.context.store.fate_of(owner) for owner in self._identity.adopted]
-        seen = [fate.seen for fate in fates if fate and fate.seen]
-        return max([*seen, *([self._newest] if self._newest else [])], default=None)
 
     def _recognise(self, side: Side, creators: Collection[str]) -> None:
         """Take the accounts that have created what is ours now for accounts that were ours before."""

@@ -26,7 +26,7 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
-from sync_worker.core.timing import CLOCK_GRAIN, CONFIRM_AFTER, REQUEST_LIFETIME
+from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.diff import observe, with_history
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
@@ -168,14 +168,13 @@ class CounterpartSearch:
     def _pending_since(self, side: Side) -> datetime | None:
         """Return since when what is not answered may still be waiting; None where the database knows itself.
 
-        All older changes were answered, or given up, before the database was lost. Rules may have become others since.
+        Older changes are only noted: most were answered before the database was lost, and rules may have become others
+        since. Which of two changes on the two sides was the later one could not be told any more, either.
         """
-        restored, sync = self.intents.restored, self.context.sync
-        if restored is None or not restored.is_lost or restored.alive is None:
+        restored = self.intents.restored
+        if restored is None or not restored.is_lost:
             return None
-        confirmed = timedelta(hours=2 * sync.census_interval_hours) + CONFIRM_AFTER
-        waits = max(timedelta(hours=sync.retry_for_hours), confirmed)
-        return min(restored.alive, restored.until[side]) - waits
+        return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
 
 
 def begin_recovery(context: Context, progress: Progress) -> Progress:
