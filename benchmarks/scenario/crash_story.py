@@ -19,6 +19,7 @@ from benchmarks.scenario.definitions import login_of_ann, site_seeds, sync_under
 from benchmarks.verdict.evidence import MARKER, RunFacts
 from benchmarks.verdict.judge import judge
 from jira_simulator.client import Person, SimulatorControl
+from sync_worker.core.identity import Decision
 
 LONG_ENOUGH = 400.0
 """Seconds on Jira's clock after which no request is under way any more and search has caught up."""
@@ -33,7 +34,6 @@ STORY = (
     "was lost. The sites get another address, and a person says that they are the same. The first issue moves to",
     "another project. The second is deleted, which is found and confirmed by and by, and told on its counterpart.",
 )
-SAME_SITE = "same-site"
 TOMORROW = email.utils.format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
 SPOILED = {
     "/issue/bulk$": {"status": 302, "headers": {"Location": "https://sso.invalid/login", "Date": TOMORROW}},
@@ -165,7 +165,7 @@ class CrashStory:
         """The sites get another address, and a person says that they are the same."""
         self._file.write_text(self._file.read_text().replace("127.0.0.1", "localhost"))
         with MongoClient[dict[str, Any]](self._rig.database_url) as client:
-            request = {"kind": "adopt", "issues": [SAME_SITE], "by": "ann"}
+            request = {"kind": "adopt", "issues": [Decision.SAME_SITE], "by": "ann"}
             client[self.sync.database]["requests"].insert_one(request)
 
     def _move_to_other_project(self) -> None:

@@ -57,10 +57,6 @@ class BatchSize:
         self._smallest, self._patience, self._successes = smallest, FIRST_PATIENCE, 0
         self._lock = Lock()
 
-    @property
-    def can_shrink(self) -> bool:
-        return self.now > self._smallest
-
     def shrink_to(self, size: int) -> None:
         """Remember that more than `size` items were too many."""
         with self._lock:

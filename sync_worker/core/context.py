@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
@@ -14,6 +14,7 @@ from sync_model.values import DEFAULT_INTERVAL_MINUTES
 from sync_worker.core.issue import Issue
 from sync_worker.core.ports import Jira, Store
 from sync_worker.core.progress import Progress
+from sync_worker.core.timing import CLOCK_GRAIN
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Context:
     def project_id(self, side: Side) -> str:
         """Return the immutable id of `side`'s project. Raises NeedsOperator."""
         return self.jiras[side].project_id(self.sync.project_key(side))
+
+    def clocks_at_the_latest(self) -> dict[str, datetime]:
+        """Return for each side the time that it is there now, at the latest: clocks are read in whole seconds."""
+        return {side: self.jiras[side].now() + CLOCK_GRAIN for side in Side}
 
     def clock_difference(self, side: Side) -> timedelta:
         """Return how far the clock of the other side is ahead of that of `side`."""

@@ -60,8 +60,11 @@ class Pair:
         """Return this pair after a direct read of `side`'s issue, which may have moved since."""
         keys = {"user_key": key} if side is Side.USER else {"dev_key": key}
         away = tuple(away for away in self.away if away != side) + (() if in_project else (str(side),))
-        missing, gone = _without(side, self.missing), _without(side, self.gone)
-        return replace(self, away=away, missing=missing, gone=gone, **keys)  # type: ignore[arg-type]
+        return replace(self, away=away, **keys)  # type: ignore[arg-type]
+
+    def back(self, side: Side) -> Pair:
+        """Return this pair with `side`'s issue being visible. Whoever says that makes up for what has waited."""
+        return replace(self, missing=_without(side, self.missing), gone=_without(side, self.gone))
 
 
 def _without(side: Side, times: Mapping[str, datetime]) -> dict[str, datetime]:

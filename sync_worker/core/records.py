@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sync_model.definition import Side
 
 WORKER = "worker"
 """Who did what the journal names, unless a person did."""
+INSTANT = timedelta(milliseconds=1)
+"""The least difference between two times in the journal."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,8 @@ class PastCycle:
     duration: float
     counts: dict[str, int]
     error: str | None = None
+
+
+def one_after_the_other(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """Return entries of one moment in their order: the journal is sorted by time."""
+    return [replace(entry, at=entry.at + number * INSTANT) for number, entry in enumerate(entries)]

@@ -202,7 +202,7 @@ class Absences:
             self.unprocessable.note(self.side, issue.id, why, key=issue.key)
             return
         in_project = issue.project_id == self.context.project_id(self.side)
-        found = pair.found(self.side, issue.key, in_project=in_project)
+        found = pair.found(self.side, issue.key, in_project=in_project).back(self.side)
         if found != pair:
             # Its new key is no news to the pair until the issue itself has been looked at.
             self.context.store.save_pair(replace(found, user_key=pair.user_key, dev_key=pair.dev_key))

@@ -9,23 +9,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sync_model.definition import Side
 from sync_worker.core.context import Context
 from sync_worker.core.identity import Decision, Identity, SeenSide, SideIdentity, decisions_for, differences
 from sync_worker.core.progress import Progress
-from sync_worker.core.records import JournalEntry, Request
-from sync_worker.core.timing import CLOCK_GRAIN
+from sync_worker.core.records import JournalEntry, Request, one_after_the_other
 from sync_worker.engine.discovery import discover
 from sync_worker.engine.dry_store import DryRunStore
 from sync_worker.engine.identification import are_there, see_sides
 from sync_worker.engine.relocation import Relocation
+from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "adopt"
-DONE, SKIPPED = "done", "skipped"
-INSTANT = timedelta(milliseconds=1)
-"""By so much entries of the journal that belong together follow each other: it is sorted by time."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,9 @@ def answer(context: Context, progress: Progress, seen: Mapping[Side, SeenSide], 
     context.log.info("decision carried out" if adopted.is_done else "decision not carried out", why=adopted.text)
     result = DONE if adopted.is_done else SKIPPED
     now, cause = datetime.now(UTC), f"{KIND}-{request.id}"
-    context.store.record(
-        [
-            JournalEntry(now + number * INSTANT, request.by, KIND, result, cause=cause, text=text)
-            for number, text in enumerate((*adopted.details, adopted.text))
-        ]
-    )
+    texts = (*adopted.details, adopted.text)
+    entries = [JournalEntry(now, request.by, KIND, result, cause=cause, text=text) for text in texts]
+    context.store.record(one_after_the_other(entries))
     context.store.answer(request)
     return adopted.progress
 
@@ -137,7 +131,7 @@ def _take_over(context: Context, progress: Progress, seen: Mapping[Side, SeenSid
     known = _known(context, progress, seen)
     if found := differences(known.sides, seen):
         return Adopted(progress, f"first say what this is: {'; '.join(map(str, found))}", is_done=False)
-    until: dict[str, datetime] = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+    until = context.clocks_at_the_latest()
     before = context.store.count_pairs()
     known = replace(known.with_adopted([known.database], until), discovered=False, looked={}, began={})
     progress = discover(context, _saved(context, progress, known), Decision.TAKE_OVER)

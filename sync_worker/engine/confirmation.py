@@ -13,11 +13,10 @@ from sync_model.definition import Side
 from sync_worker.core.brakes import CREATIONS
 from sync_worker.core.context import Context
 from sync_worker.core.progress import Progress
-from sync_worker.core.records import JournalEntry, Request
+from sync_worker.core.records import JournalEntry, Request, one_after_the_other
 from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "confirm"
-INSTANT = timedelta(milliseconds=1)
 
 
 def confirm(context: Context, progress: Progress, request: Request) -> Progress:
@@ -45,7 +44,7 @@ def _release(context: Context, progress: Progress, request: Request) -> Progress
         entries.append(JournalEntry(at, request.by, KIND, SKIPPED, cause=cause, text=text))
     if not held_before:
         entries.append(JournalEntry(at, request.by, KIND, SKIPPED, cause=cause, text="nothing is held"))
-    context.store.record([replace(entry, at=at + number * INSTANT) for number, entry in enumerate(entries)])
+    context.store.record(one_after_the_other(entries))
     context.log.info("confirmed by a person", by=request.by, released=[held.text for held in released])
     return progress
 

@@ -23,7 +23,6 @@ from sync_worker.core.marks import Mark
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import WORKER, JournalEntry
-from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.recovery import CounterpartSearch, Found
@@ -46,7 +45,7 @@ class _Discovery:
     decision: Decision | None
 
     def run(self) -> Progress:
-        now: dict[str, datetime] = {side: self.context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+        now = self.context.clocks_at_the_latest()
         if not self._identity.began:
             self._save(replace(self._identity, began=now))
             if self._may_know_too_little:
@@ -134,7 +133,7 @@ class _Discovery:
                     f'write "databaseName": "{fate.name}" into its file'
                 )
             raise made_by_another(self.context.sync.name, mark.owner, key, why)
-        now: dict[str, datetime] = {each: self.context.jiras[each].now() + CLOCK_GRAIN for each in Side}
+        now = self.context.clocks_at_the_latest()
         self._save(self._identity.with_adopted([mark.owner], now))
         if self.decision is None:
             text = f"the pairs of {in_short(mark.owner)}, which was lost"
@@ -154,7 +153,7 @@ class _Discovery:
     def _begin_recovery(self) -> None:
         """Let the database know from now on that it is not complete. It may have been so before, and be so again."""
         if self.progress.restored is None or self.progress.restored.is_reunited:
-            until: dict[str, datetime] = {each: self.context.jiras[each].now() + CLOCK_GRAIN for each in Side}
+            until = self.context.clocks_at_the_latest()
             self.progress = replace(self.progress, restored=Restored(until=until, is_lost=True))
             self.context.store.save_progress(self.progress)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sync_model.definition import Side
 from sync_worker.core.concurrency import batches
@@ -172,7 +172,7 @@ def _of_new(context: Context, identity: Identity, before: Identity | None) -> Id
     latest = before.database if before else context.store.latest_registered()
     if latest is None:
         return identity
-    until: dict[str, datetime] = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+    until = context.clocks_at_the_latest()
     return identity.with_adopted([latest], until)
 
 

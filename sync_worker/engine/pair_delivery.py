@@ -167,8 +167,6 @@ class PairDelivery:
         side = work.side
         if work.pair and work.cause.kind is not CauseKind.GONE:
             found = work.pair.found(side, work.issue.key, in_project=self._is_in_project(work))
-            # Whoever says that an issue is back makes up for what has waited, too.
-            found = replace(found, missing=work.pair.missing, gone=work.pair.gone)
             if found != work.pair:
                 self._context.store.save_pair(found)
                 work = replace(work, pair=found)

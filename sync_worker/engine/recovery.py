@@ -184,7 +184,7 @@ def begin_recovery(context: Context, progress: Progress) -> Progress:
         return progress
     for jira in set(context.jiras.values()):
         jira.account()  # which also tells what time it is there
-    now: dict[str, datetime] = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
+    now = context.clocks_at_the_latest()
     until = {side: min(restored.until.get(side, at), at) for side, at in now.items()}  # a clock may have been wrong
     if until == restored.until:
         return progress
@@ -203,9 +203,9 @@ def recover(context: Context, progress: Progress) -> Progress:
     restored = progress.restored
     if restored is None or (restored.is_reunited and not any(restored.unread.values())):
         return progress
-    for jira in set(context.jiras.values()):
-        jira.account()  # which also tells what time it is there
     if restored.is_reunited:
+        for jira in set(context.jiras.values()):
+            jira.account()
         search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
         unread = {str(side): tuple(search.among(side.other, restored.unread.get(side, ()))) for side in Side}
         progress = replace(progress, restored=replace(restored, unread=unread))
@@ -217,8 +217,8 @@ def recover(context: Context, progress: Progress) -> Progress:
             why = "the database was restored; nothing is done before search must show all that was created before"
             raise Unavailable(f"{why}: {wait:.0f} s", retry_after=wait + CLOCK_GRAIN.total_seconds())
         # Nothing was done meanwhile. So it does no harm if a clock was behind.
-        now = {side: context.jiras[side].now() + CLOCK_GRAIN for side in Side}
-        restored = replace(restored, until={str(side): max(restored.until[side], at) for side, at in now.items()})
+        now = context.clocks_at_the_latest()
+        restored = replace(restored, until={side: max(restored.until[side], at) for side, at in now.items()})
     search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
     found = {side: search.since(side, restored.earliest(side.other)) for side in Side}
     if wait > 0:

@@ -273,13 +273,10 @@ def _with_ids(pair: Pair, side: Side, issue_id: str, key: str) -> Pair:
 
 
 def _with_issue(pair: Pair, side: Side, issue: Issue) -> Pair:
-    gone = {name: at for name, at in pair.gone.items() if name != side}
-    missing = {name: at for name, at in pair.missing.items() if name != side}
-    moved = _with_ids(pair, side, issue.id, issue.key)
-    linked = (
-        pair.linked if moved.id(side) == pair.id(side) else {}
-    )  # so that the links lead there when they are put next
-    return replace(moved, born={**pair.born, side: issue.created}, gone=gone, missing=missing, linked=linked)
+    moved = _with_ids(pair.back(side), side, issue.id, issue.key)
+    # So that the links lead there when they are put next.
+    linked = pair.linked if moved.id(side) == pair.id(side) else {}
+    return replace(moved, born={**pair.born, side: issue.created}, linked=linked)
 
 
 def _is_as_old(pair: Pair, side: Side, issue: Issue) -> bool:

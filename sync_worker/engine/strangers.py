@@ -19,7 +19,6 @@ from sync_worker.core.identity import Decision, Identity, Origin, made_by_anothe
 from sync_worker.core.issue import Issue
 from sync_worker.core.marks import Mark
 from sync_worker.core.progress import Progress, Restored
-from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.observation import Met
 from sync_worker.engine.recovery import CounterpartSearch, Found
@@ -98,7 +97,7 @@ class Strangers:
                 f"the same two projects; {what_to_type(sync, (Decision.TAKE_OVER,))}"
             )
         if restored is None or issue.created > restored.until[side]:
-            until: dict[str, datetime] = {each: self.context.jiras[each].now() + CLOCK_GRAIN for each in Side}
+            until = self.context.clocks_at_the_latest()
             lost = Restored(until=until, is_lost=True)
             self.context.store.save_progress(replace(self.progress, restored=lost))
             # This is no matter of one issue: the cycle ends, and begins anew with what was noted just now.

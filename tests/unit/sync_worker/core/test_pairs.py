@@ -26,9 +26,9 @@ def test_an_issue_that_was_moved_out_of_its_project_is_away_until_it_is_back():
     assert away.found(Side.DEV, "D-1", in_project=True) == PAIR
 
 
-def test_an_issue_that_is_found_is_missing_no_more():
+def test_an_issue_that_is_back_is_missing_no_more():
     missing = replace(PAIR, missing={"user": NOON, "dev": NOON})
-    assert missing.found(Side.USER, "U-1", in_project=True).missing == {"dev": NOON}
+    assert missing.found(Side.USER, "U-1", in_project=True).back(Side.USER).missing == {"dev": NOON}
 
 
 @pytest.mark.parametrize(
