@@ -19,6 +19,7 @@ from sync_worker.core.errors import (
 )
 from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.catalogue import FACETS
+from sync_worker.facets.earlier_links import CounterpartFound
 from sync_worker.facets.protocol import Facet, Work
 
 NOT_ABOUT_ONE_ISSUE = (StopRequested, LeaseLost, Paused, NeedsOperator, SiteThrottled)
@@ -40,7 +41,9 @@ class CauseDelivery:
         self._facets: dict[str, Facet[Any]] = {kind: facet(intents) for kind, facet in FACETS.items()}
 
     def deliver(self, work: Work) -> CarriedOut:
-        """Do everything that the cause calls for and is not done yet. Raises what is not about one issue.
+        """Do everything that the cause calls for and is not done yet.
+
+        Raises CounterpartFound, and what is not about one issue.
 
         An action waits only for the actions that its facet declares. If waiting may mend one of several errors, that
         one decides, once all the others are done.
@@ -53,7 +56,7 @@ class CauseDelivery:
             intent = self._intents.of(work, action)
             try:
                 error = self._deliver_action(facet, intent)
-            except NOT_ABOUT_ONE_ISSUE:
+            except (*NOT_ABOUT_ONE_ISSUE, CounterpartFound):
                 raise
             except Exception as unexpected:  # noqa: BLE001 - whatever is wrong with one issue must not stop the others
                 return CarriedOut(intent.work, unexpected)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sync_worker.core.actions import Create
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.context import Predecessor
-from sync_worker.core.errors import InvalidRequest, IssueGone
+from sync_worker.core.errors import InvalidRequest, IssueGone, OutcomeUnknown
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
 from sync_worker.core.retry import is_due
@@ -21,8 +21,10 @@ from sync_worker.engine.batch import Key, work_on
 from sync_worker.engine.cause_delivery import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery
 from sync_worker.engine.failures import FailedCauses
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.recovery import CounterpartSearch, Found
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.counterpart import Counterpart, missing_counterpart
+from sync_worker.facets.earlier_links import CounterpartFound
 from sync_worker.facets.protocol import FOUND, SKIPPED, Work
 
 
@@ -111,6 +113,9 @@ class PairDelivery:
                 carried_out = self._deliver_cause(work)
             except NOT_ABOUT_ONE_ISSUE:
                 raise
+            except CounterpartFound as found:
+                last_error = self._pair_again(key, cause, found) or last_error
+                state = self._context.store.state(*key)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one issue must not stop the others
                 last_error = error
                 # Whoever raised it may have noted more about the cause.
@@ -121,6 +126,17 @@ class PairDelivery:
                 state = self._conclude(carried_out)
             work = None
         return last_error
+
+    def _pair_again(self, key: Key, cause: Cause, found: CounterpartFound) -> Exception | None:
+        """Pair an issue with a counterpart that an earlier database has given it: its causes are decided anew."""
+        side, issue_id = key
+        CounterpartSearch(self._context, self._intents).pair_up(side, [Found(found.id, found.mark)])
+        state = self._context.store.state(*key)
+        if state is None or self._context.store.pair_of(side, issue_id):
+            return None
+        error = OutcomeUnknown(f"its counterpart {found} was found, but one of the two cannot be read now")
+        self._failures.note(state, state.cause(cause.id) or cause, error)
+        return error
 
     def _conclude(self, carried_out: CarriedOut) -> IssueState:
         """Take the cause out of the outbox if all of it is done; return the issue's state now."""

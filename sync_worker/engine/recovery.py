@@ -132,10 +132,16 @@ class CounterpartSearch:
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
         state = self.context.store.state(side, issue.id)
-        if state is None:
+        if state is None or self._is_only_noted(state):
             created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
             return self.intents.observe(side, issue, created)
         return self._with_create_done(side, state, counterpart)
+
+    def _is_only_noted(self, state: IssueState) -> bool:
+        """Tell whether a database that was lost has only taken note of an issue since, as if it had no counterpart."""
+        restored = self.intents.restored
+        is_tried = state.dead or any(cause.marks for cause in state.pending)
+        return restored is not None and restored.is_lost and not is_tried
 
     def _with_create_done(self, side: Side, state: IssueState, counterpart: Issue) -> IssueState:
         """Return this state with what calls for the counterpart noted as begun."""

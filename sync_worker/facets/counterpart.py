@@ -33,7 +33,7 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.templates import without_mentions
 from sync_worker.core.timing import lifetime_of
 from sync_worker.core.uncertainty import dated_since
-from sync_worker.facets.earlier_links import EarlierLinks
+from sync_worker.facets.earlier_links import CounterpartFound, EarlierLinks
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
 
@@ -88,13 +88,8 @@ class Counterpart:
             planned = Planned(intent, self._draft(intent))
             if created := self._look_for(planned):
                 self._adopt([(planned, created)], FOUND)
-            elif created := self._created_before(intent):
-                self._adopt([(planned, created)], FOUND)
-                # This says nothing of the site, as an error of another kind would.
-                raise OutcomeUnknown(
-                    f"its counterpart {created.key} was found: what the change calls for is decided anew"
-                )
             else:
+                self._raise_if_created_before(intent)
                 self._read_back(planned, self._create_alone(planned))
         intent.finish()
 
@@ -152,14 +147,15 @@ class Counterpart:
 
     def _unless_created_before(self, intent: Intent[Create]) -> Intent[Create] | None:
         try:
-            return None if self._created_before(intent) else intent
+            self._raise_if_created_before(intent)
         except SiteThrottled:
             raise
-        except (InvalidRequest, Unavailable):
+        except (CounterpartFound, InvalidRequest, Unavailable):
             return None
+        return intent
 
-    def _created_before(self, intent: Intent[Create]) -> Created | None:
-        """Return what an earlier database of ours has created for the issue, if that is not known yet.
+    def _raise_if_created_before(self, intent: Intent[Create]) -> None:
+        """Raise CounterpartFound when an earlier database of ours has created a counterpart for the issue.
 
         Raises OutcomeUnknown while there may be such a counterpart.
         """
@@ -169,7 +165,7 @@ class Counterpart:
         if restored and is_lost and may_know and not (restored.is_reunited or work.cause.begun(Create.kind)):
             why = "whether a counterpart was created before the database was lost is not certain yet"
             raise OutcomeUnknown(f"{why}; search may still lag behind")
-        return self._earlier.find(work.side, work.issue, is_lost=is_lost)
+        self._earlier.raise_if_found(work.side, work.issue, is_lost=is_lost)
 
     def _raise_if_emptied(self) -> None:
         """Raise Unavailable when somebody has emptied the database: that it knows no counterpart says nothing then."""

@@ -13,11 +13,22 @@ from sync_model.definition import Side
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity, Origin, made_by_another
-from sync_worker.core.issue import Created, Issue
+from sync_worker.core.issue import Issue
 from sync_worker.core.marks import Mark
 
 PREFIX = "jira-sync:"
 """How the global ids of our links begin. The address of the other site follows, and the id of the issue there."""
+
+
+class CounterpartFound(Exception):
+    """No error: an issue that was to get a counterpart has one that the database does not know of.
+
+    `id` is that of the counterpart, `mark` the mark that it carries. The message is its key.
+    """
+
+    def __init__(self, key: str, issue_id: str, mark: Mark) -> None:
+        super().__init__(key)
+        self.id, self.mark = issue_id, mark
 
 
 def target_of(link: str) -> tuple[str, str]:
@@ -34,8 +45,8 @@ class EarlierLinks:
     identity: Identity
     _looked_at: set[tuple[Side, str]] = field(default_factory=set)
 
-    def find(self, side: Side, issue: Issue, *, is_lost: bool) -> Created | None:
-        """Return the counterpart that an earlier database of ours has given `issue`, one of `side`.
+    def raise_if_found(self, side: Side, issue: Issue, *, is_lost: bool) -> None:
+        """Raise CounterpartFound when an earlier database of ours has given `issue`, one of `side`, a counterpart.
 
         `is_lost`: there was such a database. Raises NeedsOperator when another database has given the issue one, and
         InvalidRequest when it cannot be told who has.
@@ -43,20 +54,17 @@ class EarlierLinks:
         began = self.identity.began.get(side)
         shows_all = self.context.jiras[side.other].shows_markers and not is_lost
         if began is None or issue.created > began or shows_all or (side, issue.id) in self._looked_at:
-            return None
+            return
         for link in self.context.jiras[side].links_of(issue.id):
             address, other = target_of(link) if link.startswith(PREFIX) else ("", "")
             if address in self.identity.sides[side.other].addresses and other.isdigit():
-                found = self._counterpart(side, issue, other, is_lost=is_lost)
-                if found:
-                    return found
+                self._raise_if_made_for(side, issue, other, is_lost=is_lost)
         self._looked_at.add((side, issue.id))
-        return None
 
-    def _counterpart(self, side: Side, issue: Issue, other: str, *, is_lost: bool) -> Created | None:
+    def _raise_if_made_for(self, side: Side, issue: Issue, other: str, *, is_lost: bool) -> None:
         target = self.context.jiras[side.other]
         if self.context.store.paired(side.other, [other]):
-            return None
+            return
         found = target.issue(other)
         if found is None and is_lost:
             raise InvalidRequest(
@@ -65,13 +73,13 @@ class EarlierLinks:
                 final=True,
             )
         if found is None:
-            return None
+            return
         mark = Mark.parse(target.with_marker(found).marker)
         origin = self.identity.origin(side, mark, found.created) if mark else None
         if mark and origin is Origin.OURS and mark.issue == issue.id and mark.created in (None, issue.created):
-            return Created(found.id, found.key)
+            raise CounterpartFound(found.key, found.id, mark)
         if found.project_id != self.identity.sides[side.other].project:
-            return None  # it is what another sync has created
+            return  # it is what another sync has created
         if mark and origin in (Origin.OTHER_DATABASE, Origin.UNCLEAR):
             raise made_by_another(self.context.sync.name, mark.owner, found.key)
         raise InvalidRequest(

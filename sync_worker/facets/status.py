@@ -72,7 +72,7 @@ class Status:
         elif (
             fold(counterpart.status) == fold(action.to)
             or (own_move and own_move.landed)
-            or self._was_moved_before_restore(intent, counterpart)
+            or self._was_there_before_restore(intent, counterpart)
         ):
             self._context.store.save([state.without_own_move(work.cause.id).superseded()])
         else:
@@ -96,18 +96,21 @@ class Status:
             for pending in counterpart.pending
         )
 
-    def _was_moved_before_restore(self, intent: Intent[Move], counterpart: Issue) -> bool:
-        """Tell whether this move was made after the backup that our database was restored from."""
-        work, restored = intent.work, self._intents.restored
+    def _was_there_before_restore(self, intent: Intent[Move], counterpart: Issue) -> bool:
+        """Tell whether the counterpart was in the status after the backup that our database was restored from.
+
+        Either we moved it there; or it was there already, and somebody has moved it on.
+        """
+        work, restored, target = intent.work, self._intents.restored, fold(intent.action.to)
         side = work.side.other
         if restored is None or not restored.may_know(work.cause, work.side):
             return False
-        ahead = self._context.clock_difference(work.side)
+        since = work.cause.at + self._context.clock_difference(work.side) - CLOCK_GRAIN
         return any(
-            change.author in self._intents.accounts[side]
-            and fold(change.to_status) == fold(intent.action.to)
-            and work.cause.at + ahead - CLOCK_GRAIN <= change.at <= restored.until[side]
+            (change.author in self._intents.accounts[side] and fold(change.to_status) == target)
+            or fold(change.from_status) == target
             for change in counterpart.changes
+            if since <= change.at <= restored.until[side]
         )
 
     def _give_up_if_refused(self, intent: Intent[Move], state: IssueState) -> None:

@@ -11,7 +11,7 @@ from decisions import decide, on_another_server, refusal, with_empty_database
 from jira_simulator.client import Person
 from simulated_sites import A_DAY_LATER, CREATE, HOUR, LONG_ENOUGH
 from sync_worker.core.errors import LeaseLost, Unavailable
-from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR
+from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, TAKE_ON
 
 
 def assert_each_once(bench, keys: list[str]) -> None:
@@ -366,6 +366,69 @@ def test_a_counterpart_that_is_hidden_when_the_database_is_lost_gets_no_twin(ben
     assert [dev["key"] for dev in bench.devs()] == [counterpart]
     (why,) = bench.dead_letters()
     assert f"{key} has a link by a jira-sync to an issue that is gone, or not visible to us" in why
+
+
+REOPEN_OR_CREATE = {
+    "sourceStatus": "Reopened",
+    "syncDirection": "user_to_dev",
+    "actions": {"createIssue": True, "syncStatus": True, "addCrossLink": True},
+}
+
+
+@EITHER_FLAVOR
+@pytest.mark.parametrize("then", ["Closed", "Closed, unanswered", "Cancelled", None])
+@pytest.mark.parametrize("project", ["OTHER", "DEV"])
+def test_a_status_that_people_gave_a_counterpart_before_the_loss_stays(bench, then, project):
+    """A first look after the loss does not see a counterpart in another project. Its issue's link leads there."""
+    bench.on_one_site()
+    bench.start(rules=[REOPEN_OR_CREATE, *(rule for rule in bench.definition["rules"] if rule["id"] != "reopen")])
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    bench.user.move(key, "Reopened")
+    bench.cycle()
+    assert bench.status(counterpart) == "Reopened"
+    if then:
+        bench.pass_time(10)
+        bench.dev.move(counterpart, then.split(",")[0])
+    if then == "Closed, unanswered":
+        before = "Resolved", "Closed"
+    else:
+        bench.cycle()
+        before = bench.status(key), bench.status(counterpart)
+    if project == "OTHER":
+        counterpart = bench.control.move("one", counterpart, "OTHER")
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert (bench.status(key), bench.control.issue("one", counterpart)["status"]) == before
+    assert bench.failures() == []
+    assert len(bench.devs()) == (project == "DEV")
+
+
+@EITHER_FLAVOR
+@pytest.mark.parametrize("project", ["OTHER", "DEV"])
+def test_a_status_that_a_creation_called_for_is_not_restored_after_the_loss(bench, project):
+    """The counterpart began in that status, so that no move of ours led there. Then a person moved it on."""
+    bench.on_one_site()
+    actions = {"createIssue": True, "addCrossLink": True, "syncStatus": True, "targetStatus": "To Do"}
+    bench.start(rules=[{**TAKE_ON, "actions": actions}])
+    key, counterpart = bench.pair()
+    bench.cycle()
+    assert bench.status(counterpart) == "To Do"
+    bench.pass_time(10)
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle()
+    bench.user.edit(key, summary="edited")
+    if project == "OTHER":
+        counterpart = bench.control.move("one", counterpart, "OTHER")
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert bench.control.issue("one", counterpart)["status"] == "In Progress"
+    assert bench.failures() == []
 
 
 @EITHER_FLAVOR
