@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from sync_worker.core.timing import EARLIEST, LATEST, NODES_APART
 
@@ -108,6 +109,7 @@ def _at(moment: float, reading: Reading | None) -> datetime | None:
     return site_time + timedelta(seconds=moment - read_at)
 
 
+@lru_cache(maxsize=8)  # many answers come within one second
 def time_in(date_header: str | None) -> datetime | None:
     """Return the time in a `Date` header; None when there is none that can be reckoned with."""
     try:
