@@ -13,7 +13,7 @@ from jira_simulator import seed
 from jira_simulator.hosting.faults import InjectedFault
 from jira_simulator.hosting.hosted_site import HOSTED, HostedSite, hosted_of
 from jira_simulator.site import permissions
-from jira_simulator.site.fields import TextLimit
+from jira_simulator.site.fields import LongestText
 from jira_simulator.site.model import JiraError
 
 routes = web.RouteTableDef()
@@ -133,7 +133,7 @@ async def change_settings(request: web.Request) -> web.Response:
     site = hosted.site
     site.upload_limit = int(wanted.get("uploadLimit", site.upload_limit))
     limit = site.text_limit
-    site.text_limit = TextLimit(
+    site.text_limit = LongestText(
         int(wanted.get("textLimit", limit.units)), str(wanted.get("textLimitMessage", limit.message))
     )
     site.translations = dict(wanted.get("translations", site.translations))

@@ -16,7 +16,7 @@ TOO_LONG = "The entered text is too long. It exceeds the allowed limit of {} cha
 
 
 @dataclass(frozen=True)
-class TextLimit:
+class LongestText:
     """How long descriptions and comments may be, and what Jira says of a longer one; `units` 0 means no limit.
 
     On Data Center it is the setting `jira.text.field.character.limit`. {} in the message stands for the number.
@@ -60,7 +60,7 @@ def check_objects(fields: dict[str, Any]) -> None:
 
 
 def check_fields(
-    project: SimulatedProject, fields: dict[str, Any], issue_type: SimulatedIssueType | None, limit: TextLimit
+    project: SimulatedProject, fields: dict[str, Any], issue_type: SimulatedIssueType | None, limit: LongestText
 ) -> None:
     """Raise one JiraError for all that is wrong with `fields`."""
     errors = {"summary": error} if (error := _summary_error(fields.get("summary"))) else {}

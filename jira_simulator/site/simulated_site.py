@@ -65,7 +65,7 @@ class SimulatedSite:
         self.comments: dict[int, SimulatedComment] = {}
         self.attachments: dict[int, SimulatedAttachment] = {}
         self.upload_limit = 10 * 1024 * 1024
-        self.text_limit = field_rules.TextLimit()
+        self.text_limit = field_rules.LongestText()
         self.takes_attachments = True
         self.read_only_statuses: frozenset[str] = frozenset()
         self.translations: dict[str, str] = {}

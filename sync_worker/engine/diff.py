@@ -11,7 +11,7 @@ from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.rules import creates_from, tops_up_files
 from sync_worker.core.state import IssueState, OwnMove
-from sync_worker.core.timing import LONG_AGO
+from sync_worker.core.timing import LONG_AGO, NODES_APART
 from sync_worker.facets.attachments import missing_attachments
 
 SEEN_WINDOW = timedelta(hours=1)
@@ -83,6 +83,16 @@ def needs_history_before(state: IssueState | None, issue: Issue) -> bool:
 
 def is_seen(state: IssueState, change: StatusChange) -> bool:
     return change.id in state.seen or change.at < state.seen_until - SEEN_WINDOW
+
+
+def without_ids_given_out_again(state: IssueState, issue: Issue) -> IssueState:
+    """Return this state without the ids of changes that were made after it, once its Jira was restored.
+
+    A restored Jira gives out the ids again of what it has forgotten. A change that is dated after the last look is not
+    the one that was seen then.
+    """
+    later = {change.id for change in issue.changes if change.at > state.updated + NODES_APART}
+    return replace(state, seen=tuple(seen for seen in state.seen if seen not in later))
 
 
 def all_seen_up_to(at: datetime) -> datetime:

@@ -41,7 +41,7 @@ SAMPLE = READ_AT_ONCE
 
 
 @dataclass(frozen=True)
-class Sample:
+class PairSample:
     """How many of a few issues of pairs were found as they were, and how many are other issues, by side."""
 
     as_they_were: int = 0
@@ -184,11 +184,11 @@ def are_there(context: Context, identity: Identity, side: Side) -> bool:
     return sample.as_they_were > 0 or _is_any_known_issue_there(context, side)
 
 
-def take_sample(context: Context, identity: Identity, side: Side) -> Sample:
+def take_sample(context: Context, identity: Identity, side: Side) -> PairSample:
     """Look at the latest pairs: are the issues of `side` those that they were?"""
     pairs = [pair for pair in context.store.latest_pairs(SAMPLE) if side not in pair.gone]
     if not pairs:
-        return Sample()
+        return PairSample()
     context.checkpoint()
     jira, belief, project = context.jiras[side], Belief(context, identity), context.project_id(side)
     read = Reader(jira, context.checkpoint).read_all(pair.id(side) for pair in pairs)
@@ -199,7 +199,7 @@ def take_sample(context: Context, identity: Identity, side: Side) -> Sample:
         belief.doubt(pair, side, issue) is not None or (issue.project_id != project and side not in pair.away)
         for pair, issue in found
     )
-    return Sample(len(found) - others, others)
+    return PairSample(len(found) - others, others)
 
 
 def _is_any_known_issue_there(context: Context, side: Side) -> bool:

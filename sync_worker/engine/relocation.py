@@ -28,7 +28,7 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
-from sync_worker.engine.diff import all_seen_up_to, observe
+from sync_worker.engine.diff import all_seen_up_to, observe, without_ids_given_out_again
 from sync_worker.engine.reading import Reader
 
 LOST = "lost-"
@@ -214,8 +214,10 @@ class Relocation:
         state = self.context.store.states(side, [before])[0].get(before) if before.isdigit() else None
         if (side, before) in self._unread or (issue is None and (side, before) in self._hidden):
             return state
-        if issue is None or (state and issue.id == before and not self._is_elsewhere(side)):
-            return state if issue else None
+        if issue is None:
+            return None
+        if state and issue.id == before and not self._is_elsewhere(side):
+            return without_ids_given_out_again(state, issue)
         # Whoever made a move of ours there, under whatever account, has made a move of ours.
         accounts = {change.author for change in issue.changes}
         known = state and _as_of_last_look(state, issue)

@@ -64,10 +64,11 @@ class TextLimit:
                 lower = number or next((fewer for fewer in LENGTHS if fewer < too_long), None)
                 if lower is None or not _is_about_length(error, texts):
                     raise first if first and _is_about_length(error, texts) else error from None
-                limit, first, said = lower, first or error, number or said
+                limit, first = lower, first or error
+                # Without a number, something else in this text may have been refused, and then been cut off.
+                said = number or said
             else:
-                if first and (said or self._of_flavour() is None):
-                    self._learned = said or limit
+                self._learned = said or self._learned
                 return result
 
 

@@ -133,6 +133,25 @@ def test_after_moved_the_customer_s_issue_gets_no_second_counterpart(bench, rest
     assert left_alone(bench) == []
 
 
+@EITHER_FLAVOR
+def test_after_moved_a_status_change_counts_that_has_the_id_of_one_that_a_restored_jira_forgot(bench):
+    key, counterpart = bench.pair()
+    bench.cycle()
+    backup = bench.control.back_up("two")
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle()
+    forgotten = bench.issue(counterpart)["history"][-1]["id"]
+    bench.stop()
+    bench.control.restore("two", backup)
+    bench.pass_time(HOUR)
+    bench.dev.move(counterpart, "Closed")
+    assert bench.issue(counterpart)["history"][-1]["id"] == forgotten
+    bench.start()
+    assert decide(bench, "moved")[0][0] == "done"
+    bench.cycle()
+    assert bench.status(key) == "Resolved"
+
+
 def test_the_census_does_not_take_an_issue_for_a_deleted_one_that_is_back(bench, restored):
     """The counterpart was deleted, and its id is given out again."""
     pair = []

@@ -58,10 +58,11 @@ def test_the_limit_is_the_number_in_a_refusal_and_is_kept(says):
 
 
 @pytest.mark.parametrize("says", ["Too long.", "Error 17.", "99,999 characters are too many."])
-def test_without_a_number_that_can_be_the_limit_shorter_texts_are_tried_and_what_fits_is_kept(says):
+def test_without_a_number_that_can_be_the_limit_shorter_texts_are_tried_and_nothing_is_kept(says):
+    """Something else in the one text may have been refused, and then been cut off."""
     sent = lengths(Site(5_000, says), LONG, LONG)
-    assert [size > 5_000 for size in sent] == [True, True, True, True, False, False]
-    assert sent == sorted(sent, reverse=True)
+    assert [size > 5_000 for size in sent] == [True, True, True, True, False] * 2
+    assert sent[:5] == sorted(sent[:5], reverse=True)
 
 
 def test_where_all_sites_have_one_limit_a_text_that_counts_for_more_says_nothing_of_others():
