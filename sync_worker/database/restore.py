@@ -5,8 +5,8 @@ progress makes every worker refuse to work. So a restore that was interrupted th
 
 The database does not know what was done in Jira after the backup, nor what happened while the backup was made. So the
 cursors go back further than a backup can take, and the progress says `restored`. Before anything else is done, all
-counterparts created since are found by their marks (`engine.recovery`). Comments are looked for before they are posted
-(`engine.intents`). Moves that our account made since are ours (`engine.diff`, `facets.status`).
+counterparts created since are found by their marks (`engine.recognition.recovery`). Comments are looked for before
+they are posted (`engine.intents`). Moves that our account made since are ours (`engine.diff`, `facets.status`).
 """
 
 from __future__ import annotations

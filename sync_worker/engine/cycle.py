@@ -23,17 +23,18 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
-from sync_worker.engine import adoption, confirmation, resync
+from sync_worker.engine import confirmation, resync
 from sync_worker.engine.census import Census
 from sync_worker.engine.creation_brake import hold_creations
 from sync_worker.engine.delivery import Delivery
 from sync_worker.engine.detection import Detection
-from sync_worker.engine.discovery import discover
-from sync_worker.engine.identification import Identification
 from sync_worker.engine.intents import IntentLog
-from sync_worker.engine.recovery import begin_recovery, recover
-from sync_worker.engine.relocation import finish_move
-from sync_worker.engine.strangers import Strangers
+from sync_worker.engine.recognition import adoption
+from sync_worker.engine.recognition.discovery import discover
+from sync_worker.engine.recognition.identification import Identification
+from sync_worker.engine.recognition.recovery import begin_recovery, recover
+from sync_worker.engine.recognition.relocation import finish_move
+from sync_worker.engine.recognition.strangers import Strangers
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.catalogue import COUNTS
 

@@ -153,7 +153,7 @@ class Observation:
 
         Returns what became of them, and those of which it cannot be told whether they carry one.
         Where a bulk read does not show markers, each takes a request. At the first look at a project these are only
-        issues that our own account has created: for what else is there, see `engine.discovery`.
+        issues that our own account has created: for what else is there, see `engine.recognition.discovery`.
         """
         jira, accounts = self.context.jiras[self.side], self.progress.known.accounts(self.side)
         asks_all = self.side in self.progress.cursors and creates_from(self.context.sync, self.side.other)

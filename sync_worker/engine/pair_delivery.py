@@ -21,7 +21,7 @@ from sync_worker.engine.batch import Key, work_on
 from sync_worker.engine.cause_delivery import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery
 from sync_worker.engine.failures import FailedCauses
 from sync_worker.engine.intents import IntentLog
-from sync_worker.engine.recovery import CounterpartSearch, Found
+from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.counterpart import Counterpart, missing_counterpart
 from sync_worker.facets.earlier_links import CounterpartFound

@@ -30,7 +30,7 @@ from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
-from sync_worker.engine.recovery import CounterpartSearch, Found
+from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "resync"
@@ -102,7 +102,7 @@ class _Resync:
         alone = [issue for issue in issues if issue.id not in paired]
         if not alone:
             return set(), []
-        clocks: dict[str, datetime] = {each: context.jiras[each].now() for each in Side}
+        clocks: dict[str, datetime] = {one: context.jiras[one].now() for one in Side}
         context.jiras[side.other].account()
         search = CounterpartSearch(context, IntentLog(context, self._known, Restored(until=clocks)))
         ahead = clocks[side.other] - clocks[side]

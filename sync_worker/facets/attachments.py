@@ -182,7 +182,7 @@ class Attachments:
         work, side = intent.work, intent.work.side.other
         state = self._context.store.state(side, counterpart.id) or self._intents.observed(side, counterpart)
         taken = {*work.state.copied.values(), *state.copied}
-        is_only_one = sum(_looks_like(each, file) for each in work.issue.attachments) == 1
+        is_only_one = sum(_looks_like(other, file) for other in work.issue.attachments) == 1
         for candidate in sorted(counterpart.attachments, key=lambda candidate: candidate.filename != file.filename):
             if candidate.id in taken or candidate.size != file.size:
                 continue

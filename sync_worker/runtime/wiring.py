@@ -30,10 +30,10 @@ from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.sign_in import SignIn
 from sync_worker.database.store import MongoStore
-from sync_worker.engine.adoption import Adopted, try_out
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run
-from sync_worker.engine.identification import Identification
+from sync_worker.engine.recognition.adoption import Adopted, try_out
+from sync_worker.engine.recognition.identification import Identification
 from sync_worker.jira import JiraClient
 from sync_worker.migration.legacy_database import LegacyDatabase
 from sync_worker.migration.predecessor import ReplacedService

@@ -21,7 +21,7 @@ from sync_worker.core.marks import Mark
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.observation import Met
-from sync_worker.engine.recovery import CounterpartSearch, Found
+from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 
 
 def origin_of(context: Context, identity: Identity, side: Side, mark: Mark, created: datetime) -> Origin:

@@ -189,7 +189,9 @@ class Relocation:
             for issue in reversed(jira.marked(self.context.project_id(side)).issues):
                 marker = jira.mark_of(issue.id) if issue.marker == NOT_SHOWN else issue.marker
                 mark = Mark.parse(marker)
-                if mark and any(each.source_of(side.other, marker, issue.created) for each in (self.known, self.now)):
+                if mark and any(
+                    identity.source_of(side.other, marker, issue.created) for identity in (self.known, self.now)
+                ):
                     found[mark.issue] = issue.id
             self._marked[side] = found
         return self._marked[side]

@@ -25,8 +25,8 @@ from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
-from sync_worker.engine.recovery import CounterpartSearch, Found
-from sync_worker.engine.strangers import origin_of
+from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
+from sync_worker.engine.recognition.strangers import origin_of
 
 
 def discover(context: Context, progress: Progress, decision: Decision | None = None) -> Progress:
@@ -143,7 +143,7 @@ class _Discovery:
     def _take_over(self, side: Side, found: Sequence[Found]) -> None:
         """Make pairs of issues of `side` and their sources."""
         self._begin_recovery()
-        if any(each.mark.place for each in found):
+        if any(match.mark.place for match in found):
             self._save(self._identity.with_arrival(side, "issue", arrives=False))
             self.context.jiras[side].read_labels()
         intents = IntentLog(self.context, self._identity, self.progress.restored)

@@ -16,10 +16,10 @@ from sync_worker.core.context import Context
 from sync_worker.core.identity import Decision, Identity, SeenSide, SideIdentity, decisions_for, differences
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request, one_after_the_other
-from sync_worker.engine.discovery import discover
 from sync_worker.engine.dry_store import DryRunStore
-from sync_worker.engine.identification import are_there, see_sides
-from sync_worker.engine.relocation import Relocation
+from sync_worker.engine.recognition.discovery import discover
+from sync_worker.engine.recognition.identification import are_there, see_sides
+from sync_worker.engine.recognition.relocation import Relocation
 from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "adopt"

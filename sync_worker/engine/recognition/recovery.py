@@ -70,7 +70,7 @@ class CounterpartSearch:
         parsed = {other: mark for other, value in marks.items() if (mark := Mark.parse(value))}
         identity = self.intents.identity
         found = [Found(other, mark) for other, mark in parsed.items() if identity.origin(side, mark) is Origin.OURS]
-        self.pair_up(side, [each for each in found if only is None or each.mark.issue in only])
+        self.pair_up(side, [match for match in found if only is None or match.mark.issue in only])
         return list(unread)
 
     def pair_up(self, side: Side, found: Sequence[Found]) -> list[Issue]:
@@ -79,21 +79,23 @@ class CounterpartSearch:
         If several were created for one issue, the first one counts. Returns the counterparts.
         """
         self.context.checkpoint()
-        counterparts = {each.mark.issue: each for each in sorted(found, key=lambda each: int(each.id), reverse=True)}
+        counterparts = {
+            match.mark.issue: match for match in sorted(found, key=lambda match: int(match.id), reverse=True)
+        }
         issues = self._read(side, counterparts)
-        others = self._read(side.other, [each.id for each in counterparts.values()])
+        others = self._read(side.other, [match.id for match in counterparts.values()])
         ahead = self.context.clock_difference(side)
         paired: list[Issue] = []
-        for own, each in counterparts.items():
-            issue, other = issues.get(own), others.get(each.id)
+        for own, match in counterparts.items():
+            issue, other = issues.get(own), others.get(match.id)
             if issue is None or other is None:
                 continue
-            if not each.mark.may_be_of(issue.created, other.created, ahead):
+            if not match.mark.may_be_of(issue.created, other.created, ahead):
                 why = f"it was created for another issue that had the id of {issue.key}"
                 self.context.log.warning("counterpart left alone", side=side.other, issue=other.key, error=why)
                 continue
             try:
-                self._pair(side, issue, other, each.mark)
+                self._pair(side, issue, other, match.mark)
             except InvalidRequest as error:
                 self.context.log.warning("counterpart left alone", side=side.other, issue=other.key, error=str(error))
             else:
@@ -203,8 +205,8 @@ def recover(context: Context, progress: Progress) -> Progress:
     """After a restore, find what was created since the backup, before anything else is done.
 
     What cannot be read is looked at again in every cycle. Raises Unavailable until search must show all of it. A
-    database that was lost without a backup has found most of it by then (`engine.discovery`). So other work goes on
-    meanwhile; only creations wait that may have been made before.
+    database that was lost without a backup has found most of it by then (`engine.recognition.discovery`). So other work
+    goes on meanwhile; only creations wait that may have been made before.
     """
     restored = progress.restored
     if restored is None or (restored.is_reunited and not any(restored.unread.values())):
