@@ -92,7 +92,7 @@ class Issue:
     `creator` is an account id, as `myself` gives it. `changes` are the status changes, oldest first;
     `history_from` is None when they are all there, else the time before which some may be missing. `marker` is the
     value of the property MARKER, or a label in its place: None when it has none, NOT_SHOWN when the read did not show
-    properties.
+    properties. `had_other_key`: what is shown of its history says that it had another key before.
     """
 
     id: str
@@ -111,6 +111,7 @@ class Issue:
     attachments: tuple[Attachment, ...] = ()
     changes: tuple[StatusChange, ...] = ()
     history_from: datetime | None = None
+    had_other_key: bool = False
     marker: object = NOT_SHOWN
     status_id: str = ""
 

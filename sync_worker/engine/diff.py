@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -57,8 +57,7 @@ def observe(
     pending = _queued(state.pending, causes)
     if paired and issue.key != state.key:
         # The new key comes first: it mends links, even if a status cannot be carried over.
-        moved = Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status)
-        pending = (moved, *(cause for cause in pending if cause.kind is not CauseKind.MOVED))
+        pending = with_key_to_carry_over(pending, issue)
     return replace(
         with_history(state, issue.changes, issue.history_from),
         key=issue.key,
@@ -68,6 +67,12 @@ def observe(
         pending=pending,
         created=issue.created,
     )
+
+
+def with_key_to_carry_over(pending: Iterable[Cause], issue: Issue) -> tuple[Cause, ...]:
+    """Return these causes behind one that brings the issue's key to its counterpart."""
+    moved = Cause(f"moved-{issue.key}", CauseKind.MOVED, issue.updated, None, issue.status)
+    return (moved, *(cause for cause in pending if cause.kind is not CauseKind.MOVED))
 
 
 def needs_history_before(state: IssueState | None, issue: Issue) -> bool:

@@ -252,6 +252,7 @@ def issue(data: Mapping[str, Any]) -> Issue:
         attachments=tuple(attachment(file) for file in fields.get("attachment") or ()),
         changes=status_changes(entries),
         history_from=_history_from(changelog, entries),
+        had_other_key=any(item.get("field") == "Key" for entry in entries for item in entry.get("items") or ()),
         marker=marker(data),
     )
 

@@ -27,7 +27,7 @@ from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
-from sync_worker.engine.diff import observe, with_history
+from sync_worker.engine.diff import observe, with_history, with_key_to_carry_over
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
 from sync_worker.facets.protocol import FOUND
@@ -119,9 +119,15 @@ class CounterpartSearch:
             raise InvalidRequest(f"{issue.key} already has another counterpart, {before.key(side.other)}", final=True)
         known = store.state(side.other, counterpart.id)
         other = known or self._long_seen(side.other, counterpart)
-        store.save([self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart, mark)])
+        states = [self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart, mark)]
         if before:
+            store.save(states)
             return
+        # Whether the links name the keys that the two have now is not known.
+        store.save(
+            replace(state, pending=with_key_to_carry_over(state.pending, found)) if found.had_other_key else state
+            for state, found in zip(states, (counterpart, issue), strict=True)
+        )
         pair = Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), now)
         store.save_pair(replace(pair, born={side: issue.created, side.other: counterpart.created}))
         self.context.log.info("counterpart found again", issue=issue.key, counterpart=counterpart.key)

@@ -408,6 +408,25 @@ def test_a_status_that_people_gave_a_counterpart_before_the_loss_stays(bench, th
 
 
 @EITHER_FLAVOR
+@pytest.mark.parametrize("is_moved", ["issue", "counterpart"])
+def test_a_key_that_changed_while_the_database_was_lost_is_brought_to_the_link(bench, is_moved):
+    bench.on_one_site()
+    key, counterpart = bench.pair()
+    bench.cycle()
+    moved = bench.control.move("one", key if is_moved == "issue" else counterpart, "OTHER")
+    bench.cycle()
+    bench.stop()
+    bench.pass_time(2 * A_DAY_LATER)
+    back = bench.control.move("one", moved, "SUP" if is_moved == "issue" else "DEV")
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert bench.link_on("one", counterpart if is_moved == "issue" else key)[0] == back
+    assert bench.failures() == []
+
+
+@EITHER_FLAVOR
 @pytest.mark.parametrize("project", ["OTHER", "DEV"])
 def test_a_status_that_a_creation_called_for_is_not_restored_after_the_loss(bench, project):
     """The counterpart began in that status, so that no move of ours led there. Then a person moved it on."""
