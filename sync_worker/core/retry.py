@@ -19,6 +19,8 @@ FIRST_RETRY = 5.0
 LONGEST_RETRY = 3600.0
 JITTER = (0.7, 1.3)
 MOST_DOUBLINGS = 20
+LEAST_TRIES = 8
+"""Before something is given up for failing too long. A clock that jumps ahead makes a moment look long."""
 LATEST_TRY = timedelta(hours=2)
 """No wait is as long as this. A next try that is further off was noted when a clock was wrong."""
 ERROR_LENGTH = 500
@@ -65,7 +67,7 @@ def after_failure(
 
     The waits double from seconds to an hour. `jitter`, from 0 to 1, spreads them, so that what failed together
     does not come back together; what Jira asked for is the minimum. It is given up when no waiting can mend it,
-    or when it has failed for as long as `patience`.
+    or when it has failed for as long as `patience`, and LEAST_TRIES times.
     """
     attempts = previous.attempts + 1 if previous else 1
     low, high = JITTER
@@ -78,7 +80,8 @@ def after_failure(
         next_try=now + timedelta(seconds=max(min(wait, LONGEST_RETRY), _asked_for(error))),
     )
     is_hopeless = isinstance(error, InvalidRequest) and error.final
-    return failure, is_hopeless or now - failure.first_at >= patience
+    is_over = now - failure.first_at >= patience and attempts >= LEAST_TRIES
+    return failure, is_hopeless or is_over
 
 
 def message_of(error: Exception) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from simulated_sites import TRANSITION
+from simulated_sites import A_DAY_LATER, TRANSITION
 from sync_worker.core import retry
 from sync_worker.core.errors import NeedsOperator
 from worker_bench import EITHER_FLAVOR
@@ -34,18 +34,32 @@ def test_a_change_that_keeps_failing_is_given_up_after_the_configured_time_and_n
     _, counterpart = bench.pair()
     bench.dev.move(counterpart, "In Progress")
     fault = bench.fail_moves()
-    for seconds in (0, 3600, 3500):
+    for seconds in (0, *[1000] * 7):
         bench.pass_time(seconds)
         bench.cycle_at_once()
         assert bench.dead_letters() == []
     bench.pass_time(200)
     assert bench.cycle().failed == 1
     (dead,) = bench.database["issues"].find_one({"dead": {"$ne": []}})["dead"]
-    assert dead["failure"]["attempts"] == 4
+    assert dead["failure"]["attempts"] == 9
     assert dead["failure"]["last_at"] - dead["failure"]["first_at"] >= timedelta(hours=2)
     assert bench.outbox() == []
     bench.control.heal("one", fault)
     assert bench.cycle().moved == 0
+
+
+def test_a_site_s_clock_that_jumps_ahead_has_no_change_given_up(bench):
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "In Progress")
+    fault = bench.fail_moves()
+    bench.cycle()
+    bench.pass_time(2 * A_DAY_LATER)
+    for _ in range(3):
+        bench.cycle_at_once()
+    assert bench.dead_letters() == []
+    bench.control.heal("one", fault)
+    bench.cycle()
+    assert bench.status(key) == "In Progress"
 
 
 def test_a_dead_letter_that_is_retried_after_a_later_change_does_not_move_the_counterpart_back(bench):
