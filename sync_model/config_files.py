@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sync_model.regular_files import kind_fault
+
 IGNORED_ENDINGS = (".example.json", ".schema.json")
 
 FileState = tuple[object, ...]
@@ -15,21 +17,39 @@ def config_paths(folder: Path) -> list[Path]:
     """Return the files of `folder` that are syncs: `*.json`, but no IGNORED_ENDINGS, hidden files or leftovers.
 
     Editors leave `sync.json~`, `#sync.json#`, `.#sync.json` and `.sync.json.swp`. The first does not end in `.json`,
-    the others begin with `#` or a dot. Raises OSError when the folder cannot be read: that is not an empty folder.
+    the others begin with `#` or a dot. A file that cannot be looked at is among them, and a link that leads nowhere:
+    they are broken, not gone. Raises OSError when the folder cannot be read: that is not an empty folder.
     """
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix == ".json"
-        and not path.name.startswith((".", "#", "~"))
-        and not path.name.endswith(IGNORED_ENDINGS)
-        and path.is_file()
-    )
+    return [path for path in _candidates(folder) if _why_passed_over(path) is None]
+
+
+def passed_over(folder: Path) -> dict[str, str]:
+    """Return the names in `folder` that look like those of syncs and are not read, with the reasons. Raises OSError."""
+    reasons = {path.name: _why_passed_over(path) for path in _candidates(folder)}
+    return {name: why for name, why in reasons.items() if why}
+
+
+def _candidates(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _may_be_config(path.name.lower()))
+
+
+def _may_be_config(name: str) -> bool:
+    return name.endswith(".json") and not name.startswith((".", "#", "~")) and not name.endswith(IGNORED_ENDINGS)
+
+
+def _why_passed_over(path: Path) -> str | None:
+    if path.suffix != ".json":
+        return f"is not read: its name ends in {path.suffix}; rename it to end in .json"
+    try:
+        fault = kind_fault(path.stat().st_mode)
+    except OSError:
+        return None  # reading it says what is wrong
+    return f"is not read: {fault}" if fault else None
 
 
 def file_states(folder: Path) -> tuple[FileState, ...]:
     """Return a value that changes whenever a sync in `folder` does. Raises OSError as `config_paths` does."""
-    return tuple(map(file_state, config_paths(folder)))
+    return tuple(map(file_state, _candidates(folder)))
 
 
 def file_state(path: Path) -> FileState:

@@ -205,7 +205,7 @@ def read_heartbeat(run_dir: Path, name: str) -> Heartbeat | None:
             # Of the open file: another one may take its place between two looks at the path.
             sent = EPOCH + timedelta(microseconds=os.fstat(file.fileno()).st_mtime_ns // 1000)
             return Heartbeat.model_validate({**from_json(file.read()), "sent": sent})
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, OverflowError):
         return None
 
 

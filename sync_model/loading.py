@@ -6,17 +6,20 @@ Every problem of every file is found in one pass.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sync_model.checks import check_sync, collisions
-from sync_model.config_files import config_paths
+from sync_model.config_files import config_paths, passed_over
 from sync_model.definition import Sync
 from sync_model.parsing import Unreadable, digest_of, parse_object, read_content
-from sync_model.problems import Problem, validation_problems
+from sync_model.problems import Problem, bounded, shown, validation_problems
 from sync_model.rings import rings
+
+LONGEST_NAME = 255
+"""Bytes that the kernel takes for the name of a file."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,24 @@ class SyncFile:
 
 @dataclass(frozen=True)
 class Loaded:
-    """The syncs that can run, the problems of those that cannot, and what is worth a look."""
+    """The syncs that can run, the problems of those that cannot, and what is worth a look.
+
+    `passed_over` names what stands under the name of a sync and is no file.
+    """
 
     files: tuple[SyncFile, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    passed_over: frozenset[str] = frozenset()
 
     @property
     def broken(self) -> frozenset[str]:
         """The names of the files that have a problem."""
         return frozenset(problem.file for problem in self.problems)
+
+    def keeps(self, file: str) -> bool:
+        """Tell whether a sync that runs by `file` goes on: something of this name is there, and cannot be read."""
+        return file in self.broken or file in self.passed_over
 
 
 def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
@@ -57,18 +68,30 @@ def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
     problems += (claimed := list(collisions(enabled, environ)))
     claimants = {problem.file for problem in claimed}
     problems += rings({file: sync for file, sync in enabled.items() if file not in claimants}, environ)
+    no_files = passed_over(folder)
     warnings = [warning for result in results for warning in result.warnings]
+    warnings += [Problem(shown(name, LONGEST_NAME), "", why) for name, why in no_files.items()]
     broken = {problem.file for problem in problems}
     files = tuple(file for file in readable if file.path.name not in broken)
-    return Loaded(files, tuple(sorted(problems)), tuple(sorted(warnings)))
+    return Loaded(files, tuple(sorted(problems)), tuple(sorted(warnings)), frozenset(no_files))
 
 
 def load_file(path: Path, environ: Mapping[str, str], *, is_running: bool = False) -> Loaded:
-    """Read one file. The result holds its sync, or at least one problem.
+    """Read one file. The result holds its sync, or at least one problem. Never raises.
 
     `is_running` says that the file is read by its worker, which waits for values that it looks up elsewhere.
     """
-    name = path.name
+    name = shown(path.name, LONGEST_NAME)
+    try:
+        loaded = _load(path, name, environ, is_running=is_running)
+    except Exception as error:  # noqa: BLE001 - whatever one file does, it does it to itself alone
+        loaded = Loaded(problems=(Problem(name, "", f"cannot be used ({type(error).__name__})"),))
+    return replace(loaded, problems=bounded(loaded.problems), warnings=bounded(loaded.warnings))
+
+
+def _load(path: Path, name: str, environ: Mapping[str, str], *, is_running: bool) -> Loaded:
+    if name != path.name:
+        return Loaded(problems=(Problem(name, "", "has a name that is not UTF-8; rename it"),))
     repeated_keys: list[str] = []
     try:
         content = read_content(path)
@@ -86,4 +109,4 @@ def load_file(path: Path, environ: Mapping[str, str], *, is_running: bool = Fals
 
 
 def _repeated_key_warnings(file: str, keys: Iterable[str]) -> tuple[Problem, ...]:
-    return tuple(Problem(file, key, "stands more than once; the last counts") for key in keys)
+    return tuple(Problem(file, shown(key), "stands more than once; the last counts") for key in keys)

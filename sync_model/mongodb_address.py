@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote_plus
 
-from sync_model.secret_text import FileFault
+from sync_model.network_settings import LARGEST_CA_FILE, PEM
+from sync_model.regular_files import read_regular
+from sync_model.secret_text import FileFault, file_fault
 
 T = TypeVar("T")
 
@@ -73,6 +75,9 @@ def read(url: str, driver: Callable[[str], T]) -> T:
         raise ValueError("DATABASE_URL is not a MongoDB address; it begins with mongodb:// or mongodb+srv://")
     if _is_cut_in_two(url):
         raise ValueError(_not_an_address(url, ""))
+    # The driver opens each file, and would wait for the other end of a pipe.
+    if fault := _unreadable_file(url):
+        raise FileFault(fault)
     try:
         with warnings.catch_warnings():
             # The driver warns of what it does not know, and may repeat it.
@@ -172,13 +177,21 @@ def _harmless(message: str, url: str) -> str:
     return f"{message[:1].lower()}{message[1:]}".rstrip(".")
 
 
+def _unreadable_file(url: str) -> str | None:
+    """Return what is wrong with the first file of `url` that cannot be read."""
+    for option, path in files_in(url).items():
+        if fault := file_fault(str(path)):
+            return f"DATABASE_URL: {option}: {fault}"
+    return None
+
+
 def _file_fault(url: str) -> str | None:
-    """Return what is wrong with the first file of `url` that cannot be used."""
+    """Return what is wrong with the first file of `url` that cannot be used. All of them could be read just now."""
     for option, path in files_in(url).items():
         try:
-            content = path.read_bytes()
+            content = read_regular(path, LARGEST_CA_FILE)
         except OSError as error:
             return f"DATABASE_URL: {option}: {path} cannot be read: {error.strerror}"
-        if b"-----BEGIN " not in content:
+        if PEM not in content:
             return f"DATABASE_URL: {option}: {path} holds nothing in PEM format"
     return None

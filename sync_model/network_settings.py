@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sync_model.secret_text import file_fault
+from sync_model.regular_files import read_regular
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 CA_FILE, CA_FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
 PEM = b"-----BEGIN "
+LARGEST_CA_FILE = 16 * 1024 * 1024
+"""Bytes. A system's own file of authorities has a quarter of a megabyte."""
 EXAMPLE = "write it like http://proxy.example.com:3128, and what is special in a password as %XX, an @ as %40"
 
 
@@ -44,10 +46,17 @@ def _proxy_fault(address: str) -> str | None:
 
 
 def _certificate_faults(environ: Mapping[str, str]) -> Iterator[str]:
-    if path := environ.get(CA_FILE):
-        if fault := file_fault(path):
-            yield f"{CA_FILE}: {fault}"
-        elif PEM not in Path(path).read_bytes():
-            yield f"{CA_FILE}: {path} holds no certificate in PEM format"
+    if (path := environ.get(CA_FILE)) and (fault := _authorities_fault(path)):
+        yield f"{CA_FILE}: {fault}"
     if (folder := environ.get(CA_FOLDER)) and not Path(folder).is_dir():
         yield f"{CA_FOLDER}: {folder} is not a folder"
+
+
+def _authorities_fault(path: str) -> str | None:
+    try:
+        content = read_regular(path, LARGEST_CA_FILE)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    except ValueError:
+        return f"{path!r} is no name of a file"
+    return None if PEM in content else f"{path} holds no certificate in PEM format"

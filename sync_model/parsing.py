@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-MAXIMUM_FILE_SIZE = 1_000_000
+from sync_model.regular_files import read_regular
+
+MAXIMUM_FILE_SIZE = 100_000
+"""Bytes. A sync with a hundred rules has half of it."""
 
 
 class Unreadable(Exception):
@@ -22,12 +26,15 @@ class Unreadable(Exception):
 def read_content(path: Path) -> bytes:
     """Return what the file holds. Raises Unreadable."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        return read_regular(path, MAXIMUM_FILE_SIZE)
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise Unreadable(f"is a link to {str(path.readlink())!r}, which is not there; mend or remove it") from None
         raise Unreadable(f"cannot be read: {error.strerror}") from None
-    if len(content) > MAXIMUM_FILE_SIZE:
-        raise Unreadable(f"is larger than {MAXIMUM_FILE_SIZE:,} bytes; this is no sync")
-    return content
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise Unreadable(f"is larger than {MAXIMUM_FILE_SIZE:,} bytes; this is no sync") from None
+        raise Unreadable(f"cannot be read: {error.strerror}") from None
 
 
 def parse_object(content: bytes, repeated_keys: list[str]) -> dict[str, Any]:
@@ -52,6 +59,8 @@ def parse_object(content: bytes, repeated_keys: list[str]) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"is not valid JSON: {error.msg[0].lower()}{error.msg[1:]}", where) from None
+    except ValueError:  # Python refuses to read such a number, in words about its own settings
+        raise Unreadable("holds a number of thousands of digits; this is no sync") from None
     except RecursionError:
         raise Unreadable("is nested too deeply; this is no sync") from None
     if not isinstance(data, dict):

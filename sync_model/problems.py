@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sync_model.definition import Sync
+
+MOST_PROBLEMS = 50
+"""Of one file. Nobody reads more of them, and each takes time at every look of the monitor."""
+LONGEST_KEY = 80
+LONGEST_MESSAGE = 1000
 
 
 @dataclass(frozen=True, order=True)
@@ -30,16 +35,38 @@ class Problem:
 
 
 def validation_problems(file: str, error: ValidationError) -> list[Problem]:
-    """Return the problems that pydantic found in `file`."""
+    """Return the problems that pydantic found in `file`: of many the first ones, and how many there are."""
     errors = error.errors(include_url=False, include_input=False)
-    return [Problem(file, _field_path(details["loc"]), _message(details)) for details in errors]
+    # The words of a problem take time: what is not said is not put into words.
+    said = errors if len(errors) <= MOST_PROBLEMS else errors[: MOST_PROBLEMS - 1]
+    problems = [Problem(file, _field_path(details["loc"]), _message(details)) for details in said]
+    left = len(errors) - len(said)
+    return [*problems, _rest(file, left)] if left else problems
+
+
+def bounded(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return what is said of one file: of many problems the first ones, none of them longer than a few lines."""
+    found = [replace(problem, message=shown(problem.message, LONGEST_MESSAGE)) for problem in problems]
+    if len(found) <= MOST_PROBLEMS:
+        return tuple(found)
+    return (*found[: MOST_PROBLEMS - 1], _rest(found[0].file, len(found) - MOST_PROBLEMS + 1))
+
+
+def shown(text: str, most: int = LONGEST_KEY) -> str:
+    """Return what was typed or named as far as it can be shown: the first characters of it, all of them in Unicode."""
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    return cut.encode("utf-8", "replace").decode()
+
+
+def _rest(file: str, count: int) -> Problem:
+    return Problem(file, "", f"has {count} more of them")
 
 
 def _field_path(loc: Iterable[str | int]) -> str:
     """Return a field's path as a person writes it: `rules[0].actions.targetStatus`."""
     path = ""
     for part in loc:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        path += f"[{part}]" if isinstance(part, int) else f".{shown(part)}" if path else shown(part)
     return path
 
 
@@ -64,7 +91,7 @@ def _unknown_key(loc: tuple[int | str, ...]) -> str:
     known = _known_keys(loc[:-1])
     folded = {key.casefold(): key for key in known}
     # A key that is spelt in snake_case still resembles the camelCase one.
-    near = difflib.get_close_matches(str(loc[-1]).casefold().replace("_", ""), folded, n=1)
+    near = difflib.get_close_matches(shown(str(loc[-1])).casefold().replace("_", ""), folded, n=1)
     hint = f"did you mean {folded[near[0]]}?" if near else f"known are {', '.join(known)}"
     return f"is not a known key; {hint}"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from sync_model.regular_files import open_regular, read_regular
 
 BYTE_ORDER_MARK = "\ufeff"
 LATIN_1 = 256
+LARGEST_SECRET = 64 * 1024
+"""Bytes. No token is as long, and whoever names a file by mistake does not have all of it read."""
 
 
 class FileFault(ValueError):
@@ -15,10 +17,10 @@ class FileFault(ValueError):
 def read_secret(path: str) -> str:
     """Return the content of a secret file, without space around it and without a byte order mark.
 
-    Raises FileFault, naming the path, when it cannot be read or is empty.
+    Raises FileFault, naming the path, when it is no regular file, cannot be read, is too large, or is empty.
     """
     try:
-        value = Path(path).read_text(encoding="utf-8-sig").strip()
+        value = read_regular(path, LARGEST_SECRET).decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise FileFault(f"{path} is not a text file in UTF-8") from None
     except OSError as error:
@@ -33,12 +35,12 @@ def read_secret(path: str) -> str:
 def file_fault(path: str) -> str | None:
     """Return why a file cannot be read, as a sentence; None when it can."""
     try:
-        Path(path).open("rb").close()
+        with open_regular(path):
+            return None
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
     except ValueError:
         return f"{path!r} is no name of a file"
-    return None
 
 
 def text_fault(text: str) -> str | None:

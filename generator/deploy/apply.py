@@ -72,7 +72,8 @@ def kept_syncs(prepared: Prepared, but: Collection[str] = ()) -> Iterator[Progra
     for name, applied in sorted(prepared.plan.kept.items()):
         if name not in but:
             count = sum(problem.file == applied.file for problem in prepared.loaded.problems)
-            yield ProgramChange(name, "kept", f"{applied.file} has {count} problem{'s' * (count != 1)}")
+            what = f"has {count} problem{'s' * (count != 1)}" if count else "is not a file any more"
+            yield ProgramChange(name, "kept", f"{applied.file} {what}")
 
 
 def _without(own_program: Collection[str], changes: Changes) -> Changes:

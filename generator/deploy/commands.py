@@ -89,7 +89,7 @@ def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, 
             raise Unusable("nothing was changed, because of --strict")
         if prepared.would_stop_all and not allow_empty:
             raise Unusable(
-                f"{settings.config_dir} holds no sync, but {len(prepared.manifest)} run; nothing was changed. "
+                f"{settings.config_dir} holds no sync, but {_running(len(prepared.manifest))}; nothing was changed. "
                 "If they shall all stop: apply --allow-empty"
             )
         try:
@@ -165,6 +165,10 @@ def _warn_of_what_apply_cannot_change(settings: Settings, environ: Environ, star
         warn(f"{name} here has no effect on a group that runs; `stop` and `start` it")
     if settings.code not in (None, fingerprint()):
         warn("jira-sync itself has changed since this group was started; `stop` and `start` it to use that")
+
+
+def _running(count: int) -> str:
+    return f"{count} run{'s' * (count == 1)}"
 
 
 def _locked(run_dir: Path) -> AbstractContextManager[None]:

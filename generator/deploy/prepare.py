@@ -36,11 +36,11 @@ class Prepared:
 
     @property
     def would_stop_all(self) -> bool:
-        """Tell whether several syncs run and the folder holds none.
+        """Tell whether syncs run and the folder holds none.
 
         That is more often a volume that is not mounted than the wish to stop all of them.
         """
-        return len(self.manifest) > 1 and not (self.loaded.files or self.problems)
+        return bool(self.manifest) and not (self.loaded.files or self.problems or self.plan.kept)
 
 
 def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:

@@ -67,7 +67,7 @@ def plan_for(
     broken now is kept as it was applied. No new sync may take its database or its pair of projects meanwhile.
     """
     wanted = {file.sync.name: file for file in loaded.files if file.sync.enabled}
-    kept = {name: applied for name, applied in manifest.items() if applied.file in loaded.broken and name not in wanted}
+    kept = {name: applied for name, applied in manifest.items() if loaded.keeps(applied.file) and name not in wanted}
     problems = [
         Problem(file.path.name, where, f"is taken by {other.file}, which is broken and runs as it was; mend that first")
         for name, file in wanted.items()

@@ -23,7 +23,7 @@ def read_manifest(settings: Settings) -> dict[str, AppliedSync]:
     try:
         data = json.loads(settings.manifest.read_text(encoding="utf-8"))
         return {name: AppliedSync(**entry) for name, entry in data.items()}
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -66,7 +66,7 @@ def take_snapshot(
     for name, source in sources.items():
         process = process_of(states[name]) if name in states else None
         problems = tuple(_problem_text(problem) for problem in loaded.problems if problem.file == source.file)
-        view = _view(moment, name, source, process, problems, tracking.setdefault(name, TrackedSync()))
+        view = _fenced_view(moment, name, source, process, problems, tracking.setdefault(name, TrackedSync()))
         views.append(replace(view, is_edited=False) if folder_error else view)
     for name in set(tracking) - set(sources):
         del tracking[name]
@@ -75,6 +75,23 @@ def take_snapshot(
     empty = None if views else f"no sync is there to be run: {settings.config_dir} holds none"
     trouble = _join(supervisor_error, folder_error or empty, *map(_program_trouble, others))
     return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error)
+
+
+def _fenced_view(
+    moment: _Moment,
+    name: str,
+    source: _SyncSource,
+    process: ProcessInfo | None,
+    problems: tuple[str, ...],
+    tracked: TrackedSync,
+) -> SyncView:
+    """Return the view of one sync. Whatever its files make fail is a problem of this sync alone."""
+    try:
+        return _view(moment, name, source, process, problems, tracked)
+    except Exception as error:  # noqa: BLE001
+        problem = f"what it says of itself cannot be judged ({type(error).__name__})"
+        facts = Facts(name, process=process, problems=(*problems, problem))
+        return SyncView(name, source.file, source.sync, facts, judge(facts, moment.now), source.is_edited)
 
 
 def _view(
@@ -122,7 +139,7 @@ def _find_syncs(
     """Return the syncs by name. A broken file that belongs to no running sync is listed under its own name."""
     sources: dict[str, _SyncSource] = {}
     for name, applied in read_manifest(settings).items():
-        if name in states or applied.file in loaded.broken:
+        if name in states or loaded.keeps(applied.file):
             sources[name] = _SyncSource(applied.file, configs.applied(name), _is_edited(name, applied, loaded))
     for file in loaded.files:
         if file.sync.enabled:
@@ -134,7 +151,7 @@ def _find_syncs(
 
 
 def _is_edited(name: str, applied: AppliedSync, loaded: Loaded) -> bool:
-    if applied.file in loaded.broken:
+    if loaded.keeps(applied.file):
         return False  # a broken file does not tell which definition it will hold
     in_folder = next((file for file in loaded.files if file.sync.name == name and file.sync.enabled), None)
     return in_folder is None or in_folder.digest != applied.digest

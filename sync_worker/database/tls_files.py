@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from pymongo import MongoClient
 
 from sync_model.mongodb_address import files_in, key_password
+from sync_model.secret_text import file_fault
 
 States = Mapping[str, tuple[int, int]]
 
@@ -49,6 +50,8 @@ def take_over_renewed(client: MongoClient[dict[str, Any]]) -> None:
     files = _watched.get(context) if context is not None else None
     if context is None or files is None or (states := _states_of(files.paths)) == files.states:
         return
+    if any(file_fault(str(path)) for path in files.paths.values()):
+        return  # OpenSSL would wait for the other end of a pipe
     with suppress(OSError):
         if path := files.paths.get("tlsCAFile"):
             context.load_verify_locations(path)

@@ -88,7 +88,7 @@ def test_signing_in_with_an_e_mail_follows_from_site_auth_type_and_e_mail(site, 
         ({"baseUrl": OWN, "authType": "basic", "apiToken": "t"}, "jira.email: is missing; authType basic needs it"),
         ({"baseUrl": "${SITE}", "apiToken": "t"}, "jira.baseUrl: is not a web address"),
         ({"baseUrl": OWN, "apiToken": "${file:/etc}"}, "jira.apiToken: /etc cannot be read: Is a directory"),
-        ({"baseUrl": OWN, "apiToken": "${file:/dev/null}"}, "jira.apiToken: /dev/null is empty"),
+        ({"baseUrl": OWN, "apiToken": "${file:/dev/null}"}, "jira.apiToken: /dev/null cannot be read: it is a device"),
     ],
 )
 def test_what_prevents_a_connection_is_reported(jira, message):

@@ -185,6 +185,46 @@ def test_a_sync_that_takes_over_a_database_starts_only_when_the_one_before_has_e
     assert log.index("stopped: sync-a") < log.index("spawned: 'sync-n'")
 
 
+def test_a_group_of_one_sync_keeps_it_while_its_file_is_a_link_that_leads_nowhere_or_its_folder_is_empty(group):
+    group.write("sync-a.json")
+    group.start()
+    before, path = group.pids(), group.configs / "sync-a.json"
+    path.unlink()
+    path.symlink_to("../elsewhere/sync-a.json")
+    ran = group.run("apply")
+    assert (ran.code, ran.out, group.pids()) == (
+        1,
+        "! sync-a keeps running as it was: sync-a.json has 1 problem\n",
+        before,
+    )
+    assert "sync-a.json: is a link to '../elsewhere/sync-a.json', which is not there" in ran.err
+    path.unlink()
+    path.mkdir()
+    ran = group.run("apply")
+    assert ran.out == "! sync-a keeps running as it was: sync-a.json is not a file any more\n"
+    assert "warning: sync-a.json: is not read: it is a folder, not a file" in ran.err
+    path.rmdir()
+    ran = group.run("apply")
+    assert (ran.code, ran.out, group.pids()) == (1, "", before)
+    assert "holds no sync, but 1 runs; nothing was changed" in ran.err
+
+
+def test_no_command_ends_in_a_traceback_because_of_one_file(group):
+    group.write("sync-a.json")
+    group.write("sync-b.json", mostMovesPerHour="NUMBER")
+    number = (group.configs / "sync-b.json").read_text().replace('"NUMBER"', "1" * 5000)
+    (group.configs / "sync-b.json").write_text(number)
+    (group.configs / "sync-c.json").symlink_to("n" * 300)
+    (group.configs / "sync-d.json").symlink_to("/dev/zero")
+    os.mkfifo(group.configs / "token")
+    group.write("sync-e.json", jira={"baseUrl": "http://127.0.0.1:1", "apiToken": f"${{file:{group.configs}/token}}"})
+    for command in ("start", "check", "apply", "status", "render"):
+        ran = group.run(command)
+        assert "Traceback" not in ran.err
+        assert "thousands of digits" in ran.err + ran.out
+    assert group.supervisor.states()["sync-a"].state == "RUNNING"
+
+
 def test_apply_does_not_stop_all_syncs_of_an_emptied_folder_without_being_told_to(group):
     for name in ("sync-a", "sync-b"):
         group.write(f"{name}.json")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from generator.running.settings import from_environ
+from health_monitor.observation import capture
 from health_monitor.observation.capture import take_snapshot
 
 
@@ -12,3 +15,23 @@ def test_an_empty_folder_is_reported_as_trouble(tmp_path):
     snapshot = take_snapshot(from_environ(environ), environ)
     assert (snapshot.is_healthy, snapshot.supervisor_error) == (False, "supervisord does not run")
     assert f"no sync is there to be run: {tmp_path} holds none" in snapshot.trouble
+
+
+def test_a_sync_whose_heartbeat_cannot_be_judged_hides_no_other(tmp_path, monkeypatch):
+    """What nobody has foreseen yet is shown by a fault in the code, because no known heartbeat causes one."""
+    environ = {"CONFIG_DIR": str(tmp_path), "RUN_DIR": str(tmp_path / "run")}
+    for name in ("sync-a", "sync-b"):
+        jira = {"baseUrl": "https://jira.example.com", "apiToken": "${T}"}
+        keys = {"userProjectKey": f"U{name[-1]}", "devProjectKey": "D", "rules": []}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"name": name, "jira": jira, **keys}))
+
+    def read_heartbeat(_run_dir, name):
+        if name == "sync-a":
+            raise OverflowError
+
+    monkeypatch.setattr(capture, "read_heartbeat", read_heartbeat)
+    snapshot = take_snapshot(from_environ(environ), environ)
+    views = {view.name: view for view in snapshot.syncs}
+    assert set(views) == {"sync-a", "sync-b"}
+    assert "what it says of itself cannot be judged" in "".join(views["sync-a"].facts.problems)
+    assert views["sync-b"].facts.problems == ()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from generator.deploy.render import render, verify
@@ -27,6 +30,22 @@ def test_watch_adds_the_program_that_applies_edits(folder):
 def test_a_disabled_sync_has_no_program(folder):
     folder.write("sync-a.json", enabled=False)
     assert folder.plan().syncs == ()
+
+
+def leads_nowhere(path):
+    path.symlink_to("nowhere.json")
+
+
+@pytest.mark.parametrize("put", [leads_nowhere, os.mkfifo, Path.mkdir])
+def test_a_sync_goes_on_while_something_of_its_file_s_name_is_there_that_is_no_file(folder, put):
+    """Docker makes a folder where a file that it is to mount is missing."""
+    folder.write("sync-a.json")
+    before = folder.plan()
+    manifest = {"sync-a": folder.applied("sync-a.json")}
+    (folder.path / "sync-a.json").unlink()
+    assert folder.plan(manifest).syncs == ()
+    put(folder.path / "sync-a.json")
+    assert folder.plan(manifest).programs == before.programs
 
 
 def test_a_sync_whose_file_broke_is_planned_as_it_was_applied(folder):
