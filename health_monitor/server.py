@@ -15,10 +15,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from health_monitor import control_api, metrics, read_api
+from health_monitor.listening import HEAD_SECONDS, LINGER_SECONDS
 from health_monitor.page import routes as page
 from health_monitor.state import STATE, MonitorState
 
 LARGEST_BODY = 16 * 1024
+SHUTDOWN_SECONDS = 2.0
+"""Requests that are being answered get so long to finish."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -31,6 +34,8 @@ HEADERS = {
 }
 
 NOT_FOUND = 404
+REQUEST_TIMEOUT = 408
+HEADERS_OF_ERRORS = ("Allow", "Retry-After")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,13 +49,24 @@ def application(state: MonitorState) -> web.Application:
     return app
 
 
+def runner(state: MonitorState) -> web.AppRunner:
+    """Return what runs the server for `state`, with its deadlines."""
+    return web.AppRunner(
+        application(state),
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        keepalive_timeout=HEAD_SECONDS,
+        lingering_time=LINGER_SECONDS,
+    )
+
+
 def _error_response(request: web.Request, error: web.HTTPError) -> web.Response:
     is_unknown_path = request.match_info.http_exception is error and error.status == NOT_FOUND
     message = f"there is no {request.path} here" if is_unknown_path else error.text
     if page.accepts_html(request):
         return page.error_page(request, error.status, message or error.reason)
-    allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return web.json_response({"error": message}, status=error.status, headers=allowed)
+    kept = {name: error.headers[name] for name in HEADERS_OF_ERRORS if name in error.headers}
+    return web.json_response({"error": message}, status=error.status, headers=kept)
 
 
 @web.middleware
@@ -60,6 +76,8 @@ async def _add_headers_and_errors(request: web.Request, handler: Handler) -> web
         response = await handler(request)
     except web.HTTPError as error:
         response = _error_response(request, error)
+        if error.status == REQUEST_TIMEOUT:
+            response.force_close()
     except Exception:  # noqa: BLE001 - the details go to the log only: they may hold secrets
         request.app[STATE].log.exception("an answer could not be given", path=request.path)
         response = web.json_response({"error": "this is a fault of jira-sync; the monitor's log says more"}, status=500)

@@ -70,7 +70,8 @@ TABLE = (
             Variable("ADMIN_TOKEN", is_fixed_at_start=True),
             Variable("ADMIN_TOKEN_FILE", is_fixed_at_start=True, is_in_example=True),
         ),
-        "lets the page's buttons and the API act. The file is read at each use, and keeps the token out of the "
+        "lets the page's buttons and the API act; 16 characters or more, such as `openssl rand -hex 24` makes. With "
+        "one that can be guessed, all is read only. The file is read at each use, and keeps the token out of the "
         "workers' environment",
     ),
     ReadmeRow((Variable("RUN_DIR", "run"),), "socket, generated files, heartbeats, embedded database"),

@@ -128,6 +128,7 @@ def _page(request: web.Request, template: str, *, status: int = 200, **values: A
     common = {
         "can_act": state.can_act(request),
         "allows_control": state.allows_control,
+        "why_read_only": state.gate.why_read_only,
         "csrf": state.csrf(request),
         "refresh": request.app[REFRESH],
         "mood": "unknown",
