@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from structlog.typing import FilteringBoundLogger
 
 from generator.running.errors import Unusable
+from generator.running.page_settings import read_page_settings
 from generator.running.settings import Settings, from_environ, of_running_group
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
@@ -53,6 +54,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         SyncDatabases(lambda: database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
         _gate(settings, environ),
         log,
+        read_page_settings(environ, []),
     )
     if why := state.gate.why_read_only:
         log.warning("the status page is read only", reason=why)

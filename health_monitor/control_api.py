@@ -23,6 +23,7 @@ from health_monitor.access.credentials import Credential
 from health_monitor.access.gate import is_csrf, is_encrypted, is_from_elsewhere
 from health_monitor.access.sessions import SESSION_SECONDS, Session
 from health_monitor.observation.snapshot import SyncView
+from health_monitor.pages import own_page
 from health_monitor.state import STATE, MonitorState
 from sync_model.definition import Sync
 from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
@@ -240,7 +241,7 @@ async def _parse(request: web.Request) -> ControlRequest:
     """Return what a request says. Raises HTTPBadRequest for a body that cannot be read, whatever is wrong with it."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await (_parse_form(request) if request.content_type in FORMS else _parse_json(request))
+            return await _read(request)
     except web.HTTPException:
         raise
     except TimeoutError:
@@ -248,6 +249,13 @@ async def _parse(request: web.Request) -> ControlRequest:
     except Exception:  # noqa: BLE001 - each kind of body has its own errors; the library lists them nowhere
         kind = "a form" if request.content_type in FORMS else "JSON"
         raise web.HTTPBadRequest(text=f"the body is not {kind}") from None
+
+
+async def _read(request: web.Request) -> ControlRequest:
+    parsed = await (_parse_form(request) if request.content_type in FORMS else _parse_json(request))
+    # Both can name half of a character, which no database and no answer can hold.
+    json.dumps(parsed.fields, ensure_ascii=False, default=str).encode()
+    return parsed
 
 
 async def _parse_form(request: web.Request) -> ControlRequest:
@@ -262,8 +270,6 @@ async def _parse_json(request: web.Request) -> ControlRequest:
     fields = json.loads(body) if body.strip() else {}
     if not isinstance(fields, dict):
         raise web.HTTPBadRequest(text="the body must be an object, { … }")
-    # JSON can name half of a character, which no database and no answer can hold.
-    json.dumps(fields, ensure_ascii=False).encode()
     return ControlRequest(fields, is_form=False)
 
 
@@ -273,10 +279,7 @@ def _respond(
     """Answer a script with JSON, and lead a browser back to the page of its form, which shows a notice for a while."""
     if not control_request.is_form:
         return web.json_response({"message": message})
-    back = control_request.text("back")
-    # Browsers read `//host` and `/\host` as the address of another site.
-    is_local = back.startswith("/") and not back.startswith(("//", "/\\"))
-    location = back if is_local else "/"
+    location = own_page(control_request.text("back"))
     response = web.Response(status=303, headers={"Location": location})
     if is_notice:
         response.set_cookie(

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from health_monitor import control_api, metrics, read_api
+from health_monitor.access.hosts import is_allowed
 from health_monitor.listening import HEAD_SECONDS, LINGER_SECONDS
 from health_monitor.page import routes as page
 from health_monitor.state import STATE, MonitorState
@@ -33,6 +34,8 @@ HEADERS = {
     "Server": "jira-sync",
 }
 
+ANY_HOST = ("/health/live", "/health/ready")
+OTHER_HOST = "nothing is served by this name; whoever runs jira-sync can add it to ALLOWED_HOSTS"
 NOT_FOUND = 404
 REQUEST_TIMEOUT = 408
 HEADERS_OF_ERRORS = ("Allow", "Retry-After")
@@ -42,7 +45,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def application(state: MonitorState) -> web.Application:
     """Return the server for `state`."""
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_add_headers_and_errors])
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_add_headers_and_errors, _admit])
     app[STATE] = state
     for module in (page, read_api, control_api, metrics):
         module.add_routes(app)
@@ -67,6 +70,22 @@ def _error_response(request: web.Request, error: web.HTTPError) -> web.Response:
         return page.error_page(request, error.status, message or error.reason)
     kept = {name: error.headers[name] for name in HEADERS_OF_ERRORS if name in error.headers}
     return web.json_response({"error": message}, status=error.status, headers=kept)
+
+
+@web.middleware
+async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what no browser and no script sends on purpose, and whoever asks by a name that is not ours."""
+    if not (request.raw_path.isascii() and request.raw_path.isprintable()):
+        raise web.HTTPBadRequest(text="the address holds bytes that no address has")
+    hosts = request.headers.getall("Host", [])
+    if len(hosts) > 1 or (not hosts and request.version >= HttpVersion11):
+        raise web.HTTPBadRequest(text="a request names its host once")
+    state = request.app[STATE]
+    # Who checks the health of a container asks by any name. These two answers hold nothing that is worth reading.
+    if hosts and request.path not in ANY_HOST and not is_allowed(hosts[0], state.host_names):
+        state.tell_refusal(request.remote or "", "it asked for a host that is not in ALLOWED_HOSTS")
+        raise web.HTTPMisdirectedRequest(text=OTHER_HOST)
+    return await handler(request)
 
 
 @web.middleware

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
+from generator.running.page_settings import PageSettings
 from generator.running.settings import Settings
 from health_monitor.access.gate import Gate
 from health_monitor.access.refusals import ToldRefusals
@@ -32,7 +34,13 @@ class MonitorState:
     databases: SyncDatabases
     gate: Gate
     log: FilteringBoundLogger
+    page: PageSettings = field(default_factory=PageSettings)
     refusals: ToldRefusals = field(default_factory=ToldRefusals)
+
+    @cached_property
+    def host_names(self) -> frozenset[str]:
+        """The names by which the page is served."""
+        return frozenset((*self.page.allowed_hosts, socket.gethostname().lower()))
 
     @cached_property
     def histories(self) -> HistoryCache:

@@ -74,6 +74,11 @@ TABLE = (
         "one that can be guessed, all is read only. The file is read at each use, and keeps the token out of the "
         "workers' environment",
     ),
+    ReadmeRow(
+        (Variable("ALLOWED_HOSTS", is_fixed_at_start=True, is_in_example=True),),
+        "the names by which the page is served, with commas. Addresses, `localhost` and the machine's own name always "
+        "are; whoever asks by another name gets 421",
+    ),
     ReadmeRow((Variable("RUN_DIR", "run"),), "socket, generated files, heartbeats, embedded database"),
     ReadmeRow(
         (Variable("LOG_DIR", "run/logs", is_fixed_at_start=True),),

@@ -76,6 +76,7 @@ class MonitoredGroup:
             "PORT": str(port),
             "ADMIN_TOKEN": ADMIN_TOKEN,
             "JIRA_TOKEN": JIRA_TOKEN,
+            "ALLOWED_HOSTS": "sync.example.com",
             **environ,
         }
         self.supervisor = Supervisor(self.run_dir / "supervisor.sock")
