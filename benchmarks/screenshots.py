@@ -31,7 +31,7 @@ from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
-TOKEN = "screenshots"
+TOKEN = "of-the-screenshots"
 PATIENCE = 30
 SYNCS = {
     # sync            the projects        what it is for

@@ -6,27 +6,29 @@ Exit code 0: stopped as asked. Exit code 1: a person must act; each problem is o
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import signal
 import sys
 from collections.abc import Mapping
 
-from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from generator.running.errors import Unusable
+from generator.running.page_settings import read_page_settings
 from generator.running.settings import Settings, from_environ, of_running_group
-from health_monitor.access import Gate, token_in
+from health_monitor.access.credentials import read_credentials
+from health_monitor.access.gate import Gate
 from health_monitor.databases import SyncDatabases
+from health_monitor.listening import listening
 from health_monitor.observation.observer import Observer
-from health_monitor.server import application
+from health_monitor.server import runner
 from health_monitor.state import MonitorState
 from sync_model.connection import database_url
 from sync_model.program_names import MONITOR
 from sync_worker.runtime import logs
 
-SHUTDOWN_SECONDS = 2.0
-"""Requests that are being answered get so long to finish."""
+ENDED_SESSIONS = "ended_sessions.json"
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
@@ -50,30 +52,38 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         environ,
         Observer(settings, environ, log),
         SyncDatabases(lambda: database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
-        # Browsers send a cookie to all ports of a host, so each group's cookie has its own name.
-        Gate(lambda: token_in(environ), cookie=f"jira_sync_{settings.port}"),
+        _gate(settings, environ),
         log,
+        read_page_settings(environ, []),
     )
-    runner = web.AppRunner(application(state), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-    await runner.setup()
+    if why := state.gate.why_read_only:
+        log.warning("the status page is read only", reason=why)
+    served = runner(state)
+    await served.setup()
     try:
-        await _listen(runner, settings)
-        state.observer.start()
-        log.info("monitor started", pid=os.getpid(), address=f"{settings.bind}:{settings.port}")
-        await stopped.wait()
+        async with listening(served, settings.bind, settings.port, state.tell_refusal):
+            state.observer.start()
+            log.info("monitor started", pid=os.getpid(), address=f"{settings.bind}:{settings.port}")
+            await stopped.wait()
+    except OSError as error:
+        message = f"{settings.bind}, port {settings.port}, cannot be listened on ({error.strerror}); set PORT"
+        raise Unusable(message) from None
     finally:
         state.observer.stop()
-        await runner.cleanup()
+        await served.cleanup()
         state.databases.close()
         log.info("monitor stopped")
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
-    try:
-        await web.TCPSite(runner, settings.bind, settings.port).start()
-    except OSError as error:
-        message = f"{settings.bind}, port {settings.port}, cannot be listened on ({error.strerror}); set PORT"
-        raise Unusable(message) from None
+def _gate(settings: Settings, environ: Mapping[str, str]) -> Gate:
+    """Return who may act. A demo takes a short token: its sites are simulated, and only this machine reaches it."""
+    is_demo = settings.simulator_port is not None and ipaddress.ip_address(settings.bind).is_loopback
+    return Gate(
+        lambda: read_credentials(environ, takes_weak=is_demo),
+        # Browsers send a cookie to all ports of a host, so each group's cookie has its own name.
+        cookie=f"jira_sync_{settings.port}",
+        ended=settings.run_dir / ENDED_SESSIONS,
+    )
 
 
 if __name__ == "__main__":

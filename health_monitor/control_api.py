@@ -1,13 +1,15 @@
 """The routes that control a sync, and the session that a browser needs for them.
 
 Scripts send JSON, and the token with each request: `Authorization: Bearer …`. Browsers exchange the token for a
-session, and send JSON or a form. Each request is logged and written to the sync's journal, refused ones included.
+session, and send JSON or a form. What is done is logged and written to the sync's journal. So are refusals, apart from
+it, and one per address and minute: they must not push out of sight what was done.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +18,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from health_monitor.access import SESSION_SECONDS, TooManyWrongTokens, is_encrypted, is_from_elsewhere
+from health_monitor.access.attempts import TooManyWrongTokens
+from health_monitor.access.credentials import Credential
+from health_monitor.access.gate import is_csrf, is_encrypted, is_from_elsewhere
+from health_monitor.access.sessions import SESSION_SECONDS, Session
 from health_monitor.observation.snapshot import SyncView
+from health_monitor.pages import own_page
 from health_monitor.state import STATE, MonitorState
 from sync_model.definition import Sync
 from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
@@ -27,7 +33,8 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CSRF_HEADER = "X-CSRF-Token"
 NOTICE_SECONDS = 15
 """For so long the page shows what its button did."""
-READ_ONLY = "this page is read only: set ADMIN_TOKEN or ADMIN_TOKEN_FILE for the group, and start it again"
+BODY_SECONDS = 15.0
+"""For the whole body of a request."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +71,12 @@ async def sign_in(request: web.Request) -> web.Response:
     """Exchange the token for a session."""
     state, control_request = request.app[STATE], await _parse(request)
     if is_from_elsewhere(request):
-        raise _refusal(state, request, "signing in", "another site asked for it")
-    if not state.gate.is_open:
-        raise _refusal(state, request, "signing in", READ_ONLY)
-    await _check_token(state, request, "signing in", control_request.text("token"))
+        raise await _refusal(state, request, "signing in", "another site asked for it")
+    credential = await _check_token(state, request, "signing in", control_request.text("token"))
     response = _respond(state, control_request, "signed in")
     response.set_cookie(
         state.gate.cookie,
-        state.gate.new_session(),
+        state.gate.sessions.new(credential),
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="Strict",
@@ -84,8 +89,9 @@ async def sign_in(request: web.Request) -> web.Response:
 async def sign_out(request: web.Request) -> web.Response:
     """End this browser's session."""
     state, control_request = request.app[STATE], await _parse(request)
-    if state.gate.session(request):
+    if session := state.gate.session(request):
         await _authorize(state, request, control_request, "signing out")
+        _end(state, session)
     response = _respond(state, control_request, "signed out")
     response.del_cookie(state.gate.cookie, httponly=True, samesite="Strict", secure=is_encrypted(request))
     return response
@@ -128,7 +134,8 @@ async def _control(
 
 async def _restart(state: MonitorState, view: SyncView, _request: ControlRequest, by: str) -> str:
     message = await asyncio.to_thread(state.observer.restart, view.name, by)
-    await _write_to_journal(state, view.sync, "restart", by, "done")
+    if view.sync:
+        await _write_to_journal(state, view.sync, lambda control: control.note("restart", by), "restart")
     return message
 
 
@@ -154,75 +161,113 @@ async def _authorize(
     sync: Sync | None = None,
 ) -> str:
     """Return the channel of the request, `api` or `status page`. Raises an HTTPError for a request that is refused."""
-    if not state.gate.is_open:
-        raise _refusal(state, request, what, READ_ONLY)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         await _check_token(state, request, what, token.strip(), sync)
         return "api"
+    _check_open(state)
     session = state.gate.session(request)
     if session is None:
-        raise _refusal(state, request, what, "sign in first", web.HTTPUnauthorized)
+        raise await _refusal(state, request, what, "sign in first", web.HTTPUnauthorized)
     csrf = request.headers.get(CSRF_HEADER) or control_request.text("csrf")
-    if is_from_elsewhere(request) or not state.gate.is_csrf(session, csrf):
-        await _write_to_journal(state, sync, what, f"status page ({request.remote})", "refused")
-        raise _refusal(state, request, what, "this did not come from the status page; load it again")
+    if is_from_elsewhere(request) or not is_csrf(session, csrf):
+        why = "this did not come from the status page; load it again"
+        raise await _refusal(state, request, what, why, sync=sync, channel="status page")
     return "status page"
+
+
+def _check_open(state: MonitorState) -> None:
+    """Raise HTTPForbidden if nobody may act."""
+    if why := state.gate.why_read_only:
+        raise web.HTTPForbidden(text=f"this page is read only: {why}")
 
 
 async def _check_token(
     state: MonitorState, request: web.Request, what: str, token: str, sync: Sync | None = None
-) -> None:
+) -> Credential:
+    """Return whose token it is. Raises an HTTPError if it is a wrong one, or if the address has to wait."""
+    _check_open(state)
     try:
-        if await state.gate.is_token(token):
-            return
-    except TooManyWrongTokens:
-        raise _refusal(state, request, what, "too many wrong tokens; wait", web.HTTPTooManyRequests) from None
-    await _write_to_journal(state, sync, what, f"api ({request.remote})", "refused")
-    raise _refusal(state, request, what, "this is not the token", web.HTTPUnauthorized)
+        credential = state.gate.operator(request.remote or "", token)
+    except TooManyWrongTokens as error:
+        refusal = await _refusal(state, request, what, str(error), web.HTTPTooManyRequests)
+        refusal.headers["Retry-After"] = str(math.ceil(error.seconds))
+        raise refusal from None
+    if credential is None:
+        why = "this is not the token"
+        raise await _refusal(state, request, what, why, web.HTTPUnauthorized, sync=sync, channel="api")
+    return credential
 
 
-def _refusal(
+async def _refusal(
     state: MonitorState,
     request: web.Request,
     what: str,
     why: str,
     error_class: Callable[..., web.HTTPError] = web.HTTPForbidden,
+    *,
+    sync: Sync | None = None,
+    channel: str = "",
 ) -> web.HTTPError:
-    """Log that a request is refused, and return the error to raise."""
-    name = request.match_info.get("name", "")
-    state.log.warning("refused", what=what, program=name, address=request.remote, reason=why)
+    """Return the error to raise, for a request that is refused.
+
+    The first refusal of an address within a minute is logged, and noted in the sync's database if there is a `sync`.
+    """
+    name, by = request.match_info.get("name", ""), f"{channel} ({request.remote})"
+    if state.tell_refusal(request.remote or "", why, what=what, program=name) and sync:
+        await _write_to_journal(state, sync, lambda control: control.note_refusal(what, by, why), what)
     return error_class(text=why)
 
 
-async def _write_to_journal(state: MonitorState, sync: Sync | None, what: str, by: str, result: str) -> None:
-    """Write an entry to the sync's journal. Without a sync, or if MongoDB does not answer, the log has to do."""
-    if sync is None:
-        return
+def _end(state: MonitorState, session: Session) -> None:
     try:
-        await state.databases.control(sync, lambda control: control.note(what, by, result))
+        state.gate.sessions.end(session)
+    except OSError as error:
+        state.log.warning("a later monitor will not know that this session was ended", error=error.strerror)
+
+
+async def _write_to_journal(state: MonitorState, sync: Sync, note: Callable[[Control], None], what: str) -> None:
+    """Write to the sync's database what was asked for. If MongoDB does not answer, the log has to do."""
+    try:
+        await state.databases.control(sync, note)
     except SyncError as error:
-        state.log.warning("the journal does not take it", what=what, program=sync.name, by=by, error=str(error))
+        state.log.warning("the journal does not take it", what=what, program=sync.name, error=str(error))
 
 
 # Request and response
 
 
 async def _parse(request: web.Request) -> ControlRequest:
-    if request.content_type in FORMS:
-        try:
-            posted = await request.post()
-        except (ValueError, LookupError):
-            raise web.HTTPBadRequest(text="the body is not the form that it says it is") from None
-        values = {name: posted.getall(name) for name in posted}
-        return ControlRequest(
-            {name: many[0] if len(many) == 1 else many for name, many in values.items()}, is_form=True
-        )
-    body = await request.read()
+    """Return what a request says. Raises HTTPBadRequest for a body that cannot be read, whatever is wrong with it."""
     try:
-        fields = json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError):
-        raise web.HTTPBadRequest(text="the body is not JSON") from None
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(request)
+    except web.HTTPException:
+        raise
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"the body did not arrive within {BODY_SECONDS:g} s") from None
+    except Exception:  # noqa: BLE001 - each kind of body has its own errors; the library lists them nowhere
+        kind = "a form" if request.content_type in FORMS else "JSON"
+        raise web.HTTPBadRequest(text=f"the body is not {kind}") from None
+
+
+async def _read(request: web.Request) -> ControlRequest:
+    parsed = await (_parse_form(request) if request.content_type in FORMS else _parse_json(request))
+    # Both can name half of a character, which no database and no answer can hold.
+    json.dumps(parsed.fields, ensure_ascii=False, default=str).encode()
+    return parsed
+
+
+async def _parse_form(request: web.Request) -> ControlRequest:
+    posted = await request.post()
+    values = {name: posted.getall(name) for name in posted}
+    fields = {name: many[0] if len(many) == 1 else many for name, many in values.items()}
+    return ControlRequest(fields, is_form=True)
+
+
+async def _parse_json(request: web.Request) -> ControlRequest:
+    body = await request.read()
+    fields = json.loads(body) if body.strip() else {}
     if not isinstance(fields, dict):
         raise web.HTTPBadRequest(text="the body must be an object, { … }")
     return ControlRequest(fields, is_form=False)
@@ -234,10 +279,7 @@ def _respond(
     """Answer a script with JSON, and lead a browser back to the page of its form, which shows a notice for a while."""
     if not control_request.is_form:
         return web.json_response({"message": message})
-    back = control_request.text("back")
-    # Browsers read `//host` and `/\host` as the address of another site.
-    is_local = back.startswith("/") and not back.startswith(("//", "/\\"))
-    location = back if is_local else "/"
+    location = own_page(control_request.text("back"))
     response = web.Response(status=303, headers={"Location": location})
     if is_notice:
         response.set_cookie(

@@ -24,6 +24,7 @@ FRESH_COUNTS_SECONDS = 60.0
 """The same for the hourly counts of all syncs."""
 CYCLES = 50
 ACTIONS = 100
+REFUSALS = 20
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,13 @@ class SyncHistory:
     """The history of one sync, newest first, or the `error` of reading it.
 
     `per_hour` counts the actions of the last day, the oldest hour first. `failing` are the issues with changes that
-    failed or were given up, `unprocessable` those that cannot be handled.
+    failed or were given up, `unprocessable` those that cannot be handled. `refusals` are requests that were refused.
     """
 
     cycles: tuple[PastCycle, ...] = ()
     actions: tuple[JournalEntry, ...] = ()
     per_hour: tuple[int, ...] = ()
+    refusals: tuple[JournalEntry, ...] = ()
     failing: tuple[IssueState, ...] = ()
     unprocessable: tuple[UnprocessableIssue, ...] = ()
     pause: Pause | None = None
@@ -107,6 +109,7 @@ class HistoryCache:
         return SyncHistory(
             cycles=tuple(journal.cycles(CYCLES)),
             actions=tuple(journal.actions(ACTIONS)),
+            refusals=tuple(journal.refusals(REFUSALS)),
             per_hour=tuple(journal.per_hour(datetime.now(UTC))),
             failing=tuple(control.failing()),
             unprocessable=tuple(control.unprocessable()),

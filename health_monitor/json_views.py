@@ -123,6 +123,7 @@ def history(sync_history: SyncHistory, issue_url: IssueUrl) -> Json | None:
         "perHour": list(sync_history.per_hour),
         "cycles": [_cycle(cycle) for cycle in sync_history.cycles],
         "actions": [_action(entry, issue_url) for entry in sync_history.actions],
+        "refusals": [_action(entry, issue_url) for entry in sync_history.refusals],
         "failing": [cause for state in sync_history.failing for cause in _failing(state, issue_url)],
         "unprocessable": [_unprocessable(issue, issue_url) for issue in sync_history.unprocessable],
     }

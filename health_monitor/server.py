@@ -12,13 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from health_monitor import control_api, metrics, read_api
+from health_monitor.access.hosts import is_allowed
+from health_monitor.listening import HEAD_SECONDS, LINGER_SECONDS
 from health_monitor.page import routes as page
 from health_monitor.state import STATE, MonitorState
 
 LARGEST_BODY = 16 * 1024
+SHUTDOWN_SECONDS = 2.0
+"""Requests that are being answered get so long to finish."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -30,18 +34,33 @@ HEADERS = {
     "Server": "jira-sync",
 }
 
+ANY_HOST = ("/health/live", "/health/ready")
+OTHER_HOST = "nothing is served by this name; whoever runs jira-sync can add it to ALLOWED_HOSTS"
 NOT_FOUND = 404
+REQUEST_TIMEOUT = 408
+HEADERS_OF_ERRORS = ("Allow", "Retry-After")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(state: MonitorState) -> web.Application:
     """Return the server for `state`."""
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_add_headers_and_errors])
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_add_headers_and_errors, _admit])
     app[STATE] = state
     for module in (page, read_api, control_api, metrics):
         module.add_routes(app)
     return app
+
+
+def runner(state: MonitorState) -> web.AppRunner:
+    """Return what runs the server for `state`, with its deadlines."""
+    return web.AppRunner(
+        application(state),
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        keepalive_timeout=HEAD_SECONDS,
+        lingering_time=LINGER_SECONDS,
+    )
 
 
 def _error_response(request: web.Request, error: web.HTTPError) -> web.Response:
@@ -49,8 +68,24 @@ def _error_response(request: web.Request, error: web.HTTPError) -> web.Response:
     message = f"there is no {request.path} here" if is_unknown_path else error.text
     if page.accepts_html(request):
         return page.error_page(request, error.status, message or error.reason)
-    allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return web.json_response({"error": message}, status=error.status, headers=allowed)
+    kept = {name: error.headers[name] for name in HEADERS_OF_ERRORS if name in error.headers}
+    return web.json_response({"error": message}, status=error.status, headers=kept)
+
+
+@web.middleware
+async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what no browser and no script sends on purpose, and whoever asks by a name that is not ours."""
+    if not (request.raw_path.isascii() and request.raw_path.isprintable()):
+        raise web.HTTPBadRequest(text="the address holds bytes that no address has")
+    hosts = request.headers.getall("Host", [])
+    if len(hosts) > 1 or (not hosts and request.version >= HttpVersion11):
+        raise web.HTTPBadRequest(text="a request names its host once")
+    state = request.app[STATE]
+    # Who checks the health of a container asks by any name. These two answers hold nothing that is worth reading.
+    if hosts and request.path not in ANY_HOST and not is_allowed(hosts[0], state.host_names):
+        state.tell_refusal(request.remote or "", "it asked for a host that is not in ALLOWED_HOSTS")
+        raise web.HTTPMisdirectedRequest(text=OTHER_HOST)
+    return await handler(request)
 
 
 @web.middleware
@@ -60,6 +95,8 @@ async def _add_headers_and_errors(request: web.Request, handler: Handler) -> web
         response = await handler(request)
     except web.HTTPError as error:
         response = _error_response(request, error)
+        if error.status == REQUEST_TIMEOUT:
+            response.force_close()
     except Exception:  # noqa: BLE001 - the details go to the log only: they may hold secrets
         request.app[STATE].log.exception("an answer could not be given", path=request.path)
         response = web.json_response({"error": "this is a fault of jira-sync; the monitor's log says more"}, status=500)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
+from generator.running.page_settings import PageSettings
 from generator.running.settings import Settings
-from health_monitor.access import Gate
+from health_monitor.access.gate import Gate
+from health_monitor.access.refusals import ToldRefusals
 from health_monitor.databases import SyncDatabases
 from health_monitor.history import HistoryCache, SyncHistory
 from health_monitor.json_views import IssueUrl
@@ -31,6 +34,13 @@ class MonitorState:
     databases: SyncDatabases
     gate: Gate
     log: FilteringBoundLogger
+    page: PageSettings = field(default_factory=PageSettings)
+    refusals: ToldRefusals = field(default_factory=ToldRefusals)
+
+    @cached_property
+    def host_names(self) -> frozenset[str]:
+        """The names by which the page is served."""
+        return frozenset((*self.page.allowed_hosts, socket.gethostname().lower()))
 
     @cached_property
     def histories(self) -> HistoryCache:
@@ -75,6 +85,15 @@ class MonitorState:
         """Tell whether there is a token at all; without one, everything is read only."""
         return self.gate.is_open
 
+    def tell_refusal(self, address: str, why: str, **fields: str) -> bool:
+        """Log that a request was refused, once per address and minute; return whether it was logged."""
+        untold = self.refusals.count(address)
+        if untold is None:
+            return False
+        more = {"untold": untold} if untold else {}
+        self.log.warning("refused", address=address, reason=why, **fields, **more)
+        return True
+
     def can_act(self, request: web.Request) -> bool:
         """Tell whether this browser has a session, so that its pages have buttons."""
         return self.gate.session(request) is not None
@@ -82,7 +101,7 @@ class MonitorState:
     def csrf(self, request: web.Request) -> str:
         """Return the value of the field `csrf` in the forms of this browser; empty without a session."""
         session = self.gate.session(request)
-        return self.gate.csrf(session) if session else ""
+        return session.csrf if session else ""
 
 
 STATE = web.AppKey("state", MonitorState)

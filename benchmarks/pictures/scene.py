@@ -20,18 +20,18 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from aiohttp import web
-
 from generator.running.errors import NotRunning
 from generator.running.files import write_if_changed
 from generator.running.manifest import AppliedSync
 from generator.running.settings import from_environ
 from generator.running.supervisor_rpc import ProgramState, Supervisor
-from health_monitor.access import Gate
+from health_monitor.access.credentials import read_credentials
+from health_monitor.access.gate import Gate
 from health_monitor.databases import SyncDatabases
+from health_monitor.listening import listening
 from health_monitor.observation.observer import Observer
 from health_monitor.page.routes import REFRESH, REFRESH_SECONDS
-from health_monitor.server import application
+from health_monitor.server import runner
 from health_monitor.state import MonitorState
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
 from sync_model.loading import load_folder
@@ -241,19 +241,17 @@ class Monitor:
 
     async def _serve(self) -> None:
         databases = SyncDatabases(lambda: self._scene.environ["DATABASE_URL"])
-        gate = Gate(lambda: self._token, cookie="scene")
+        gate = Gate(lambda: read_credentials({"ADMIN_TOKEN": self._token or ""}), cookie="scene")
         state = MonitorState(self._scene.settings, self._scene.environ, self.observer, databases, gate, self._log)
-        app = application(state)
-        app[REFRESH] = self._refresh
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        self.observer.start()
-        self._started.set()
-        await self._stop.wait()
-        await runner.cleanup()
+        served = runner(state)
+        served.app[REFRESH] = self._refresh
+        await served.setup()
+        async with listening(served, "127.0.0.1", 0, state.tell_refusal) as port:
+            self.url = f"http://127.0.0.1:{port}"
+            self.observer.start()
+            self._started.set()
+            await self._stop.wait()
+        await served.cleanup()
         databases.close()
 
     def freeze(self) -> None:

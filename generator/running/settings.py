@@ -15,6 +15,7 @@ from typing import Any
 
 from generator.running.code import fingerprint
 from generator.running.errors import Unusable
+from generator.running.page_settings import read_page_settings
 from generator.running.variables import FIXED_AT_START, default_of
 from sync_model.connection import database_url
 from sync_model.heartbeat import INTERVAL_SECONDS
@@ -109,6 +110,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
     if (spawn := _value(environ, "SPAWN")) not in WAYS_TO_SPAWN:
         problems.append(f"SPAWN is {spawn!r}; it must be one of {', '.join(WAYS_TO_SPAWN)}")
     _check_interval(environ, problems)
+    read_page_settings(environ, problems)
     settings = Settings(
         config_dir=_path(environ, "CONFIG_DIR", problems),
         run_dir=run_dir,

@@ -70,8 +70,14 @@ TABLE = (
             Variable("ADMIN_TOKEN", is_fixed_at_start=True),
             Variable("ADMIN_TOKEN_FILE", is_fixed_at_start=True, is_in_example=True),
         ),
-        "lets the page's buttons and the API act. The file is read at each use, and keeps the token out of the "
+        "lets the page's buttons and the API act; 16 characters or more, such as `openssl rand -hex 24` makes. With "
+        "one that can be guessed, all is read only. The file is read at each use, and keeps the token out of the "
         "workers' environment",
+    ),
+    ReadmeRow(
+        (Variable("ALLOWED_HOSTS", is_fixed_at_start=True, is_in_example=True),),
+        "the names by which the page is served, with commas. Addresses, `localhost` and the machine's own name always "
+        "are; whoever asks by another name gets 421",
     ),
     ReadmeRow((Variable("RUN_DIR", "run"),), "socket, generated files, heartbeats, embedded database"),
     ReadmeRow(

@@ -23,6 +23,7 @@ from health_monitor.json_views import configuration
 from health_monitor.page.activity import failed_changes, failed_changes_text
 from health_monitor.page.rendering import STATIC, render
 from health_monitor.page.summary import banners, summarize
+from health_monitor.pages import own_page
 from health_monitor.state import STATE
 from sync_model.judgement import Condition
 
@@ -100,7 +101,7 @@ def _missing(request: web.Request, name: str) -> web.Response:
 
 
 async def _session(request: web.Request) -> web.Response:
-    return _page(request, "session.html.j2", problem=None, back=request.query.get("back", ""))
+    return _page(request, "session.html.j2", problem=None, back=own_page(request.query.get("back", "")))
 
 
 def accepts_html(request: web.Request) -> bool:
@@ -111,14 +112,17 @@ def accepts_html(request: web.Request) -> bool:
 def error_page(request: web.Request, status: int, message: str) -> web.Response:
     """Return the page that says why a request was not carried out."""
     if request.path == "/session":
-        return _page(request, "session.html.j2", status=status, problem=message, back=request.query.get("back", ""))
+        return _page(
+            request, "session.html.j2", status=status, problem=message, back=own_page(request.query.get("back", ""))
+        )
     back = f"/syncs/{quote(request.match_info['name'])}" if "name" in request.match_info else "/"
     return _page(request, "error.html.j2", status=status, message=message, back=back)
 
 
 async def _static(request: web.Request) -> web.FileResponse:
-    path = STATIC / request.match_info["file"]
-    if path.parent != STATIC or not path.is_file():
+    files = {path.name: path for path in STATIC.iterdir()}
+    path = files.get(request.match_info["file"])
+    if path is None:
         raise web.HTTPNotFound
     return web.FileResponse(path, headers={"Cache-Control": CACHED_FOR_A_YEAR})
 
@@ -128,6 +132,7 @@ def _page(request: web.Request, template: str, *, status: int = 200, **values: A
     common = {
         "can_act": state.can_act(request),
         "allows_control": state.allows_control,
+        "why_read_only": state.gate.why_read_only,
         "csrf": state.csrf(request),
         "refresh": request.app[REFRESH],
         "mood": "unknown",

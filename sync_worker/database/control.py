@@ -150,6 +150,10 @@ class Control:
         """Put into the journal what was asked for, and what came of it."""
         self._journal.record([JournalEntry(datetime.now(UTC), by, what, result, text=text)])
 
+    def note_refusal(self, what: str, by: str, why: str) -> None:
+        """Note apart from the journal what somebody asked for who was not let in."""
+        self._journal.record_refusal(JournalEntry(datetime.now(UTC), by, what, "refused", text=why))
+
 
 def _as_seen(held: Iterable[HeldWork]) -> list[str]:
     return [f"{part.name}={part.hold.number}" for part in held]

@@ -2,6 +2,7 @@
 
     actions   one document per action, kept for `historyDays`: the fields of `core.records.JournalEntry`
     cycles    one document per cycle that ended, kept for a week: the fields of `core.records.PastCycle`
+    refusals  one document per request that was refused, kept for a week: the same fields
     control   one document, `_id: "pause"`, while the sync is paused: the fields of `core.records.Pause`
 
 Nothing here decides what the sync does, except the pause. A pause must not be lost with the primary, because a
@@ -25,6 +26,7 @@ from sync_worker.database.connection import answered_soon, durable_database
 from sync_worker.database.mongodb_errors import errors_translated
 
 CYCLES_KEPT = timedelta(days=7)
+REFUSALS_KEPT = timedelta(days=7)
 PAUSE = "pause"
 SECONDS_PER_HOUR = 3600
 _entry = TypeAdapter(JournalEntry)
@@ -37,6 +39,7 @@ class Journal:
         self._database = durable_database(client, database)
         self._actions: MongoCollection[dict[str, Any]] = self._database["actions"]
         self._cycles: MongoCollection[dict[str, Any]] = self._database["cycles"]
+        self._refusals: MongoCollection[dict[str, Any]] = self._database["refusals"]
         self._control: MongoCollection[dict[str, Any]] = self._database["control"]
 
     @errors_translated()
@@ -44,6 +47,7 @@ class Journal:
         """See that the indexes are there, and that actions are kept for `keep`."""
         _expire(self._actions, "at", keep)
         _expire(self._cycles, "started", CYCLES_KEPT)
+        _expire(self._refusals, "at", REFUSALS_KEPT)
         for field in ("issue", "counterpart"):
             self._actions.create_index([(field, ASCENDING), ("at", ASCENDING)])
 
@@ -66,6 +70,17 @@ class Journal:
     def actions(self, limit: int) -> list[JournalEntry]:
         """Return the last actions, newest first."""
         found = self._actions.find({}, {"_id": False}).sort([("at", DESCENDING)]).limit(limit)
+        return [_entry.validate_python(document) for document in found]
+
+    @errors_translated()
+    def record_refusal(self, refusal: JournalEntry) -> None:
+        """Keep a request that was refused, apart from what was done: whoever floods must not push that out of sight."""
+        self._refusals.insert_one(_entry.dump_python(refusal))
+
+    @errors_translated()
+    def refusals(self, limit: int) -> list[JournalEntry]:
+        """Return the last requests that were refused, newest first."""
+        found = self._refusals.find({}, {"_id": False}).sort([("at", DESCENDING)]).limit(limit)
         return [_entry.validate_python(document) for document in found]
 
     @errors_translated()

@@ -148,7 +148,7 @@
 
   async function refresh() {
     try {
-      const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+      const response = await fetch(location.href, { cache: "no-store", headers: { "X-Background": "renewal" }, signal: AbortSignal.timeout(10000) });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       if (response.status >= 500 || !page.querySelector("main[data-taken]")) throw new Error(`answered ${response.status}`);
       show(page);

@@ -37,15 +37,20 @@ ADMIN_TOKEN = "s3cr3t-admin-token"
 SYNCS = ("sync-a", "sync-b", "sync-c")
 WORKER = "\ncommand=/bin/sleep 100000\n"
 MONITOR = """
+import resource
 import sys
 from health_monitor.__main__ import main
+from health_monitor import control_api
 from health_monitor.observation import observer
 from sync_model import judgement
 observer.SNAPSHOT_SECONDS, observer.IDLE_SNAPSHOT_SECONDS = 0.2, 0.5
 judgement.MIN_OBSERVED_SILENCE = 2.0
+control_api.BODY_SECONDS = 1.0
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 sys.exit(main())
 """
-"""The monitor, which only looks more often, and waits for less silence before it acts."""
+"""The monitor, which only looks more often, waits less for silence and for a body, and may open
+as many files as most systems allow."""
 
 
 def ago(seconds: float) -> datetime:
@@ -71,6 +76,7 @@ class MonitoredGroup:
             "PORT": str(port),
             "ADMIN_TOKEN": ADMIN_TOKEN,
             "JIRA_TOKEN": JIRA_TOKEN,
+            "ALLOWED_HOSTS": "sync.example.com",
             **environ,
         }
         self.supervisor = Supervisor(self.run_dir / "supervisor.sock")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import httpx
@@ -11,7 +13,6 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from health_monitor.access import Gate
 from sync_model.heartbeat import HeldRecord
 from sync_worker.database.journal import Journal
 
@@ -23,16 +24,15 @@ HERE = {"Sec-Fetch-Site": "same-origin"}
 @pytest.fixture
 def browser(group) -> Iterator[httpx.Client]:
     """A browser that has signed in."""
-    response = group.http.post("/session", data={"token": ADMIN_TOKEN, "back": "/sync/sync-a"}, headers=HERE)
-    assert (response.status_code, response.headers["Location"]) == (303, "/sync/sync-a")
+    response = group.http.post("/session", data={"token": ADMIN_TOKEN, "back": "/syncs/sync-a"}, headers=HERE)
+    assert (response.status_code, response.headers["Location"]) == (303, "/syncs/sync-a")
     return group.http
 
 
 @pytest.fixture
 def csrf(group, browser) -> str:
-    """The CSRF token of the browser's forms, made as the page makes it."""
-    (cookie,) = browser.cookies.jar
-    return Gate(lambda: ADMIN_TOKEN, cookie.name).csrf(cookie.value)
+    """The CSRF token of the browser's forms."""
+    return re.search(r'name="csrf" value="(\w+)"', browser.get("/syncs/sync-a").text)[1]
 
 
 def journal_entries(journal: Journal) -> list[tuple[str, str, str]]:
@@ -98,21 +98,83 @@ def test_a_wrong_request_is_refused_with_a_sentence(group, journal, path, option
     assert journal.paused() is None
 
 
-def test_a_wrong_token_is_logged_and_written_to_the_journal(group, journal):
-    group.http.post("/api/syncs/sync-a/pause", headers={"Authorization": "Bearer s3cr3t-guess"})
-    assert journal_entries(journal) == [("api (127.0.0.1)", "pause", "refused")]
-    (line,) = [
-        line for line in group.log() if line["event"] == "refused" and line["reason"] == "this is not the token"
-    ][-1:]
-    assert (line["what"], line["program"], line["address"]) == ("pause", "sync-a", "127.0.0.1")
-    assert group.http.post("/session", data={"token": "s3cr3t-guess"}).status_code == 401
+@pytest.fixture
+def stranger(group, request) -> Iterator[httpx.Client]:
+    """A client with an address of its own, so that nothing was refused to it before."""
+    number = int.from_bytes(request.node.name.encode()[-16:]) % 250
+    transport = httpx.HTTPTransport(local_address=f"127.0.7.{number + 2}")
+    with httpx.Client(base_url=group.url, transport=transport, timeout=20) as http:
+        yield http
+
+
+def refused_to(group, stranger) -> list[dict]:
+    """Return the lines of the log about what was refused to a stranger."""
+    address = stranger._transport._pool._local_address
+    return [line for line in group.log() if line["event"] == "refused" and line["address"] == address]
+
+
+def test_a_wrong_token_is_logged_and_kept_apart_from_what_was_done(group, journal, stranger):
+    stranger.post("/api/syncs/sync-a/pause", headers={"Authorization": "Bearer s3cr3t-guess"})
+    (refusal,) = journal.refusals(1)
+    assert (refusal.what, refusal.result, refusal.text) == ("pause", "refused", "this is not the token")
+    assert refusal.who.startswith("api (127.0.7.")
+    assert journal_entries(journal) == []
+    (line,) = refused_to(group, stranger)
+    assert (line["what"], line["program"], line["reason"]) == ("pause", "sync-a", "this is not the token")
+    assert stranger.post("/session", data={"token": "s3cr3t-guess"}).status_code == 401
     assert "s3cr3t" not in (group.run_dir / "logs/health-monitor.log").read_text()
 
 
+def test_a_flood_of_wrong_tokens_is_held_up_and_leaves_one_line_and_one_entry(group, journal, stranger):
+    journal._refusals.delete_many({})
+    answers = [
+        stranger.post("/api/syncs/sync-a/pause", headers={"Authorization": f"Bearer guess-{number}"})
+        for number in range(200)
+    ]
+    codes = [answer.status_code for answer in answers]
+    assert codes.count(401) < 10
+    assert codes.count(429) > 190
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert "wait" in answers[-1].json()["error"]
+    assert stranger.post("/api/syncs/sync-a/pause", headers=SCRIPT).status_code == 429
+    assert group.http.post("/api/syncs/sync-a/pause", headers=SCRIPT).status_code == 200
+    assert len(refused_to(group, stranger)) == 1
+    assert len(journal.refusals(100)) == 1
+    assert journal_entries(journal) == [("api (127.0.0.1)", "pause", "done")]
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(group, journal):
+    with socket.create_connection(("127.0.0.1", group.port), timeout=20) as sock:
+        head = f"POST /api/syncs/sync-a/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n"
+        sock.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+        answer = sock.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert journal.paused() is None
+
+
+def test_a_thousand_idle_connections_neither_silence_the_monitor_nor_fill_its_log(group):
+    before = len(group.log())
+    with ExitStack() as stack:
+        for _ in range(1100):
+            # The monitor may close one before it is fully open.
+            stack.enter_context(socket.socket()).connect_ex(("127.0.0.1", group.port))
+        with httpx.Client(base_url=group.url, transport=httpx.HTTPTransport(local_address="127.0.9.1")) as http:
+            assert http.get("/health/live").status_code == 200
+    assert len(group.log()) - before < 5
+
+
+def test_signing_out_ends_the_session_and_not_only_its_cookie(group, browser, csrf):
+    (cookie,) = browser.cookies.jar
+    stolen = {"Cookie": f"{cookie.name}={cookie.value}", **HERE}
+    assert httpx.post(f"{group.url}/api/syncs/sync-a/resume", data={"csrf": csrf}, headers=stolen).status_code == 409
+    assert browser.post("/session/end", data={"csrf": csrf}, headers=HERE).status_code == 303
+    assert httpx.post(f"{group.url}/api/syncs/sync-a/resume", data={"csrf": csrf}, headers=stolen).status_code == 401
+
+
 def test_a_browser_controls_a_sync_with_its_session_and_the_csrf_token_of_its_forms(group, journal, browser, csrf):
-    fields = {"csrf": csrf, "reason": "a form", "back": "/sync/sync-a"}
+    fields = {"csrf": csrf, "reason": "a form", "back": "/syncs/sync-a"}
     response = browser.post("/api/syncs/sync-a/pause", data=fields, headers={**HERE, "Origin": "null"})
-    assert (response.status_code, response.headers["Location"]) == (303, "/sync/sync-a")
+    assert (response.status_code, response.headers["Location"]) == (303, "/syncs/sync-a")
     assert journal.paused().by == "status page (127.0.0.1)"
     response = browser.post("/api/syncs/sync-a/resume", json={}, headers={**HERE, "X-CSRF-Token": csrf})
     assert (response.status_code, response.json()) == (200, {"message": "sync-a goes on"})
@@ -135,7 +197,7 @@ def test_a_request_that_another_site_makes_a_browser_send_is_refused(group, jour
     response = browser.post("/api/syncs/sync-a/pause", data={"csrf": csrf if has_csrf else "x"}, headers=headers)
     assert response.status_code == 403
     assert journal.paused() is None
-    assert journal_entries(journal) == [("status page (127.0.0.1)", "pause", "refused")]
+    assert journal_entries(journal) == []
 
 
 def test_another_site_cannot_sign_a_browser_in(group):

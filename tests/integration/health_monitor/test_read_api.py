@@ -150,6 +150,17 @@ def test_one_sync_is_returned_with_its_history(group, journal):
     assert len(group.wait_until(per_hour, "the actions per hour")) == 24
 
 
+def test_who_was_refused_is_shown_apart_from_what_was_done(group, journal):
+    journal.record_refusal(JournalEntry(ago(5), "api (192.0.2.66)", "restart", "refused", text="this is not the token"))
+
+    def with_refusal() -> dict[str, Any] | None:
+        history = group.http.get("/api/syncs/sync-a").json()["history"]
+        return history if any(entry["who"] == "api (192.0.2.66)" for entry in history["refusals"]) else None
+
+    assert group.wait_until(with_refusal, "the refusal to be read")["actions"] == []
+    assert "api (192.0.2.66)" in group.http.get("/syncs/sync-a").text.partition('id="refusals"')[2]
+
+
 def test_an_issue_that_cannot_be_handled_is_named_by_health_by_the_api_and_on_the_page(group, journal):
     bad = UnprocessableIssue(Side.USER, "7", "USYNCA-7", Failure("Not this one.", 2, ago(90), ago(30), ago(-30)))
     record = UnprocessableRecord(side="user", issue="USYNCA-7", since=ago(90), attempts=2, error="Not this one.")
@@ -196,11 +207,16 @@ def test_without_mongodb_only_the_history_is_missing_and_without_a_token_everyth
     assert worker["historyError"].startswith("MongoDB: ")
     assert other.get("/health").status_code == 200
     for path in ("/api/syncs/sync-a/pause", "/session"):
-        refused = other.post(path, headers={"Authorization": "Bearer late-token"})
+        refused = other.post(path, headers={"Authorization": "Bearer a-token-that-comes-late"})
         assert refused.status_code == 403
-        assert refused.json()["error"].startswith("this page is read only: set ADMIN_TOKEN")
-    (tmp_path / "token").write_text("late-token\n")
-    refused = other.post("/api/syncs/sync-a/pause", headers={"Authorization": "Bearer late-token"})
+        assert refused.json()["error"].startswith("this page is read only: the monitor was given no ADMIN_TOKEN")
+    (tmp_path / "token").write_text("weak\n")
+    refused = other.post("/api/syncs/sync-a/pause", headers={"Authorization": "Bearer weak"})
+    assert refused.status_code == 403
+    assert "ADMIN_TOKEN has fewer than 16 characters; this makes a good one: openssl" in refused.json()["error"]
+    assert "ADMIN_TOKEN has fewer than 16" in other.get("/session", headers={"Accept": "text/html"}).text
+    (tmp_path / "token").write_text("a-token-that-comes-late\n")
+    refused = other.post("/api/syncs/sync-a/pause", headers={"Authorization": "Bearer a-token-that-comes-late"})
     assert refused.status_code == 503
     assert refused.json()["error"].startswith("MongoDB: ")
 

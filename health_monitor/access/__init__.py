@@ -1,0 +1,1 @@
+"""Who may see the page, and who may act: tokens, sessions, and the limits on guesses."""

@@ -1,0 +1,16 @@
+"""The addresses of our own pages."""
+
+from __future__ import annotations
+
+import re
+
+OVERVIEW = "/"
+_PAGE = re.compile(r"/(?:syncs/[A-Za-z0-9._~%-]+)?", re.ASCII)
+
+
+def own_page(address: str) -> str:
+    """Return `address` if it is that of one of our pages, else that of the overview.
+
+    Nothing else is let through: browsers read `//host`, `/\\host` and `/TAB/host` as addresses of other sites.
+    """
+    return address if _PAGE.fullmatch(address) else OVERVIEW

@@ -1,0 +1,25 @@
+"""Where a form leads back to."""
+
+from __future__ import annotations
+
+import pytest
+
+from health_monitor.pages import own_page
+
+
+@pytest.mark.parametrize("address", ["/", "/syncs/sync-ab", "/syncs/third.json", "/syncs/a%20file"])
+def test_a_form_leads_back_to_a_page_of_ours(address):
+    assert own_page(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example", "\t//evil.example",
+        "https://evil.example", "https:/evil.example", "javascript:alert(1)", "/syncs/a\r\nSet-Cookie: a=b", "/syncs/",
+        "/syncs/a/../..//evil.example", "/syncs/a?b", "/syncs/a#b", "/session", "/api/syncs", "/syncs/\ud800",
+        "/syncs/é", "/.//evil.example", "/syncs/a\n",
+    ],
+)  # fmt: skip
+def test_a_form_leads_back_to_nothing_else(address):
+    assert own_page(address) == "/"
