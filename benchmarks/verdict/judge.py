@@ -216,10 +216,16 @@ def _agree(pair: JudgedPair, change: ObservedChange) -> bool:
 
 
 def _is_overtaken(pair: JudgedPair) -> bool:
-    """Tell whether our move came shortly after the last change, and the two statuses follow the other side's change."""
+    """Tell whether the two statuses follow the other side's change, by a move of ours that could not know better.
+
+    Either it came shortly after the last change; or a clock was wrong while we compared the times of the two changes.
+    """
     last = pair.by_people[-1]
     own_moves = [
-        change for change in pair.changes(last.side, own=True) if last.at <= change.at <= last.at + OVERTAKING_TIME
+        change
+        for change in pair.changes(last.side, own=True)
+        if last.at <= change.at
+        and (change.at <= last.at + OVERTAKING_TIME or abs(change.dated - change.at) > OVERTAKING_TIME)
     ]
     rivals = pair.changes(OTHER[last.side])
     return bool(own_moves and rivals) and _agree(pair, rivals[-1])

@@ -39,7 +39,7 @@ class FailedCauses:
 
         Raises NeedsOperator when it is not the issue's failure: a site does not know us any more.
         """
-        error = self._confirmed(error)
+        error = self._confirmed(state, error)
         now = self._context.jiras[state.side].now()
         pair = self._pair_with_absent(state, error)
         patience = max(self._patience, self._until_confirmed) if pair else self._patience
@@ -58,19 +58,20 @@ class FailedCauses:
             self._say(state, cause, failure, error, give_up=give_up)
         return state
 
-    def _confirmed(self, error: Exception) -> Exception:
+    def _confirmed(self, state: IssueState, error: Exception) -> Exception:
         """Return the error to go by. Where we are nobody in particular, everything is refused, as if it were not there.
 
         A site may say so on some of its answers only. So a refusal that would end all tries is believed only while both
-        sites know us.
+        sites know us, and while the issue and its counterpart are visible.
         """
-        if not isinstance(error, IssueGone | CounterpartGone) and not (
-            isinstance(error, InvalidRequest) and error.final and error.status is not None
-        ):
+        is_gone = isinstance(error, IssueGone | CounterpartGone)
+        if not is_gone and not (isinstance(error, InvalidRequest) and error.final and error.status is not None):
             return error
         try:
             for jira in set(self._context.jiras.values()):
                 jira.account()
+            if not is_gone:
+                self._intents.confirm_visible(state, self._context.store.pair_of(state.side, state.id))
         except (Unavailable, InvalidRequest) as doubt:
             if is_about_all(doubt):
                 raise

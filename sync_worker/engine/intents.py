@@ -15,7 +15,7 @@ from sync_model.definition import Side
 from sync_worker.core.actions import A, Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
-from sync_worker.core.errors import CounterpartGone, InvalidRequest, OutcomeUnknown, unless_carried_out
+from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, OutcomeUnknown, unless_carried_out
 from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.pairs import Pair
@@ -62,6 +62,14 @@ class IntentLog:
         if state != before:
             self.context.store.save([state])
         return state
+
+    def confirm_visible(self, state: IssueState, pair: Pair | None) -> None:
+        """Raise IssueGone, or CounterpartGone, when one of the two is gone, or not visible to us."""
+        if self.context.jiras[state.side].issue(state.id) is None:
+            raise IssueGone(f"{state.key} is gone, or not visible to us")
+        side = state.side.other
+        if pair and self.context.jiras[side].issue(pair.id(side)) is None:
+            raise CounterpartGone(f"{pair.key(side)}, the counterpart, is gone, or not visible to us")
 
     def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
         with self._lock:
@@ -175,6 +183,9 @@ class OpenIntent(Generic[A]):
     def confirm_counterpart(self) -> None:
         if not self.work.is_confirmed:
             self.read_counterpart()
+
+    def confirm_visible(self) -> None:
+        self._intents.confirm_visible(self.work.state, self.work.pair)
 
     def note(self, state: IssueState) -> None:
         self.work = replace(self.work, state=state)

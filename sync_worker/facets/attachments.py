@@ -95,6 +95,7 @@ class Attachments:
             return
         error = to_go_by(failures.values())
         if isinstance(error, InvalidRequest) and error.final:
+            intent.confirm_visible()
             state = intent.work.state
             intent.remember(replace(state, uncopied=(*state.uncopied, *failures)))
             why = "; ".join(dict.fromkeys(str(failure) for failure in failures.values()))

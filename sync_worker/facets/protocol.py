@@ -132,6 +132,13 @@ class Intent(Protocol[A_co]):
         Whatever writes to the counterpart without having read it calls this first.
         """
 
+    def confirm_visible(self) -> None:
+        """See that the issue and its counterpart are visible to us. Raises IssueGone or CounterpartGone.
+
+        What is hidden answers like what is not there. So this is asked before anybody takes note that something of an
+        issue is gone for good.
+        """
+
     def note(self, state: IssueState) -> None:
         """Note the issue's state as it is now. The next write carries it."""
 

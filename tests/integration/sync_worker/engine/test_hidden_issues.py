@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simulated_sites import HOUR
-from worker_bench import EITHER_FLAVOR
+from simulated_sites import HOUR, LONG_ENOUGH
+from worker_bench import EITHER_FLAVOR, LOG
 
 EITHER_END = pytest.mark.parametrize("side", ["user", "dev"])
 FOR_HOW_LONG = pytest.mark.parametrize(
@@ -14,6 +14,35 @@ FOR_HOW_LONG = pytest.mark.parametrize(
     [0, 1, 2],
     ids=["unnoticed", "missing", "gone"],
 )
+
+
+@pytest.mark.parametrize("requests", range(0, 22, 2))
+@EITHER_END
+def test_an_issue_that_is_hidden_at_any_request_loses_nothing(bench, side, requests):
+    """What is hidden answers like what is not there: its files, its comments, its links."""
+    bench.cycle()
+    key = bench.taken_on_with({"log.txt": LOG})
+    left = iter(range(requests))
+
+    def hide() -> None:
+        if next(left, None) is None and (keys := {"user": [key], "dev": [dev["key"] for dev in bench.devs()]}[side]):
+            bench.before_request = lambda: None
+            bench.control.hide("one" if side == "user" else "two", *keys)
+
+    bench.before_request = hide
+    for _ in range(3):
+        bench.try_cycle()
+    bench.before_request = lambda: None
+    bench.control.show("one", key)
+    bench.control.show("two", *(dev["key"] for dev in bench.devs()))
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    (counterpart,) = bench.devs()
+    assert bench.comments(key) == [f"followed as {counterpart['key']}"]
+    assert [file["filename"] for file in counterpart["attachments"]] == ["log.txt"]
+    assert [len(bench.issue(key)["links"]), len(counterpart["links"])] == [1, 1]
+    nothing_is_left(bench)
 
 
 @FOR_HOW_LONG
