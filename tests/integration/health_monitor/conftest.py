@@ -40,12 +40,13 @@ MONITOR = """
 import resource
 import sys
 from health_monitor.__main__ import main
-from health_monitor import control_api
+from health_monitor import control_api, listening
 from health_monitor.observation import observer
 from sync_model import judgement
 observer.SNAPSHOT_SECONDS, observer.IDLE_SNAPSHOT_SECONDS = 0.2, 0.5
 judgement.MIN_OBSERVED_SILENCE = 2.0
 control_api.BODY_SECONDS = 1.0
+listening.RETRY_SECONDS = 0.5
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 sys.exit(main())
 """
@@ -98,7 +99,8 @@ class MonitoredGroup:
         }
         (self.configs / file).write_text(json.dumps(definition))
 
-    def start(self) -> None:
+    def start(self, is_ready: Callable[[], bool] | None = None) -> None:
+        """Start the group, and wait until `is_ready`, by default until its monitor answers."""
         prepared = prepare(from_environ(self.environ), self.environ)
         install(prepared)
         monitor = self.run_dir / "quick_monitor.py"
@@ -109,7 +111,7 @@ class MonitoredGroup:
         files.write_if_changed(prepared.settings.record, prepared.settings.recorded())
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(prepared.settings.conf)]
         subprocess.run(command, env=environment_of_programs(prepared.settings, self.environ), check=True, cwd=REPO)
-        self.wait_until(self.answers, "the monitor to answer")
+        self.wait_until(is_ready or self.answers, "the group to be ready")
 
     def add_program(self, name: str, *lines: str) -> None:
         """Add a program to the running group."""
