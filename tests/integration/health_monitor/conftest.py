@@ -81,7 +81,8 @@ class MonitoredGroup:
             **environ,
         }
         self.supervisor = Supervisor(self.run_dir / "supervisor.sock")
-        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        may_look = {"Authorization": f"Bearer {environ['VIEW_TOKEN']}"} if "VIEW_TOKEN" in environ else {}
+        self.http = httpx.Client(base_url=self.url, headers=may_look, timeout=20, trust_env=False)
 
     def database(self, name: str) -> str:
         return f"monitored_{self.port}_{name}"
