@@ -19,9 +19,11 @@ from generator.running.page_settings import read_page_settings
 from generator.running.settings import Settings, from_environ, of_running_group
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
+from health_monitor.access.proxies import Proxies
 from health_monitor.databases import SyncDatabases
-from health_monitor.listening import listening
+from health_monitor.listening import keep_listening
 from health_monitor.observation.observer import Observer
+from health_monitor.observation.own_trouble import OwnTrouble
 from health_monitor.server import runner
 from health_monitor.state import MonitorState
 from sync_model.connection import database_url
@@ -56,20 +58,29 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         log,
         read_page_settings(environ, []),
     )
+    for fault in state.gate.faults:
+        log.warning("a token does not count", reason=fault)
     if why := state.gate.why_read_only:
         log.warning("the status page is read only", reason=why)
     served = runner(state)
     await served.setup()
+    note = OwnTrouble(settings.run_dir, log).note
+    listener = asyncio.ensure_future(
+        keep_listening(served, settings.bind, settings.port, state.tell_refusal, note, state.gate.proxies.is_trusted)
+    )
+    state.observer.start()
+    log.info("monitor started", pid=os.getpid(), address=f"{settings.bind}:{settings.port}")
     try:
-        async with listening(served, settings.bind, settings.port, state.tell_refusal):
-            state.observer.start()
-            log.info("monitor started", pid=os.getpid(), address=f"{settings.bind}:{settings.port}")
-            await stopped.wait()
-    except OSError as error:
-        message = f"{settings.bind}, port {settings.port}, cannot be listened on ({error.strerror}); set PORT"
-        raise Unusable(message) from None
+        # The group is looked at and healed also while nobody can be told of it.
+        waiting = asyncio.ensure_future(stopped.wait())
+        await asyncio.wait((listener, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if listener.done():
+            listener.result()
     finally:
         state.observer.stop()
+        listener.cancel()
+        await asyncio.wait((listener,))
+        note(None)
         await served.cleanup()
         state.databases.close()
         log.info("monitor stopped")
@@ -78,11 +89,14 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
 def _gate(settings: Settings, environ: Mapping[str, str]) -> Gate:
     """Return who may act. A demo takes a short token: its sites are simulated, and only this machine reaches it."""
     is_demo = settings.simulator_port is not None and ipaddress.ip_address(settings.bind).is_loopback
+    page = read_page_settings(environ, [])
     return Gate(
         lambda: read_credentials(environ, takes_weak=is_demo),
         # Browsers send a cookie to all ports of a host, so each group's cookie has its own name.
         cookie=f"jira_sync_{settings.port}",
         ended=settings.run_dir / ENDED_SESSIONS,
+        proxies=Proxies(page.trusted_proxies, page.user_header),
+        proxy_operators=page.proxy_operators,
     )
 
 

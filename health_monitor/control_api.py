@@ -1,15 +1,13 @@
 """The routes that control a sync, and the session that a browser needs for them.
 
-Scripts send JSON, and the token with each request: `Authorization: Bearer …`. Browsers exchange the token for a
-session, and send JSON or a form. What is done is logged and written to the sync's journal. So are refusals, apart from
-it, and one per address and minute: they must not push out of sight what was done.
+Scripts send JSON, and a token with each request: `Authorization: Bearer …`. Browsers exchange the token for a session,
+and send JSON or a form. What is done is logged and written to the sync's journal.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,18 +16,17 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from health_monitor.access.attempts import TooManyWrongTokens
-from health_monitor.access.credentials import Credential
-from health_monitor.access.gate import is_csrf, is_encrypted, is_from_elsewhere
-from health_monitor.access.sessions import SESSION_SECONDS, Session
+from health_monitor.access.gate import is_csrf, is_encrypted
+from health_monitor.access.sessions import SESSION_SECONDS
+from health_monitor.admission import authorize, check_token, end_session, refusal, write_to_journal
 from health_monitor.observation.snapshot import SyncView
 from health_monitor.pages import own_page
 from health_monitor.state import STATE, MonitorState
-from sync_model.definition import Sync
 from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
 from sync_worker.database.control import Control
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+SIGNING_IN = "signing in"
 CSRF_HEADER = "X-CSRF-Token"
 NOTICE_SECONDS = 15
 """For so long the page shows what its button did."""
@@ -68,11 +65,11 @@ def add_routes(app: web.Application) -> None:
 
 
 async def sign_in(request: web.Request) -> web.Response:
-    """Exchange the token for a session."""
+    """Exchange a token for a session."""
     state, control_request = request.app[STATE], await _parse(request)
-    if is_from_elsewhere(request):
-        raise await _refusal(state, request, "signing in", "another site asked for it")
-    credential = await _check_token(state, request, "signing in", control_request.text("token"))
+    if state.gate.is_from_elsewhere(request):
+        raise await refusal(request, SIGNING_IN, "another site asked for it")
+    credential = await check_token(request, SIGNING_IN, control_request.text("token"))
     response = _respond(state, control_request, "signed in")
     response.set_cookie(
         state.gate.cookie,
@@ -82,16 +79,18 @@ async def sign_in(request: web.Request) -> web.Response:
         samesite="Strict",
         secure=is_encrypted(request),
     )
-    state.log.info("signed in", address=request.remote)
+    state.log.info("signed in", who=credential.name or "somebody with the token", address=state.address(request))
     return response
 
 
 async def sign_out(request: web.Request) -> web.Response:
     """End this browser's session."""
     state, control_request = request.app[STATE], await _parse(request)
-    if session := state.gate.session(request):
-        await _authorize(state, request, control_request, "signing out")
-        _end(state, session)
+    visitor = state.gate.visitor(request)
+    if visitor and visitor.session:
+        if state.gate.is_from_elsewhere(request) or not is_csrf(visitor, _csrf(request, control_request)):
+            raise await refusal(request, "signing out", "this did not come from the status page; load it again")
+        end_session(state, visitor.session)
     response = _respond(state, control_request, "signed out")
     response.del_cookie(state.gate.cookie, httponly=True, samesite="Strict", secure=is_encrypted(request))
     return response
@@ -104,8 +103,7 @@ async def act(request: web.Request) -> web.Response:
     if view is None or verb not in VERBS:
         raise web.HTTPNotFound(text=f"no sync is called {name}" if view is None else f"there is no {verb} here")
     control_request = await _parse(request)
-    channel = await _authorize(state, request, control_request, verb, view.sync)
-    by = f"{channel} ({request.remote})"
+    by = await authorize(request, _csrf(request, control_request), verb, view.sync)
     try:
         message = await VERBS[verb](state, view, control_request, by)
     except SyncError as error:
@@ -115,6 +113,10 @@ async def act(request: web.Request) -> web.Response:
     state.log.info("done for a person", what=verb, program=name, by=by, said=message)
     state.histories.forget(name)
     return _respond(state, control_request, message, is_notice=True)
+
+
+def _csrf(request: web.Request, control_request: ControlRequest) -> str:
+    return request.headers.get(CSRF_HEADER) or control_request.text("csrf")
 
 
 # The verbs
@@ -135,7 +137,7 @@ async def _control(
 async def _restart(state: MonitorState, view: SyncView, _request: ControlRequest, by: str) -> str:
     message = await asyncio.to_thread(state.observer.restart, view.name, by)
     if view.sync:
-        await _write_to_journal(state, view.sync, lambda control: control.note("restart", by), "restart")
+        await write_to_journal(state, view.sync, lambda control: control.note("restart", by), "restart")
     return message
 
 
@@ -148,90 +150,6 @@ VERBS: dict[str, Verb] = {
     "sync-now": partial(_control, lambda control, _request, by: control.sync_now(by)),
     "restart": _restart,
 }
-
-
-# Authorization
-
-
-async def _authorize(
-    state: MonitorState,
-    request: web.Request,
-    control_request: ControlRequest,
-    what: str,
-    sync: Sync | None = None,
-) -> str:
-    """Return the channel of the request, `api` or `status page`. Raises an HTTPError for a request that is refused."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        await _check_token(state, request, what, token.strip(), sync)
-        return "api"
-    _check_open(state)
-    session = state.gate.session(request)
-    if session is None:
-        raise await _refusal(state, request, what, "sign in first", web.HTTPUnauthorized)
-    csrf = request.headers.get(CSRF_HEADER) or control_request.text("csrf")
-    if is_from_elsewhere(request) or not is_csrf(session, csrf):
-        why = "this did not come from the status page; load it again"
-        raise await _refusal(state, request, what, why, sync=sync, channel="status page")
-    return "status page"
-
-
-def _check_open(state: MonitorState) -> None:
-    """Raise HTTPForbidden if nobody may act."""
-    if why := state.gate.why_read_only:
-        raise web.HTTPForbidden(text=f"this page is read only: {why}")
-
-
-async def _check_token(
-    state: MonitorState, request: web.Request, what: str, token: str, sync: Sync | None = None
-) -> Credential:
-    """Return whose token it is. Raises an HTTPError if it is a wrong one, or if the address has to wait."""
-    _check_open(state)
-    try:
-        credential = state.gate.operator(request.remote or "", token)
-    except TooManyWrongTokens as error:
-        refusal = await _refusal(state, request, what, str(error), web.HTTPTooManyRequests)
-        refusal.headers["Retry-After"] = str(math.ceil(error.seconds))
-        raise refusal from None
-    if credential is None:
-        why = "this is not the token"
-        raise await _refusal(state, request, what, why, web.HTTPUnauthorized, sync=sync, channel="api")
-    return credential
-
-
-async def _refusal(
-    state: MonitorState,
-    request: web.Request,
-    what: str,
-    why: str,
-    error_class: Callable[..., web.HTTPError] = web.HTTPForbidden,
-    *,
-    sync: Sync | None = None,
-    channel: str = "",
-) -> web.HTTPError:
-    """Return the error to raise, for a request that is refused.
-
-    The first refusal of an address within a minute is logged, and noted in the sync's database if there is a `sync`.
-    """
-    name, by = request.match_info.get("name", ""), f"{channel} ({request.remote})"
-    if state.tell_refusal(request.remote or "", why, what=what, program=name) and sync:
-        await _write_to_journal(state, sync, lambda control: control.note_refusal(what, by, why), what)
-    return error_class(text=why)
-
-
-def _end(state: MonitorState, session: Session) -> None:
-    try:
-        state.gate.sessions.end(session)
-    except OSError as error:
-        state.log.warning("a later monitor will not know that this session was ended", error=error.strerror)
-
-
-async def _write_to_journal(state: MonitorState, sync: Sync, note: Callable[[Control], None], what: str) -> None:
-    """Write to the sync's database what was asked for. If MongoDB does not answer, the log has to do."""
-    try:
-        await state.databases.control(sync, note)
-    except SyncError as error:
-        state.log.warning("the journal does not take it", what=what, program=sync.name, error=str(error))
 
 
 # Request and response

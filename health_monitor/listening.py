@@ -7,6 +7,7 @@ its answers, must not keep the others out. Each connection passes through a prot
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import socket
 import struct
@@ -30,6 +31,8 @@ LINGER_SECONDS = 2.0
 STALLED_SECONDS = 20.0
 """A connection whose client takes nothing of its answer for so long is closed."""
 LOOK_SECONDS = 5.0
+RETRY_SECONDS = 5.0
+"""Between two attempts to get a port that something else has."""
 NO_LINGER = struct.pack("ii", 1, 0)
 DESCRIPTORS_KEPT = 2
 """The connections take one descriptor in so many: files, supervisord and MongoDB need some, too."""
@@ -128,6 +131,27 @@ async def listening(
     finally:
         looking.cancel()
         server.close()
+
+
+async def keep_listening(
+    served: web.AppRunner,
+    address: str,
+    port: int,
+    refused: Callable[[str, str], object],
+    note: Callable[[str | None], None],
+    is_proxy: Callable[[str], bool] = lambda _address: False,
+) -> None:
+    """Serve at a port until this is cancelled. While the port cannot be had, `note` why, and try again and again."""
+    while True:
+        try:
+            async with listening(served, address, port, refused, is_proxy):
+                note(None)
+                await asyncio.Event().wait()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else error
+            why = f"{address}, port {port}, cannot be listened on ({reason})"
+            note(f"the status page cannot be reached: {why}; it is tried again; or set PORT")
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 class _Counted(asyncio.Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from health_monitor import json_views
+from health_monitor.admission import may_read
 from health_monitor.state import STATE, MonitorState
 from sync_model.judgement import Condition
 
@@ -41,7 +42,8 @@ async def ready(request: web.Request) -> web.Response:
     if snapshot is None or snapshot.supervisor_error:
         return _check_response(ok=False, message=(snapshot and snapshot.supervisor_error) or NO_SNAPSHOT)
     missing = [view.name for view in snapshot.syncs if view.facts.is_wanted and view.verdict.condition in NOT_UP]
-    return _check_response(ok=not missing, message=f"not up yet: {', '.join(missing)}" if missing else "ready")
+    names = ", ".join(missing) if await may_read(request) else f"{len(missing)} of the syncs"
+    return _check_response(ok=not missing, message=f"not up yet: {names}" if missing else "ready")
 
 
 async def syncs(request: web.Request) -> web.Response:

@@ -16,6 +16,7 @@ from aiohttp import HttpVersion11, web
 
 from health_monitor import control_api, metrics, read_api
 from health_monitor.access.hosts import is_allowed
+from health_monitor.admission import SIGN_IN, may_read
 from health_monitor.listening import HEAD_SECONDS, LINGER_SECONDS
 from health_monitor.page import routes as page
 from health_monitor.state import STATE, MonitorState
@@ -35,8 +36,12 @@ HEADERS = {
 }
 
 ANY_HOST = ("/health/live", "/health/ready")
+OPEN = (*ANY_HOST, "/session", "/session/end")
+"""These say nothing of the syncs, also to those who may not look."""
+STATIC = "/static/"
 OTHER_HOST = "nothing is served by this name; whoever runs jira-sync can add it to ALLOWED_HOSTS"
 NOT_FOUND = 404
+UNAUTHORIZED = 401
 REQUEST_TIMEOUT = 408
 HEADERS_OF_ERRORS = ("Allow", "Retry-After")
 
@@ -69,6 +74,8 @@ def _error_response(request: web.Request, error: web.HTTPError) -> web.Response:
     if page.accepts_html(request):
         return page.error_page(request, error.status, message or error.reason)
     kept = {name: error.headers[name] for name in HEADERS_OF_ERRORS if name in error.headers}
+    if error.status == UNAUTHORIZED:
+        kept["WWW-Authenticate"] = "Bearer"
     return web.json_response({"error": message}, status=error.status, headers=kept)
 
 
@@ -82,9 +89,13 @@ async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise web.HTTPBadRequest(text="a request names its host once")
     state = request.app[STATE]
     # Who checks the health of a container asks by any name. These two answers hold nothing that is worth reading.
-    if hosts and request.path not in ANY_HOST and not is_allowed(hosts[0], state.host_names):
-        state.tell_refusal(request.remote or "", "it asked for a host that is not in ALLOWED_HOSTS")
+    asked_for = {*hosts, state.gate.proxies.host(request)} if hosts else set()
+    if request.path not in ANY_HOST and not all(is_allowed(host, state.host_names) for host in asked_for):
+        state.tell_refusal(state.address(request), "it asked for a host that is not in ALLOWED_HOSTS")
         raise web.HTTPMisdirectedRequest(text=OTHER_HOST)
+    is_open = request.path in OPEN or request.path.startswith(STATIC)
+    if not is_open and not await may_read(request):
+        raise web.HTTPUnauthorized(text=SIGN_IN)
     return await handler(request)
 
 

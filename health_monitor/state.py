@@ -94,14 +94,9 @@ class MonitorState:
         self.log.warning("refused", address=address, reason=why, **fields, **more)
         return True
 
-    def can_act(self, request: web.Request) -> bool:
-        """Tell whether this browser has a session, so that its pages have buttons."""
-        return self.gate.session(request) is not None
-
-    def csrf(self, request: web.Request) -> str:
-        """Return the value of the field `csrf` in the forms of this browser; empty without a session."""
-        session = self.gate.session(request)
-        return session.csrf if session else ""
+    def address(self, request: web.Request) -> str:
+        """Return the address of the client, also of one behind a trusted proxy."""
+        return self.gate.proxies.address(request)
 
 
 STATE = web.AppKey("state", MonitorState)

@@ -75,6 +75,30 @@ TABLE = (
         "workers' environment",
     ),
     ReadmeRow(
+        (Variable("OPERATORS_FILE", is_fixed_at_start=True, is_in_example=True),),
+        "a file with a name and a token in each line: people who may act, and whom the journal then names",
+    ),
+    ReadmeRow(
+        (
+            Variable("VIEW_TOKEN", is_fixed_at_start=True),
+            Variable("VIEW_TOKEN_FILE", is_fixed_at_start=True, is_in_example=True),
+        ),
+        "where it is set, only who has it, or may act, can look; scripts send it as a bearer token",
+    ),
+    ReadmeRow(
+        (Variable("TRUSTED_PROXIES", is_fixed_at_start=True, is_in_example=True),),
+        "addresses and networks of proxies whose `X-Forwarded-…` headers count: "
+        "[docs/deployment.md](docs/deployment.md)",
+    ),
+    ReadmeRow(
+        (
+            Variable("PROXY_USER_HEADER", is_fixed_at_start=True, is_in_example=True),
+            Variable("PROXY_OPERATORS", is_fixed_at_start=True, is_in_example=True),
+        ),
+        "the header in which such a proxy names who has signed in; then only they can look. Which of them may act: "
+        "names with commas, or `*`",
+    ),
+    ReadmeRow(
         (Variable("ALLOWED_HOSTS", is_fixed_at_start=True, is_in_example=True),),
         "the names by which the page is served, with commas. Addresses, `localhost` and the machine's own name always "
         "are; whoever asks by another name gets 421",

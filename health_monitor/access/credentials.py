@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hmac
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sync_model.secret_text import FileFault, read_secret
@@ -18,17 +19,23 @@ LEAST_BITS = 48
 GOOD_TOKEN = "openssl rand -hex 24"  # noqa: S105 - a command
 
 
+VIEWER = ":view"
+"""The id of whoever has VIEW_TOKEN. No operator can be called so."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
+
+
 @dataclass(frozen=True, repr=False)
 class Credential:
-    """A token, and whose it is. `name` is empty for the one that several people may share."""
+    """A token, and whose it is. `name` is empty for a token that several people may share."""
 
     token: str
     name: str = ""
+    may_act: bool = True
 
     @property
     def id(self) -> str:
         """What a session says of whose it is."""
-        return self.name
+        return self.name if self.may_act else VIEWER
 
     def is_token(self, token: str) -> bool:
         return hmac.compare_digest(encoded(self.token), encoded(token))
@@ -36,32 +43,53 @@ class Credential:
 
 @dataclass(frozen=True, repr=False)
 class Credentials:
-    """The tokens with which somebody may act, and why others cannot be used, each as a sentence."""
+    """The tokens that count, and why others do not, each as a sentence.
 
-    operators: tuple[Credential, ...] = ()
+    `closes_reading`: only whoever has one of the tokens may look. That holds also if no token counts.
+    """
+
+    valid: tuple[Credential, ...] = ()
     faults: tuple[str, ...] = ()
+    closes_reading: bool = False
 
-    def operator(self, token: str) -> Credential | None:
-        """Return whose token this is; every token is compared, so that the time tells nothing."""
-        found = [credential for credential in self.operators if credential.is_token(token)]
+    @property
+    def lets_act(self) -> bool:
+        """Tell whether anybody may act."""
+        return any(credential.may_act for credential in self.valid)
+
+    def find(self, token: str) -> Credential | None:
+        """Return whose token this is. Every token is compared, so that the time tells nothing."""
+        found = [credential for credential in self.valid if credential.is_token(token)]
         return found[0] if found else None
 
     def of(self, owner: str) -> Credential | None:
         """Return the credential whose `id` is `owner`."""
-        return next((credential for credential in self.operators if credential.id == owner), None)
+        return next((credential for credential in self.valid if credential.id == owner), None)
 
 
 def read_credentials(environ: Mapping[str, str], *, takes_weak: bool = False) -> Credentials:
-    """Return the tokens of ADMIN_TOKEN or the current content of ADMIN_TOKEN_FILE.
+    """Return the tokens of ADMIN_TOKEN, of the people in OPERATORS_FILE, and of VIEW_TOKEN, as they are now.
 
     `takes_weak`: the group is a demo, which only this machine can reach.
     """
-    token = _token(environ.get("ADMIN_TOKEN"), environ.get("ADMIN_TOKEN_FILE"))
-    if token is None:
-        return Credentials()
-    if not takes_weak and (weakness := weakness_of(token)):
-        return Credentials(faults=(f"ADMIN_TOKEN {weakness}; this makes a good one: {GOOD_TOKEN}",))
-    return Credentials((Credential(token),))
+    faults: list[str] = []
+    found: list[tuple[str, Credential]] = []
+    if token := _token(environ.get("ADMIN_TOKEN"), environ.get("ADMIN_TOKEN_FILE"), []):
+        found.append(("ADMIN_TOKEN", Credential(token)))
+    found += _operators(environ.get("OPERATORS_FILE"), faults)
+    view, view_file = environ.get("VIEW_TOKEN"), environ.get("VIEW_TOKEN_FILE")
+    if token := _token(view, view_file, faults):
+        found.append(("VIEW_TOKEN", Credential(token, may_act=False)))
+    valid: dict[str, Credential] = {}
+    for source, credential in found:
+        weakness = None if takes_weak else weakness_of(credential.token)
+        if weakness:
+            faults.append(f"{source} {weakness}; this makes a good one: {GOOD_TOKEN}")
+        elif credential.token in valid:
+            faults.append(f"{source} is the same as another token; each needs one of its own")
+        else:
+            valid[credential.token] = credential
+    return Credentials(tuple(valid.values()), tuple(faults), closes_reading=bool(view or view_file))
 
 
 def weakness_of(token: str) -> str | None:
@@ -81,11 +109,29 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _token(value: str | None, path: str | None) -> str | None:
+def _token(value: str | None, path: str | None, faults: list[str]) -> str | None:
     """Return a token as it was given, or else what the file `path` holds now; None without either."""
-    if token := (value or "").strip():
-        return token
+    return (value or "").strip() or _content(path, faults)
+
+
+def _content(path: str | None, faults: list[str]) -> str | None:
     try:
         return read_secret(path.strip()) if path and path.strip() else None
-    except FileFault:
+    except FileFault as error:
+        faults.append(str(error))
         return None
+
+
+def _operators(path: str | None, faults: list[str]) -> Iterator[tuple[str, Credential]]:
+    """Yield the people of a file that has a name and a token in each line, and where each stands."""
+    names = set()
+    for number, line in enumerate((_content(path, faults) or "").splitlines(), 1):
+        name, *rest = line.split() or ["#"]
+        where = f"OPERATORS_FILE, line {number},"
+        if name.startswith("#"):
+            continue
+        if len(rest) != 1 or not _NAME.fullmatch(name) or name in names:
+            faults.append(f"{where} must hold a name that no other line has, a space, and a token")
+            continue
+        names.add(name)
+        yield f"{where} the token of {name}", Credential(rest[0], name)

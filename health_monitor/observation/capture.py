@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,13 +13,16 @@ from generator.running.manifest import AppliedSync, read_manifest
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import ProgramState, Supervisor
 from health_monitor.observation.config_cache import ConfigCache
+from health_monitor.observation.own_trouble import read_own_trouble
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.observation.tracking import TrackedSync, Tracking
+from health_monitor.observation.write_fault import write_fault
 from sync_model.definition import Sync
 from sync_model.heartbeat import read_heartbeat
 from sync_model.judgement import SEVERITY, Condition, Facts, ProcessInfo, judge
 from sync_model.loading import Loaded
 from sync_model.problems import Problem
+from sync_model.program_names import MONITOR
 from sync_model.values import DEFAULT_INTERVAL_MINUTES
 
 NOT_RUNNING = "supervisord does not run"
@@ -68,12 +71,17 @@ def take_snapshot(
         problems = tuple(_problem_text(problem) for problem in loaded.problems if problem.file == source.file)
         view = _fenced_view(moment, name, source, process, problems, tracking.setdefault(name, TrackedSync()))
         views.append(replace(view, is_edited=False) if folder_error else view)
+    fault = _write_fault(settings, views)
+    if fault:
+        views = [_excused(view, fault, tracking[view.name], moment.clock) for view in views]
     for name in set(tracking) - set(sources):
         del tracking[name]
     views.sort(key=lambda view: (SEVERITY[view.verdict.condition], view.name))
     others = tuple(states[name] for name in sorted(set(states) - set(sources)))
     empty = None if views else f"no sync is there to be run: {settings.config_dir} holds none"
-    trouble = _join(supervisor_error, folder_error or empty, *map(_program_trouble, others))
+    trouble = _join(
+        supervisor_error, folder_error or empty, fault, _own_trouble(settings, states), *map(_program_trouble, others)
+    )
     return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error)
 
 
@@ -121,6 +129,33 @@ def _view(
         advice = "jira-sync start" if moment.supervisor_error == NOT_RUNNING else ""
         verdict = replace(verdict, condition=Condition.MISSING, why=moment.supervisor_error, advice=advice)
     return SyncView(name, source.file, source.sync, facts, verdict, source.is_edited)
+
+
+def _write_fault(settings: Settings, views: Sequence[SyncView]) -> str | None:
+    """Return why no worker can write a heartbeat. That is asked only when one has written none for long."""
+    if not any(view.verdict.condition is Condition.STUCK for view in views):
+        return None
+    try:
+        owner = settings.socket.stat().st_uid
+    except OSError:
+        return None
+    return write_fault(settings.run_dir, owner)
+
+
+def _excused(view: SyncView, fault: str, tracked: TrackedSync, clock: float) -> SyncView:
+    """Return the view of a sync whose worker may be well, but cannot say so. Its silence begins anew afterwards."""
+    tracked.silent_since = clock
+    if view.verdict.condition is not Condition.STUCK:
+        return view
+    why = f"how it is cannot be known: {fault}"
+    advice = "make room on that disk, or make the folder writable"
+    verdict = replace(view.verdict, condition=Condition.NEEDS_A_LOOK, why=why, advice=advice, remedy=None)
+    return replace(view, verdict=verdict)
+
+
+def _own_trouble(settings: Settings, states: Mapping[str, ProgramState]) -> str | None:
+    monitor = states.get(MONITOR)
+    return read_own_trouble(settings.run_dir, monitor.pid) if monitor and monitor.pid else None
 
 
 def _program_states(settings: Settings) -> tuple[dict[str, ProgramState], str | None]:

@@ -34,6 +34,7 @@ OLD_AFTER_REFRESHES = 4
 """A page that shows an older snapshot says so."""
 ROWS_SHOWN = 10
 """Rows of a table that are shown at once; the others can be unfolded."""
+UNAUTHORIZED = 401
 CACHED_FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -111,6 +112,8 @@ def accepts_html(request: web.Request) -> bool:
 
 def error_page(request: web.Request, status: int, message: str) -> web.Response:
     """Return the page that says why a request was not carried out."""
+    if status == UNAUTHORIZED and request.method == "GET":
+        return _page(request, "session.html.j2", status=status, problem=None, back=own_page(request.path))
     if request.path == "/session":
         return _page(
             request, "session.html.j2", status=status, problem=message, back=own_page(request.query.get("back", ""))
@@ -129,11 +132,14 @@ async def _static(request: web.Request) -> web.FileResponse:
 
 def _page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     state = request.app[STATE]
+    visitor = state.gate.visitor(request)
     common = {
-        "can_act": state.can_act(request),
+        "visitor": visitor,
+        "can_act": visitor is not None and visitor.may_act,
         "allows_control": state.allows_control,
+        "takes_tokens": state.gate.takes_tokens,
         "why_read_only": state.gate.why_read_only,
-        "csrf": state.csrf(request),
+        "csrf": (visitor and visitor.csrf) or "",
         "refresh": request.app[REFRESH],
         "mood": "unknown",
         "now": datetime.now(UTC),

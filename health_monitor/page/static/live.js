@@ -149,6 +149,7 @@
   async function refresh() {
     try {
       const response = await fetch(location.href, { cache: "no-store", headers: { "X-Background": "renewal" }, signal: AbortSignal.timeout(10000) });
+      if (response.status === 401) return location.reload(); // the session has ended, and only who is known may look
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       if (response.status >= 500 || !page.querySelector("main[data-taken]")) throw new Error(`answered ${response.status}`);
       show(page);

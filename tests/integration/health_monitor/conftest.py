@@ -40,12 +40,13 @@ MONITOR = """
 import resource
 import sys
 from health_monitor.__main__ import main
-from health_monitor import control_api
+from health_monitor import control_api, listening
 from health_monitor.observation import observer
 from sync_model import judgement
 observer.SNAPSHOT_SECONDS, observer.IDLE_SNAPSHOT_SECONDS = 0.2, 0.5
 judgement.MIN_OBSERVED_SILENCE = 2.0
 control_api.BODY_SECONDS = 1.0
+listening.RETRY_SECONDS = 0.5
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 sys.exit(main())
 """
@@ -80,7 +81,8 @@ class MonitoredGroup:
             **environ,
         }
         self.supervisor = Supervisor(self.run_dir / "supervisor.sock")
-        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        may_look = {"Authorization": f"Bearer {environ['VIEW_TOKEN']}"} if "VIEW_TOKEN" in environ else {}
+        self.http = httpx.Client(base_url=self.url, headers=may_look, timeout=20, trust_env=False)
 
     def database(self, name: str) -> str:
         return f"monitored_{self.port}_{name}"
@@ -98,7 +100,8 @@ class MonitoredGroup:
         }
         (self.configs / file).write_text(json.dumps(definition))
 
-    def start(self) -> None:
+    def start(self, is_ready: Callable[[], bool] | None = None) -> None:
+        """Start the group, and wait until `is_ready`, by default until its monitor answers."""
         prepared = prepare(from_environ(self.environ), self.environ)
         install(prepared)
         monitor = self.run_dir / "quick_monitor.py"
@@ -109,7 +112,7 @@ class MonitoredGroup:
         files.write_if_changed(prepared.settings.record, prepared.settings.recorded())
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(prepared.settings.conf)]
         subprocess.run(command, env=environment_of_programs(prepared.settings, self.environ), check=True, cwd=REPO)
-        self.wait_until(self.answers, "the monitor to answer")
+        self.wait_until(is_ready or self.answers, "the group to be ready")
 
     def add_program(self, name: str, *lines: str) -> None:
         """Add a program to the running group."""

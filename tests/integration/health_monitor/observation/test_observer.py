@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from tempfile import NamedTemporaryFile
 
 import pytest
 
@@ -46,6 +49,41 @@ def test_a_worker_that_hangs_and_one_that_is_too_large_are_restarted_but_not_one
     assert 'jira_sync_restarts_total{reason="stuck",sync="sync-a"} 1.0' in group.http.get("/metrics").text
     assert group.worker("sync-c")["lastRemedy"]["text"] == "restarted: it uses more memory than MAX_WORKER_MEMORY"
     group.supervisor.start("sync-b")
+
+
+@pytest.fixture(params=["no folder", "no room"])
+def heartbeats_that_cannot_be_written(request, group) -> Iterator[Callable[[], None]]:
+    """Keep heartbeats from being written; the value is a function that makes them writable again."""
+    folder, away = group.run_dir / "heartbeats", group.run_dir / "away"
+    with ExitStack() as stack:
+        if request.param == "no folder":
+            folder.rename(away)
+            away_file = stack.enter_context(NamedTemporaryFile(dir=group.run_dir))
+            folder.symlink_to(away_file.name)
+            mend = lambda: (folder.unlink(), away.rename(folder))  # noqa: E731
+        else:
+            mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(folder)]
+            if subprocess.run(mount, check=False, capture_output=True).returncode:
+                pytest.skip("nobody may mount here")
+            stack.callback(subprocess.run, ["umount", str(folder)], check=True)
+            group.beat("sync-a", sent=60)
+            (folder / "full").write_bytes(bytes(100 * 1024))
+            mend = (folder / "full").unlink
+        yield mend
+
+
+def test_no_worker_is_ended_because_its_heartbeats_cannot_be_written(group, heartbeats_that_cannot_be_written):
+    before, told = group.pid("sync-a"), len(remedies(group, "sync-a"))
+    worker = group.expect("sync-a", "needs a look")
+    assert "no heartbeat can be written to" in worker["why"]
+    assert group.pid("sync-a") == before
+    health = group.http.get("/health")
+    assert (health.status_code, "no heartbeat can be written" in health.json()["trouble"]) == (503, True)
+    heartbeats_that_cannot_be_written()
+    # Whoever is silent also afterwards hangs.
+    group.beat("sync-a", sent=60)
+    group.wait_until(lambda: group.pid("sync-a") not in (0, before), "the worker to be restarted")
+    assert len(remedies(group, "sync-a")) == told + 1
 
 
 def test_a_program_that_supervisord_gave_up_on_is_started_again_even_by_the_next_monitor(group):
