@@ -70,8 +70,6 @@ def run_one_cycle(config: Path, folder: Path, database_url: str, steps_file: Pat
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
-    # All is plain HTTP here; reading the machine's certificates would take a third of the time.
-    os.environ["SSL_CERT_DIR"] = str(folder)
     steps = Steps(steps_file, die_at or 0)
     if die_at is not None:
         pymongo.monitoring.register(WriteListener(steps))

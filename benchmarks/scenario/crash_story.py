@@ -43,10 +43,10 @@ SPOILED = {
 """By the path of a request, what something else answers in Jira's place once Jira has carried it out."""
 A_MINUTE = 60.0
 
-# Each worker is forked from a server process. This module is imported there beforehand, with the worker and all else
-# that the command imports: multiprocessing has every child import the command's own module again.
+# Each worker is forked from a server process, which is warm. This module is imported there beforehand, with the worker
+# and all else that the command imports: multiprocessing has every child import the command's own module again.
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload([__name__])
+context.set_forkserver_preload([__name__, "benchmarks.rig.warm_worker"])
 
 
 class CrashStory:
