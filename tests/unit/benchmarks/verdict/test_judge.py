@@ -50,12 +50,15 @@ class Desk:
         self.dumps[SITES[side]].append(made)
         return made
 
-    def set(self, issue: dict[str, Any], field: str, to: str, author: str = "ann", after: float = 60.0) -> str:
-        """Record a change `after` seconds; return the id of its history entry."""
+    def set(
+        self, issue: dict[str, Any], field: str, to: str, author: str = "ann", after: float = 60.0, ahead: float = 0.0
+    ) -> str:
+        """Record a change `after` seconds, dated by a clock that is `ahead`; return the id of its history entry."""
         self.now += timedelta(seconds=after)
         name = {"Key": "key"}.get(field, field)
         entry = {"id": self._id(), "author": author, "field": field, "from": issue.get(name), "to": to}
-        issue["history"].append({**entry, "created": self.now.isoformat(), "recorded": self.now.isoformat()})
+        dated = self.now + timedelta(seconds=ahead)
+        issue["history"].append({**entry, "created": dated.isoformat(), "recorded": self.now.isoformat()})
         if name in issue:
             issue[name] = to
         return str(entry["id"])
@@ -297,6 +300,18 @@ class TestStatuses:
         change = pair.desk.set(pair.dev, "status", "Blocked")
         pair.desk.comment(pair.user, f"{pair.dev['key']} has reached Blocked.", f"dev:{pair.dev['id']}:{change}")
         pair.desk.set(pair.dev, "status", "Again", "sync", after=seconds)
+        verdict = judge(MIRRORED, pair.desk.dumps)
+        assert [violation.kind for violation in verdict.violations] == kinds
+        assert len(verdict.overtaken) == (not kinds)
+
+    @pytest.mark.parametrize(("ahead", "kinds"), [(0.0, ["wrong status"]), (3600.0, [])])
+    def test_a_move_of_ours_that_was_decided_while_a_clock_was_wrong_is_no_violation(self, ahead, kinds):
+        pair = mirrored()
+        waiting = pair.desk.set(pair.user, "status", "Waiting")
+        pair.desk.comment(pair.dev, f"{pair.user['key']} has reached Waiting.", f"user:{pair.user['id']}:{waiting}")
+        change = pair.desk.set(pair.dev, "status", "Again", after=1.0)
+        pair.desk.comment(pair.user, f"{pair.dev['key']} has reached Again.", f"dev:{pair.dev['id']}:{change}")
+        pair.desk.set(pair.dev, "status", "Blocked", "sync", after=60.0, ahead=ahead)
         verdict = judge(MIRRORED, pair.desk.dumps)
         assert [violation.kind for violation in verdict.violations] == kinds
         assert len(verdict.overtaken) == (not kinds)
