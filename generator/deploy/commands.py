@@ -116,7 +116,9 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
     with _locked(settings.run_dir):
         check_nothing_is_in_the_way(settings)
         prepared = prepare(settings, environ)
-        code = report.print_problems(prepared.problems, prepared.warnings)
+        # Its environment stays as it is: `apply` need not say this again after each edit.
+        warnings = (*unbounded(prepared.loaded, environ), *prepared.warnings)
+        code = report.print_problems(prepared.problems, warnings)
         if code and (strict or environ.get("STRICT") == "1"):
             raise Unusable("nothing was started, because of --strict")
         if not prepared.plan.syncs:

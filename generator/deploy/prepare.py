@@ -78,7 +78,6 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     text = render(plan, settings)
     verify(text, plan, settings)
     warnings = (
-        *unbounded(loaded, environ),
         *loaded.warnings,
         *moves(loaded, settings, environ),
         *newly_answered(loaded, settings, environ),
