@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from generator.running.terminal import print_line
 from generator.running.variables import markdown_table
 from sync_model.schema import FILE, json_schema
 
@@ -38,7 +39,7 @@ def main(root: Path | None = None) -> int:
     for path, text in documents(root or Path.cwd()).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-            print(f"{path} written")
+            print_line(f"{path} written")
     return 0
 
 

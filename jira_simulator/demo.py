@@ -83,6 +83,8 @@ def demo_environment(environ: Mapping[str, str]) -> dict[str, str]:
     for site in SITES:
         of_the_demo[f"DEMO_{site.upper()}_URL"] = f"{url}/{site}"
         of_the_demo[f"DEMO_{site.upper()}_TOKEN"] = f"demo-token-{site}"
+    own = sorted(name for name in of_the_demo if name.startswith("DEMO_") and name.endswith(("_URL", "_TOKEN")))
+    of_the_demo["CONFIG_VARIABLES"] = " ".join(own)
     return of_the_demo
 
 

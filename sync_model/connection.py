@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from sync_model.definition import Account, Side, Sync
+from sync_model.lookup_policy import GROUP_TOKEN_FILE, LookupPolicy
+from sync_model.redaction import remember
 from sync_model.secret_text import FileFault, file_fault, name_fault, read_secret, secret_fault
 from sync_model.values import REFERENCE_PATTERN, url_fault
 
@@ -42,13 +44,16 @@ class TlsFiles:
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a side's Jira is, and how to sign in. `email` is None for a bearer token."""
+    """Where a side's Jira is, and how to sign in. `email` is None for a bearer token. No text repeats its secrets."""
 
     base_url: str
     site_url: str
     token: SecretStr
     email: str | None
     tls: TlsFiles = TlsFiles()
+
+    def __post_init__(self) -> None:
+        remember(self.token.get_secret_value(), self.email or "")
 
     def browse(self, key: str) -> str:
         """Return the address at which a person sees the issue `key`."""
@@ -71,6 +76,8 @@ class ResolvedConnection:
     connection: Connection | None
     faults: tuple[ConnectionFault, ...] = ()
     warnings: tuple[ConnectionFault, ...] = ()
+    shows_group_token: bool = False
+    """What is sent to the site has the token of the group, not one of its own."""
 
 
 def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> ResolvedConnection:
@@ -83,18 +90,22 @@ def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> ResolvedConne
     site_url = lookup.url("siteUrl", account.site_url) if account.site_url else base_url
     email = lookup.optional("email", account.email)
     secret = lookup.required("apiToken", token.get_secret_value() if token else None)
+    if secret:
+        remember(secret, email or "")
     auth_type = (lookup.optional("authType", account.auth_type) or ("basic" if email else "pat")).lower()
     tls = lookup.tls_files(account)
     if token is not None and not REFERENCE_PATTERN.fullmatch(token.get_secret_value()):
         lookup.warn("apiToken", "is written in the file itself; ${NAME} or ${file:/run/secrets/name} keeps it out")
     if not (base_url and site_url and secret) or lookup.faults:
         return ResolvedConnection(None, tuple(lookup.faults), tuple(lookup.warnings))
+    lookup.check_site(base_url)
     basic = lookup.signs_in_with_email(base_url, auth_type, email)
     lookup.check_text(base_url, email if basic else None, secret)
     if account.site_url is None and _host_of(base_url) in API_GATEWAYS:
         lookup.warn("siteUrl", "is missing; without it, links lead people to the API instead of to the site")
     connection = Connection(base_url, site_url, SecretStr(secret), email if basic else None, tls)
-    return ResolvedConnection(None if lookup.faults else connection, tuple(lookup.faults), tuple(lookup.warnings))
+    found = None if lookup.faults else connection
+    return ResolvedConnection(found, tuple(lookup.faults), tuple(lookup.warnings), lookup.shows_group_token)
 
 
 def database_url(environ: Mapping[str, str]) -> str | None:
@@ -130,6 +141,7 @@ class _Lookup:
 
     def __init__(self, block: str, environ: Mapping[str, str], *, fill_in: bool) -> None:
         self.block, self.environ, self.fill_in = block, environ, fill_in
+        self._policy, self.shows_group_token = LookupPolicy(environ), False
         self.faults: list[ConnectionFault] = []
         self.warnings: list[ConnectionFault] = []
         self._origins: dict[str, str] = {}
@@ -148,7 +160,10 @@ class _Lookup:
         if reference is None:
             return text
         if path := reference["file"]:
-            return self._from_file(field, path)
+            return self._from_named_file(field, path)
+        if fault := self._policy.variable_fault(reference["variable"]):
+            self.fault(field, f"environment variable {reference['variable']} {fault}")
+            return None
         value = self._from_environment(field, reference["variable"])
         if not value:
             self.fault(field, f"environment variable {reference['variable']} is not set", unset=True)
@@ -192,7 +207,7 @@ class _Lookup:
         if not self.fill_in or field not in DEFAULTS:
             return None
         value = self._from_environment(field, DEFAULTS[field])
-        if not value and field == "apiToken" and (path := self.environ.get("JIRA_API_TOKEN_FILE", "").strip()):
+        if not value and field == "apiToken" and (path := self.environ.get(GROUP_TOKEN_FILE, "").strip()):
             return self._from_file(field, path)
         return value or None
 
@@ -205,7 +220,10 @@ class _Lookup:
         }
         for field, path in found.items():
             if path and (fault := file_fault(path)):
-                self.fault(field, fault, unset=True)
+                # What was looked up by mistake may be a secret.
+                origin = self._origins.get(field)
+                named = fault if origin is None else f"{origin} names no file that can be read"
+                self.fault(field, named, unset=True)
         if found["clientKey"] and not found["clientCertificate"]:
             self.fault("clientKey", "is given without clientCertificate")
         return TlsFiles(found["caFile"], found["clientCertificate"], found["clientKey"])
@@ -219,16 +237,29 @@ class _Lookup:
         if email is not None and (fault := name_fault(email)):
             self.fault("email", self._about("email", fault))
 
+    def check_site(self, base_url: str) -> None:
+        """See whether the environment of the group allows this site, with the token that would be shown to it."""
+        if fault := self._policy.site_fault(base_url, site_of, shows_group_token=self.shows_group_token):
+            self.fault("baseUrl", fault)
+
     def _about(self, field: str, fault: str) -> str:
         origin = self._origins.get(field)
         return f"{origin} {fault}" if origin else fault
 
     def _from_environment(self, field: str, variable: str) -> str:
         self._origins[field] = f"environment variable {variable}"
+        self.shows_group_token |= self._policy.is_group_token(variable=variable)
         return self.environ.get(variable, "").strip()
+
+    def _from_named_file(self, field: str, path: str) -> str | None:
+        if fault := self._policy.file_fault(path):
+            self.fault(field, f"{path} {fault}")
+            return None
+        return self._from_file(field, path)
 
     def _from_file(self, field: str, path: str) -> str | None:
         self._origins[field] = path
+        self.shows_group_token |= self._policy.is_group_token(path=path)
         try:
             return read_secret(path)
         except FileFault as error:

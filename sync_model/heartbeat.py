@@ -15,11 +15,15 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
+
+from sync_model.redaction import all_redacted
 
 INTERVAL_SECONDS = 30.0
 """Seconds: the longest pause between two heartbeats of a worker that is not waiting for one single request."""
 CRASHES_COUNT_FOR = timedelta(minutes=10)
+OUR_OWN_WORDS = frozenset({"name", "digest", "phase", "version"})
+"""Nothing from outside is in them, and readers go by them."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -179,7 +183,8 @@ def write_heartbeat(run_dir: Path, heartbeat: Heartbeat) -> HeartbeatFile:
     path = heartbeat_path(run_dir, heartbeat.name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(heartbeat.model_dump_json(by_alias=True, exclude={"sent"}) + "\n", encoding="utf-8")
+    said = all_redacted(heartbeat.model_dump(mode="json", by_alias=True, exclude={"sent"}), but=OUR_OWN_WORDS)
+    draft.write_bytes(to_json(said, inf_nan_mode="null") + b"\n")
     written = _touch(draft, heartbeat.sent)
     draft.replace(path)
     return replace(written, path=path)

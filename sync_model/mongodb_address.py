@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import quote, unquote_plus
 
 from sync_model.network_settings import LARGEST_CA_FILE, PEM
+from sync_model.redaction import remember
 from sync_model.regular_files import read_regular
 from sync_model.secret_text import FileFault, file_fault
 
@@ -75,6 +76,7 @@ def read(url: str, driver: Callable[[str], T]) -> T:
         raise ValueError("DATABASE_URL is not a MongoDB address; it begins with mongodb:// or mongodb+srv://")
     if _is_cut_in_two(url):
         raise ValueError(_not_an_address(url, ""))
+    _remember_secrets(url)
     # The driver opens each file, and would wait for the other end of a pipe.
     if fault := _unreadable_file(url):
         raise FileFault(fault)
@@ -117,6 +119,14 @@ def files_in(url: str) -> dict[str, Path]:
 def key_password(url: str) -> str | None:
     """Return the password of the key in tlsCertificateKeyFile, if `url` gives one."""
     return dict(_options(url)).get("tlscertificatekeyfilepassword") or None
+
+
+def _remember_secrets(url: str) -> None:
+    """See that no text repeats the password of `url`, nor that of its key, nor the whole address."""
+    credentials = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    name, _, password = credentials.partition(":")
+    for secret in {password, unquote_plus(password), key_password(url) or ""} - {""}:
+        remember(secret, name)
 
 
 def _options(url: str) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 
 from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
+from sync_model import redaction
 
 T = TypeVar("T")
 DEADLINE = 30.0
@@ -160,3 +161,11 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = ("JIRA_", "DEMO_", "MONGODB_", "DATABASE_URL", "CONFIG_DIR", "RUN_DIR", "LOG_", "SYNC_INTERVAL_MINUTES")
     for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_one_test() -> Iterator[None]:
+    """A process keeps the secrets that it has looked up. Those of one test would be masked in the texts of others."""
+    before = redaction._remembered.copy(), redaction._forms
+    yield
+    redaction._remembered, redaction._forms = before

@@ -69,8 +69,8 @@ def as_page(result: ChaosResult, command: str) -> str:
     lines += [
         "",
         "*Overtaken*: somebody moved an issue in the very moment in which the sync was moving it, for a change on the",
-        "other side. Jira has no way to move an issue only if nobody else did. Or a clock was wrong while the sync compared",
-        "the times of two changes. The two issues agree in the end, on the other side's change.",
+        "other side. Jira has no way to move an issue only if nobody else did. Or a clock was wrong while the sync",
+        "compared the times of two changes. The two issues agree in the end, on the other side's change.",
     ]
     return "\n".join(lines) + "\n"
 

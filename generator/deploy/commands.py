@@ -15,7 +15,7 @@ from generator.deploy.apply import apply_plan, kept_syncs
 from generator.deploy.install import difference, install, link_conf
 from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
-from generator.deploy.prepare import load, prepare
+from generator.deploy.prepare import load, prepare, unbounded
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
 from generator.running import files, processes
@@ -23,7 +23,7 @@ from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, Unusable
 from generator.running.settings import Settings, from_environ, of_running_group, run_dir_of, without_effect
 from generator.running.supervisor_rpc import Supervisor
-from generator.running.terminal import complain, printable, warn
+from generator.running.terminal import complain, print_line, print_lines, warn
 
 Environ = Mapping[str, str]
 FIRST_PROCESS = 1
@@ -35,7 +35,7 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
     settings, seen_by_workers = _as_workers_see_it(from_environ(environ), environ)
     loaded = load(settings, seen_by_workers)
     of_edits = (*moves(loaded, settings, seen_by_workers), *newly_answered(loaded, settings, seen_by_workers))
-    loaded = replace(loaded, warnings=(*loaded.warnings, *of_edits))
+    loaded = replace(loaded, warnings=(*unbounded(loaded, seen_by_workers), *loaded.warnings, *of_edits))
     if as_json:
         faults = surroundings.faults(seen_by_workers)
         report.print_check_as_json(loaded, seen_by_workers, faults)
@@ -55,9 +55,9 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
     seen_by_workers = processes.environment_of_group(settings.run_dir)
     prepared = prepare(of_running_group(settings, environ), seen_by_workers or environ)
     if to_stdout:
-        print(prepared.text, end="")
+        print_lines(prepared.text)
     elif diff:
-        print(printable(difference(prepared)), end="")
+        print_lines(difference(prepared))
     else:
         with _locked(settings.run_dir):
             if Supervisor(settings.socket).is_running() and difference(prepared):
@@ -65,7 +65,7 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
                     f"a group runs by {settings.conf}; `render --diff` shows what would change, `apply` changes it"
                 )
             changed = install(prepared)
-        print(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
+        print_line(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
     return report.print_problems(prepared.problems, prepared.warnings)
 
 
@@ -116,7 +116,9 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
     with _locked(settings.run_dir):
         check_nothing_is_in_the_way(settings)
         prepared = prepare(settings, environ)
-        code = report.print_problems(prepared.problems, prepared.warnings)
+        # Its environment stays as it is: `apply` need not say this again after each edit.
+        warnings = (*unbounded(prepared.loaded, environ), *prepared.warnings)
+        code = report.print_problems(prepared.problems, warnings)
         if code and (strict or environ.get("STRICT") == "1"):
             raise Unusable("nothing was started, because of --strict")
         if not prepared.plan.syncs:
@@ -128,7 +130,7 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
         states = start_in_background(prepared, environ)
     report.print_states(states.values())
     for change in kept_syncs(prepared):
-        report.print_line(str(change))
+        print_line(str(change))
     return code or int(any(state.state != "RUNNING" for state in states.values()))
 
 
@@ -136,13 +138,13 @@ def stop(environ: Environ) -> int:
     """Stop the group, and whatever an earlier one has left behind."""
     run_dir = run_dir_of(environ)
     if not run_dir.is_dir():
-        print("nothing was running")
+        print_line("nothing was running")
         return 0
     if FIRST_PROCESS in processes.members(run_dir):
         raise Unusable("this container is the group, and would come back; stop it from outside: docker compose stop")
     with _locked(run_dir):
         for sentence in stop_group(run_dir):
-            print(sentence)
+            print_line(sentence)
     return 0
 
 

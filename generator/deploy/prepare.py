@@ -13,6 +13,7 @@ from generator.running import mongod
 from generator.running.errors import Unusable
 from generator.running.manifest import AppliedSync, read_manifest
 from generator.running.settings import Settings
+from sync_model.allowances import lines_to_add
 from sync_model.checks import claims_of
 from sync_model.loading import Loaded, load_folder
 from sync_model.problems import Problem
@@ -51,6 +52,16 @@ def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:
         raise Unusable(f"CONFIG_DIR: {error}") from None
 
 
+def unbounded(loaded: Loaded, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Return a warning when files of syncs may refer to more than they need, with the lines that bound it."""
+    lines = lines_to_add((file.sync for file in loaded.files), environ)
+    if not lines:
+        return ()
+    allowed = "; ".join(lines)
+    message = f"the files of syncs may send any variable and any file of this group anywhere; what they need: {allowed}"
+    return (Problem("environment", "", message),)
+
+
 def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     """Load, plan, render and verify. Raises Unusable."""
     # jinja2 and supervisord's parser: commands that only load do without them.
@@ -66,7 +77,11 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     plan = plan_for(loaded, claims, settings, manifest, server)
     text = render(plan, settings)
     verify(text, plan, settings)
-    warnings = (*loaded.warnings, *moves(loaded, settings, environ), *newly_answered(loaded, settings, environ))
+    warnings = (
+        *loaded.warnings,
+        *moves(loaded, settings, environ),
+        *newly_answered(loaded, settings, environ),
+    )
     return Prepared(settings, loaded, claims, manifest, plan, text, warnings)
 
 

@@ -1,6 +1,6 @@
 """Prints what commands found and did: as lines for people, or as one JSON document for scripts.
 
-File names and sites may hold any character. Each line goes through `one_line`, so that none steers the terminal.
+File names and sites may hold any character. `generator.running.terminal` sees to it that none steers the terminal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from generator.deploy.apply import Applied, ProgramChange
 from generator.running.supervisor_rpc import ProgramState
-from generator.running.terminal import complain, one_line, print_json, warn
+from generator.running.terminal import complain, print_json, print_line, warn
 from generator.running.variables import default_of
 from sync_model.connection import resolve, site_of
 from sync_model.definition import Side, Sync
@@ -41,7 +41,7 @@ def print_check(loaded: Loaded, environ: Environ) -> None:
         rows.append((sync.name, file.path.name, projects, sites, every, sync.database, state))
     rows += [("?", name, "", "", "", "", "does not run") for name in sorted(loaded.broken)]
     if len(rows) == 1:
-        print("no syncs")
+        print_line("no syncs")
         return
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -82,11 +82,6 @@ def print_states(states: Iterable[ProgramState]) -> None:
     width = max((len(state.name) for state in rows), default=0)
     for state in rows:
         print_line(f"{state.name.ljust(width)}  {state.state:<8}  {state.description}")
-
-
-def print_line(line: str) -> None:
-    """Print one line that may hold the name of a file or of a site."""
-    print(one_line(line))
 
 
 def _change(change: ProgramChange) -> dict[str, Any]:

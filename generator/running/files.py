@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from generator.running.terminal import note
 
 
 def write_if_changed(path: Path, content: str | bytes) -> bool:
@@ -40,6 +41,6 @@ def lock(run_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another command is at work on this group; waiting for it …", file=sys.stderr, flush=True)
+            note("another command is at work on this group; waiting for it …")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -151,6 +151,20 @@ TABLE = (
         "for syncs whose `jira` does not say",
     ),
     ReadmeRow(
+        (
+            Variable("SECRETS_DIR", is_fixed_at_start=True),
+            Variable("CONFIG_VARIABLES", is_fixed_at_start=True, is_in_example=True),
+        ),
+        "folders (`a:b`) of the files, and names of the variables besides `JIRA_*`, that syncs may refer to. Where one "
+        "of these two or `JIRA_SITES` is set, nothing else is looked up",
+        default="`/run/secrets:secrets`; no variable",
+    ),
+    ReadmeRow(
+        (Variable("JIRA_SITES", is_fixed_at_start=True, is_in_example=True),),
+        "addresses of the sites that syncs may call; `JIRA_API_TOKEN` goes to these and to `JIRA_BASE_URL` alone",
+        default="all sites",
+    ),
+    ReadmeRow(
         (Variable("JIRA_SIMULATOR_PORT", is_fixed_at_start=True),),
         "the port of a simulated Jira that is part of the group, on loopback; the demo sets it",
         is_in_readme=False,

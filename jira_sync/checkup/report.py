@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from jira_sync.checkup.finding import CheckReport, Finding, FindingLevel
-from jira_sync.output.terminal import out, printable
+from jira_sync.checkup.finding import CheckReport, FindingLevel
+from jira_sync.output.terminal import print_line
 
 MARKS = {
     FindingLevel.PASSED: ("✓", "green"),
@@ -21,22 +21,19 @@ def print_reports(reports: Sequence[CheckReport], *, quiet: bool) -> None:
     for report in reports:
         if quiet and report.count(FindingLevel.PASSED) == sum(report.count(level) for level in FindingLevel):
             continue
-        description = f"  {printable(report.description)}" if report.description else ""
-        out.print(Text.assemble((report.name, "bold"), description))
+        description = f"  {report.description}" if report.description else ""
+        print_line(Text.assemble((report.name, "bold"), description))
         for section in report.sections:
             shown = [finding for finding in section.findings if not quiet or finding.level is not FindingLevel.PASSED]
             if shown:
-                out.print(Text(f"  {section.about}", "bold"))
+                print_line(f"  {section.about}", "bold")
             for finding in shown:
-                out.print(_line(finding))
-        out.print()
-    out.print(_summary(reports))
-
-
-def _line(finding: Finding) -> Text:
-    mark, style = MARKS[finding.level]
-    line = Text.assemble("    ", (mark, style), f" {printable(finding.says)}")
-    return line.append(f"\n      → {printable(finding.advice)}") if finding.advice else line
+                mark, style = MARKS[finding.level]
+                print_line(Text.assemble("    ", (mark, style), f" {finding.says}"))
+                if finding.advice:
+                    print_line(f"      → {finding.advice}")
+        print_line("")
+    print_line(_summary(reports))
 
 
 def _summary(reports: Sequence[CheckReport]) -> Text:

@@ -15,7 +15,7 @@ from jira_sync.context.database import database
 from jira_sync.context.issue_lookup import NamedIssue
 from jira_sync.context.target import find_target
 from jira_sync.context.worker_requests import ResyncOutcome, WorkerRequests, worker_requests
-from jira_sync.output.terminal import complain, out, print_json, printable
+from jira_sync.output.terminal import complain, confirms, out, print_json, print_line
 from jira_sync.output.wording import issues
 
 if TYPE_CHECKING:
@@ -157,12 +157,11 @@ def _as_json(candidate: BackfillCandidate) -> dict[str, object]:
 
 
 def _print_candidates(candidates: Sequence[BackfillCandidate], since: datetime) -> None:
-    out.print(f"{issues(len(candidates))} changed since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC to carry over")
+    print_line(f"{issues(len(candidates))} changed since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC to carry over")
     for candidate in candidates[:MOST_SHOWN]:
-        line = f"  {candidate.issue.key}  {candidate.status}  {printable(candidate.summary)}"
-        out.print(line, markup=False)
+        print_line(f"  {candidate.issue.key}  {candidate.status}  {candidate.summary}")
     if len(candidates) > MOST_SHOWN:
-        out.print(f"  and {issues(len(candidates) - MOST_SHOWN)} more")
+        print_line(f"  and {issues(len(candidates) - MOST_SHOWN)} more")
 
 
 def _agrees(count: int) -> bool:
@@ -170,7 +169,7 @@ def _agrees(count: int) -> bool:
 
     if not (out.is_terminal and os.isatty(0)):
         raise Unusable(f"it would create counterparts for {issues(count)}: say --yes if that is what you want")
-    return typer.confirm(f"Create counterparts for {issues(count)}?")
+    return confirms(f"Create counterparts for {issues(count)}?")
 
 
 def _carry_over(requests: WorkerRequests, wanted: Sequence[NamedIssue]) -> list[ResyncOutcome]:
@@ -196,7 +195,7 @@ def _print_outcomes(outcomes: Sequence[ResyncOutcome]) -> int:
     """Print the failures and the totals; return the exit code."""
     failed = [outcome for outcome in outcomes if not outcome.succeeded]
     for outcome in failed:
-        out.print(f"{outcome.issue.key}: {outcome.text}", markup=False, style="red")
+        print_line(f"{outcome.issue.key}: {outcome.text}", "red")
     more = f", {len(failed)} not" if failed else ""
-    out.print(f"{issues(len(outcomes) - len(failed))} carried over{more}")
+    print_line(f"{issues(len(outcomes) - len(failed))} carried over{more}")
     return 1 if failed else 0

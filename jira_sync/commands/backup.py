@@ -18,7 +18,7 @@ from jira_sync.context.command_line import Name, Panel
 from jira_sync.context.database import database, url_of_server
 from jira_sync.context.target import find_target
 from jira_sync.output.progress import progress_bar
-from jira_sync.output.terminal import out
+from jira_sync.output.terminal import print_line
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -63,7 +63,7 @@ def backup(
             # A backup that cannot be read is found out now, not when it is needed.
             contents = check_backup(draft, sync.database)
             draft.replace(file)
-    out.print(f"{file}: {summary(contents)}", markup=False)
+    print_line(f"{file}: {summary(contents)}")
     return 0
 
 

@@ -9,7 +9,7 @@ import typer
 from jira_sync.context.command_line import Name, Panel, Yes
 from jira_sync.context.control import controlled_syncs
 from jira_sync.context.failure_requests import wait_until_answered
-from jira_sync.output.terminal import complain, current_user, out, print_line
+from jira_sync.output.terminal import complain, confirms, current_user, out, print_line
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,4 +53,4 @@ def _agrees() -> bool:
 
     if not (out.is_terminal and os.isatty(0)):
         raise Unusable("nobody is there to be asked: say --yes if that is what you want")
-    return typer.confirm("Is this right, and may it go on?")
+    return confirms("Is this right, and may it go on?")

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from jira_sync.context.command_line import Panel, complete_name
 from jira_sync.context.target import find_target
-from jira_sync.output.terminal import print_json
+from jira_sync.output.terminal import harmless, notes, print_json
 
 OptionalName = Annotated[
     str | None,
@@ -62,8 +61,8 @@ def _spinner() -> Iterator[Callable[[str], None]]:
     if not sys.stderr.isatty():
         yield lambda _text: None
         return
-    with Console(stderr=True).status("reading the files …") as status:
-        yield status.update
+    with notes.status("reading the files …") as status:
+        yield lambda text: status.update(harmless(text))
 
 
 def _use_network_settings_of(environ: Mapping[str, str]) -> None:

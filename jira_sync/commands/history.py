@@ -12,7 +12,7 @@ import typer
 from jira_sync.context.command_line import AsJson, Name, Panel
 from jira_sync.context.database import database
 from jira_sync.context.target import find_target
-from jira_sync.output.terminal import out, print_json, printable
+from jira_sync.output.terminal import print_json, print_line
 from jira_sync.output.wording import did
 
 if TYPE_CHECKING:
@@ -101,13 +101,13 @@ def _print_history(found: IssueHistory) -> None:
         line.append(f"{entry.issue or ''}{f' → {entry.counterpart}' if entry.counterpart else ''}  ", "bold not dim")
         line.append(did(entry.what, entry.result, entry.text), f"not dim {STYLES.get(entry.result, '')}".strip())
         reasons = [f"rule {entry.rule}" if entry.rule else "", entry.cause or "", _person(entry)]
-        why = "; ".join(printable(reason) for reason in reasons if reason)
-        out.print(line.append(f"  ({why})" if why else ""))
+        why = "; ".join(reason for reason in reasons if reason)
+        print_line(line.append(f"  ({why})" if why else ""))
     if not found.entries:
-        out.print("nothing was done for it that is still remembered")
+        print_line("nothing was done for it that is still remembered")
     for state in found.states:
         for text, style in _present_state(state, found.pairs):
-            out.print(Text(printable(text), style))
+            print_line(text, style)
 
 
 def _person(entry: JournalEntry) -> str:

@@ -16,7 +16,7 @@ from jira_sync.context.command_line import AsJson, Name, Panel, Yes
 from jira_sync.context.database import database
 from jira_sync.context.target import Target, find_target
 from jira_sync.output.planned_steps import print_steps
-from jira_sync.output.terminal import agrees, current_user, notes, out, print_json, print_line, warn
+from jira_sync.output.terminal import agrees, current_user, notes, print_json, print_line, warn
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -150,7 +150,7 @@ def _wait(unknown: OutcomeUnknown) -> None:
 def _print_preview(task: Import, report: TakeoverReport, steps: Sequence[PlannedStep]) -> None:
     _print_source(task, report)
     _print_counts(report)
-    out.print("what the first cycle would do then:")
+    print_line("what the first cycle would do then:")
     print_steps(steps, MOST_SHOWN, "--json says all")
 
 
@@ -160,7 +160,7 @@ def _print_result(target: Target, task: Import, report: TakeoverReport, *, had_p
         _print_counts(report)
     name = task.file.sync.name
     start = "jira-sync apply" if target.is_running else "jira-sync start"
-    out.print(f"done; {name} goes on from there: jira-sync plan {name} shows its first cycle, {start} starts it")
+    print_line(f"done; {name} goes on from there: jira-sync plan {name} shows its first cycle, {start} starts it")
 
 
 def _print_source(task: Import, report: TakeoverReport) -> None:
@@ -181,12 +181,12 @@ def _print_counts(report: TakeoverReport) -> None:
 
     taken_over = [finding for finding in report.findings if finding.kind in (PairOutcome.TAKEN, PairOutcome.LINKED)]
     moved = [finding for finding in taken_over if finding.text]
-    out.print("pairs")
+    print_line("pairs")
     for kind in PairOutcome:
         findings = report.of(kind)
         _row(str(kind), len(findings), [_pair(finding) for finding in findings] if kind in LISTED else ())
     _row("with another key now", len(moved), [_pair(finding) for finding in moved])
-    out.print("issues")
+    print_line("issues")
     _row("as it left them", report.noted)
     _row("already known", report.known)
     missed = [f"{change.issue}  {change.what}" for change in report.changes]
@@ -195,11 +195,11 @@ def _print_counts(report: TakeoverReport) -> None:
 
 
 def _row(label: str, count: int, examples: Sequence[str] = ()) -> None:
-    out.print(f"  {label:<28}{count:>7}", style="" if count else "dim")
+    print_line(f"  {label:<28}{count:>7}", "" if count else "dim")
     for example in examples[:MOST_SHOWN]:
         print_line(f"    {example}")
     if len(examples) > MOST_SHOWN:
-        out.print(f"    and {len(examples) - MOST_SHOWN} more (--json says all)")
+        print_line(f"    and {len(examples) - MOST_SHOWN} more (--json says all)")
 
 
 def _pair(finding: PairFinding) -> str:

@@ -14,7 +14,7 @@ import typer
 
 from jira_sync.context.command_line import Panel, complete_name
 from jira_sync.context.target import Target, find_target
-from jira_sync.output.terminal import out, warn
+from jira_sync.output.terminal import out, print_as_written, print_json_text, warn
 from sync_model.program_names import PROGRAMS, SUPERVISORD
 
 if TYPE_CHECKING:
@@ -74,7 +74,10 @@ def _print_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
 
     colors = out.is_terminal and not out.no_color
     for line in lines:
-        print(line.text if as_json else as_line(line.event(), colors=colors))
+        if as_json:
+            print_json_text(line.as_json())
+        else:
+            print_as_written(as_line(line.event(), colors=colors))
     sys.stdout.flush()
 
 

@@ -13,7 +13,7 @@ from jira_sync.context.command_line import Name, Panel
 from jira_sync.context.database import database
 from jira_sync.context.target import find_target
 from jira_sync.output.progress import progress_bar
-from jira_sync.output.terminal import current_user, out, warn
+from jira_sync.output.terminal import current_user, print_line, warn
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,6 +49,6 @@ def restore(
                 Restore(client, sync, lease).run(file, contents, current_user(), advance, replace_existing=replace)
         finally:
             lease.release()
-    out.print(f"{sync.database}: {summary(contents)}", markup=False)
-    out.print("its first cycle waits until search must show what was created since the backup, and finds that again")
+    print_line(f"{sync.database}: {summary(contents)}")
+    print_line("its first cycle waits until search must show what was created since the backup, and finds that again")
     return 0

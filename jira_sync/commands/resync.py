@@ -12,7 +12,7 @@ from jira_sync.context.database import database
 from jira_sync.context.issue_lookup import find_issues
 from jira_sync.context.target import find_target
 from jira_sync.context.worker_requests import worker_requests
-from jira_sync.output.terminal import complain, out
+from jira_sync.output.terminal import complain, print_line
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,5 +49,5 @@ def resync(
             return 1
         outcomes = requests.resync(named)
     for outcome in outcomes:
-        out.print(f"{outcome.issue.key}: {outcome.text}", markup=False, style="" if outcome.succeeded else "red")
+        print_line(f"{outcome.issue.key}: {outcome.text}", "" if outcome.succeeded else "red")
     return 0 if all(outcome.succeeded for outcome in outcomes) else 1

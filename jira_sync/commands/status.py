@@ -13,10 +13,10 @@ import typer
 
 from jira_sync.context.command_line import AsJson, Panel, complete_name
 from jira_sync.context.target import Target, find_target
-from jira_sync.output.terminal import complain, out, print_json, printable, table
+from jira_sync.output.terminal import complain, out, print_json, print_rendered, show, table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.table import Table
     from rich.text import Text
 
     from health_monitor.observation.snapshot import Snapshot, SyncView
@@ -57,8 +57,7 @@ def status(
     if as_json:
         print_json(_as_json(target, snapshot))
     else:
-        for part in _parts(snapshot):
-            out.print(part)
+        print_rendered(*_parts(snapshot))
     if not target.is_running:
         complain(target.not_running)
     elif snapshot.trouble:
@@ -95,7 +94,6 @@ def _as_json(target: Target, snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _refresh_until_interrupted(target: Target, names: list[str]) -> int:
-    from rich.console import Group
     from rich.live import Live
 
     from generator.running.errors import Unusable
@@ -105,11 +103,11 @@ def _refresh_until_interrupted(target: Target, names: list[str]) -> int:
     tracking: Tracking = {}
     with Live(console=out, auto_refresh=False) as live:
         while True:
-            live.update(Group(*_parts(_take_snapshot(target, names, tracking))), refresh=True)
+            live.update(show(*_parts(_take_snapshot(target, names, tracking))), refresh=True)
             time.sleep(REFRESH_EVERY)
 
 
-def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
+def _parts(snapshot: Snapshot) -> Iterator[str | Table | Text]:
     """Yield what is printed: the table of syncs, what is wrong with files and issues, and programs that do not run."""
     if snapshot.syncs:
         yield table(COLUMNS, [_row(view, snapshot.taken) for view in snapshot.syncs])
@@ -169,4 +167,4 @@ def _plain(text: str, style: str = "") -> Text:
     """Return `text` so that rich does not read it as markup."""
     from rich.text import Text
 
-    return Text(printable(text), style)
+    return Text(text, style)

@@ -16,7 +16,7 @@ from pathlib import Path
 import typer
 
 from jira_sync.context.command_line import Panel
-from jira_sync.output.terminal import complain, for_people, printable
+from jira_sync.output.terminal import complain, for_people, note
 
 LOOK_EVERY = 1.0
 """Seconds between two looks. An edit is applied once two looks have found the same: it may take several writes."""
@@ -95,7 +95,8 @@ class Applier:
         for sentence in sentences:
             complain(sentence)
         if not sentences:
-            print(printable(f"error: {''.join(report).rstrip()}"), file=sys.stderr)
+            for line in f"error: {''.join(report)}".rstrip().split("\n"):
+                note(line)
 
 
 def look(folder: Path) -> FolderState:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from jira_sync.output.terminal import out, printable
+from jira_sync.output.terminal import print_line
 from jira_sync.output.wording import issues, said
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def print_steps(steps: Sequence[PlannedStep], limit: int, more: str) -> None:
     steps_by_issue = [list(group) for _, group in groupby(steps, key=lambda step: step.issue)]
     for steps_of_issue in steps_by_issue[:limit]:
         for line in _lines(steps_of_issue):
-            out.print(line)
+            print_line(line)
     if len(steps_by_issue) > limit:
-        out.print(f"and {issues(len(steps_by_issue) - limit)} more ({more})")
+        print_line(f"and {issues(len(steps_by_issue) - limit)} more ({more})")
     counts = ", ".join(f"{count} {label}" for label, count in totals(steps).items())
-    out.print(f"in all: {counts}" if counts else "nothing to do")
+    print_line(f"in all: {counts}" if counts else "nothing to do")
 
 
 def totals(steps: Sequence[PlannedStep]) -> dict[str, int]:
@@ -60,7 +60,7 @@ def _lines(steps: Sequence[PlannedStep]) -> Iterator[Text]:
         for number, step in enumerate(steps_of_cause):
             style = f"not bold {STYLES.get(step.verdict, '')}".strip()
             line.append(f"{', ' if number else ''}{_words(step)}", style)
-        why = "; ".join(printable(reason) for reason in (rule and f"rule {rule}", cause) if reason)
+        why = "; ".join(reason for reason in (rule and f"rule {rule}", cause) if reason)
         yield line.append(f"  ({why})" if why else "", "not bold dim")
 
 
@@ -68,4 +68,4 @@ def _words(step: PlannedStep) -> str:
     if step.verdict == "do":
         return said(step.what, step.text)
     what = f" {step.what}" if step.verdict == "cannot" and step.what != "change" else ""
-    return f"{step.verdict}{what}: {printable(step.text)}"
+    return f"{step.verdict}{what}: {step.text}"

@@ -26,6 +26,10 @@ class LogLine:
         fields = _fields(self.text)
         return {"sync": self.program, **(fields if "event" in fields else {"event": self.text})}
 
+    def as_json(self) -> str:
+        """Return the line as JSON: as a worker has written it, or what no worker wrote, as the text of an event."""
+        return self.text if _fields(self.text) else json.dumps(self.event())
+
 
 class Tail:
     """Follows the log at `path`, which need not exist yet. Leaving the context closes the file."""

@@ -9,23 +9,32 @@ import sys
 from collections.abc import Sequence
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from generator.running.errors import NoAnswer, NotRunning, Unusable
-from generator.running.terminal import complain, print_json, printable, warn
+from generator.running.terminal import complain, note, one_line, print_json, print_json_text, printable, warn
 
 __all__ = [
     "agrees",
+    "ask",
     "complain",
+    "confirms",
     "current_user",
     "for_people",
+    "harmless",
+    "note",
     "notes",
+    "one_line",
     "out",
+    "print_as_written",
     "print_json",
+    "print_json_text",
     "print_line",
+    "print_rendered",
     "printable",
+    "show",
     "table",
     "warn",
 ]
@@ -68,12 +77,47 @@ def agrees(question: str) -> bool:
     """Ask a person. Raises Unusable when nobody is there to be asked."""
     if not (out.is_terminal and os.isatty(0)):
         raise Unusable("nobody is there to be asked: say --yes if that is what you want")
-    return typer.confirm(question)
+    return confirms(question)
 
 
-def print_line(text: str) -> None:
-    """Print `text` without markup and without control characters."""
-    out.print(printable(text), markup=False)
+def confirms(question: str, *, default: bool | None = False) -> bool:
+    """Ask a question that is answered with yes or no."""
+    return typer.confirm(one_line(question), default=default)
+
+
+def ask(question: str, *, default: str | None = None, is_secret: bool = False) -> str:
+    """Return what a person types. A default that cannot be shown as it is is none."""
+    shown = default if default == one_line(default or "") else None
+    answer: str = typer.prompt(one_line(question), default=shown, show_default=bool(shown), hide_input=is_secret)
+    return answer.strip()
+
+
+def print_line(line: str | Text, style: str = "") -> None:
+    """Print one line, whatever is in it: nothing in it begins another one, is markup, or steers the terminal."""
+    out.print(harmless(line, style))
+
+
+def show(*parts: str | Table | Text) -> Group:
+    """Return tables and lines as one thing to be shown in place of the last one."""
+    return Group(*(part if isinstance(part, Table) else harmless(part) for part in parts))
+
+
+def print_rendered(*parts: str | Table | Text) -> None:
+    """Print tables, whose cells `table` has made harmless, and lines."""
+    for part in parts:
+        out.print(part if isinstance(part, Table) else harmless(part))
+
+
+def print_as_written(text: str) -> None:
+    """Print lines of a log, which have been made harmless and may have colours."""
+    print(text)
+
+
+def harmless(line: str | Text, style: str = "") -> Text:
+    """Return one line as it may be printed."""
+    text = Text(one_line(line), style) if isinstance(line, str) else line.copy()
+    text.plain = one_line(text.plain)
+    return text
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
@@ -86,5 +130,5 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table
         unframed.add_column(column, no_wrap=True)
     unframed.add_column(columns[-1], no_wrap=not out.is_terminal, overflow="fold")
     for row in rows:
-        unframed.add_row(*row)
+        unframed.add_row(*map(harmless, row))
     return unframed

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from jira_sync.output.terminal import printable
-
 
 def said(what: str, text: str) -> str:
     """Return the words for an action of kind `what` that is still to be done. `text` is the journal's detail."""
     from sync_worker.facets.catalogue import FACETS
 
-    text, facet = printable(text), FACETS.get(what)
+    facet = FACETS.get(what)
     return facet.words.to_do(text) if facet else f"{what} {text}".strip()
 
 
@@ -17,7 +15,7 @@ def did(what: str, result: str, text: str) -> str:
     """Return the words for the result of an action of kind `what`, or of a person's request."""
     from sync_worker.facets.catalogue import FACETS
 
-    text, facet = printable(text), FACETS.get(what)
+    facet = FACETS.get(what)
     if result == "found":
         return facet.words.found(text) if facet else f"{what} found again"
     if result != "done":

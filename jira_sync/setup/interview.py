@@ -6,10 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import typer
-
 from generator.running.errors import Unusable
-from jira_sync.output.terminal import print_line
+from jira_sync.output.terminal import ask, confirms, print_line
 
 T = TypeVar("T")
 Parse = Callable[[str], T]
@@ -47,24 +45,23 @@ class Interview:
 
     def _ask_until_valid(self, question: str, parse: Parse[T], default: str | None) -> T:
         while True:
-            answer: str = typer.prompt(question, default=default, show_default=bool(default))
             try:
-                return parse(answer.strip())
+                return parse(ask(question, default=default))
             except InvalidAnswer as error:
                 self.say(f"  {error}")
 
     def secret(self, question: str) -> str:
         """Return what a person types without an echo."""
-        answer: str = typer.prompt(question, hide_input=True)
-        return answer.strip()
+        return ask(question, is_secret=True)
 
     def confirm(self, question: str, *, default: bool = True) -> bool:
-        return typer.confirm(question, default=default) if self.can_ask else default
+        return confirms(question, default=default) if self.can_ask else default
 
     def say(self, text: str) -> None:
         """Print `text` if there is a person. A script that gave all answers does not need it."""
         if self.can_ask:
-            print_line(text)
+            for line in text.split("\n"):
+                print_line(line)
 
 
 def is_terminal() -> bool:

@@ -21,7 +21,7 @@ from generator.running.files import write_if_changed
 from generator.running.settings import from_environ
 from jira_sync.checkup import creation
 from jira_sync.checkup.finding import listed
-from jira_sync.output.terminal import complain
+from jira_sync.output.terminal import complain, print_line
 from jira_sync.setup.access import AccessOptions, SiteAccess, choose_project, get_access
 from jira_sync.setup.interview import Interview, InvalidAnswer, is_terminal
 from jira_sync.setup.proposal import Proposal, propose, take_on_status
@@ -223,7 +223,8 @@ def _print_next_steps(name: str, path: Path, pair: ProjectPair, rules: int) -> i
         return 1
     keys = f"{pair.user_project.key} ↔ {pair.dev_project.key}"
     todo = dict.fromkeys(access.todo for access in (pair.user, pair.dev) if access.todo)
-    print(f"{path} written: {keys}, {rules} rule{'s' * (rules != 1)}. Look it over, then:\n")
+    print_line(f"{path} written: {keys}, {rules} rule{'s' * (rules != 1)}. Look it over, then:")
+    print_line("")
     for step in (*todo, "jira-sync check", f"jira-sync doctor {name}", "jira-sync apply"):
-        print(f"  {step}")
+        print_line(f"  {step}")
     return 0

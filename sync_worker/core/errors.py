@@ -23,12 +23,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from sync_model.redaction import redacted
+
 
 class SyncError(Exception):
-    """Something outside did not do what it was asked to. The message is one sentence for an operator."""
+    """Something outside did not do what it was asked to. The message is one sentence for an operator.
+
+    No secret of ours is in it, even if what is outside repeats one.
+    """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         self.status = status
 
 
@@ -67,7 +72,7 @@ class OutcomeUnknown(Unavailable):
         refusal: str = "",
     ) -> None:
         super().__init__(message, status=status, retry_after=retry_after, ambiguous=ambiguous)
-        self.refusal = refusal
+        self.refusal = redacted(refusal)
 
 
 class NotJira(Unavailable):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from sync_model.redaction import redacted
 from sync_worker.core.causes import Failure
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
 
@@ -87,7 +88,7 @@ def after_failure(
 def message_of(error: Exception) -> str:
     """Return what is remembered and shown of an error."""
     kind = "" if isinstance(error, SyncError) else f"unexpected {type(error).__name__}: "
-    return f"{kind}{error}"[:ERROR_LENGTH]
+    return redacted(f"{kind}{error}")[:ERROR_LENGTH]
 
 
 def is_due(next_try: datetime, now: datetime) -> bool:

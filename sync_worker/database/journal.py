@@ -21,6 +21,7 @@ from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import OperationFailure
 
+from sync_model.redaction import all_redacted
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.database.connection import answered_soon, durable_database
 from sync_worker.database.mongodb_errors import errors_translated
@@ -54,11 +55,11 @@ class Journal:
     @errors_translated()
     def record(self, entries: Sequence[JournalEntry]) -> None:
         if entries:
-            self._actions.insert_many([_entry.dump_python(entry) for entry in entries], ordered=False)
+            self._actions.insert_many([all_redacted(_entry.dump_python(entry)) for entry in entries], ordered=False)
 
     @errors_translated()
     def record_cycle(self, cycle: PastCycle) -> None:
-        self._cycles.insert_one(asdict(cycle))
+        self._cycles.insert_one(all_redacted(asdict(cycle)))
 
     @errors_translated()
     def cycles(self, limit: int) -> list[PastCycle]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from pymongo.errors import PyMongoError
 
+from sync_model.redaction import redacted
 from sync_worker.core.errors import DatabaseUnavailable
 
 LONGEST_MESSAGE = 200
@@ -15,7 +16,7 @@ LONGEST_MESSAGE = 200
 def unavailable(error: PyMongoError) -> DatabaseUnavailable:
     """Return the error that stands for a failure of MongoDB. Whatever we ask of MongoDB is safe to ask again."""
     # The driver appends a long description of every server that it knows.
-    message = str(error).split(", Timeout:")[0].split(" (configured timeouts")[0][:LONGEST_MESSAGE]
+    message = redacted(str(error)).split(", Timeout:")[0].split(" (configured timeouts")[0][:LONGEST_MESSAGE]
     return DatabaseUnavailable(f"MongoDB: {message}", ambiguous=True)
 
 

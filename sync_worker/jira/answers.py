@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -50,14 +50,12 @@ class Answer:
     """One answer, whose body may not be read yet.
 
     `what` names the request in messages, `site` whom it was sent to. `changes`: the request may have changed something.
-    `secrets` are put into no message, even if the answer repeats them.
     """
 
     response: httpx.Response
     what: str
     site: str = ""
     changes: bool = False
-    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def status(self) -> int:
@@ -112,7 +110,7 @@ class Answer:
         else:
             found = wording.said(self.body[0], self.error_json, self.headers.get("Content-Type", ""))
             words = f"{reason}: {found}" if reason and found else found or reason
-        return self._without_secrets(f"{self.what}: {self.status} {words}".strip())
+        return self._cut(f"{self.what}: {self.status} {words}".strip())
 
     @property
     def question(self) -> str:
@@ -125,11 +123,9 @@ class Answer:
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip() or "without a content type"
         about = f"{self.status}, {wording.one_line(kind)}, {problem or f'{len(body)} bytes'}"
         told = wording.title(body) if self.is_page else ""
-        return self._without_secrets(f"{about}: {told}" if told else about)
+        return self._cut(f"{about}: {told}" if told else about)
 
-    def _without_secrets(self, text: str) -> str:
-        for secret in self.secrets:
-            text = text.replace(secret, "…")
+    def _cut(self, text: str) -> str:
         return text[: len(self.what) + LONGEST_EXPLANATION]
 
 

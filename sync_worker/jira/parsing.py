@@ -6,6 +6,7 @@ of it, and makes one error of that. Of one issue among others `issues` says it b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -41,6 +42,10 @@ FIELDS = (
 ALWAYS_THERE = {"project": dict, "issuetype": dict, "status": dict, "summary": str, "created": str, "updated": str}
 """Fields without which there is no issue, and what they are in JSON."""
 BULK_CREATION = f"POST {API_PATH}/issue/bulk"
+ID = re.compile("[0-9]{1,20}")
+KEY = re.compile(r"[^\W\d_]\w*-[0-9]{1,20}")
+"""The pattern of keys is a site's own choice; letters, digits and _ are what Jira takes."""
+LONGEST_NAME = 255
 ODD = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
 """What comes up in Python when JSON has another shape than Jira's."""
 
@@ -82,9 +87,25 @@ def nothing(data: Any) -> None:
 def identity(data: Mapping[str, Any]) -> str:
     """Return the id of an issue, a comment, a file. In some answers it is a number, in others a string."""
     given = data["id"]
-    if isinstance(given, bool) or not str(given).isdigit():
+    if isinstance(given, bool) or not ID.fullmatch(str(given)):
         raise ValueError("no id")
     return str(given)
+
+
+def key(data: Mapping[str, Any]) -> str:
+    """Return the key of an issue. It becomes a part of addresses, of searches and of lines for people."""
+    given = string(data["key"])
+    if len(given) > LONGEST_NAME or not KEY.fullmatch(given):
+        raise ValueError("no key")
+    return given
+
+
+def name_of(value: Any) -> str:
+    """Return what names an account or a status: a site may choose it freely, but it is one line that can be seen."""
+    given = string(value)
+    if len(given) > LONGEST_NAME or not given.isprintable():
+        raise ValueError("no name")
+    return given
 
 
 def string(value: Any) -> str:
@@ -184,14 +205,15 @@ def own_account(data: Any) -> str:
 
 def account(user: Mapping[str, Any]) -> str | None:
     """Return the id of an account: `accountId` on Cloud, `key` on Data Center. None when there is none."""
-    return user.get("accountId") or user.get("key") or user.get("name")
+    found = user.get("accountId") or user.get("key") or user.get("name")
+    return name_of(found) if found else None
 
 
 # Issues
 
 
 def candidate(data: Mapping[str, Any]) -> Candidate:
-    return Candidate(identity(data), _time_shown(data), text(data.get("key")))
+    return Candidate(identity(data), _time_shown(data), _key_shown(data))
 
 
 def glimpse(data: Mapping[str, Any]) -> Glimpse:
@@ -202,7 +224,7 @@ def glimpse(data: Mapping[str, Any]) -> Glimpse:
         words = text(description)
     except ODD:
         words = None
-    return Glimpse(identity(data), string(data["key"]), string(status), _time_shown(data) or LATEST, words)
+    return Glimpse(identity(data), _key_shown(data) or "", string(status), _time_shown(data) or LATEST, words)
 
 
 def marker(data: Mapping[str, Any]) -> object:
@@ -236,13 +258,13 @@ def issue(data: Mapping[str, Any]) -> Issue:
     status = fields["status"]
     return Issue(
         id=identity(data),
-        key=string(data["key"]),
-        project_id=str(fields["project"]["id"]),
+        key=key(data),
+        project_id=identity(fields["project"]),
         issue_type=string(fields["issuetype"]["name"]),
         summary=text(fields["summary"]) or "",
         description=text(fields.get("description")),
         status=string(status["name"]),
-        status_id=str(status.get("id") or ""),
+        status_id=name_of(str(status.get("id") or "")),
         is_done=(status.get("statusCategory") or {}).get("key") == "done",
         priority=(fields.get("priority") or {}).get("name"),
         labels=tuple(string(label) for label in fields.get("labels") or ()),
@@ -272,12 +294,22 @@ def understood(data: Mapping[str, Any]) -> Issue:
     try:
         return issue(data)
     except ODD as error:
-        name = data.get("key") or data.get("id")
+        name = _key_shown(data) or identity(data)
         raise InvalidRequest(f"Jira's answer for {name} cannot be understood: {_odd_part(data)}") from error
+
+
+def _key_shown(data: Mapping[str, Any]) -> str | None:
+    """Return the key that an answer shows; None when it shows none. The id says which issue it is."""
+    try:
+        return key(data)
+    except ODD:
+        return None
 
 
 def _odd_part(data: Mapping[str, Any]) -> str:
     """Say what is odd about an issue, as far as it is about what every issue has."""
+    if _key_shown(data) is None:
+        return "its key is none"
     fields = data.get("fields")
     if not isinstance(fields, dict):
         return "it has no fields"
@@ -362,7 +394,7 @@ def _history_from(changelog: Mapping[str, Any], entries: list[dict[str, Any]]) -
 
 
 def created(data: Mapping[str, Any]) -> Created:
-    return Created(identity(data), string(data["key"]))
+    return Created(identity(data), key(data))
 
 
 def creations(answer: Mapping[str, Any], count: int) -> list[Created | InvalidRequest]:

@@ -201,7 +201,7 @@ def _profile(data: Any) -> Profile:
 
 
 def _project(data: Mapping[str, Any]) -> Project:
-    return Project(parsing.identity(data), parsing.string(data["key"]), data.get("name") or data["key"])
+    return Project(parsing.identity(data), parsing.name_of(data["key"]), data.get("name") or data["key"])
 
 
 def _workflows(data: Any) -> Workflows:
@@ -238,7 +238,7 @@ def _listed_issues(data: Any) -> list[_ListedIssue]:
 def _listed_issue(data: Mapping[str, Any]) -> _ListedIssue:
     fields = data["fields"]
     issue_type, status = parsing.string(fields["issuetype"]["name"]), parsing.string(fields["status"]["name"])
-    return _ListedIssue(parsing.identity(data), parsing.string(data["key"]), issue_type, status)
+    return _ListedIssue(parsing.identity(data), parsing.key(data), issue_type, status)
 
 
 def _offered_transitions(data: Any) -> tuple[OfferedTransition, ...]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -39,7 +38,6 @@ LONGEST_REQUEST = 120.0
 """Seconds for a request and its answer in all, however steadily something comes."""
 NO_ANSWER = 0
 CLIENTS_KEPT = 4
-SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,6 @@ class Transport:
                 what=f"{method} {path}",
                 site=site_of(connection.base_url),
                 changes=_changes(method, path),
-                secrets=_secrets(connection),
             )
             self._check(answer, call_of(method, path), options)
             yield answer
@@ -342,16 +339,6 @@ class _Departure:
 def _changes(method: str, path: str) -> bool:
     """Tell whether such a request may change something."""
     return method not in SAFE_METHODS and call_of(method, path).endpoint not in READING_POSTS
-
-
-def _secrets(connection: Connection) -> tuple[str, ...]:
-    """Return what must be in no message: the token, and the header that is made of it.
-
-    What is too short to be a token would take away parts of words.
-    """
-    token = connection.token.get_secret_value()
-    signed = b64encode(f"{connection.email}:{token}".encode()).decode()
-    return tuple(secret for secret in (token, signed) if len(secret) >= SHORTEST_SECRET)
 
 
 def _sign_in(connection: Connection) -> tuple[httpx.Auth | None, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""What the body of an error says, in one line, whoever wrote it."""
+"""What the body of an error says, in one line, whoever wrote it. None of our secrets gets through."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import html
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from sync_model.redaction import redacted
 
 LONGEST = 200
 LONGEST_REASON = 60
@@ -24,7 +26,7 @@ def said(body: bytes, data: Any, content_type: str) -> str:
         return _in_json(data)
     if b"<html" in body[:SEARCHED].lower() or kind == "text/html":
         return title(body)
-    return one_line(body[: 4 * LONGEST].decode(errors="replace")) if kind.startswith("text/") else ""
+    return one_line(body[:SEARCHED].decode(errors="replace")) if kind.startswith("text/") else ""
 
 
 def title(page: bytes) -> str:
@@ -39,11 +41,15 @@ def reason(phrase: str) -> str:
 
 def one_line(text: str) -> str:
     """Return the beginning of `text` in one line, without what could steer a terminal."""
-    return _printable(text[: 4 * LONGEST])[:LONGEST]
+    return _printable(text)[:LONGEST]
 
 
 def _printable(text: str) -> str:
-    """Return `text` in one line of what can be printed. JSON can name half of a character, which nobody can keep."""
+    """Return the beginning of `text` in one line of what can be printed, before it is cut to what is shown.
+
+    JSON can name half of a character, which nobody can keep.
+    """
+    text = redacted(text[:SEARCHED])
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 

@@ -15,11 +15,13 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from sync_model.redaction import all_redacted
 from sync_worker.runtime.log_lines import as_line
 
 LONGEST_LINE = 4000
 """Bytes; POSIX writes up to 4096 to a pipe in one piece."""
 LONGEST_VALUE = 800
+OUR_OWN_WORDS = frozenset({"time", "level", "sync"})
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -36,6 +38,7 @@ def configure(sync: str, level: str, stream: TextIO = sys.stdout) -> FilteringBo
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.format_exc_info,
+            _without_secrets,
             _to_line_for_people if stream.isatty() else _to_json_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level.lower()]),
@@ -45,6 +48,16 @@ def configure(sync: str, level: str, stream: TextIO = sys.stdout) -> FilteringBo
     log: FilteringBoundLogger = structlog.get_logger().bind(sync=sync)
     logging.basicConfig(handlers=[_ForwardHandler(log)], level=logging.WARNING, force=True)
     return log
+
+
+def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask each secret of this process, before anything is cut."""
+    plain = {key: value if _is_plain(value) else str(value) for key, value in event.items()}
+    return dict(all_redacted(plain, but=OUR_OWN_WORDS))
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | list | tuple | dict)
 
 
 def _to_line_for_people(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

@@ -89,7 +89,7 @@ class CreationCalls(PermissionCalls, SearchCalls):
         jql = f"project = {project_id} AND created < {milliseconds(at)} ORDER BY key DESC"
         path, get = self._flavour.search_path, self._transport.get
         found = get(path, _keys, jql=jql, fields="created", maxResults=1)
-        key = found[0] if found else f"{get(f'{API_PATH}/project/{project_id}', _key)}-0"
+        key = found[0] if found else f"{get(f'{API_PATH}/project/{project_id}', _project_key)}-0"
         prefix, _, number = key.rpartition("-")
         return prefix, int(number)
 
@@ -180,12 +180,12 @@ def _match(data: Mapping[str, Any]) -> _Match:
     return _Match(parsing.identity(data), parsing.marker(data), parsing.text(fields.get("summary")) or "")
 
 
-def _key(data: Mapping[str, Any]) -> str:
-    return parsing.string(data["key"])
+def _project_key(data: Mapping[str, Any]) -> str:
+    return parsing.name_of(data["key"])
 
 
 def _keys(data: Any) -> list[str]:
-    return [_key(issue) for issue in parsing.objects(data["issues"])]
+    return [parsing.key(issue) for issue in parsing.objects(data["issues"])]
 
 
 def _texts(draft: Draft) -> dict[str, str]:

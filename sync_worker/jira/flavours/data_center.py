@@ -122,7 +122,7 @@ def _scanned_page(data: Any, make: Make[T]) -> _ScannedPage[T]:
     issues, total, is_last = parsing.objects(data["issues"]), data.get("total"), data.get("isLast")
     if total is None and is_last is None:
         raise ValueError("a page does not say whether others follow")
-    matches = [(parsing.identity(issue), parsing.string(issue["key"]), make(issue)) for issue in issues]
+    matches = [(parsing.identity(issue), parsing.key(issue), make(issue)) for issue in issues]
     limit = int(data.get("maxResults") or 0)
     return _ScannedPage(matches, limit, None if total is None else int(total), bool(is_last))
 

@@ -45,3 +45,27 @@ def test_render_leaves_a_running_group_alone(group):
     assert "`apply` changes it" in ran.err
     assert snapshot.read_bytes() == before
     assert "+" in group.run("render", "--diff").out
+
+
+def test_what_files_may_refer_to_is_warned_about_until_the_environment_bounds_it(group):
+    group.environ |= {"ACME_TOKEN": "s3cr3t-acme-token", "ADMIN_TOKEN": "s3cr3t-admin-token"}
+    jira = {"baseUrl": "http://127.0.0.1:1", "apiToken": "${ACME_TOKEN}", "authType": "pat"}
+    group.write("sync-a.json", jira=jira)
+    ran = group.run("check")
+    (said,) = [line for line in ran.err.splitlines() if line.startswith("warning: environment: ")]
+    assert (ran.code, said.partition("what they need: ")[2]) == (
+        0,
+        "SECRETS_DIR=/run/secrets:secrets; CONFIG_VARIABLES=ACME_TOKEN; JIRA_SITES=http://127.0.0.1:1",
+    )
+    for line in said.partition("what they need: ")[2].split("; "):
+        name, _, value = line.partition("=")
+        group.environ[name] = value
+    ran = group.run("check")
+    assert (ran.code, ran.err) == (0, "")
+    group.write("sync-a.json", jira={**jira, "baseUrl": "http://127.0.0.1:2", "email": "${ADMIN_TOKEN}"})
+    ran = group.run("check")
+    assert ran.code == 1
+    assert "error: sync-a.json: jira.email: environment variable ADMIN_TOKEN is not for syncs" in ran.err
+    group.write("sync-a.json", jira={**jira, "baseUrl": "http://127.0.0.1:2"})
+    assert "error: sync-a.json: jira.baseUrl: is none of the sites in JIRA_SITES" in group.run("check").err
+    assert "s3cr3t" not in ran.out + ran.err

@@ -205,3 +205,49 @@ def test_the_issues_of_a_bulk_creation_are_told_from_those_that_were_refused():
 def test_an_answer_to_a_bulk_creation_that_does_not_add_up_is_not_believed(answer):
     with pytest.raises(parsing.ODD):
         parsing.creations(answer, 3)
+
+
+NO_KEYS = [
+    "",
+    "A-",
+    "-1",
+    "A 1",
+    "A-1\n",
+    "A-1\x1b[2J",
+    "A-1\u202e",
+    "../../serverInfo",
+    "A-1?x=",
+    "1-1",
+    "A-" + "1" * 300,
+    7,
+    None,
+]
+
+
+@pytest.mark.parametrize("key", NO_KEYS)
+def test_a_key_that_is_none_makes_its_issue_unprocessable_and_is_repeated_nowhere(key):
+    """It would become a part of addresses, of searches, and of lines on a terminal."""
+    read = parsing.issues([{**issue(), "key": key}, {**issue(), "id": "2"}])
+    assert [found.id for found in read.issues] == ["2"]
+    assert read.unprocessable == {"1": "Jira's answer for 1 cannot be understood: its key is none"}
+    assert parsing.candidate({**issue(), "key": key}).key is None
+    assert parsing.glimpse({**issue(), "key": key}).key == ""
+    with pytest.raises(parsing.ODD):
+        parsing.created({"id": "1", "key": key})
+
+
+@pytest.mark.parametrize("key", ["A-1", "SUP_2-10", "abc-1", "ÄÖ-7"])
+def test_what_sites_may_choose_for_keys_is_a_key(key):
+    assert parsing.issue({**issue(), "key": key}).key == key
+
+
+@pytest.mark.parametrize("given", ["", "1\n", "x", "١", "²", -1, 1.5, True, "1" * 300, None])
+def test_an_id_is_digits(given):
+    with pytest.raises(parsing.ODD):
+        parsing.identity({"id": given})
+
+
+@pytest.mark.parametrize("given", ["a\n", "\x1b]52;c;x\x07", "\u202e", "a" * 300, 7])
+def test_the_name_of_an_account_is_one_line_that_can_be_seen(given):
+    with pytest.raises(parsing.ODD):
+        parsing.own_account({"accountId": given})

@@ -1,0 +1,107 @@
+"""What the files of syncs may refer to. Whoever edits them is trusted with syncs, not with the secrets of the group.
+
+The environment of the group says it: SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES. Where one of them is set, nothing else
+is looked up. Where none is, what a file refers to is looked up, except what no sync needs. No message repeats a value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES = "SECRETS_DIR", "CONFIG_VARIABLES", "JIRA_SITES"
+ALWAYS_ALLOWED = "JIRA_"
+GROUP_TOKEN, GROUP_TOKEN_FILE, GROUP_SITE = "JIRA_API_TOKEN", "JIRA_API_TOKEN_FILE", "JIRA_BASE_URL"
+NEVER = ("ADMIN_TOKEN", "DATABASE_URL", "FORMER_DATABASE_URL")
+"""How the names of variables begin that no sync needs: whoever has them has the whole group, and all databases."""
+FILES_OF_THE_GROUP = ("ADMIN_TOKEN_FILE", "DATABASE_URL_FILE")
+DEFAULT_FOLDERS = ("/run/secrets", "secrets")
+"""The second one is that of the project: of the folder in which the group is started."""
+
+
+@dataclass(frozen=True)
+class LookupPolicy:
+    """What may be looked up in `environ`, and which sites may be called."""
+
+    environ: Mapping[str, str]
+
+    @property
+    def is_set(self) -> bool:
+        return any(map(self._list, (SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES)))
+
+    def variable_fault(self, name: str) -> str | None:
+        """Return why the variable `name` is not looked up, as the end of a sentence about it; None when it is."""
+        if name.startswith(NEVER):
+            return "is not for syncs"
+        if self.is_set and not self.expects_variable(name):
+            listed = " ".join([*self._list(CONFIG_VARIABLES), name])
+            return f"is not for syncs, unless the group's environment says so: {CONFIG_VARIABLES}={listed}"
+        return None
+
+    def expects_variable(self, name: str) -> bool:
+        return name.startswith(ALWAYS_ALLOWED) or name in self._list(CONFIG_VARIABLES)
+
+    def file_fault(self, path: str) -> str | None:
+        """Return why the file `path` is not looked up, as the end of a sentence about it; None when it is."""
+        if any(self._is_file_of(name, path) for name in FILES_OF_THE_GROUP):
+            return "is not for syncs"
+        if self.is_set and not self.expects_file(path):
+            folders = ":".join(self._folders())
+            return f"is not in {folders}; put it there, or name its folder in the group's environment: {SECRETS_DIR}"
+        return None
+
+    def expects_file(self, path: str) -> bool:
+        """Tell whether a file is in a folder of secrets. Links are followed: Kubernetes makes secrets of them."""
+        try:
+            real = Path(os.path.realpath(path))
+            return any(real.is_relative_to(os.path.realpath(folder)) for folder in self._folders())
+        except (OSError, ValueError):
+            return False
+
+    def is_group_token(self, *, variable: str | None = None, path: str | None = None) -> bool:
+        """Tell whether what is looked up is the token of the group, which is not for every site."""
+        return variable == GROUP_TOKEN or (path is not None and self._is_file_of(GROUP_TOKEN_FILE, path))
+
+    def site_fault(self, base_url: str, site_of: Callable[[str], str], *, shows_group_token: bool) -> str | None:
+        """Return why the site is not called, as a sentence without its subject; None when it is."""
+        allowed, own = self._list(JIRA_SITES), self.environ.get(GROUP_SITE, "").strip()
+        if allowed and not any(_is_site(base_url, site, site_of) for site in (*allowed, *filter(None, [own]))):
+            return f"is none of the sites in {JIRA_SITES}, which the group's environment allows"
+        if shows_group_token and (allowed or own) and not self.expects_site(base_url, site_of):
+            return (
+                f"is not where {GROUP_TOKEN} goes: that is {GROUP_SITE}, and what the group's environment names in "
+                f"{JIRA_SITES}; give this site a token of its own, or name it there"
+            )
+        return None
+
+    def expects_site(self, base_url: str, site_of: Callable[[str], str]) -> bool:
+        """Tell whether the environment of the group names this site."""
+        named = (*self._list(JIRA_SITES), self.environ.get(GROUP_SITE, "").strip())
+        return any(_is_site(base_url, site, site_of) for site in named if site)
+
+    def _is_file_of(self, variable: str, path: str) -> bool:
+        named = self.environ.get(variable, "").strip()
+        try:
+            return bool(named) and os.path.realpath(named) == os.path.realpath(path)
+        except (OSError, ValueError):
+            return False
+
+    def _folders(self) -> list[str]:
+        return [folder for folder in self.environ.get(SECRETS_DIR, "").split(":") if folder] or list(DEFAULT_FOLDERS)
+
+    def _list(self, variable: str) -> list[str]:
+        separator = ":" if variable == SECRETS_DIR else r"[\s,]+"
+        return [part for part in re.split(separator, self.environ.get(variable, "").strip()) if part]
+
+
+def _is_site(base_url: str, named: str, site_of: Callable[[str], str]) -> bool:
+    """Tell whether `named` means the site at `base_url`. A name without https:// does not mean an unencrypted one."""
+    address = named if "://" in named else f"https://{named}"
+    try:
+        same = site_of(address) == site_of(base_url)
+    except ValueError:
+        return False
+    return same and address.partition("://")[0].lower() == base_url.partition("://")[0].lower()
