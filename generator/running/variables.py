@@ -152,7 +152,7 @@ TABLE = (
     ),
     ReadmeRow(
         (
-            Variable("SECRETS_DIR", is_fixed_at_start=True),
+            Variable("SECRETS_DIR", is_fixed_at_start=True, is_in_example=True),
             Variable("CONFIG_VARIABLES", is_fixed_at_start=True, is_in_example=True),
         ),
         "folders (`a:b`) of the files, and names of the variables besides `JIRA_*`, that syncs may refer to. Where one "
