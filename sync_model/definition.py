@@ -246,8 +246,8 @@ class Sync(ConfigModel):
     """Every so many hours all issues are counted, to find those that were moved to another project, deleted, hidden
     from our account, or imported with old dates, which search never tells."""
     retry_for_hours: Hours = 24.0
-    """A change that could not be carried out is tried again, with pauses that grow to an hour, for so long. Then it
-    is given up: it is kept, and a person can have it tried again."""
+    """A change that could not be carried out is tried again, with pauses that grow to an hour, for so long, and
+    eight times at least. Then it is given up: it is kept, and a person can have it tried again."""
     most_moves_per_hour: int = Field(default=20, ge=2)
     """After so many moves of the two issues of one pair within an hour, the pair waits for a person: two automations
     may contradict each other. `jira-sync retry` lets it go on."""
