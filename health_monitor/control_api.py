@@ -59,9 +59,10 @@ Verb = Callable[[MonitorState, SyncView, ControlRequest, str], Awaitable[str]]
 
 def add_routes(app: web.Application) -> None:
     """Add the routes of this module to `app`."""
-    app.router.add_post("/session", sign_in)
-    app.router.add_post("/session/end", sign_out)
-    app.router.add_post("/api/syncs/{name}/{verb}", act)
+    for base in app[STATE].bases:
+        app.router.add_post(f"{base}/session", sign_in)
+        app.router.add_post(f"{base}/session/end", sign_out)
+        app.router.add_post(f"{base}/api/syncs/{{name}}/{{verb}}", act)
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -75,6 +76,7 @@ async def sign_in(request: web.Request) -> web.Response:
         state.gate.cookie,
         state.gate.sessions.new(credential),
         max_age=SESSION_SECONDS,
+        path=state.base or "/",
         httponly=True,
         samesite="Strict",
         secure=is_encrypted(request),
@@ -92,7 +94,8 @@ async def sign_out(request: web.Request) -> web.Response:
             raise await refusal(request, "signing out", "this did not come from the status page; load it again")
         end_session(state, visitor.session)
     response = _respond(state, control_request, "signed out")
-    response.del_cookie(state.gate.cookie, httponly=True, samesite="Strict", secure=is_encrypted(request))
+    path = state.base or "/"
+    response.del_cookie(state.gate.cookie, path=path, httponly=True, samesite="Strict", secure=is_encrypted(request))
     return response
 
 
@@ -197,7 +200,7 @@ def _respond(
     """Answer a script with JSON, and lead a browser back to the page of its form, which shows a notice for a while."""
     if not control_request.is_form:
         return web.json_response({"message": message})
-    location = own_page(control_request.text("back"))
+    location = own_page(control_request.text("back"), state.base)
     response = web.Response(status=303, headers={"Location": location})
     if is_notice:
         response.set_cookie(

@@ -27,7 +27,8 @@ def add_routes(app: web.Application) -> None:
     state = app[STATE]
     registry.register(SyncCollector(lambda: state.snapshot, state.record))
     ProcessCollector(registry=registry)
-    app.router.add_get("/metrics", metrics)
+    for base in state.bases:
+        app.router.add_get(f"{base}/metrics", metrics)
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -8,9 +8,10 @@ OVERVIEW = "/"
 _PAGE = re.compile(r"/(?:syncs/[A-Za-z0-9._~%-]+)?", re.ASCII)
 
 
-def own_page(address: str) -> str:
-    """Return `address` if it is that of one of our pages, else that of the overview.
+def own_page(address: str, base: str = "") -> str:
+    """Return `address` if it is that of one of our pages, else that of the overview. All of them are below `base`.
 
     Nothing else is let through: browsers read `//host`, `/\\host` and `/TAB/host` as addresses of other sites.
     """
-    return address if _PAGE.fullmatch(address) else OVERVIEW
+    path = address.removeprefix(base)
+    return base + (path if _PAGE.fullmatch(path) else OVERVIEW)

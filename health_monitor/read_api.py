@@ -15,11 +15,12 @@ NO_SNAPSHOT = "the group has not been looked at yet"
 
 def add_routes(app: web.Application) -> None:
     """Add the routes of this module to `app`."""
-    app.router.add_get("/health", health)
-    app.router.add_get("/health/live", live)
-    app.router.add_get("/health/ready", ready)
-    app.router.add_get("/api/syncs", syncs)
-    app.router.add_get("/api/syncs/{name}", sync)
+    for base in app[STATE].bases:
+        app.router.add_get(f"{base}/health", health)
+        app.router.add_get(f"{base}/health/live", live)
+        app.router.add_get(f"{base}/health/ready", ready)
+        app.router.add_get(f"{base}/api/syncs", syncs)
+        app.router.add_get(f"{base}/api/syncs/{{name}}", sync)
 
 
 async def health(request: web.Request) -> web.Response:

@@ -90,10 +90,11 @@ async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     state = request.app[STATE]
     # Who checks the health of a container asks by any name. These two answers hold nothing that is worth reading.
     asked_for = {*hosts, state.gate.proxies.host(request)} if hosts else set()
-    if request.path not in ANY_HOST and not all(is_allowed(host, state.host_names) for host in asked_for):
+    path = state.path(request)
+    if path not in ANY_HOST and not all(is_allowed(host, state.host_names) for host in asked_for):
         state.tell_refusal(state.address(request), "it asked for a host that is not in ALLOWED_HOSTS")
         raise web.HTTPMisdirectedRequest(text=OTHER_HOST)
-    is_open = request.path in OPEN or request.path.startswith(STATIC)
+    is_open = path in OPEN or path.startswith(STATIC)
     if not is_open and not await may_read(request):
         raise web.HTTPUnauthorized(text=SIGN_IN)
     return await handler(request)

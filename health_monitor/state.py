@@ -94,6 +94,21 @@ class MonitorState:
         self.log.warning("refused", address=address, reason=why, **fields, **more)
         return True
 
+    @property
+    def base(self) -> str:
+        """The path below which a proxy serves the page; empty if it is the root."""
+        return self.page.base_path
+
+    def path(self, request: web.Request) -> str:
+        """Return the path of a request as if the page were at the root. Some proxies take the base away themselves."""
+        path = request.path
+        return path.removeprefix(self.base) or "/" if path == self.base or path.startswith(f"{self.base}/") else path
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The paths below which there are routes."""
+        return ("", self.base) if self.base else ("",)
+
     def address(self, request: web.Request) -> str:
         """Return the address of the client, also of one behind a trusted proxy."""
         return self.gate.proxies.address(request)

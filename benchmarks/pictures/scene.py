@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -23,10 +23,12 @@ from typing import Any
 from generator.running.errors import NotRunning
 from generator.running.files import write_if_changed
 from generator.running.manifest import AppliedSync
+from generator.running.page_settings import read_page_settings
 from generator.running.settings import from_environ
 from generator.running.supervisor_rpc import ProgramState, Supervisor
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
+from health_monitor.access.proxies import Proxies
 from health_monitor.databases import SyncDatabases
 from health_monitor.listening import listening
 from health_monitor.observation.observer import Observer
@@ -219,12 +221,23 @@ class Scene:
 
 
 class Monitor:
-    """The monitor's server for a scene, in a thread of this process. `token` lets people act; `said` is its log."""
+    """The monitor's server for a scene, in a thread of this process.
 
-    def __init__(self, scene: Scene, token: str | None = None, refresh: float = REFRESH_SECONDS) -> None:
+    `token` lets people act, `people` are further variables
+    of the environment about who may look and act, and `said` is its log.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        token: str | None = None,
+        refresh: float = REFRESH_SECONDS,
+        people: Mapping[str, str] | None = None,
+    ) -> None:
         self.said = io.StringIO()
         log = logs.configure("health-monitor", "info", self.said)
-        self._scene, self._refresh, self._token = scene, refresh, token
+        self._scene, self._refresh = scene, refresh
+        self._people = {"ADMIN_TOKEN": token or "", **(people or {})}
         self.observer = Observer(scene.settings, scene.environ, log)
         self._log, self._started, self._stop, self._thawed = log, Event(), asyncio.Event(), Event()
         self._loop = asyncio.new_event_loop()
@@ -241,8 +254,10 @@ class Monitor:
 
     async def _serve(self) -> None:
         databases = SyncDatabases(lambda: self._scene.environ["DATABASE_URL"])
-        gate = Gate(lambda: read_credentials({"ADMIN_TOKEN": self._token or ""}), cookie="scene")
-        state = MonitorState(self._scene.settings, self._scene.environ, self.observer, databases, gate, self._log)
+        page = read_page_settings(self._people, [])
+        proxies = Proxies(page.trusted_proxies, page.user_header)
+        gate = Gate(lambda: read_credentials(self._people), "scene", None, proxies, page.proxy_operators)
+        state = MonitorState(self._scene.settings, self._scene.environ, self.observer, databases, gate, self._log, page)
         served = runner(state)
         served.app[REFRESH] = self._refresh
         await served.setup()

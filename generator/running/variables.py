@@ -99,6 +99,10 @@ TABLE = (
         "names with commas, or `*`",
     ),
     ReadmeRow(
+        (Variable("BASE_PATH", is_fixed_at_start=True, is_in_example=True),),
+        "the path below which a proxy serves the page, such as `/jira-sync`",
+    ),
+    ReadmeRow(
         (Variable("ALLOWED_HOSTS", is_fixed_at_start=True, is_in_example=True),),
         "the names by which the page is served, with commas. Addresses, `localhost` and the machine's own name always "
         "are; whoever asks by another name gets 421",

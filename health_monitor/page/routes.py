@@ -41,10 +41,13 @@ CACHED_FOR_A_YEAR = "public, max-age=31536000, immutable"
 def add_routes(app: web.Application) -> None:
     """Add the page's routes to `app`."""
     app[REFRESH] = REFRESH_SECONDS
-    app.router.add_get("/", _overview)
-    app.router.add_get("/syncs/{name}", _sync)
-    app.router.add_get("/session", _session)
-    app.router.add_get("/static/{file}", _static)
+    for base in app[STATE].bases:
+        app.router.add_get(f"{base}/", _overview)
+        app.router.add_get(f"{base}/syncs/{{name}}", _sync)
+        app.router.add_get(f"{base}/session", _session)
+        app.router.add_get(f"{base}/static/{{file}}", _static)
+    if app[STATE].base:
+        app.router.add_get(app[STATE].base, _overview)
 
 
 async def _overview(request: web.Request) -> web.Response:
@@ -89,7 +92,7 @@ async def _sync(request: web.Request) -> web.Response:
         issue_url=state.issue_url(view),
         configuration=view.sync and json.dumps(configuration(view.sync), indent=2, ensure_ascii=False),
         remedies=state.record(name).remedies,
-        back=f"/syncs/{quote(name)}",
+        back=f"{state.base}/syncs/{quote(name)}",
         ROWS_SHOWN=ROWS_SHOWN,
     )
 
@@ -102,7 +105,12 @@ def _missing(request: web.Request, name: str) -> web.Response:
 
 
 async def _session(request: web.Request) -> web.Response:
-    return _page(request, "session.html.j2", problem=None, back=own_page(request.query.get("back", "")))
+    return _page(request, "session.html.j2", problem=None, back=_back(request))
+
+
+def _back(request: web.Request) -> str:
+    """Return the page to which signing in leads back."""
+    return own_page(request.query.get("back", ""), request.app[STATE].base)
 
 
 def accepts_html(request: web.Request) -> bool:
@@ -112,13 +120,12 @@ def accepts_html(request: web.Request) -> bool:
 
 def error_page(request: web.Request, status: int, message: str) -> web.Response:
     """Return the page that says why a request was not carried out."""
+    base = request.app[STATE].base
     if status == UNAUTHORIZED and request.method == "GET":
-        return _page(request, "session.html.j2", status=status, problem=None, back=own_page(request.path))
-    if request.path == "/session":
-        return _page(
-            request, "session.html.j2", status=status, problem=message, back=own_page(request.query.get("back", ""))
-        )
-    back = f"/syncs/{quote(request.match_info['name'])}" if "name" in request.match_info else "/"
+        return _page(request, "session.html.j2", status=status, problem=None, back=own_page(request.path, base))
+    if request.app[STATE].path(request) == "/session":
+        return _page(request, "session.html.j2", status=status, problem=message, back=_back(request))
+    back = f"{base}/syncs/{quote(request.match_info['name'])}" if "name" in request.match_info else f"{base}/"
     return _page(request, "error.html.j2", status=status, message=message, back=back)
 
 
@@ -134,6 +141,7 @@ def _page(request: web.Request, template: str, *, status: int = 200, **values: A
     state = request.app[STATE]
     visitor = state.gate.visitor(request)
     common = {
+        "base": state.base,
         "visitor": visitor,
         "can_act": visitor is not None and visitor.may_act,
         "allows_control": state.allows_control,

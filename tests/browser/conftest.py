@@ -131,8 +131,8 @@ def frequent_snapshots() -> Iterator[None]:
 def new_monitor(frequent_snapshots) -> Iterator[Callable[..., Monitor]]:
     monitors: list[Monitor] = []
 
-    def start(scene: Scene, token: str | None = TOKEN, refresh: float = REFRESH) -> Monitor:
-        monitors.append(Monitor(scene, token, refresh))
+    def start(scene: Scene, token: str | None = TOKEN, refresh: float = REFRESH, **people: str) -> Monitor:
+        monitors.append(Monitor(scene, token, refresh, people))
         monitors[-1].start()
         return monitors[-1]
 

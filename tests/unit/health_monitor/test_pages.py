@@ -23,3 +23,17 @@ def test_a_form_leads_back_to_a_page_of_ours(address):
 )  # fmt: skip
 def test_a_form_leads_back_to_nothing_else(address):
     assert own_page(address) == "/"
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/tools/sync/syncs/a", "/tools/sync/syncs/a"),
+        ("/syncs/a", "/tools/sync/syncs/a"),
+        ("/tools/sync//evil.example", "/tools/sync/"),
+        ("/tools/sync", "/tools/sync/"),
+        ("//evil.example", "/tools/sync/"),
+    ],
+)
+def test_below_a_path_a_form_leads_back_below_that_path(address, page):
+    assert own_page(address, "/tools/sync") == page

@@ -51,6 +51,36 @@ def test_a_worker_that_hangs_and_one_that_is_too_large_are_restarted_but_not_one
     group.supervisor.start("sync-b")
 
 
+def test_a_program_that_supervisord_gave_up_on_is_started_again_even_by_the_next_monitor(group):
+    """The backoff is a minute. The test shortens it in the file of records, which the next monitor reads."""
+    starts, records = group.run_dir / "doomed", group.run_dir / "monitor.json"
+    command = f"command=/bin/sh -c 'echo started >> {starts}; exit 1'"
+    group.add_program("doomed", command, "autorestart=true", "startsecs=60", "startretries=0")
+
+    def planned() -> str | None:
+        programs = group.http.get("/api/syncs").json()["programs"]
+        return next((program["nextStart"] for program in programs if program["name"] == "doomed"), None)
+
+    next_start = datetime.fromisoformat(group.wait_until(planned, "another start to be planned"))
+    assert 30 < (next_start - datetime.now(UTC)).total_seconds() < 80
+    assert group.http.get("/health").json()["trouble"].startswith("doomed has failed (Exited too quickly")
+    assert starts.read_text() == "started\n"
+    workers = {name: group.pid(name) for name in ("sync-a", "sync-b", "sync-c")}
+    known = json.loads(records.read_text())
+    known["programs"]["doomed"]["nextStart"] = datetime.now(UTC).isoformat()
+    taken = {"at": datetime.now(UTC).isoformat(), "reason": "stuck", "text": "restarted: it hung"}
+    known["programs"]["sync-b"] = {"restarts": {"stuck": 7}, "deeds": [taken]}
+    records.write_text(json.dumps(known))
+    os.kill(group.pid("health-monitor"), signal.SIGKILL)
+    group.wait_until(lambda: starts.read_text() == "started\nstarted\n", "doomed to be started again")
+    group.wait_until(group.answers, "the monitor to be back")
+    assert {name: group.pid(name) for name in workers} == workers
+    assert group.worker("sync-b")["lastRemedy"]["reason"] == "stuck"
+    assert 'jira_sync_restarts_total{reason="stuck",sync="sync-b"} 7.0' in group.http.get("/metrics").text
+    second = datetime.fromisoformat(group.wait_until(planned, "the next start to be planned"))
+    assert 90 < (second - datetime.now(UTC)).total_seconds() < 150
+
+
 @pytest.fixture(params=["no folder", "no room"])
 def heartbeats_that_cannot_be_written(request, group) -> Iterator[Callable[[], None]]:
     """Keep heartbeats from being written; the value is a function that makes them writable again."""
@@ -84,34 +114,6 @@ def test_no_worker_is_ended_because_its_heartbeats_cannot_be_written(group, hear
     group.beat("sync-a", sent=60)
     group.wait_until(lambda: group.pid("sync-a") not in (0, before), "the worker to be restarted")
     assert len(remedies(group, "sync-a")) == told + 1
-
-
-def test_a_program_that_supervisord_gave_up_on_is_started_again_even_by_the_next_monitor(group):
-    """The backoff is a minute. The test shortens it in the file of records, which the next monitor reads."""
-    starts, records = group.run_dir / "doomed", group.run_dir / "monitor.json"
-    command = f"command=/bin/sh -c 'echo started >> {starts}; exit 1'"
-    group.add_program("doomed", command, "autorestart=true", "startsecs=60", "startretries=0")
-
-    def planned() -> str | None:
-        programs = group.http.get("/api/syncs").json()["programs"]
-        return next((program["nextStart"] for program in programs if program["name"] == "doomed"), None)
-
-    next_start = datetime.fromisoformat(group.wait_until(planned, "another start to be planned"))
-    assert 30 < (next_start - datetime.now(UTC)).total_seconds() < 80
-    assert group.http.get("/health").json()["trouble"].startswith("doomed has failed (Exited too quickly")
-    assert starts.read_text() == "started\n"
-    workers = {name: group.pid(name) for name in ("sync-a", "sync-b", "sync-c")}
-    known = json.loads(records.read_text())
-    known["programs"]["doomed"]["nextStart"] = datetime.now(UTC).isoformat()
-    records.write_text(json.dumps(known))
-    os.kill(group.pid("health-monitor"), signal.SIGKILL)
-    group.wait_until(lambda: starts.read_text() == "started\nstarted\n", "doomed to be started again")
-    group.wait_until(group.answers, "the monitor to be back")
-    assert {name: group.pid(name) for name in workers} == workers
-    assert group.worker("sync-a")["lastRemedy"]["reason"] == "stuck"
-    assert 'jira_sync_restarts_total{reason="stuck",sync="sync-a"} 1.0' in group.http.get("/metrics").text
-    second = datetime.fromisoformat(group.wait_until(planned, "the next start to be planned"))
-    assert 90 < (second - datetime.now(UTC)).total_seconds() < 150
 
 
 def test_a_monitor_that_is_terminated_ends_promptly_and_logs_it(group):

@@ -56,3 +56,19 @@ def test_an_allowed_host_that_is_no_name_is_a_problem(name):
     read_page_settings({"ALLOWED_HOSTS": f"b.example,{name}"}, problems)
     (problem,) = problems
     assert problem == f"ALLOWED_HOSTS: {name!r} must be the name of a host alone, such as sync.example.com"
+
+
+@pytest.mark.parametrize(("text", "base"), [("", ""), ("/", ""), ("/jira-sync", "/jira-sync"), (" /a/b.c/ ", "/a/b.c")])
+def test_a_base_path_has_no_slash_at_its_end(text, base):
+    problems = []
+    assert read_page_settings({"BASE_PATH": text}, problems).base_path == base
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "text", ["jira-sync", "//evil", "/a//b", "/a?b", "/../a", '/"', "/syncs", "/api/x", "/a{b}", "/é"]
+)
+def test_a_base_path_that_is_no_path_or_one_of_our_own_is_a_problem(text):
+    problems = []
+    read_page_settings({"BASE_PATH": text}, problems)
+    assert len(problems) == 1
