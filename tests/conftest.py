@@ -10,6 +10,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
+from warm_processes import COMMAND_MODULES, WarmProcesses
 
 T = TypeVar("T")
 DEADLINE = 30.0
@@ -147,6 +149,13 @@ def own_mongo_server(mongod_binary: Path, tmp_path: Path, free_port: Callable[[]
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def warm_commands() -> Iterator[WarmProcesses]:
+    """What starts the commands of a group in processes of their own."""
+    with closing(WarmProcesses(modules=COMMAND_MODULES)) as processes:
+        yield processes
 
 
 @pytest.fixture
