@@ -7,20 +7,20 @@ import os
 import shutil
 import signal
 import socket
-import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
+from benchmarks.rig.waiting import wait_until
 from sync_model import redaction
+from warm_processes import COMMAND_MODULES, WarmProcesses
 
-T = TypeVar("T")
-DEADLINE = 30.0
 MEMORY = Path("/dev/shm")
 IN_MEMORY = f"jira-sync-mongodb-{socket.gethostname()}-"
 """How folders of this machine begin there: containers may share the memory, but no process ids."""
@@ -39,17 +39,6 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def pytest_xdist_auto_num_workers() -> int:
     """More than one test per core: most of them wait for processes of their own."""
     return max(2, (os.cpu_count() or 1) * 3 // 2)
-
-
-def wait_until(fact: Callable[[], T], what: str = "", deadline: float = DEADLINE) -> T:
-    """Return the first true value of `fact`; fail, saying `what` was awaited, when there is none for a long time."""
-    end = time.monotonic() + deadline
-    while True:
-        if value := fact():
-            return value
-        if time.monotonic() > end:
-            pytest.fail(f"waited {deadline:.0f} s in vain for {what or fact.__name__}")
-        time.sleep(0.02)
 
 
 @pytest.fixture(name="wait_until", scope="session")
@@ -108,7 +97,7 @@ def three_mongo_servers(mongod_binary: Path, data_folder: Path, free_port: Calla
     """A replica set of three, ready in a few seconds."""
     folders = [data_folder / f"member-{number}" for number in range(3)]
     servers = [MongoServer(mongod_binary, folder, free_port(), *ReplicaSet.OPTIONS) for folder in folders]
-    replica_set = ReplicaSet(servers, wait_until)
+    replica_set = ReplicaSet(servers)
     try:
         replica_set.start()
         yield replica_set
@@ -148,6 +137,13 @@ def own_mongo_server(mongod_binary: Path, tmp_path: Path, free_port: Callable[[]
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def warm_commands() -> Iterator[WarmProcesses]:
+    """What starts the commands of a group in processes of their own."""
+    with closing(WarmProcesses(modules=COMMAND_MODULES)) as processes:
+        yield processes
 
 
 @pytest.fixture

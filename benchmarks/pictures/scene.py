@@ -11,7 +11,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from benchmarks.rig.waiting import wait_until
 from generator.running.errors import NotRunning
 from generator.running.files import write_if_changed
 from generator.running.manifest import AppliedSync
@@ -164,16 +164,15 @@ class Scene:
         return Supervisor(self.settings.socket).states()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + PATIENCE
         wanted = {name: SETTLED[program] for name, program in self._programs.items()}
-        while time.monotonic() < deadline:
+
+        def is_at_rest() -> bool:
             try:
-                if {name: state.state for name, state in self.states().items()} == wanted:
-                    return
+                return {name: state.state for name, state in self.states().items()} == wanted
             except NotRunning:
-                pass
-            time.sleep(0.05)
-        raise TimeoutError("supervisord did not come to rest")
+                return False
+
+        wait_until(is_at_rest, "supervisord to come to rest")
 
     # Its databases
 
@@ -246,11 +245,7 @@ class Monitor:
 
     def start(self) -> None:
         self._thread.start()
-        deadline = time.monotonic() + PATIENCE
-        while not (self._started.is_set() and self.observer.snapshot):
-            if time.monotonic() > deadline:
-                raise TimeoutError("the monitor did not start")
-            time.sleep(0.02)
+        wait_until(lambda: self._started.is_set() and self.observer.snapshot, "the monitor to start")
 
     async def _serve(self) -> None:
         databases = SyncDatabases(lambda: self._scene.environ["DATABASE_URL"])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+
+from benchmarks.rig.waiting import wait_until
 
 ELECTION_MILLISECONDS = 1000
 """After so long without a primary, the others elect one. On real sets it is 10 seconds."""
@@ -109,8 +111,8 @@ class ReplicaSet:
         "--setParameter", "oplogNetworkTimeoutBufferSeconds=1", "--setParameter", "oplogInitialFindMaxSeconds=2",
     )  # fmt: skip
 
-    def __init__(self, servers: Sequence[MongoServer], wait_until: Callable[..., Any]) -> None:
-        self.servers, self._wait_until = servers, wait_until
+    def __init__(self, servers: Sequence[MongoServer]) -> None:
+        self.servers = servers
         self.url = f"mongodb://{','.join(server.address for server in servers)}/?replicaSet=rs"
 
     def start(self) -> None:
@@ -133,8 +135,7 @@ class ReplicaSet:
 
     def primary(self) -> MongoServer:
         """Return the primary, once there is one that answers."""
-        found: MongoServer = self._wait_until(self.present_primary, "a primary")
-        return found
+        return cast(MongoServer, wait_until(self.present_primary, "a primary"))
 
     def secondaries(self) -> list[MongoServer]:
         primary = self.primary()
@@ -178,11 +179,11 @@ class ReplicaSet:
         for server in self.servers:
             server.thaw()
             server.launch()
-        self._wait_until(self._replicate, "all three to answer")
+        wait_until(self._replicate, "all three to answer")
         self.wait_until_whole()
 
     def wait_until_whole(self) -> None:
-        self._wait_until(self._is_whole, "a primary and two secondaries")
+        wait_until(self._is_whole, "a primary and two secondaries")
 
     def close(self) -> None:
         for server in self.servers:

@@ -8,10 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 from generator.running.mongod import find
@@ -20,9 +20,6 @@ from jira_simulator.client import SimulatorControl
 SYNC_ACCOUNT = {"name": "sync", "email": "sync@example.com", "token": "benchmark-token"}
 ANN_ACCOUNT = {"name": "ann", "email": "ann@example.com", "token": "ann-token"}
 """The account of Ann, a person who uses both sites."""
-SECONDS_TO_START = 60.0
-SECONDS_BETWEEN_LOOKS = 0.02
-T = TypeVar("T")
 
 
 class Rig:
@@ -103,17 +100,7 @@ def new_server(folder: Path) -> MongoServer:
 def _new_replica_set(folder: Path, members: int) -> ReplicaSet:
     folders = [folder / f"mongodb-{number}" for number in range(members)]
     servers = [MongoServer(find(), data_folder, free_port(), *ReplicaSet.OPTIONS) for data_folder in folders]
-    return ReplicaSet(servers, _wait_until)
-
-
-def _wait_until(fact: Callable[[], T], what: str) -> T:
-    """Return the first true value of `fact`. Raises TimeoutError, which says `what` was awaited."""
-    deadline = time.monotonic() + SECONDS_TO_START
-    while not (value := fact()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {SECONDS_TO_START:.0f} s in vain for {what}")
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    return value
+    return ReplicaSet(servers)
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
-"""Processes that start in no time: copies of one that has imported the worker already, as supervisord's workers are.
+"""Processes that start in no time: copies of one that has imported their modules already, as supervisord's workers are.
 
-To import the worker takes a second of computing; to copy a process takes a hundredth of it.
+To import the worker takes a second of computing, and the commands of a group half of one; to copy a process takes a
+hundredth of it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ from pathlib import Path
 
 REPO = Path(__file__).parents[2]
 WORKER = "from sync_worker.__main__ import main; import sys; sys.exit(main())"
+COMMAND = "from jira_sync.__main__ import main; import sys; sys.exit(main())"
+"""What the script `jira-sync` does."""
+WORKER_MODULES = ("sync_worker.__main__", "httpcore")  # which httpx imports for its first request
+COMMAND_MODULES = (
+    "jira_sync.__main__", "generator.deploy.commands", "generator.deploy.render",
+    # What they import when they need it.
+    "typer._adapters", "pymongo", "supervisor_plugin.rpcinterface",
+)  # fmt: skip
 LARGEST_REQUEST = 2**20
 
 
@@ -75,12 +84,12 @@ class WarmProcess:
 
 
 class WarmProcesses:
-    """Starts copies of a process. `prelude` is what that one does before it imports the worker."""
+    """Starts copies of a process. `prelude` is what that one does before it imports `modules`."""
 
-    def __init__(self, prelude: str = "") -> None:
+    def __init__(self, prelude: str = "", modules: Sequence[str] = WORKER_MODULES) -> None:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            command = [sys.executable, __file__, str(theirs.fileno()), prelude]
+            command = [sys.executable, __file__, str(theirs.fileno()), prelude, *modules]
             self._origin = subprocess.Popen(
                 command, cwd=REPO, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
@@ -93,6 +102,14 @@ class WarmProcesses:
         for _, write in pipes:
             os.close(write)
         return WarmProcess(arguments, *(read for read, _ in pipes))
+
+    def run(
+        self, *arguments: str, environ: Mapping[str, str], code: str, timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run such a process to its end."""
+        process = self.start(*arguments, environ=environ, code=code)
+        out, err = process.communicate(timeout)
+        return subprocess.CompletedProcess(process.args, process.wait(), out, err)
 
     def close(self) -> None:
         self._ours.close()
@@ -138,9 +155,9 @@ def _become(arguments: Sequence[str], environ: Mapping[str, str], stdout: int, s
 
 
 if __name__ == "__main__":
-    _, socket_number, prelude = sys.argv
+    _, socket_number, prelude, *modules = sys.argv
     sys.path[0] = str(Path.cwd())
     exec(prelude, {})
-    for module in ("sync_worker.__main__", "httpcore"):  # which httpx imports for its first request
+    for module in modules:
         import_module(module)
     exec(serve(socket.socket(fileno=int(socket_number))), {"__name__": "__main__"})

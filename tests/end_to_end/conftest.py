@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,8 @@ from generator.running.processes import members
 from generator.running.supervisor_rpc import Supervisor
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
+from warm_processes import COMMAND, WarmProcesses
 
-REPO = Path(__file__).parents[2]
 TOKEN = "s3cr3t-sync-token"
 USERS = [
     {"name": "sync", "email": "sync@example.com", "token": TOKEN},
@@ -45,11 +43,17 @@ class Group:
     rule, token = TAKE_ON, TOKEN
 
     def __init__(
-        self, folder: Path, simulator: RunningSimulator, free_port: Callable[[], int], wait_until: Callable[..., Any]
+        self,
+        folder: Path,
+        simulator: RunningSimulator,
+        free_port: Callable[[], int],
+        wait_until: Callable[..., Any],
+        commands: WarmProcesses,
     ) -> None:
         self.configs, self.run_dir = folder / "configs", folder / "run"
         self.configs.mkdir()
         self.control, self.url, self.wait_until = simulator.control, simulator.url, wait_until
+        self._commands = commands
         self.ann = self.control.person("site", "ann@example.com", "ann-token")
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         ports = {"MONGODB_PORT": str(free_port()), "PORT": str(free_port())}
@@ -72,10 +76,7 @@ class Group:
         (self.configs / f"sync-{letter.lower()}.json").write_text(json.dumps({**definition, **changes}))
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "generator", *arguments],
-            env=self.environ, cwd=REPO, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        done = self._commands.run(*arguments, environ=self.environ, code=COMMAND, timeout=120)
         assert done.returncode == code, done
         return done.stdout
 
@@ -108,9 +109,11 @@ class Group:
 
 
 @pytest.fixture
-def group(tmp_path: Path, free_port: Callable[[], int], wait_until: Callable[..., Any]) -> Iterator[Group]:
+def group(
+    tmp_path: Path, free_port: Callable[[], int], wait_until: Callable[..., Any], warm_commands: WarmProcesses
+) -> Iterator[Group]:
     with RunningSimulator(Seed.model_validate({"sites": [SITE]})) as simulator:
-        group = Group(tmp_path, simulator, free_port, wait_until)
+        group = Group(tmp_path, simulator, free_port, wait_until, warm_commands)
         yield group
         group.run("stop")
         group.ann.http.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,8 @@ import pytest
 
 from generator.running.processes import is_supervisord, members
 from generator.running.supervisor_rpc import ProgramState, Supervisor
+from warm_processes import COMMAND, WarmProcesses
 
-REPO = Path(__file__).parents[3]
 TOKEN = "s3cr3t-literal-token"
 
 
@@ -33,11 +31,16 @@ class Group:
     """Speaks to one group as an operator does: by the commands, in an environment of its own."""
 
     def __init__(
-        self, folder: Path, free_port: Callable[[], int], database_url: str, wait_until: Callable[..., Any]
+        self,
+        folder: Path,
+        free_port: Callable[[], int],
+        database_url: str,
+        wait_until: Callable[..., Any],
+        commands: WarmProcesses,
     ) -> None:
         self.configs, self.run_dir = folder / "configs", folder / "run"
         self.configs.mkdir()
-        self.wait_until = wait_until
+        self.wait_until, self._commands = wait_until, commands
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environ = {
             **keep,
@@ -65,23 +68,17 @@ class Group:
 
     def run(self, *arguments: str, **environ: str | None) -> Ran:
         """Run `python -m generator …`; None takes a variable away."""
-        return self.run_as(["-m", "generator"], *arguments, **environ)
+        return self.run_as(COMMAND, *arguments, **environ)
 
     def run_impatiently(self, *arguments: str) -> Ran:
         """Run `python -m generator …`, which waits no more than a second for supervisord's answer."""
-        code = (
-            "import runpy; from generator.running import supervisor_rpc; supervisor_rpc.SECONDS_TO_ANSWER = 1.0; "
-            "runpy.run_module('generator', run_name='__main__')"
-        )
-        return self.run_as(["-c", code], *arguments)
+        patch = "from generator.running import supervisor_rpc; supervisor_rpc.SECONDS_TO_ANSWER = 1.0"
+        return self.run_as(f"{patch}; {COMMAND}", *arguments)
 
-    def run_as(self, program: list[str], *arguments: str, **environ: str | None) -> Ran:
+    def run_as(self, code: str, *arguments: str, **environ: str | None) -> Ran:
         changed = {**self.environ, **environ}
         env = {name: value for name, value in changed.items() if value is not None}
-        done = subprocess.run(
-            [sys.executable, *program, *arguments],
-            env=env, cwd=REPO, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        done = self._commands.run(*arguments, environ=env, code=code, timeout=120)
         assert TOKEN not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)
@@ -116,9 +113,13 @@ class Group:
 
 @pytest.fixture
 def group(
-    tmp_path: Path, free_port: Callable[[], int], mongo_server, wait_until: Callable[..., Any]
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    mongo_server,
+    wait_until: Callable[..., Any],
+    warm_commands: WarmProcesses,
 ) -> Iterator[Group]:
-    group = Group(tmp_path, free_port, mongo_server.url, wait_until)
+    group = Group(tmp_path, free_port, mongo_server.url, wait_until, warm_commands)
     yield group
     group.run("stop")
     assert group.members() == []
