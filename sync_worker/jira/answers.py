@@ -30,10 +30,11 @@ from sync_worker.core.errors import (
     Unavailable,
 )
 from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
-from sync_worker.jira import parsing, wording
+from sync_worker.jira import wording
 from sync_worker.jira.bodies import UnacceptableBody, content
 from sync_worker.jira.half_characters import without_halves
 from sync_worker.jira.http_client import JSON
+from sync_worker.jira.parsing import shapes, site_json
 
 T = TypeVar("T")
 
@@ -99,7 +100,7 @@ class Answer:
     @property
     def is_error_of_jira(self) -> bool:
         """Whether it is recognisably Jira that has answered with an error."""
-        return parsing.is_error(self.error_json, self.status)
+        return site_json.is_error(self.error_json, self.status)
 
     @property
     def says(self) -> str:
@@ -176,7 +177,7 @@ def parsed(answer: Answer, parse: Callable[[Any], T]) -> T:
         if problem or (data is None and body):  # Jira never answers null
             raise ValueError(problem)
         return parse(data)
-    except parsing.ODD as error:
+    except shapes.ODD as error:
         message = f"{answer.what}: {answer.question} What came: {answer.described}"
         if answer.changes:
             raise OutcomeUnknown(message, status=answer.status, ambiguous=True) from error

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from sync_worker.core.ports import IssueType
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.paging import Get, offset_pages
+from sync_worker.jira.parsing import site_json
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 def issue_types(get: Get, project_id: str) -> list[IssueType]:
     """Return the issue types that our account can create, in the project's order."""
     path, names = f"{API_PATH}/issue/createmeta/{project_id}/issuetypes", ("issueTypes", "values")
-    return list(offset_pages(get, path, names, parsing.issue_type))
+    return list(offset_pages(get, path, names, site_json.issue_type))
 
 
 def create_fields(get: Get, project_id: str, issue_type_id: str, make: Callable[[Mapping[str, Any]], T]) -> list[T]:

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sync_worker.core.bulk import BatchSize, is_about_all
 from sync_worker.core.errors import NotJira, Unavailable
-from sync_worker.jira.parsing import objects
+from sync_worker.jira.parsing.shapes import objects
 
 PAGE = 100
 """Entries per page. Jira gives fewer where it gives at most so many."""

@@ -20,10 +20,10 @@ import httpx
 from sync_model.connection import TlsFiles
 from sync_worker.core.rate_limit import SERVER_INFO
 from sync_worker.core.site_info import Server
-from sync_worker.jira import parsing
 from sync_worker.jira.bodies import UnacceptableBody, content
 from sync_worker.jira.deadlines import deadline
 from sync_worker.jira.http_client import HEADERS, NO_FILES, new_http_client
+from sync_worker.jira.parsing import shapes, site_json
 
 SECONDS_TO_CONNECT = 5.0
 SECONDS_TO_ANSWER = 10.0
@@ -67,7 +67,7 @@ def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
     seconds = time.monotonic() - began
     if obstacle := _no_jira(answer, shown):
         return obstacle
-    server = parsing.server(shown) if shown is not None and answer.is_success else None
+    server = site_json.server(shown) if shown is not None and answer.is_success else None
     return Reachable(seconds, server)
 
 
@@ -160,8 +160,8 @@ def _no_jira(answer: httpx.Response, shown: Mapping[str, Any] | None) -> Obstacl
 def _json_object(answer: httpx.Response) -> dict[str, Any] | None:
     """Return the JSON object that an answer holds; None when it holds something else."""
     try:
-        return parsing.an_object(json.loads(content(answer, LARGEST_INFO)))
-    except (UnacceptableBody, *parsing.ODD):
+        return shapes.an_object(json.loads(content(answer, LARGEST_INFO)))
+    except (UnacceptableBody, *shapes.ODD):
         return None
 
 

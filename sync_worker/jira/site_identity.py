@@ -6,8 +6,8 @@ import re
 
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SiteThrottled, Unavailable
 from sync_worker.core.site_info import Server
-from sync_worker.jira import parsing
 from sync_worker.jira.answers import parsed
+from sync_worker.jira.parsing import site_json
 from sync_worker.jira.transport import Options, Transport
 
 GATEWAY = re.compile(r"/ex/jira/([^/]+)/?$")
@@ -28,7 +28,7 @@ def ask(transport: Transport, server: Server, where: tuple[str, str]) -> str | N
     path, name = where
     try:
         with transport.stream("GET", path, Options(as_stranger=True)) as answer:
-            return parsed(answer, lambda data: parsing.site_identity(data, name)).lower()
+            return parsed(answer, lambda data: site_json.site_identity(data, name)).lower()
     except SiteThrottled:
         raise
     except (InvalidRequest, NeedsOperator, Unavailable):

@@ -33,11 +33,12 @@ from sync_worker.core.site_info import (
     Workflows,
     WorkflowStatus,
 )
-from sync_worker.jira import create_metadata, parsing, site_identity
+from sync_worker.jira import create_metadata, site_identity
 from sync_worker.jira.answers import parsed
 from sync_worker.jira.clock import time_in
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
+from sync_worker.jira.parsing import shapes, site_json
 from sync_worker.jira.probe import patient_client
 from sync_worker.jira.transport import Transport
 
@@ -77,7 +78,7 @@ class Survey:
     @property
     def server(self) -> Server:
         if self._server is None:
-            self._server = self._get(SERVER_INFO, parsing.server_info)
+            self._server = self._get(SERVER_INFO, site_json.server_info)
         return self._server
 
     @cached_property
@@ -89,7 +90,7 @@ class Survey:
         sent_at = time.time()
         with self._transport.stream("GET", SERVER_INFO) as answer:
             now = datetime.fromtimestamp((sent_at + time.time()) / 2, UTC)
-            date, server = time_in(answer.headers.get("Date")), parsed(answer, parsing.server_info)
+            date, server = time_in(answer.headers.get("Date")), parsed(answer, site_json.server_info)
         self._server = self._server or server
         # A `Date` is exact to the second, so the middle of that second is the best guess.
         dated = (date - now).total_seconds() + 0.5 if date else None
@@ -101,7 +102,7 @@ class Survey:
 
     def account(self) -> str:
         """Return our own account's id. Raises NeedsOperator when the site does not know us (any more)."""
-        return self._get(f"{API_PATH}/myself", parsing.own_account)
+        return self._get(f"{API_PATH}/myself", site_json.own_account)
 
     def identity(self) -> str | None:
         """Ask the site for what it has that is not its address; None when it does not tell."""
@@ -109,7 +110,7 @@ class Survey:
 
     def upload_limit(self) -> int | None:
         """Return the largest attachment in bytes, 0 where attachments are switched off, None when it does not say."""
-        return self._get(f"{API_PATH}/attachment/meta", parsing.upload_limit)
+        return self._get(f"{API_PATH}/attachment/meta", site_json.upload_limit)
 
     def projects(self) -> list[Project]:
         """Return the projects that our account sees."""
@@ -131,7 +132,7 @@ class Survey:
         permissions = ",".join(sorted(names))
 
         def missing(data: Any) -> set[str]:
-            return parsing.missing_permissions(data, names)
+            return site_json.missing_permissions(data, names)
 
         return self._get(f"{API_PATH}/mypermissions", missing, projectId=project.id, permissions=permissions)
 
@@ -196,16 +197,16 @@ def _wait(seconds: float) -> None:
 
 
 def _profile(data: Any) -> Profile:
-    name = data.get("displayName") or data.get("name") or parsing.own_account(data)
-    return Profile(parsing.string(name), data.get("emailAddress") or None, data.get("timeZone"))
+    name = data.get("displayName") or data.get("name") or site_json.own_account(data)
+    return Profile(shapes.string(name), data.get("emailAddress") or None, data.get("timeZone"))
 
 
 def _project(data: Mapping[str, Any]) -> Project:
-    return Project(parsing.identity(data), parsing.name_of(data["key"]), data.get("name") or data["key"])
+    return Project(shapes.identity(data), shapes.name_of(data["key"]), data.get("name") or data["key"])
 
 
 def _workflows(data: Any) -> Workflows:
-    types = parsing.objects(data)
+    types = shapes.objects(data)
     statuses: dict[str, Mapping[str, Any]] = {}
     users: defaultdict[str, list[str]] = defaultdict(list)
     for issue_type in types:
@@ -213,18 +214,18 @@ def _workflows(data: Any) -> Workflows:
             statuses[str(status["id"])] = status
             users[str(status["id"])].append(issue_type["name"])
     return Workflows(
-        tuple(parsing.issue_type(issue_type) for issue_type in types),
+        tuple(site_json.issue_type(issue_type) for issue_type in types),
         tuple(_status(status, users[status_id]) for status_id, status in statuses.items()),
     )
 
 
 def _status(data: Mapping[str, Any], users: Sequence[str]) -> WorkflowStatus:
     category = (data.get("statusCategory") or {}).get("key", "")
-    return WorkflowStatus(str(data["id"]), parsing.string(data["name"]), category, tuple(users))
+    return WorkflowStatus(str(data["id"]), shapes.string(data["name"]), category, tuple(users))
 
 
 def _field(data: Mapping[str, Any]) -> Field:
-    return Field(parsing.field_id(data), parsing.string(data["name"]), _is_demanded(data))
+    return Field(site_json.field_id(data), shapes.string(data["name"]), _is_demanded(data))
 
 
 def _is_demanded(field: Mapping[str, Any]) -> bool:
@@ -232,17 +233,17 @@ def _is_demanded(field: Mapping[str, Any]) -> bool:
 
 
 def _listed_issues(data: Any) -> list[_ListedIssue]:
-    return [_listed_issue(issue) for issue in parsing.objects(data["issues"])]
+    return [_listed_issue(issue) for issue in shapes.objects(data["issues"])]
 
 
 def _listed_issue(data: Mapping[str, Any]) -> _ListedIssue:
     fields = data["fields"]
-    issue_type, status = parsing.string(fields["issuetype"]["name"]), parsing.string(fields["status"]["name"])
-    return _ListedIssue(parsing.identity(data), parsing.key(data), issue_type, status)
+    issue_type, status = shapes.string(fields["issuetype"]["name"]), shapes.string(fields["status"]["name"])
+    return _ListedIssue(shapes.identity(data), shapes.key(data), issue_type, status)
 
 
 def _offered_transitions(data: Any) -> tuple[OfferedTransition, ...]:
-    return tuple(_offered_transition(transition) for transition in parsing.objects(data["transitions"]))
+    return tuple(_offered_transition(transition) for transition in shapes.objects(data["transitions"]))
 
 
 def _offered_transition(data: Mapping[str, Any]) -> OfferedTransition:

@@ -16,9 +16,9 @@ import httpx
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.answers import Answer
 from sync_worker.jira.bodies import UnacceptableBody, pieces
+from sync_worker.jira.parsing import issue_json
 from sync_worker.jira.transport import Options, Transport
 
 SLOWEST = 16 * 1024
@@ -52,7 +52,9 @@ def upload(target: Transport, issue_id: str, attachment: Attachment, content: It
     }
     path = f"{API_PATH}/issue/{issue_id}/attachments"
     body = chain([head], content, [tail])
-    return target.request("POST", path, parsing.uploaded, content=body, headers=headers, options=_options(attachment))
+    return target.request(
+        "POST", path, issue_json.uploaded, content=body, headers=headers, options=_options(attachment)
+    )
 
 
 def _options(attachment: Attachment) -> Options:

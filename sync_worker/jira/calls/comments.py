@@ -10,9 +10,9 @@ from typing import Any
 from sync_worker.core.issue import MARKER, OwnComment, TextSource
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.paging import pages
+from sync_worker.jira.parsing import shapes
 
 TEXT = "comment"
 """What Jira calls the text of a comment when it refuses it."""
@@ -29,7 +29,7 @@ class CommentCalls(PermissionCalls):
 
         def post(texts: Mapping[str, str]) -> str:
             comment = {"body": texts[TEXT], "properties": properties}
-            return self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", comment, parsing.identity)
+            return self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", comment, shapes.identity)
 
         with self._permitted(Permission.COMMENT, issue_id=issue_id):
             return self._text_limit.send({TEXT: body}, source, post)
@@ -70,9 +70,9 @@ class _Comment:
 
 
 def _comment(data: Mapping[str, Any]) -> _Comment:
-    author = parsing.account(data.get("author") or {})
-    created = parsing.time_of(data["created"])
-    return _Comment(parsing.identity(data), author, created, parsing.text(data.get("body")) or "")
+    author = shapes.account(data.get("author") or {})
+    created = shapes.time_of(data["created"])
+    return _Comment(shapes.identity(data), author, created, shapes.text(data.get("body")) or "")
 
 
 def _is_newest_first(page: Sequence[_Comment]) -> bool:

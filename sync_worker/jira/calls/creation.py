@@ -12,9 +12,9 @@ from sync_worker.core.errors import InvalidRequest, SiteThrottled, Unavailable
 from sync_worker.core.issue import MARKER, NOT_SHOWN, Alike, Created, Draft, Issue
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.calls.search import SearchCalls, milliseconds
+from sync_worker.jira.parsing import issue_json, shapes, site_json
 from sync_worker.jira.transport import Options
 
 KEYS_BEFORE = 10
@@ -33,7 +33,7 @@ class CreationCalls(PermissionCalls, SearchCalls):
                 return self._text_limit.send(
                     _texts(draft),
                     draft.source,
-                    lambda texts: self._transport.post(f"{API_PATH}/issue", _body(draft, texts), parsing.created),
+                    lambda texts: self._transport.post(f"{API_PATH}/issue", _body(draft, texts), site_json.created),
                 )
         except InvalidRequest:
             self._cache.clear()  # the project's issue types or create screens may have changed
@@ -48,7 +48,7 @@ class CreationCalls(PermissionCalls, SearchCalls):
         options = Options(and_status=HTTPStatus.BAD_REQUEST, refused_by=frozenset({HTTPStatus.BAD_REQUEST}))
         with self._permitted(Permission.CREATE, project_id=drafts[0].project_id):
             outcomes = self._transport.post(
-                f"{API_PATH}/issue/bulk", body, lambda data: parsing.creations(data, len(drafts)), options=options
+                f"{API_PATH}/issue/bulk", body, lambda data: site_json.creations(data, len(drafts)), options=options
             )
         if any(isinstance(outcome, InvalidRequest) for outcome in outcomes):
             self._cache.clear()
@@ -72,7 +72,7 @@ class CreationCalls(PermissionCalls, SearchCalls):
             prefix, last = self._last_key_before(project_id, since)
             for start in range(max(last - KEYS_BEFORE, 0) + 1, last + MOST_KEYS, self._flavour.keys_at_once):
                 keys = [f"{prefix}-{number}" for number in range(start, start + self._flavour.keys_at_once)]
-                read = parsing.issues(self._flavour.with_keys(self._transport, keys, self._read))
+                read = issue_json.issues(self._flavour.with_keys(self._transport, keys, self._read))
                 for why in read.unprocessable.values():  # it may be one of those that are looked for
                     looked_for.unread = Unavailable(why)
                 made = [_match_of(issue, since) for issue in read.issues if issue.creator in accounts]
@@ -104,7 +104,7 @@ class CreationCalls(PermissionCalls, SearchCalls):
                 numbers = looked_for.numbers_of(marker, match.summary)
                 if numbers:
                     path = f"{API_PATH}/issue/{match.id}"
-                    created = self._transport.get(path, parsing.created, fields="updated")
+                    created = self._transport.get(path, site_json.created, fields="updated")
                     looked_for.take(created, numbers, is_marked=marker is not None)
             except SiteThrottled:
                 raise
@@ -176,16 +176,16 @@ def _match_of(issue: Issue, since: datetime) -> _Match:
 
 
 def _match(data: Mapping[str, Any]) -> _Match:
-    fields = parsing.an_object(data.get("fields") or {})
-    return _Match(parsing.identity(data), parsing.marker(data), parsing.text(fields.get("summary")) or "")
+    fields = shapes.an_object(data.get("fields") or {})
+    return _Match(shapes.identity(data), issue_json.marker(data), shapes.text(fields.get("summary")) or "")
 
 
 def _project_key(data: Mapping[str, Any]) -> str:
-    return parsing.name_of(data["key"])
+    return shapes.name_of(data["key"])
 
 
 def _keys(data: Any) -> list[str]:
-    return [parsing.key(issue) for issue in parsing.objects(data["issues"])]
+    return [shapes.key(issue) for issue in shapes.objects(data["issues"])]
 
 
 def _texts(draft: Draft) -> dict[str, str]:

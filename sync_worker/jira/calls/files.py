@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from sync_worker.core.issue import Attachment
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing, transfer
+from sync_worker.jira import transfer
 from sync_worker.jira.calls.permissions import PermissionCalls, known_or_none
+from sync_worker.jira.parsing import site_json
 
 
 class FileCalls(PermissionCalls):
@@ -17,7 +18,7 @@ class FileCalls(PermissionCalls):
 
     def upload_limit(self) -> int | None:
         def ask() -> int | None:
-            return known_or_none(lambda: self._transport.get(f"{API_PATH}/attachment/meta", parsing.upload_limit))
+            return known_or_none(lambda: self._transport.get(f"{API_PATH}/attachment/meta", site_json.upload_limit))
 
         found: int | None = self._cache.get("upload limit", ask)
         return found

@@ -12,8 +12,8 @@ from sync_worker.core.errors import InvalidRequest, IssueGone
 from sync_worker.core.issue import MARKER, NOT_SHOWN, Issue
 from sync_worker.core.ports import Read
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.calls.site import SiteCalls
+from sync_worker.jira.parsing import issue_json, shapes
 
 
 class IssueCalls(SiteCalls):
@@ -25,7 +25,7 @@ class IssueCalls(SiteCalls):
         if len(ids) == 1:
             data = self._read(next(iter(ids)), "changelog")
             return self._understood([data] if data else [])
-        found = {parsing.identity(data): data for data in self._flavour.read(self._transport, sorted(ids, key=int))}
+        found = {shapes.identity(data): data for data in self._flavour.read(self._transport, sorted(ids, key=int))}
         # Some of the others may be there all the same: not every bulk read can show every issue.
         alone = tuple(issue_id for issue_id in ids if issue_id not in found)
         return replace(self._understood(found.values()), alone=alone)
@@ -33,11 +33,11 @@ class IssueCalls(SiteCalls):
     def ids_of(self, keys: Collection[str]) -> dict[str, str]:
         # One by one: only a read of a single issue follows a key that the issue had before it was moved.
         found = {key: self._read(key) for key in keys}
-        return {key: parsing.identity(data) for key, data in found.items() if data}
+        return {key: shapes.identity(data) for key, data in found.items() if data}
 
     def issue(self, issue_id: str) -> Issue | None:
         data = self._read(issue_id, "changelog")
-        issue = self._status_names.named(parsing.understood(data)) if data else None
+        issue = self._status_names.named(issue_json.understood(data)) if data else None
         try:
             return issue and self.with_history(issue)
         except IssueGone:
@@ -51,7 +51,7 @@ class IssueCalls(SiteCalls):
         try:
             entries = self._flavour.history(self._transport.get, issue.id)
             if entries is not None:
-                changes = parsing.in_order(chain.from_iterable(entries))
+                changes = issue_json.in_order(chain.from_iterable(entries))
                 return self._status_names.named(replace(issue, changes=changes, history_from=None))
         except InvalidRequest as error:
             if error.status != HTTPStatus.NOT_FOUND:
@@ -60,13 +60,13 @@ class IssueCalls(SiteCalls):
         data = self._read(issue.id, "changelog")
         if data is None:
             raise IssueGone(f"{issue.key} is gone, or not visible to us")
-        again = self._status_names.named(parsing.understood(data))
+        again = self._status_names.named(issue_json.understood(data))
         if again.history_from is not None:
             raise InvalidRequest(f"{issue.key}: the site shows only a part of its history")
         return again
 
     def _understood(self, found: Iterable[dict[str, Any]]) -> Read:
-        read = parsing.issues(found)
+        read = issue_json.issues(found)
         return Read([self._status_names.named(issue) for issue in read.issues], read.unprocessable)
 
     def with_marker(self, issue: Issue) -> Issue:
@@ -76,14 +76,14 @@ class IssueCalls(SiteCalls):
         marker = self._marker("issue", issue_id)
         if marker is not None or not self._reads_labels:
             return marker
-        labels: object = self._transport.get(f"{API_PATH}/issue/{issue_id}", parsing.label, fields="labels")
+        labels: object = self._transport.get(f"{API_PATH}/issue/{issue_id}", issue_json.label, fields="labels")
         return labels
 
     def _read(self, id_or_key: str, expand: str = "") -> dict[str, Any] | None:
         """Return the JSON of one issue; None when it is gone or not visible."""
-        path, fields = f"{API_PATH}/issue/{id_or_key}", ",".join(parsing.FIELDS)
+        path, fields = f"{API_PATH}/issue/{id_or_key}", ",".join(issue_json.FIELDS)
         try:
-            data = self._transport.get(path, parsing.an_issue, fields=fields, expand=expand, properties=MARKER)
+            data = self._transport.get(path, issue_json.an_issue, fields=fields, expand=expand, properties=MARKER)
         except InvalidRequest as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -95,7 +95,7 @@ class IssueCalls(SiteCalls):
     def _marker(self, kind: str, identity: str) -> Any:
         """Return the marker of an issue or a comment; None when it has none."""
         try:
-            return self._transport.get(f"{API_PATH}/{kind}/{identity}/properties/{MARKER}", parsing.property_value)
+            return self._transport.get(f"{API_PATH}/{kind}/{identity}/properties/{MARKER}", issue_json.property_value)
         except InvalidRequest as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
+from sync_worker.jira.parsing import shapes, site_json
 
 
 class LinkCalls(PermissionCalls):
@@ -13,7 +13,7 @@ class LinkCalls(PermissionCalls):
 
     def links_of(self, issue_id: str) -> list[str]:
         path = f"{API_PATH}/issue/{issue_id}/remotelink"
-        return [global_id for global_id in self._transport.get(path, parsing.list_of(parsing.global_id)) if global_id]
+        return [global_id for global_id in self._transport.get(path, shapes.list_of(site_json.global_id)) if global_id]
 
     def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
         body = {
@@ -24,4 +24,4 @@ class LinkCalls(PermissionCalls):
         }
         with self._permitted(Permission.LINK, issue_id=issue_id):
             path = f"{API_PATH}/issue/{issue_id}/remotelink"
-            self._transport.post(path, body, parsing.identity, repeatable=True)
+            self._transport.post(path, body, shapes.identity, repeatable=True)

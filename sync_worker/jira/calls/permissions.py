@@ -11,9 +11,9 @@ from sync_worker.core.bulk import is_about_all
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.calls.issues import IssueCalls
 from sync_worker.jira.calls.projects import ProjectCalls
+from sync_worker.jira.parsing import issue_json, site_json
 
 T = TypeVar("T")
 
@@ -45,14 +45,14 @@ class PermissionCalls(IssueCalls, ProjectCalls):
         if project_id:
             return project_id
         data = known_or_none(lambda: self._read(issue_id))
-        return parsing.understood(data).project_id if data else ""
+        return issue_json.understood(data).project_id if data else ""
 
     def _is_lacking(self, permission: Permission, project_id: str) -> bool:
         """Tell whether the site says that our account lacks the permission. It may say nothing of it."""
         parameters = {"projectId": project_id, "permissions": permission.value}
 
         def missing(data: Any) -> set[str]:
-            return parsing.missing_permissions(data, [permission])
+            return site_json.missing_permissions(data, [permission])
 
         return bool(known_or_none(lambda: self._transport.get(f"{API_PATH}/mypermissions", missing, **parameters)))
 

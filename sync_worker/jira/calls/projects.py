@@ -8,8 +8,9 @@ from sync_worker.core.errors import InvalidRequest, NeedsOperator
 from sync_worker.core.issue import StatusName
 from sync_worker.core.ports import CreateScreen, IssueType
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import create_metadata, parsing
+from sync_worker.jira import create_metadata
 from sync_worker.jira.calls.site import SiteCalls
+from sync_worker.jira.parsing import shapes, site_json
 
 
 class ProjectCalls(SiteCalls):
@@ -18,7 +19,7 @@ class ProjectCalls(SiteCalls):
     def project_id(self, key: str) -> str:
         if key not in self._project_ids:
             try:
-                self._project_ids[key] = self._transport.get(f"{API_PATH}/project/{quote(key)}", parsing.identity)
+                self._project_ids[key] = self._transport.get(f"{API_PATH}/project/{quote(key)}", shapes.identity)
             except InvalidRequest as error:
                 raise NeedsOperator(f"project {key} is not there, or our account may not see it ({error})") from error
         return self._project_ids[key]
@@ -33,7 +34,7 @@ class ProjectCalls(SiteCalls):
 
     def statuses(self, project_key: str) -> list[StatusName]:
         path = f"{API_PATH}/project/{quote(project_key)}/statuses"
-        return self._transport.get_once(path, parsing.statuses_of_types)
+        return self._transport.get_once(path, site_json.statuses_of_types)
 
     def issue_types(self, project_id: str) -> list[IssueType]:
         get = self._transport.get
@@ -46,8 +47,8 @@ class ProjectCalls(SiteCalls):
         get = self._transport.get
         found: CreateScreen = self._cache.get(
             f"create screen {project_id} {issue_type_id}",
-            lambda: parsing.create_screen(
-                create_metadata.create_fields(get, project_id, issue_type_id, parsing.create_field)
+            lambda: site_json.create_screen(
+                create_metadata.create_fields(get, project_id, issue_type_id, site_json.create_field)
             ),
         )
         return found

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import MARKER, Candidate, Glimpse, MarkedIssue, MarkedIssues
-from sync_worker.jira import parsing
 from sync_worker.jira.calls.projects import ProjectCalls
 from sync_worker.jira.flavours import Make
+from sync_worker.jira.parsing import issue_json, shapes
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class SearchCalls(ProjectCalls):
         # There is no upper bound: an issue that keeps changing would always have just left the window.
         bound = f" AND updated >= {milliseconds(since)}" if since else ""
         try:
-            return self._search(f"project = {project_id}{bound}", ["updated"], parsing.candidate)
+            return self._search(f"project = {project_id}{bound}", ["updated"], issue_json.candidate)
         except InvalidRequest:
             # Search refuses a project that is gone, or that our account may not see any more.
             for key in self._keys_of(project_id):
@@ -30,23 +30,23 @@ class SearchCalls(ProjectCalls):
             raise
 
     def ids_in(self, project_id: str) -> set[str]:
-        return set(self._search(f"project = {project_id}", ["id"], parsing.identity))
+        return set(self._search(f"project = {project_id}", ["id"], shapes.identity))
 
     def listing(self, project_id: str, make: Callable[[Glimpse], T]) -> list[T]:
         def make_of(data: Mapping[str, Any]) -> T:
-            return make(parsing.glimpse(data))
+            return make(issue_json.glimpse(data))
 
         return self._search(f"project = {project_id}", ["status", "updated", "description"], make_of)
 
     def made_since(self, project_id: str, since: datetime) -> list[str]:
-        return self._search(self._made_by_us(project_id, since), ["id"], parsing.identity)
+        return self._search(self._made_by_us(project_id, since), ["id"], shapes.identity)
 
     def marked(self, project_id: str, *, by_anybody: bool = False) -> MarkedIssues:
         # Where markers are shown, those of other accounts are seen, too. Elsewhere it takes a request to read one.
         creator = "" if by_anybody or self.shows_markers else self._by_us()
 
         def make(data: Mapping[str, Any]) -> tuple[int, MarkedIssue | None]:
-            issue = parsing.marked_issue(data)
+            issue = issue_json.marked_issue(data)
             return int(issue.id), None if issue.marker is None else issue
 
         found = self._search(f"project = {project_id}{creator}", ["created", "creator", "labels"], make, MARKER)

@@ -14,11 +14,12 @@ from sync_worker.core.issue import StatusName
 from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.site_info import Server
-from sync_worker.jira import parsing, site_identity
+from sync_worker.jira import site_identity
 from sync_worker.jira.calls.cache import Cache
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
 from sync_worker.jira.paging import LARGEST_PAGE, SMALLEST_PAGE
+from sync_worker.jira.parsing import site_json
 from sync_worker.jira.status_names import StatusNames
 from sync_worker.jira.text_limit import TextLimit
 from sync_worker.jira.transport import Options, Transport
@@ -63,7 +64,7 @@ class SiteCalls:
 
     @cached_property
     def _server(self) -> Server:
-        return self._transport.get(SERVER_INFO, parsing.server_info)
+        return self._transport.get(SERVER_INFO, site_json.server_info)
 
     @cached_property
     def _flavour(self) -> Flavour:
@@ -95,7 +96,7 @@ class SiteCalls:
         if self._transport.connection.email is not None:
             return None
         try:
-            server = self._transport.once("GET", SERVER_INFO, parsing.server_info, Options(as_stranger=True))
+            server = self._transport.once("GET", SERVER_INFO, site_json.server_info, Options(as_stranger=True))
         except SyncError:
             return None
         return server.why_too_old(with_token=True)
@@ -125,7 +126,7 @@ class SiteCalls:
         if not self._asking_for_time.acquire(blocking=False):
             return  # another thread is at it
         try:
-            self._transport.clock.told(self._transport.get_once(SERVER_INFO, parsing.server_info).time)
+            self._transport.clock.told(self._transport.get_once(SERVER_INFO, site_json.server_info).time)
         except (Unavailable, InvalidRequest):
             self._transport.clock.not_told()
         finally:
@@ -135,14 +136,14 @@ class SiteCalls:
         """Return all statuses of the site; none when it does not say."""
         try:
             found: list[StatusName] = self._cache.get(
-                "statuses", lambda: self._transport.get(f"{API_PATH}/status", parsing.status_names)
+                "statuses", lambda: self._transport.get(f"{API_PATH}/status", site_json.status_names)
             )
         except InvalidRequest:
             return []
         return found
 
     def account(self) -> str:
-        return self._transport.get(f"{API_PATH}/myself", parsing.own_account)
+        return self._transport.get(f"{API_PATH}/myself", site_json.own_account)
 
     def site(self) -> str:
         return site_of(self._transport.connection.base_url)

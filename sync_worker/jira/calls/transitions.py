@@ -7,8 +7,8 @@ from sync_worker.core.errors import Unavailable
 from sync_worker.core.issue import Issue, Transition
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.calls.permissions import PermissionCalls
+from sync_worker.jira.parsing import issue_json, shapes, site_json
 from sync_worker.jira.transport import Options
 
 
@@ -29,13 +29,13 @@ class TransitionCalls(PermissionCalls):
 
     def transition(self, issue: Issue, transition: Transition) -> None:
         def confirm_unchanged() -> None:
-            shown = self._transport.get(f"{API_PATH}/issue/{issue.id}", parsing.candidate, fields="updated")
+            shown = self._transport.get(f"{API_PATH}/issue/{issue.id}", issue_json.candidate, fields="updated")
             if shown.updated != issue.updated:
                 raise Unavailable(f"{issue.key} was changed while its move waited for its turn; it is looked at again")
 
         path, body = f"{API_PATH}/issue/{issue.id}/transitions", {"transition": {"id": transition.id}}
         with self._permitted(Permission.TRANSITION, issue_id=issue.id):
-            self._transport.post(path, body, parsing.nothing, options=Options(confirm=confirm_unchanged))
+            self._transport.post(path, body, shapes.nothing, options=Options(confirm=confirm_unchanged))
 
     def _transitions(self, issue: Issue, *, refresh: bool = False) -> list[Transition]:
         """Return the transitions out of the status of `issue`.
@@ -46,7 +46,7 @@ class TransitionCalls(PermissionCalls):
         if refresh:
             self._cache.forget(name)
         path = f"{API_PATH}/issue/{issue.id}/transitions"
-        found: list[Transition] = self._cache.get(name, lambda: self._transport.get(path, parsing.transitions))
+        found: list[Transition] = self._cache.get(name, lambda: self._transport.get(path, site_json.transitions))
         return found
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.calls.site import SiteCalls
+from sync_worker.jira.parsing import site_json
 
 
 class UserCalls(SiteCalls):
@@ -18,7 +18,7 @@ class UserCalls(SiteCalls):
         path = f"{API_PATH}/user"
         try:
             name = self._cache.get(
-                f"user {mention}", lambda: self._transport.get(path, parsing.display_name, **parameters)
+                f"user {mention}", lambda: self._transport.get(path, site_json.display_name, **parameters)
             )
         except InvalidRequest:  # nobody is called that any more, or our account may not see people
             return None

@@ -12,9 +12,9 @@ from sync_worker.core.errors import NotJira, Unavailable
 from sync_worker.core.issue import MARKER, Attachment, StatusChange
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.flavours.protocol import Make
 from sync_worker.jira.paging import MOST_PAGES, Get, in_bearable_pages, offset_pages
+from sync_worker.jira.parsing import issue_json, shapes
 from sync_worker.jira.transport import NO_OPTIONS, ONCE, Transport
 
 T = TypeVar("T")
@@ -51,8 +51,8 @@ class Cloud:
             body["properties"] = [issue_property]
 
         def parse(data: Any) -> SearchPage[T]:
-            found = [(parsing.identity(issue), make(issue)) for issue in parsing.objects(data["issues"])]
-            return SearchPage(found, "" if data.get("isLast") else parsing.text(data.get("nextPageToken")) or "")
+            found = [(shapes.identity(issue), make(issue)) for issue in shapes.objects(data["issues"])]
+            return SearchPage(found, "" if data.get("isLast") else shapes.text(data.get("nextPageToken")) or "")
 
         def search(size: int, *, is_once: bool) -> list[T]:
             def post(body: dict[str, Any]) -> SearchPage[T]:
@@ -79,7 +79,7 @@ class Cloud:
         return found
 
     def history(self, get: Get, issue_id: str) -> Iterator[list[StatusChange]]:
-        return offset_pages(get, f"{API_PATH}/issue/{issue_id}/changelog", ("values",), parsing.changes_in_entry)
+        return offset_pages(get, f"{API_PATH}/issue/{issue_id}/changelog", ("values",), issue_json.changes_in_entry)
 
     def projects(self, get: Get, make: Make[T]) -> Iterator[T]:
         return offset_pages(get, f"{API_PATH}/project/search", ("values",), make)
@@ -121,7 +121,7 @@ def all_pages(post: Callable[[dict[str, Any]], SearchPage[T]], body: dict[str, A
 def _bulk_read(ids_or_keys: list[str]) -> dict[str, Any]:
     return {
         "issueIdsOrKeys": ids_or_keys,
-        "fields": list(parsing.FIELDS),
+        "fields": list(issue_json.FIELDS),
         "expand": ["changelog"],
         "properties": [MARKER],
     }
@@ -129,4 +129,4 @@ def _bulk_read(ids_or_keys: list[str]) -> dict[str, Any]:
 
 def _issues_and_errors(data: Any) -> tuple[list[dict[str, Any]], int]:
     """Return the issues of a bulk read, and how many could not be read."""
-    return parsing.identified(data["issues"]), len(data.get("issueErrors") or ())
+    return shapes.identified(data["issues"]), len(data.get("issueErrors") or ())

@@ -13,9 +13,9 @@ from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, NotJira, Unavailable
 from sync_worker.core.issue import Attachment
 from sync_worker.core.rate_limit import API_PATH
-from sync_worker.jira import parsing
 from sync_worker.jira.flavours.protocol import Make
 from sync_worker.jira.paging import MOST_PAGES, Get, in_bearable_pages
+from sync_worker.jira.parsing import issue_json, shapes
 from sync_worker.jira.transport import Transport
 
 T = TypeVar("T")
@@ -71,9 +71,9 @@ class DataCenter:
         """
         return transport.get_once(
             self.search_path,
-            lambda data: parsing.identified(data["issues"]),
+            lambda data: shapes.identified(data["issues"]),
             jql=f"id in ({', '.join(ids)}) ORDER BY key ASC",
-            fields=",".join(parsing.FIELDS),
+            fields=",".join(issue_json.FIELDS),
             expand="changelog",
             maxResults=len(ids),
             validateQuery="false",  # without it, one id that is gone fails the whole search
@@ -92,7 +92,7 @@ class DataCenter:
         """Data Center has no other changelog than the one that an issue is read with."""
 
     def projects(self, get: Get, make: Make[T]) -> list[T]:
-        return get(f"{API_PATH}/project", parsing.list_of(make))
+        return get(f"{API_PATH}/project", shapes.list_of(make))
 
     def user_parameters(self, mention: str) -> Mapping[str, str] | None:
         return {"username": mention}
@@ -119,10 +119,10 @@ class _ScannedPage(Generic[T]):
 
 
 def _scanned_page(data: Any, make: Make[T]) -> _ScannedPage[T]:
-    issues, total, is_last = parsing.objects(data["issues"]), data.get("total"), data.get("isLast")
+    issues, total, is_last = shapes.objects(data["issues"]), data.get("total"), data.get("isLast")
     if total is None and is_last is None:
         raise ValueError("a page does not say whether others follow")
-    matches = [(parsing.identity(issue), parsing.key(issue), make(issue)) for issue in issues]
+    matches = [(shapes.identity(issue), shapes.key(issue), make(issue)) for issue in issues]
     limit = int(data.get("maxResults") or 0)
     return _ScannedPage(matches, limit, None if total is None else int(total), bool(is_last))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync_worker.jira import parsing
+from sync_worker.jira.parsing import issue_json
 
 LONG_ENOUGH = 400.0
 """Seconds on Jira's clock after which no request is under way any more and search has caught up."""
@@ -16,7 +16,7 @@ LONG_ENOUGH = 400.0
 def test_an_answer_that_cannot_be_understood_holds_up_no_other_issue_and_is_asked_for_again(bench, monkeypatch):
     pairs = [bench.pair() for _ in range(3)]
     key, counterpart = pairs[1]
-    identity, understand = bench.issue(counterpart)["id"], parsing.issue
+    identity, understand = bench.issue(counterpart)["id"], issue_json.issue
 
     def odd(data: dict[str, Any]):
         if str(data["id"]) == identity and "odd" not in healed:
@@ -24,7 +24,7 @@ def test_an_answer_that_cannot_be_understood_holds_up_no_other_issue_and_is_aske
         return understand(data)
 
     healed: list[str] = []
-    monkeypatch.setattr(parsing, "issue", odd)
+    monkeypatch.setattr(issue_json, "issue", odd)
     for _, each in pairs:
         bench.dev.move(each, "Closed")
     for _ in range(3):
@@ -42,14 +42,14 @@ def test_an_answer_that_cannot_be_understood_is_not_said_to_be_an_issue_that_is_
     bench.dev.move(counterpart, "Closed")
     bench.control.fault("one", "status", status=500, times=1, method="POST", path="/transitions$")
     bench.cycle()
-    identity, understand = bench.issue(counterpart)["id"], parsing.issue
+    identity, understand = bench.issue(counterpart)["id"], issue_json.issue
 
     def odd(data):
         if str(data["id"]) == identity:
             data = {**data, "fields": {**data["fields"], "status": None}}
         return understand(data)
 
-    monkeypatch.setattr(parsing, "issue", odd)
+    monkeypatch.setattr(issue_json, "issue", odd)
     bench.pass_time(400)
     bench.cycle()
     assert "is gone" not in bench.failures()[0]

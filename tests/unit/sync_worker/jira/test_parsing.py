@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.jira import parsing
+from sync_worker.jira.parsing import issue_json, shapes, site_json
 
 TIME = "2024-11-29T10:44:51.887+0000"
 FIELDS = {
@@ -30,13 +30,13 @@ def entry(**item: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("category", [None, {}, {"key": None}, {"key": "new"}])
 def test_a_status_without_a_category_is_not_done(category):
-    assert not parsing.issue(issue(status={"name": "Open", "statusCategory": category})).is_done
+    assert not issue_json.issue(issue(status={"name": "Open", "statusCategory": category})).is_done
 
 
 @pytest.mark.parametrize("value", [None, [], {}])
 def test_fields_that_are_empty_in_whatever_way_are_no_reason_to_leave_an_issue_out(value):
     empty = {"labels": value or None, "attachment": value or None, "creator": None, "priority": None}
-    found = parsing.issue({**issue(**empty), "changelog": {"histories": None, "total": None}})
+    found = issue_json.issue({**issue(**empty), "changelog": {"histories": None, "total": None}})
     assert (found.labels, found.attachments, found.creator, found.priority, found.changes) == ((), (), None, None, ())
 
 
@@ -58,12 +58,12 @@ def test_fields_that_are_empty_in_whatever_way_are_no_reason_to_leave_an_issue_o
     ],
 )
 def test_only_the_status_itself_is_the_status(item, changed):
-    assert len(parsing.status_changes([entry(**item)])) == changed
+    assert len(issue_json.status_changes([entry(**item)])) == changed
 
 
 @pytest.mark.parametrize("items", [None, []])
 def test_an_entry_of_the_history_may_be_empty(items):
-    assert parsing.status_changes([{"id": "7", "created": TIME, "items": items}]) == ()
+    assert issue_json.status_changes([{"id": "7", "created": TIME, "items": items}]) == ()
 
 
 DOCUMENT = {
@@ -92,15 +92,15 @@ DOCUMENT = {
 
 
 def test_where_a_rich_text_comes_in_place_of_a_text_its_text_is_taken():
-    assert parsing.issue(issue(description=DOCUMENT)).description == "How\none\n\ntwo @ann\nthree"
-    assert parsing.issue(issue(summary=DOCUMENT)).summary.startswith("How")
-    assert parsing.text(None) is None
-    assert parsing.text("h2. How") == "h2. How"
+    assert issue_json.issue(issue(description=DOCUMENT)).description == "How\none\n\ntwo @ann\nthree"
+    assert issue_json.issue(issue(summary=DOCUMENT)).summary.startswith("How")
+    assert shapes.text(None) is None
+    assert shapes.text("h2. How") == "h2. How"
 
 
 @pytest.mark.parametrize("description", [7, [], True, {"content": []}, {"type": 7}])
 def test_what_is_no_text_makes_an_issue_unprocessable(description):
-    read = parsing.issues([issue(description=description)])
+    read = issue_json.issues([issue(description=description)])
     assert read.issues == []
     assert read.unprocessable["1"].startswith("Jira's answer for A-1 cannot be understood: ")
 
@@ -119,12 +119,12 @@ def test_what_is_no_text_makes_an_issue_unprocessable(description):
 )
 def test_an_issue_that_cannot_be_understood_is_said_to_be_so_without_a_word_of_python(fields, says):
     with pytest.raises(InvalidRequest) as error:
-        parsing.understood(issue(**fields))
+        issue_json.understood(issue(**fields))
     assert str(error.value) == f"Jira's answer for A-1 cannot be understood: {says}"
 
 
 def test_an_issue_that_cannot_be_understood_holds_up_no_other():
-    read = parsing.issues([{"id": "2", "key": "A-2"}, issue()])
+    read = issue_json.issues([{"id": "2", "key": "A-2"}, issue()])
     assert [found.key for found in read.issues] == ["A-1"]
     assert read.unprocessable == {"2": "Jira's answer for A-2 cannot be understood: it has no fields"}
 
@@ -132,11 +132,11 @@ def test_an_issue_that_cannot_be_understood_holds_up_no_other():
 @pytest.mark.parametrize("identity", [None, "", "x", -1, 1.5, True, [], {}, "1 OR 1=1"])
 def test_an_id_is_a_number_and_nothing_else(identity):
     with pytest.raises(ValueError, match="no id"):
-        parsing.identity({"id": identity})
+        shapes.identity({"id": identity})
 
 
 def test_an_id_may_come_as_a_number_or_as_a_text():
-    assert parsing.identity({"id": 10000}) == parsing.identity({"id": "10000"}) == "10000"
+    assert shapes.identity({"id": 10000}) == shapes.identity({"id": "10000"}) == "10000"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_an_id_may_come_as_a_number_or_as_a_text():
     ],
 )
 def test_an_error_in_jira_s_own_form_is_told_from_all_others(body, status, is_jiras):
-    assert parsing.is_error(body, status) is is_jiras
+    assert site_json.is_error(body, status) is is_jiras
 
 
 CREATED = [{"id": "1", "key": "D-1"}, {"id": "2", "key": "D-2"}]
@@ -176,7 +176,7 @@ REFUSED = {"failedElementNumber": 1, "status": 400, "elementErrors": {"errorMess
 
 
 def test_the_issues_of_a_bulk_creation_are_told_from_those_that_were_refused():
-    first, second, third = parsing.creations({"issues": CREATED, "errors": [REFUSED]}, 3)
+    first, second, third = site_json.creations({"issues": CREATED, "errors": [REFUSED]}, 3)
     assert (first.key, third.key) == ("D-1", "D-2")
     assert isinstance(second, InvalidRequest)
     assert "no" in str(second)
@@ -203,8 +203,8 @@ def test_the_issues_of_a_bulk_creation_are_told_from_those_that_were_refused():
     ],
 )
 def test_an_answer_to_a_bulk_creation_that_does_not_add_up_is_not_believed(answer):
-    with pytest.raises(parsing.ODD):
-        parsing.creations(answer, 3)
+    with pytest.raises(shapes.ODD):
+        site_json.creations(answer, 3)
 
 
 NO_KEYS = [
@@ -227,27 +227,27 @@ NO_KEYS = [
 @pytest.mark.parametrize("key", NO_KEYS)
 def test_a_key_that_is_none_makes_its_issue_unprocessable_and_is_repeated_nowhere(key):
     """It would become a part of addresses, of searches, and of lines on a terminal."""
-    read = parsing.issues([{**issue(), "key": key}, {**issue(), "id": "2"}])
+    read = issue_json.issues([{**issue(), "key": key}, {**issue(), "id": "2"}])
     assert [found.id for found in read.issues] == ["2"]
     assert read.unprocessable == {"1": "Jira's answer for 1 cannot be understood: its key is none"}
-    assert parsing.candidate({**issue(), "key": key}).key is None
-    assert parsing.glimpse({**issue(), "key": key}).key == ""
-    with pytest.raises(parsing.ODD):
-        parsing.created({"id": "1", "key": key})
+    assert issue_json.candidate({**issue(), "key": key}).key is None
+    assert issue_json.glimpse({**issue(), "key": key}).key == ""
+    with pytest.raises(shapes.ODD):
+        site_json.created({"id": "1", "key": key})
 
 
 @pytest.mark.parametrize("key", ["A-1", "SUP_2-10", "abc-1", "ÄÖ-7"])
 def test_what_sites_may_choose_for_keys_is_a_key(key):
-    assert parsing.issue({**issue(), "key": key}).key == key
+    assert issue_json.issue({**issue(), "key": key}).key == key
 
 
 @pytest.mark.parametrize("given", ["", "1\n", "x", "١", "²", -1, 1.5, True, "1" * 300, None])
 def test_an_id_is_digits(given):
-    with pytest.raises(parsing.ODD):
-        parsing.identity({"id": given})
+    with pytest.raises(shapes.ODD):
+        shapes.identity({"id": given})
 
 
 @pytest.mark.parametrize("given", ["a\n", "\x1b]52;c;x\x07", "\u202e", "a" * 300, 7])
 def test_the_name_of_an_account_is_one_line_that_can_be_seen(given):
-    with pytest.raises(parsing.ODD):
-        parsing.own_account({"accountId": given})
+    with pytest.raises(shapes.ODD):
+        site_json.own_account({"accountId": given})

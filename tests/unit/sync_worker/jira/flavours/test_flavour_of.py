@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sync_worker.jira import parsing
 from sync_worker.jira.flavours import flavour_of
 from sync_worker.jira.flavours.cloud import Cloud
 from sync_worker.jira.flavours.data_center import DataCenter
+from sync_worker.jira.parsing import site_json
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from sync_worker.jira.flavours.data_center import DataCenter
     ],
 )
 def test_the_deployment_type_decides_the_flavour(server_info, flavour):
-    assert type(flavour_of(parsing.server(server_info))) is flavour
+    assert type(flavour_of(site_json.server(server_info))) is flavour
