@@ -51,7 +51,7 @@ class Flavour(Protocol):
         """
 
     def read(self, transport: Transport, ids: list[str]) -> list[dict[str, Any]]:
-        """Read issues directly in one request, with `issue_json.FIELDS` and their changelog: at most READ_AT_ONCE of them.
+        """Read at most READ_AT_ONCE issues directly in one request, with `issue_json.FIELDS` and their changelog.
 
         Those that are gone, are not visible, or can only be read by themselves are left out.
         """
