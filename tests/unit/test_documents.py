@@ -91,6 +91,14 @@ def test_the_example_of_settings_names_every_one_with_what_holds_without_it(plai
     assert from_environ(said) == from_environ({"DATABASE_URL": said["DATABASE_URL"]})
 
 
+@pytest.mark.parametrize("name", ["assumptions.md", "security.md"])
+def test_a_table_of_tests_names_only_modules_that_are_there(name):
+    rows = [line for line in (REPO / "docs" / name).read_text().splitlines() if line.endswith("` |")]
+    named = [module for row in rows for module in re.findall(r"`([\w/]+\.py)`", row.rpartition(" | ")[2])]
+    assert len(named) > len(rows) > 0
+    assert [module for module in named if not (REPO / "tests" / module).exists()] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_file_that_a_document_links_to_exists(document):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
