@@ -22,7 +22,8 @@ MOST_REMEMBERED = 1000
 
 _lock = Lock()
 _remembered: dict[tuple[str, str], tuple[str, ...]] = {}
-_forms: tuple[str, ...] = ()
+_forms: tuple[str, ...] | None = ()
+"""All that are remembered, the longest first; None until they are put together."""
 
 
 def remember(secret: str, name: str = "") -> None:
@@ -34,13 +35,12 @@ def remember(secret: str, name: str = "") -> None:
         _remembered[name, secret] = tuple(form for form in _forms_of(secret, name) if len(form) >= SHORTEST)
         while len(_remembered) > MOST_REMEMBERED:
             del _remembered[next(iter(_remembered))]
-        # A form may be part of another one.
-        _forms = tuple(sorted({form for forms in _remembered.values() for form in forms}, key=len, reverse=True))
+        _forms = None
 
 
 def redacted(text: str) -> str:
     """Return `text` with a mask in place of each secret that this process has."""
-    for form in _forms:
+    for form in _all_forms():
         if form in text:
             text = text.replace(form, MASK)
     return text
@@ -55,6 +55,18 @@ def all_redacted(value: Any, but: Collection[str] = ()) -> Any:
     if isinstance(value, list | tuple):
         return [all_redacted(inner) for inner in value]
     return value
+
+
+def _all_forms() -> tuple[str, ...]:
+    """Return all forms of all secrets. A group has many secrets, and looks all of them up before it says anything."""
+    global _forms  # noqa: PLW0603
+    forms = _forms
+    if forms is None:
+        with _lock:
+            # A form may be part of another one.
+            every = {form for of_one in _remembered.values() for form in of_one}
+            forms = _forms = tuple(sorted(every, key=len, reverse=True))
+    return forms
 
 
 def _forms_of(secret: str, name: str) -> Iterator[str]:
