@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jira_simulator.site.fields import TextLimit
+from jira_simulator.site.fields import LongestText
 from jira_simulator.site.model import JiraError, SimulatedIssue
 from jira_simulator.site.simulated_site import SimulatedSite
 
@@ -61,7 +61,7 @@ def test_the_longest_text_of_a_site_holds_for_descriptions_edits_and_comments(
 ) -> None:
     site, text = new_site(), "x" * 5_001
     issue, user = create(site, "SUP"), site.users["sync"]
-    site.text_limit = TextLimit(limit, "Zu lang: {}")
+    site.text_limit = LongestText(limit, "Zu lang: {}")
     calls = (
         ("description", lambda: create(site, "SUP", description=text)),
         ("description", lambda: site.edit(user, issue, {"description": text}, {})),
