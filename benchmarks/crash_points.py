@@ -35,6 +35,7 @@ HARMLESS = re.compile(
 )
 """Steps that change nothing that a worker reads: reading, indexes, and the journal for people."""
 PROGRESS_EVERY = 50
+LEFT_OUT = "Gaps that follow on mere reading are left out: a crash leaves there what it leaves before the reading."
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,7 @@ def _report(options: argparse.Namespace, results: list[CrashResult], seconds: fl
     steps = sorted(counts, key=lambda name: (name.split(" ", 1)[1], name))
     rows = [[step, f"{counts[step]}", f"{wrong[step]}"] for step in steps]
     rows.append(["in all", f"{counts.total()}", f"{wrong.total()}"])
+    left_out = ["", LEFT_OUT] if options.after_writes else []
     lines = [
         "A worker is killed in every gap between two calls to Jira or writes to MongoDB that the story below takes,",
         "once in each; the next workers finish what it left, and both sides are compared with what the rules demand.",
@@ -184,6 +186,7 @@ def _report(options: argparse.Namespace, results: list[CrashResult], seconds: fl
         "```",
         "",
         *STORY,
+        *left_out,
         "",
         table(["the worker died", "times", "wrong"], rows),
         "",
