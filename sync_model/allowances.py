@@ -29,13 +29,17 @@ def lines_to_add(found: Iterable[Sync], environ: Mapping[str, str]) -> list[str]
     files = {reference["file"] for reference in references if reference["file"]}
     needed = sorted(name for name in variables if not policy.expects_variable(name))
     outside = sorted({str(Path(path).parent) for path in files if not policy.expects_file(path)})
-    sites = sorted({site for sync in syncs for site in _sites_shown_the_group_token(sync, environ, policy)})
-    if not (needed or outside or sites):
+    resolved = [resolve(sync, side, environ) for sync in syncs for side in Side]
+    called = [(found.connection.base_url, found.shows_group_token) for found in resolved if found.connection]
+    shows_token_elsewhere = any(
+        shows_token and not policy.expects_site(base_url, site_of) for base_url, shows_token in called
+    )
+    if not (needed or outside or shows_token_elsewhere):
         return []
     return [
         f"{SECRETS_DIR}={':'.join([*DEFAULT_FOLDERS, *outside])}",
         f"{CONFIG_VARIABLES}={' '.join(needed)}",
-        f"{JIRA_SITES}={' '.join(sorted({site for sync in syncs for site in _base_urls(sync, environ)}))}",
+        f"{JIRA_SITES}={' '.join(sorted({base_url for base_url, _ in called}))}",
     ]
 
 
@@ -45,18 +49,3 @@ def _references(sync: Sync) -> Iterator[re.Match[str]]:
             text = value.get_secret_value() if isinstance(value, SecretStr) else value
             if isinstance(text, str) and (found := REFERENCE_PATTERN.fullmatch(text)):
                 yield found
-
-
-def _base_urls(sync: Sync, environ: Mapping[str, str]) -> Iterator[str]:
-    for side in Side:
-        if connection := resolve(sync, side, environ).connection:
-            yield connection.base_url
-
-
-def _sites_shown_the_group_token(sync: Sync, environ: Mapping[str, str], policy: LookupPolicy) -> Iterator[str]:
-    for side in Side:
-        resolved = resolve(sync, side, environ)
-        if not (resolved.connection and resolved.shows_group_token):
-            continue
-        if not policy.expects_site(resolved.connection.base_url, site_of):
-            yield resolved.connection.base_url

@@ -26,8 +26,7 @@ def check_sync(
         warnings |= {Problem(file, warning.field, warning.message) for warning in resolved.warnings}
         for fault in resolved.faults:
             (warnings if fault.unset or is_running else problems).add(Problem(file, fault.field, fault.message))
-    sites = sites_of(sync, environ)
-    if sync.user_project_key.upper() == sync.dev_project_key.upper() and len(set(sites)) == 1:
+    if sync.user_project_key.upper() == sync.dev_project_key.upper() and len(set(sites_of(sync, environ))) == 1:
         problems.add(Problem(file, "devProjectKey", "is the same project as userProjectKey"))
     return list(problems), list(warnings)
 

@@ -20,13 +20,16 @@ def config_paths(folder: Path) -> list[Path]:
     the others begin with `#` or a dot. A file that cannot be looked at is among them, and a link that leads nowhere:
     they are broken, not gone. Raises OSError when the folder cannot be read: that is not an empty folder.
     """
-    return [path for path in _candidates(folder) if _why_passed_over(path) is None]
+    return sorted_out(folder)[0]
 
 
-def passed_over(folder: Path) -> dict[str, str]:
-    """Return the names in `folder` that look like those of syncs and are not read, with the reasons. Raises OSError."""
-    reasons = {path.name: _why_passed_over(path) for path in _candidates(folder)}
-    return {name: why for name, why in reasons.items() if why}
+def sorted_out(folder: Path) -> tuple[list[Path], dict[str, str]]:
+    """Return the `config_paths` of `folder`, and the names that look like those of syncs and are not read, with the
+    reasons, as one look has found them. Raises OSError.
+    """
+    reasons = {path: _why_passed_over(path) for path in _candidates(folder)}
+    passed_over = {path.name: why for path, why in reasons.items() if why}
+    return [path for path in reasons if path.name not in passed_over], passed_over
 
 
 def _candidates(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sync_model.checks import check_sync, collisions
-from sync_model.config_files import config_paths, passed_over
+from sync_model.config_files import sorted_out
 from sync_model.definition import Sync
 from sync_model.parsing import Unreadable, digest_of, parse_object, read_content
 from sync_model.problems import Problem, bounded, shown, validation_problems
@@ -61,14 +61,14 @@ def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
     """
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is not a folder")
-    results = [load_file(path, environ) for path in config_paths(folder)]
+    paths, no_files = sorted_out(folder)
+    results = [load_file(path, environ) for path in paths]
     readable = [file for result in results for file in result.files]
     enabled = {file.path.name: file.sync for file in readable if file.sync.enabled}
     problems = [problem for result in results for problem in result.problems]
     problems += (claimed := list(collisions(enabled, environ)))
     claimants = {problem.file for problem in claimed}
     problems += rings({file: sync for file, sync in enabled.items() if file not in claimants}, environ)
-    no_files = passed_over(folder)
     warnings = [warning for result in results for warning in result.warnings]
     warnings += [Problem(shown(name, LONGEST_NAME), "", why) for name, why in no_files.items()]
     broken = {problem.file for problem in problems}

@@ -7,10 +7,11 @@ is looked up. Where none is, what a file refers to is looked up, except what no 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from sync_model.values import items
 
 SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES = "SECRETS_DIR", "CONFIG_VARIABLES", "JIRA_SITES"
 ALWAYS_ALLOWED = "JIRA_"
@@ -30,7 +31,8 @@ class LookupPolicy:
 
     @property
     def is_set(self) -> bool:
-        return any(map(self._list, (SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES)))
+        named = (*self._list(CONFIG_VARIABLES), *self._list(JIRA_SITES), *self._named_folders())
+        return any(name.strip() for name in named)
 
     def variable_fault(self, name: str) -> str | None:
         """Return why the variable `name` is not looked up, as the end of a sentence about it; None when it is."""
@@ -68,9 +70,10 @@ class LookupPolicy:
     def site_fault(self, base_url: str, site_of: Callable[[str], str], *, shows_group_token: bool) -> str | None:
         """Return why the site is not called, as a sentence without its subject; None when it is."""
         allowed, own = self._list(JIRA_SITES), self.environ.get(GROUP_SITE, "").strip()
-        if allowed and not any(_is_site(base_url, site, site_of) for site in (*allowed, *filter(None, [own]))):
+        is_expected = self.expects_site(base_url, site_of)
+        if allowed and not is_expected:
             return f"is none of the sites in {JIRA_SITES}, which the group's environment allows"
-        if shows_group_token and (allowed or own) and not self.expects_site(base_url, site_of):
+        if shows_group_token and (allowed or own) and not is_expected:
             return (
                 f"is not where {GROUP_TOKEN} goes: that is {GROUP_SITE}, and what the group's environment names in "
                 f"{JIRA_SITES}; give this site a token of its own, or name it there"
@@ -90,11 +93,13 @@ class LookupPolicy:
             return False
 
     def _folders(self) -> list[str]:
-        return [folder for folder in self.environ.get(SECRETS_DIR, "").split(":") if folder] or list(DEFAULT_FOLDERS)
+        return self._named_folders() or list(DEFAULT_FOLDERS)
+
+    def _named_folders(self) -> list[str]:
+        return [folder for folder in self.environ.get(SECRETS_DIR, "").split(":") if folder]
 
     def _list(self, variable: str) -> list[str]:
-        separator = ":" if variable == SECRETS_DIR else r"[\s,]+"
-        return [part for part in re.split(separator, self.environ.get(variable, "").strip()) if part]
+        return items(self.environ.get(variable, ""))
 
 
 def _is_site(base_url: str, named: str, site_of: Callable[[str], str]) -> bool:

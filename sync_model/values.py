@@ -115,3 +115,8 @@ class ConfigModel(BaseModel):
         if isinstance(data, dict):
             return {key: value for key, value in data.items() if value is not None}
         return data
+
+
+def items(text: str) -> list[str]:
+    """Return what a list with commas or spaces holds."""
+    return [item for item in re.split(r"[\s,]+", text) if item]

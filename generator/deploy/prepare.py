@@ -77,11 +77,7 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     plan = plan_for(loaded, claims, settings, manifest, server)
     text = render(plan, settings)
     verify(text, plan, settings)
-    warnings = (
-        *loaded.warnings,
-        *moves(loaded, settings, environ),
-        *newly_answered(loaded, settings, environ),
-    )
+    warnings = (*loaded.warnings, *moves(loaded, settings, environ), *newly_answered(loaded, settings, environ))
     return Prepared(settings, loaded, claims, manifest, plan, text, warnings)
 
 

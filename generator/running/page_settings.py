@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sync_model.values import items
+
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _BASE = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", re.ASCII)
 OWN_PATHS = frozenset({"api", "health", "metrics", "session", "static", "syncs"})
@@ -82,8 +84,3 @@ def _hosts(text: str, problems: list[str]) -> tuple[str, ...]:
             problems.append(f"ALLOWED_HOSTS: {name!r} must be the name of a host alone, such as sync.example.com")
         names.append(ascii_name)
     return tuple(names)
-
-
-def items(text: str) -> list[str]:
-    """Return what a list with commas or spaces holds."""
-    return [item for item in re.split(r"[\s,]+", text) if item]

@@ -15,7 +15,7 @@ from jira_sync.context.database import database
 from jira_sync.context.issue_lookup import NamedIssue
 from jira_sync.context.target import find_target
 from jira_sync.context.worker_requests import ResyncOutcome, WorkerRequests, worker_requests
-from jira_sync.output.terminal import complain, confirms, out, print_json, print_line
+from jira_sync.output.terminal import agrees, complain, out, print_json, print_line
 from jira_sync.output.wording import issues
 
 if TYPE_CHECKING:
@@ -165,11 +165,7 @@ def _print_candidates(candidates: Sequence[BackfillCandidate], since: datetime) 
 
 
 def _agrees(count: int) -> bool:
-    from generator.running.errors import Unusable
-
-    if not (out.is_terminal and os.isatty(0)):
-        raise Unusable(f"it would create counterparts for {issues(count)}: say --yes if that is what you want")
-    return confirms(f"Create counterparts for {issues(count)}?")
+    return agrees(f"Create counterparts for {issues(count)}?", f"it would create counterparts for {issues(count)}")
 
 
 def _carry_over(requests: WorkerRequests, wanted: Sequence[NamedIssue]) -> list[ResyncOutcome]:

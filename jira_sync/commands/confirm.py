@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import typer
 
 from jira_sync.context.command_line import Name, Panel, Yes
 from jira_sync.context.control import controlled_syncs
 from jira_sync.context.failure_requests import wait_until_answered
-from jira_sync.output.terminal import complain, confirms, current_user, out, print_line
+from jira_sync.output.terminal import agrees, complain, current_user, print_line
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,7 +34,7 @@ def confirm(name: Name, yes: Yes = False) -> int:
             return 0
         for part in held:
             print_line(part.text)
-        if not yes and not _agrees():
+        if not yes and not agrees("Is this right, and may it go on?"):
             return 1
         request = controlled.control.ask_to_confirm(held, current_user())
         if obstacle := wait_until_answered(controlled, request):
@@ -46,11 +44,3 @@ def confirm(name: Name, yes: Yes = False) -> int:
         for entry in entries:
             print_line(f"confirmed: {entry.text}") if entry.result == "done" else complain(entry.text)
         return 0 if entries and all(entry.result == "done" for entry in entries) else 1
-
-
-def _agrees() -> bool:
-    from generator.running.errors import Unusable
-
-    if not (out.is_terminal and os.isatty(0)):
-        raise Unusable("nobody is there to be asked: say --yes if that is what you want")
-    return confirms("Is this right, and may it go on?")

@@ -73,10 +73,10 @@ def current_user() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def agrees(question: str) -> bool:
-    """Ask a person. Raises Unusable when nobody is there to be asked."""
+def agrees(question: str, unasked: str = "nobody is there to be asked") -> bool:
+    """Ask a person. Raises Unusable when nobody is there to be asked; `unasked` says why that matters."""
     if not (out.is_terminal and os.isatty(0)):
-        raise Unusable("nobody is there to be asked: say --yes if that is what you want")
+        raise Unusable(f"{unasked}: say --yes if that is what you want")
     return confirms(question)
 
 
@@ -104,8 +104,8 @@ def show(*parts: str | Table | Text) -> Group:
 
 def print_rendered(*parts: str | Table | Text) -> None:
     """Print tables, whose cells `table` has made harmless, and lines."""
-    for part in parts:
-        out.print(part if isinstance(part, Table) else harmless(part))
+    for part in show(*parts).renderables:
+        out.print(part)
 
 
 def print_as_written(text: str) -> None:
@@ -115,7 +115,9 @@ def print_as_written(text: str) -> None:
 
 def harmless(line: str | Text, style: str = "") -> Text:
     """Return one line as it may be printed."""
-    text = Text(one_line(line), style) if isinstance(line, str) else line.copy()
+    if isinstance(line, str):
+        return Text(one_line(line), style)
+    text = line.copy()
     text.plain = one_line(text.plain)
     return text
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync_model.config_files import config_paths, file_states, passed_over
+from sync_model.config_files import config_paths, file_states, sorted_out
 from sync_model.loading import Loaded, load_folder
 from sync_model.problems import LONGEST_MESSAGE, MOST_PROBLEMS
 
@@ -206,5 +206,5 @@ def test_listings_agree_on_what_is_a_sync(folder, definition):
     folder.write("a.json", definition())
     os.mkfifo(folder.path / "b.json")
     assert [path.name for path in config_paths(folder.path)] == ["a.json"]
-    assert set(passed_over(folder.path)) == {"b.json"}
+    assert set(sorted_out(folder.path)[1]) == {"b.json"}
     assert stat.S_ISFIFO((folder.path / "b.json").stat().st_mode)
