@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from structlog.typing import FilteringBoundLogger
 
 from generator.running.errors import Unusable
-from generator.running.page_settings import read_page_settings
+from generator.running.page_settings import PageSettings, read_page_settings
 from generator.running.settings import Settings, from_environ, of_running_group
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
@@ -49,14 +49,15 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    page = read_page_settings(environ, [])
     state = MonitorState(
         settings,
         environ,
         Observer(settings, environ, log),
         SyncDatabases(lambda: database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
-        _gate(settings, environ),
+        _gate(settings, environ, page),
         log,
-        read_page_settings(environ, []),
+        page,
     )
     for fault in state.gate.faults:
         log.warning("a token does not count", reason=fault)
@@ -86,10 +87,9 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         log.info("monitor stopped")
 
 
-def _gate(settings: Settings, environ: Mapping[str, str]) -> Gate:
+def _gate(settings: Settings, environ: Mapping[str, str], page: PageSettings) -> Gate:
     """Return who may act. A demo takes a short token: its sites are simulated, and only this machine reaches it."""
     is_demo = settings.simulator_port is not None and ipaddress.ip_address(settings.bind).is_loopback
-    page = read_page_settings(environ, [])
     return Gate(
         lambda: read_credentials(environ, takes_weak=is_demo),
         # Browsers send a cookie to all ports of a host, so each group's cookie has its own name.

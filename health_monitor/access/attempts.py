@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from health_monitor.access.addresses import parsed
+
 T = TypeVar("T")
 
 MOST_ADDRESSES = 10_000
@@ -116,12 +118,7 @@ class WrongTokens:
 
 def host_of(address: str) -> str:
     """Return what is counted as one host: an IPv4 address, or the prefix that one IPv6 host can have all of."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, PREFIX_OF_ONE_HOST), strict=False))
+    found = parsed(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((found, PREFIX_OF_ONE_HOST), strict=False))
+    return str(found or address)

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sync_model.secret_text import FileFault, read_secret
 
@@ -92,6 +93,7 @@ def read_credentials(environ: Mapping[str, str], *, takes_weak: bool = False) ->
     return Credentials(tuple(valid.values()), tuple(faults), closes_reading=bool(view or view_file))
 
 
+@lru_cache(maxsize=256)  # the tokens are read at each use, and most are the same as before
 def weakness_of(token: str) -> str | None:
     """Return why `token` could be guessed, as a sentence without its subject; None when it could not."""
     if len(token) < SHORTEST_TOKEN:

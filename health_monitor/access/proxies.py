@@ -12,6 +12,8 @@ from functools import cached_property
 
 from aiohttp import web
 
+from health_monitor.access.addresses import Address, parsed
+
 LONGEST_NAME = 100
 
 
@@ -59,15 +61,10 @@ class Proxies:
         return tuple(ipaddress.ip_network(text, strict=False) for text in self._texts)
 
 
-def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address in a text, which may have a port; an IPv4 address within IPv6 as what it is."""
+def _parsed(text: str) -> Address | None:
+    """Return the address in a text, which may have a port."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
-    try:
-        found = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found
+    return parsed(text)

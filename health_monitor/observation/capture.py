@@ -19,7 +19,7 @@ from health_monitor.observation.tracking import TrackedSync, Tracking
 from health_monitor.observation.write_fault import write_fault
 from sync_model.definition import Sync
 from sync_model.heartbeat import read_heartbeat
-from sync_model.judgement import SEVERITY, Condition, Facts, ProcessInfo, judge
+from sync_model.judgement import SEVERITY, Condition, Facts, ProcessInfo, SyncVerdict, judge
 from sync_model.loading import Loaded
 from sync_model.problems import Problem
 from sync_model.program_names import MONITOR
@@ -36,6 +36,16 @@ class _SyncSource:
     file: str
     sync: Sync | None
     is_edited: bool = False
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was found of one sync. `problems` are those of its file."""
+
+    name: str
+    source: _SyncSource
+    process: ProcessInfo | None
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,8 @@ def take_snapshot(
     for name, source in sources.items():
         process = process_of(states[name]) if name in states else None
         problems = tuple(_problem_text(problem) for problem in loaded.problems if problem.file == source.file)
-        view = _fenced_view(moment, name, source, process, problems, tracking.setdefault(name, TrackedSync()))
+        seen = _Seen(name, source, process, problems)
+        view = _fenced_view(moment, seen, tracking.setdefault(name, TrackedSync()))
         views.append(replace(view, is_edited=False) if folder_error else view)
     fault = _write_fault(settings, views)
     if fault:
@@ -85,39 +96,25 @@ def take_snapshot(
     return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error)
 
 
-def _fenced_view(
-    moment: _Moment,
-    name: str,
-    source: _SyncSource,
-    process: ProcessInfo | None,
-    problems: tuple[str, ...],
-    tracked: TrackedSync,
-) -> SyncView:
+def _fenced_view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
     """Return the view of one sync. Whatever its files make fail is a problem of this sync alone."""
     try:
-        return _view(moment, name, source, process, problems, tracked)
+        return _view(moment, seen, tracked)
     except Exception as error:  # noqa: BLE001
         problem = f"what it says of itself cannot be judged ({type(error).__name__})"
-        facts = Facts(name, process=process, problems=(*problems, problem))
-        return SyncView(name, source.file, source.sync, facts, judge(facts, moment.now), source.is_edited)
+        facts = Facts(seen.name, process=seen.process, problems=(*seen.problems, problem))
+        return _view_of(seen, facts, judge(facts, moment.now))
 
 
-def _view(
-    moment: _Moment,
-    name: str,
-    source: _SyncSource,
-    process: ProcessInfo | None,
-    problems: tuple[str, ...],
-    tracked: TrackedSync,
-) -> SyncView:
-    heartbeat = read_heartbeat(moment.settings.run_dir, name)
-    tracked.note(heartbeat, process, moment.clock)
+def _view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
+    heartbeat = read_heartbeat(moment.settings.run_dir, seen.name)
+    tracked.note(heartbeat, seen.process, moment.clock)
     facts = Facts(
-        name,
-        process=process,
+        seen.name,
+        process=seen.process,
         heartbeat=heartbeat,
-        problems=problems,
-        interval=_interval_seconds(source.sync, moment.environ),
+        problems=seen.problems,
+        interval=_interval_seconds(seen.source.sync, moment.environ),
         silence=moment.clock - tracked.silent_since,
         crashes=tracked.recent_crashes(heartbeat, moment.now),
         memory_limit=moment.settings.max_worker_memory,
@@ -125,10 +122,15 @@ def _view(
         stuck_after=moment.settings.stuck_after,
     )
     verdict = judge(facts, moment.now)
-    if moment.supervisor_error and not problems:
+    if moment.supervisor_error and not seen.problems:
         advice = "jira-sync start" if moment.supervisor_error == NOT_RUNNING else ""
         verdict = replace(verdict, condition=Condition.MISSING, why=moment.supervisor_error, advice=advice)
-    return SyncView(name, source.file, source.sync, facts, verdict, source.is_edited)
+    return _view_of(seen, facts, verdict)
+
+
+def _view_of(seen: _Seen, facts: Facts, verdict: SyncVerdict) -> SyncView:
+    source = seen.source
+    return SyncView(seen.name, source.file, source.sync, facts, verdict, source.is_edited)
 
 
 def _write_fault(settings: Settings, views: Sequence[SyncView]) -> str | None:

@@ -67,9 +67,15 @@ class IntentLog:
         """Raise IssueGone, or CounterpartGone, when one of the two is gone, or not visible to us."""
         if self.context.jiras[state.side].issue(state.id) is None:
             raise IssueGone(f"{state.key} is gone, or not visible to us")
-        side = state.side.other
-        if pair and self.context.jiras[side].issue(pair.id(side)) is None:
+        if pair:
+            self.read(pair, state.side.other)
+
+    def read(self, pair: Pair, side: Side) -> Issue:
+        """Return the counterpart, the issue of `side`, after a direct read. Raises CounterpartGone."""
+        issue = self.context.jiras[side].issue(pair.id(side))
+        if issue is None:
             raise CounterpartGone(f"{pair.key(side)}, the counterpart, is gone, or not visible to us")
+        return issue
 
     def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
         with self._lock:
@@ -207,9 +213,7 @@ class OpenIntent(Generic[A]):
 
     def read_counterpart(self) -> Issue:
         pair, side = self.work.counterpart, self.work.side.other
-        issue = self._context.jiras[side].issue(pair.id(side))
-        if issue is None:
-            raise CounterpartGone(f"{pair.key(side)}, the counterpart, is gone, or not visible to us")
+        issue = self._intents.read(pair, side)
         if why := Belief(self._context, self._intents.identity).doubt(pair, side, issue):
             raise InvalidRequest(why, final=True)
         self.work = replace(self.work, is_confirmed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from generator.running.page_settings import PageSettings
 from generator.running.settings import from_environ
 from health_monitor.__main__ import _gate
 from jira_simulator.demo import TOKEN, demo_environment
@@ -23,6 +24,6 @@ DEMO = demo_environment({})
 )
 def test_the_token_of_the_demo_counts_on_loopback_beside_simulated_sites_and_nowhere_else(environ, is_open, tmp_path):
     environ = {**environ, "RUN_DIR": str(tmp_path)}
-    gate = _gate(from_environ(environ), environ)
+    gate = _gate(from_environ(environ), environ, PageSettings())
     assert gate.is_open is is_open
     assert (gate.why_read_only is None) is is_open
