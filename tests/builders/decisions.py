@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from simulated_sites import USERS
@@ -57,3 +58,14 @@ def add_third_site(bench: Bench, flavor: str = "cloud", **options: Any) -> None:
         name="three", flavor=flavor, projects=projects, users=USERS, **{"firstId": 10_013, **options}
     )
     bench.definition["devJira"]["baseUrl"] = f"{bench.url}/three"
+
+
+def die_after(requests: int) -> Callable[[], None]:
+    """Return what raises KeyboardInterrupt, as if the worker died, once it was called so often."""
+    left = iter(range(requests))
+
+    def die() -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return die

@@ -14,10 +14,10 @@ from generator.running.processes import is_supervisord, members
 
 WAIT = "import signal\nsignal.pause()"
 SLOW_TO_LEAD = """
-import os, time
+import os
+from benchmarks.rig.waiting import wait_until
 def wait_and_lead(stock=os.setpgrp):
-    while not os.path.exists("go"):
-        time.sleep(0.01)
+    wait_until(lambda: os.path.exists("go"), "the word to go")
     stock()
 os.setpgrp = wait_and_lead
 """

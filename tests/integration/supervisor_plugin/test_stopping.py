@@ -14,10 +14,11 @@ import pytest
 WORKERS = [f"worker-{number}" for number in range(6)]
 # Each ends only when all the others have been told to stop as well: one after the other, they would be killed.
 WORKER = """
-import signal, time
+import signal
+from benchmarks.rig.waiting import wait_until
 def stop(*_):
     (folder / f"{name}.told").touch()
-    while len(list(folder.glob("worker-*.told"))) < COUNT: time.sleep(0.01)
+    wait_until(lambda: len(list(folder.glob("worker-*.told"))) >= COUNT, "the others to be told")
     (folder / f"{name}.ended").touch()
     raise SystemExit(0)
 signal.signal(signal.SIGTERM, stop)

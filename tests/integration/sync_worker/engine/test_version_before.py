@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from decisions import refusal
+from decisions import die_after, refusal
 from simulated_sites import CREATE, LONG_ENOUGH
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, TAKE_ON
 
@@ -157,13 +155,3 @@ def test_idle_cycles_cost_what_they_did(bench):
     for site in ("one", "two"):
         calls = sorted(call["endpoint"] for call in bench.control.calls(site))
         assert [each.removeprefix("/rest/api/2/").removesuffix("/jql") for each in calls] == ["myself", "search"]
-
-
-def die_after(requests: int) -> Callable[[], None]:
-    left = iter(range(requests))
-
-    def die() -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    return die

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
@@ -132,7 +133,7 @@ def test_a_file_that_is_longer_than_it_says_is_refused_as_soon_as_that_shows(sit
 
 
 def drip(beginning: bytes, drop: bytes) -> Iterator[bytes]:
-    """Yield what looks alive for ever and gets nowhere."""
+    """Yield what looks alive for ever and gets nowhere. The pause is the pace of the server; no test waits for it."""
     yield beginning
     while True:
         time.sleep(0.05)
@@ -164,14 +165,17 @@ def test_a_file_that_is_taken_drop_by_drop_ends_at_the_deadline(raw_site, connec
     monkeypatch.setattr(transport, "LONGEST_REQUEST", 0.4)
     monkeypatch.setattr(transfer, "SLOWEST", float("inf"))  # else the deadline grows with the file
 
+    is_over = Event()
+
     def take_nothing(_request: bytes) -> Iterator[bytes]:
-        time.sleep(5)
+        is_over.wait(60)
         yield b""
 
     jira = connect(raw_site(take_nothing))
     content = iter([b"x" * MEGABYTE] * 64)
     with pytest.raises(Unavailable) as error:
         jira.upload("1", Attachment("1", "a.bin", 64 * MEGABYTE, ""), content)
+    is_over.set()
     assert error.value.ambiguous
 
 

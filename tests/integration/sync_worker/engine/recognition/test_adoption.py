@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from decisions import add_third_site, decide, on_another_server, refusal, use_other_name
+from decisions import add_third_site, decide, die_after, on_another_server, refusal, use_other_name
 from simulated_sites import LONG_ENOUGH
 from sync_worker.core.errors import NeedsOperator
 from worker_bench import EITHER_FLAVOR
@@ -164,16 +162,6 @@ def test_a_decision_that_is_not_known_is_answered(bench):
     bench.pair()
     assert decide(bench, "nonsense") == [("skipped", "nobody knows what nonsense means")]
     bench.cycle()
-
-
-def die_after(requests: int) -> Callable[[], None]:
-    left = iter(range(requests))
-
-    def die() -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    return die
 
 
 @pytest.mark.parametrize("decision", ["same-site", "moved", "new", "take-over"])

@@ -26,6 +26,14 @@ def assert_each_once(bench, keys: list[str]) -> None:
     assert bench.failures() == []
 
 
+def lose_database(bench) -> None:
+    """Empty the database, and let all that was created before be found again."""
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+
+
 def forget_owner(bench) -> None:
     """Let all marks be as the version before wrote them."""
     for site in ("one", bench.dev_site):
@@ -398,10 +406,7 @@ def test_a_status_that_people_gave_a_counterpart_before_the_loss_stays(bench, th
         before = bench.status(key), bench.status(counterpart)
     if project == "OTHER":
         counterpart = bench.control.move("one", counterpart, "OTHER")
-    with_empty_database(bench)
-    for _ in range(3):
-        bench.cycle()
-        bench.pass_time(LONG_ENOUGH)
+    lose_database(bench)
     assert (bench.status(key), bench.control.issue("one", counterpart)["status"]) == before
     assert bench.failures() == []
     assert len(bench.devs()) == (project == "DEV")
@@ -418,10 +423,7 @@ def test_a_key_that_changed_while_the_database_was_lost_is_brought_to_the_link(b
     bench.stop()
     bench.pass_time(2 * A_DAY_LATER)
     back = bench.control.move("one", moved, "SUP" if is_moved == "issue" else "DEV")
-    with_empty_database(bench)
-    for _ in range(3):
-        bench.cycle()
-        bench.pass_time(LONG_ENOUGH)
+    lose_database(bench)
     assert bench.link_on("one", counterpart if is_moved == "issue" else key)[0] == back
     assert bench.failures() == []
 
@@ -442,10 +444,7 @@ def test_a_status_that_a_creation_called_for_is_not_restored_after_the_loss(benc
     bench.user.edit(key, summary="edited")
     if project == "OTHER":
         counterpart = bench.control.move("one", counterpart, "OTHER")
-    with_empty_database(bench)
-    for _ in range(3):
-        bench.cycle()
-        bench.pass_time(LONG_ENOUGH)
+    lose_database(bench)
     assert bench.control.issue("one", counterpart)["status"] == "In Progress"
     assert bench.failures() == []
 
