@@ -13,7 +13,8 @@ from generator.deploy.install import unlink_conf
 from generator.deploy.programs import STOP_TIMEOUT
 from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning, SocketGone, Unusable
-from generator.running.supervisor_rpc import PID_FILE, POLL_SECONDS, Supervisor
+from generator.running.run_directory import PID_FILE, RECORD, SOCKET
+from generator.running.supervisor_rpc import POLL_SECONDS, Supervisor
 from sync_model.program_names import DATABASE, MONITOR, SIMULATOR
 
 END_TIMEOUT = 70.0
@@ -22,7 +23,7 @@ END_TIMEOUT = 70.0
 
 def stop_group(run_dir: Path) -> list[str]:
     """End the group and all that is left of it; return what to tell about it. The group's data stays."""
-    supervisor = Supervisor(run_dir / "supervisor.sock")
+    supervisor = Supervisor(run_dir / SOCKET)
     sentences = []
     try:
         names = set(supervisor.states())
@@ -40,9 +41,9 @@ def stop_group(run_dir: Path) -> list[str]:
         sentences.append("supervisord did not answer; ended it and all that it had started")
     _end_all(run_dir)
     unlink_conf(run_dir)
-    for name in ("supervisor.sock", PID_FILE, "settings.json"):
+    for name in (SOCKET, PID_FILE, RECORD):
         (run_dir / name).unlink(missing_ok=True)
-    return sentences or ["nothing was running"]
+    return sentences or [f"nothing was running in {run_dir}"]
 
 
 def _end_all(run_dir: Path) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from generator.running.errors import Unusable
+from generator.running.run_directory import user_name
 from generator.running.terminal import note
+
+LOCK = ".lock"
+LONGEST_PID = 20
 
 
 def write_if_changed(path: Path, content: str | bytes) -> bool:
@@ -18,8 +26,8 @@ def write_if_changed(path: Path, content: str | bytes) -> bool:
     try:
         if path.read_bytes() == data:
             return False
-    except FileNotFoundError:
-        pass
+    except (FileNotFoundError, PermissionError):
+        pass  # of another user, in a folder of ours: it is replaced
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     draft = Path(name)
     try:
@@ -36,11 +44,52 @@ def write_if_changed(path: Path, content: str | bytes) -> bool:
 
 @contextmanager
 def lock(run_dir: Path) -> Iterator[None]:
-    """Keep a second command on the same group waiting. That one says that it waits."""
-    with (run_dir / ".lock").open("w") as file:
+    """Keep a second command on the same group waiting. That one says that it waits, and for which process.
+
+    The file holds the pid of the process that has the lock. Raises Unusable for a file that is not ours.
+    """
+    with open_lock(run_dir) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            note("another command is at work on this group; waiting for it …")
+            holder = holder_of_lock(run_dir)
+            which = f" (pid {holder})" if holder else ""
+            note(f"another command{which} is at work on this group; waiting for it …")
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        _write_anew(file, f"{os.getpid()}\n")
+        try:
+            yield
+        finally:
+            _write_anew(file, "")
+
+
+def open_lock(run_dir: Path) -> TextIO:
+    """Open the file of the lock. Raises Unusable when it is a link, or anything but a file of ours."""
+    path = run_dir / LOCK
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR):
+            raise
+        raise Unusable(f"{path} is no file; remove it") from None
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        return os.fdopen(handle, "r+", encoding="ascii", errors="replace")
+    os.close(handle)
+    raise Unusable(f"{path} is no file of {user_name(os.geteuid())}; remove it")
+
+
+def holder_of_lock(run_dir: Path) -> int | None:
+    """Return the pid that the holder of the lock has written; None when nobody has."""
+    try:
+        text = (run_dir / LOCK).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return int(text) if text.isdecimal() and len(text) < LONGEST_PID else None
+
+
+def _write_anew(file: TextIO, text: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(text)
+    file.flush()
