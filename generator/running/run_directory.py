@@ -47,8 +47,9 @@ def home_of(named: Path) -> Path:
 
 def named_by(run_dir: Path) -> Path:
     """Return what RUN_DIR names when the group lives in `run_dir`."""
-    own_names = {f"{OWN_FOLDER}{user}" for user in (os.geteuid(), owner_of(run_dir))}
-    return run_dir.parent if run_dir.name in own_names and not is_closed(run_dir.parent) else run_dir
+    parent = run_dir.parent
+    own_names = {f"{OWN_FOLDER}{user}" for user in (os.geteuid(), owner_of(run_dir), owner_of(parent))}
+    return parent if run_dir.name in own_names and not is_closed(parent) else run_dir
 
 
 def holds_group(named: Path) -> bool:
