@@ -40,6 +40,12 @@ class Target:
 
         return no_group_runs(self.run_dir, self.environ)
 
+    @property
+    def no_folder(self) -> str:
+        """The message if the folder with the files of syncs is not there: perhaps another place is meant."""
+        sentence = f"CONFIG_DIR: {self.settings.config_dir} is not a folder"
+        return sentence if self.is_running else f"{sentence}, and {self.not_running}"
+
     def names(self) -> list[str]:
         """Return the names of all syncs that load, and of those that still run although their file is broken."""
         return sorted({file.sync.name for file in self._files()} | {path.stem for path in self._snapshots()})
@@ -126,7 +132,7 @@ class Target:
 
         folder = self.settings.config_dir
         if not folder.is_dir():
-            raise Unusable(f"CONFIG_DIR: {folder} is not a folder")
+            raise Unusable(self.no_folder)
         return config_paths(folder)
 
 

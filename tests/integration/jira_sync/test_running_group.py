@@ -281,14 +281,11 @@ def test_commands_find_the_group_from_any_folder_below_that_of_the_project(group
 
 def test_where_no_group_is_a_command_says_where_it_looked(group, monkeypatch, tmp_path):
     monkeypatch.setattr(group, "folder", tmp_path)
-    (tmp_path / "configs").mkdir()
-    looked = (
-        f"no group runs in {tmp_path / 'run'}, nor is there a group in a folder above it; start one: jira-sync start"
-    )
-    for command in (["stop"], ["apply"], ["status"], ["sync-now", "--all"], ["watch"], ["logs"]):
+    looked = f"no group runs in {tmp_path / 'run'}, nor is there a group in a folder above it; start one: "
+    needs_group = (["stop"], ["apply"], ["status"], ["watch"], ["logs"], ["sync-now", "--all"], ["pause", "sync-a"])
+    for command in (*needs_group, ["plan", "sync-a"], ["history", "sync-a", "SUPA-1"], ["backup", "sync-a", "x"]):
         ran = group.jira_sync(*command, DATABASE_URL=group.mongo_url)
-        assert ran.returncode == 1, command
-        assert looked in ran.stderr or command == ["sync-now", "--all"], ran
+        assert (ran.returncode, looked in ran.stderr) == (1, True), (command, ran)
     assert not (tmp_path / "run").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.running import processes
+from generator.running import processes, running_group
 from generator.running.run_directory import SOCKET
 from generator.running.running_group import environment_of_group, supervisord_of
 from generator.running.supervisor_rpc import Supervisor
@@ -39,6 +40,13 @@ def interpreter_for_others() -> str | None:
             if done.returncode == 0:
                 return python
     return None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 PYTHON = interpreter_for_others() if os.geteuid() == 0 else None
@@ -83,6 +91,10 @@ class Project:
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         return done
+
+    def members(self) -> list[int]:
+        mark = f"JIRA_SYNC_GROUP={self.run_dir}".encode()
+        return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if mark in _content(path)]
 
     def files(self) -> dict[str, tuple[int, int, int]]:
         """Return what is in the run directory: whose it is, its inode, when its content was written."""
@@ -154,6 +166,13 @@ def test_root_is_refused_what_writes_to_the_group_of_another_user_and_nothing_is
     assert running.run("apply").stdout == "= 1 unchanged\n"
 
 
+def test_a_monitor_that_root_starts_by_hand_on_the_group_of_another_user_is_refused(running):
+    environ = {**running.environ, "RUN_DIR": str(running.run_dir)}
+    command = [str(PYTHON), "-m", "health_monitor"]
+    ran = subprocess.run(command, env=environ, cwd="/", capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (ran.returncode, f"belongs to user {OWNER}; act as that one" in ran.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("command", [["status"], ["check"], ["doctor"], ["logs"], ["history", "sync-a", "SUP-1"]])
 def test_root_may_look_at_the_group_of_another_user_and_leaves_nothing_behind(running, command):
     before = running.files()
@@ -215,6 +234,28 @@ def test_the_environment_of_a_group_is_that_of_the_process_which_answers_on_its_
             assert supervisord_of(running.run_dir) == pid
         finally:
             double.kill()
+
+
+def test_a_supervisord_that_does_not_answer_is_known_by_the_file_in_the_folder_of_the_group(
+    running, impostor, monkeypatch
+):
+    monkeypatch.setattr(running_group, "SECONDS_TO_SAY_ITS_PID", 0.2)
+    pid = supervisord_of(running.run_dir)
+    assert pid is not None
+    impostor(running.run_dir)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert supervisord_of(running.run_dir) == pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_group_whose_folder_was_removed_can_be_ended(new_project):
+    project = new_project()
+    assert project.run("start").returncode == 0
+    project.run_dir.rename(project.folder / "elsewhere")
+    assert "left behind" in project.run("stop").stdout
+    assert project.members() == []
 
 
 def test_a_folder_for_everybody_holds_a_group_in_a_folder_of_its_own(new_project):
