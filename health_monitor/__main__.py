@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from generator.running.errors import Unusable
 from generator.running.page_settings import PageSettings, read_page_settings
+from generator.running.run_directory import require_own
 from generator.running.settings import Settings, from_environ, of_running_group
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
@@ -36,6 +37,7 @@ ENDED_SESSIONS = "ended_sessions.json"
 def main(environ: Mapping[str, str] = os.environ) -> int:
     try:
         settings = of_running_group(from_environ(environ, waits_for_files=True), environ)
+        require_own(settings.run_dir)
         log = logs.configure(MONITOR, environ.get("LOG_LEVEL") or "info")
         asyncio.run(_serve(settings, environ, log))
     except Unusable as error:

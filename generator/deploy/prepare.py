@@ -12,6 +12,7 @@ from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.errors import Unusable
 from generator.running.manifest import AppliedSync, read_manifest
+from generator.running.run_directory import make_folder
 from generator.running.settings import Settings
 from sync_model.allowances import lines_to_add
 from sync_model.checks import claims_of
@@ -82,9 +83,13 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
 
 
 def _make_folders(settings: Settings) -> None:
-    """Make the folders of a group, for its own user only."""
-    folders = [settings.run_dir, settings.snapshots, settings.run_dir / "heartbeats"]
-    for folder in [*folders, *([settings.log_dir] if settings.log_dir else [])]:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folders of a group, for its own user only. Raises Unusable when one of them is another user's."""
+    folders = [settings.snapshots, settings.run_dir / "heartbeats"]
+    if settings.log_dir and settings.log_dir.is_relative_to(settings.run_dir):
+        folders.append(settings.log_dir)
+    elif settings.log_dir:
+        settings.log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.embedded:
-        settings.database_folder.mkdir(mode=0o700, exist_ok=True)
+        folders.append(settings.database_folder)
+    for folder in folders:
+        make_folder(folder)

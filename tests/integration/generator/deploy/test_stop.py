@@ -21,7 +21,7 @@ def test_nothing_is_left_after_stop_and_stop_may_be_repeated(group):
     assert group.members() == []
     assert not (group.run_dir / "supervisor.sock").exists()
     ran = group.run("stop")
-    assert (ran.code, ran.out) == (0, "nothing was running\n")
+    assert (ran.code, ran.out) == (0, f"nothing was running in {group.run_dir}\n")
 
 
 def test_what_a_killed_supervisord_leaves_behind_is_said_and_can_be_ended(group):
