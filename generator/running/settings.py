@@ -18,6 +18,7 @@ from generator.running.errors import Unusable
 from generator.running.page_settings import read_page_settings
 from generator.running.variables import FIXED_AT_START, default_of
 from sync_model.connection import database_url
+from sync_model.group_secrets import remember_group_secrets
 from sync_model.heartbeat import INTERVAL_SECONDS
 from sync_model.mongodb_address import SCHEMES
 from sync_model.secret_text import FileFault
@@ -97,6 +98,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
     `waits_for_files`: that DATABASE_URL_FILE cannot be read is no matter of the settings. Whoever needs it says so.
     """
     problems: list[str] = []
+    remember_group_secrets(environ)
     run_dir = _run_dir(environ, problems)
     log_dir = (
         _path(environ, "LOG_DIR", problems, default=str(run_dir / "logs"))

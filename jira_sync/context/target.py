@@ -134,6 +134,7 @@ def find_target(environ: Environ) -> Target:
     from generator.running import processes
     from generator.running.errors import Unusable
     from generator.running.settings import from_environ, of_running_group
+    from sync_model.group_secrets import remember_group_secrets
 
     settings = from_environ(environ, waits_for_files=True)
     if settings.run_dir.is_dir() and not os.access(settings.run_dir, os.X_OK):
@@ -141,6 +142,7 @@ def find_target(environ: Environ) -> Target:
     started_with = processes.environment_of_group(settings.run_dir) if settings.run_dir.is_dir() else None
     if started_with is None:
         return Target(settings, environ, is_running=False)
+    remember_group_secrets(started_with)
     settings = of_running_group(settings, environ)
     if settings.embedded:
         started_with = {**started_with, "DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"}
