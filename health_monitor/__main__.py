@@ -27,6 +27,7 @@ from health_monitor.observation.observer import Observer
 from health_monitor.observation.own_trouble import OwnTrouble
 from health_monitor.server import runner
 from health_monitor.state import MonitorState
+from sync_model import uncaught
 from sync_model.connection import database_url
 from sync_model.program_names import MONITOR
 from sync_worker.runtime import logs
@@ -103,4 +104,5 @@ def _gate(settings: Settings, environ: Mapping[str, str], page: PageSettings) ->
 
 
 if __name__ == "__main__":
+    uncaught.install()
     sys.exit(main())

@@ -42,6 +42,10 @@ class TlsFiles:
     certificate: str | None = None
     key: str | None = None
 
+    @property
+    def paths(self) -> list[str]:
+        return [path for path in (self.authorities, self.certificate, self.key) if path]
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -222,9 +226,13 @@ class _Lookup:
             "clientKey": self.optional("clientKey", account.client_key),
         }
         for field, path in found.items():
-            if path and (fault := file_fault(path)):
-                # What was looked up by mistake may be a secret.
-                origin = self._origins.get(field)
+            # What was looked up by mistake may be a secret.
+            origin = self._origins.get(field)
+            if path and (fault := self._policy.file_fault(path)):
+                self.fault(
+                    field, f"{path} {fault}" if origin is None else f"{origin} names a file that is not for syncs"
+                )
+            elif path and (fault := file_fault(path)):
                 named = fault if origin is None else f"{origin} names no file that can be read"
                 self.fault(field, named, unset=True)
         if found["clientKey"] and not found["clientCertificate"]:

@@ -20,6 +20,7 @@ from generator.running.project_folder import project_folder
 from generator.running.run_directory import CONF, DATA, RECORD, SOCKET, home_of
 from generator.running.variables import default_of
 from sync_model.connection import database_url
+from sync_model.group_secrets import remember_group_secrets
 from sync_model.heartbeat import INTERVAL_SECONDS
 from sync_model.mongodb_address import SCHEMES
 from sync_model.secret_text import FileFault
@@ -99,6 +100,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
     `waits_for_files`: that DATABASE_URL_FILE cannot be read is no matter of the settings. Whoever needs it says so.
     """
     problems: list[str] = []
+    remember_group_secrets(environ)
     project_dir = project_folder(environ, Path.cwd())
     run_dir = _run_dir(environ, project_dir, problems)
     log_dir = (
