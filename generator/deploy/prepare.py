@@ -12,7 +12,7 @@ from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.errors import Unusable
 from generator.running.manifest import AppliedSync, read_manifest
-from generator.running.run_directory import make_folder
+from generator.running.run_directory import make_folder, make_run_directory
 from generator.running.settings import Settings
 from sync_model.allowances import lines_to_add
 from sync_model.checks import claims_of
@@ -84,6 +84,7 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
 
 def _make_folders(settings: Settings) -> None:
     """Make the folders of a group, for its own user only. Raises Unusable when one of them is another user's."""
+    make_run_directory(settings.run_dir)
     folders = [settings.snapshots, settings.run_dir / "heartbeats"]
     if settings.log_dir and settings.log_dir.is_relative_to(settings.run_dir):
         folders.append(settings.log_dir)

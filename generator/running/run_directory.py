@@ -40,7 +40,7 @@ def home_of(named: Path) -> Path:
     # root looks where the owner of the folder has the group.
     user = found.st_uid if me == ROOT else me
     if found.st_uid == user:
-        return named if _is_of_earlier_version(named, found) else named / f"{OWN_FOLDER}{user}"
+        return named if _is_of_earlier_version(named, found) else _own_of_user(named, user)
     # Whoever owns a folder can put another one in place of each folder in it. Only root is trusted not to.
     return named / f"{OWN_FOLDER}{user}" if found.st_uid == ROOT else named
 
@@ -58,7 +58,7 @@ def holds_group(named: Path) -> bool:
     try:
         if home.is_dir() and not os.access(home, os.X_OK):
             return True
-        return any((home / name).is_file() for name in (RECORD, CONF))
+        return _has_record(home)
     except OSError:
         return False
 
@@ -99,7 +99,7 @@ def act_as_owner(run_dir: Path) -> bool:
     raise Unusable(belongs_to_another(run_dir))
 
 
-def make_run_directory(run_dir: Path, command: str) -> None:
+def make_run_directory(run_dir: Path, command: str = "…") -> None:
     """Make the folder of a group of ours, for its owner only. Raises Unusable before anything is written, OSError."""
     require_own(run_dir, command)
     for parent in reversed([parent for parent in run_dir.parents if not parent.exists()]):
@@ -142,8 +142,7 @@ def owner_of(run_dir: Path) -> int:
 def others_in(run_dir: Path) -> list[Path]:
     """Return the folders of other users' groups beside that of ours."""
     named = named_by(run_dir)
-    found = named.glob(f"{OWN_FOLDER}*") if named != run_dir else ()
-    return sorted(path for path in found if path != run_dir and named_by(path) == named)
+    return [path for path in _own_folders(named) if path != run_dir] if named != run_dir else []
 
 
 def user_name(uid: int) -> str:
@@ -158,6 +157,28 @@ def belongs_to_another(run_dir: Path, command: str = "…") -> str:
     if holds_group(run_dir):
         return f"the group in {run_dir} belongs to {user_name(owner)}; {advice}"
     return f"RUN_DIR: {run_dir} belongs to {user_name(owner)}; set RUN_DIR to a folder of your own, or {advice}"
+
+
+def _own_of_user(named: Path, user: int) -> Path:
+    """Return the folder of a user's group in one that others may write to.
+
+    root that has none there means that of the only other user who has one.
+    """
+    own = named / f"{OWN_FOLDER}{user}"
+    if os.geteuid() != ROOT or _is_there(own):
+        return own
+    others = [path for path in _own_folders(named) if _has_record(path)]
+    return others[0] if len(others) == 1 else own
+
+
+def _own_folders(named: Path) -> list[Path]:
+    """Return the folders in `named` that users have made for their groups."""
+    found = [(path, path.lstat()) for path in sorted(named.glob(f"{OWN_FOLDER}*"))]
+    return [path for path, state in found if stat.S_ISDIR(state.st_mode) and path.name == f"{OWN_FOLDER}{state.st_uid}"]
+
+
+def _has_record(home: Path) -> bool:
+    return any((home / name).is_file() for name in (RECORD, CONF))
 
 
 def _checked(run_dir: Path) -> os.stat_result:

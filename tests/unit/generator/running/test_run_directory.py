@@ -139,6 +139,19 @@ def test_root_looks_where_the_owner_of_an_open_folder_has_the_group(tmp_path):
 
 
 @needs_root
+def test_root_without_a_group_in_a_folder_for_everybody_means_the_only_one_there(tmp_path):
+    shared = folder(tmp_path / "run", 0o1777)
+    own, other = shared / "group-0", folder(shared / "group-1234", 0o700, owner=1234)
+    folder(shared / "group-99", 0o700, owner=1234)
+    assert run_directory.home_of(shared) == own
+    (other / "settings.json").write_text("{}")
+    assert run_directory.home_of(shared) == other
+    assert "belongs to user 1234; act as that one: sudo -u '#1234' jira-sync apply" in refusal(other)
+    folder(own, 0o700)
+    assert run_directory.home_of(shared) == own
+
+
+@needs_root
 def test_the_link_of_somebody_else_is_not_the_way_to_a_group(tmp_path):
     mine = folder(tmp_path / "mine", 0o700)
     link = tmp_path / "run"
