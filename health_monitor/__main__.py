@@ -54,7 +54,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         settings,
         environ,
         Observer(settings, environ, log),
-        SyncDatabases(lambda: database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
+        SyncDatabases(lambda: database_url({**environ, **settings.database_variable}) or ""),
         _gate(settings, environ, page),
         log,
         page,

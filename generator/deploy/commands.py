@@ -12,6 +12,7 @@ from pathlib import Path
 
 from generator.deploy import report, surroundings
 from generator.deploy.apply import apply_plan, kept_syncs
+from generator.deploy.database import create_user
 from generator.deploy.install import difference, install, link_conf
 from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
@@ -60,11 +61,14 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
         print_lines(difference(prepared))
     else:
         with _locked(settings.run_dir):
-            if Supervisor(settings.socket).is_running() and difference(prepared):
+            is_running = Supervisor(settings.socket).is_running()
+            if is_running and difference(prepared):
                 raise Unusable(
                     f"a group runs by {settings.conf}; `render --diff` shows what would change, `apply` changes it"
                 )
             changed = install(prepared)
+            if not is_running:
+                create_user(prepared.settings)
         print_line(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
     return report.print_problems(prepared.problems, prepared.warnings)
 
@@ -124,6 +128,7 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
         if not prepared.plan.syncs:
             complain(f"no sync to run in {settings.config_dir}; add a file there, then: jira-sync apply")
         install(prepared)
+        create_user(prepared.settings)
         link_conf(prepared.settings)
         if foreground:
             become_supervisord(prepared, environ)

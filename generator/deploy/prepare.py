@@ -88,3 +88,4 @@ def _make_folders(settings: Settings) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.embedded:
         settings.database_folder.mkdir(mode=0o700, exist_ok=True)
+        settings.database_access.mkdir(mode=0o700, exist_ok=True)

@@ -31,7 +31,7 @@ def check_nothing_is_in_the_way(settings: Settings) -> None:
         pids = ", ".join(map(str, orphans))
         raise Unusable(f"processes of an earlier group in {settings.run_dir} are left ({pids}); `stop` ends them")
     wanted = [("PORT", settings.port, settings.bind)]
-    if settings.embedded:
+    if settings.embedded and settings.mongodb_port:
         wanted.append(("MONGODB_PORT", settings.mongodb_port, LOOPBACK))
     if settings.simulator_port:
         wanted.append(("JIRA_SIMULATOR_PORT", settings.simulator_port, LOOPBACK))

@@ -142,9 +142,7 @@ def find_target(environ: Environ) -> Target:
     if started_with is None:
         return Target(settings, environ, is_running=False)
     settings = of_running_group(settings, environ)
-    if settings.embedded:
-        started_with = {**started_with, "DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"}
-    return Target(settings, started_with, is_running=True)
+    return Target(settings, {**started_with, **settings.database_variable}, is_running=True)
 
 
 def _there_are(names: list[str]) -> str:

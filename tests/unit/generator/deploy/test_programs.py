@@ -16,7 +16,8 @@ def test_each_sync_is_one_program_and_the_database_starts_before_the_workers(fol
     programs = folder.plan().programs
     assert [program.name for program in programs] == ["mongodb", "health-monitor", "sync-a", "sync-b"]
     assert programs[0].priority < programs[1].priority < programs[2].priority
-    assert programs[0].command[programs[0].command.index("--bind_ip") + 1] == "127.0.0.1"
+    bound = [programs[0].command[programs[0].command.index("--bind_ip") + 1]]
+    assert bound == [str(folder.path / "database" / "mongod.sock")]
 
 
 def test_watch_adds_the_program_that_applies_edits(folder):
