@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from generator.running.errors import Unusable
 from generator.running.page_settings import PageSettings, read_page_settings
 from generator.running.settings import Settings, from_environ, of_running_group
+from generator.running.variables import VARIABLES
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
 from health_monitor.access.proxies import Proxies
@@ -27,6 +28,8 @@ from health_monitor.observation.own_trouble import OwnTrouble
 from health_monitor.server import runner
 from health_monitor.state import MonitorState
 from sync_model.connection import database_url
+from sync_model.needed_variables import needed_by_monitor
+from sync_model.own_environment import forget_but
 from sync_model.program_names import MONITOR
 from sync_worker.runtime import logs
 
@@ -34,6 +37,8 @@ ENDED_SESSIONS = "ended_sessions.json"
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
+    if environ is os.environ:
+        forget_but(needed_by_monitor(environ, frozenset(VARIABLES)))
     try:
         settings = of_running_group(from_environ(environ, waits_for_files=True), environ)
         log = logs.configure(MONITOR, environ.get("LOG_LEVEL") or "info")

@@ -37,7 +37,11 @@ def database_command(mongod: Path, folder: Path, socket: Path, port: int | None 
     """Return the command that starts the embedded server on the data in `folder`. It listens on `socket`.
 
     With a port it listens on loopback, too, where every user of the machine can reach it. So it asks for a password.
+
+    Raises Unusable for a socket whose path has a comma: the server and its driver take that for two addresses.
     """
+    if "," in str(socket):
+        raise Unusable(f"the embedded MongoDB cannot listen on {socket}: choose a RUN_DIR and a TMPDIR without a comma")
     with_port = (
         "--port", str(port), "--auth", "--setParameter", "enableLocalhostAuthBypass=false",
     )  # fmt: skip

@@ -150,9 +150,6 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
         stuck_after=_stuck_after(environ, problems),
     )
     _check_ports(settings, problems)
-    if settings.embedded and "," in str(run_dir):
-        # mongod and its driver read several addresses in one with a comma.
-        problems.append(f"RUN_DIR is {str(run_dir)!r}; with the embedded MongoDB it may not contain a comma")
     if problems:
         raise Unusable(*problems)
     return settings

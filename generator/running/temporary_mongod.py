@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from socket import AF_UNIX, socket
 
 from generator.running.errors import Unusable
 from generator.running.mongod import address_of, database_command
+from sync_model.harmless_variables import harmless
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 60.0
@@ -39,6 +41,7 @@ def _running(command: tuple[str, ...], path: Path) -> Iterator[None]:
     # In its own session the server does not get Ctrl-C, which is meant for this command.
     server = subprocess.Popen(
         command,
+        env=harmless(os.environ),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
