@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from generator.deploy.prepare import Prepared
@@ -21,6 +22,9 @@ from generator.running.supervisor_rpc import POLL_SECONDS, SETTLED, ProgramState
 
 MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
 """Without them, the C library gives each thread of each worker its own pool of memory, and keeps freed memory."""
+
+UMASK = 0o077
+"""supervisord makes the logs of all programs itself."""
 
 
 def check_nothing_is_in_the_way(settings: Settings) -> None:
@@ -49,8 +53,10 @@ def start_in_background(prepared: Prepared, environ: Mapping[str, str]) -> dict[
     """Start supervisord; return the states of its programs once they run or have failed. Raises Unusable, NoAnswer."""
     settings = prepared.settings
     write_if_changed(settings.record, settings.recorded())
+    _close_old_logs(prepared)
     started = subprocess.run(
         _supervisord(settings),
+        umask=UMASK,
         env=environment_of_programs(settings, environ),
         capture_output=True,
         text=True,
@@ -77,6 +83,8 @@ def become_supervisord(prepared: Prepared, environ: Mapping[str, str]) -> None:
     """Turn this process into supervisord, so that supervisord gets the container's signals. Raises Unusable."""
     settings = prepared.settings
     write_if_changed(settings.record, settings.recorded())
+    _close_old_logs(prepared)
+    os.umask(UMASK)
     if settings.log_dir is None:
         _share_standard_output()
     command = [*_supervisord(settings), "--nodaemon"]
@@ -88,6 +96,24 @@ def environment_of_programs(settings: Settings, environ: Mapping[str, str]) -> d
     """Return the environment that supervisord, and so each program of the group, starts with."""
     own = {processes.GROUP_VARIABLE: str(settings.run_dir), "RUN_DIR": str(settings.run_dir)}
     return {**MALLOC_VARIABLES, **environ, **own}
+
+
+def _close_old_logs(prepared: Prepared) -> None:
+    """Take the logs of this group, as an earlier version has left them, away from other users.
+
+    Links are not followed, and nobody else's file is touched: LOG_DIR may be a folder of many.
+    """
+    folder = prepared.settings.log_dir
+    names = ["supervisord", *(program.name for program in prepared.plan.programs)]
+    for path in (path for name in names for path in (folder.glob(f"{name}.log*") if folder else ())):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                state = os.fstat(descriptor)
+                if stat.S_ISREG(state.st_mode) and state.st_uid == os.getuid():
+                    os.fchmod(descriptor, 0o600)
+            finally:
+                os.close(descriptor)
 
 
 def _share_standard_output() -> None:
