@@ -16,12 +16,12 @@ from generator.deploy.database import create_user
 from generator.deploy.install import difference, install, link_conf
 from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
-from generator.deploy.prepare import load, prepare, unbounded
+from generator.deploy.prepare import Prepared, load, prepare, unbounded
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
-from generator.running import files, processes
+from generator.running import locking, processes
 from generator.running.code import fingerprint
-from generator.running.errors import NotRunning, Unusable
+from generator.running.errors import NotRunning, SocketGone, Unusable
 from generator.running.settings import Settings, from_environ, of_running_group, run_dir_of, without_effect
 from generator.running.supervisor_rpc import Supervisor
 from generator.running.terminal import complain, print_line, print_lines, warn
@@ -62,14 +62,14 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
     else:
         with _locked(settings.run_dir):
             is_running = Supervisor(settings.socket).is_running()
-            if is_running and difference(prepared):
-                raise Unusable(
-                    f"a group runs by {settings.conf}; `render --diff` shows what would change, `apply` changes it"
-                )
+            if is_running:
+                _check_that_syncs_are_left(prepared)
             changed = install(prepared)
             if not is_running:
                 create_user(prepared.settings)
         print_line(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
+        if is_running and changed:
+            print_line("the group that runs follows it by `supervisorctl update`, or by `jira-sync apply`")
     return report.print_problems(prepared.problems, prepared.warnings)
 
 
@@ -91,11 +91,8 @@ def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, 
         if strict and prepared.problems:
             report.print_problems(prepared.problems, ())
             raise Unusable("nothing was changed, because of --strict")
-        if prepared.would_stop_all and not allow_empty:
-            raise Unusable(
-                f"{settings.config_dir} holds no sync, but {_running(len(prepared.manifest))}; nothing was changed. "
-                "If they shall all stop: apply --allow-empty"
-            )
+        if not allow_empty:
+            _check_that_syncs_are_left(prepared)
         try:
             applied = apply_plan(prepared)
         except NotRunning:
@@ -118,6 +115,8 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
     settings = from_environ(environ, log_to_files=not foreground)
     surroundings.check_surroundings(environ)
     with _locked(settings.run_dir):
+        for sentence in _end_what_is_left(settings.run_dir):
+            print_line(sentence)
         check_nothing_is_in_the_way(settings)
         prepared = prepare(settings, environ)
         # Its environment stays as it is: `apply` need not say this again after each edit.
@@ -145,12 +144,29 @@ def stop(environ: Environ) -> int:
     if not run_dir.is_dir():
         print_line("nothing was running")
         return 0
-    if FIRST_PROCESS in processes.members(run_dir):
-        raise Unusable("this container is the group, and would come back; stop it from outside: docker compose stop")
+    _check_it_is_no_container(run_dir)
     with _locked(run_dir):
         for sentence in stop_group(run_dir):
             print_line(sentence)
     return 0
+
+
+def _end_what_is_left(run_dir: Path) -> list[str]:
+    """End what a supervisord that was killed, or has lost its socket, has left running; return what to tell about it.
+
+    Otherwise nobody could control it, and no new group could start beside it. Raises NoAnswer.
+    """
+    try:
+        if Supervisor(run_dir / "supervisor.sock").is_running():
+            return []
+    except SocketGone:
+        _check_it_is_no_container(run_dir)
+    return stop_group(run_dir) if processes.members(run_dir) else []
+
+
+def _check_it_is_no_container(run_dir: Path) -> None:
+    if FIRST_PROCESS in processes.members(run_dir):
+        raise Unusable("this container is the group; do it from outside: docker compose stop, or restart")
 
 
 def _as_workers_see_it(settings: Settings, environ: Environ) -> tuple[Settings, Environ]:
@@ -174,10 +190,18 @@ def _warn_of_what_apply_cannot_change(settings: Settings, environ: Environ, star
         warn("jira-sync itself has changed since this group was started; `stop` and `start` it to use that")
 
 
+def _check_that_syncs_are_left(prepared: Prepared) -> None:
+    """Raises Unusable when the group would lose all its syncs."""
+    if prepared.would_stop_all:
+        folder, running = prepared.settings.config_dir, _running(len(prepared.manifest))
+        aside = "If they shall all stop: apply --allow-empty"
+        raise Unusable(f"{folder} holds no sync, but {running}; nothing was changed. {aside}")
+
+
 def _running(count: int) -> str:
     return f"{count} run{'s' * (count == 1)}"
 
 
 def _locked(run_dir: Path) -> AbstractContextManager[None]:
     run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return files.lock(run_dir)
+    return locking.lock(run_dir)

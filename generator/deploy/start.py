@@ -17,6 +17,7 @@ from generator.deploy.programs import START_TIMEOUT
 from generator.running import processes
 from generator.running.errors import NotRunning, Unusable
 from generator.running.files import write_if_changed
+from generator.running.intention import drop_intention
 from generator.running.settings import LOOPBACK, Settings
 from generator.running.supervisor_rpc import POLL_SECONDS, SETTLED, ProgramState, Supervisor
 
@@ -31,9 +32,6 @@ def check_nothing_is_in_the_way(settings: Settings) -> None:
     """Raises Unusable when a group runs already, or when another process has a port that the group needs."""
     if Supervisor(settings.socket).is_running():
         raise Unusable(f"the group in {settings.run_dir} runs already; `apply` makes it follow an edit, `stop` ends it")
-    if orphans := processes.members(settings.run_dir):
-        pids = ", ".join(map(str, orphans))
-        raise Unusable(f"processes of an earlier group in {settings.run_dir} are left ({pids}); `stop` ends them")
     wanted = [("PORT", settings.port, settings.bind)]
     if settings.embedded and settings.mongodb_port:
         wanted.append(("MONGODB_PORT", settings.mongodb_port, LOOPBACK))
@@ -52,7 +50,7 @@ def _taken(variable: str, port: int) -> str:
 def start_in_background(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, ProgramState]:
     """Start supervisord; return the states of its programs once they run or have failed. Raises Unusable, NoAnswer."""
     settings = prepared.settings
-    write_if_changed(settings.record, settings.recorded())
+    _begin(settings)
     _close_old_logs(prepared)
     started = subprocess.run(
         _supervisord(settings),
@@ -82,7 +80,7 @@ def start_in_background(prepared: Prepared, environ: Mapping[str, str]) -> dict[
 def become_supervisord(prepared: Prepared, environ: Mapping[str, str]) -> None:
     """Turn this process into supervisord, so that supervisord gets the container's signals. Raises Unusable."""
     settings = prepared.settings
-    write_if_changed(settings.record, settings.recorded())
+    _begin(settings)
     _close_old_logs(prepared)
     os.umask(UMASK)
     if settings.log_dir is None:
@@ -90,6 +88,12 @@ def become_supervisord(prepared: Prepared, environ: Mapping[str, str]) -> None:
     command = [*_supervisord(settings), "--nodaemon"]
     sys.stdout.flush()
     os.execve(command[0], command, environment_of_programs(settings, environ))  # noqa: S606 - replaces this process
+
+
+def _begin(settings: Settings) -> None:
+    """Write down what the group is started with. What an apply was about to do is done by starting all programs."""
+    drop_intention(settings.run_dir)
+    write_if_changed(settings.record, settings.recorded())
 
 
 def environment_of_programs(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

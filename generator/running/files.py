@@ -1,15 +1,10 @@
-"""Files that are replaced in one step and that only their owner can read, and the lock between two commands."""
+"""Files that are replaced in one step and that only their owner can read."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from generator.running.terminal import note
 
 
 def write_if_changed(path: Path, content: str | bytes) -> bool:
@@ -32,15 +27,3 @@ def write_if_changed(path: Path, content: str | bytes) -> bool:
         draft.unlink(missing_ok=True)
         raise
     return True
-
-
-@contextmanager
-def lock(run_dir: Path) -> Iterator[None]:
-    """Keep a second command on the same group waiting. That one says that it waits."""
-    with (run_dir / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            note("another command is at work on this group; waiting for it …")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

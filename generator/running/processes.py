@@ -20,6 +20,15 @@ def members(run_dir: Path) -> list[int]:
     return [pid for pid in _pids() if pid != os.getpid() and mark in _environment(pid) and not _is_zombie(pid)]
 
 
+def left_behind(run_dir: Path) -> str | None:
+    """Return a sentence about the processes that a supervisord has left running; None when there are none."""
+    pids = sorted(members(run_dir))
+    if not pids:
+        return None
+    them = f"what it had started runs on (pid {', '.join(map(str, pids))})"
+    return f"supervisord was killed, and {them}: jira-sync start ends that, then starts the group"
+
+
 def environment_of_group(run_dir: Path) -> dict[str, str] | None:
     """Return the environment that supervisord was started with; None when it does not run. Each worker has it too."""
     pid = supervisord_of(run_dir)
@@ -45,6 +54,11 @@ def age(pid: int) -> float:
 
 def is_supervisord(pid: int) -> bool:
     return " supervisor.supervisord " in command(pid)
+
+
+def is_suspended(pid: int) -> bool:
+    """Tell whether a process was stopped by a signal, as by Ctrl-Z."""
+    return _state(pid) == "T"
 
 
 def is_mongod(pid: int) -> bool:
@@ -97,10 +111,15 @@ def _environment(pid: int) -> list[bytes]:
 
 def _is_zombie(pid: int) -> bool:
     """Tell whether a process has ended. A zombie keeps its pid until its parent asks for its exit code."""
+    return _state(pid) in ("Z", "")
+
+
+def _state(pid: int) -> str:
+    """Return the letter that proc(5) gives for the state of a process; an empty string when it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2][0] == "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2][0]
     except OSError:
-        return True
+        return ""
 
 
 def _open_files(pid: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import InvalidName, OperationFailure, PyMongoError
@@ -28,6 +29,15 @@ MAPPING = "jira_mapping"
 SYNC_STATE = "sync_state"
 STATES = {side: f"{side}_project_issue_state" for side in Side}
 UNAUTHORIZED = 13
+FIELDS = ("user_issue_key", "dev_issue_key", "created_at", "name", "last_sync", "issue_key", "status", "updated_at")
+LONGEST_TEXT = 255
+"""Characters. Jira has no longer key, and no longer name of a status."""
+TOLERANT: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True,
+    unicode_decode_error_handler="replace",
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
+"""A date or a text that Python has no value for spoils one field, not the whole import."""
 COLLECTIONS = (MAPPING, SYNC_STATE, *STATES.values())
 NOT_OF_A_WORKER = ("jira-status-sync", "jira-sync")
 """Names of other documents in `sync_state`."""
@@ -39,7 +49,7 @@ class LegacyDatabase:
     def __init__(self, client: MongoClient[dict[str, Any]], names: Collection[str]) -> None:
         """Raises ValueError when one of the names cannot be a database's."""
         try:
-            self._databases = [client[name] for name in sorted(names)]
+            self._databases = [client.get_database(name, TOLERANT) for name in sorted(names)]
         except InvalidName as error:
             raise ValueError(str(error)) from None
         self._client = client
@@ -73,7 +83,9 @@ class LegacyDatabase:
         return max((cursor for cursor in cursors if isinstance(cursor, datetime)), default=None)
 
     def _documents(self, collection: str) -> Iterator[dict[str, Any]]:
-        return (document for database in self._databases for document in database[collection].find())
+        # What else is in a document may be large.
+        fields = dict.fromkeys(FIELDS, True)
+        return (document for database in self._databases for document in database[collection].find({}, fields))
 
     def _is_in_use(self, database: Database[dict[str, Any]]) -> bool:
         """Tell whether the service left anything in this database.
@@ -124,7 +136,7 @@ def databases_with_pairs(client: MongoClient[dict[str, Any]]) -> list[str]:
 
 
 def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    return value.strip() if isinstance(value, str) and len(value) <= LONGEST_TEXT else ""
 
 
 def _time(value: object) -> datetime | None:

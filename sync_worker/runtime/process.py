@@ -33,6 +33,7 @@ from sync_worker.core.wakeup import Wakeup
 from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
+from sync_worker.runtime.parent import end_with_parent
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, CycleRunner, wire
 
 STOP_GRACE = 20.0
@@ -75,6 +76,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
             error = worker.run_only_once(runner.run_cycle)
         else:
             _raise_oom_score()
+            if "SUPERVISOR_ENABLED" in environ:  # supervisord sets it for what it starts
+                end_with_parent()
             gc.freeze()  # what is there now stays: the collector need not look at it after each cycle
             worker.run(runner.run_cycle)
     return int(error is not None)
