@@ -6,7 +6,8 @@ or the file that could not be read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -111,6 +112,15 @@ def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> ResolvedConne
     connection = Connection(base_url, site_url, SecretStr(secret), email if basic else None, tls)
     found = None if lookup.faults else connection
     return ResolvedConnection(found, tuple(lookup.faults), tuple(lookup.warnings), lookup.shows_group_token)
+
+
+def references(sync: Sync) -> Iterator[re.Match[str]]:
+    """Yield what the accounts in the file of `sync` refer to: matches of REFERENCE_PATTERN."""
+    for account in (sync.jira, sync.user_jira, sync.dev_jira):
+        for value in account.model_dump().values() if account else ():
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            if isinstance(text, str) and (found := REFERENCE_PATTERN.fullmatch(text)):
+                yield found
 
 
 def database_url(environ: Mapping[str, str]) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from generator.deploy import report, surroundings
 from generator.deploy.apply import apply_plan, kept_syncs
+from generator.deploy.database import create_user
 from generator.deploy.install import difference, install, link_conf
 from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
@@ -75,6 +76,8 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
             if is_running:
                 _check_that_syncs_are_left(prepared)
             changed = install(prepared)
+            if not is_running:
+                create_user(prepared.settings)
         print_line(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
         if is_running and changed:
             print_line("the group that runs follows it by `supervisorctl update`, or by `jira-sync apply`")
@@ -135,6 +138,7 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
         if not prepared.plan.syncs:
             complain(f"no sync to run in {settings.config_dir}; add a file there, then: jira-sync apply")
         install(prepared)
+        create_user(prepared.settings)
         link_conf(prepared.settings)
         if foreground:
             become_supervisord(prepared, environ)

@@ -16,7 +16,7 @@ from supervisor.options import ProcessConfig, ServerOptions
 
 from generator.deploy.programs import Plan, Program
 from generator.running.descriptors import wanted_limit
-from generator.running.settings import Settings
+from generator.running.settings import UNSAFE_IN_PATHS, Settings
 
 TEMPLATE = "supervisord.conf.j2"
 
@@ -116,7 +116,7 @@ def command_line(arguments: tuple[str, ...]) -> str:
 def environment_line(variables: Mapping[str, str]) -> str:
     """Return the value of `environment=`. Raises ConfMismatch for a value that needs escapes: the format has none."""
     for name, value in variables.items():
-        if not re.fullmatch(r"[A-Za-z0-9_:/.@-]*", value):
+        if UNSAFE_IN_PATHS & set(value) or not value.isprintable():
             raise ConfMismatch(f"the value of {name} cannot be written in environment=")
     return ",".join(f'{name}="{value}"' for name, value in variables.items())
 

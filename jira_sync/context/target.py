@@ -154,9 +154,7 @@ def find_target(environ: Environ, *, is_quiet: bool = False) -> Target:
     enter(settings)
     if not is_quiet:
         warn_of_shell(environ, started_with, settings)
-    if settings.embedded:
-        started_with = {**started_with, "DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"}
-    return Target(settings, started_with, is_running=True)
+    return Target(settings, {**started_with, **settings.database_variable}, is_running=True)
 
 
 def _there_are(names: list[str]) -> str:

@@ -25,6 +25,8 @@ from pymongo import MongoClient
 from sync_model.connection import database_url
 from sync_model.definition import Sync
 from sync_model.loading import SyncFile, load_file
+from sync_model.needed_variables import needed_by_worker
+from sync_model.own_environment import forget_but
 from sync_model.secret_text import FileFault
 from sync_model.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
 from sync_worker.core.wakeup import Wakeup
@@ -57,6 +59,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         print(problem, file=sys.stderr)
     if not loaded.files:
         return 1
+    if environ is os.environ:
+        forget_but(needed_by_worker(loaded.files[0].sync, environ))
     error: Exception | None = None
     with ExitStack() as stack:
         try:

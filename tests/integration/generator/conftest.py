@@ -48,7 +48,6 @@ class Group:
             **keep,
             "CONFIG_DIR": str(self.configs),
             "RUN_DIR": str(self.run_dir),
-            "MONGODB_PORT": str(free_port()),
             "PORT": str(free_port()),
             "DATABASE_URL": database_url,
         }

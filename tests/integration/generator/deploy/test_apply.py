@@ -115,10 +115,10 @@ def test_what_apply_does_does_not_depend_on_the_shell_it_is_typed_in(group):
     group.write("sync-a.json")
     group.start()
     before = group.pids()
-    bare = dict.fromkeys(("CONFIG_DIR", "DATABASE_URL", "MONGODB_PORT"))
+    bare = dict.fromkeys(("CONFIG_DIR", "DATABASE_URL"))
     ran = group.run("apply", **bare)
     assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
-    ran = group.run("apply", LOG_DIR="/tmp", JIRA_SIMULATOR_PORT="1", DATABASE_URL="mongodb://other")
+    ran = group.run("apply", LOG_DIR="/tmp", JIRA_SIMULATOR_PORT="1", MONGODB_PORT="2", DATABASE_URL="mongodb://other")
     assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
 
 
