@@ -1,4 +1,4 @@
-"""The tokens are read once for each request: all of it sees the same ones, and the next one sees those that count then."""
+"""The tokens are read once for each request: all of it sees the same ones, and the next one sees what counts then."""
 
 from __future__ import annotations
 
