@@ -49,7 +49,9 @@ class Proxies:
             name = names[0].encode("utf-8", "surrogateescape").decode().strip()
         except UnicodeError:
             return None
-        return name if name.isprintable() and 0 < len(name) <= LONGEST_NAME else None
+        # Where the service names nobody, some versions of Caddy send the placeholder of the name: `{http.…}`.
+        is_name = name.isprintable() and 0 < len(name) <= LONGEST_NAME and not set("{}") & set(name)
+        return name if is_name else None
 
     def host(self, request: web.Request) -> str:
         """Return the host that the browser asked for."""

@@ -35,6 +35,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
+import pymongo
 from pymongo import ASCENDING, MongoClient, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -71,6 +72,8 @@ take 12 seconds to elect another one: there is time left to renew the lease with
 every few seconds, so that a successor on another machine is at work within 45; on the same machine, the dead are known.
 """
 FENCED_AT_ONCE = 2000
+SECONDS_TO_LET_GO = 2.0
+"""For the one write with which a lease is released. Whoever stops a group waits for it."""
 """Documents. Hundreds of thousands of them in one request would take longer than any request may."""
 
 
@@ -97,7 +100,7 @@ class Lease:
         self._wakeup = Wakeup()
         self._is_used = True
         self._renewing: Thread | None = None
-        self._must_fence = self._is_doubtful = self._is_busy = False
+        self._must_fence = self._is_doubtful = self._is_busy = self._is_answered = False
         self._lock = Lock()
         self._last_seen: tuple[dict[str, Any], float] | None = None
         self.token = 0
@@ -120,10 +123,12 @@ class Lease:
         Raises LeaseLost when another worker holds the lease, and Unavailable when MongoDB does not answer.
         """
         with errors_translated():
+            self._is_answered = False
             if self.is_held() and not self._must_fence:
                 self._renew_or_lose()
             if not self.is_held() or self._must_fence:
                 self._acquire()
+            self._is_answered = True
             if self._renewing is None:
                 self._renewing = Thread(target=self._renew, name="lease", daemon=True)
                 self._renewing.start()
@@ -131,10 +136,16 @@ class Lease:
                 self._fence_off()
 
     def release(self) -> None:
-        """Let the next worker act at once. When MongoDB does not answer, the lease ends by itself."""
+        """Let the next worker act at once. When MongoDB does not answer, the lease ends by itself.
+
+        Nothing is asked when there is nothing to release, nor when the last question was not answered: whoever stops
+        the group would wait for each worker until it has been in vain.
+        """
         self._wakeup.request_stop()
         self._until = float("-inf")
-        with suppress(PyMongoError), answered_soon():
+        if not (self.token and self._is_answered):
+            return
+        with suppress(PyMongoError), pymongo.timeout(SECONDS_TO_LET_GO):
             self._lease.update_one(self._mine, {"$set": {"expires": None, "owner": None}})
 
     @property
@@ -259,7 +270,7 @@ class Lease:
         A write that no majority has confirmed may be visible on the primary, and be lost with it. To acquire the lease
         is a write, too: once a majority has that one, it has all earlier ones that are visible on the same server.
         """
-        self._is_doubtful = True
+        self._is_doubtful, self._is_answered = True, False
         look_at_servers(self._client)
 
     # Renewing
@@ -286,6 +297,7 @@ class Lease:
         try:
             self._renew_or_lose()
         except PyMongoError:
+            self._is_answered = False
             look_at_servers(self._client)
             return False  # the lease runs out by itself, unless MongoDB is back in time
         return True
@@ -297,6 +309,7 @@ class Lease:
                 mine, [{"$set": {"expires": self._end()}}], return_document=ReturnDocument.AFTER
             )
         with self._lock:
+            self._is_answered = True
             if mine == self._mine:  # else the lease was acquired again meanwhile
                 self._renewed(document, asked_at)
 

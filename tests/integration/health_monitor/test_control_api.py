@@ -152,6 +152,22 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(group, journal):
     assert journal.paused() is None
 
 
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "])
+def test_the_monitor_does_not_wait_for_a_head_that_does_not_arrive(group, sent):
+    with socket.create_connection(("127.0.0.1", group.port), timeout=60) as sock:
+        sock.sendall(sent)
+        assert sock.recv(1000) == b"" or sock.recv(1000) == b""
+
+
+@pytest.mark.parametrize("back", ["//elsewhere.example", "https://elsewhere.example/", "/\\elsewhere.example"])
+def test_signing_in_leads_back_to_no_page_of_another_site(group, back):
+    assert "elsewhere" not in group.http.get("/session", params={"back": back}, headers=HERE).text
+    response = group.http.post("/session", data={"token": ADMIN_TOKEN, "back": back}, headers=HERE)
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
+    wrong = {"headers": {**HERE, "Accept": "text/html"}, "params": {"back": back}, "data": {"token": "wrong"}}
+    assert "elsewhere" not in group.http.post("/session", **wrong).text
+
+
 def test_a_thousand_idle_connections_neither_silence_the_monitor_nor_fill_its_log(group):
     before = len(group.log())
     with ExitStack() as stack:

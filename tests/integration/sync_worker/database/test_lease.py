@@ -256,6 +256,28 @@ class TestLease:
             third.lease.hold()
         assert (first.lease.token, second.lease.token) == (1, 2)
 
+    @pytest.mark.parametrize("answers_again", [False, True])
+    def test_a_writer_that_ends_releases_its_lease_unless_mongodb_has_not_answered_the_last_time(
+        self, own_mongo_server, tmp_path, answers_again
+    ):
+        """Else each worker of a group would wait in vain for an answer before it ends."""
+        with closing(connect(own_mongo_server.url, "test")) as client:
+            lease = Lease(client, "silent", tmp_path, lambda: None, LeaseTiming(100.0, 2.0, NEVER, NEVER))
+            lease.hold()
+            own_mongo_server.freeze()
+            assert not lease._renew_once()
+            own_mongo_server.thaw()
+            if answers_again:
+                lease.hold()
+            lease.release()
+            owner = client["silent"]["lease"].find_one({"_id": WRITER})["owner"]
+            assert (owner is None) is answers_again
+
+    def test_a_worker_that_never_held_its_lease_asks_nothing_when_it_ends(self, new_writer):
+        writer = new_writer()
+        writer.lease.release()
+        assert writer.client.topology_description.topology_type_name == "Unknown"
+
     def test_a_writer_that_heeds_the_signal_is_woken_at_once_by_a_process_on_its_machine(self, new_writer, wait_until):
         writer, other = new_writer(renew_every=NEVER, renew_unused_every=NEVER), new_writer()
         woken: list[bool] = []

@@ -53,6 +53,7 @@ def test_the_client_is_the_last_address_that_no_trusted_proxy_has(peer, told, ad
         ("127.0.0.1", [("Remote-User", "\udcff")], None),
         ("127.0.0.1", [("Remote-User", "a\x1b[2J")], None),
         ("127.0.0.1", [("Remote-User", "a" * 101)], None),
+        ("127.0.0.1", [("Remote-User", "{http.reverse_proxy.header.Remote-User}")], None),
         ("127.0.0.1", [], None),
     ],
 )
