@@ -15,6 +15,7 @@ from typing import TextIO
 from generator.running.errors import Unusable
 from generator.running.run_directory import user_name
 from generator.running.terminal import note
+from sync_model.regular_files import read_regular
 
 LOCK = ".lock"
 LONGEST_PID = 20
@@ -82,10 +83,10 @@ def open_lock(run_dir: Path) -> TextIO:
 def holder_of_lock(run_dir: Path) -> int | None:
     """Return the pid that the holder of the lock has written; None when nobody has."""
     try:
-        text = (run_dir / LOCK).read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
+        text = read_regular(run_dir / LOCK, LONGEST_PID).strip()
+    except OSError:
         return None
-    return int(text) if text.isdecimal() and len(text) < LONGEST_PID else None
+    return int(text) if text.isdigit() else None
 
 
 def _write_anew(file: TextIO, text: str) -> None:
