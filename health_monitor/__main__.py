@@ -18,6 +18,7 @@ from generator.running.errors import Unusable
 from generator.running.page_settings import PageSettings, read_page_settings
 from generator.running.run_directory import require_own
 from generator.running.settings import Settings, from_environ, of_running_group
+from generator.running.variables import VARIABLES
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
 from health_monitor.access.proxies import Proxies
@@ -27,7 +28,10 @@ from health_monitor.observation.observer import Observer
 from health_monitor.observation.own_trouble import OwnTrouble
 from health_monitor.server import runner
 from health_monitor.state import MonitorState
+from sync_model import uncaught
 from sync_model.connection import database_url
+from sync_model.needed_variables import needed_by_monitor
+from sync_model.own_environment import forget_but
 from sync_model.program_names import MONITOR
 from sync_worker.runtime import logs
 
@@ -35,6 +39,8 @@ ENDED_SESSIONS = "ended_sessions.json"
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
+    if environ is os.environ:
+        forget_but(needed_by_monitor(environ, frozenset(VARIABLES)))
     try:
         settings = of_running_group(from_environ(environ, waits_for_files=True), environ)
         require_own(settings.run_dir)
@@ -56,7 +62,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         settings,
         environ,
         Observer(settings, environ, log),
-        SyncDatabases(lambda: database_url(environ) or f"mongodb://127.0.0.1:{settings.mongodb_port}"),
+        SyncDatabases(lambda: database_url({**environ, **settings.database_variable}) or ""),
         _gate(settings, environ, page),
         log,
         page,
@@ -103,4 +109,5 @@ def _gate(settings: Settings, environ: Mapping[str, str], page: PageSettings) ->
 
 
 if __name__ == "__main__":
+    uncaught.install()
     sys.exit(main())

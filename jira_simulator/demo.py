@@ -23,7 +23,7 @@ import httpx
 from generator.running.variables import VARIABLES
 
 CONFIG_DIR = Path("configs/demo")
-PORTS = {"JIRA_SIMULATOR_PORT": "8090", "MONGODB_PORT": "27090", "PORT": "8091"}
+PORTS = {"JIRA_SIMULATOR_PORT": "8090", "PORT": "8091"}
 TOKEN = "demo"  # noqa: S105
 """The token for the buttons of the status page. They control simulations, and the page listens on loopback."""
 SITES = ("acme", "globex", "initech")

@@ -19,13 +19,19 @@ from typing import Any
 
 from supervisor import events
 from supervisor.options import VERSION
-from supervisor.rpcinterface import SupervisorNamespaceRPCInterface, make_main_rpcinterface
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 
+from supervisor_plugin.adding import AddingInterface
+from supervisor_plugin.logs import LogInterface, refuse_to_follow
 from supervisor_plugin.signal_pipe import SignalPipe
 from supervisor_plugin.stopping import PriorityInterface, PriorityShutdown
 
 MADE_FOR = "4.3.0"
 FORK, EXEC = "fork", "exec"
+
+
+class PluginInterface(AddingInterface, LogInterface, PriorityInterface):
+    """What supervisorctl and the generator speak to."""
 
 
 def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
@@ -34,14 +40,14 @@ def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
     # At this event supervisord handles signals, and no program has inherited the blocked signal yet.
     events.subscribe(events.SupervisorRunningEvent, _unblock_sigterm)
     if not _is_enabled(options):
-        return make_main_rpcinterface(supervisord)
+        return AddingInterface(supervisord)
     if "fork" not in vars(options):  # supervisord calls this once per socket that it listens on
-        for step in (_stop_at_once, _act_on_signals_at_once, _fork):
+        for step in (_stop_at_once, _act_on_signals_at_once, _refuse_to_follow_logs, _fork):
             try:
                 step(supervisord)
             except Exception:
                 options.logger.error(f"{step.__name__.strip('_')}: does without, because of this:\n{_traceback()}")
-    return PriorityInterface(supervisord)
+    return PluginInterface(supervisord)
 
 
 def _unblock_sigterm(_event: Any) -> None:
@@ -79,6 +85,17 @@ def _act_on_signals_at_once(supervisord: Any) -> None:
             stock()
 
     supervisord.options.cleanup = cleanup
+
+
+def _refuse_to_follow_logs(supervisord: Any) -> None:
+    def refuse(_event: Any) -> None:
+        try:
+            refuse_to_follow(supervisord)
+        except Exception:  # would end supervisord
+            supervisord.options.logger.error(f"logs are followed as always, because of this:\n{_traceback()}")
+
+    # Only then does supervisord have its sockets.
+    events.subscribe(events.SupervisorRunningEvent, refuse)
 
 
 def _fork(supervisord: Any) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from sync_model.connection import resolve, site_of
+from sync_model.connection import references, resolve, site_of
 from sync_model.definition import Side, Sync
 from sync_model.lookup_policy import CONFIG_VARIABLES, DEFAULT_FOLDERS, JIRA_SITES, SECRETS_DIR, LookupPolicy
-from sync_model.values import REFERENCE_PATTERN
 
 
 def lines_to_add(found: Iterable[Sync], environ: Mapping[str, str]) -> list[str]:
@@ -24,12 +20,13 @@ def lines_to_add(found: Iterable[Sync], environ: Mapping[str, str]) -> list[str]
     if policy.is_set:
         return []
     syncs = list(found)
-    references = [reference for sync in syncs for reference in _references(sync)]
-    variables = {reference["variable"] for reference in references if reference["variable"]}
-    files = {reference["file"] for reference in references if reference["file"]}
+    found_in_files = [reference for sync in syncs for reference in references(sync)]
+    variables = {reference["variable"] for reference in found_in_files if reference["variable"]}
+    resolved = [resolve(sync, side, environ) for sync in syncs for side in Side]
+    files = {reference["file"] for reference in found_in_files if reference["file"]}
+    files |= {path for found in resolved if found.connection for path in found.connection.tls.paths}
     needed = sorted(name for name in variables if not policy.expects_variable(name))
     outside = sorted({str(Path(path).parent) for path in files if not policy.expects_file(path)})
-    resolved = [resolve(sync, side, environ) for sync in syncs for side in Side]
     called = [(found.connection.base_url, found.shows_group_token) for found in resolved if found.connection]
     shows_token_elsewhere = any(
         shows_token and not policy.expects_site(base_url, site_of) for base_url, shows_token in called
@@ -41,11 +38,3 @@ def lines_to_add(found: Iterable[Sync], environ: Mapping[str, str]) -> list[str]
         f"{CONFIG_VARIABLES}={' '.join(needed)}",
         f"{JIRA_SITES}={' '.join(sorted({base_url for base_url, _ in called}))}",
     ]
-
-
-def _references(sync: Sync) -> Iterator[re.Match[str]]:
-    for account in (sync.jira, sync.user_jira, sync.dev_jira):
-        for value in account.model_dump().values() if account else ():
-            text = value.get_secret_value() if isinstance(value, SecretStr) else value
-            if isinstance(text, str) and (found := REFERENCE_PATTERN.fullmatch(text)):
-                yield found

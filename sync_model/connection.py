@@ -6,7 +6,8 @@ or the file that could not be read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -41,6 +42,10 @@ class TlsFiles:
     authorities: str | None = None
     certificate: str | None = None
     key: str | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for path in (self.authorities, self.certificate, self.key) if path]
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,15 @@ def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> ResolvedConne
     connection = Connection(base_url, site_url, SecretStr(secret), email if basic else None, tls)
     found = None if lookup.faults else connection
     return ResolvedConnection(found, tuple(lookup.faults), tuple(lookup.warnings), lookup.shows_group_token)
+
+
+def references(sync: Sync) -> Iterator[re.Match[str]]:
+    """Yield what the accounts in the file of `sync` refer to: matches of REFERENCE_PATTERN."""
+    for account in (sync.jira, sync.user_jira, sync.dev_jira):
+        for value in account.model_dump().values() if account else ():
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            if isinstance(text, str) and (found := REFERENCE_PATTERN.fullmatch(text)):
+                yield found
 
 
 def database_url(environ: Mapping[str, str]) -> str | None:
@@ -222,9 +236,13 @@ class _Lookup:
             "clientKey": self.optional("clientKey", account.client_key),
         }
         for field, path in found.items():
-            if path and (fault := file_fault(path)):
-                # What was looked up by mistake may be a secret.
-                origin = self._origins.get(field)
+            # What was looked up by mistake may be a secret.
+            origin = self._origins.get(field)
+            if path and (fault := self._policy.file_fault(path)):
+                self.fault(
+                    field, f"{path} {fault}" if origin is None else f"{origin} names a file that is not for syncs"
+                )
+            elif path and (fault := file_fault(path)):
                 named = fault if origin is None else f"{origin} names no file that can be read"
                 self.fault(field, named, unset=True)
         if found["clientKey"] and not found["clientCertificate"]:

@@ -39,6 +39,7 @@ class Condition(StrEnum):
     UNREACHABLE = "unreachable"  # Jira or MongoDB has not answered for long
     HELD = "held"  # a brake holds something until a person confirms it
     INVALID = "invalid"  # the file does not load
+    OUTDATED = "outdated"  # its process runs something else than was applied last
     MISSING = "missing"  # the folder wants it to run, and supervisord does not know it
     STOPPED = "stopped"  # by an operator, with supervisorctl
     BEHIND = "behind"
@@ -94,7 +95,9 @@ class Facts:
     `problems` are those of the sync's file. `is_wanted` tells whether the folder wants the sync to run. `interval` is
     in seconds. `silence` is the number of seconds for which the reader itself has seen no new heartbeat. `crashes`
     counts how often the process ended in the last ten minutes without being asked to. `memory_limit` is in bytes.
-    `next_start` is when the monitor starts a program again that supervisord has given up on.
+    `next_start` is when the monitor starts a program again that supervisord has given up on. `applied_digest` is the
+    digest of what was applied last, None where it is not known or about to change. `is_being_replaced`: an apply is at
+    work on it.
     """
 
     name: str
@@ -108,6 +111,8 @@ class Facts:
     memory_limit: int | None = None
     next_start: datetime | None = None
     stuck_after: float = STUCK_AFTER
+    applied_digest: str | None = None
+    is_being_replaced: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,11 +136,14 @@ class SyncVerdict:
 
 def judge(facts: Facts, now: datetime) -> SyncVerdict:
     """Return the verdict on a sync at `now`, by our own clock."""
-    verdict = _by_process(facts, now) or _by_silence(facts, now) or _by_heartbeat(facts, now)
+    verdict = _by_apply(facts) or _by_process(facts, now) or _by_silence(facts, now) or _by_heartbeat(facts, now)
     if facts.problems and SEVERITY[verdict.condition] > SEVERITY[Condition.INVALID]:
         still = "; it runs as it was" if facts.process and facts.process.state in RUNNING_STATES else ""
         why = f"{_first_and_count(facts.problems)}{still}"
         verdict = SyncVerdict(Condition.INVALID, why, "mend the file, then: jira-sync apply")
+    if _is_outdated(facts) and SEVERITY[verdict.condition] > SEVERITY[Condition.OUTDATED]:
+        why = "it runs an older version of its file than was applied last"
+        verdict = SyncVerdict(Condition.OUTDATED, why, "jira-sync apply")
     known_lag = lag(_current_heartbeat(facts), now, facts.interval)
     return replace(verdict, lag=known_lag, remedy=verdict.remedy or _renewal(facts))
 
@@ -178,6 +186,21 @@ def _current_heartbeat(facts: Facts) -> Heartbeat | None:
         return heartbeat
     is_later = process.started is not None and heartbeat.sent > process.started
     return heartbeat if is_later and heartbeat.phase is not Phase.STOPPING else None
+
+
+def _by_apply(facts: Facts) -> SyncVerdict | None:
+    """Judge a process that an apply has stopped, and is about to start again. None means that there is no such one."""
+    process = facts.process
+    if facts.is_being_replaced and (process is None or process.state in ("STOPPED", "STOPPING")):
+        return SyncVerdict(Condition.STARTING, "an apply is replacing its process")
+    return None
+
+
+def _is_outdated(facts: Facts) -> bool:
+    process, heartbeat = facts.process, facts.heartbeat
+    if facts.applied_digest is None or process is None or heartbeat is None:
+        return False
+    return heartbeat.pid == process.pid and heartbeat.digest != facts.applied_digest
 
 
 def _by_process(facts: Facts, now: datetime) -> SyncVerdict | None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from generator.deploy.install import install
 from generator.deploy.prepare import Prepared
 from generator.deploy.programs import START_TIMEOUT, STOP_TIMEOUT
 from generator.deploy.snapshots import drop_snapshots
+from generator.running.descriptors import raise_limit
+from generator.running.intention import (
+    Intention,
+    carry_out,
+    read_intention,
+    signals_blocked,
+    stopped_by_a_person,
+    without_this_process,
+    write_intention,
+)
+from generator.running.log_files import missing_logs, reopen_logs
+from generator.running.outdated import outdated_workers, with_outdated
 from generator.running.supervisor_rpc import DOWN, SETTLED, Changes, ProgramState, Supervisor
+from generator.running.terminal import note
 
 SIGNS = {"started": "+", "restarted": "~", "stopped": "-"}
 
@@ -20,6 +31,8 @@ SIGNS = {"started": "+", "restarted": "~", "stopped": "-"}
 @dataclass(frozen=True)
 class ProgramChange:
     """What became of one program: it was `started`, `restarted` or `stopped`, or it is `kept` as it was.
+
+    `edited`: it will run something new, but stays stopped, because a person has stopped it.
 
     `why` is in words. `state` is how supervisord sees the program now, where it runs.
     """
@@ -32,6 +45,9 @@ class ProgramChange:
     def __str__(self) -> str:
         if self.what == "kept":
             return f"! {self.name} keeps running as it was: {self.why}"
+        if self.what == "edited":
+            why = f" ({self.why})" if self.why else ""
+            return f"~ {self.name} stays stopped{why}; to run it as it is now: supervisorctl start {self.name}"
         failed = self.state is not None and self.state.state != "RUNNING"
         now = f", but is {self.state.state}: {self.state.description}" if self.state and failed else ""
         why = f" ({self.why})" if self.why else ""
@@ -52,19 +68,51 @@ class Applied:
 
 def apply_plan(prepared: Prepared) -> Applied:
     """Install the plan and have supervisord follow it. Raises Unusable, NotRunning or NoAnswer."""
-    supervisor = Supervisor(prepared.settings.socket)
+    run_dir, supervisor = prepared.settings.run_dir, Supervisor(prepared.settings.socket)
     before = supervisor.states()
-    install(prepared)
-    own_program = {name for name, state in before.items() if state.pid == os.getpid()}
-    changes = _without(own_program, supervisor.reread())
-    with _signals_blocked():
-        supervisor.apply(changes, STOP_TIMEOUT, _may_start(prepared))
+    unfinished = read_intention(run_dir)
+    stopped = _with_new_names(stopped_by_a_person(before, unfinished), prepared)
+    _mend(supervisor, prepared, before)
+    with signals_blocked():
+        write_intention(run_dir, replace(unfinished or Intention(stopped), stopped=stopped))
+        install(prepared)
+        wanted = {program.name: program.digest for program in prepared.plan.syncs if program.digest}
+        outdated = outdated_workers(run_dir, before, wanted)
+        changes = without_this_process(before, with_outdated(supervisor.reread(), outdated))
+
+        def follow(changes: Changes, stopped: Collection[str]) -> None:
+            supervisor.follow(changes, STOP_TIMEOUT, _may_start(prepared, outdated), stopped, _tell)
+
+        left = carry_out(supervisor, run_dir, changes, stopped, follow)
     drop_snapshots(prepared.plan, prepared.settings)
-    touched = {*changes.added, *changes.changed}
-    after = supervisor.wait(touched, lambda state: state.state in SETTLED, START_TIMEOUT)
-    described = (*_describe(prepared, changes, before, after), *kept_syncs(prepared, but=touched))
+    touched = {*changes.added, *changes.changed, *left}
+    after = supervisor.wait(touched - stopped, lambda state: state.state in SETTLED, START_TIMEOUT, _tell)
+    described = _describe(prepared, Before(before, stopped, outdated, left), changes, after)
+    kept = kept_syncs(prepared, but=touched)
     unchanged = {program.name for program in prepared.plan.syncs} - touched - set(prepared.plan.kept)
-    return Applied(described, len(unchanged), all(state.state == "RUNNING" for state in after.values()))
+    all_run = all(state.state == "RUNNING" for state in after.values())
+    return Applied((*described, *kept), len(unchanged), all_run)
+
+
+def _mend(supervisor: Supervisor, prepared: Prepared, states: Mapping[str, ProgramState]) -> None:
+    """Give supervisord what it needs for the plan: enough open files, and log files that are there."""
+    raise_limit(supervisor, len(prepared.plan.programs))
+    if missing := missing_logs(prepared.settings, states):
+        reopen_logs(supervisor)
+        _tell(f"{prepared.settings.log_dir} lacked the logs of {', '.join(missing)}; they are written there again")
+
+
+def _tell(sentence: str) -> None:
+    """Say what is waited for. That the terminal has been closed must not end an apply halfway."""
+    with suppress(OSError, ValueError):
+        note(sentence)
+
+
+def _with_new_names(stopped: frozenset[str], prepared: Prepared) -> frozenset[str]:
+    """Add the names that stopped syncs have now. A sync that a person has stopped is not started by renaming it."""
+    files = {applied.file for name, applied in prepared.manifest.items() if name in stopped}
+    renamed = (name for name, file in prepared.plan.fresh.items() if file.path.name in files)
+    return stopped | {name for name in renamed if name not in prepared.manifest}
 
 
 def kept_syncs(prepared: Prepared, but: Collection[str] = ()) -> Iterator[ProgramChange]:
@@ -76,25 +124,15 @@ def kept_syncs(prepared: Prepared, but: Collection[str] = ()) -> Iterator[Progra
             yield ProgramChange(name, "kept", f"{applied.file} {what}")
 
 
-def _without(own_program: Collection[str], changes: Changes) -> Changes:
-    """Leave out the program that this very process is: it would stop itself halfway."""
-    return Changes(*(tuple(name for name in names if name not in own_program) for names in astuple(changes)))
+def _may_start(prepared: Prepared, outdated: Collection[str]) -> Callable[[str, Collection[str]], bool]:
+    """Return the rule that a sync waits for the end of those that still have its database or its projects.
 
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """Hold back signals that end this process: between removing a program and adding it again, a sync is missing."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _may_start(prepared: Prepared) -> Callable[[str, Collection[str]], bool]:
-    """Return the rule that a sync waits for the end of those that still have its database or its projects."""
+    What an outdated worker has is not known.
+    """
 
     def may_start(name: str, leaving: Collection[str]) -> bool:
+        if not set(leaving).isdisjoint(outdated):
+            return False
         manifest, kept = prepared.manifest, prepared.plan.kept
         claimed = {claim for other in leaving if other in manifest for claim in manifest[other].claims.items()}
         wanted = kept[name].claims if name in kept else prepared.claims.get(name, {})
@@ -103,20 +141,41 @@ def _may_start(prepared: Prepared) -> Callable[[str, Collection[str]], bool]:
     return may_start
 
 
+@dataclass(frozen=True)
+class Before:
+    """The group before the change: its states, the programs that a person had stopped, the outdated workers, and the
+    programs that an apply had stopped which ended early.
+    """
+
+    states: Mapping[str, ProgramState]
+    stopped: frozenset[str]
+    outdated: frozenset[str]
+    left: frozenset[str]
+
+
 def _describe(
-    prepared: Prepared, changes: Changes, before: Mapping[str, ProgramState], after: Mapping[str, ProgramState]
+    prepared: Prepared, before: Before, changes: Changes, after: Mapping[str, ProgramState]
 ) -> Iterator[ProgramChange]:
     for name in sorted(changes.added):
-        yield ProgramChange(name, "started", state=after.get(name))
+        yield ProgramChange(name, "edited" if name in before.stopped else "started", state=after.get(name))
+    for name in sorted(before.left):
+        yield ProgramChange(name, "started", "an earlier apply had stopped it", after.get(name))
     for name in sorted(changes.changed):
-        applied, fresh = prepared.manifest.get(name), prepared.plan.fresh.get(name)
-        is_edit = fresh is not None and (applied is None or applied.digest != fresh.digest)
-        reason = "config changed" if is_edit else "its program changed"
-        earlier_state = before[name].state if name in before else "RUNNING"
-        aside = f"; it was {earlier_state.lower()}" if earlier_state in DOWN else ""
-        yield ProgramChange(name, "restarted", f"{reason}{aside}", after.get(name))
+        if name in before.stopped:
+            yield ProgramChange(name, "edited", _why_changed(name, prepared, before))
+            continue
+        earlier_state = before.states[name].state if name in before.states else "RUNNING"
+        aside = f"; it was {earlier_state.lower()}" if earlier_state in DOWN - {"STOPPED"} else ""
+        yield ProgramChange(name, "restarted", f"{_why_changed(name, prepared, before)}{aside}", after.get(name))
     for name in sorted(changes.removed):
         yield ProgramChange(name, "stopped", _why_stopped(name, prepared))
+
+
+def _why_changed(name: str, prepared: Prepared, before: Before) -> str:
+    applied, fresh = prepared.manifest.get(name), prepared.plan.fresh.get(name)
+    if fresh is not None and (applied is None or applied.digest != fresh.digest):
+        return "config changed"
+    return "it ran an older version of its file" if name in before.outdated else "its program changed"
 
 
 def _why_stopped(name: str, prepared: Prepared) -> str:

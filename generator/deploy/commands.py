@@ -12,15 +12,16 @@ from pathlib import Path
 
 from generator.deploy import report, surroundings
 from generator.deploy.apply import apply_plan, kept_syncs
+from generator.deploy.database import create_user
 from generator.deploy.install import difference, install, link_conf
 from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
-from generator.deploy.prepare import load, prepare, unbounded
+from generator.deploy.prepare import Prepared, load, prepare, unbounded
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
-from generator.running import files, processes
+from generator.running import locking, processes
 from generator.running.code import fingerprint
-from generator.running.errors import NotRunning, Unusable
+from generator.running.errors import NotRunning, SocketGone, Unusable
 from generator.running.project_folder import no_group_runs
 from generator.running.run_directory import make_run_directory, require_own
 from generator.running.running_group import (
@@ -70,13 +71,16 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
     elif diff:
         print_lines(difference(prepared))
     else:
-        with files.lock(settings.run_dir):
-            if Supervisor(settings.socket).is_running() and difference(prepared):
-                raise Unusable(
-                    f"a group runs by {settings.conf}; `render --diff` shows what would change, `apply` changes it"
-                )
+        with locking.lock(settings.run_dir):
+            is_running = Supervisor(settings.socket).is_running()
+            if is_running:
+                _check_that_syncs_are_left(prepared)
             changed = install(prepared)
+            if not is_running:
+                create_user(prepared.settings)
         print_line(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
+        if is_running and changed:
+            print_line("the group that runs follows it by `supervisorctl update`, or by `jira-sync apply`")
     return report.print_problems(prepared.problems, prepared.warnings)
 
 
@@ -98,11 +102,8 @@ def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, 
         if strict and prepared.problems:
             report.print_problems(prepared.problems, ())
             raise Unusable("nothing was changed, because of --strict")
-        if prepared.would_stop_all and not allow_empty:
-            raise Unusable(
-                f"{settings.config_dir} holds no sync, but {_running(len(prepared.manifest))}; nothing was changed. "
-                "If they shall all stop: apply --allow-empty"
-            )
+        if not allow_empty:
+            _check_that_syncs_are_left(prepared)
         try:
             applied = apply_plan(prepared)
         except NotRunning:
@@ -125,6 +126,8 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
     settings = settings_to_write(environ, "start", log_to_files=not foreground)
     surroundings.check_surroundings(environ)
     with _locked(settings.run_dir, "start"):
+        for sentence in _end_what_is_left(settings.run_dir):
+            print_line(sentence)
         check_nothing_is_in_the_way(settings)
         prepared = prepare(settings, environ)
         # Its environment stays as it is: `apply` need not say this again after each edit.
@@ -135,6 +138,7 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
         if not prepared.plan.syncs:
             complain(f"no sync to run in {settings.config_dir}; add a file there, then: jira-sync apply")
         install(prepared)
+        create_user(prepared.settings)
         link_conf(prepared.settings)
         if foreground:
             become_supervisord(prepared, environ)
@@ -149,15 +153,31 @@ def stop(environ: Environ) -> int:
     """Stop the group, and whatever an earlier one has left behind."""
     run_dir = run_dir_of(environ)
     require_own(run_dir, "stop")
-    members = processes.members(run_dir)
-    if not run_dir.is_dir() and not members:
+    if not run_dir.is_dir() and not processes.members(run_dir):
         raise Unusable(no_group_runs(run_dir, environ))
-    if FIRST_PROCESS in members:
-        raise Unusable("this container is the group, and would come back; stop it from outside: docker compose stop")
+    _check_it_is_no_container(run_dir)
     with _locked(run_dir, "stop"):
         for sentence in stop_group(run_dir):
             print_line(sentence)
     return 0
+
+
+def _end_what_is_left(run_dir: Path) -> list[str]:
+    """End what a supervisord that was killed, or has lost its socket, has left running; return what to tell about it.
+
+    Otherwise nobody could control it, and no new group could start beside it. Raises NoAnswer.
+    """
+    try:
+        if Supervisor(run_dir / "supervisor.sock").is_running():
+            return []
+    except SocketGone:
+        _check_it_is_no_container(run_dir)
+    return stop_group(run_dir) if processes.members(run_dir) else []
+
+
+def _check_it_is_no_container(run_dir: Path) -> None:
+    if FIRST_PROCESS in processes.members(run_dir):
+        raise Unusable("this container is the group; do it from outside: docker compose stop, or restart")
 
 
 def _as_workers_see_it(settings: Settings, environ: Environ) -> tuple[Settings, Environ]:
@@ -189,10 +209,18 @@ def _warn_of_what_apply_cannot_change(settings: Settings, environ: Environ, star
         warn("jira-sync itself has changed since this group was started; `stop` and `start` it to use that")
 
 
+def _check_that_syncs_are_left(prepared: Prepared) -> None:
+    """Raises Unusable when the group would lose all its syncs."""
+    if prepared.would_stop_all:
+        folder, running = prepared.settings.config_dir, _running(len(prepared.manifest))
+        aside = "If they shall all stop: apply --allow-empty"
+        raise Unusable(f"{folder} holds no sync, but {running}; nothing was changed. {aside}")
+
+
 def _running(count: int) -> str:
     return f"{count} run{'s' * (count == 1)}"
 
 
 def _locked(run_dir: Path, command: str) -> AbstractContextManager[None]:
     make_run_directory(run_dir, command)
-    return files.lock(run_dir)
+    return locking.lock(run_dir)

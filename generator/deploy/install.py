@@ -6,6 +6,7 @@ import difflib
 from contextlib import suppress
 from pathlib import Path
 
+from generator.deploy.database import write_address
 from generator.deploy.prepare import Prepared
 from generator.deploy.snapshots import write_snapshots
 from generator.running.files import write_if_changed
@@ -20,7 +21,8 @@ DEFAULT_CONF = Path(DEFAULT_RUN_DIR) / CONF
 
 
 def install(prepared: Prepared) -> bool:
-    """Write the snapshots and the conf; return whether the conf changed."""
+    """Write the snapshots, the address of the database and the conf; return whether the conf changed."""
+    write_address(prepared.settings)
     write_snapshots(prepared.plan, prepared.claims, prepared.settings)
     return write_if_changed(prepared.settings.conf, prepared.text)
 

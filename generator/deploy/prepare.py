@@ -91,6 +91,6 @@ def _make_folders(settings: Settings) -> None:
     elif settings.log_dir:
         settings.log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.embedded:
-        folders.append(settings.database_folder)
+        folders += [settings.database_folder, settings.database_access]
     for folder in folders:
         make_folder(folder)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from generator.running.launcher import launched
 from generator.running.manifest import AppliedSync
 from generator.running.mongod import database_command
 from generator.running.settings import Settings
@@ -88,19 +89,22 @@ def plan_for(
 def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
     """Return the programs that start before the workers and stop after them.
 
-    The monitor and the watcher read their settings from the environment of the group.
+    The monitor reads its settings from the environment of the group. Of the others, none needs it: what the watcher
+    applies, it reads from what supervisord was started with.
     """
     servers = []
     if mongod is not None:
-        command = database_command(mongod, settings.database_folder, settings.mongodb_port)
+        server = database_command(mongod, settings.database_folder, settings.database_socket, settings.mongodb_port)
+        command = launched(settings.python, *server)
         servers.append(Program(DATABASE, command, priority=10, stop_seconds=60))
     if settings.simulator_port is not None:
-        command = (settings.python, "-m", "jira_simulator", "--port", str(settings.simulator_port), "--demo")
+        simulator = ("-m", "jira_simulator", "--port", str(settings.simulator_port), "--demo")
+        command = launched(settings.python, settings.python, *simulator)
         servers.append(Program(SIMULATOR, command, priority=20))
     monitor = (settings.python, "-m", "health_monitor")
-    servers.append(Program(MONITOR, monitor, _database_variable(settings), priority=50))
+    servers.append(Program(MONITOR, monitor, settings.database_variable, priority=50))
     if settings.watch:
-        watcher = (settings.python, "-m", "jira_sync", "watch")
+        watcher = launched(settings.python, settings.python, "-m", "jira_sync", "watch")
         servers.append(Program(WATCHER, watcher, priority=60))
     return servers
 
@@ -109,10 +113,5 @@ def _worker(name: str, source: str, digest: str, settings: Settings) -> Program:
     snapshot = settings.snapshots / f"{name}.json"
     command = (settings.python, "-m", "sync_worker", "--config", str(snapshot), "--run-dir", str(settings.run_dir))
     # The digest is here so that supervisord itself sees exactly which syncs an edit has changed.
-    environment = {"SYNC_DIGEST": digest, **_database_variable(settings)}
+    environment = {"SYNC_DIGEST": digest, **settings.database_variable}
     return Program(name, command, environment, source=source, digest=digest)
-
-
-def _database_variable(settings: Settings) -> dict[str, str]:
-    """Return the address of the embedded server. The group's environment holds the address of any other server."""
-    return {"DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"} if settings.embedded else {}

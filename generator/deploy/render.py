@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import resource
 import shlex
 import tempfile
 from collections.abc import Mapping
@@ -16,11 +15,10 @@ from jinja2 import Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from supervisor.options import ProcessConfig, ServerOptions
 
 from generator.deploy.programs import Plan, Program
-from generator.running.settings import Settings
+from generator.running.descriptors import wanted_limit
+from generator.running.settings import UNSAFE_IN_PATHS, Settings
 
 TEMPLATE = "supervisord.conf.j2"
-DESCRIPTORS_PER_PROGRAM = 3
-SPARE_DESCRIPTORS = 400
 
 
 class ConfMismatch(Exception):
@@ -29,8 +27,6 @@ class ConfMismatch(Exception):
 
 def render(plan: Plan, settings: Settings) -> str:
     """Return the conf for `plan`. Raises ConfMismatch for a value that the format cannot hold."""
-    wanted = DESCRIPTORS_PER_PROGRAM * len(plan.programs) + SPARE_DESCRIPTORS
-    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     return (
         _environment()
         .get_template(TEMPLATE)
@@ -40,7 +36,7 @@ def render(plan: Plan, settings: Settings) -> str:
             run_dir=settings.run_dir,
             log_dir=settings.log_dir,
             project_dir=settings.project_dir,
-            minfds=wanted if limit == resource.RLIM_INFINITY else min(wanted, limit),
+            minfds=wanted_limit(len(plan.programs)),
             # Without it, supervisord warns at every start that it runs as root. Here that is deliberate.
             user="root" if os.getuid() == 0 else None,
         )
@@ -120,7 +116,7 @@ def command_line(arguments: tuple[str, ...]) -> str:
 def environment_line(variables: Mapping[str, str]) -> str:
     """Return the value of `environment=`. Raises ConfMismatch for a value that needs escapes: the format has none."""
     for name, value in variables.items():
-        if not re.fullmatch(r"[A-Za-z0-9_:/.@-]*", value):
+        if UNSAFE_IN_PATHS & set(value) or not value.isprintable():
             raise ConfMismatch(f"the value of {name} cannot be written in environment=")
     return ",".join(f'{name}="{value}"' for name, value in variables.items())
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from generator.deploy.programs import START_TIMEOUT
 from generator.running import processes
 from generator.running.errors import NotRunning, Unusable
 from generator.running.files import write_if_changed
+from generator.running.intention import drop_intention
 from generator.running.settings import LOOPBACK, Settings
 from generator.running.supervisor_rpc import POLL_SECONDS, SETTLED, ProgramState, Supervisor
 from sync_model.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
@@ -24,16 +26,16 @@ from sync_model.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
 MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
 """Without them, the C library gives each thread of each worker its own pool of memory, and keeps freed memory."""
 
+UMASK = 0o077
+"""supervisord makes the logs of all programs itself."""
+
 
 def check_nothing_is_in_the_way(settings: Settings) -> None:
     """Raises Unusable when a group runs already, or when another process has a port that the group needs."""
     if Supervisor(settings.socket).is_running():
         raise Unusable(f"the group in {settings.run_dir} runs already; `apply` makes it follow an edit, `stop` ends it")
-    if orphans := processes.members(settings.run_dir):
-        pids = ", ".join(map(str, orphans))
-        raise Unusable(f"processes of an earlier group in {settings.run_dir} are left ({pids}); `stop` ends them")
     wanted = [("PORT", settings.port, settings.bind)]
-    if settings.embedded:
+    if settings.embedded and settings.mongodb_port:
         wanted.append(("MONGODB_PORT", settings.mongodb_port, LOOPBACK))
     if settings.simulator_port:
         wanted.append(("JIRA_SIMULATOR_PORT", settings.simulator_port, LOOPBACK))
@@ -50,9 +52,11 @@ def _taken(variable: str, port: int) -> str:
 def start_in_background(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, ProgramState]:
     """Start supervisord; return the states of its programs once they run or have failed. Raises Unusable, NoAnswer."""
     settings = prepared.settings
-    write_if_changed(settings.record, settings.recorded())
+    _begin(settings)
+    _close_old_logs(prepared)
     started = subprocess.run(
         _supervisord(settings),
+        umask=UMASK,
         env=environment_of_programs(settings, environ),
         capture_output=True,
         text=True,
@@ -78,12 +82,20 @@ def start_in_background(prepared: Prepared, environ: Mapping[str, str]) -> dict[
 def become_supervisord(prepared: Prepared, environ: Mapping[str, str]) -> None:
     """Turn this process into supervisord, so that supervisord gets the container's signals. Raises Unusable."""
     settings = prepared.settings
-    write_if_changed(settings.record, settings.recorded())
+    _begin(settings)
+    _close_old_logs(prepared)
+    os.umask(UMASK)
     if settings.log_dir is None:
         _share_standard_output()
     command = [*_supervisord(settings), "--nodaemon"]
     sys.stdout.flush()
     os.execve(command[0], command, environment_of_programs(settings, environ))  # noqa: S606 - replaces this process
+
+
+def _begin(settings: Settings) -> None:
+    """Write down what the group is started with. What an apply was about to do is done by starting all programs."""
+    drop_intention(settings.run_dir)
+    write_if_changed(settings.record, settings.recorded())
 
 
 def environment_of_programs(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
@@ -94,6 +106,24 @@ def environment_of_programs(settings: Settings, environ: Mapping[str, str]) -> d
         "RUN_DIR": str(settings.run_dir),
     }
     return {**MALLOC_VARIABLES, **environ, **own}
+
+
+def _close_old_logs(prepared: Prepared) -> None:
+    """Take the logs of this group, as an earlier version has left them, away from other users.
+
+    Links are not followed, and nobody else's file is touched: LOG_DIR may be a folder of many.
+    """
+    folder = prepared.settings.log_dir
+    names = ["supervisord", *(program.name for program in prepared.plan.programs)]
+    for path in (path for name in names for path in (folder.glob(f"{name}.log*") if folder else ())):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                state = os.fstat(descriptor)
+                if stat.S_ISREG(state.st_mode) and state.st_uid == os.getuid():
+                    os.fchmod(descriptor, 0o600)
+            finally:
+                os.close(descriptor)
 
 
 def _share_standard_output() -> None:

@@ -13,6 +13,7 @@ from generator.deploy.install import unlink_conf
 from generator.deploy.programs import STOP_TIMEOUT
 from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning, SocketGone, Unusable
+from generator.running.intention import drop_intention
 from generator.running.run_directory import PID_FILE, RECORD, SOCKET
 from generator.running.supervisor_rpc import POLL_SECONDS, Supervisor
 from sync_model.program_names import DATABASE, MONITOR, SIMULATOR
@@ -41,6 +42,7 @@ def stop_group(run_dir: Path) -> list[str]:
         sentences.append("supervisord did not answer; ended it and all that it had started")
     _end_all(run_dir)
     unlink_conf(run_dir)
+    drop_intention(run_dir)
     for name in (SOCKET, PID_FILE, RECORD):
         (run_dir / name).unlink(missing_ok=True)
     return sentences or [f"nothing was running in {run_dir}"]

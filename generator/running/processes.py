@@ -31,6 +31,15 @@ def is_member(pid: int, run_dir: Path) -> bool:
     return mark in _environment(pid) and _users(pid) == {owner_of(run_dir)}
 
 
+def left_behind(run_dir: Path) -> str | None:
+    """Return a sentence about the processes that a supervisord has left running; None when there are none."""
+    pids = sorted(members(run_dir))
+    if not pids:
+        return None
+    them = f"what it had started runs on (pid {', '.join(map(str, pids))})"
+    return f"supervisord was killed, and {them}: jira-sync start ends that, then starts the group"
+
+
 def environment(pid: int) -> dict[str, str]:
     """Return the environment that a process was started with; an empty one when it is gone, or not ours to read."""
     pairs = (os.fsdecode(pair).partition("=") for pair in _environment(pid) if pair)
@@ -58,6 +67,11 @@ def age(pid: int) -> float:
 
 def is_supervisord(pid: int) -> bool:
     return " supervisor.supervisord " in command(pid)
+
+
+def is_suspended(pid: int) -> bool:
+    """Tell whether a process was stopped by a signal, as by Ctrl-Z."""
+    return _state(pid) == "T"
 
 
 def is_mongod(pid: int) -> bool:
@@ -127,10 +141,15 @@ def _named_pid(run_dir: Path) -> int | None:
 
 def _is_zombie(pid: int) -> bool:
     """Tell whether a process has ended. A zombie keeps its pid until its parent asks for its exit code."""
+    return _state(pid) in ("Z", "")
+
+
+def _state(pid: int) -> str:
+    """Return the letter that proc(5) gives for the state of a process; an empty string when it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2][0] == "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2][0]
     except OSError:
-        return True
+        return ""
 
 
 def _open_files(pid: int) -> Iterator[str]:

@@ -20,6 +20,7 @@ from generator.running.project_folder import project_folder
 from generator.running.run_directory import CONF, DATA, RECORD, SOCKET, home_of
 from generator.running.variables import default_of
 from sync_model.connection import database_url
+from sync_model.group_secrets import remember_group_secrets
 from sync_model.heartbeat import INTERVAL_SECONDS
 from sync_model.mongodb_address import SCHEMES
 from sync_model.secret_text import FileFault
@@ -27,10 +28,13 @@ from sync_model.secret_text import FileFault
 LOG_LEVELS = ("debug", "info", "warning", "error")
 WAYS_TO_SPAWN = ("fork", "exec")
 LONGEST_SOCKET_PATH = 95
-"""Bytes. The kernel takes 107, and supervisord appends its pid while it makes the socket."""
+"""Bytes. The kernel takes 107, and supervisord appends its pid while it makes the socket. That leaves room for the
+socket of the embedded MongoDB server, too."""
 # These characters have a meaning in the ini format. A path that holds one is refused instead of escaped.
 UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
 LOOPBACK = "127.0.0.1"
+VERSION = 2
+"""Of the record of a group. The first one does not name its version."""
 NEWER_IN_RECORD = ("port", "bind", "watch", "max_worker_memory", "stuck_after")
 """The record of a group that an earlier version started lacks these."""
 BYTES = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
@@ -40,6 +44,7 @@ BYTES = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 class Settings:
     """The settings of one group. Paths are absolute. `log_dir` is None when all programs log to standard output.
 
+    The embedded MongoDB server listens on a socket. It listens on `mongodb_port`, too, if that is not None.
     The monitor listens at `port` of the address `bind`. `watch`: a program watches the folder and applies edits.
     `max_worker_memory` is in bytes; None means no limit. `stuck_after`: a worker is stuck after so many seconds of
     silence, at the least.
@@ -51,7 +56,7 @@ class Settings:
     project_dir: Path
     python: str
     embedded: bool
-    mongodb_port: int
+    mongodb_port: int | None
     simulator_port: int | None
     mongod: str | None = None
     """The embedded server that was chosen at the start. Another shell's PATH may hold another one."""
@@ -77,6 +82,25 @@ class Settings:
         return self.run_dir / DATA
 
     @property
+    def database_access(self) -> Path:
+        """The folder with what leads to the embedded server. It is for the group's own user only."""
+        return self.run_dir / "database"
+
+    @property
+    def database_socket(self) -> Path:
+        return self.database_access / "mongod.sock"
+
+    @property
+    def database_url_file(self) -> Path:
+        """The file with the address of the embedded server, and its password where it has one."""
+        return self.database_access / "url"
+
+    @property
+    def database_variable(self) -> dict[str, str]:
+        """What tells a program of the group where the embedded server is. Its environment has any other address."""
+        return {"DATABASE_URL_FILE": str(self.database_url_file)} if self.embedded else {}
+
+    @property
     def snapshots(self) -> Path:
         return self.run_dir / "syncs"
 
@@ -90,7 +114,7 @@ class Settings:
 
     def recorded(self) -> str:
         """Return the settings as later commands read them. They hold no secret."""
-        return json.dumps({**asdict(self), "code": fingerprint()}, default=str, indent=2) + "\n"
+        return json.dumps({**asdict(self), "code": fingerprint(), "version": VERSION}, default=str, indent=2) + "\n"
 
 
 def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, waits_for_files: bool = False) -> Settings:
@@ -99,6 +123,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
     `waits_for_files`: that DATABASE_URL_FILE cannot be read is no matter of the settings. Whoever needs it says so.
     """
     problems: list[str] = []
+    remember_group_secrets(environ)
     project_dir = project_folder(environ, Path.cwd())
     run_dir = _run_dir(environ, project_dir, problems)
     log_dir = (
@@ -121,7 +146,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
         project_dir=project_dir,
         python=sys.executable,
         embedded=_is_embedded(environ, problems, waits_for_files=waits_for_files),
-        mongodb_port=_port(environ, "MONGODB_PORT", problems) or int(default_of("MONGODB_PORT")),
+        mongodb_port=_port(environ, "MONGODB_PORT", problems),
         simulator_port=_port(environ, "JIRA_SIMULATOR_PORT", problems),
         port=_port(environ, "PORT", problems) or int(default_of("PORT")),
         bind=_address(environ, problems),
@@ -161,7 +186,8 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
         project_dir=Path(record["project_dir"]),
         python=record["python"],
         embedded=record["embedded"],
-        mongodb_port=record["mongodb_port"],
+        # An earlier version had a port always, whoever asked for one, and no password.
+        mongodb_port=record["mongodb_port"] if record.get("version", 1) > 1 else None,
         simulator_port=record["simulator_port"],
         mongod=record.get("mongod"),
         code=record.get("code", "an earlier version's"),
@@ -216,7 +242,7 @@ def _check_ports(settings: Settings, problems: list[str]) -> None:
     if settings.embedded:
         ports["MONGODB_PORT"] = settings.mongodb_port
     for (name, port), (other, another) in combinations(ports.items(), 2):
-        if port == another:
+        if port is not None and port == another:
             problems.append(f"{name} and {other} are both {port}; set one of them to another port")
 
 

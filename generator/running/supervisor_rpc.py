@@ -24,6 +24,9 @@ from generator.running.run_directory import PID_FILE, belongs_to_another
 POLL_SECONDS = 0.05
 SECONDS_TO_ANSWER = 10.0
 SECONDS_TO_LISTEN = 30.0
+SECONDS_IN_SILENCE = 2.0
+"""After so long, a command says what it waits for."""
+NAMES_TOLD = 5
 DOWN = frozenset({"STOPPED", "EXITED", "FATAL"})
 """The states in which a program has no process and gets none by itself."""
 SETTLED = DOWN | {"RUNNING", "BACKOFF"}
@@ -50,15 +53,32 @@ class ProgramState:
     started: float = 0.0
 
 
+def _tell_nobody(_sentence: str) -> None:
+    pass
+
+
+class _Patience:
+    """A wait of at most `timeout` seconds. `tell` is told once what it is for, if it takes longer than a moment."""
+
+    def __init__(self, timeout: float, tell: Callable[[str], None]) -> None:
+        self._began, self._timeout, self._tell = time.monotonic(), timeout, tell
+        self._is_told = False
+
+    def is_over(self, what_for: str, names: Collection[str]) -> bool:
+        waited = time.monotonic() - self._began
+        if waited > SECONDS_IN_SILENCE and not self._is_told:
+            self._is_told = True
+            first = ", ".join(sorted(names)[:NAMES_TOLD])
+            more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+            self._tell(f"waiting {what_for} {first}{more}; at most {self._timeout:.0f} s …")
+        return waited > self._timeout
+
+
 class Supervisor:
     """The supervisord behind one control socket. Every method raises NotRunning or NoAnswer."""
 
     def __init__(self, path: Path, patience: float | None = None) -> None:
         self._path, self._patience = path, patience
-
-    def pid(self) -> int:
-        """Return the pid of supervisord itself."""
-        return int(self._call("supervisor.getPID"))
 
     def is_running(self) -> bool:
         try:
@@ -66,6 +86,10 @@ class Supervisor:
         except NotRunning:
             return False
         return True
+
+    def pid(self) -> int:
+        """Return the pid of supervisord itself."""
+        return int(self._call("supervisor.getPID"))
 
     def states(self) -> dict[str, ProgramState]:
         """Return the states of all programs by their names."""
@@ -85,37 +109,52 @@ class Supervisor:
             raise
         return Changes(tuple(added), tuple(changed), tuple(removed))
 
-    def apply(self, changes: Changes, timeout: float, may_start: Callable[[str, Collection[str]], bool]) -> None:
-        """Remove, replace and add programs, all at the same time.
+    def follow(
+        self,
+        changes: Changes,
+        timeout: float,
+        may_start: Callable[[str, Collection[str]], bool],
+        stay_stopped: Collection[str] = (),
+        tell: Callable[[str], None] = _tell_nobody,
+    ) -> None:
+        """Remove, replace and add programs, all at the same time. Those in `stay_stopped` are added without a start.
 
         `may_start(name, leaving)` tells whether a program may start while the programs `leaving` still end: two syncs
         must never work on one database. `timeout` in seconds must be longer than supervisord itself waits for the end
-        of a program. Raises Unusable when a program has not ended by then.
+        of a program. `tell` is told whose end takes longer. Raises Unusable when a program has not ended by then.
         """
         leaving = [*changes.removed, *changes.changed]
         to_add = [*changes.added, *changes.changed]
         self._ask_to_stop(leaving)
-        deadline = time.monotonic() + timeout
+        patience = _Patience(timeout, tell)
         while True:
             faults = self._multicall("supervisor.removeProcessGroup", [(name,) for name in leaving])
             leaving = [name for name, fault in zip(leaving, faults, strict=True) if fault == Faults.STILL_RUNNING]
             addable = [name for name in to_add if name not in leaving and may_start(name, leaving)]
-            self._multicall("supervisor.addProcessGroup", [(name,) for name in addable])
+            self._add(addable, stay_stopped)
             to_add = [name for name in to_add if name not in addable]
             if not leaving:
                 return
-            if time.monotonic() > deadline:
+            if patience.is_over("for the end of", leaving):
                 raise Unusable(f"these do not end: {', '.join(leaving)}; once they have, run `apply` again")
             time.sleep(POLL_SECONDS)
 
     def wait(
-        self, names: Collection[str], is_settled: Callable[[ProgramState], bool], timeout: float
+        self,
+        names: Collection[str],
+        is_settled: Callable[[ProgramState], bool],
+        timeout: float,
+        tell: Callable[[str], None] = _tell_nobody,
     ) -> dict[str, ProgramState]:
-        """Wait until all of `names` are settled, at most `timeout` seconds. Return their states."""
-        deadline = time.monotonic() + timeout
+        """Wait until all of `names` are settled, at most `timeout` seconds. Return their states.
+
+        `tell` is told which of them take longer.
+        """
+        patience = _Patience(timeout, tell)
         while True:
             states = {name: state for name, state in self.states().items() if name in names}
-            if all(map(is_settled, states.values())) or time.monotonic() > deadline:
+            unsettled = [name for name, state in states.items() if not is_settled(state)]
+            if not unsettled or patience.is_over("until supervisord counts as running:", unsettled):
                 return states
             time.sleep(POLL_SECONDS)
 
@@ -140,6 +179,14 @@ class Supervisor:
     def shutdown(self) -> None:
         self._call("supervisor.shutdown")
 
+    def _add(self, names: Iterable[str], stay_stopped: Collection[str]) -> None:
+        """Add programs of the conf. A supervisord that an earlier version has started cannot add without a start."""
+        stopped = [(name,) for name in names if name in stay_stopped]
+        faults = self._multicall("supervisor.addStoppedProcessGroup", stopped)
+        unable = {name for (name,), fault in zip(stopped, faults, strict=True) if fault == Faults.UNKNOWN_METHOD}
+        to_start = [(name,) for name in names if name in unable or name not in stay_stopped]
+        self._multicall("supervisor.addProcessGroup", to_start)
+
     def _ask_to_stop(self, names: Iterable[str]) -> None:
         """Ask for the end of these programs without waiting for it.
 
@@ -162,8 +209,8 @@ class Supervisor:
                 return getattr(proxy, method)(*arguments)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             if pid := self._process_without_socket():
-                message = f"supervisord runs (pid {pid}), but its socket is gone: jira-sync stop, then start"
-                raise SocketGone(message) from None
+                mended = "jira-sync start ends it, then starts the group anew"
+                raise SocketGone(f"supervisord runs (pid {pid}), but its socket is gone: {mended}") from None
             raise NotRunning(str(error)) from None
         except PermissionError:
             raise NoAnswer(belongs_to_another(self._path.parent)) from None

@@ -56,7 +56,12 @@ TABLE = (
         (Variable("DATABASE_URL_FILE", is_fixed_at_start=True, is_in_example=True),),
         "a file that holds `DATABASE_URL`, which then is in no environment and no `docker inspect`",
     ),
-    ReadmeRow((Variable("MONGODB_PORT", "27017", is_fixed_at_start=True),), "the embedded server's port, on loopback"),
+    ReadmeRow(
+        (Variable("MONGODB_PORT", is_fixed_at_start=True),),
+        "a port on loopback for the embedded server, which then asks for a password: `run/database/url` has it. "
+        "Without a port, only the group's own user reaches the server, by a socket",
+        default="no port",
+    ),
     ReadmeRow(
         (
             Variable("PORT", "3000", is_fixed_at_start=True, is_in_example=True),

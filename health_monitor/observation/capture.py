@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning
+from generator.running.log_files import missing_logs
 from generator.running.manifest import AppliedSync, read_manifest
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import ProgramState, Supervisor
+from health_monitor.observation.apply_state import ApplyState, apply_state
 from health_monitor.observation.config_cache import ConfigCache
 from health_monitor.observation.own_trouble import read_own_trouble
 from health_monitor.observation.snapshot import Snapshot, SyncView
@@ -31,11 +34,12 @@ FAILED_STATES = frozenset({"FATAL", "UNKNOWN"})
 
 @dataclass(frozen=True)
 class _SyncSource:
-    """The file of a sync, the definition that its worker runs, and whether the file was edited since."""
+    """The file of a sync, the definition that its worker is to run and its digest, and whether the file was edited."""
 
     file: str
     sync: Sync | None
     is_edited: bool = False
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class _Moment:
     now: datetime
     clock: float
     supervisor_error: str | None
+    apply: ApplyState
 
 
 def take_snapshot(
@@ -74,7 +79,7 @@ def take_snapshot(
     states, supervisor_error = _program_states(settings)
     loaded, folder_error = configs.loaded()
     sources = _find_syncs(settings, configs, loaded, states)
-    moment = _Moment(settings, environ, datetime.now(UTC), time.monotonic(), supervisor_error)
+    moment = _Moment(settings, environ, datetime.now(UTC), time.monotonic(), supervisor_error, apply_state(settings))
     views = []
     for name, source in sources.items():
         process = process_of(states[name]) if name in states else None
@@ -91,7 +96,13 @@ def take_snapshot(
     others = tuple(states[name] for name in sorted(set(states) - set(sources)))
     empty = None if views else f"no sync is there to be run: {settings.config_dir} holds none"
     trouble = _join(
-        supervisor_error, folder_error or empty, fault, _own_trouble(settings, states), *map(_program_trouble, others)
+        supervisor_error,
+        folder_error or empty,
+        moment.apply.trouble,
+        fault,
+        _log_trouble(settings, states),
+        _own_trouble(settings, states),
+        *map(_program_trouble, others),
     )
     return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error)
 
@@ -120,10 +131,12 @@ def _view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
         memory_limit=moment.settings.max_worker_memory,
         next_start=tracked.next_start,
         stuck_after=moment.settings.stuck_after,
+        applied_digest=None if moment.apply.is_at_work else seen.source.digest,
+        is_being_replaced=seen.name in moment.apply.replaced,
     )
     verdict = judge(facts, moment.now)
     if moment.supervisor_error and not seen.problems:
-        advice = "jira-sync start" if moment.supervisor_error == NOT_RUNNING else ""
+        advice = "jira-sync start" if moment.supervisor_error.startswith(NOT_RUNNING) else ""
         verdict = replace(verdict, condition=Condition.MISSING, why=moment.supervisor_error, advice=advice)
     return _view_of(seen, facts, verdict)
 
@@ -155,6 +168,13 @@ def _excused(view: SyncView, fault: str, tracked: TrackedSync, clock: float) -> 
     return replace(view, verdict=verdict)
 
 
+def _log_trouble(settings: Settings, states: Mapping[str, ProgramState]) -> str | None:
+    missing = missing_logs(settings, states)
+    if not missing:
+        return None
+    return f"{settings.log_dir} has lost the logs of {', '.join(missing)}: jira-sync apply has them written again"
+
+
 def _own_trouble(settings: Settings, states: Mapping[str, ProgramState]) -> str | None:
     monitor = states.get(MONITOR)
     return read_own_trouble(settings.run_dir, monitor.pid) if monitor and monitor.pid else None
@@ -165,7 +185,8 @@ def _program_states(settings: Settings) -> tuple[dict[str, ProgramState], str | 
     try:
         return Supervisor(settings.socket).states(), None
     except NotRunning:
-        return {}, NOT_RUNNING
+        left = processes.left_behind(settings.run_dir)
+        return {}, f"{NOT_RUNNING}: {left}" if left else NOT_RUNNING
     except NoAnswer as error:
         return {}, str(error)
 
@@ -177,7 +198,8 @@ def _find_syncs(
     sources: dict[str, _SyncSource] = {}
     for name, applied in read_manifest(settings).items():
         if name in states or loaded.keeps(applied.file):
-            sources[name] = _SyncSource(applied.file, configs.applied(name), _is_edited(name, applied, loaded))
+            is_edited = _is_edited(name, applied, loaded)
+            sources[name] = _SyncSource(applied.file, configs.applied(name), is_edited, applied.digest)
     for file in loaded.files:
         if file.sync.enabled:
             sources.setdefault(file.sync.name, _SyncSource(file.path.name, file.sync))

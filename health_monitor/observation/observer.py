@@ -13,7 +13,8 @@ from threading import Event, Lock, Thread
 
 from structlog.typing import FilteringBoundLogger
 
-from generator.running.errors import NoAnswer, NotRunning
+from generator.running.errors import NoAnswer, NotRunning, Unusable
+from generator.running.intention import finish
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import Supervisor
 from health_monitor.observation.capture import process_of, take_snapshot
@@ -30,6 +31,9 @@ SNAPSHOT_SECONDS = 4.0
 """Between two snapshots while somebody reads them."""
 IDLE_SNAPSHOT_SECONDS = 10.0
 """Between two snapshots that nobody reads: those of a hundred syncs are most of what an idle monitor does."""
+SECONDS_TO_FINISH = 10.0
+"""For the end of programs that an apply which has ended was about to replace. If they take longer, the next look waits
+for them."""
 ALIVE_SECONDS = 30.0
 """Without a snapshot for so long, the loop counts as dead."""
 
@@ -105,6 +109,7 @@ class Observer:
 
     def _observe(self) -> None:
         """Take a snapshot, and apply the remedies that it calls for."""
+        self._finish_apply()
         track_records(self._tracking, self._records)
         self._snapshot = snapshot = take_snapshot(self._settings, self._environ, self._tracking, self._configs)
         self._snapshot_at = time.monotonic()
@@ -118,6 +123,14 @@ class Observer:
             names = {name for name, *_ in _programs(snapshot)}
             self._records = {name: record for name, record in self._records.items() if name in names}
         self._write_records()
+
+    def _finish_apply(self) -> None:
+        """Do what an apply was about to do when it ended too early: it may have stopped syncs."""
+        try:
+            if done := finish(self._settings, self._supervisor, SECONDS_TO_FINISH):
+                self._log.warning("an apply had ended before it was done; it is done now", programs=done)
+        except (NotRunning, NoAnswer, Unusable) as error:
+            self._log.warning("an apply had ended before it was done, and still is not", error=str(error))
 
     def _carry_out(self, name: str, step: RemedyStep) -> bool:
         """Carry out one step; tell whether supervisord did what the step asks for."""

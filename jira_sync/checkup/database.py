@@ -36,7 +36,7 @@ def server(client: Client, *, embedded: bool) -> tuple[list[Finding], bool]:
         hello = client.admin.command("hello")
     except PyMongoError as error:
         return [_driver_failure(error, embedded=embedded)], False
-    members = hello.get("hosts") or [f"{host}:{port}" for host, port in client.nodes]
+    members = hello.get("hosts") or [f"{host}:{port}" if port else host for host, port in client.nodes]
     topology = client.topology_description.topology_type_name
     if "setName" in hello and topology == "Single":
         says = f"it is one member of the replica set {hello['setName']}, and no other one is spoken to"

@@ -19,6 +19,7 @@ from jira_sync.context.database import database, url_of_server
 from jira_sync.context.target import find_target
 from jira_sync.output.progress import progress_bar
 from jira_sync.output.terminal import print_line
+from sync_model.regular_files import kind_fault
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -86,6 +87,9 @@ def _draft_of(file: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     """Yield a new file in the folder of `file`, readable by our user only. It is deleted unless it was renamed."""
     if not file.parent.is_dir():
         raise FileNotFoundError(2, NO_FOLDER, str(file.parent))
+    # The backup takes the place of what is there: /dev/null must not become a file.
+    if file.exists() and (fault := kind_fault(file.stat().st_mode)):
+        raise FileExistsError(17, f"{fault}; name another one", str(file))
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as stream:
         draft = Path(stream.name)
         try:

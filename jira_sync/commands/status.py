@@ -50,6 +50,8 @@ def status(
 
     Example, what is wrong, for a script: jira-sync status --json | jq '.syncs[] | select(.level == "error")'
     """
+    from generator.running.processes import left_behind
+
     target = find_target(os.environ)
     if watch:
         return _refresh_until_interrupted(target, names or [])
@@ -59,7 +61,7 @@ def status(
     else:
         print_rendered(*_parts(snapshot))
     if not target.is_running:
-        complain(target.not_running)
+        complain(left_behind(target.run_dir) or target.not_running)
     elif snapshot.trouble:
         complain(snapshot.trouble)
     return int(not snapshot.is_healthy)

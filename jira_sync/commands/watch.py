@@ -49,7 +49,7 @@ def watch() -> int:
     here = find_target(os.environ)
     if not here.is_running:
         raise Unusable(here.not_running)
-    follow(here.settings.config_dir, Applier(os.environ), time.sleep)
+    follow(here.settings.config_dir, Applier(os.environ, here.run_dir), time.sleep)
     return 0
 
 
@@ -60,7 +60,7 @@ def follow(folder: Path, applier: Applier, wait: Callable[[float], None]) -> Non
     while True:
         wait(LOOK_EVERY)
         before, seen = seen, look(folder)
-        if seen == before and (seen != applied or applier.is_retry_due()):
+        if seen == before and (seen != applied or applier.is_due()):
             applied = seen
             applier.apply()
 
@@ -68,8 +68,8 @@ def follow(folder: Path, applier: Applier, wait: Callable[[float], None]) -> Non
 class Applier:
     """Runs `apply` again and again. It reports an error once, for as long as each run fails with the same one."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str], run_dir: Path) -> None:
+        self._environ, self._run_dir = environ, run_dir
         self._reported: list[str] | None = None
         self._failed_at: float | None = None
 
@@ -85,9 +85,13 @@ class Applier:
             self._failed_at = self._reported = None
         sys.stdout.flush()
 
-    def is_retry_due(self) -> bool:
-        """Tell whether the last run failed, and long enough ago."""
-        return self._failed_at is not None and time.monotonic() > self._failed_at + RETRY_EVERY
+    def is_due(self) -> bool:
+        """Tell whether another apply has ended before it was done, or the last run here failed, long enough ago."""
+        from generator.running.intention import is_unfinished
+
+        if self._failed_at is not None:
+            return time.monotonic() > self._failed_at + RETRY_EVERY
+        return is_unfinished(self._run_dir)
 
     def _report(self, error: Exception) -> None:
         sentences = list(for_people(error) or ())

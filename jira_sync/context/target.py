@@ -143,18 +143,18 @@ def find_target(environ: Environ, *, is_quiet: bool = False) -> Target:
     """
     from generator.running.running_group import enter, environment_of_group, settings_to_read, warn_of_shell
     from generator.running.settings import of_running_group
+    from sync_model.group_secrets import remember_group_secrets
 
     settings, environ = settings_to_read(environ, waits_for_files=True)
     started_with = environment_of_group(settings.run_dir)
     if started_with is None:
         return Target(settings, environ, is_running=False)
+    remember_group_secrets(started_with)
     settings = of_running_group(settings, environ)
     enter(settings)
     if not is_quiet:
         warn_of_shell(environ, started_with, settings)
-    if settings.embedded:
-        started_with = {**started_with, "DATABASE_URL": f"mongodb://127.0.0.1:{settings.mongodb_port}"}
-    return Target(settings, started_with, is_running=True)
+    return Target(settings, {**started_with, **settings.database_variable}, is_running=True)
 
 
 def _there_are(names: list[str]) -> str:

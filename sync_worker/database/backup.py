@@ -19,36 +19,38 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import bson
 from bson import json_util
-from bson.errors import BSONError
 from pymongo import ASCENDING
 from pymongo.database import Database
 
+from sync_model.regular_files import open_regular
 from sync_worker.core.errors import InvalidRequest
+from sync_worker.database import backup_formats
+from sync_worker.database.backup_formats import FORMAT, LONGEST_LINE, READABLE, VERSION, Document, Found, Header
 from sync_worker.database.documents.conversion import PROGRESS
 from sync_worker.database.documents.replacing import ASIDE, MOVING
 from sync_worker.database.mongodb_errors import errors_translated
 
-FORMAT, VERSION = "jira-sync backup", 1
+MOST_COLLECTIONS = 1000
+"""In one database. One of ours has about ten."""
 LEFT_OUT = frozenset({"lease", "control", "requests"})
 STAGING = "restoring_"
 """A restore loads collections under names with this prefix. In the end they get their own names."""
 FIRST = "progress"
 """This collection is read first, so that no cursor in a backup is later than what is remembered in it."""
-MAGIC = bytes.fromhex("6de29981")
-TERMINATOR = bytes.fromhex("ffffffff")
-READABLE = json_util.CANONICAL_JSON_OPTIONS.with_options(tz_aware=True, tzinfo=UTC)
-
-Document = dict[str, Any]
+MOST_NAMES_SAID = 10
+LONGEST_REASON = 200
 Step = Callable[[int], None]
 """Called with the number of documents, or of bytes of the file, so far."""
 
@@ -66,15 +68,6 @@ class Contents:
     progress: Document | None
     sync: str | None = None
     made: str | None = None
-
-
-@dataclass
-class _Header:
-    """What a file says of itself. It is complete when the file was read to its end."""
-
-    sync: str | None = None
-    made: str | None = None
-    databases: set[str] = field(default_factory=set)
 
 
 def collections_of(database: Database[Document]) -> list[str]:
@@ -103,6 +96,8 @@ def write(database: Database[Document], sync: str, file: IO[bytes], step: Step) 
         for name in collections_of(database):
             for document in _documents(database, name):
                 line = json_util.dumps({"c": name, "d": document}, json_options=READABLE)
+                if len(line) >= LONGEST_LINE:
+                    raise InvalidRequest(f"a document of {name} is too long for this format; mongodump can back it up")
                 put_line((line + "\n").encode())
                 counts[name] += 1
                 step(counts.total())
@@ -117,118 +112,76 @@ def _documents(database: Database[Document], name: str) -> Iterator[Document]:
 
 
 def check(path: Path, database: str, step: Step = lambda _bytes: None) -> Contents:
-    """Read a backup to its end, and return what it contains. Raises Damaged.
+    """Read a backup to its end, and return what it contains. Raises Damaged, and OSError for what is no regular file.
 
     If it is an archive of several databases, `database` is meant.
     """
-    header, counts, progress = _Header(), Counter[tuple[str, str]](), dict[str, Document]()
-    for name, collection, document in _read(path, header, step):
-        counts[name, collection] += 1
-        if collection == FIRST and document.get("_id") == PROGRESS:
-            progress[name] = document
+    header, counts, progress = Header(), Counter[str](), None
+    for found in _read(path, header, step):
+        if found.database != _choose_database(path, header.databases, database):
+            continue
+        counts[found.collection] += 1
+        if len(counts) > MOST_COLLECTIONS:
+            raise Damaged(f"{path} is no backup: it has more than {MOST_COLLECTIONS:,} collections")
+        if found.collection == FIRST and found.document.get("_id") == PROGRESS:
+            progress = found.document
     chosen = _choose_database(path, header.databases, database)
-    of_chosen = Counter({collection: count for (name, collection), count in counts.items() if name == chosen})
-    return Contents(chosen, of_chosen, progress.get(chosen), header.sync, header.made)
+    return Contents(chosen, counts, progress, header.sync, header.made)
 
 
-def documents(path: Path, contents: Contents, step: Step = lambda _bytes: None) -> Iterator[tuple[str, Document]]:
-    """Yield each document to be restored, with the name of its collection. Raises Damaged."""
-    for name, collection, document in _read(path, _Header(), step):
-        if name == contents.database and _is_kept(collection):
-            yield collection, document
+def documents(path: Path, contents: Contents, step: Step = lambda _bytes: None) -> Iterator[Found]:
+    """Yield each document to be restored. Raises Damaged, also when it is not the file any more that was checked."""
+    counts = Counter[str]()
+    for found in _read(path, Header(), step):
+        if found.database == contents.database:
+            counts[found.collection] += 1
+            if _is_kept(found.collection):
+                yield found
+    if counts != contents.counts:
+        raise Damaged(f"{path} has changed while it was read")
 
 
 def _choose_database(path: Path, databases: set[str], wanted: str) -> str:
-    if len(databases) == 1:
-        return next(iter(databases))
     if wanted in databases:
         return wanted
-    there_are = f"of {', '.join(sorted(databases))}" if databases else "of nothing"
+    if len(databases) == 1:
+        return next(iter(databases))
+    names = sorted(databases)[:MOST_NAMES_SAID]
+    there_are = f"of {', '.join(names)}{'' if len(names) == len(databases) else ', …'}" if databases else "of nothing"
     raise Damaged(f"{path} is a backup {there_are}, not of {wanted}")
 
 
-def _read(path: Path, header: _Header, step: Step) -> Iterator[tuple[str, str, Document]]:
-    """Yield every document, with the names of its database and its collection."""
-    with path.open("rb") as file, gzip.open(file) as unpacked:
-        try:
-            start = unpacked.peek(len(MAGIC))[: len(MAGIC)]
-            read = _read_archive if start == MAGIC else _read_lines
-            for number, found in enumerate(read(unpacked, header)):
-                if number % 100 == 0:
-                    step(file.tell())
-                yield found
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            why = "it is cut off" if isinstance(error, EOFError) else "it is no gzip file, or damaged"
-            raise Damaged(f"{path} is not a whole backup: {why}") from error
-        except (ValueError, KeyError, TypeError, BSONError) as error:
-            raise Damaged(f"{path} is no backup, or a damaged one: {error}") from error
+def _read(path: Path, header: Header, step: Step) -> Iterator[Found]:
+    """Yield every document. `header` is filled in before the first one."""
+    with _opened(path) as file, gzip.open(file) as unpacked:
+        found: Iterator[Found] | None = None
+        for number in count():
+            try:
+                found = found or backup_formats.reader_for(unpacked)(unpacked, header)
+                document = next(found, None)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                why = "it is cut off" if isinstance(error, EOFError) else "it is no gzip file, or damaged"
+                raise Damaged(f"{path} is not a whole backup: {why}") from error
+            except OSError:
+                raise
+            except Exception as error:
+                # What parsers raise for what was made to harm them cannot be listed.
+                why = str(error)[:LONGEST_REASON] or type(error).__name__
+                raise Damaged(f"{path} is no backup, or a damaged one: {why}") from error
+            if document is None:
+                return
+            if number % 100 == 0:
+                step(file.tell())
+            yield document
 
 
-def _read_lines(file: gzip.GzipFile, header: _Header) -> Iterator[tuple[str, str, Document]]:
-    """Read our own format."""
-    digest, counts = hashlib.sha256(), Counter[str]()
-    line = file.readline()
-    first = json.loads(line)
-    if first["format"] != FORMAT:
-        raise ValueError("it is of no format that we know")
-    if first["version"] > VERSION:
-        raise ValueError("it was made by a newer version of jira-sync")
-    header.sync, header.made = first["sync"], first["made"]
-    header.databases.add(first["database"])
-    digest.update(line)
-    for line in file:
-        value = json_util.loads(line, json_options=READABLE)
-        if "end" in value:
-            if value["end"] != {"counts": dict(counts), "sha256": digest.hexdigest()} or file.readline():
-                raise ValueError("its documents are not those that its end speaks of")
-            return
-        digest.update(line)
-        counts[value["c"]] += 1
-        yield first["database"], value["c"], value["d"]
-    raise EOFError
-
-
-def _read_archive(file: gzip.GzipFile, header: _Header) -> Iterator[tuple[str, str, Document]]:
-    """Read mongodump's format."""
-    file.read(len(MAGIC))
-    first, *collections = _read_block(file)
-    if first.get("version") != "0.1":
-        raise ValueError(f"archives of version {first.get('version')} are unknown here")
-    # An archive has no data of views and time series: these are shown from other collections.
-    with_data = (metadata for metadata in collections if metadata.get("type") in ("collection", "", None))
-    wanted = {(metadata["db"], metadata["collection"]) for metadata in with_data}
-    header.databases |= {name for name, _ in wanted if name}
-    ended = set()
-    while head := file.read(4):
-        name, collection, is_end = _namespace(_read_document(file, head))
-        for document in _read_block(file):
-            yield name, collection, document
-        if is_end:
-            ended.add((name, collection))
-    if missing := wanted - ended:
-        raise ValueError(f"the end of {'.'.join(min(missing))} is missing")
-
-
-def _namespace(header: Document) -> tuple[str, str, bool]:
-    return str(header["db"]), str(header["collection"]), bool(header["EOF"])
-
-
-def _read_block(file: gzip.GzipFile) -> Iterator[Document]:
-    """Yield the documents up to the next terminator."""
-    while (head := _read_exactly(file, 4)) != TERMINATOR:
-        yield _read_document(file, head)
-
-
-def _read_document(file: gzip.GzipFile, head: bytes) -> Document:
-    length = int.from_bytes(head, "little", signed=True)
-    if length < len(head):
-        raise ValueError("a document has no length")
-    found: Document = bson.decode(head + _read_exactly(file, length - len(head)))
-    return found
-
-
-def _read_exactly(file: gzip.GzipFile, count: int) -> bytes:
-    found = file.read(count)
-    if len(found) < count:
-        raise EOFError
-    return found
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a regular file. Raises OSError, which names it."""
+    try:
+        with open_regular(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+            yield file
+    except OSError as error:
+        if isinstance(error, gzip.BadGzipFile):
+            raise
+        raise OSError(error.errno or 0, error.strerror or str(error), str(path)) from error

@@ -18,7 +18,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bson.errors import BSONError
 from pymongo import MongoClient
+from pymongo.errors import BulkWriteError, InvalidName, InvalidOperation, OperationFailure
 
 from sync_model.definition import Sync
 from sync_worker.core.errors import NeedsOperator
@@ -36,6 +38,10 @@ from sync_worker.database.store import MongoStore
 LOOK_BACK = timedelta(days=1)
 """How much further back the cursors go, besides the time for which a change is tried again. No backup takes so long."""
 INSERTED_AT_ONCE = 500
+MOST_BYTES_WAITING = 4 * 1024 * 1024
+"""Of BSON, besides the last document. In memory, documents are several times as large."""
+LONGEST_REASON = 200
+INVALID_NAMESPACE = 73
 WITH_WRITER = ("issues", "pairs", "unprocessable")
 """The collections in which each document carries the token of its last writer."""
 
@@ -68,7 +74,11 @@ class Restore:
                 )
             self._lease.hold()
             self._drop_staging()
-            names = self._load(path, contents, step)
+            try:
+                names = self._load(path, contents, step)
+            except backup.Damaged:
+                self._drop_staging()
+                raise
             self._swap(names)
         self._store.save_progress(progress)
         text = f"the backup of {contents.made}" if contents.made else str(path)
@@ -76,13 +86,19 @@ class Restore:
 
     def _progress_to_restore(self, contents: backup.Contents) -> Progress:
         document = contents.progress or {}
-        if document.get("format", FORMAT) > FORMAT:
+        if document.get("format", FORMAT) not in range(FORMAT + 1):
             raise NeedsOperator("the backup was made by a newer version of jira-sync")
         if RESTORING in document:
             raise NeedsOperator("the backup is of a database that was being restored")
-        progress = to_progress(document)
+        try:
+            progress = to_progress(document)
+        except NeedsOperator as error:
+            raise NeedsOperator(f"in the backup, {error}") from None
         back = LOOK_BACK + timedelta(hours=self._sync.retry_for_hours)
-        cursors = {side: at - back for side, at in progress.cursors.items()}
+        try:
+            cursors = {side: at - back for side, at in progress.cursors.items()}
+        except OverflowError:
+            raise NeedsOperator("the backup is damaged: its cursors are of the first days of time") from None
         return replace(progress, cursors=cursors, restored=Restored(since=cursors))
 
     def _count_existing(self) -> str:
@@ -103,23 +119,31 @@ class Restore:
             self._database.create_collection(collection.name)
         create_indexes(staging["issues"], staging["pairs"])
         waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        done = 0
-        for name, document in backup.documents(path, contents):
-            if name == backup.FIRST:
-                continue
-            writer = {"writer": self._lease.token} if name in WITH_WRITER else {}
-            waiting[name].append({**document, **writer})
-            if len(waiting[name]) >= INSERTED_AT_ONCE:
-                self._insert(name, waiting.pop(name))
-            done += 1
+        size = 0
+        for done, (_, name, document, length) in enumerate(backup.documents(path, contents), 1):
+            if name != backup.FIRST:
+                writer = {"writer": self._lease.token} if name in WITH_WRITER else {}
+                waiting[name].append({**document, **writer})
+                size += length
+            if len(waiting[name]) >= INSERTED_AT_ONCE or size >= MOST_BYTES_WAITING:
+                self._insert(waiting)
+                size = 0
             step(done)
-        for name in list(waiting):
-            self._insert(name, waiting.pop(name))
+        self._insert(waiting)
         return sorted({*WITH_WRITER, *contents.counts} - {backup.FIRST, *backup.LEFT_OUT})
 
-    def _insert(self, name: str, documents: list[dict[str, Any]]) -> None:
-        self._lease.check()
-        self._database[backup.STAGING + name].insert_many(documents)
+    def _insert(self, waiting: dict[str, list[dict[str, Any]]]) -> None:
+        for name, documents in waiting.items():
+            self._lease.check()
+            try:
+                if documents:
+                    self._database[backup.STAGING + name].insert_many(documents)
+            except (OperationFailure, InvalidOperation, InvalidName, BSONError) as error:
+                if isinstance(error, OperationFailure) and not _is_about_content(error):
+                    raise
+                # Nothing but the staging collections was touched.
+                raise backup.Damaged(f"nothing was restored: {_refused(name, error)}") from error
+        waiting.clear()
 
     def _swap(self, names: list[str]) -> None:
         """Let the loaded collections take their places. A collection that is not in the backup is dropped."""
@@ -135,3 +159,19 @@ class Restore:
             if name not in {*names, backup.FIRST}:
                 self._database.drop_collection(name)
         self._database["requests"].delete_many({})
+
+
+def _is_about_content(error: OperationFailure) -> bool:
+    """Tell whether MongoDB refuses what was to be written, not that we write."""
+    return error.code == INVALID_NAMESPACE or bool(_faults(error))
+
+
+def _faults(error: Exception) -> list[dict[str, Any]]:
+    return error.details.get("writeErrors", []) if isinstance(error, BulkWriteError) else []
+
+
+def _refused(name: str, error: Exception) -> str:
+    """Return what MongoDB does not take, and why, as a sentence."""
+    faults = _faults(error)
+    why = str(faults[0].get("errmsg", "")) if faults else str(error)
+    return f"MongoDB does not take a document of {name[:40]} in the backup: {why[:LONGEST_REASON]}"

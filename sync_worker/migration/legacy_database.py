@@ -10,10 +10,12 @@ Its database was named exactly as the sync is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import InvalidName, OperationFailure, PyMongoError
@@ -28,6 +30,16 @@ MAPPING = "jira_mapping"
 SYNC_STATE = "sync_state"
 STATES = {side: f"{side}_project_issue_state" for side in Side}
 UNAUTHORIZED = 13
+FIELDS = ("user_issue_key", "dev_issue_key", "created_at", "name", "last_sync", "issue_key", "status", "updated_at")
+KEY = re.compile(r"[^\W\d_]\w*-[0-9]{1,20}")
+LONGEST_TEXT = 255
+"""Characters. Jira has no longer key, and no longer name of a status."""
+TOLERANT: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True,
+    unicode_decode_error_handler="replace",
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
+"""A date or a text that Python has no value for spoils one field, not the whole import."""
 COLLECTIONS = (MAPPING, SYNC_STATE, *STATES.values())
 NOT_OF_A_WORKER = ("jira-status-sync", "jira-sync")
 """Names of other documents in `sync_state`."""
@@ -39,7 +51,7 @@ class LegacyDatabase:
     def __init__(self, client: MongoClient[dict[str, Any]], names: Collection[str]) -> None:
         """Raises ValueError when one of the names cannot be a database's."""
         try:
-            self._databases = [client[name] for name in sorted(names)]
+            self._databases = [client.get_database(name, TOLERANT) for name in sorted(names)]
         except InvalidName as error:
             raise ValueError(str(error)) from None
         self._client = client
@@ -73,7 +85,9 @@ class LegacyDatabase:
         return max((cursor for cursor in cursors if isinstance(cursor, datetime)), default=None)
 
     def _documents(self, collection: str) -> Iterator[dict[str, Any]]:
-        return (document for database in self._databases for document in database[collection].find())
+        # What else is in a document may be large.
+        fields = dict.fromkeys(FIELDS, True)
+        return (document for database in self._databases for document in database[collection].find({}, fields))
 
     def _is_in_use(self, database: Database[dict[str, Any]]) -> bool:
         """Tell whether the service left anything in this database.
@@ -96,7 +110,7 @@ class LegacyDatabase:
         """Return the pairs, oldest first."""
         found = {}
         for document in self._documents(MAPPING):
-            keys = _text(document.get("user_issue_key")), _text(document.get("dev_issue_key"))
+            keys = _key(document.get("user_issue_key")), _key(document.get("dev_issue_key"))
             if all(keys):
                 found[keys] = LegacyPair(*keys, _time(document.get("created_at")))
         return sorted(found.values(), key=lambda pair: pair.created or LONG_AGO)
@@ -104,7 +118,7 @@ class LegacyDatabase:
     def _states(self, side: Side) -> dict[str, LastSeen]:
         found: dict[str, LastSeen] = {}
         for document in self._documents(STATES[side]):
-            key = _text(document.get("issue_key"))
+            key = _key(document.get("issue_key"))
             seen = LastSeen(_text(document.get("status")), _time(document.get("updated_at")))
             if key and seen.status and (key not in found or (found[key].at or LONG_AGO) <= (seen.at or LONG_AGO)):
                 found[key] = seen
@@ -123,8 +137,14 @@ def databases_with_pairs(client: MongoClient[dict[str, Any]]) -> list[str]:
         return []
 
 
+def _key(value: object) -> str:
+    """Return the key of an issue, which becomes a part of an address; an empty text if it is none."""
+    key = _text(value)
+    return key if KEY.fullmatch(key) else ""
+
+
 def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    return value.strip() if isinstance(value, str) and len(value) <= LONGEST_TEXT else ""
 
 
 def _time(value: object) -> datetime | None:

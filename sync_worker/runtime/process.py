@@ -25,12 +25,15 @@ from pymongo import MongoClient
 from sync_model.connection import database_url
 from sync_model.definition import Sync
 from sync_model.loading import SyncFile, load_file
+from sync_model.needed_variables import needed_by_worker
+from sync_model.own_environment import forget_but
 from sync_model.secret_text import FileFault
 from sync_model.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
 from sync_worker.core.wakeup import Wakeup
 from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
+from sync_worker.runtime.parent import end_with_parent
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, CycleRunner, wire
 
 STOP_GRACE = 20.0
@@ -56,6 +59,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         print(problem, file=sys.stderr)
     if not loaded.files:
         return 1
+    if environ is os.environ:
+        forget_but(needed_by_worker(loaded.files[0].sync, environ))
     error: Exception | None = None
     with ExitStack() as stack:
         try:
@@ -71,6 +76,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
             error = worker.run_only_once(runner.run_cycle)
         else:
             _raise_oom_score()
+            if "SUPERVISOR_ENABLED" in environ:  # supervisord sets it for what it starts
+                end_with_parent()
             gc.freeze()  # what is there now stays: the collector need not look at it after each cycle
             worker.run(runner.run_cycle)
     return int(error is not None)

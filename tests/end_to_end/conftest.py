@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from generator.running.mongod import address_of
 from generator.running.processes import members
 from generator.running.supervisor_rpc import Supervisor
 from jira_simulator.seed import Seed
@@ -56,11 +57,11 @@ class Group:
         self._commands = commands
         self.ann = self.control.person("site", "ann@example.com", "ann-token")
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        ports = {"MONGODB_PORT": str(free_port()), "PORT": str(free_port())}
-        ours = {"CONFIG_DIR": str(self.configs), "RUN_DIR": str(self.run_dir), **ports}
+        port = str(free_port())
+        ours = {"CONFIG_DIR": str(self.configs), "RUN_DIR": str(self.run_dir), "PORT": port}
         self.environ = {**keep, **ours, "TOKEN": TOKEN}
-        self.mongo_url = f"mongodb://127.0.0.1:{ports['MONGODB_PORT']}"
-        self.monitor_url = f"http://127.0.0.1:{ports['PORT']}"
+        self.mongo_url = address_of(self.run_dir / "database" / "mongod.sock")
+        self.monitor_url = f"http://127.0.0.1:{port}"
         self.supervisor = Supervisor(self.run_dir / "supervisor.sock")
 
     def write(self, letter: str, **changes: Any) -> None:

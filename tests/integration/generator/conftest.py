@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +48,6 @@ class Group:
             **keep,
             "CONFIG_DIR": str(self.configs),
             "RUN_DIR": str(self.run_dir),
-            "MONGODB_PORT": str(free_port()),
             "PORT": str(free_port()),
             "DATABASE_URL": database_url,
         }
@@ -87,6 +88,10 @@ class Group:
         ran = self.run("start")
         assert ran.code == 0, ran
 
+    def supervisorctl(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self.run_dir / "supervisord.conf")]
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=120).stdout
+
     @property
     def supervisor(self) -> Supervisor:
         return Supervisor(self.run_dir / "supervisor.sock")
@@ -106,6 +111,9 @@ class Group:
         """Return what each worker itself says it runs."""
         beats = (json.loads(path.read_text()) for path in (self.run_dir / "heartbeats").glob("[!.]*.json"))
         return {beat["name"]: beat["digest"] for beat in beats}
+
+    def log(self, name: str) -> str:
+        return (self.run_dir / "logs" / f"{name}.log").read_text()
 
     def members(self) -> list[int]:
         return members(self.run_dir)

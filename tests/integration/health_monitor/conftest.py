@@ -119,7 +119,7 @@ class MonitoredGroup:
         with (self.run_dir / "supervisord.conf").open("a") as conf:
             conf.write("\n".join((f"\n[program:{name}]", *lines, "")))
         self.supervisor.reread()
-        self.supervisor.apply(Changes((name,), (), ()), 10, lambda _name, _leaving: True)
+        self.supervisor.follow(Changes((name,), (), ()), 10, lambda _name, _leaving: True)
 
     def answers(self) -> bool:
         try:

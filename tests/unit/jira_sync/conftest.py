@@ -42,5 +42,5 @@ class CommandEnvironment:
 def environment(tmp_path, monkeypatch, plain_environment, free_port) -> CommandEnvironment:
     monkeypatch.setattr(connection, "SECONDS_TO_FIND_A_SERVER", 0.2)
     environment = CommandEnvironment(tmp_path, monkeypatch)
-    environment.set(PORT=str(free_port()), MONGODB_PORT=str(free_port()))
+    environment.set(PORT=str(free_port()))
     return environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from supervisor.http import NOT_DONE_YET, make_http_servers
+from supervisor.http import NOT_DONE_YET, logtail_handler, mainlogtail_handler, make_http_servers
 from supervisor.options import VERSION, ServerOptions
 from supervisor.poller import PollPoller
 from supervisor.process import ProcessGroupBase, Subprocess
@@ -36,6 +36,15 @@ def test_supervisor_has_the_version_that_the_plugin_was_made_for():
         (SupervisorNamespaceRPCInterface.stopProcess, ["self", "name", "wait"]),
         (SupervisorNamespaceRPCInterface._getAllProcesses, ["self", "lexical"]),
         (SupervisorNamespaceRPCInterface._update, ["self", "text"]),
+        (SupervisorNamespaceRPCInterface.addProcessGroup, ["self", "name"]),
+        (SupervisorNamespaceRPCInterface.clearProcessLogs, ["self", "name"]),
+        (SupervisorNamespaceRPCInterface.clearLog, ["self"]),
+        (SupervisorNamespaceRPCInterface.readLog, ["self", "offset", "length"]),
+        (SupervisorNamespaceRPCInterface._readProcessLog, ["self", "name", "offset", "length", "channel"]),
+        (SupervisorNamespaceRPCInterface._tailProcessLog, ["self", "name", "offset", "length", "channel"]),
+        (SupervisorNamespaceRPCInterface._getGroupAndProcess, ["self", "name"]),
+        (logtail_handler.handle_request, ["self", "request"]),
+        (mainlogtail_handler.handle_request, ["self", "request"]),
         (isRunning, ["process"]),
         (make_allfunc, ["processes", "predicate", "func", "extra_kwargs"]),
     ],

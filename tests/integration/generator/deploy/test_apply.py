@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,10 +115,10 @@ def test_what_apply_does_does_not_depend_on_the_shell_it_is_typed_in(group):
     group.write("sync-a.json")
     group.start()
     before = group.pids()
-    bare = dict.fromkeys(("CONFIG_DIR", "DATABASE_URL", "MONGODB_PORT"))
+    bare = dict.fromkeys(("CONFIG_DIR", "DATABASE_URL"))
     ran = group.run("apply", **bare)
     assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
-    ran = group.run("apply", LOG_DIR="/tmp", JIRA_SIMULATOR_PORT="1", DATABASE_URL="mongodb://other")
+    ran = group.run("apply", LOG_DIR="/tmp", JIRA_SIMULATOR_PORT="1", MONGODB_PORT="2", DATABASE_URL="mongodb://other")
     assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
 
 
@@ -332,3 +334,108 @@ def test_apply_shows_no_file_name_or_message_that_steers_the_terminal(group):
     assert said.startswith(f"error: {shown}: ru�[2J�les: is not a known key")
     as_json = json.loads(group.run("apply", "--json").out)
     assert [problem["file"] for problem in as_json["problems"]] == [name]
+
+
+def test_what_a_person_stopped_stays_stopped_through_an_edit_and_a_new_name_and_runs_the_new_file_when_started(group):
+    group.write("sync-a.json")
+    group.write("sync-b.json")
+    group.start()
+    group.supervisor.stop_all(("sync-a", "sync-b"), 60)
+    before = group.digests()["sync-a"]
+    group.write("sync-a.json", syncIntervalMinutes=7)
+    group.write("sync-b.json", name="sync-n", databaseName="sync_b")
+    ran = group.run("apply")
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        [
+            "~ sync-n stays stopped; to run it as it is now: supervisorctl start sync-n",
+            "~ sync-a stays stopped (config changed); to run it as it is now: supervisorctl start sync-a",
+            "- sync-b stopped (sync-b.json says sync-n now; its database is untouched)",
+        ],
+    )
+    assert group.run("apply").out == "= 2 unchanged\n"
+    assert {group.states()[name].state for name in ("sync-a", "sync-n")} == {"STOPPED"}
+    assert group.supervisor.start("sync-a")
+    group.wait_until(lambda: group.digests()["sync-a"] != before, "it to run what was applied meanwhile")
+
+
+def test_render_and_supervisorctl_update_make_a_running_group_follow_an_edit(group):
+    for name in ("sync-a", "sync-b"):
+        group.write(f"{name}.json")
+    group.start()
+    before, digest = group.pids(), group.digests().get("sync-a")
+    group.write("sync-a.json", syncIntervalMinutes=7)
+    ran = group.run("render")
+    assert (ran.code, ran.out.splitlines()[1:]) == (
+        0,
+        ["the group that runs follows it by `supervisorctl update`, or by `jira-sync apply`"],
+    )
+    ran = group.run("status")
+    assert (ran.code, "outdated" in ran.out, "jira-sync apply" in ran.out) == (1, True, True)
+    assert group.supervisorctl("reread") == "sync-a: changed\n"
+    assert "sync-a: updated process group" in group.supervisorctl("update")
+    group.wait_until(lambda: group.digests().get("sync-a") not in (None, digest), "it to run the new file")
+    after = group.pids()
+    assert [name for name in before if before[name] != after[name]] == ["sync-a"]
+    group.wait_until(lambda: group.states()["sync-a"].state == "RUNNING", "it to run")
+    assert group.run("apply").out == "= 2 unchanged\n"
+
+
+def test_render_does_not_take_all_syncs_out_of_a_running_group(group):
+    group.write("sync-a.json")
+    group.start()
+    conf = (group.run_dir / "supervisord.conf").read_text()
+    (group.configs / "sync-a.json").unlink()
+    ran = group.run("render")
+    assert ran.code == 1
+    assert "holds no sync, but 1 runs; nothing was changed" in ran.err
+    assert (group.run_dir / "supervisord.conf").read_text() == conf
+
+
+def test_apply_and_status_go_by_what_a_worker_says_it_runs_not_by_what_supervisord_was_told(group):
+    """As after a conf that was written by hand, and `supervisorctl update`."""
+    group.write("sync-a.json")
+    group.write("sync-b.json")
+    group.start()
+    old = (group.run_dir / "syncs/sync-a.json").read_bytes()
+    group.write("sync-a.json", syncIntervalMinutes=7)
+    assert group.run("apply").code == 0
+    (group.run_dir / "syncs/sync-a.json").write_bytes(old)
+    assert group.supervisorctl("restart", "sync-a") == "sync-a: stopped\nsync-a: started\n"
+    before = group.pids()
+    group.wait_until(lambda: "sync-a  outdated" in group.run("status").out, "it to be seen that an older file runs")
+    ran = group.run("apply")
+    assert (ran.code, ran.out) == (
+        0,
+        "~ sync-a restarted (it ran an older version of its file)\n= 1 unchanged\n",
+    )
+    assert group.pids()["sync-b"] == before["sync-b"]
+    group.wait_until(lambda: "outdated" not in group.run("status").out, "it to be well")
+    assert group.run("apply").out == "= 2 unchanged\n"
+
+
+def test_log_files_that_somebody_removed_are_missed_by_status_and_written_again_after_apply(group):
+    group.write("sync-a.json")
+    group.start()
+    logs = group.run_dir / "logs"
+    shutil.rmtree(logs)
+    ran = group.run("status")
+    assert (ran.code, f"{logs} has lost the logs of health-monitor, sync-a: jira-sync apply" in ran.err) == (1, True)
+    ran = group.run("apply")
+    assert (ran.code, ran.out) == (0, "= 1 unchanged\n")
+    assert f"{logs} lacked the logs of health-monitor, sync-a; they are written there again" in ran.err
+    group.wait_until(lambda: {path.name for path in logs.iterdir()} >= {"sync-a.log", "supervisord.log"}, "new logs")
+    os.kill(group.pids()["sync-a"], signal.SIGTERM)
+    group.wait_until(lambda: "worker started" in (logs / "sync-a.log").read_text(), "a line in the new file")
+    assert "has lost" not in group.run("status").err
+
+
+def test_a_large_apply_lets_supervisord_open_as_many_files_as_it_needs(group):
+    group.write("sync-a.json")
+    group.start()
+    _, hard = resource.prlimit(group.supervisord, resource.RLIMIT_NOFILE)
+    resource.prlimit(group.supervisord, resource.RLIMIT_NOFILE, (30, hard))
+    for number in range(8):
+        group.write(f"more-{number}.json")
+    ran = group.run("apply")
+    assert (ran.code, ran.out.count("started")) == (0, 8), ran

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -288,3 +292,83 @@ class TestWhatWasDoneSince:
         bench.pass_time(LONG_ENOUGH)
         bench.cycle()
         assert (len(bench.devs()), len(bench.comments(key))) == (2, 1)
+
+
+def _forged(file: Path, *lines: dict) -> None:
+    """Write a backup in our own format with these documents, complete and with the right digest."""
+    first = {"format": "jira-sync backup", "version": 1, "sync": "sync-ab", "database": "any", "made": "2026-01-01"}
+    content = b"".join(json.dumps(line).encode() + b"\n" for line in (first, *lines))
+    counts = dict(Counter(line["c"] for line in lines))
+    end = {"end": {"counts": counts, "sha256": hashlib.sha256(content).hexdigest()}}
+    file.write_bytes(gzip.compress(content + json.dumps(end).encode() + b"\n"))
+
+
+ISSUE = {"c": "issues", "d": {"_id": "10001"}}
+REFUSED = {
+    "the same document twice": [ISSUE, ISSUE],
+    "a list as an id": [ISSUE, {"c": "issues", "d": {"_id": [1]}}],
+    "a field that begins with a dollar sign": [ISSUE, {"c": "issues", "d": {"_id": {"$a": 1}}}],
+    "a collection of no possible name": [ISSUE, {"c": "a$b", "d": {"_id": 1}}],
+    "a collection whose name is too long": [ISSUE, {"c": "a" * 250, "d": {"_id": 1}}],
+    "a cursor before all times": [
+        {"c": "progress", "d": {"_id": "sync", "cursors": {"user": {"$date": {"$numberLong": "-62135596800000"}}}}}
+    ],
+    "a cursor that is no time": [{"c": "progress", "d": {"_id": "sync", "cursors": {"user": [[]]}}}],
+    "a format that is no number": [{"c": "progress", "d": {"_id": "sync", "format": {"a": 1}}}],
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_backup_with_what_mongodb_or_the_sync_refuses_is_explained_and_nothing_is_touched(
+    bench, kept, front, tmp_path, what
+):
+    kept.fill()
+    file, there = tmp_path / "sync-ab.backup", kept.content()
+    _forged(file, *REFUSED[what])
+    ran = front("restore", "sync-ab", str(file), "--replace")
+    assert (ran.code, len(ran.err.splitlines()), ran.out) == (1, 1, "")
+    assert "backup" in ran.err
+    assert "wait" not in ran.err
+    assert kept.content() == there
+    assert not [name for name in bench.database.list_collection_names() if name.startswith(backup.STAGING)]
+
+
+def test_a_backup_with_long_documents_is_restored_in_small_batches(bench, kept, front, tmp_path, monkeypatch):
+    """Batches are bounded by bytes too, so that hundreds of documents of megabytes do not wait together."""
+    inserted, insert = [], restore.Restore._insert
+
+    def noted(self, waiting):
+        inserted.append(sum(len(str(document)) for documents in waiting.values() for document in documents))
+        insert(self, waiting)
+
+    monkeypatch.setattr(restore.Restore, "_insert", noted)
+    file = tmp_path / "sync-ab.backup"
+    lines = [{"c": f"notes{number % 7}", "d": {"_id": number, "text": "x" * 1_500_000}} for number in range(20)]
+    bench.start()
+    bench.stop()
+    _forged(file, *lines)
+    assert front("restore", "sync-ab", str(file), "--replace").code == 0
+    assert sum(bench.database[f"notes{number}"].count_documents({}) for number in range(7)) == 20
+    assert max(inserted) < restore.MOST_BYTES_WAITING + 2_000_000
+
+
+@pytest.mark.parametrize("command", ["restore", "backup"])
+@pytest.mark.parametrize("place", ["pipe", "folder", "device", "link to a device"])
+def test_what_is_no_regular_file_is_neither_restored_nor_replaced_by_a_backup(
+    bench, kept, front, tmp_path, command, place
+):
+    kept.fill()
+    path = tmp_path / "place"
+    if place == "pipe":
+        os.mkfifo(path)
+    elif place == "folder":
+        path.mkdir()
+    elif place == "link to a device":
+        path.symlink_to("/dev/null")
+    else:
+        path = Path("/dev/null")
+    before = path.lstat().st_ino
+    ran = front(command, "sync-ab", str(path))
+    assert (ran.code, len(ran.err.splitlines()), ran.out) == (1, 1, "")
+    assert ran.err.startswith(f"error: {path}: ")
+    assert path.lstat().st_ino == before

@@ -7,7 +7,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import bson
 import pytest
+from bson.datetime_ms import DatetimeMS
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from jira_sync.commands import import_
@@ -376,3 +379,22 @@ def test_an_import_without_a_terminal_does_nothing_unless_yes_is_said(bench, leg
     assert (ran.code, "say --yes" in ran.err) == (1, True)
     assert bench.database["pairs"].count_documents({}) == 0
     assert front("import", legacy.database.name, "--json").code == 1
+
+
+def test_odd_values_in_the_legacy_database_spoil_no_more_than_their_own_field(bench, legacy, front):
+    """Dates that Python has no value for, texts of no encoding, texts of megabytes, values of any kind."""
+    user_key, dev_key = legacy.pair()
+    bench.start()
+    mapping, states = legacy.database["jira_mapping"], legacy.database["user_project_issue_state"]
+    mapping.update_one({}, {"$set": {"created_at": DatetimeMS(10**15), "more": "x" * 10_000_000}})
+    states.insert_one({"issue_key": "SUP-998", "status": "x" * 3_000_000, "updated_at": DatetimeMS(-(10**15))})
+    states.insert_one({"issue_key": ["SUP-999"], "status": {"a": 1}, "updated_at": "never"})
+    for key in ("../serverInfo", "SUP-1\x1b[2J\n+ sync-z", "SUP-1/../../2/myself?", "SUP-"):
+        mapping.insert_one({"user_issue_key": key, "dev_issue_key": f"D{key}"})
+    broken = bson.encode({"issue_key": "SUP-997", "status": "??"}).replace(b"??", b"\xff\xfe")
+    legacy.database.command("insert", states.name, documents=[RawBSONDocument(broken)])
+    legacy.database["sync_state"].insert_one({"name": "other", "last_sync": DatetimeMS(10**15)})
+    ran = front("import", legacy.database.name, "--dry-run", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    found = [pair for pairs in json.loads(ran.out)["pairs"].values() for pair in pairs]
+    assert [(pair["user"], pair["dev"]) for pair in found] == [(user_key, dev_key)]

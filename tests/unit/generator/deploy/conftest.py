@@ -33,7 +33,7 @@ class ConfigFolder:
             "project_dir": Path("/"),
             "python": "/usr/bin/python",
             "embedded": True,
-            "mongodb_port": 27017,
+            "mongodb_port": None,
             "simulator_port": None,
         }
         return Settings(**{**values, **changes})

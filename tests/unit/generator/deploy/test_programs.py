@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from generator.deploy.render import render, verify
+from generator.running.errors import Unusable
+
+LAUNCHER = ("/usr/bin/python", "-m", "generator.running.launcher")
 
 
 def test_each_sync_is_one_program_and_the_database_starts_before_the_workers(folder):
@@ -16,14 +19,20 @@ def test_each_sync_is_one_program_and_the_database_starts_before_the_workers(fol
     programs = folder.plan().programs
     assert [program.name for program in programs] == ["mongodb", "health-monitor", "sync-a", "sync-b"]
     assert programs[0].priority < programs[1].priority < programs[2].priority
-    assert programs[0].command[programs[0].command.index("--bind_ip") + 1] == "127.0.0.1"
+    bound = [programs[0].command[programs[0].command.index("--bind_ip") + 1]]
+    assert bound == [str(folder.path / "database" / "mongod.sock")]
+
+
+def test_a_run_directory_that_the_embedded_server_cannot_listen_in_is_said(folder):
+    with pytest.raises(Unusable, match=r"cannot listen on /run/a,b/database/.*: choose a RUN_DIR"):
+        folder.plan(wanted=folder.settings(run_dir=Path("/run/a,b")))
 
 
 def test_watch_adds_the_program_that_applies_edits(folder):
     wanted = folder.settings(watch=True)
     planned = folder.plan(wanted=wanted)
     assert [program.name for program in planned.programs] == ["mongodb", "health-monitor", "config-watcher"]
-    assert planned.programs[2].command == ("/usr/bin/python", "-m", "jira_sync", "watch")
+    assert planned.programs[2].command == (*LAUNCHER, "/usr/bin/python", "-m", "jira_sync", "watch")
     verify(render(planned, wanted), planned, wanted)
 
 

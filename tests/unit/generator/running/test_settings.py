@@ -26,7 +26,7 @@ TOKEN = "s3cr3t-literal-token"
         ({"DATABASE_URL": "http://s3cr3t@x"}, ["DATABASE_URL is not a MongoDB address; it begins with"]),
         ({"DATABASE_URL_FILE": "/nowhere"}, ["DATABASE_URL_FILE: /nowhere cannot be read: No such file"]),
         ({"PORT": "0", "BIND": "everywhere"}, ["PORT is '0'", "BIND is 'everywhere'; it must be an address"]),
-        ({"PORT": "27017"}, ["PORT and MONGODB_PORT are both 27017"]),
+        ({"PORT": "27017", "MONGODB_PORT": "27017"}, ["PORT and MONGODB_PORT are both 27017"]),
         ({"WATCH": "yes"}, ["WATCH is 'yes'; it must be 1 or 0"]),
         ({"MAX_WORKER_MEMORY": "300 MiB"}, ["MAX_WORKER_MEMORY is '300 MiB'; it must be"]),
         ({"MAX_WORKER_MEMORY": "0"}, ["MAX_WORKER_MEMORY is '0'"]),
@@ -48,7 +48,7 @@ def test_all_mistakes_in_the_environment_are_said_at_once(environ, said):
 def test_the_settings_have_defaults_for_everything():
     found = from_environ({})
     assert (found.config_dir, found.run_dir) == (Path.cwd() / "configs", Path.cwd() / "run")
-    assert (found.embedded, found.mongodb_port, found.simulator_port, found.log_dir) == (True, 27017, None, None)
+    assert (found.embedded, found.mongodb_port, found.simulator_port, found.log_dir) == (True, None, None, None)
     assert from_environ({"DATABASE_URL": "mongodb://u:p@h"}).embedded is False
     assert "u:p" not in replace(found, embedded=False).recorded()
     assert (found.port, found.bind, found.watch, found.max_worker_memory) == (3000, "127.0.0.1", False, None)

@@ -25,7 +25,7 @@ class Counted:
     def apply(self) -> None:
         self.read.append(" ".join(path.read_text() for path in sorted(self._folder.glob("*.json"))))
 
-    def is_retry_due(self) -> bool:
+    def is_due(self) -> bool:
         return self.fails
 
 
@@ -103,17 +103,17 @@ def test_a_folder_that_is_gone_is_something_else_than_an_empty_one(folder):
 
 
 def test_what_keeps_an_apply_from_working_is_said_once_and_tried_again_later(folder, tmp_path, capsys, monkeypatch):
-    applier = Applier({"CONFIG_DIR": str(folder), "RUN_DIR": str(tmp_path / "run")})
+    applier = Applier({"CONFIG_DIR": str(folder), "RUN_DIR": str(tmp_path / "run")}, tmp_path / "run")
     for _ in range(3):
         applier.apply()
-        assert not applier.is_retry_due()
+        assert not applier.is_due()
     assert capsys.readouterr().err.count("error: no group runs in ") == 1
     monkeypatch.setattr(watch, "RETRY_EVERY", 0.0)
-    assert applier.is_retry_due()
+    assert applier.is_due()
 
 
-def test_a_fault_of_ours_does_not_end_it_and_is_told_with_its_traceback(capsys):
-    applier = Applier(None)  # type: ignore[arg-type]
+def test_a_fault_of_ours_does_not_end_it_and_is_told_with_its_traceback(capsys, tmp_path):
+    applier = Applier(None, tmp_path)  # type: ignore[arg-type]
     applier.apply()
     said = capsys.readouterr().err
     assert said.startswith("error: Traceback")

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from generator.running import files
+from generator.running import locking
 from generator.running.errors import Unusable
 
 
 def test_commands_at_the_same_time_wait_for_each_other_and_say_for_which(group):
     group.write("sync-a.json")
     group.start()
-    with files.lock(group.run_dir):
+    with locking.lock(group.run_dir):
         second = subprocess.Popen(
             [sys.executable, "-m", "generator", "apply"],
             env=group.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -30,10 +30,10 @@ def test_commands_at_the_same_time_wait_for_each_other_and_say_for_which(group):
 
 
 def test_the_lock_names_its_holder_for_as_long_as_it_is_held(tmp_path):
-    assert files.holder_of_lock(tmp_path) is None
-    with files.lock(tmp_path):
-        assert files.holder_of_lock(tmp_path) == os.getpid()
-    assert files.holder_of_lock(tmp_path) is None
+    assert locking.lock_holder(tmp_path) is None
+    with locking.lock(tmp_path):
+        assert locking.lock_holder(tmp_path) == os.getpid()
+    assert locking.lock_holder(tmp_path) is None
     assert (tmp_path / ".lock").stat().st_mode & 0o777 == 0o600
 
 
@@ -51,7 +51,7 @@ def test_a_lock_whose_holder_is_not_known_is_waited_for_all_the_same(tmp_path, c
             pass
     finally:
         (tmp_path / "held").unlink()
-    with files.lock(tmp_path):
+    with locking.lock(tmp_path):
         pass
     os.waitpid(pid, 0)
 
@@ -69,7 +69,7 @@ def test_a_lock_that_is_no_file_is_refused_and_not_followed(tmp_path, kind):
             path.mkdir()
         case _:
             os.mkfifo(path)
-    with pytest.raises(Unusable, match="remove it"), files.lock(tmp_path):
+    with pytest.raises(Unusable, match="remove it"), locking.lock(tmp_path):
         pass
     assert not elsewhere.exists() or elsewhere.read_text() == "precious"
 
@@ -79,5 +79,5 @@ def test_a_lock_of_another_user_is_refused(tmp_path: Path):
         pytest.skip("only root can give a file to another user")
     (tmp_path / ".lock").touch()
     os.chown(tmp_path / ".lock", 4711, -1)
-    with pytest.raises(Unusable, match=r"\.lock is no file of root; remove it"), files.lock(tmp_path):
+    with pytest.raises(Unusable, match=r"\.lock is no file of root; remove it"), locking.lock(tmp_path):
         pass

@@ -1,0 +1,71 @@
+"""Which variables of the group's environment its programs need. The others they drop when they start.
+
+A program that is broken into, or that is looked at through /proc, then shows no secret but its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sync_model.connection import DEFAULTS, references
+from sync_model.definition import Side, Sync
+from sync_model.harmless_variables import is_harmless
+from sync_model.lookup_policy import (
+    CONFIG_VARIABLES,
+    FILES_OF_THE_GROUP,
+    GROUP_SITE,
+    GROUP_TOKEN_FILE,
+    JIRA_SITES,
+    SECRETS_DIR,
+    LookupPolicy,
+)
+
+OF_CONNECTIONS = frozenset(
+    {
+        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE",
+        "OPENSSL_CONF", "OPENSSL_MODULES", "RES_OPTIONS", "LOCALDOMAIN", "HOSTALIASES",
+    }
+)  # fmt: skip
+"""What the libraries read that connect to sites and to MongoDB. Proxies may be written in lower case, too."""
+OF_EVERY_WORKER = frozenset(
+    {
+        "DATABASE_URL", "DATABASE_URL_FILE", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "SYNC_DIGEST",
+        # They say what may be looked up, and hold names of files at the most.
+        SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES, GROUP_SITE, GROUP_TOKEN_FILE, *FILES_OF_THE_GROUP,
+    }
+)  # fmt: skip
+OF_COMMANDS = frozenset({"FORMER_DATABASE_URL"})
+"""What no program of a group needs, but only commands that people type."""
+
+
+def needed_by_worker(sync: Sync, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the variables in `environ` that the worker of `sync` needs: those its file refers to or leaves open."""
+    own = {reference["variable"] for reference in references(sync)} | set(_left_open(sync))
+    return frozenset(name for name in environ if _is_of_libraries(name) or name in OF_EVERY_WORKER or name in own)
+
+
+def needed_by_monitor(environ: Mapping[str, str], of_group: frozenset[str]) -> frozenset[str]:
+    """Return the variables in `environ` that the monitor needs, which resolves the files of all syncs as workers do.
+
+    `of_group` are the variables that a group reads itself. Where nothing bounds what files may refer to, a file that is
+    written later may refer to any variable.
+    """
+    policy = LookupPolicy(environ)
+
+    def is_needed(name: str) -> bool:
+        expected = name in of_group or policy.expects_variable(name) or _is_of_libraries(name)
+        return name not in OF_COMMANDS and (expected or not policy.is_set)
+
+    return frozenset(filter(is_needed, environ))
+
+
+def _left_open(sync: Sync) -> list[str]:
+    """Return the variables that fill in what the file does not say."""
+    fields = {"baseUrl": "base_url", "email": "email", "apiToken": "api_token", "authType": "auth_type"}
+    if all(sync.has_own_account(side) for side in Side):
+        return []
+    return [DEFAULTS[name] for name, field in fields.items() if getattr(sync.jira, field) is None]
+
+
+def _is_of_libraries(name: str) -> bool:
+    return is_harmless(name) or name.upper() in OF_CONNECTIONS
