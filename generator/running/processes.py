@@ -10,6 +10,7 @@ from pathlib import Path
 
 from generator.running.run_directory import PID_FILE, owner_of
 from sync_model.group_environment import GROUP_VARIABLE
+from sync_model.regular_files import read_regular
 
 LISTENING = "0A"
 """The state TCP_LISTEN as /proc/net/tcp shows it."""
@@ -132,10 +133,10 @@ def _users(pid: int) -> set[int]:
 
 def _named_pid(run_dir: Path) -> int | None:
     try:
-        text = (run_dir / PID_FILE).read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
+        text = read_regular(run_dir / PID_FILE, LONGEST_PID).strip()
+    except OSError:
         return None
-    return int(text) if text.isdecimal() and len(text) < LONGEST_PID else None
+    return int(text) if text.isdigit() else None
 
 
 def _is_zombie(pid: int) -> bool:

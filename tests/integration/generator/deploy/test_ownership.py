@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from generator.running import processes, running_group
-from generator.running.run_directory import SOCKET
+from generator.running.run_directory import PID_FILE, SOCKET
 from generator.running.running_group import environment_of_group, supervisord_of
 from generator.running.supervisor_rpc import Supervisor
 
@@ -183,6 +183,18 @@ def test_root_may_look_at_the_group_of_another_user_and_leaves_nothing_behind(ru
     assert {state[0] for state in running.files().values()} == {OWNER}
 
 
+def test_the_embedded_database_that_a_command_of_root_starts_is_run_by_the_owner_of_its_data(new_project, free_port):
+    """Its files would else be root's, and the owner's group could not start again."""
+    project = new_project()
+    del project.environ["DATABASE_URL"]
+    project.environ["MONGODB_PORT"] = str(free_port())
+    assert project.run("start").returncode == 0
+    assert project.run("stop").returncode == 0
+    ran = project.run("history", "sync-a", "SUP-1", user=0)
+    assert "database" not in ran.stderr
+    assert {path.lstat().st_uid for path in project.run_dir.rglob("*")} == {OWNER}
+
+
 def test_a_stranger_is_refused_whatever_the_command_is(running):
     new = ["init", "--site", "http://127.0.0.1:1", "--user-project", "SUP", "--dev-project", "DEV"]
     for command in (["status"], ["doctor"], ["apply"], ["pause", "sync-a"], new):
@@ -225,14 +237,17 @@ def test_the_environment_of_a_group_is_that_of_the_process_which_answers_on_its_
     environment = environment_of_group(running.run_dir)
     assert environment is not None
     assert environment["DATABASE_URL"] == running.environ["DATABASE_URL"]
-    # One that was made by its owner counts as little as long as supervisord answers.
+    # As long as supervisord answers, one of the owner's own counts as little, though the file with the pid names it.
+    pid_file = running.run_dir / PID_FILE
     command = [str(PYTHON), "-c", "import time; time.sleep(600)", "supervisor.supervisord", "-c"]
     environ = {"JIRA_SYNC_GROUP": str(running.run_dir)}
     with subprocess.Popen(command, user=OWNER, group=OWNER, extra_groups=[], env=environ, cwd="/") as double:
         wait_until(lambda: processes.is_supervisord(double.pid), "the double to run")
         try:
+            pid_file.write_text(f"{double.pid}\n")
             assert supervisord_of(running.run_dir) == pid
         finally:
+            pid_file.write_text(f"{pid}\n")
             double.kill()
 
 
