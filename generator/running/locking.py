@@ -43,7 +43,8 @@ def lock_if_free(run_dir: Path) -> Iterator[bool]:
 def lock_holder(run_dir: Path) -> int | None:
     """Return the pid of the process that has the lock, 0 where it cannot be known; None when the lock is free."""
     try:
-        with (run_dir / LOCK).open("rb") as file:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(run_dir / LOCK, flags), "rb") as file:
             return None if _take(file, fcntl.LOCK_SH) else _pid_in(file)
     except OSError:
         return None
