@@ -13,7 +13,7 @@ OF_THE_SYSTEM = frozenset(
         "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "LD_PRELOAD", "GLIBC_TUNABLES", "VIRTUAL_ENV",
         "SUPERVISOR_ENABLED", "SUPERVISOR_SERVER_URL", "SUPERVISOR_PROCESS_NAME", "SUPERVISOR_GROUP_NAME",
         # By these, the processes of a group and of a benchmark are found.
-        "JIRA_SYNC_GROUP", "JIRA_SYNC_BENCHMARK", "RUN_DIR",
+        "JIRA_SYNC_GROUP", "JIRA_SYNC_STARTED", "JIRA_SYNC_BENCHMARK", "RUN_DIR",
     }
 )  # fmt: skip
 PREFIXES = ("LC_", "MALLOC_", "PYTHON")
