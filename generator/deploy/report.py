@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from generator.deploy.apply import Applied, ProgramChange
+from generator.deploy.some_syncs import SyncChange
 from generator.running.supervisor_rpc import ProgramState
 from generator.running.terminal import complain, print_json, print_line, warn
 from generator.running.variables import default_of
@@ -75,6 +76,42 @@ def print_applied(applied: Applied) -> None:
 def print_applied_as_json(applied: Applied, problems: Iterable[Problem], warnings: Iterable[Problem]) -> None:
     changes = [_change(change) for change in applied.changes]
     print_json({"changes": changes, "unchanged": applied.unchanged, **_findings(problems, warnings)})
+
+
+def print_sync_changes(changes: Sequence[SyncChange], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"changes": [{"name": change.name, "change": change.what} for change in changes]})
+        return
+    for change in changes:
+        print_line(change.text)
+
+
+def print_stopped(sentences: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"stopped": list(sentences)})
+        return
+    for sentence in sentences:
+        print_line(sentence)
+
+
+def print_started(states: Iterable[ProgramState], kept: Iterable[ProgramChange]) -> None:
+    print_states(states)
+    for change in kept:
+        print_line(str(change))
+
+
+def print_started_as_json(
+    states: Iterable[ProgramState],
+    kept: Iterable[ProgramChange],
+    problems: Iterable[Problem],
+    warnings: Iterable[Problem],
+) -> None:
+    programs = [
+        {"name": state.name, "state": state.state, "pid": state.pid, "description": state.description}
+        for state in sorted(states, key=lambda state: state.name)
+    ]
+    changes = [_change(change) for change in kept]
+    print_json({"programs": programs, "changes": changes, **_findings(problems, warnings)})
 
 
 def print_states(states: Iterable[ProgramState]) -> None:

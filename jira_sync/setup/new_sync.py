@@ -61,7 +61,7 @@ def write_new_sync(options: NewSyncOptions) -> int:
     interview = Interview(can_ask=is_terminal() and not options.yes)
     needed = [options.user_access.site, options.user_project, options.dev_project]
     interview.require(list(zip(["--site", "--user-project", "--dev-project"], needed, strict=True)))
-    folder = settings_to_read(os.environ)[0].config_dir
+    folder = settings_to_read(os.environ, is_new=True)[0].config_dir
     _check_writable(options.output.parent if options.output else folder)
     _check_not_there(options.output, force=options.force)
     pair = _read_sites(interview, options)
@@ -180,7 +180,7 @@ def _check_writable(folder: Path) -> None:
 
 def _check_not_there(path: Path | None, *, force: bool) -> None:
     if path and path.exists() and not force:
-        raise Unusable(f"{path} is there already; --force replaces it, --name or --output writes another one")
+        raise Unusable(f"{path} is there already; --replace replaces it, --name or --output writes another one")
 
 
 def _check_claims(sync: Sync, folder: Path, path: Path) -> None:
