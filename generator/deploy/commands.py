@@ -28,9 +28,9 @@ from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unus
 from generator.running.project_folder import no_group_runs
 from generator.running.run_directory import make_run_directory, require_own
 from generator.running.running_group import (
-    FIRST_PROCESS,
     enter,
     environment_of_group,
+    is_container,
     settings_to_read,
     settings_to_write,
     warn_of_shell,
@@ -52,7 +52,7 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
         faults = surroundings.faults(seen_by_workers)
         report.print_check_as_json(loaded, seen_by_workers, faults)
         return int(bool(loaded.problems or faults))
-    report.print_check(loaded, seen_by_workers)
+    report.print_check(loaded, seen_by_workers, settings.config_dir)
     code = report.print_problems(loaded.problems, loaded.warnings)
     surroundings.check_surroundings(seen_by_workers)
     return code
@@ -230,7 +230,7 @@ def _end_what_is_left(run_dir: Path) -> list[str]:
 
 
 def _check_it_is_no_container(run_dir: Path) -> None:
-    if FIRST_PROCESS in processes.members(run_dir):
+    if is_container(run_dir):
         raise Unusable("this container is the group; do it from outside: docker compose stop, or restart")
 
 

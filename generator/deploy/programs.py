@@ -94,7 +94,7 @@ def plan_for(
 
 def _why_kept(name: str, others: frozenset[str]) -> str:
     if name in others:
-        return f"by which {name} runs as it was applied; apply {name}, too"
+        return f"by which {name} runs as it was applied; name {name}, too"
     return "which is broken and runs as it was; mend that first"
 
 

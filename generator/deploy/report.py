@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from generator.deploy.apply import Applied, ProgramChange
@@ -31,7 +32,7 @@ def print_problems(problems: Sequence[Problem], warnings: Iterable[Problem]) -> 
     return int(bool(problems))
 
 
-def print_check(loaded: Loaded, environ: Environ) -> None:
+def print_check(loaded: Loaded, environ: Environ, folder: Path) -> None:
     """Print the table of the syncs that would run."""
     rows = [("SYNC", "FILE", "PROJECTS", "SITES", "EVERY", "DATABASE", "")]
     for file in loaded.files:
@@ -42,7 +43,7 @@ def print_check(loaded: Loaded, environ: Environ) -> None:
         rows.append((sync.name, file.path.name, projects, sites, every, sync.database, state))
     rows += [("?", name, "", "", "", "", "does not run") for name in sorted(loaded.broken)]
     if len(rows) == 1:
-        print_line("no syncs")
+        print_line(f"there is no sync in {folder}; jira-sync init writes one")
         return
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

@@ -78,6 +78,11 @@ def _tell_of_demo(settings: Settings, environ: Environ) -> None:
         note("this is about the demo, which is what runs here; make down ends it")
 
 
+def is_container(run_dir: Path) -> bool:
+    """Tell whether the group is the container that this process is in."""
+    return FIRST_PROCESS in processes.members(run_dir)
+
+
 def enter(settings: Settings) -> None:
     """Go to the folder of the project, where its workers run: files may be named as seen from there."""
     with suppress(OSError):
@@ -88,8 +93,8 @@ def warn_of_shell(environ: Environ, started_with: Environ, settings: Settings) -
     """Warn of what this shell sets and the running group has another value of, or none. No value is shown."""
     if not (names := without_effect(environ, started_with, settings.config_dir)):
         return
-    is_container = FIRST_PROCESS in processes.members(settings.run_dir)
-    advice = "change .env, then docker compose up -d" if is_container else "jira-sync stop, then jira-sync start"
+    of_container = "change .env, then docker compose up -d"
+    advice = of_container if is_container(settings.run_dir) else "jira-sync stop, then jira-sync start"
     for name in names:
         what = "has another value" if started_with.get(name) else "has none"
         warn(f"{name} here has no effect on a group that runs, which {what}; {advice}")

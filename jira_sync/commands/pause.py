@@ -25,7 +25,7 @@ def pause(
     reason: Annotated[str, typer.Option("--reason", help="Why, for whoever finds it paused.")] = "",
     as_json: AsJson = False,
 ) -> int:
-    """Keep a sync from working until `resume`, whatever is restarted meanwhile. Nothing is lost by it.
+    """Keep a sync from working until jira-sync resume, whatever is restarted meanwhile. Nothing is lost by it.
 
     Example: jira-sync pause sync-ab --reason "the workflow is rebuilt"
     """

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from generator.running.errors import NotUnderstood
+from generator.running.errors import NotUnderstood, Unusable
 from jira_sync.output.terminal import ask, confirms, print_line
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Interview:
         try:
             return parse(given if given is not None else default or "")
         except InvalidAnswer as error:
-            raise NotUnderstood(f"{option}: {error}") from None
+            raise Unusable(f"{option}: {error}") from None
 
     def _ask_until_valid(self, question: str, parse: Parse[T], default: str | None) -> T:
         while True:

@@ -86,7 +86,7 @@ def test_status_exits_with_1_and_says_why_when_a_person_must_act(group, wait_unt
         assert group.jira_sync("status", "sync-a").returncode == 0
         ran = group.jira_sync("sync-now", "sync-b")
         assert ran.returncode == 1
-        assert "no worker runs sync-b now; start it: supervisorctl start sync-b; or run one cycle here: " in ran.stderr
+        assert "no worker runs sync-b now; start it: jira-sync start sync-b; or run one cycle here: " in ran.stderr
     finally:
         os.kill(group.pid("health-monitor"), signal.SIGCONT)
         (group.configs / "sync-c.json").unlink()

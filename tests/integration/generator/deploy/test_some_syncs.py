@@ -145,7 +145,7 @@ def test_apply_with_a_name_does_not_give_one_sync_what_another_still_has(three):
     three.write("sync-d.json", userProjectKey="USYNCB", devProjectKey="DSYNCB")
     ran = three.run("apply", "sync-d")
     assert ran.code == 1
-    assert "is taken by sync-b.json, by which sync-b runs as it was applied; apply sync-b, too" in ran.err
+    assert "is taken by sync-b.json, by which sync-b runs as it was applied; name sync-b, too" in ran.err
     assert three.run("apply", "sync-d", "sync-b").code == 0
 
 
