@@ -35,7 +35,7 @@ status: ## how the syncs are, worst first
 	@$(BIN)/jira-sync status
 
 down: ## stop everything that `make demo` and `make up` started
-	@test ! -x $(BIN)/python || { $(DEMO) stop; $(BIN)/python -m generator stop; }
+	@test ! -x $(BIN)/python || { $(DEMO) stop; test ! -d "$${RUN_DIR:-run}" || $(BIN)/python -m generator stop; }
 
 test: $(VENV)/.dev ## all tests but those of the container
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from generator.running.errors import Unusable
 from generator.running.page_settings import PageSettings, read_page_settings
+from generator.running.run_directory import require_own
 from generator.running.settings import Settings, from_environ, of_running_group
 from generator.running.variables import VARIABLES
 from health_monitor.access.credentials import read_credentials
@@ -27,6 +28,7 @@ from health_monitor.observation.observer import Observer
 from health_monitor.observation.own_trouble import OwnTrouble
 from health_monitor.server import runner
 from health_monitor.state import MonitorState
+from sync_model import uncaught
 from sync_model.connection import database_url
 from sync_model.needed_variables import needed_by_monitor
 from sync_model.own_environment import forget_but
@@ -41,6 +43,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         forget_but(needed_by_monitor(environ, frozenset(VARIABLES)))
     try:
         settings = of_running_group(from_environ(environ, waits_for_files=True), environ)
+        require_own(settings.run_dir)
         log = logs.configure(MONITOR, environ.get("LOG_LEVEL") or "info")
         asyncio.run(_serve(settings, environ, log))
     except Unusable as error:
@@ -106,4 +109,5 @@ def _gate(settings: Settings, environ: Mapping[str, str], page: PageSettings) ->
 
 
 if __name__ == "__main__":
+    uncaught.install()
     sys.exit(main())

@@ -103,6 +103,7 @@ async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
 @web.middleware
 async def _add_headers_and_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer errors with JSON, or with a page for a browser. No response is cached unless its route says so."""
+    request.app[STATE].gate.begin_request()
     try:
         response = await handler(request)
     except web.HTTPError as error:

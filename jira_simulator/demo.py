@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _start(environ)
         if command == "status":
             return _supervisorctl(environ)
+        if command == "stop" and not Path(environ["RUN_DIR"]).exists():
+            return 0
         return _generator(command, environ)
     except KeyboardInterrupt:
         if command == "start":

@@ -40,6 +40,7 @@ from jira_sync.commands import (
     watch,
 )
 from jira_sync.output.terminal import complain, for_people
+from sync_model import uncaught
 
 USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """The base class of typer's errors about a command line. typer exports no name for it."""
@@ -82,7 +83,9 @@ import_.add_to(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code."""
+    """Run one command; return its exit code. Without `argv`, this process is that command's."""
+    if argv is None:
+        uncaught.install()
     try:
         return int(app(args=argv, prog_name="jira-sync", standalone_mode=False) or 0)
     except USAGE_ERROR as error:

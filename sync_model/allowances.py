@@ -22,10 +22,11 @@ def lines_to_add(found: Iterable[Sync], environ: Mapping[str, str]) -> list[str]
     syncs = list(found)
     found_in_files = [reference for sync in syncs for reference in references(sync)]
     variables = {reference["variable"] for reference in found_in_files if reference["variable"]}
+    resolved = [resolve(sync, side, environ) for sync in syncs for side in Side]
     files = {reference["file"] for reference in found_in_files if reference["file"]}
+    files |= {path for found in resolved if found.connection for path in found.connection.tls.paths}
     needed = sorted(name for name in variables if not policy.expects_variable(name))
     outside = sorted({str(Path(path).parent) for path in files if not policy.expects_file(path)})
-    resolved = [resolve(sync, side, environ) for sync in syncs for side in Side]
     called = [(found.connection.base_url, found.shows_group_token) for found in resolved if found.connection]
     shows_token_elsewhere = any(
         shows_token and not policy.expects_site(base_url, site_of) for base_url, shows_token in called

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from sync_model.definition import Account, Side, Sync
+from sync_model.group_environment import GROUP_VARIABLE, whose
 from sync_model.lookup_policy import GROUP_TOKEN_FILE, LookupPolicy
 from sync_model.redaction import remember
 from sync_model.secret_text import FileFault, file_fault, name_fault, read_secret, secret_fault
@@ -41,6 +42,10 @@ class TlsFiles:
     authorities: str | None = None
     certificate: str | None = None
     key: str | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for path in (self.authorities, self.certificate, self.key) if path]
 
 
 @dataclass(frozen=True)
@@ -176,14 +181,16 @@ class _Lookup:
             return None
         value = self._from_environment(field, reference["variable"])
         if not value:
-            self.fault(field, f"environment variable {reference['variable']} is not set", unset=True)
+            unset = f"environment variable {reference['variable']} is not set in {whose(self.environ)}"
+            self.fault(field, unset, unset=True)
         return value or None
 
     def required(self, field: str, text: str | None) -> str | None:
         before = len(self.faults)
         value = self.optional(field, text)
         if value is None and len(self.faults) == before:
-            variable = f", or set {DEFAULTS[field]}" if self.fill_in else ""
+            where = f" in {whose(self.environ)}" if GROUP_VARIABLE in self.environ else ""
+            variable = f", or set {DEFAULTS[field]}{where}" if self.fill_in else ""
             self.fault(field, f"is missing; add it to the file{variable}")
         return value
 
@@ -229,9 +236,13 @@ class _Lookup:
             "clientKey": self.optional("clientKey", account.client_key),
         }
         for field, path in found.items():
-            if path and (fault := file_fault(path)):
-                # What was looked up by mistake may be a secret.
-                origin = self._origins.get(field)
+            # What was looked up by mistake may be a secret.
+            origin = self._origins.get(field)
+            if path and (fault := self._policy.file_fault(path)):
+                self.fault(
+                    field, f"{path} {fault}" if origin is None else f"{origin} names a file that is not for syncs"
+                )
+            elif path and (fault := file_fault(path)):
                 named = fault if origin is None else f"{origin} names no file that can be read"
                 self.fault(field, named, unset=True)
         if found["clientKey"] and not found["clientCertificate"]:

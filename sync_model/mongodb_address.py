@@ -76,7 +76,7 @@ def read(url: str, driver: Callable[[str], T]) -> T:
         raise ValueError("DATABASE_URL is not a MongoDB address; it begins with mongodb:// or mongodb+srv://")
     if _is_cut_in_two(url):
         raise ValueError(_not_an_address(url, ""))
-    _remember_secrets(url)
+    remember_secrets(url)
     # The driver opens each file, and would wait for the other end of a pipe.
     if fault := _unreadable_file(url):
         raise FileFault(fault)
@@ -89,6 +89,14 @@ def read(url: str, driver: Callable[[str], T]) -> T:
         if fault := _file_fault(url):
             raise FileFault(fault) from None
         raise ValueError(_not_an_address(url, _harmless(str(error), url))) from None
+
+
+def remember_secrets(url: str) -> None:
+    """See that no text repeats the password of `url`, nor that of its key, nor the whole address."""
+    credentials = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    name, _, password = credentials.partition(":")
+    for secret in {password, unquote_plus(password), key_password(url) or ""} - {""}:
+        remember(secret, name)
 
 
 def overruled(url: str) -> list[str]:
@@ -119,14 +127,6 @@ def files_in(url: str) -> dict[str, Path]:
 def key_password(url: str) -> str | None:
     """Return the password of the key in tlsCertificateKeyFile, if `url` gives one."""
     return dict(_options(url)).get("tlscertificatekeyfilepassword") or None
-
-
-def _remember_secrets(url: str) -> None:
-    """See that no text repeats the password of `url`, nor that of its key, nor the whole address."""
-    credentials = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    name, _, password = credentials.partition(":")
-    for secret in {password, unquote_plus(password), key_password(url) or ""} - {""}:
-        remember(secret, name)
 
 
 def _options(url: str) -> Iterator[tuple[str, str]]:

@@ -38,10 +38,10 @@ def remember(secret: str, name: str = "") -> None:
         _forms = None
 
 
-def redacted(text: str) -> str:
-    """Return `text` with a mask in place of each secret that this process has."""
+def redacted(text: str, shortest: int = SHORTEST) -> str:
+    """Return `text` with a mask in place of each secret of at least `shortest` characters that this process has."""
     for form in _all_forms():
-        if form in text:
+        if form in text and len(form) >= shortest:
             text = text.replace(form, MASK)
     return text
 

@@ -83,11 +83,11 @@ def apply_plan(prepared: Prepared) -> Applied:
         def follow(changes: Changes, stopped: Collection[str]) -> None:
             supervisor.follow(changes, STOP_TIMEOUT, _may_start(prepared, outdated), stopped, _tell)
 
-        carry_out(supervisor, run_dir, changes, stopped, follow)
+        left = carry_out(supervisor, run_dir, changes, stopped, follow)
     drop_snapshots(prepared.plan, prepared.settings)
-    touched = {*changes.added, *changes.changed}
+    touched = {*changes.added, *changes.changed, *left}
     after = supervisor.wait(touched - stopped, lambda state: state.state in SETTLED, START_TIMEOUT, _tell)
-    described = _describe(prepared, Before(before, stopped, outdated), changes, after)
+    described = _describe(prepared, Before(before, stopped, outdated, left), changes, after)
     kept = kept_syncs(prepared, but=touched)
     unchanged = {program.name for program in prepared.plan.syncs} - touched - set(prepared.plan.kept)
     all_run = all(state.state == "RUNNING" for state in after.values())
@@ -143,11 +143,14 @@ def _may_start(prepared: Prepared, outdated: Collection[str]) -> Callable[[str, 
 
 @dataclass(frozen=True)
 class Before:
-    """The group before the change: its states, the programs that a person had stopped, and the outdated workers."""
+    """The group before the change: its states, the programs that a person had stopped, the outdated workers, and the
+    programs that an apply had stopped which ended early.
+    """
 
     states: Mapping[str, ProgramState]
     stopped: frozenset[str]
     outdated: frozenset[str]
+    left: frozenset[str]
 
 
 def _describe(
@@ -155,6 +158,8 @@ def _describe(
 ) -> Iterator[ProgramChange]:
     for name in sorted(changes.added):
         yield ProgramChange(name, "edited" if name in before.stopped else "started", state=after.get(name))
+    for name in sorted(before.left):
+        yield ProgramChange(name, "started", "an earlier apply had stopped it", after.get(name))
     for name in sorted(changes.changed):
         if name in before.stopped:
             yield ProgramChange(name, "edited", _why_changed(name, prepared, before))

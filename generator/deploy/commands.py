@@ -23,18 +23,26 @@ from generator.deploy.stop import stop_group
 from generator.running import locking, processes
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, SocketGone, Unusable
-from generator.running.settings import Settings, from_environ, of_running_group, run_dir_of, without_effect
+from generator.running.project_folder import no_group_runs
+from generator.running.run_directory import make_run_directory, require_own
+from generator.running.running_group import (
+    FIRST_PROCESS,
+    enter,
+    environment_of_group,
+    settings_to_read,
+    settings_to_write,
+    warn_of_shell,
+)
+from generator.running.settings import Settings, of_running_group, run_dir_of
 from generator.running.supervisor_rpc import Supervisor
 from generator.running.terminal import complain, print_line, print_lines, warn
 
 Environ = Mapping[str, str]
-FIRST_PROCESS = 1
-"""The pid of the first process of a machine or of a container. A container ends with it."""
 
 
 def check(environ: Environ, *, as_json: bool = False) -> int:
     """Print every problem of every file, and what would run."""
-    settings, seen_by_workers = _as_workers_see_it(from_environ(environ), environ)
+    settings, seen_by_workers = _as_workers_see_it(*settings_to_read(environ))
     loaded = load(settings, seen_by_workers)
     of_edits = (*moves(loaded, settings, seen_by_workers), *newly_answered(loaded, settings, seen_by_workers))
     of_users = unreadable_files(loaded, settings, seen_by_workers)
@@ -54,15 +62,18 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
 
     `log_to_stdout`: the programs log to standard output instead of to files.
     """
-    settings = from_environ(environ, log_to_files=not log_to_stdout)
-    seen_by_workers = processes.environment_of_group(settings.run_dir)
-    prepared = prepare(of_running_group(settings, environ), seen_by_workers or environ)
+    settings = settings_to_write(environ, "render", log_to_files=not log_to_stdout)
+    make_run_directory(settings.run_dir, "render")
+    seen_by_workers = environment_of_group(settings.run_dir)
+    if seen_by_workers:
+        warn_of_shell(environ, seen_by_workers, settings)
+    prepared = prepare(_of_running_group(settings, environ), seen_by_workers or environ)
     if to_stdout:
         print_lines(prepared.text)
     elif diff:
         print_lines(difference(prepared))
     else:
-        with _locked(settings.run_dir):
+        with locking.lock(settings.run_dir):
             is_running = Supervisor(settings.socket).is_running()
             if is_running:
                 _check_that_syncs_are_left(prepared)
@@ -80,12 +91,12 @@ def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, 
 
     `strict`: change nothing if any file has a problem. `allow_empty`: stop all syncs if the folder holds none.
     """
-    settings = of_running_group(from_environ(environ), environ)
-    not_running = f"no group runs in {settings.run_dir}; start one: jira-sync start"
+    settings = _of_running_group(settings_to_write(environ, "apply"), environ)
+    not_running = no_group_runs(settings.run_dir, environ)
     if not settings.run_dir.is_dir():
         raise Unusable(not_running)
-    with _locked(settings.run_dir):
-        started_with = processes.environment_of_group(settings.run_dir)
+    with _locked(settings.run_dir, "apply"):
+        started_with = environment_of_group(settings.run_dir)
         if started_with is None:
             raise Unusable(not_running)
         _warn_of_what_apply_cannot_change(settings, environ, started_with)
@@ -114,9 +125,9 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
 
     `strict`, or STRICT=1 in `environ`: start nothing if any file has a problem.
     """
-    settings = from_environ(environ, log_to_files=not foreground)
+    settings = settings_to_write(environ, "start", log_to_files=not foreground)
     surroundings.check_surroundings(environ)
-    with _locked(settings.run_dir):
+    with _locked(settings.run_dir, "start"):
         for sentence in _end_what_is_left(settings.run_dir):
             print_line(sentence)
         check_nothing_is_in_the_way(settings)
@@ -143,11 +154,11 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
 def stop(environ: Environ) -> int:
     """Stop the group, and whatever an earlier one has left behind."""
     run_dir = run_dir_of(environ)
-    if not run_dir.is_dir():
-        print_line("nothing was running")
-        return 0
+    require_own(run_dir, "stop")
+    if not run_dir.is_dir() and not processes.members(run_dir):
+        raise Unusable(no_group_runs(run_dir, environ))
     _check_it_is_no_container(run_dir)
-    with _locked(run_dir):
+    with _locked(run_dir, "stop"):
         for sentence in stop_group(run_dir):
             print_line(sentence)
     return 0
@@ -176,18 +187,26 @@ def _as_workers_see_it(settings: Settings, environ: Environ) -> tuple[Settings, 
 
     They are `settings` and `environ` when no group runs, or when another folder is meant than that of the group.
     """
-    started_with = processes.environment_of_group(settings.run_dir)
+    started_with = environment_of_group(settings.run_dir)
     if started_with is None:
         return settings, environ
     try:
-        return of_running_group(settings, environ), started_with
+        settings = _of_running_group(settings, environ)
     except Unusable:
         return settings, environ
+    warn_of_shell(environ, started_with, settings)
+    return settings, started_with
+
+
+def _of_running_group(settings: Settings, environ: Environ) -> Settings:
+    """Return the settings that the group was started with, and go to its folder. Raises Unusable."""
+    settings = of_running_group(settings, environ)
+    enter(settings)
+    return settings
 
 
 def _warn_of_what_apply_cannot_change(settings: Settings, environ: Environ, started_with: Environ) -> None:
-    for name in without_effect(environ, started_with):
-        warn(f"{name} here has no effect on a group that runs; `stop` and `start` it")
+    warn_of_shell(environ, started_with, settings)
     if settings.code not in (None, fingerprint()):
         warn("jira-sync itself has changed since this group was started; `stop` and `start` it to use that")
 
@@ -204,6 +223,6 @@ def _running(count: int) -> str:
     return f"{count} run{'s' * (count == 1)}"
 
 
-def _locked(run_dir: Path) -> AbstractContextManager[None]:
-    run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _locked(run_dir: Path, command: str) -> AbstractContextManager[None]:
+    make_run_directory(run_dir, command)
     return locking.lock(run_dir)

@@ -10,12 +10,14 @@ from generator.deploy.database import write_address
 from generator.deploy.prepare import Prepared
 from generator.deploy.snapshots import write_snapshots
 from generator.running.files import write_if_changed
+from generator.running.run_directory import CONF, named_by
 from generator.running.settings import Settings
+from generator.running.terminal import warn
 from generator.running.variables import default_of
 from generator.running.worker_users import make_worker_folder, write_users
 
 DEFAULT_RUN_DIR = default_of("RUN_DIR")
-DEFAULT_CONF = Path(DEFAULT_RUN_DIR) / "supervisord.conf"
+DEFAULT_CONF = Path(DEFAULT_RUN_DIR) / CONF
 """The conf of a group in the default run directory, from the folder above it."""
 
 
@@ -47,18 +49,36 @@ def difference(prepared: Prepared) -> str:
 
 
 def link_conf(settings: Settings) -> None:
-    """Make a link to the conf where supervisorctl looks for it: in the folder above the default run directory.
+    """Make links to the conf where supervisorctl looks for it.
 
-    A file that is there already stays. A folder that we may not write gets no link.
+    One is in the folder that RUN_DIR names, when the group lives in a folder of its own in that one: the image's
+    /etc/supervisord.conf leads there. The other one is in the folder above the default run directory. A file that is
+    there already stays. A folder that we may not write gets no link.
     """
-    if settings.run_dir == settings.project_dir / DEFAULT_RUN_DIR:
-        with suppress(OSError):
-            (settings.project_dir / settings.conf.name).symlink_to(DEFAULT_CONF)
+    named = named_by(settings.run_dir)
+    if named != settings.run_dir:
+        _link(named / CONF, settings.conf.relative_to(named))
+        if not (named / CONF).exists() or not (named / CONF).samefile(settings.conf):
+            warn(f"{named / CONF} is not ours; supervisorctl finds this group by: supervisorctl -c {settings.conf}")
+    if named == settings.project_dir / DEFAULT_RUN_DIR:
+        _link(settings.project_dir / CONF, DEFAULT_CONF)
 
 
 def unlink_conf(run_dir: Path) -> None:
-    """Remove that link, if it is ours."""
-    link = run_dir.parent / DEFAULT_CONF.name
+    """Remove those links, if they are ours."""
+    named = named_by(run_dir)
+    if named != run_dir:
+        _unlink(named / CONF, (run_dir / CONF).relative_to(named))
+    if named.name == DEFAULT_RUN_DIR:
+        _unlink(named.parent / CONF, DEFAULT_CONF)
+
+
+def _link(link: Path, target: Path) -> None:
     with suppress(OSError):
-        if run_dir.name == DEFAULT_RUN_DIR and link.readlink() == DEFAULT_CONF:
+        link.symlink_to(target)
+
+
+def _unlink(link: Path, target: Path) -> None:
+    with suppress(OSError):
+        if link.readlink() == target:
             link.unlink()

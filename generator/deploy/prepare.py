@@ -15,6 +15,7 @@ from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.errors import Unusable
 from generator.running.manifest import AppliedSync, read_manifest
+from generator.running.run_directory import make_folder, make_run_directory
 from generator.running.settings import Settings
 from generator.running.worker_users import WorkerUser
 from sync_model.allowances import lines_to_add
@@ -106,14 +107,17 @@ def _with_variables(plan: Plan, environ: Mapping[str, str]) -> dict[str, WorkerU
 
 
 def _make_folders(settings: Settings) -> None:
-    """Make the folders of a group, for its own user only."""
-    for folder in (settings.run_dir, settings.snapshots):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if settings.worker_users or stat.S_IMODE(folder.stat().st_mode) == PASSABLE:
-            folder.chmod(PASSABLE if settings.worker_users else 0o700)
+    """Make the folders of a group, for its own user only. Raises Unusable when one of them is another user's."""
+    make_run_directory(settings.run_dir)
+    make_folder(settings.snapshots, PASSABLE if settings.worker_users else 0o700)
+    if settings.worker_users or stat.S_IMODE(settings.run_dir.stat().st_mode) == PASSABLE:
+        settings.run_dir.chmod(PASSABLE if settings.worker_users else 0o700)
     folders = [settings.run_dir / "heartbeats"]
-    for folder in [*folders, *([settings.log_dir] if settings.log_dir else [])]:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if settings.log_dir and settings.log_dir.is_relative_to(settings.run_dir):
+        folders.append(settings.log_dir)
+    elif settings.log_dir:
+        settings.log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.embedded:
-        settings.database_folder.mkdir(mode=0o700, exist_ok=True)
-        settings.database_access.mkdir(mode=0o700, exist_ok=True)
+        folders += [settings.database_folder, settings.database_access]
+    for folder in folders:
+        make_folder(folder)

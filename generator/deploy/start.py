@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from generator.deploy.prepare import Prepared
@@ -20,6 +21,7 @@ from generator.running.files import write_if_changed
 from generator.running.intention import drop_intention
 from generator.running.settings import LOOPBACK, Settings
 from generator.running.supervisor_rpc import POLL_SECONDS, SETTLED, ProgramState, Supervisor
+from sync_model.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
 
 MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
 """Without them, the C library gives each thread of each worker its own pool of memory, and keeps freed memory."""
@@ -98,7 +100,11 @@ def _begin(settings: Settings) -> None:
 
 def environment_of_programs(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment that supervisord, and so each program of the group, starts with."""
-    own = {processes.GROUP_VARIABLE: str(settings.run_dir), "RUN_DIR": str(settings.run_dir)}
+    own = {
+        GROUP_VARIABLE: str(settings.run_dir),
+        STARTED_VARIABLE: f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "RUN_DIR": str(settings.run_dir),
+    }
     return {**MALLOC_VARIABLES, **environ, **own}
 
 

@@ -14,7 +14,8 @@ from generator.deploy.programs import STOP_TIMEOUT
 from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning, SocketGone, Unusable
 from generator.running.intention import drop_intention
-from generator.running.supervisor_rpc import PID_FILE, POLL_SECONDS, Supervisor
+from generator.running.run_directory import PID_FILE, RECORD, SOCKET
+from generator.running.supervisor_rpc import POLL_SECONDS, Supervisor
 from sync_model.program_names import DATABASE, MONITOR, SIMULATOR
 
 END_TIMEOUT = 70.0
@@ -23,7 +24,7 @@ END_TIMEOUT = 70.0
 
 def stop_group(run_dir: Path) -> list[str]:
     """End the group and all that is left of it; return what to tell about it. The group's data stays."""
-    supervisor = Supervisor(run_dir / "supervisor.sock")
+    supervisor = Supervisor(run_dir / SOCKET)
     sentences = []
     try:
         names = set(supervisor.states())
@@ -42,9 +43,9 @@ def stop_group(run_dir: Path) -> list[str]:
     _end_all(run_dir)
     unlink_conf(run_dir)
     drop_intention(run_dir)
-    for name in ("supervisor.sock", PID_FILE, "settings.json"):
+    for name in (SOCKET, PID_FILE, RECORD):
         (run_dir / name).unlink(missing_ok=True)
-    return sentences or ["nothing was running"]
+    return sentences or [f"nothing was running in {run_dir}"]
 
 
 def _end_all(run_dir: Path) -> None:

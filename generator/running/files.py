@@ -17,8 +17,8 @@ def write_if_changed(path: Path, content: str | bytes, group: int | None = None)
     try:
         if path.read_bytes() == data and _may_be_read_by(path, group):
             return False
-    except FileNotFoundError:
-        pass
+    except (FileNotFoundError, PermissionError):
+        pass  # of another user, in a folder of ours: it is replaced
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     draft = Path(name)
     try:

@@ -83,20 +83,23 @@ def carry_out(
     changes: Changes,
     stopped: frozenset[str],
     follow: Callable[[Changes, Collection[str]], None],
-) -> None:
+) -> frozenset[str]:
     """Have supervisord make `changes` by `follow`, and start what an earlier apply has stopped and not started again.
 
-    `stopped` are the programs that a person has stopped. Call it inside `signals_blocked`.
+    Return the programs that were started for that reason. `stopped` are those that a person has stopped. Call it inside
+    `signals_blocked`.
     """
     earlier = read_intention(run_dir) or Intention(stopped)
     replaced = {*changes.added, *changes.changed} | earlier.replaced
     write_intention(run_dir, Intention(stopped, frozenset(replaced)))
     follow(changes, stopped)
-    states = supervisor.states()
-    for name in sorted(earlier.replaced - stopped):
-        if name in states and states[name].state == "STOPPED":
-            supervisor.start(name)
+    left = earlier.replaced - stopped - {*changes.added, *changes.changed}
+    states = supervisor.states() if left else {}
+    to_start = frozenset(name for name in left if name in states and states[name].state == "STOPPED")
+    for name in sorted(to_start):
+        supervisor.start(name)
     drop_intention(run_dir)
+    return to_start
 
 
 def finish(settings: Settings, supervisor: Supervisor, timeout: float) -> list[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from generator.running import processes
+from generator.running.errors import Unusable
+from generator.running.run_directory import user_name
 from generator.running.terminal import note
 
 LOCK = ".lock"
@@ -18,7 +22,7 @@ LOCK = ".lock"
 @contextmanager
 def lock(run_dir: Path) -> Iterator[None]:
     """Keep a second command on the same group waiting. That one says that it waits, and for which process."""
-    with _lock_file(run_dir) as file:
+    with open_lock(run_dir) as file:
         if not _take(file):
             note(f"{_at_work(_pid_in(file))}; waiting for it …")
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -29,7 +33,7 @@ def lock(run_dir: Path) -> Iterator[None]:
 @contextmanager
 def lock_if_free(run_dir: Path) -> Iterator[bool]:
     """Take the lock, unless another process has it; yield whether it was taken."""
-    with _lock_file(run_dir) as file:
+    with open_lock(run_dir) as file:
         is_taken = _take(file)
         if is_taken:
             _write_pid(file)
@@ -45,8 +49,20 @@ def lock_holder(run_dir: Path) -> int | None:
         return None
 
 
-def _lock_file(run_dir: Path) -> IO[bytes]:
-    return os.fdopen(os.open(run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "r+b")
+def open_lock(run_dir: Path) -> IO[bytes]:
+    """Open the file of the lock. Raises Unusable when it is a link, or anything but a file of ours."""
+    path = run_dir / LOCK
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR):
+            raise
+        raise Unusable(f"{path} is no file; remove it") from None
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        return os.fdopen(handle, "r+b")
+    os.close(handle)
+    raise Unusable(f"{path} is no file of {user_name(os.geteuid())}; remove it")
 
 
 def _take(file: IO[bytes], kind: int = fcntl.LOCK_EX) -> bool:

@@ -8,16 +8,26 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-GROUP_VARIABLE = "JIRA_SYNC_GROUP"
-"""The environment variable that marks supervisord and all that it starts. Its value is the run directory."""
+from generator.running.run_directory import PID_FILE, owner_of
+from sync_model.group_environment import GROUP_VARIABLE
+
 LISTENING = "0A"
 """The state TCP_LISTEN as /proc/net/tcp shows it."""
+LONGEST_PID = 20
 
 
 def members(run_dir: Path) -> list[int]:
-    """Return the pids of all living processes of the group, also of those that outlived their supervisord."""
+    """Return the pids of all living processes of the group, also of those that outlived their supervisord.
+
+    Anybody can mark a process of his own. Only those of the owner of `run_dir` count.
+    """
+    return [pid for pid in _pids() if pid != os.getpid() and is_member(pid, run_dir) and not _is_zombie(pid)]
+
+
+def is_member(pid: int, run_dir: Path) -> bool:
+    """Tell whether a process has the mark of the group, and runs as the owner of its folder."""
     mark = f"{GROUP_VARIABLE}={run_dir}".encode()
-    return [pid for pid in _pids() if pid != os.getpid() and mark in _environment(pid) and not _is_zombie(pid)]
+    return mark in _environment(pid) and _users(pid) == {owner_of(run_dir)}
 
 
 def left_behind(run_dir: Path) -> str | None:
@@ -29,18 +39,20 @@ def left_behind(run_dir: Path) -> str | None:
     return f"supervisord was killed, and {them}: jira-sync start ends that, then starts the group"
 
 
-def environment_of_group(run_dir: Path) -> dict[str, str] | None:
-    """Return the environment that supervisord was started with; None when it does not run. Each worker has it too."""
-    pid = supervisord_of(run_dir)
-    if pid is None:
-        return None
+def environment(pid: int) -> dict[str, str]:
+    """Return the environment that a process was started with; an empty one when it is gone, or not ours to read."""
     pairs = (os.fsdecode(pair).partition("=") for pair in _environment(pid) if pair)
     return {name: value for name, _, value in pairs}
 
 
 def supervisord_of(run_dir: Path) -> int | None:
-    """Return the pid of the group's supervisord; None when it does not run."""
-    return next(filter(is_supervisord, members(run_dir)), None)
+    """Return the pid of the group's supervisord, also of one that does not answer; None when it does not run.
+
+    It is the one that the file in `run_dir` names. Something may have removed that file.
+    """
+    named = _named_pid(run_dir)
+    candidates = [named] if named and is_member(named, run_dir) and not _is_zombie(named) else []
+    return next(filter(is_supervisord, [*candidates, *members(run_dir)]), None)
 
 
 def age(pid: int) -> float:
@@ -107,6 +119,23 @@ def _environment(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+def _users(pid: int) -> set[int]:
+    """Return the real, effective, saved and file system user of a process. Those of a set-user-ID program differ."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {int(uid) for line in lines if line.startswith("Uid:") for uid in line.split()[1:]}
+
+
+def _named_pid(run_dir: Path) -> int | None:
+    try:
+        text = (run_dir / PID_FILE).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return int(text) if text.isdecimal() and len(text) < LONGEST_PID else None
 
 
 def _is_zombie(pid: int) -> bool:

@@ -16,8 +16,11 @@ from typing import Any
 from generator.running.code import fingerprint
 from generator.running.errors import Unusable
 from generator.running.page_settings import read_page_settings
-from generator.running.variables import FIXED_AT_START, default_of
+from generator.running.project_folder import project_folder
+from generator.running.run_directory import CONF, DATA, RECORD, SOCKET, home_of
+from generator.running.variables import default_of
 from sync_model.connection import database_url
+from sync_model.group_secrets import remember_group_secrets
 from sync_model.heartbeat import INTERVAL_SECONDS
 from sync_model.mongodb_address import SCHEMES
 from sync_model.secret_text import FileFault
@@ -71,16 +74,16 @@ class Settings:
 
     @property
     def conf(self) -> Path:
-        return self.run_dir / "supervisord.conf"
+        return self.run_dir / CONF
 
     @property
     def socket(self) -> Path:
-        return self.run_dir / "supervisor.sock"
+        return self.run_dir / SOCKET
 
     @property
     def database_folder(self) -> Path:
         """The data of the embedded server."""
-        return self.run_dir / "mongodb"
+        return self.run_dir / DATA
 
     @property
     def database_access(self) -> Path:
@@ -111,7 +114,7 @@ class Settings:
 
     @property
     def record(self) -> Path:
-        return self.run_dir / "settings.json"
+        return self.run_dir / RECORD
 
     def recorded(self) -> str:
         """Return the settings as later commands read them. They hold no secret."""
@@ -124,14 +127,16 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
     `waits_for_files`: that DATABASE_URL_FILE cannot be read is no matter of the settings. Whoever needs it says so.
     """
     problems: list[str] = []
-    run_dir = _run_dir(environ, problems)
+    remember_group_secrets(environ)
+    project_dir = project_folder(environ, Path.cwd())
+    run_dir = _run_dir(environ, project_dir, problems)
     log_dir = (
         _path(environ, "LOG_DIR", problems, default=str(run_dir / "logs"))
         if log_to_files or environ.get("LOG_DIR")
         else None
     )
-    if unsafe := _unsafe(Path.cwd()):
-        problems.append(f"the working directory is {str(Path.cwd())!r}; {unsafe}")
+    if unsafe := _unsafe(project_dir):
+        problems.append(f"the folder of the project is {str(project_dir)!r}; {unsafe}")
     if (level := _value(environ, "LOG_LEVEL")).lower() not in LOG_LEVELS:
         problems.append(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LOG_LEVELS)}")
     if (spawn := _value(environ, "SPAWN")) not in WAYS_TO_SPAWN:
@@ -139,10 +144,10 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
     _check_interval(environ, problems)
     read_page_settings(environ, problems)
     settings = Settings(
-        config_dir=_path(environ, "CONFIG_DIR", problems),
+        config_dir=_path(environ, "CONFIG_DIR", problems, default=str(project_dir / default_of("CONFIG_DIR"))),
         run_dir=run_dir,
         log_dir=log_dir,
-        project_dir=Path.cwd(),
+        project_dir=project_dir,
         python=sys.executable,
         embedded=_is_embedded(environ, problems, waits_for_files=waits_for_files),
         mongodb_port=_port(environ, "MONGODB_PORT", problems),
@@ -166,17 +171,12 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
 
 
 def run_dir_of(environ: Mapping[str, str]) -> Path:
-    """Return the run directory, whatever else is wrong with `environ`. Raises Unusable."""
+    """Return the folder of the group, whatever else is wrong with `environ`. Raises Unusable."""
     problems: list[str] = []
-    run_dir = _run_dir(environ, problems)
+    run_dir = _run_dir(environ, project_folder(environ, Path.cwd()), problems)
     if problems:
         raise Unusable(*problems)
     return run_dir
-
-
-def without_effect(environ: Mapping[str, str], started_with: Mapping[str, str]) -> list[str]:
-    """Return the variables of `environ` that have no effect, because the group keeps what it was started with."""
-    return [name for name in FIXED_AT_START if environ.get(name) and environ[name] != started_with.get(name)]
 
 
 def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings:
@@ -230,9 +230,9 @@ def _unsafe(path: Path) -> str | None:
     return None
 
 
-def _run_dir(environ: Mapping[str, str], problems: list[str]) -> Path:
-    run_dir = _path(environ, "RUN_DIR", problems)
-    if len(os.fsencode(run_dir / "supervisor.sock")) > LONGEST_SOCKET_PATH:
+def _run_dir(environ: Mapping[str, str], project_dir: Path, problems: list[str]) -> Path:
+    run_dir = home_of(_path(environ, "RUN_DIR", problems, default=str(project_dir / default_of("RUN_DIR"))))
+    if len(os.fsencode(run_dir / SOCKET)) > LONGEST_SOCKET_PATH:
         problems.append(f"RUN_DIR is too long a path for a socket: {run_dir}; choose a shorter one")
     return run_dir
 

@@ -19,6 +19,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning, SocketGone, Unusable
+from generator.running.run_directory import PID_FILE, belongs_to_another
 
 POLL_SECONDS = 0.05
 SECONDS_TO_ANSWER = 10.0
@@ -26,7 +27,6 @@ SECONDS_TO_LISTEN = 30.0
 SECONDS_IN_SILENCE = 2.0
 """After so long, a command says what it waits for."""
 NAMES_TOLD = 5
-PID_FILE = "supervisord.pid"
 DOWN = frozenset({"STOPPED", "EXITED", "FATAL"})
 """The states in which a program has no process and gets none by itself."""
 SETTLED = DOWN | {"RUNNING", "BACKOFF"}
@@ -77,8 +77,8 @@ class _Patience:
 class Supervisor:
     """The supervisord behind one control socket. Every method raises NotRunning or NoAnswer."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, patience: float | None = None) -> None:
+        self._path, self._patience = path, patience
 
     def is_running(self) -> bool:
         try:
@@ -205,7 +205,7 @@ class Supervisor:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            with xmlrpc.client.ServerProxy("http://127.0.0.1", _Transport(self._path)) as proxy:
+            with xmlrpc.client.ServerProxy("http://127.0.0.1", _Transport(self._path, self._patience)) as proxy:
                 return getattr(proxy, method)(*arguments)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             if pid := self._process_without_socket():
@@ -213,7 +213,7 @@ class Supervisor:
                 raise SocketGone(f"supervisord runs (pid {pid}), but its socket is gone: {mended}") from None
             raise NotRunning(str(error)) from None
         except PermissionError:
-            raise NoAnswer("supervisord was started by another user; act as that one") from None
+            raise NoAnswer(belongs_to_another(self._path.parent)) from None
         except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
             raise NoAnswer(f"supervisord does not answer ({error}); `stop` ends it and all that it started") from None
         except xmlrpc.client.Fault as fault:
@@ -235,8 +235,8 @@ class Supervisor:
 class _Connection(HTTPConnection):
     """A connection to the socket that times out. supervisor's own connection waits for ever."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=SECONDS_TO_ANSWER)
+    def __init__(self, path: Path, patience: float | None) -> None:
+        super().__init__("localhost", timeout=patience or SECONDS_TO_ANSWER)
         self._path = path
 
     def connect(self) -> None:
@@ -246,6 +246,6 @@ class _Connection(HTTPConnection):
 
 
 class _Transport(SupervisorTransport):  # type: ignore[misc]
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float | None) -> None:
         super().__init__(None, None, f"unix://{path}")
-        self._get_connection = lambda: _Connection(path)
+        self._get_connection = lambda: _Connection(path, patience)

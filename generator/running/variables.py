@@ -112,7 +112,12 @@ TABLE = (
         "the names by which the page is served, with commas. Addresses, `localhost` and the machine's own name always "
         "are; whoever asks by another name gets 421",
     ),
-    ReadmeRow((Variable("RUN_DIR", "run"),), "socket, generated files, heartbeats, embedded database"),
+    ReadmeRow(
+        (Variable("RUN_DIR", "run"),),
+        "socket, generated files, heartbeats, embedded database. Only their owner may write there: in a folder that "
+        "others may write to, they are in `group-UID`. Without it, commands take the nearest folder upwards whose "
+        "`run` has a group, unless this one has `configs`",
+    ),
     ReadmeRow(
         (Variable("LOG_DIR", "run/logs", is_fixed_at_start=True),),
         "write logs to files there, rotated, instead of to standard output",

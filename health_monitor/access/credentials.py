@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sync_model.redaction import remember
 from sync_model.secret_text import FileFault, read_secret
 
 SHORTEST_TOKEN = 16
@@ -84,6 +85,9 @@ def read_credentials(environ: Mapping[str, str], *, takes_weak: bool = False) ->
     valid: dict[str, Credential] = {}
     for source, credential in found:
         weakness = None if takes_weak else weakness_of(credential.token)
+        if not weakness:
+            # What counts must not be told. Any word may be a weak token, and no text would be readable without it.
+            remember(credential.token, credential.name)
         if weakness:
             faults.append(f"{source} {weakness}; this makes a good one: {GOOD_TOKEN}")
         elif credential.token in valid:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable, Collection
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -24,6 +25,10 @@ from health_monitor.access.sessions import Session, Sessions
 NO_TOKEN = "the monitor was given no ADMIN_TOKEN; set it or ADMIN_TOKEN_FILE for the group, and start it again"  # noqa: S105
 BACKGROUND_HEADER = "X-Background"
 """An open page that renews itself sends it. That a page is open does not keep its session from ending."""
+
+
+_of_request: ContextVar[list[Credentials] | None] = ContextVar("_of_request", default=None)
+"""The tokens that count for the request that is being answered, once they were read; None outside of a request."""
 
 
 @dataclass(frozen=True)
@@ -59,37 +64,49 @@ class Gate:
         self._read, self.cookie = read, cookie
         self.proxies, self._proxy_operators = proxies or Proxies(), proxy_operators
         self._wrong_tokens = WrongTokens()
-        self.sessions = Sessions(lambda owner: self._read().of(owner), ended)
+        self.sessions = Sessions(lambda owner: self._credentials().of(owner), ended)
         self._key = secrets.token_bytes(32)
+
+    def begin_request(self) -> None:
+        """From now on a new request is answered: the tokens are read once for it, and all of it sees the same ones."""
+        _of_request.set([])
+
+    def _credentials(self) -> Credentials:
+        read = _of_request.get()
+        if read is None:
+            return self._read()
+        if not read:
+            read.append(self._read())
+        return read[0]
 
     @property
     def is_open(self) -> bool:
         """Tell whether anybody may act; if not, everything is read only."""
-        return self._read().lets_act or bool(self._proxy_operators)
+        return self._credentials().lets_act or bool(self._proxy_operators)
 
     @property
     def closes_reading(self) -> bool:
         """Tell whether only people who are known may look."""
-        return self._read().closes_reading or bool(self.proxies.user_header)
+        return self._credentials().closes_reading or bool(self.proxies.user_header)
 
     @property
     def takes_tokens(self) -> bool:
         """Tell whether there is any token with which one could sign in."""
-        return bool(self._read().valid)
+        return bool(self._credentials().valid)
 
     @property
     def why_read_only(self) -> str | None:
         """Why nobody may act, as a sentence; None if somebody may."""
-        return None if self.is_open else "; ".join(self._read().faults) or NO_TOKEN
+        return None if self.is_open else "; ".join(self._credentials().faults) or NO_TOKEN
 
     @property
     def faults(self) -> tuple[str, ...]:
         """Why some tokens do not count, each as a sentence."""
-        return self._read().faults
+        return self._credentials().faults
 
     def credential(self, address: str, token: str) -> Credential | None:
         """Return whose token an address has sent; None if it is a wrong one. Raises TooManyWrongTokens."""
-        return self._wrong_tokens.check(address, token, lambda: self._read().find(token))
+        return self._wrong_tokens.check(address, token, lambda: self._credentials().find(token))
 
     def visitor(self, request: web.Request) -> Visitor | None:
         """Return who a browser's request comes from, by its session or by what a proxy says; None if nobody knows."""

@@ -33,6 +33,8 @@ class InjectedFault(BaseModel):
     answer               answer with `status`, `headers` and `body` as they are: what stands before Jira answers in its
                          place; the call is not carried out
     answer_after         carry the call out, then answer as for answer
+    echo                 carry the call out, and put `message` behind each text in the answer that has one of the
+                         `names`: people of the site have written that there
     late                 answer as for status at once, and carry the call out when the fault is removed
     drop_before          close the connection without an answer; the call is not carried out
     drop_after           carry the call out, then close the connection without an answer
@@ -65,7 +67,7 @@ class InjectedFault(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     kind: Literal[
-        "status", "status_after", "answer", "answer_after", "late",
+        "status", "status_after", "answer", "answer_after", "echo", "late",
         "drop_before", "drop_after", "delay", "hang", "hang_after",
         "anonymous", "unauthorized", "captcha", "html_login", "redirect",
         "redirect_attachment", "truncate_attachment", "rename_attachment", "truncate_changelog", "ignore_order",
@@ -86,6 +88,7 @@ class InjectedFault(BaseModel):
     retry_after: str | None = None
     reason: str | None = None
     message: str = "This is a simulated fault."
+    names: list[str] = Field(default_factory=list)
     seconds: float = Field(default=0.0, ge=0)
     silent: bool = False
     location: str = "https://media.invalid/file"

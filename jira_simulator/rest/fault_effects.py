@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -53,7 +55,23 @@ async def serve_with_faults(call: IncomingCall, handler: Handler) -> web.StreamR
         return _status_answer(call, fault)
     if fault := call.fault("answer_after"):
         return _answer_of_another(call, fault)
+    return _echoing(call, response)
+
+
+def _echoing(call: IncomingCall, response: web.StreamResponse) -> web.StreamResponse:
+    fault = call.fault("echo")
+    if fault and isinstance(response, web.Response) and response.content_type == "application/json" and response.text:
+        response.text = json.dumps(_with_echo(json.loads(response.text), fault))
     return response
+
+
+def _with_echo(value: Any, fault: InjectedFault, name: str = "") -> Any:
+    """Return a JSON value with the message of `fault` behind each text that has one of its names."""
+    if isinstance(value, dict):
+        return {key: _with_echo(inner, fault, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_echo(inner, fault, name) for inner in value]
+    return f"{value} {fault.message}" if isinstance(value, str) and name in fault.names else value
 
 
 async def _delay(call: IncomingCall) -> None:

@@ -14,7 +14,7 @@ import typer
 
 from jira_sync.context import mongodump
 from jira_sync.context.backup_file import check_backup, summary
-from jira_sync.context.command_line import Name, Panel
+from jira_sync.context.command_line import Name, Panel, seen_from_here
 from jira_sync.context.database import database, url_of_server
 from jira_sync.context.target import find_target
 from jira_sync.output.progress import progress_bar
@@ -34,7 +34,10 @@ def add_to(app: typer.Typer) -> None:
 
 def backup(
     name: Name,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write; it appears when it is complete.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="What to write; it appears when it is complete.", callback=seen_from_here),
+    ],
     own_format: Annotated[
         bool, typer.Option("--own-format", help="Do not use mongodump, even if it is there.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jira_sync.context.command_line import Panel
+from jira_sync.context.command_line import Panel, seen_from_here
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,17 +21,23 @@ def init(
     site: Annotated[str | None, typer.Option(help="The Jira of both projects, or of the customers' one.")] = None,
     email: Annotated[str | None, typer.Option(help="The account's e-mail; none: a personal access token.")] = None,
     token_env: Annotated[str | None, typer.Option(metavar="NAME", help="The variable that holds its token.")] = None,
-    token_file: Annotated[Path | None, typer.Option(metavar="PATH", help="The file that holds its token.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The file that holds its token.", callback=seen_from_here)
+    ] = None,
     user_project: Annotated[str | None, typer.Option(metavar="KEY", help="Where customers report.")] = None,
     dev_project: Annotated[str | None, typer.Option(metavar="KEY", help="Where developers work.")] = None,
     dev_site: Annotated[str | None, typer.Option(help="The developers' Jira, if it is another one.")] = None,
     dev_email: Annotated[str | None, typer.Option(help="The account there.")] = None,
     dev_token_env: Annotated[str | None, typer.Option(metavar="NAME", help="The variable with its token.")] = None,
-    dev_token_file: Annotated[Path | None, typer.Option(metavar="PATH", help="The file with its token.")] = None,
+    dev_token_file: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The file with its token.", callback=seen_from_here)
+    ] = None,
     take_on: Annotated[
         str | None, typer.Option(metavar="STATUS", help="The customers' status that has an issue created.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="By default NAME.json in CONFIG_DIR.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="By default NAME.json in CONFIG_DIR.", callback=seen_from_here)
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what is proposed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jira_sync.context.backup_file import check_backup, summary
-from jira_sync.context.command_line import Name, Panel
+from jira_sync.context.command_line import Name, Panel, seen_from_here
 from jira_sync.context.database import database
 from jira_sync.context.target import find_target
 from jira_sync.output.progress import progress_bar
@@ -23,7 +23,12 @@ def add_to(app: typer.Typer) -> None:
 
 def restore(
     name: Name,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote, or mongodump --archive --gzip.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="What backup wrote, or mongodump --archive --gzip.", callback=seen_from_here
+        ),
+    ],
     replace: Annotated[bool, typer.Option("--replace", help="Replace what is in the database.")] = False,
 ) -> int:
     """Put a backup in the place of one sync's database.

@@ -75,7 +75,7 @@ def _take_snapshot(target: Target, names: list[str], tracking: Tracking | None =
     from health_monitor.observation.tracking import track_records
 
     if not target.settings.config_dir.is_dir() and not target.is_running:
-        raise Unusable(f"CONFIG_DIR: {target.settings.config_dir} is not a folder")
+        raise Unusable(target.no_folder)
     tracking = {} if tracking is None else tracking
     track_records(tracking, read_records(target.run_dir))
     snapshot = take_snapshot(target.settings, target.environ, tracking)

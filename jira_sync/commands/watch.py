@@ -40,8 +40,11 @@ def watch() -> int:
     Example: jira-sync watch
     """
     from generator.running.errors import Unusable
+    from generator.running.run_directory import require_own
+    from generator.running.settings import run_dir_of
     from jira_sync.context.target import find_target
 
+    require_own(run_dir_of(os.environ), "watch")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     here = find_target(os.environ)
     if not here.is_running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,8 +28,13 @@ class Panel(StrEnum):
 def complete_name(incomplete: str) -> list[str]:
     """Return the names of syncs that begin with `incomplete`; none if anything fails, as a shell shows no errors."""
     with suppress(Exception):
-        return [name for name in find_target(os.environ).names() if name.startswith(incomplete)]
+        return [name for name in find_target(os.environ, is_quiet=True).names() if name.startswith(incomplete)]
     return []
+
+
+def seen_from_here(path: Path | None) -> Path | None:
+    """Return a path of the command line as an absolute one: a command goes to the folder of its group."""
+    return path and path.absolute()
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompletion=complete_name)]

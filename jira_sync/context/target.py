@@ -6,7 +6,6 @@ Heavy modules are imported inside functions, so that help and shell completion s
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +36,15 @@ class Target:
     @property
     def not_running(self) -> str:
         """The message if a command needs a running group."""
-        return f"no group runs in {self.run_dir}; start one: jira-sync start"
+        from generator.running.project_folder import no_group_runs
+
+        return no_group_runs(self.run_dir, self.environ)
+
+    @property
+    def no_folder(self) -> str:
+        """The message if the folder with the files of syncs is not there: perhaps another place is meant."""
+        sentence = f"CONFIG_DIR: {self.settings.config_dir} is not a folder"
+        return sentence if self.is_running else f"{sentence}, and {self.not_running}"
 
     def names(self) -> list[str]:
         """Return the names of all syncs that load, and of those that still run although their file is broken."""
@@ -125,23 +132,28 @@ class Target:
 
         folder = self.settings.config_dir
         if not folder.is_dir():
-            raise Unusable(f"CONFIG_DIR: {folder} is not a folder")
+            raise Unusable(self.no_folder)
         return config_paths(folder)
 
 
-def find_target(environ: Environ) -> Target:
-    """Return the target that `environ` names. Raises Unusable."""
-    from generator.running import processes
-    from generator.running.errors import Unusable
-    from generator.running.settings import from_environ, of_running_group
+def find_target(environ: Environ, *, is_quiet: bool = False) -> Target:
+    """Return the target that `environ` names, and go to its folder. root goes on as its owner. Raises Unusable.
 
-    settings = from_environ(environ, waits_for_files=True)
-    if settings.run_dir.is_dir() and not os.access(settings.run_dir, os.X_OK):
-        raise Unusable(f"{settings.run_dir} is another user's; act as that one")
-    started_with = processes.environment_of_group(settings.run_dir) if settings.run_dir.is_dir() else None
+    Unless `is_quiet`, it warns of what this shell sets without effect on the group that runs.
+    """
+    from generator.running.running_group import enter, environment_of_group, settings_to_read, warn_of_shell
+    from generator.running.settings import of_running_group
+    from sync_model.group_secrets import remember_group_secrets
+
+    settings, environ = settings_to_read(environ, waits_for_files=True)
+    started_with = environment_of_group(settings.run_dir)
     if started_with is None:
         return Target(settings, environ, is_running=False)
+    remember_group_secrets(started_with)
     settings = of_running_group(settings, environ)
+    enter(settings)
+    if not is_quiet:
+        warn_of_shell(environ, started_with, settings)
     return Target(settings, {**started_with, **settings.database_variable}, is_running=True)
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from generator.running.errors import Unusable
 from generator.running.files import write_if_changed
-from generator.running.settings import from_environ
+from generator.running.running_group import settings_to_read
 from jira_sync.checkup import creation
 from jira_sync.checkup.finding import listed
 from jira_sync.output.terminal import complain, print_line
@@ -61,7 +61,7 @@ def write_new_sync(options: NewSyncOptions) -> int:
     interview = Interview(can_ask=is_terminal() and not options.yes)
     needed = [options.user_access.site, options.user_project, options.dev_project]
     interview.require(list(zip(["--site", "--user-project", "--dev-project"], needed, strict=True)))
-    folder = from_environ(os.environ).config_dir
+    folder = settings_to_read(os.environ)[0].config_dir
     _check_writable(options.output.parent if options.output else folder)
     _check_not_there(options.output, force=options.force)
     pair = _read_sites(interview, options)

@@ -76,7 +76,7 @@ class Journal:
     @errors_translated()
     def record_refusal(self, refusal: JournalEntry) -> None:
         """Keep a request that was refused, apart from what was done: whoever floods must not push that out of sight."""
-        self._refusals.insert_one(_entry.dump_python(refusal))
+        self._refusals.insert_one(all_redacted(_entry.dump_python(refusal)))
 
     @errors_translated()
     def refusals(self, limit: int) -> list[JournalEntry]:
@@ -115,7 +115,7 @@ class Journal:
     @errors_translated()
     def pause(self, by: str, reason: str = "") -> None:
         """Keep the sync from working, across restarts, until `resume`. A pause that is there stays as it was."""
-        document = asdict(Pause(by, datetime.now(UTC), reason))
+        document = all_redacted(asdict(Pause(by, datetime.now(UTC), reason)))
         self._control.update_one({"_id": PAUSE}, {"$setOnInsert": document}, upsert=True)
 
     @errors_translated()

@@ -10,6 +10,7 @@ Its database was named exactly as the sync is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ SYNC_STATE = "sync_state"
 STATES = {side: f"{side}_project_issue_state" for side in Side}
 UNAUTHORIZED = 13
 FIELDS = ("user_issue_key", "dev_issue_key", "created_at", "name", "last_sync", "issue_key", "status", "updated_at")
+KEY = re.compile(r"[^\W\d_]\w*-[0-9]{1,20}")
 LONGEST_TEXT = 255
 """Characters. Jira has no longer key, and no longer name of a status."""
 TOLERANT: CodecOptions[dict[str, Any]] = CodecOptions(
@@ -108,7 +110,7 @@ class LegacyDatabase:
         """Return the pairs, oldest first."""
         found = {}
         for document in self._documents(MAPPING):
-            keys = _text(document.get("user_issue_key")), _text(document.get("dev_issue_key"))
+            keys = _key(document.get("user_issue_key")), _key(document.get("dev_issue_key"))
             if all(keys):
                 found[keys] = LegacyPair(*keys, _time(document.get("created_at")))
         return sorted(found.values(), key=lambda pair: pair.created or LONG_AGO)
@@ -116,7 +118,7 @@ class LegacyDatabase:
     def _states(self, side: Side) -> dict[str, LastSeen]:
         found: dict[str, LastSeen] = {}
         for document in self._documents(STATES[side]):
-            key = _text(document.get("issue_key"))
+            key = _key(document.get("issue_key"))
             seen = LastSeen(_text(document.get("status")), _time(document.get("updated_at")))
             if key and seen.status and (key not in found or (found[key].at or LONG_AGO) <= (seen.at or LONG_AGO)):
                 found[key] = seen
@@ -133,6 +135,12 @@ def databases_with_pairs(client: MongoClient[dict[str, Any]]) -> list[str]:
         return [name for name in names if MAPPING in client[name].list_collection_names()]
     except PyMongoError:
         return []
+
+
+def _key(value: object) -> str:
+    """Return the key of an issue, which becomes a part of an address; an empty text if it is none."""
+    key = _text(value)
+    return key if KEY.fullmatch(key) else ""
 
 
 def _text(value: object) -> str:

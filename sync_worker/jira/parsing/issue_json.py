@@ -47,7 +47,7 @@ def glimpse(data: Mapping[str, Any]) -> Glimpse:
     except shapes.ODD:
         words = None
     return Glimpse(
-        shapes.identity(data), _key_shown(data) or "", shapes.string(status), _time_shown(data) or LATEST, words
+        shapes.identity(data), _key_shown(data) or "", shapes.label(status), _time_shown(data) or LATEST, words
     )
 
 
@@ -87,7 +87,7 @@ def issue(data: Mapping[str, Any]) -> Issue:
         issue_type=shapes.string(fields["issuetype"]["name"]),
         summary=shapes.text(fields["summary"]) or "",
         description=shapes.text(fields.get("description")),
-        status=shapes.string(status["name"]),
+        status=shapes.label(status["name"]),
         status_id=shapes.name_of(str(status.get("id") or "")),
         is_done=(status.get("statusCategory") or {}).get("key") == "done",
         priority=(fields.get("priority") or {}).get("name"),
@@ -166,8 +166,8 @@ def changes_in_entry(entry: Mapping[str, Any]) -> list[StatusChange]:
             id=str(entry["id"]),
             at=shapes.time_of(entry["created"]),
             author=shapes.account(entry.get("author") or {}),
-            from_status=item.get("fromString") or "",
-            to_status=item.get("toString") or "",
+            from_status=shapes.label(item.get("fromString") or ""),
+            to_status=shapes.label(item.get("toString") or ""),
             from_id=str(item.get("from") or ""),
             to_id=str(item.get("to") or ""),
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from sync_model.redaction import redacted
 from sync_worker.core.timing import EARLIEST, LATEST
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ ID = re.compile("[0-9]{1,20}")
 KEY = re.compile(r"[^\W\d_]\w*-[0-9]{1,20}")
 """The pattern of keys is a site's own choice; letters, digits and _ are what Jira takes."""
 LONGEST_NAME = 255
+SHORTEST_IN_LABELS = 12
 ODD = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
 """What comes up in Python when JSON has another shape than Jira's."""
 
@@ -75,6 +77,15 @@ def name_of(value: Any) -> str:
     if len(given) > LONGEST_NAME or not given.isprintable():
         raise ValueError("no name")
     return given
+
+
+def label(value: Any) -> str:
+    """Return a name that people of a site choose freely, as that of a status. It is compared, and it is stored.
+
+    So a secret of ours in it is masked where it is read, always in the same way. A short one may be a word of the name:
+    rules must go on to find `Waiting for password reset`, whatever the password of the database is.
+    """
+    return redacted(string(value), SHORTEST_IN_LABELS)
 
 
 def string(value: Any) -> str:

@@ -107,7 +107,7 @@ def transitions(data: Any) -> list[Transition]:
 def transition(data: Mapping[str, Any]) -> Transition:
     target = data["to"]
     return Transition(
-        str(data["id"]), shapes.string(data["name"]), shapes.string(target["name"]), str(target.get("id") or "")
+        str(data["id"]), shapes.label(data["name"]), shapes.label(target["name"]), str(target.get("id") or "")
     )
 
 
@@ -126,8 +126,8 @@ def statuses_of_types(data: Any) -> list[StatusName]:
 
 
 def status_name(data: Mapping[str, Any]) -> StatusName:
-    name = shapes.string(data["name"])
-    return StatusName(str(data["id"]), name, shapes.text(data.get("untranslatedName")) or name)
+    name = shapes.label(data["name"])
+    return StatusName(str(data["id"]), name, shapes.label(data.get("untranslatedName") or name))
 
 
 def issue_type(data: Mapping[str, Any]) -> IssueType:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from generator.running.code import fingerprint
-from generator.running.processes import command, environment_of_group, is_supervisord, members
+from generator.running.processes import command, is_supervisord, members
+from generator.running.running_group import environment_of_group
 
 
 def _memory(pid: int) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +18,7 @@ ADMIN_TOKEN = "s3cr3t-admin-token"
 ANN, VIEW = "token-of-ann-1357", "to-look-only-97531"
 HERE = {"Sec-Fetch-Site": "same-origin"}
 BROWSER = {"Accept": "text/html", **HERE}
+OPENED_AND_CLOSED, EVENT_SIZE = 0x20 | 0x10, 16
 CLOSED = ("/", "/syncs/sync-a", "/health", "/api/syncs", "/api/syncs/sync-a", "/metrics", "/nothing")
 
 
@@ -27,10 +31,15 @@ def csrf_of(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def running_group(start_group, tmp_path_factory) -> Iterator[object]:
+def operators(tmp_path_factory) -> Path:
+    file = tmp_path_factory.mktemp("secrets") / "operators"
+    file.write_text(f"ann {ANN}\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def running_group(start_group, operators) -> Iterator[object]:
     """A group that only people who are known can look at. A proxy at 127.0.5.1 names some of them."""
-    operators = tmp_path_factory.mktemp("secrets") / "operators"
-    operators.write_text(f"ann {ANN}\n")
     environ = {
         "STUCK_AFTER": "86400",
         "OPERATORS_FILE": str(operators),
@@ -152,3 +161,15 @@ def test_guesses_are_counted_for_the_client_and_not_for_the_proxy(visit):
     }
     assert codes == {401, 429}
     assert proxy.get("/health", headers={**bearer(VIEW), "X-Forwarded-For": "198.51.100.67"}).status_code in (200, 503)
+
+
+def test_a_request_reads_each_file_of_tokens_once(running_group, visit, operators):
+    """The kernel counts: each file is opened anew for each request, and once for all that is asked of it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init1(os.O_NONBLOCK)
+    assert libc.inotify_add_watch(watch, str(operators).encode(), OPENED_AND_CLOSED) > 0
+    for headers in (bearer(ANN), BROWSER, {**BROWSER, "Cookie": "x=y"}):
+        for path in ("/", "/syncs/sync-a", "/health", "/api/syncs/sync-a"):
+            visit(**headers).get(path)
+            assert (path, len(os.read(watch, 4096)) // EVENT_SIZE) == (path, 2)
+    os.close(watch)

@@ -13,6 +13,8 @@ import threading
 
 import httpx
 
+TOKEN = "s3cr3t-sync-token"
+
 BY = r"\S+@\S+ at \d{4}-\d\d-\d\d \d\d:\d\d UTC"
 
 
@@ -252,11 +254,50 @@ def test_watch_applies_an_edit_and_ends_on_sigterm(group):
     assert (watch.returncode, out, err) == (0, "", "")
 
 
-def test_stop_removes_the_link_to_the_conf_and_leaves_the_logs(group):
+def test_commands_find_the_group_from_any_folder_below_that_of_the_project(group, monkeypatch, tmp_path):
+    below = group.folder / "docs/images"
+    below.mkdir(parents=True)
+    (group.folder / "tokens").mkdir()
+    (group.folder / "tokens/token").write_text(TOKEN)
+    jira = {"baseUrl": f"{group.url}/site", "email": "sync@example.com", "apiToken": "${file:tokens/token}"}
+    group.write("sync-b", jira=jira)
+    commands = (["status"], ["check"], ["apply"], ["doctor", "-q", "sync-b"], ["logs", "-n", "1"], ["plan", "sync-b"])
+    try:
+        in_project = [group.jira_sync(*command) for command in commands]
+        assert [ran.returncode for ran in in_project] == [0] * len(commands), in_project
+        monkeypatch.setattr(group, "folder", below)
+        for command, expected in zip(commands, in_project, strict=True):
+            ran = group.jira_sync(*command)
+            assert (ran.returncode, ran.stderr) == (0, expected.stderr), (command, ran)
+        ran = group.jira_sync("backup", "sync-a", "of-sync-a")
+        assert ran.returncode == 0, ran
+        assert (below / "of-sync-a").exists()
+        assert list(below.iterdir()) == [below / "of-sync-a"]
+    finally:
+        monkeypatch.undo()
+        group.write("sync-b")
+        assert group.jira_sync("apply").returncode == 0
+
+
+def test_where_no_group_is_a_command_says_where_it_looked(group, monkeypatch, tmp_path):
+    monkeypatch.setattr(group, "folder", tmp_path)
+    looked = f"no group runs in {tmp_path / 'run'}, nor is there a group in a folder above it; start one: "
+    needs_group = (["stop"], ["apply"], ["status"], ["watch"], ["logs"], ["sync-now", "--all"], ["pause", "sync-a"])
+    for command in (*needs_group, ["plan", "sync-a"], ["history", "sync-a", "SUPA-1"], ["backup", "sync-a", "x"]):
+        ran = group.jira_sync(*command, DATABASE_URL=group.mongo_url)
+        assert (ran.returncode, looked in ran.stderr) == (1, True), (command, ran)
+    assert not (tmp_path / "run").exists()
+
+
+def test_stop_from_a_folder_below_ends_the_group_removes_the_link_and_leaves_the_logs(group, monkeypatch):
     """Runs last, because it stops the group of all tests here."""
-    conf = group.folder / "supervisord.conf"
+    conf, below = group.folder / "supervisord.conf", group.folder / "below"
     assert conf.is_symlink()
-    assert group.jira_sync("stop").returncode == 0
+    below.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(group, "folder", below)
+        assert group.jira_sync("stop").returncode == 0
+        assert group.jira_sync("stop").stdout == f"nothing was running in {group.run_dir}\n"
     assert not conf.is_symlink()
     ran = group.jira_sync("logs", "-n", "1")
     assert ran.returncode == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from echoes import ANSWERS, ECHO, signs_in
-from simulated_sites import LONG_ENOUGH
+from simulated_sites import LONG_ENOUGH, TOKEN
 from worker_bench import LOG
 
 
@@ -55,3 +55,24 @@ def test_a_fault_of_our_own_that_repeats_a_secret_is_told_without_it(bench, monk
     said = everything_said(bench)
     assert "cannot send" in said
     assert signs_in(said) == []
+
+
+@pytest.mark.parametrize("bench", ["cloud-dc", "dc-cloud"], indirect=True)
+def test_texts_of_successful_answers_that_repeat_a_secret_are_told_and_stored_without_it(bench):
+    """Everything that people name: issues, files, statuses, comments, accounts, the site."""
+    for site in ("one", "two"):
+        bench.control.rename_status(site, "In Progress", f"In {TOKEN}")
+        names = ["serverTitle", "displayName", "description", "body", "filename", "title", "value"]
+        bench.control.fault(site, "echo", user="sync", message=ECHO, names=names)
+    key, counterpart = bench.pair()
+    bench.control.overwrite("one", key, summary=ECHO, description=ECHO)
+    bench.user.comment(key, ECHO)
+    bench.user.attach(key, f"{TOKEN}.txt", b"log")
+    other = bench.taken_on_with({f"{TOKEN}.txt": LOG})
+    bench.control.overwrite("one", other, summary=ECHO)
+    bench.dev.move(counterpart, f"In {TOKEN}")
+    for _ in range(3):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    said = everything_said(bench)
+    assert [said[max(0, at - 300) : at + 100] for sign in signs_in(said) for at in [said.index(sign)]] == []

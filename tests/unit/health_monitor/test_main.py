@@ -27,3 +27,5 @@ def test_the_token_of_the_demo_counts_on_loopback_beside_simulated_sites_and_now
     gate = _gate(from_environ(environ), environ, PageSettings())
     assert gate.is_open is is_open
     assert (gate.why_read_only is None) is is_open
+    assert is_open or gate.why_read_only == gate.faults[0]
+    assert is_open or "this makes a good one: openssl" in gate.why_read_only

@@ -59,7 +59,7 @@ def test_a_value_that_only_this_environment_lacks_is_a_warning(folder, definitio
     folder.write("b.json", definition("sync-b", jira=jira))
     assert folder.problems() == []
     assert folder.warnings() == [
-        "a.json: jira.apiToken: environment variable NOT_SET is not set",
+        "a.json: jira.apiToken: environment variable NOT_SET is not set in the environment of this shell",
         "b.json: jira.apiToken: /nowhere/token cannot be read: No such file or directory",
     ]
 

@@ -15,6 +15,8 @@ SECRETS = {
     "ADMIN_TOKEN": "s3cr3t-admin",
     "DATABASE_URL": "mongodb://u:s3cr3t-db@h",
     "FORMER_DATABASE_URL": "mongodb://u:s3cr3t-db@h",
+    "VIEW_TOKEN": "s3cr3t-view",
+    "OPERATORS_FILE": "/s3cr3t/operators",
     "MY_TOKEN": "s3cr3t-mine",
     "OTHER": "s3cr3t-other",
     "JIRA_API_TOKEN": "s3cr3t-group",
@@ -39,7 +41,7 @@ def faults(definition: Sync, **environ: str) -> list[str]:
 
 
 @pytest.mark.parametrize("field", ["apiToken", "email", "siteUrl", "caFile", "clientCertificate"])
-@pytest.mark.parametrize("name", ["ADMIN_TOKEN", "DATABASE_URL", "FORMER_DATABASE_URL"])
+@pytest.mark.parametrize("name", ["ADMIN_TOKEN", "VIEW_TOKEN", "OPERATORS_FILE", "DATABASE_URL", "FORMER_DATABASE_URL"])
 @pytest.mark.parametrize("environ", [{}, {"CONFIG_VARIABLES": "ADMIN_TOKEN DATABASE_URL FORMER_DATABASE_URL"}])
 def test_what_no_sync_needs_is_looked_up_for_none(field, name, environ):
     assert f"jira.{field}: environment variable {name} is not for syncs" in faults(
@@ -47,7 +49,7 @@ def test_what_no_sync_needs_is_looked_up_for_none(field, name, environ):
     )
 
 
-@pytest.mark.parametrize("name", ["ADMIN_TOKEN_FILE", "DATABASE_URL_FILE"])
+@pytest.mark.parametrize("name", ["ADMIN_TOKEN_FILE", "VIEW_TOKEN_FILE", "OPERATORS_FILE", "DATABASE_URL_FILE"])
 def test_the_files_of_the_group_are_looked_up_for_no_sync(tmp_path, name):
     """In a container they lie beside the tokens of syncs."""
     (tmp_path / "secret").write_text("s3cr3t-file")
@@ -55,6 +57,7 @@ def test_the_files_of_the_group_are_looked_up_for_no_sync(tmp_path, name):
     for path in (tmp_path / "secret", tmp_path / "link", tmp_path / "." / "secret"):
         environ = {name: str(tmp_path / "secret"), "SECRETS_DIR": str(tmp_path)}
         assert faults(sync(apiToken=f"${{file:{path}}}"), **environ) == [f"jira.apiToken: {path} is not for syncs"]
+        assert faults(sync(caFile=str(path)), **environ) == [f"jira.caFile: {path} is not for syncs"]
 
 
 @pytest.mark.parametrize("setting", [{"CONFIG_VARIABLES": "MY_TOKEN"}, {"CONFIG_VARIABLES": "X,MY_TOKEN"}])
@@ -89,6 +92,25 @@ def test_files_are_looked_up_in_the_folder_of_secrets_wherever_links_lead(tmp_pa
     for path in (inside / "away", outside / "token", inside / ".." / "outside" / "token"):
         (fault,) = faults(sync(apiToken=f"${{file:{path}}}"), **environ)
         assert fault.startswith(f"jira.apiToken: {path} is not in /run/secrets:")
+
+
+@pytest.mark.parametrize("field", ["caFile", "clientCertificate", "clientKey"])
+def test_files_of_certificates_and_keys_are_bound_like_secrets(field, tmp_path):
+    """Whoever edits a sync could else sign in anywhere with a key that is somebody else's."""
+    (tmp_path / "secrets").mkdir()
+    for name in ("own.pem", "secrets/own.pem"):
+        (tmp_path / name).write_text("x")
+    beside = {"clientCertificate": str(tmp_path / "secrets" / "own.pem")} if field == "clientKey" else {}
+    outside, inside = (sync(**beside, **{field: str(tmp_path / name)}) for name in ("own.pem", "secrets/own.pem"))
+    bound = {"SECRETS_DIR": str(tmp_path / "secrets")}
+    (fault,) = faults(outside, **bound)
+    assert fault.startswith(f"jira.{field}: {tmp_path}/own.pem is not in {tmp_path}/secrets; put it there, or name")
+    assert faults(inside, **bound) == faults(inside) == faults(outside) == []
+    (line, *_) = lines_to_add([outside], SECRETS)
+    assert line.startswith("SECRETS_DIR=")
+    assert str(tmp_path) in line.split("=")[1].split(":")
+    (fault,) = faults(sync(**beside, **{field: "${MY_TOKEN}"}), **bound, CONFIG_VARIABLES="MY_TOKEN")
+    assert fault == f"jira.{field}: environment variable MY_TOKEN names a file that is not for syncs"
 
 
 def test_the_project_s_own_folder_of_secrets_is_one(tmp_path, monkeypatch):

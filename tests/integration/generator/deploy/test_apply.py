@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -262,10 +263,42 @@ def test_another_mongod_on_the_path_does_not_replace_the_one_that_runs(group, tm
     assert (ran.code, ran.out, group.pids()) == (0, "= 1 unchanged\n", before)
 
 
-def test_apply_warns_of_a_variable_that_has_no_effect_on_a_running_group(group):
-    group.write("sync-a.json")
+def test_what_this_shell_sets_and_the_running_group_does_not_have_is_warned_about(group):
+    """A value is never shown."""
+    group.write("sync-a.json", jira={"baseUrl": "${SITE}", "apiToken": "${JIRA_API_TOKEN}"})
+    started_with = {"SITE": "http://127.0.0.1:1", "JIRA_API_TOKEN": "a-token", "JIRA_EMAIL": "a@b.c"}
+    group.environ.update(started_with)
     group.start()
-    assert "warning: LOG_LEVEL here has no effect on a group that runs" in group.run("apply", LOG_LEVEL="debug").err
+    has_another = "here has no effect on a group that runs, which has another value; `stop` and `start` it"
+    has_none = "here has no effect on a group that runs, which has none; `stop` and `start` it"
+    here = {"SITE": "http://other", "JIRA_API_TOKEN": "s3cr3t-of-the-shell", "JIRA_AUTH_TYPE": "pat", "UNUSED": "x"}
+    for command in ("apply", "check", "render", "status", "doctor"):
+        ran = group.run(command, **here, LOG_LEVEL="debug")
+        warnings = [line for line in ran.err.splitlines() if "here has no effect" in line]
+        assert warnings == [
+            f"warning: JIRA_API_TOKEN {has_another}",
+            f"warning: JIRA_AUTH_TYPE {has_none}",
+            f"warning: LOG_LEVEL {has_none}",
+            f"warning: SITE {has_another}",
+        ], command
+        assert "s3cr3t-of-the-shell" not in ran.out + ran.err
+        assert "has no effect" not in group.run(command).err
+
+
+def test_a_problem_of_an_unset_variable_says_whose_environment_lacks_it(group):
+    jira = {"baseUrl": "http://127.0.0.1:1", "apiToken": "${LACKING}"}
+    group.write("sync-a.json", jira=jira)
+    unset = "jira.apiToken: environment variable LACKING is not set in"
+    assert f"{unset} the environment of this shell\n" in group.run("start").err
+    started = r"which was started at \d{4}-\d\d-\d\d \d\d:\d\d UTC"
+    of_group = rf"{re.escape(unset)} the environment of the group, {started}"
+    for command in ("check", "apply"):
+        ran = group.run(command, LACKING="set-here")
+        assert re.search(of_group, ran.err)
+        assert "warning: LACKING here has no effect on a group that runs, which has none" in ran.err
+    assert re.search(of_group, group.run("doctor").out)
+    group.write("sync-b.json", jira={"baseUrl": "http://127.0.0.1:1"})
+    assert re.search("or set JIRA_API_TOKEN in the environment of the group, which was st", group.run("check").err)
 
 
 def test_a_supervisord_that_does_not_answer_is_said_and_can_be_ended(group):

@@ -34,19 +34,6 @@ def test_rendering_the_same_twice_writes_the_conf_once(group):
     assert "[program:sync-b]" not in conf.read_text()
 
 
-def test_render_leaves_a_running_group_alone(group):
-    group.write("sync-a.json")
-    group.start()
-    snapshot = group.run_dir / "syncs/sync-a.json"
-    before = snapshot.read_bytes()
-    group.write("sync-a.json", syncIntervalMinutes=9)
-    ran = group.run("render")
-    assert ran.code == 1
-    assert "`apply` changes it" in ran.err
-    assert snapshot.read_bytes() == before
-    assert "+" in group.run("render", "--diff").out
-
-
 def test_what_files_may_refer_to_is_warned_about_until_the_environment_bounds_it(group):
     group.environ |= {"ACME_TOKEN": "s3cr3t-acme-token", "ADMIN_TOKEN": "s3cr3t-admin-token"}
     jira = {"baseUrl": "http://127.0.0.1:1", "apiToken": "${ACME_TOKEN}", "authType": "pat"}

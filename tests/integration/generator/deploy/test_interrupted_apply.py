@@ -124,17 +124,25 @@ def test_the_next_apply_finishes_one_that_was_killed_and_knows_what_a_person_had
     started.wait_until(lambda: started.states()[EDITED].state == "STOPPED", "the edited sync to be stopped")
     group_of_before = json.loads((started.run_dir / FILE).read_text())
     assert group_of_before == {"replaced": [EDITED, STOPPED], "stopped": ["health-monitor", STOPPED]}
-    edit(started, 5)  # as it was at first
+    for name in (EDITED, STOPPED):  # as at first, so that supervisord sees no change
+        started.write(f"{name}.json")
     ran = started.run("apply")
-    assert (ran.code, started.states()[EDITED].state, started.states()[STOPPED].state) == (0, "RUNNING", "STOPPED"), ran
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "+ sync-a started (an earlier apply had stopped it)")
+    assert (started.states()[EDITED].state, started.states()[STOPPED].state) == ("RUNNING", "STOPPED")
 
 
 @pytest.mark.parametrize("how", ["SIGHUP", "SIGTSTP", "SIGTERM", "SIGINT", "SIGQUIT"])
 def test_a_closed_terminal_or_ctrl_z_takes_effect_only_when_nothing_is_half_done(started, how):
+    started.supervisor.stop("health-monitor")  # which would finish it
+    before = wanted(started)
     edit(started, 7)
     command = [sys.executable, "-c", f"{HALF_WAY.format(signal=how)}{COMMAND}", "apply"]
-    applying = subprocess.Popen(command, env=started.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    # A shell has a process group for each command. In one without a shell, nobody could resume it: Ctrl-Z does nothing.
+    applying = subprocess.Popen(
+        command, env=started.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0
+    )
     try:
+        started.wait_until(lambda: wanted(started)[EDITED] != before[EDITED], "the edit to be applied")
         started.wait_until(lambda: runs_what_was_applied(started, EDITED), "the edited sync to run again")
         assert started.states()[STOPPED].state == "STOPPED"
 

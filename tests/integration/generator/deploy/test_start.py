@@ -68,7 +68,7 @@ def test_the_embedded_database_starts_first_and_stops_last(group):
     log = (group.run_dir / "logs/supervisord.log").read_text()
     order = [
         "spawned: 'mongodb'", "spawned: 'health-monitor'", "spawned: 'sync-a'",
-        "stopped: sync-a", "stopped: health-monitor (exit status 0)", "stopped: mongodb (exit status 0)",
+        "stopped: sync-a", "stopped: health-monitor", "stopped: mongodb (exit status 0)",
     ]  # fmt: skip
     positions = [log.index(event) for event in order]
     assert positions == sorted(positions)

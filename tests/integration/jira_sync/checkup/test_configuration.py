@@ -41,7 +41,7 @@ def test_a_missing_secret_is_reported_with_where_to_put_it(doctor, monkeypatch, 
         ),
         (
             "failed",
-            "jira.apiToken: environment variable SYNC_TOKEN is not set",
+            "jira.apiToken: environment variable SYNC_TOKEN is not set in the environment of this shell",
             "set it where the group is started: export it, or write it into .env for the container",
         ),
     ]

@@ -389,10 +389,12 @@ def test_odd_values_in_the_legacy_database_spoil_no_more_than_their_own_field(be
     mapping.update_one({}, {"$set": {"created_at": DatetimeMS(10**15), "more": "x" * 10_000_000}})
     states.insert_one({"issue_key": "SUP-998", "status": "x" * 3_000_000, "updated_at": DatetimeMS(-(10**15))})
     states.insert_one({"issue_key": ["SUP-999"], "status": {"a": 1}, "updated_at": "never"})
+    for key in ("../serverInfo", "SUP-1\x1b[2J\n+ sync-z", "SUP-1/../../2/myself?", "SUP-"):
+        mapping.insert_one({"user_issue_key": key, "dev_issue_key": f"D{key}"})
     broken = bson.encode({"issue_key": "SUP-997", "status": "??"}).replace(b"??", b"\xff\xfe")
     legacy.database.command("insert", states.name, documents=[RawBSONDocument(broken)])
     legacy.database["sync_state"].insert_one({"name": "other", "last_sync": DatetimeMS(10**15)})
     ran = front("import", legacy.database.name, "--dry-run", "--json")
     assert (ran.code, ran.err) == (0, "")
-    taken_over = json.loads(ran.out)["pairs"]["taken over"]
-    assert [(pair["user"], pair["dev"]) for pair in taken_over] == [(user_key, dev_key)]
+    found = [pair for pairs in json.loads(ran.out)["pairs"].values() for pair in pairs]
+    assert [(pair["user"], pair["dev"]) for pair in found] == [(user_key, dev_key)]

@@ -75,6 +75,12 @@ def test_check_without_a_file_says_that_there_is_no_sync(environ, capsys):
     assert capsys.readouterr().out == "no syncs\n"
 
 
-def test_stop_without_a_run_directory_is_no_failure(environ, capsys):
+def test_stop_where_no_group_is_says_where_it_looked(environ):
+    with pytest.raises(Unusable, match=rf"no group runs in {environ['RUN_DIR']}; start one: jira-sync start"):
+        commands.stop(environ)
+
+
+def test_stop_says_in_which_folder_nothing_was_running(environ, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
     assert commands.stop(environ) == 0
-    assert capsys.readouterr().out == "nothing was running\n"
+    assert capsys.readouterr().out == f"nothing was running in {tmp_path / 'run'}\n"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sync_model import redaction
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.jira.parsing import issue_json, shapes, site_json
 
@@ -251,3 +252,41 @@ def test_an_id_is_digits(given):
 def test_the_name_of_an_account_is_one_line_that_can_be_seen(given):
     with pytest.raises(shapes.ODD):
         site_json.own_account({"accountId": given})
+
+
+@pytest.fixture
+def secrets(monkeypatch):
+    """Have this process know a secret, and no other one, until the test is over."""
+    monkeypatch.setattr(redaction, "_remembered", {})
+    monkeypatch.setattr(redaction, "_forms", None)
+    yield redaction.remember
+    redaction._forms = None
+
+
+def test_a_status_whose_name_holds_a_secret_is_known_by_the_masked_name_wherever_it_is_read(
+    secrets,
+):
+    secrets("s3cr3t-of-the-site")
+    name = "In s3cr3t-of-the-site"
+    found = issue_json.issue(
+        {
+            **issue(status={"id": "3", "name": name}),
+            "changelog": {"histories": [entry(field="status", to="3", toString=name)]},
+        }
+    )
+    transition = site_json.transition({"id": "1", "name": name, "to": {"id": "3", "name": name}})
+    (status,) = site_json.status_names([{"id": "3", "name": name}])
+    names = {
+        found.status,
+        found.changes[0].to_status,
+        transition.name,
+        transition.to_status,
+        status.name,
+        status.untranslated,
+    }
+    assert names == {"In …"}
+
+
+def test_a_word_in_the_name_of_a_status_is_no_secret_even_if_it_is_somebody_s_password(secrets):
+    secrets("password")
+    assert site_json.status_name({"id": "3", "name": "Waiting for password reset"}).name == "Waiting for password reset"
