@@ -154,6 +154,8 @@ def _why_no_mail(error: Exception, mailbox: Mailbox) -> str:
             return f"the mail server refuses all recipients ({', '.join(map(str, codes))})"
         case smtplib.SMTPSenderRefused():
             return f"the mail server refuses the sender {mailbox.sender} ({error.smtp_code})"
+        case smtplib.SMTPResponseException() if error.smtp_code < 0:
+            return f"what answers at {mailbox.server.host} is no mail server"
         case smtplib.SMTPResponseException():
             return f"the mail server answers {error.smtp_code}"
         case smtplib.SMTPNotSupportedError():
@@ -200,17 +202,29 @@ class _MailSession:
         )
         # smtplib checks the certificate against this name, which its constructor would set.
         smtp._host = server.host  # type: ignore[attr-defined]  # noqa: SLF001
+        try:
+            refused = self._hand_over(smtp, context, mailbox, message)
+            # It has been taken: what the server says to a farewell must not have it sent again.
+            with suppress(smtplib.SMTPException, OSError):
+                smtp.quit()
+        finally:
+            smtp.close()
+        return f"the mail server refuses {', '.join(sorted(refused))}" if refused else None
+
+    def _hand_over(
+        self, smtp: smtplib.SMTP, context: ssl.SSLContext, mailbox: Mailbox, message: Message
+    ) -> Mapping[str, object]:
+        """Return the recipients that were refused, by their addresses. At least one was not."""
+        server = self._server
         code, _ = smtp.connect(server.host, server.port)
         if code != 220:  # noqa: PLR2004
             raise smtplib.SMTPConnectError(code, "")
-        with smtp:
-            if server.encryption is Encryption.STARTTLS:
-                smtp.starttls(context=context)
-            if server.user is not None:
-                smtp.login(server.user, server.password)
-            envelope = mail(message, mailbox.sender, mailbox.recipients)
-            refused = smtp.send_message(envelope, mailbox.sender, mailbox.recipients)
-        return f"the mail server refuses {', '.join(sorted(refused))}" if refused else None
+        if server.encryption is Encryption.STARTTLS:
+            smtp.starttls(context=context)
+        if server.user is not None:
+            smtp.login(server.user, server.password)
+        envelope = mail(message, mailbox.sender, mailbox.recipients)
+        return smtp.send_message(envelope, mailbox.sender, mailbox.recipients)
 
     def abort(self) -> None:
         """End the connection, whatever it is at: a thread that waits for an answer gets an error."""
