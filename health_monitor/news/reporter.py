@@ -116,8 +116,7 @@ class Reporter:
         pace = Pace(self._settings.after)
         self._state = follow(self._state, found, seconds, pace)
         page = self._settings.page_url
-        # In a container, the name of the machine says nothing.
-        sender = Sender(urlsplit(page).hostname or socket.gethostname(), page)
+        sender = Sender(name_of_group(page), page)
         state, messages = due(self._state, found, datetime.now(UTC), pace, self._settings.quiet, sender)
         self._state = outbox.with_messages(state, messages, self._settings.channels)
 
@@ -175,6 +174,11 @@ class Reporter:
             self._has_write_failed = True
         else:
             self._written, self._written_trouble, self._has_write_failed = self._state, trouble, False
+
+
+def name_of_group(page_url: str) -> str:
+    """Return by what name people know the group. In a container, the name of the machine says nothing."""
+    return urlsplit(page_url).hostname or socket.gethostname()
 
 
 def unknown_channels(view: SyncView, channels: Mapping[str, tuple[Channel, ...]]) -> list[str]:

@@ -22,9 +22,9 @@ from generator.running.news_channels import MailServer as MailAddress
 from health_monitor.news import sending
 from health_monitor.news.records import Change, Message, Turn
 from health_monitor.news.sending import NotSent, send
+from receivers import PASSWORD
 from relay import Authority
 
-PASSWORD = "s3cr3t p@ss/w#rd"
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MESSAGE = Message(
     id="0123abcd",
