@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sync_model.connection import database_url
 from sync_model.mongodb_address import remember_secrets
@@ -55,7 +55,7 @@ def _remember_address(address: str) -> None:
         url = urlsplit(address)
         path = f"{url.path}?{url.query}" if url.query else url.path
         # A short path is no secret, and may be a word of any text.
-        for secret in (path, url.path, url.path.rpartition("/")[2], url.query):
+        for secret in (path, *url.path.split("/"), url.path, url.query, *(text for _, text in parse_qsl(url.query))):
             if len(secret) >= SHORTEST_TOKEN:
                 remember(secret)
         if url.scheme in ("http", "https"):

@@ -191,6 +191,12 @@ TABLE = (
         (Variable("SPAWN", "fork", is_fixed_at_start=True, is_in_example=True),),
         "`fork`: workers are forked from supervisord and share its memory; `exec`: each is a program of its own",
     ),
+    ReadmeRow(
+        (Variable("WORKER_USERS", is_fixed_at_start=True),),
+        "`20001-20100`: each worker becomes a user of its own, of these numbers, where root starts the group: "
+        "[docs/deployment.md](docs/deployment.md)",
+        default="all have that of the group",
+    ),
     ReadmeRow((Variable("FORMER_DATABASE_URL"),), "the replaced service's MongoDB server, for `jira-sync import`"),
     ReadmeRow(
         (

@@ -24,6 +24,7 @@ from generator.deploy.prepare import prepare
 from generator.deploy.start import environment_of_programs
 from generator.deploy.stop import stop_group
 from generator.running import files
+from generator.running.manifest import read_manifest
 from generator.running.processes import members
 from generator.running.settings import from_environ
 from generator.running.supervisor_rpc import Changes, Supervisor
@@ -139,7 +140,9 @@ class MonitoredGroup:
 
     def beat(self, name: str, phase: Phase = Phase.WAITING, sent: float = 0, **more: Any) -> Heartbeat:
         """Write a heartbeat for the worker of `name`."""
-        known = {"pid": self.pid(name), "digest": "d", "last_success": ago(5), "interval": 6.0}
+        applied = read_manifest(from_environ(self.environ)).get(name)
+        digest = applied.digest if applied else "d"
+        known = {"pid": self.pid(name), "digest": digest, "last_success": ago(5), "interval": 6.0}
         heartbeat = Heartbeat(name=name, phase=phase, since=ago(60), sent=ago(sent), **known | more)
         write_heartbeat(self.run_dir, heartbeat)
         return heartbeat
