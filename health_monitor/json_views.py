@@ -83,6 +83,7 @@ def health(snapshot: Snapshot, record: Callable[[str], RemedyRecord], *, is_aliv
         "workers": [worker(view, record(view.name)) for view in snapshot.syncs],
         "timestamp": _time(snapshot.taken),
         "trouble": trouble,
+        "newsTrouble": snapshot.news_trouble,
     }
 
 

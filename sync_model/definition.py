@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sync_model.program_names import PROGRAMS, SUPERVISORD
-from sync_model.values import ConfigModel, Days, Hours, Minutes, Name, ProjectKey, Statuses, Text, Url
+from sync_model.values import ConfigModel, Days, Hours, Minutes, Name, Names, ProjectKey, Statuses, Text, Url
 
 # To supervisorctl, `all` is every program. The others are the group's own programs, whose logs have these names.
 RESERVED_NAMES = PROGRAMS | {"all", SUPERVISORD}
@@ -257,6 +257,9 @@ class Sync(ConfigModel):
     where the file itself says `"initialSyncEnabled": true`."""
     history_days: Days = 90.0
     """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
+    notify: Names | None = None
+    """Who is told when this sync comes to need a person: names of lines in the group's `NOTIFY_FILE`, or `group` for
+    whom the group tells. An empty list: nobody is told."""
     side_by_side: int = Field(default=8, ge=1, le=MAX_SIDE_BY_SIDE)
     """How many issues are worked on at once."""
     on_delete: OnDelete = OnDelete.KEEP

@@ -16,9 +16,26 @@ from sync_model.values import items
 SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES = "SECRETS_DIR", "CONFIG_VARIABLES", "JIRA_SITES"
 ALWAYS_ALLOWED = "JIRA_"
 GROUP_TOKEN, GROUP_TOKEN_FILE, GROUP_SITE = "JIRA_API_TOKEN", "JIRA_API_TOKEN_FILE", "JIRA_BASE_URL"
-NEVER = ("ADMIN_TOKEN", "VIEW_TOKEN", "OPERATORS_FILE", "DATABASE_URL", "FORMER_DATABASE_URL")
-"""How the names of variables begin that no sync needs: whoever has them has the whole group, and all databases."""
-FILES_OF_THE_GROUP = ("ADMIN_TOKEN_FILE", "VIEW_TOKEN_FILE", "OPERATORS_FILE", "DATABASE_URL_FILE")
+NEVER = (
+    "ADMIN_TOKEN",
+    "VIEW_TOKEN",
+    "OPERATORS_FILE",
+    "DATABASE_URL",
+    "FORMER_DATABASE_URL",
+    "NOTIFY_",
+    "SMTP_URL",
+)
+"""How the names of variables begin that no sync needs: whoever has them has the whole group, all databases, or can post
+in its name."""
+FILES_OF_THE_GROUP = (
+    "ADMIN_TOKEN_FILE",
+    "VIEW_TOKEN_FILE",
+    "OPERATORS_FILE",
+    "DATABASE_URL_FILE",
+    "NOTIFY_URL_FILE",
+    "NOTIFY_FILE",
+    "SMTP_URL_FILE",
+)
 DEFAULT_FOLDERS = ("/run/secrets", "secrets")
 """The second one is that of the project: of the folder in which the group is started."""
 

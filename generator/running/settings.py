@@ -15,6 +15,7 @@ from typing import Any
 
 from generator.running.code import fingerprint
 from generator.running.errors import Unusable
+from generator.running.news_settings import read_news_settings
 from generator.running.page_settings import read_page_settings
 from generator.running.project_folder import project_folder
 from generator.running.run_directory import CONF, DATA, RECORD, SOCKET, home_of
@@ -124,7 +125,8 @@ class Settings:
 def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, waits_for_files: bool = False) -> Settings:
     """Read the settings. Raises Unusable with everything that is wrong.
 
-    `waits_for_files`: that DATABASE_URL_FILE cannot be read is no matter of the settings. Whoever needs it says so.
+    `waits_for_files`: that DATABASE_URL_FILE, or a file of the news, cannot be used is no matter of the settings.
+    Whoever needs it says so.
     """
     problems: list[str] = []
     remember_group_secrets(environ)
@@ -143,6 +145,7 @@ def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, wait
         problems.append(f"SPAWN is {spawn!r}; it must be one of {', '.join(WAYS_TO_SPAWN)}")
     _check_interval(environ, problems)
     read_page_settings(environ, problems)
+    read_news_settings(environ, problems, [] if waits_for_files else problems)
     settings = Settings(
         config_dir=_path(environ, "CONFIG_DIR", problems, default=str(project_dir / default_of("CONFIG_DIR"))),
         run_dir=run_dir,

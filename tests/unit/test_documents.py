@@ -85,7 +85,7 @@ def test_the_example_of_settings_names_every_one_with_what_holds_without_it(plai
     of_compose = dict(re.findall(r"\$\{([A-Z_]+):?-([^}]*)\}", (REPO / "docker-compose.yml").read_text()))
     assert of_compose.items() <= shown.items()
     given_by_the_image = {"MONGODB_PORT", "LOG_DIR", "JIRA_SIMULATOR_PORT", "BIND", "WORKER_USERS"}
-    secret = {"ADMIN_TOKEN", "VIEW_TOKEN", "JIRA_API_TOKEN"}
+    secret = {"ADMIN_TOKEN", "VIEW_TOKEN", "JIRA_API_TOKEN", "NOTIFY_URL", "SMTP_URL"}
     assert {*FIXED_AT_START, *DEFAULTS.values()} - given_by_the_image - secret <= set(shown)
     said = {name: value for name, value in shown.items() if value and name != "DATABASE_URL_FILE"}
     assert from_environ(said) == from_environ({"DATABASE_URL": said["DATABASE_URL"]})

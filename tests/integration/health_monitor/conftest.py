@@ -42,10 +42,12 @@ import resource
 import sys
 from health_monitor.__main__ import main
 from health_monitor import control_api, listening
+from health_monitor.news import changes, outbox, reporter
 from health_monitor.observation import observer
 from sync_model import judgement
 observer.SNAPSHOT_SECONDS, observer.IDLE_SNAPSHOT_SECONDS = 0.2, 0.5
 judgement.MIN_OBSERVED_SILENCE = 2.0
+changes.LEAST_PAUSE, outbox.FIRST_PAUSE, reporter.LOOK_SECONDS = 0.5, 0.5, 0.1
 control_api.BODY_SECONDS = 1.0
 listening.RETRY_SECONDS = 0.5
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
