@@ -9,7 +9,8 @@ from generator.running.errors import Unusable
 from generator.running.manifest import read_manifest
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from jira_sync.context.target import Target
-from sync_model.connection import DEFAULTS, ConnectionFault, resolve
+from sync_model.account_lookup import DEFAULTS, ConnectionFault
+from sync_model.connection import resolve
 from sync_model.definition import Side, Sync
 from sync_model.loading import Loaded, SyncFile, load_file, load_folder
 from sync_model.problems import Problem
