@@ -27,6 +27,8 @@ class AccessTokens:
         self._asking = Lock()
         self._client: OAuthClient | None = None
         self._token: AccessToken | None = None
+        self.given: AccessToken | None = None
+        """The token that was given last, whether or not the site takes it."""
         self._dropped_at = float("-inf")
         self._failures, self._retry_at = 0, float("-inf")
         self._failure: SyncError | None = None
@@ -74,7 +76,7 @@ class AccessTokens:
         if now < self._retry_at:
             raise self._repeated_failure()
         try:
-            self._token = self._ask(client)
+            self._token = self.given = self._ask(client)
         except SyncError as error:
             self._note_failure(error)
             if token and not token.is_over(self._now()):

@@ -17,6 +17,7 @@ NEEDED = (READS, WRITES_ISSUES, READS_USERS)
 ABOUT_USERS = frozenset({MYSELF, "GET /user"})
 MISMATCH = "scope does not match"
 INSUFFICIENT = "insufficient_scope"
+LACKS_SCOPE = "lacks the scope"
 
 
 def lacks_scope(answer: Answer) -> bool:
@@ -32,7 +33,7 @@ def scope_error(answer: Answer, error: SyncError) -> SyncError:
     method, _, path = answer.what.partition(" ")
     needed = scope_for(method, path)
     message = (
-        f"{answer.says}: the credential of our service account lacks the scope {needed}, or the granular ones that "
+        f"{answer.says}: the credential of our service account {LACKS_SCOPE} {needed}, or the granular ones that "
         "stand for it here; make a credential that has it, for clientId and clientSecret"
     )
     if isinstance(error, OutcomeUnknown):

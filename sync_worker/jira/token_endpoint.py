@@ -86,7 +86,7 @@ def ask_for_token(
     """
     form = {"grant_type": GRANT, "client_id": client.id, "client_secret": client.secret.get_secret_value()}
     form |= {"scope": client.scopes} if client.scopes else {}
-    asked_at, endpoint, url = now(), _named(client), client.token_endpoint
+    asked_at, endpoint, url = now(), name_of(client), client.token_endpoint
     try:
         with deadline(LONGEST_REQUEST), http.stream("POST", url, data=form, headers=HEADERS) as answer:
             count(answer.status_code)
@@ -108,7 +108,8 @@ def ask_for_token(
         raise SiteThrottled(f"{endpoint}: the answer holds no access token that can be used: {came}") from None
 
 
-def _named(client: OAuthClient) -> str:
+def name_of(client: OAuthClient) -> str:
+    """Return what messages call the endpoint."""
     url = urlsplit(client.token_endpoint)
     return f"the token endpoint {url.netloc}{url.path}"
 

@@ -110,9 +110,8 @@ class Transport:
 
     @property
     def access_token(self) -> AccessToken | None:
-        """The access token in use, where we sign in with OAuth."""
-        client = self._connection.client if self._connection else None
-        return self._tokens.latest(client) if client else None
+        """The access token that we were given last, where we sign in with OAuth."""
+        return self._tokens.given
 
     @property
     def connection(self) -> Connection:
