@@ -11,6 +11,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from sync_model.oauth import OAuthClient
+from sync_model.redaction import forget
 from sync_worker.core.errors import NeedsOperator, SiteThrottled, SyncError
 from sync_worker.core.retry import FIRST_BACKOFF, LONGEST_BACKOFF, MOST_DOUBLINGS
 from sync_worker.jira.token_endpoint import AccessToken
@@ -29,6 +30,7 @@ class AccessTokens:
         self._token: AccessToken | None = None
         self.given: AccessToken | None = None
         """The token that was given last, whether or not the site takes it."""
+        self._given_before: AccessToken | None = None
         self._dropped_at = float("-inf")
         self._failures, self._retry_at = 0, float("-inf")
         self._failure: SyncError | None = None
@@ -76,14 +78,21 @@ class AccessTokens:
         if now < self._retry_at:
             raise self._repeated_failure()
         try:
-            self._token = self.given = self._ask(client)
+            self._token = self._ask(client)
         except SyncError as error:
             self._note_failure(error)
             if token and not token.is_over(self._now()):
                 return token
             raise
         self._failures = 0
+        self._keep(self._token)
         return self._token
+
+    def _keep(self, token: AccessToken) -> None:
+        """Keep this token and the one before, which something may still repeat. The others cost memory alone."""
+        if self._given_before:
+            forget(self._given_before.text.get_secret_value())
+        self._given_before, self.given = self.given, token
 
     def _note_failure(self, error: SyncError) -> None:
         """Let no request ask again for a while. After a refusal only a person's act helps, which nobody waits for."""

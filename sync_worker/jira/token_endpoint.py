@@ -118,12 +118,13 @@ def _token_in(data: Any, asked_at: float) -> AccessToken:
     """Return the token in an answer. Raises one of shapes.ODD when there is none that can be used."""
     found = shapes.an_object(data)
     text = shapes.string(found["access_token"])
-    remember(text)  # before anything can be said about it
     if not TOKEN.fullmatch(text) or shapes.string(found.get("token_type", "")).lower() != "bearer":
         raise ValueError("no bearer token")
     scope = found.get("scope")
     scopes = frozenset(scope.split()) if isinstance(scope, str) and scope.strip() else None
-    return AccessToken(SecretStr(text), asked_at, _lifetime(found.get("expires_in")), scopes)
+    token = AccessToken(SecretStr(text), asked_at, _lifetime(found.get("expires_in")), scopes)
+    remember(text)  # before anybody is shown it
+    return token
 
 
 def _lifetime(told: Any) -> float:

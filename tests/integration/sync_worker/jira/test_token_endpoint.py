@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from jira_simulator.server import RunningSimulator
 from sync_model.oauth import OAuthClient
+from sync_model.redaction import redacted
 from sync_worker.core.errors import NeedsOperator, SiteThrottled
 from sync_worker.core.retry import LONGEST_RETRY_AFTER
 from sync_worker.jira import token_endpoint
@@ -120,6 +121,15 @@ def test_the_scopes_of_a_token_are_those_that_are_told(ask, raw_site):
 def test_a_success_without_a_token_that_can_be_used_may_pass(ask, raw_site, body):
     with pytest.raises(SiteThrottled, match="holds no access token that can be used"):
         ask(raw_site(lambda _: raw(200, body)))
+
+
+def test_what_is_no_token_is_not_kept_in_mind(ask, raw_site):
+    """An endpoint could else fill our memory, in as many forms as a secret has."""
+    text = "what-is-not-a-token-of-ours"
+    for odd in (token(access_token=text, token_type="mac"), token(access_token=text, expires_in=0)):
+        with pytest.raises(SiteThrottled):
+            ask(raw_site(lambda _, odd=odd: raw(200, odd)))
+    assert redacted(text) == text
 
 
 def test_an_answer_without_an_end_is_cut_off(ask, raw_site):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
 
 from sync_model.oauth import OAuthClient
+from sync_model.redaction import MASK, redacted, remember
 from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, SyncError
 from sync_worker.jira.access_tokens import SECONDS_BETWEEN_DROPS, AccessTokens
 from sync_worker.jira.token_endpoint import MARGIN, AccessToken
@@ -159,6 +161,24 @@ def test_another_secret_is_tried_at_once_and_gets_a_token_of_its_own(endpoint):
     endpoint.failure = None
     assert endpoint.current(RENEWED) == "token-2"
     assert endpoint.asked == [CLIENT, RENEWED]
+
+
+def test_a_worker_that_runs_for_months_keeps_no_more_than_two_tokens_in_mind():
+    """Each is masked in many forms, which take memory, and time for each text."""
+    endpoint, texts = Endpoint(), []
+    ask = endpoint.ask
+
+    def ask_and_remember(client: OAuthClient) -> AccessToken:
+        token = ask(client)
+        texts.append(f"a-long-access-token-{len(texts)}")
+        remember(texts[-1])
+        return replace(token, text=SecretStr(texts[-1]))
+
+    endpoint.tokens._ask = ask_and_remember
+    for _ in range(5):
+        endpoint.current()
+        endpoint.now += HOUR
+    assert [redacted(text) == MASK for text in texts] == [False, False, False, True, True]
 
 
 def test_a_token_that_the_site_refuses_is_renewed_and_no_loop_follows(endpoint):
