@@ -198,6 +198,29 @@ def test_an_endpoint_that_refuses_us_names_the_field_that_a_person_must_mend(acc
 
 
 @EITHER
+def test_a_client_secret_that_is_refused_three_times_is_left_alone_by_all_syncs_that_use_it(accounts):
+    accounts.control.set_client("one", "sync", id="client-one", secret="another")
+    for _ in range(3):
+        assert isinstance(accounts.try_cycle(), CredentialsRefused)
+        accounts.start()
+    asked = len(token_requests(accounts, "one"))
+    accounts.start()
+    error = accounts.try_cycle()
+    assert isinstance(error, NeedsOperator)
+    assert "refused 3 times" in str(error)
+    assert len(token_requests(accounts, "one")) == asked == 3
+
+
+@EITHER
+def test_an_idle_cycle_makes_no_other_calls_than_with_a_token(accounts):
+    accounts.cycle()
+    accounts.control.forget_calls("one")
+    accounts.cycle()
+    paths = sorted(f"{call['method']} {call['path']}" for call in accounts.control.calls("one"))
+    assert paths == ["GET /rest/api/2/myself", "POST /rest/api/2/search/jql"]
+
+
+@EITHER
 def test_a_client_secret_that_was_renewed_in_its_file_counts_without_a_restart(accounts, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text(SECRETS["one"])
