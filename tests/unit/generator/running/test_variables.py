@@ -9,7 +9,7 @@ from pathlib import Path
 from generator.running.settings import from_environ
 from generator.running.variables import FIXED_AT_START, VARIABLES
 from jira_simulator.demo import PORTS, demo_environment
-from sync_model.connection import DEFAULTS
+from sync_model.account_lookup import DEFAULTS
 
 REPO = Path(__file__).parents[4]
 PACKAGES = ("sync_model", "generator", "sync_worker", "supervisor_plugin", "health_monitor", "jira_sync")
