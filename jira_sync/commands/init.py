@@ -44,7 +44,7 @@ def init(
         Path | None, typer.Option(metavar="FILE", help="By default NAME.json in CONFIG_DIR.", callback=seen_from_here)
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what is proposed.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--replace", "--force", help="Replace a file that is there.")] = False,
 ) -> int:
     """Write the file of a new sync, from a few answers and from what your Jira has.
 

@@ -43,7 +43,8 @@ def test_the_settings_read_no_variable_that_the_list_lacks():
     assert environ.asked - VARIABLES.keys() == set()
 
 
-def test_each_default_of_the_list_has_the_same_effect_as_no_value():
+def test_each_default_of_the_list_has_the_same_effect_as_no_value(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     defaults = {variable.name: variable.default for variable in VARIABLES.values() if variable.default}
     for name, value in defaults.items():
         assert from_environ({name: value}, log_to_files=True) == from_environ({}, log_to_files=True), name
