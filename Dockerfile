@@ -1,7 +1,10 @@
 # The whole group in one container: the entry point renders supervisord.conf, then becomes supervisord.
 
+# Both stages begin with it. By its digest (PYTHON_IMAGE=python:3.13-slim-trixie@sha256:…) a build uses that very one.
+ARG PYTHON_IMAGE=python:3.13-slim-trixie
+
 # What needs pip is done here; only its outcome gets into the image.
-FROM python:3.13-slim-trixie AS build
+FROM ${PYTHON_IMAGE} AS build
 
 WORKDIR /app
 COPY requirements/runtime.lock /tmp/
@@ -28,7 +31,7 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '^./venv/
  && chmod -R a+rX,go-w .
 
 
-FROM python:3.13-slim-trixie
+FROM ${PYTHON_IMAGE}
 
 LABEL org.opencontainers.image.title="jira-sync" \
       org.opencontainers.image.description="Keeps pairs of Jira projects in step" \

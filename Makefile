@@ -8,9 +8,12 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+SBOM := jira-sync.cdx.json
+AUDIT := .venv-audit
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help install demo demo-status demo-apply up apply status down test test-container docs screenshots check lock clean
+.PHONY: help install demo demo-status demo-apply up apply status down test test-container docs screenshots sbom audit \
+	check lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -53,6 +56,14 @@ screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
 
 test-container: $(VENV)/.dev ## build the image and run it as compose does, on the Docker engine that answers
 	@$(BIN)/python -m pytest tests/container $(PYTEST_OPTIONS)
+
+sbom: $(VENV)/.dev ## jira-sync.cdx.json: what the image and the wheel contain of others, as CycloneDX
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --of JSON \
+		-o $(SBOM) requirements/runtime.lock && echo "$(SBOM) written"
+
+audit: | $(BIN)/python ## known advisories about the locked packages; it asks PyPI
+	@$(AUDIT)/bin/pip-audit --version >/dev/null 2>&1 || { $(PYTHON) -m venv $(AUDIT) && $(AUDIT)/bin/pip install --quiet pip-audit; }
+	@for lock in runtime host; do $(AUDIT)/bin/pip-audit --disable-pip --require-hashes -r requirements/$$lock.lock || exit 1; done
 
 check: $(VENV)/.dev ## linter, formatter, type checker, import contracts
 	@$(BIN)/ruff check .

@@ -24,6 +24,7 @@ from health_monitor.access.gate import Gate
 from health_monitor.access.proxies import Proxies
 from health_monitor.databases import SyncDatabases
 from health_monitor.listening import keep_listening
+from health_monitor.news.reporter import Reporter
 from health_monitor.observation.observer import Observer
 from health_monitor.observation.own_trouble import OwnTrouble
 from health_monitor.server import runner
@@ -78,6 +79,8 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         keep_listening(served, settings.bind, settings.port, state.tell_refusal, note, state.gate.proxies.is_trusted)
     )
     state.observer.start()
+    reporter = Reporter(settings.run_dir, environ, lambda: state.observer.latest, log)
+    reporting = asyncio.ensure_future(reporter.run(stopped))
     log.info("monitor started", pid=os.getpid(), address=f"{settings.bind}:{settings.port}")
     try:
         # The group is looked at and healed also while nobody can be told of it.
@@ -87,6 +90,8 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
             listener.result()
     finally:
         state.observer.stop()
+        stopped.set()
+        await reporting
         listener.cancel()
         await asyncio.wait((listener,))
         note(None)

@@ -67,6 +67,11 @@ def _group_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("jira_sync_healthy", "1 unless a person must act on something.", snapshot.is_healthy)
     yield GaugeMetricFamily("jira_sync_invalid_files", "Files in the folder that do not load.", invalid)
     yield GaugeMetricFamily(
+        "jira_sync_news_failing",
+        "1 while somebody on duty cannot be told something.",
+        snapshot.news_trouble is not None,
+    )
+    yield GaugeMetricFamily(
         "jira_sync_last_look_timestamp_seconds",
         "When the monitor last looked at the group.",
         snapshot.taken.timestamp(),

@@ -11,8 +11,10 @@ POST /api/syncs/{name}/{verb} retry, dismiss, pause, resume, sync-now, restart
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import HttpVersion11, web
+from aiohttp.http_parser import RawRequestMessage
 
 from health_monitor import control_api, metrics, read_api
 from health_monitor.access.hosts import is_allowed
@@ -43,6 +45,7 @@ OTHER_HOST = "nothing is served by this name; whoever runs jira-sync can add it 
 NOT_FOUND = 404
 UNAUTHORIZED = 401
 REQUEST_TIMEOUT = 408
+CONTINUE = "100-continue"
 HEADERS_OF_ERRORS = ("Allow", "Retry-After")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,9 +60,36 @@ def application(state: MonitorState) -> web.Application:
     return app
 
 
+class _Runner(web.AppRunner):
+    """Runs the server without what aiohttp does about `Expect` before any of our code sees the request."""
+
+    async def setup(self) -> None:
+        await super().setup()
+        if self.server is None:
+            raise RuntimeError("aiohttp has a server after its setup")
+        make = self.server.request_factory
+
+        def make_request(message: RawRequestMessage, *connection: Any) -> web.BaseRequest:
+            return make(_without_other_expectations(message), *connection)
+
+        self.server.request_factory = make_request
+
+
+def _without_other_expectations(message: RawRequestMessage) -> RawRequestMessage:
+    """Take an `Expect` away that is not `100-continue`, as a server may (RFC 9110, 10.1.1).
+
+    aiohttp would quote it in its answer, and fail where it holds bytes that are no text.
+    """
+    if message.headers.get("Expect", CONTINUE).lower() == CONTINUE:
+        return message
+    headers = message.headers.copy()
+    headers.popall("Expect")
+    return message._replace(headers=type(message.headers)(headers))
+
+
 def runner(state: MonitorState) -> web.AppRunner:
     """Return what runs the server for `state`, with its deadlines."""
-    return web.AppRunner(
+    return _Runner(
         application(state),
         access_log=None,
         shutdown_timeout=SHUTDOWN_SECONDS,

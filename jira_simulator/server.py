@@ -16,7 +16,17 @@ from jira_simulator.control import calls, pages, sites
 from jira_simulator.control import issues as control_issues
 from jira_simulator.hosting.hosted_site import GATEWAY, HOSTED, HostedSite, path_below, site_segment
 from jira_simulator.hosting.kept_sites import KeptSites
-from jira_simulator.rest import about_site, attachments, comments, issues, projects, properties, remote_links, search
+from jira_simulator.rest import (
+    about_site,
+    attachments,
+    comments,
+    issues,
+    projects,
+    properties,
+    remote_links,
+    search,
+    token_endpoint,
+)
 from jira_simulator.rest.authentication import authenticate
 from jira_simulator.rest.fault_effects import ConnectionDropped, Handler, serve_with_faults
 from jira_simulator.rest.incoming_call import API, CALL, IncomingCall, error_answer
@@ -31,7 +41,7 @@ SEARCH = re.compile("/search(/|$)")
 
 
 CONTROL_MODULES = (sites, control_issues, calls, pages)
-REST_MODULES = (about_site, projects, search, issues, properties, comments, attachments, remote_links)
+REST_MODULES = (about_site, projects, search, issues, properties, comments, attachments, remote_links, token_endpoint)
 
 
 def application(seed: Seed, kept: KeptSites | None = None) -> web.Application:
@@ -88,7 +98,8 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
         raise web.HTTPNotFound
     if hosted is None or "/browse/" in request.path:
         return await handler(request)
-    user, is_wrong = authenticate(hosted.site, request.headers.get("Authorization"))
+    authorization = request.headers.get("Authorization")
+    user, is_wrong = authenticate(hosted.site, authorization, is_at_gateway=token_endpoint.is_at_gateway(request))
     path = path_below(request)
     faults = hosted.faults.strike(request.method, path, user.name if user else None, request.query_string)
     call = request[CALL] = IncomingCall(request, hosted, user, failed_login=is_wrong, faults=faults)

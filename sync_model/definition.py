@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sync_model.program_names import PROGRAMS, SUPERVISORD
-from sync_model.values import ConfigModel, Days, Hours, Minutes, Name, ProjectKey, Statuses, Text, Url
+from sync_model.values import ConfigModel, Days, Hours, Minutes, Name, Names, ProjectKey, Statuses, Text, Url
 
 # To supervisorctl, `all` is every program. The others are the group's own programs, whose logs have these names.
 RESERVED_NAMES = PROGRAMS | {"all", SUPERVISORD}
@@ -51,8 +51,17 @@ class Account(ConfigModel):
     """The account's e-mail (Cloud) or user name (Data Center with a password). Not needed with `pat`."""
     api_token: SecretStr | None = None
     """The API token (Cloud), personal access token or password (Data Center)."""
-    auth_type: Literal["basic", "pat"] | None = None
-    """`basic`: e-mail and token. `pat`: a personal access token of Data Center."""
+    auth_type: Literal["basic", "pat", "oauth"] | None = None
+    """`basic`: e-mail and token. `pat`: a personal access token of Data Center. `oauth`: a service account with OAuth
+    2.0, which has `clientId` and `clientSecret` in place of `email` and `apiToken`."""
+    client_id: Text | None = None
+    """The client id of a service account's OAuth 2.0 credential."""
+    client_secret: SecretStr | None = None
+    """The client secret that belongs to `clientId`. It goes to the token endpoint alone."""
+    token_endpoint: Url | None = None
+    """The token endpoint, where that is neither Atlassian's nor the Data Center's own."""
+    scopes: Text | None = None
+    """The scopes that access tokens are asked for, with spaces between. Atlassian Cloud has them in the credential."""
     ca_file: Text | None = None
     """A file with certificates (PEM) of authorities that are trusted for this site, besides the usual ones. It is read
     again when it has changed."""
@@ -70,7 +79,7 @@ class Account(ConfigModel):
     def _any_case(cls, value: Any) -> Any:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("api_token", mode="after")
+    @field_validator("api_token", "client_secret", mode="after")
     @classmethod
     def _not_blank(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not token.get_secret_value().strip():
@@ -257,6 +266,9 @@ class Sync(ConfigModel):
     where the file itself says `"initialSyncEnabled": true`."""
     history_days: Days = 90.0
     """For how many days the sync remembers what it did, and why: `jira-sync history`, and the status page."""
+    notify: Names | None = None
+    """Who is told when this sync comes to need a person: names of lines in the group's `NOTIFY_FILE`, or `group` for
+    whom the group tells. An empty list: nobody is told."""
     side_by_side: int = Field(default=8, ge=1, le=MAX_SIDE_BY_SIDE)
     """How many issues are worked on at once."""
     on_delete: OnDelete = OnDelete.KEEP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sync_model.connection import database_url
 from sync_model.mongodb_address import remember_secrets
@@ -21,6 +22,8 @@ def remember_group_secrets(environ: Mapping[str, str]) -> None:
             remember(token)
     with suppress(FileFault):
         remember_secrets(database_url(environ) or "")
+    for address in _addresses_of_news(environ):
+        _remember_address(address)
 
 
 def _tokens(environ: Mapping[str, str]) -> Iterator[str]:
@@ -29,6 +32,34 @@ def _tokens(environ: Mapping[str, str]) -> Iterator[str]:
         yield _content(environ.get(f"{name}_FILE", ""))
     for line in _content(environ.get("OPERATORS_FILE", "")).splitlines():
         yield from line.split()[1:]
+
+
+def _addresses_of_news(environ: Mapping[str, str]) -> Iterator[str]:
+    for name in ("NOTIFY_URL", "SMTP_URL"):
+        yield environ.get(name, "").strip()
+        yield _content(environ.get(f"{name}_FILE", ""))
+    for line in _content(environ.get("NOTIFY_FILE", "")).splitlines():
+        yield from line.split()[1:2]
+
+
+def _remember_address(address: str) -> None:
+    """Take note of what in an address lets somebody post: a password, or the path and what follows it."""
+    _, has_scheme, rest = address.partition("://")
+    if not has_scheme:
+        return
+    # Also of an address that cannot be used, because it holds a password that is not encoded.
+    name, _, password = rest.rpartition("@")[0].partition(":")
+    for secret in {password, unquote(password)} - {""}:
+        remember(secret, unquote(name))
+    with suppress(ValueError):
+        url = urlsplit(address)
+        path = f"{url.path}?{url.query}" if url.query else url.path
+        # A short path is no secret, and may be a word of any text.
+        for secret in (path, *url.path.split("/"), url.path, url.query, *(text for _, text in parse_qsl(url.query))):
+            if len(secret) >= SHORTEST_TOKEN:
+                remember(secret)
+        if url.scheme in ("http", "https"):
+            remember(address)
 
 
 def _content(path: str) -> str:

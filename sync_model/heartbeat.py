@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import from_json, to_json
 
 from sync_model.redaction import all_redacted
+from sync_model.regular_files import open_regular
 
 INTERVAL_SECONDS = 30.0
 """Seconds: the longest pause between two heartbeats of a worker that is not waiting for one single request."""
@@ -25,6 +26,8 @@ CRASHES_COUNT_FOR = timedelta(minutes=10)
 OUR_OWN_WORDS = frozenset({"name", "digest", "phase", "version"})
 """Nothing from outside is in them, and readers go by them."""
 EPOCH = datetime.fromtimestamp(0, UTC)
+LARGEST = 1024 * 1024
+"""Bytes. A heartbeat has a few thousand."""
 
 
 class Phase(StrEnum):
@@ -206,10 +209,13 @@ def repeat_heartbeat(last: HeartbeatFile, sent: datetime) -> HeartbeatFile | Non
 def read_heartbeat(run_dir: Path, name: str) -> Heartbeat | None:
     """Return the last heartbeat of the sync's worker, or None when there is none that can be read."""
     try:
-        with heartbeat_path(run_dir, name).open("rb") as file:
+        # A worker with a user of its own can put anything there, and root reads it.
+        with open_regular(heartbeat_path(run_dir, name)) as descriptor:
             # Of the open file: another one may take its place between two looks at the path.
-            sent = EPOCH + timedelta(microseconds=os.fstat(file.fileno()).st_mtime_ns // 1000)
-            return Heartbeat.model_validate({**from_json(file.read()), "sent": sent})
+            found = os.fstat(descriptor)
+            sent = EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
+            content = os.read(descriptor, min(found.st_size, LARGEST))
+            return Heartbeat.model_validate({**from_json(content), "sent": sent})
     except (OSError, ValueError, TypeError, OverflowError):
         return None
 

@@ -18,6 +18,7 @@ from generator.deploy.database import create_user
 from generator.deploy.install import difference, install, link_conf
 from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
+from generator.deploy.own_files import unreadable_files
 from generator.deploy.prepare import Prepared, load, prepare, unbounded
 from generator.deploy.some_syncs import SyncChange, named_syncs, restart_syncs, start_syncs, stop_syncs
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
@@ -47,7 +48,8 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
     settings, seen_by_workers = _as_workers_see_it(*settings_to_read(environ, is_new=True))
     loaded = load(settings, seen_by_workers)
     of_edits = (*moves(loaded, settings, seen_by_workers), *newly_answered(loaded, settings, seen_by_workers))
-    loaded = replace(loaded, warnings=(*unbounded(loaded, seen_by_workers), *loaded.warnings, *of_edits))
+    of_users = unreadable_files(loaded, settings, seen_by_workers)
+    loaded = replace(loaded, warnings=(*unbounded(loaded, seen_by_workers), *loaded.warnings, *of_edits, *of_users))
     if as_json:
         faults = surroundings.faults(seen_by_workers)
         report.print_check_as_json(loaded, seen_by_workers, faults)

@@ -14,6 +14,7 @@ from generator.running.run_directory import CONF, DEMO, RECORD, named_by
 from generator.running.settings import Settings
 from generator.running.terminal import warn
 from generator.running.variables import default_of
+from generator.running.worker_users import make_worker_folder, write_users
 
 DEFAULT_RUN_DIR = default_of("RUN_DIR")
 DEFAULT_CONF = Path(DEFAULT_RUN_DIR) / CONF
@@ -24,8 +25,18 @@ DEMO_CONF = Path(DEFAULT_RUN_DIR) / DEMO / CONF
 def install(prepared: Prepared) -> bool:
     """Write the snapshots, the address of the database and the conf; return whether the conf changed."""
     write_address(prepared.settings)
+    if prepared.settings.worker_users:
+        _give_users(prepared)
     write_snapshots(prepared.plan, prepared.claims, prepared.settings)
     return write_if_changed(prepared.settings.conf, prepared.text)
+
+
+def _give_users(prepared: Prepared) -> None:
+    """Write down the users, and make each worker's folder."""
+    settings, users = prepared.settings, prepared.plan.users
+    write_users(settings.run_dir, users)
+    for program in prepared.plan.syncs:
+        make_worker_folder(settings.run_dir, program.name, users[program.name].uid)
 
 
 def difference(prepared: Prepared) -> str:

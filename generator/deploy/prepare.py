@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
+from generator.deploy.own_files import unreadable_files, users_before
 from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.errors import Unusable
@@ -15,10 +18,17 @@ from generator.running.manifest import AppliedSync, read_manifest
 from generator.running.names import unknown_sync
 from generator.running.run_directory import make_folder, make_run_directory
 from generator.running.settings import Settings
+from generator.running.worker_users import WorkerUser
 from sync_model.allowances import lines_to_add
 from sync_model.checks import claims_of
 from sync_model.loading import Loaded, load_folder
+from sync_model.needed_variables import needed_by_worker
 from sync_model.problems import Problem
+
+PASSABLE = 0o711
+"""Workers of other users pass through such a folder to what is theirs. They cannot see what else is there."""
+OWN = {"SYNC_DIGEST": ""}
+"""What a worker has in its environment that the group has not."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,8 @@ def prepare(settings: Settings, environ: Mapping[str, str], names: Collection[st
     # jinja2 and supervisord's parser: commands that only load do without them.
     from generator.deploy.render import render, verify
 
+    if settings.worker_users and os.getuid() != 0:
+        raise Unusable("WORKER_USERS needs root: only root can let workers become other users")
     loaded = load(settings, environ)
     _make_folders(settings)
     manifest = read_manifest(settings)
@@ -82,10 +94,12 @@ def prepare(settings: Settings, environ: Mapping[str, str], names: Collection[st
         settings = replace(settings, mongod=str(mongod.find()))
     server = Path(settings.mongod) if settings.mongod else None
     others = frozenset(manifest) - only if only is not None else frozenset[str]()
-    plan = plan_for(loaded, claims, settings, manifest, server, others)
+    plan = plan_for(loaded, claims, settings, manifest, server, users_before(settings), others)
+    plan = replace(plan, users=_with_variables(plan, environ))
     text = render(plan, settings)
     verify(text, plan, settings)
-    warnings = (*loaded.warnings, *moves(loaded, settings, environ), *newly_answered(loaded, settings, environ))
+    of_edits = (*moves(loaded, settings, environ), *newly_answered(loaded, settings, environ))
+    warnings = (*loaded.warnings, *of_edits, *unreadable_files(loaded, settings, environ))
     return Prepared(settings, loaded, claims, manifest, plan, text, warnings, only)
 
 
@@ -115,10 +129,23 @@ def _narrowed(
     return narrowed, frozenset({*names, *(file.sync.name for file in narrowed.files), *applied_by_them})
 
 
+def _with_variables(plan: Plan, environ: Mapping[str, str]) -> dict[str, WorkerUser]:
+    """Return the users of the plan with the variables that each worker needs; of a broken file those it had."""
+    return {
+        name: replace(user, variables=tuple(sorted(needed_by_worker(plan.fresh[name].sync, {**environ, **OWN}))))
+        if name in plan.fresh
+        else user
+        for name, user in plan.users.items()
+    }
+
+
 def _make_folders(settings: Settings) -> None:
     """Make the folders of a group, for its own user only. Raises Unusable when one of them is another user's."""
     make_run_directory(settings.run_dir)
-    folders = [settings.snapshots, settings.run_dir / "heartbeats"]
+    make_folder(settings.snapshots, PASSABLE if settings.worker_users else 0o700)
+    if settings.worker_users or stat.S_IMODE(settings.run_dir.stat().st_mode) == PASSABLE:
+        settings.run_dir.chmod(PASSABLE if settings.worker_users else 0o700)
+    folders = [settings.run_dir / "heartbeats"]
     if settings.log_dir and settings.log_dir.is_relative_to(settings.run_dir):
         folders.append(settings.log_dir)
     elif settings.log_dir:

@@ -10,6 +10,8 @@ from generator.running.launcher import launched
 from generator.running.manifest import AppliedSync
 from generator.running.mongod import database_command
 from generator.running.settings import Settings
+from generator.running.worker_launcher import MODULE as LAUNCHER
+from generator.running.worker_users import FILE, WorkerUser, with_new_users
 from sync_model.loading import Loaded, SyncFile
 from sync_model.problems import Problem
 from sync_model.program_names import DATABASE, MONITOR, SIMULATOR, WATCHER
@@ -18,6 +20,7 @@ STOP_SECONDS = 30
 """How long supervisord waits for the end of a worker. A worker ends its present request within 20 seconds."""
 STOP_TIMEOUT = STOP_SECONDS + 10.0
 """How long a command waits for the end of workers. supervisord kills them before that."""
+NO_USER_LEFT = f"is one sync too many for WORKER_USERS: widen it; RUN_DIR/{FILE} says which syncs have its users"
 START_TIMEOUT = 20.0
 """How long a command waits until programs run, in seconds."""
 
@@ -42,13 +45,15 @@ class Plan:
     """The group as it should be.
 
     `fresh` maps the name of a sync to its file, which the sync is to run. `kept` holds the syncs whose files are
-    broken: they go on as they were applied. `problems` are those that planning has found.
+    broken: they go on as they were applied. `problems` are those that planning has found. `users` are the users that
+    were ever given to syncs, where each worker has one of its own.
     """
 
     programs: tuple[Program, ...]
     fresh: Mapping[str, SyncFile]
     kept: Mapping[str, AppliedSync]
     problems: tuple[Problem, ...] = ()
+    users: Mapping[str, WorkerUser] = field(default_factory=dict)
 
     @property
     def syncs(self) -> tuple[Program, ...]:
@@ -61,9 +66,10 @@ def plan_for(
     settings: Settings,
     manifest: Mapping[str, AppliedSync],
     mongod: Path | None,
+    users: Mapping[str, WorkerUser] | None = None,
     others: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Return the plan for what was loaded.
+    """Return the plan for what was loaded. `users`: those that were given to syncs before.
 
     `claims` maps the name of each loaded sync to what it claims for itself alone. A sync in `manifest` whose file is
     broken now is kept as it was applied, and so are all `others`, whatever their files say. No new sync may take its
@@ -82,6 +88,12 @@ def plan_for(
         for where, claim in claims[name].items()
         if other.claims.get(where) == claim
     ]
+    given: dict[str, WorkerUser] = {}
+    if settings.worker_users:
+        # First those that run.
+        given = with_new_users(with_new_users(users or {}, kept, settings.worker_users), wanted, settings.worker_users)
+        problems += [Problem(file.path.name, "", NO_USER_LEFT) for name, file in wanted.items() if name not in given]
+        kept = {name: applied for name, applied in kept.items() if name in given}
     refused = {problem.file for problem in problems}
     fresh = {name: file for name, file in wanted.items() if file.path.name not in refused}
     workers = [
@@ -89,7 +101,7 @@ def plan_for(
         *(_worker(name, applied.file, applied.digest, settings) for name, applied in kept.items()),
     ]
     workers.sort(key=lambda program: program.name)
-    return Plan((*_servers(settings, mongod), *workers), fresh, kept, tuple(problems))
+    return Plan((*_servers(settings, mongod), *workers), fresh, kept, tuple(problems), given)
 
 
 def _why_kept(name: str, others: frozenset[str]) -> str:
@@ -124,7 +136,11 @@ def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
 
 def _worker(name: str, source: str, digest: str, settings: Settings) -> Program:
     snapshot = settings.snapshots / f"{name}.json"
-    command = (settings.python, "-m", "sync_worker", "--config", str(snapshot), "--run-dir", str(settings.run_dir))
+    worker = ("sync_worker", "--config", str(snapshot), "--run-dir", str(settings.run_dir))
+    command: tuple[str, ...] = (settings.python, "-m", *worker)
+    if settings.worker_users:
+        # Such a worker is never forked: it would have supervisord's memory, and in it the secrets of all.
+        command = (settings.python, "-m", LAUNCHER, name, str(settings.run_dir), str(snapshot))
     # The digest is here so that supervisord itself sees exactly which syncs an edit has changed.
     environment = {"SYNC_DIGEST": digest, **settings.database_variable}
     return Program(name, command, environment, source=source, digest=digest)

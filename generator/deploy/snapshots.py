@@ -17,7 +17,8 @@ def write_snapshots(plan: Plan, claims: Mapping[str, Mapping[str, str]], setting
     crash runs what was applied.
     """
     for name, file in plan.fresh.items():
-        write_if_changed(settings.snapshots / f"{name}.json", file.content)
+        user = plan.users.get(name)
+        write_if_changed(settings.snapshots / f"{name}.json", file.content, user.uid if user else None)
     fresh = {name: AppliedSync(file.path.name, file.digest, claims[name]) for name, file in plan.fresh.items()}
     write_if_changed(settings.manifest, manifest_text({**fresh, **plan.kept}))
 

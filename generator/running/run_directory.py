@@ -126,15 +126,18 @@ def make_run_directory(run_dir: Path, command: str = "…") -> None:
         run_dir.chmod(mode & ~WRITABLE_BY_OTHERS)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder in that of a group of ours, for its owner only. Raises Unusable when it is somebody else's."""
+def make_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make a folder in that of a group of ours, for its owner only, unless `mode` says something else.
+
+    Raises Unusable when it is somebody else's.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.stat()
     if found.st_uid != os.geteuid():
         us = user_name(os.geteuid())
         raise Unusable(f"{folder} belongs to {user_name(found.st_uid)}; give it back: sudo chown -R {us} {folder}")
-    if found.st_mode & OTHERS:
-        folder.chmod(0o700)
+    if stat.S_IMODE(found.st_mode) & OTHERS != mode & OTHERS:
+        folder.chmod(mode)
 
 
 def is_closed(run_dir: Path) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from generator.running.code import fingerprint
 from generator.running.errors import Unusable
+from generator.running.news_settings import read_news_settings
 from generator.running.page_settings import read_page_settings
 from generator.running.project_folder import project_folder
 from generator.running.run_directory import CONF, DATA, DEMO, RECORD, SOCKET, home_of, is_demo_meant
@@ -35,8 +36,10 @@ UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
 LOOPBACK = "127.0.0.1"
 VERSION = 2
 """Of the record of a group. The first one does not name its version."""
-NEWER_IN_RECORD = ("port", "bind", "watch", "max_worker_memory", "stuck_after")
+NEWER_IN_RECORD = ("port", "bind", "watch", "max_worker_memory", "stuck_after", "worker_users")
 """The record of a group that an earlier version started lacks these."""
+LOWEST_USER, HIGHEST_USER = 1000, 2**32 - 3
+"""Lower numbers belong to the system's own users."""
 BYTES = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
@@ -65,6 +68,8 @@ class Settings:
     watch: bool = False
     max_worker_memory: int | None = None
     stuck_after: float = float(default_of("STUCK_AFTER"))
+    worker_users: tuple[int, int] | None = None
+    """The first and the last number of the users that workers become; None when all have that of the group."""
     code: str | None = field(default=None, compare=False)
     """Not a setting: the `code.fingerprint` of what the running group was started with."""
 
@@ -123,7 +128,8 @@ def from_environ(
     """Read the settings. Raises Unusable with everything that is wrong.
 
     `is_new`: the group of this project's own files is meant, also while only that of the demo runs.
-    `waits_for_files`: that DATABASE_URL_FILE cannot be read is no matter of the settings. Whoever needs it says so.
+    `waits_for_files`: that DATABASE_URL_FILE, or a file of the news, cannot be used is no matter of the settings.
+    Whoever needs it says so.
     """
     problems: list[str] = []
     remember_group_secrets(environ)
@@ -142,6 +148,7 @@ def from_environ(
         problems.append(f"SPAWN is {spawn!r}; it must be one of {', '.join(WAYS_TO_SPAWN)}")
     _check_interval(environ, problems)
     read_page_settings(environ, problems)
+    read_news_settings(environ, problems, [] if waits_for_files else problems)
     settings = Settings(
         config_dir=_path(environ, "CONFIG_DIR", problems, default=str(project_dir / default_of("CONFIG_DIR"))),
         run_dir=run_dir,
@@ -156,7 +163,13 @@ def from_environ(
         watch=_is_on(environ, "WATCH", problems),
         max_worker_memory=_bytes(environ, "MAX_WORKER_MEMORY", problems),
         stuck_after=_stuck_after(environ, problems),
+        worker_users=_users(environ, problems),
     )
+    if settings.worker_users and settings.embedded:
+        problems.append(
+            "WORKER_USERS needs a MongoDB server of yours: set DATABASE_URL; only the group's own user reaches the "
+            "embedded one"
+        )
     _check_ports(settings, problems)
     if problems:
         raise Unusable(*problems)
@@ -194,7 +207,7 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
         simulator_port=record["simulator_port"],
         mongod=record.get("mongod"),
         code=record.get("code", "an earlier version's"),
-        **{name: record[name] for name in NEWER_IN_RECORD if name in record},
+        **{name: _as_tuple(record[name]) for name in NEWER_IN_RECORD if name in record},
     )
     if environ.get("CONFIG_DIR") and settings.config_dir != running.config_dir:
         raise Unusable(
@@ -295,6 +308,22 @@ def _bytes(environ: Mapping[str, str], name: str, problems: list[str]) -> int | 
     if text and not found:
         problems.append(f"{name} is {text!r}; it must be a number of bytes, or like 300MB or 1GB")
     return int(found[1]) * BYTES[found[2]] if found else None
+
+
+def _users(environ: Mapping[str, str], problems: list[str]) -> tuple[int, int] | None:
+    text = _value(environ, "WORKER_USERS")
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]{1,10})-([0-9]{1,10})", text, re.ASCII)
+    if not found or not LOWEST_USER <= int(found[1]) <= int(found[2]) <= HIGHEST_USER:
+        problems.append(f"WORKER_USERS is {text!r}; it must be a range of numbers from {LOWEST_USER}, like 20001-20100")
+        return None
+    return int(found[1]), int(found[2])
+
+
+def _as_tuple(value: Any) -> Any:
+    """Return what JSON has made a list of as it was."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _stuck_after(environ: Mapping[str, str], problems: list[str]) -> float:

@@ -113,6 +113,44 @@ TABLE = (
         "are; whoever asks by another name gets 421",
     ),
     ReadmeRow(
+        (
+            Variable("NOTIFY_URL", is_fixed_at_start=True),
+            Variable("NOTIFY_URL_FILE", is_fixed_at_start=True, is_in_example=True),
+            Variable("NOTIFY_FORMAT", is_fixed_at_start=True, is_in_example=True),
+        ),
+        "a webhook that is told when a sync comes to need a person, and when it is well again: "
+        "[docs/news.md](docs/news.md). The format is `json`, `slack` or `teams`",
+        default="nobody is told; the format follows from the host",
+    ),
+    ReadmeRow(
+        (
+            Variable("SMTP_URL", is_fixed_at_start=True),
+            Variable("SMTP_URL_FILE", is_fixed_at_start=True, is_in_example=True),
+            Variable("NOTIFY_MAIL_TO", is_fixed_at_start=True, is_in_example=True),
+            Variable("NOTIFY_MAIL_FROM", is_fixed_at_start=True, is_in_example=True),
+        ),
+        "the same by mail: `smtp://user:password@host:587` (STARTTLS) or `smtps://…`, to whom, and from whom",
+        default="no mail",
+    ),
+    ReadmeRow(
+        (Variable("NOTIFY_FILE", is_fixed_at_start=True, is_in_example=True),),
+        'a file with a name and an address in each line, for syncs that say `"notify": ["NAME"]`',
+    ),
+    ReadmeRow(
+        (
+            Variable("NOTIFY_QUIET", is_fixed_at_start=True, is_in_example=True),
+            Variable("NOTIFY_AFTER", "120", is_fixed_at_start=True, is_in_example=True),
+            Variable("NOTIFY_DETAILS", "0", is_fixed_at_start=True, is_in_example=True),
+        ),
+        "hours in which only errors are told, such as `22:00-07:00 Europe/Berlin`; for how many seconds something must "
+        "be wrong before it is told; `1`: messages repeat what sites say, which may be texts of issues",
+        default="no quiet hours, `120`, `0`",
+    ),
+    ReadmeRow(
+        (Variable("PAGE_URL", is_fixed_at_start=True, is_in_example=True),),
+        "the address by which people see the status page: messages link to it",
+    ),
+    ReadmeRow(
         (Variable("RUN_DIR", "run"),),
         "socket, generated files, heartbeats, embedded database. Only their owner may write there: in a folder that "
         "others may write to, they are in `group-UID`. Without it, commands take the nearest folder upwards whose "
@@ -153,6 +191,12 @@ TABLE = (
         (Variable("SPAWN", "fork", is_fixed_at_start=True, is_in_example=True),),
         "`fork`: workers are forked from supervisord and share its memory; `exec`: each is a program of its own",
     ),
+    ReadmeRow(
+        (Variable("WORKER_USERS", is_fixed_at_start=True),),
+        "`20001-20100`: each worker becomes a user of its own, of these numbers, where root starts the group: "
+        "[docs/deployment.md](docs/deployment.md)",
+        default="all have that of the group",
+    ),
     ReadmeRow((Variable("FORMER_DATABASE_URL"),), "the replaced service's MongoDB server, for `jira-sync import`"),
     ReadmeRow(
         (
@@ -161,6 +205,9 @@ TABLE = (
             Variable("JIRA_API_TOKEN"),
             Variable("JIRA_API_TOKEN_FILE", is_in_example=True),
             Variable("JIRA_AUTH_TYPE", is_in_example=True),
+            Variable("JIRA_CLIENT_ID", is_in_example=True),
+            Variable("JIRA_CLIENT_SECRET"),
+            Variable("JIRA_CLIENT_SECRET_FILE", is_in_example=True),
         ),
         "for syncs whose `jira` does not say",
     ),
@@ -175,7 +222,8 @@ TABLE = (
     ),
     ReadmeRow(
         (Variable("JIRA_SITES", is_fixed_at_start=True, is_in_example=True),),
-        "addresses of the sites that syncs may call; `JIRA_API_TOKEN` goes to these and to `JIRA_BASE_URL` alone",
+        "addresses of the sites that syncs may call; `JIRA_API_TOKEN` goes to these and to `JIRA_BASE_URL` alone. "
+        "They bound token endpoints, too, but for Atlassian's",
         default="all sites",
     ),
     ReadmeRow(

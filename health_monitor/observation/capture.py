@@ -16,6 +16,7 @@ from generator.running.settings import Settings
 from generator.running.supervisor_rpc import ProgramState, Supervisor
 from health_monitor.observation.apply_state import ApplyState, apply_state
 from health_monitor.observation.config_cache import ConfigCache
+from health_monitor.observation.news_trouble import read_news_trouble
 from health_monitor.observation.own_trouble import read_own_trouble
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.observation.tracking import TrackedSync, Tracking
@@ -104,7 +105,8 @@ def take_snapshot(
         _own_trouble(settings, states),
         *map(_program_trouble, others),
     )
-    return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error)
+    news_trouble = read_news_trouble(settings.run_dir)
+    return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error, news_trouble)
 
 
 def _fenced_view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:

@@ -67,6 +67,11 @@ class Observer:
         return self._snapshot
 
     @property
+    def latest(self) -> Snapshot | None:
+        """The newest snapshot, for a reader that waits for the next one as long as it takes."""
+        return self._snapshot
+
+    @property
     def is_alive(self) -> bool:
         """Tell whether the loop still takes snapshots."""
         return time.monotonic() - self._snapshot_at < ALIVE_SECONDS

@@ -31,7 +31,7 @@ class Snapshot:
 
     `programs` are the group's programs that are no syncs: the database, the monitor itself, the watcher. `trouble`
     says what is wrong with the group as a whole, or is None. `supervisor_error` says why supervisord reports no
-    states of programs, or is None.
+    states of programs, or is None. `news_trouble` says what could not be told to those on duty, or is None.
     """
 
     taken: datetime
@@ -39,6 +39,7 @@ class Snapshot:
     programs: tuple[ProgramState, ...] = ()
     trouble: str | None = None
     supervisor_error: str | None = None
+    news_trouble: str | None = None
 
     @property
     def is_healthy(self) -> bool:

@@ -13,6 +13,7 @@ from sync_model.judgement import Condition, Level, format_duration
 from sync_model.program_names import MONITOR
 
 NAMED_AT_MOST = 3
+DOCTOR = "jira-sync doctor --notify"
 UNKNOWN = "unknown"
 LEVELS = {
     Level.ERROR: ("need you", "error"),
@@ -117,6 +118,8 @@ def banners(snapshot: Snapshot | None, now: datetime, old_after: float, *, of_on
         above.append(Banner(text, Level.ERROR, f"jira-sync logs {MONITOR}"))
     if snapshot.trouble and (snapshot.supervisor_error or not of_one):
         above.append(_trouble_banner(snapshot, snapshot.trouble))
+    if snapshot.news_trouble and not of_one:
+        above.append(Banner(f"Not everybody could be told: {snapshot.news_trouble}.", Level.ATTENTION, DOCTOR))
     return above
 
 

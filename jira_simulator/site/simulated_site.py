@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jira_simulator.site import fields as field_rules
+from jira_simulator.site.access_tokens import AccessTokens
 from jira_simulator.site.model import (
     CLOUD,
     DeletedIssue,
@@ -55,6 +56,7 @@ class SimulatedSite:
         self.version = "1001.0.0" if flavor == CLOUD else "10.3.19"
         self.users: dict[str, SimulatedUser] = {}
         self.tokens: dict[str, str] = {}
+        self.access_tokens = AccessTokens()
         self.statuses: dict[str, SimulatedStatus] = {}
         self.priorities = field_rules.PRIORITIES
         self.projects: dict[str, SimulatedProject] = {}

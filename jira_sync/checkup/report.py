@@ -17,8 +17,9 @@ MARKS = {
 }
 
 
-def print_reports(reports: Sequence[CheckReport], *, quiet: bool) -> None:
-    for report in reports:
+def print_reports(reports: Sequence[CheckReport], news: CheckReport | None = None, *, quiet: bool) -> None:
+    """Print the reports on syncs, and the one on who is told of them."""
+    for report in _all(reports, news):
         if quiet and report.count(FindingLevel.PASSED) == sum(report.count(level) for level in FindingLevel):
             continue
         description = f"  {report.description}" if report.description else ""
@@ -33,38 +34,37 @@ def print_reports(reports: Sequence[CheckReport], *, quiet: bool) -> None:
                 if finding.advice:
                     print_line(f"      → {finding.advice}")
         print_line("")
-    print_line(_summary(reports))
+    print_line(_summary(reports, news))
 
 
-def _summary(reports: Sequence[CheckReport]) -> Text:
-    totals = {level: sum(report.count(level) for report in reports) for level in FindingLevel}
+def _all(reports: Sequence[CheckReport], news: CheckReport | None) -> list[CheckReport]:
+    return [*reports, news] if news else list(reports)
+
+
+def _summary(reports: Sequence[CheckReport], news: CheckReport | None) -> Text:
+    every = _all(reports, news)
+    totals = {level: sum(report.count(level) for report in every) for level in FindingLevel}
     counts = [f"{totals[FindingLevel.PASSED]} passed"]
     if count := totals[FindingLevel.WARNING]:
         counts.append(f"{count} warning{'s' * (count != 1)}")
-    failed = [report.name for report in reports if report.count(FindingLevel.FAILED)]
+    failed = [report.name for report in every if report.count(FindingLevel.FAILED)]
     if failed:
         counts.append(f"{totals[FindingLevel.FAILED]} failed: {', '.join(failed)}")
     syncs = f"{len(reports)} sync{'s' * (len(reports) != 1)}"
     return Text(f"{syncs}: {', '.join(counts)}", "red bold" if failed else "bold")
 
 
-def as_json(reports: Sequence[CheckReport]) -> dict[str, Any]:
+def as_json(reports: Sequence[CheckReport], news: CheckReport | None = None) -> dict[str, Any]:
     return {
-        "passed": not any(report.count(FindingLevel.FAILED) for report in reports),
-        "syncs": [
-            {
-                "name": report.name,
-                "findings": [
-                    {
-                        "about": section.about,
-                        "level": finding.level,
-                        "says": finding.says,
-                        "advice": finding.advice or None,
-                    }
-                    for section in report.sections
-                    for finding in section.findings
-                ],
-            }
-            for report in reports
-        ],
+        "passed": not any(report.count(FindingLevel.FAILED) for report in _all(reports, news)),
+        "syncs": [{"name": report.name, "findings": _findings_as_json(report)} for report in reports],
+        "news": _findings_as_json(news) if news else [],
     }
+
+
+def _findings_as_json(report: CheckReport) -> list[dict[str, Any]]:
+    return [
+        {"about": section.about, "level": finding.level, "says": finding.says, "advice": finding.advice or None}
+        for section in report.sections
+        for finding in section.findings
+    ]

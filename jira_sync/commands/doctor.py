@@ -29,17 +29,20 @@ def add_to(app: typer.Typer) -> None:
 def doctor(
     name: OptionalName = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave out what passed.")] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="Send a test message to everybody who is told.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
 ) -> int:
-    """Look into everything a sync stands on: its file, Jira, MongoDB.
+    """Look into everything a sync stands on: its file, Jira, MongoDB, and who is told if it fails.
 
     Each line has passed (✓), is a warning (!), or has failed (✗) and says what
     to do. Nothing is changed on Jira. Exit code 1 when anything has failed.
 
     Example, before a new file is applied: jira-sync doctor sync-ab && jira-sync apply
     """
+    from jira_sync.checkup.configuration import subjects
     from jira_sync.checkup.examination import examine
     from jira_sync.checkup.finding import FindingLevel
+    from jira_sync.checkup.news import check_news
     from jira_sync.checkup.report import as_json as reports_as_json
     from jira_sync.checkup.report import print_reports
 
@@ -48,11 +51,14 @@ def doctor(
         _use_network_settings_of(target.environ)
     with _spinner() as show_progress:
         reports = examine(target, name, show_progress)
+        show_progress("looking who is told …")
+        syncs = [subject.sync for subject in subjects(target, name) if subject.sync]
+        news = check_news(target, name, syncs, sends=notify)
     if as_json:
-        print_json(reports_as_json(reports))
+        print_json(reports_as_json(reports, news))
     else:
-        print_reports(reports, quiet=quiet)
-    return int(any(report.count(FindingLevel.FAILED) for report in reports))
+        print_reports(reports, news, quiet=quiet)
+    return int(any(report.count(FindingLevel.FAILED) for report in (*reports, *([news] if news else []))))
 
 
 @contextmanager

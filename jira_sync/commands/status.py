@@ -67,6 +67,8 @@ def status(
         complain(left_behind(target.run_dir) or target.not_running)
     elif snapshot.trouble:
         complain(snapshot.trouble)
+    if snapshot.news_trouble:
+        complain(f"not everybody could be told: {snapshot.news_trouble}")
     return int(not snapshot.is_healthy)
 
 

@@ -33,6 +33,7 @@ from sync_worker.core.wakeup import Wakeup
 from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
+from sync_worker.runtime.own_user import become
 from sync_worker.runtime.parent import end_with_parent
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, CycleRunner, wire
 
@@ -53,6 +54,8 @@ class GraceIsOver(BaseException):
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
     options = parser().parse_args(argv)
+    if options.user is not None:
+        become(options.user)
     run_dir = options.run_dir or Path(environ.get("RUN_DIR") or "run")
     loaded = load_file(options.config, environ, is_running=True)
     for problem in loaded.problems:
@@ -97,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the sync's JSON file")
     parser.add_argument("--once", action="store_true", help="run one cycle now, then end")
+    parser.add_argument("--user", type=int, metavar="UID", help="become this user first, for good")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where heartbeats go (RUN_DIR, run)")
     return parser
 

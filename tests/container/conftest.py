@@ -89,6 +89,12 @@ class Deployment:
         assert "Traceback" not in done.stdout, done.stdout
         return done.stdout
 
+    def has_registry(self) -> bool:
+        """Tell whether the engine can ask for images of others. Behind a firewall it has only those that are there."""
+        line = "docker manifest inspect python:3.13-slim-trixie"
+        done = subprocess.run(line, shell=True, env=self.environ, capture_output=True, check=False, timeout=120)
+        return done.returncode == 0
+
     def inside(self, script: str) -> str:
         """Run a script inside the container, as its own user; return what it prints."""
         return self.type("docker compose exec -T jira-sync sh 2>/dev/null", given=f"{{ {script}\n}} 2>/dev/null; true")

@@ -166,6 +166,8 @@ def test_every_documented_command_works_as_typed(deployment):
     commands = documented()
     assert len(commands) > 5
     for command in commands:
+        if re.search(r"\bpull\b", command) and not deployment.has_registry():
+            continue
         is_endless = re.search(r" (-f|--follow|watch)\b", command)
         if is_endless:
             deployment.type(f"timeout 3 {command}", code=124)

@@ -109,7 +109,8 @@ class Group:
 
     def digests(self) -> dict[str, str]:
         """Return what each worker itself says it runs."""
-        beats = (json.loads(path.read_text()) for path in (self.run_dir / "heartbeats").glob("[!.]*.json"))
+        paths = [path for path in (self.run_dir / "heartbeats").glob("[!.]*.json") if path.exists()]
+        beats = (json.loads(path.read_text()) for path in paths)
         return {beat["name"]: beat["digest"] for beat in beats}
 
     def log(self, name: str) -> str:

@@ -24,6 +24,7 @@ from generator.deploy.prepare import prepare
 from generator.deploy.start import environment_of_programs
 from generator.deploy.stop import stop_group
 from generator.running import files
+from generator.running.manifest import read_manifest
 from generator.running.processes import members
 from generator.running.settings import from_environ
 from generator.running.supervisor_rpc import Changes, Supervisor
@@ -41,10 +42,12 @@ import resource
 import sys
 from health_monitor.__main__ import main
 from health_monitor import control_api, listening
+from health_monitor.news import changes, outbox, reporter
 from health_monitor.observation import observer
 from sync_model import judgement
 observer.SNAPSHOT_SECONDS, observer.IDLE_SNAPSHOT_SECONDS = 0.2, 0.5
 judgement.MIN_OBSERVED_SILENCE = 2.0
+changes.LEAST_PAUSE, outbox.FIRST_PAUSE, reporter.LOOK_SECONDS = 0.5, 0.5, 0.1
 control_api.BODY_SECONDS = 1.0
 listening.RETRY_SECONDS = 0.5
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
@@ -137,7 +140,9 @@ class MonitoredGroup:
 
     def beat(self, name: str, phase: Phase = Phase.WAITING, sent: float = 0, **more: Any) -> Heartbeat:
         """Write a heartbeat for the worker of `name`."""
-        known = {"pid": self.pid(name), "digest": "d", "last_success": ago(5), "interval": 6.0}
+        applied = read_manifest(from_environ(self.environ)).get(name)
+        digest = applied.digest if applied else "d"
+        known = {"pid": self.pid(name), "digest": digest, "last_success": ago(5), "interval": 6.0}
         heartbeat = Heartbeat(name=name, phase=phase, since=ago(60), sent=ago(sent), **known | more)
         write_heartbeat(self.run_dir, heartbeat)
         return heartbeat

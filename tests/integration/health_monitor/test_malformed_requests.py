@@ -6,7 +6,7 @@ import json
 import socket
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 ADMIN_TOKEN = "s3cr3t-admin-token"
@@ -67,6 +67,8 @@ def is_about_the_request(group, request: bytes) -> bool:
     return code in ([], [b"503"]) or not code[0].startswith(b"5")
 
 
+@example(method=b"GET", target=b"/", headers=[(b"Expect", b"Bearer \xff")], body=b"{}")
+@example(method=b"PUT", target=b"/nowhere", headers=[(b"Expect", b"\xff"), (b"Expect", b"100-continue")], body=b"{}")
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(method=methods, target=targets, headers=headers, body=bodies)
 def test_no_bytes_of_a_request_are_answered_with_a_fault_of_the_server(running_group, method, target, headers, body):

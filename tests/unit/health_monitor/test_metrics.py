@@ -88,6 +88,7 @@ def test_every_metric_of_a_sync_is_on_the_dashboard_or_listed_as_plain():
         "interval_seconds",
         "build_info",
         "last_look_timestamp_seconds",
+        "news_failing",
         "census_failures",
         "unknown_statuses",
     }

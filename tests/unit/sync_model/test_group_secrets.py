@@ -24,6 +24,14 @@ from sync_model.redaction import redacted
         ("OPERATORS_FILE", "# all\nann  first-token-of-ann\n\nbob {}\n"),
         ("DATABASE_URL", "mongodb://ann:{}@h"),
         ("DATABASE_URL_FILE", "mongodb://ann:{}@h\n"),
+        ("NOTIFY_URL", "https://hooks.example.com/services/{}"),
+        ("NOTIFY_URL", "https://hooks.example.com/services?sig={}"),
+        ("NOTIFY_URL", "https://ann:{}@hooks.example.com/"),
+        ("NOTIFY_URL_FILE", "https://hooks.example.com/services/{}\n"),
+        ("SMTP_URL", "smtp://ann:{}@h"),
+        ("SMTP_URL", "smtp://ann:{}@h/with/a/slash"),
+        ("SMTP_URL_FILE", "smtps://ann:{}@h\n"),
+        ("NOTIFY_FILE", "# who where\nteam-a https://hooks.example.com/{}\nteam-b mailto:b@example.com\n"),
     ],
 )
 def test_whoever_reads_the_settings_tells_no_secret_of_the_group(tmp_path, name, holds):

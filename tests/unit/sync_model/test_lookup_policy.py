@@ -41,15 +41,40 @@ def faults(definition: Sync, **environ: str) -> list[str]:
 
 
 @pytest.mark.parametrize("field", ["apiToken", "email", "siteUrl", "caFile", "clientCertificate"])
-@pytest.mark.parametrize("name", ["ADMIN_TOKEN", "VIEW_TOKEN", "OPERATORS_FILE", "DATABASE_URL", "FORMER_DATABASE_URL"])
-@pytest.mark.parametrize("environ", [{}, {"CONFIG_VARIABLES": "ADMIN_TOKEN DATABASE_URL FORMER_DATABASE_URL"}])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ADMIN_TOKEN",
+        "VIEW_TOKEN",
+        "OPERATORS_FILE",
+        "DATABASE_URL",
+        "FORMER_DATABASE_URL",
+        "NOTIFY_URL",
+        "NOTIFY_FILE",
+        "SMTP_URL",
+    ],
+)
+@pytest.mark.parametrize(
+    "environ", [{}, {"CONFIG_VARIABLES": "ADMIN_TOKEN DATABASE_URL FORMER_DATABASE_URL NOTIFY_URL"}]
+)
 def test_what_no_sync_needs_is_looked_up_for_none(field, name, environ):
     assert f"jira.{field}: environment variable {name} is not for syncs" in faults(
         sync(**{field: f"${{{name}}}"}), **environ
     )
 
 
-@pytest.mark.parametrize("name", ["ADMIN_TOKEN_FILE", "VIEW_TOKEN_FILE", "OPERATORS_FILE", "DATABASE_URL_FILE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ADMIN_TOKEN_FILE",
+        "VIEW_TOKEN_FILE",
+        "OPERATORS_FILE",
+        "DATABASE_URL_FILE",
+        "NOTIFY_URL_FILE",
+        "NOTIFY_FILE",
+        "SMTP_URL_FILE",
+    ],
+)
 def test_the_files_of_the_group_are_looked_up_for_no_sync(tmp_path, name):
     """In a container they lie beside the tokens of syncs."""
     (tmp_path / "secret").write_text("s3cr3t-file")

@@ -13,6 +13,7 @@ from generator.running.settings import from_environ, of_running_group
 from sync_model.connection import database_url
 
 TOKEN = "s3cr3t-literal-token"
+SERVER = {"DATABASE_URL": "mongodb://h"}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,10 @@ TOKEN = "s3cr3t-literal-token"
         ({"MAX_WORKER_MEMORY": "0"}, ["MAX_WORKER_MEMORY is '0'"]),
         ({"STUCK_AFTER": "5"}, ["STUCK_AFTER is '5'; it must be a number of seconds, 30 or more"]),
         ({"STUCK_AFTER": "nan"}, ["STUCK_AFTER is 'nan'"]),
+        ({"WORKER_USERS": "20001", **SERVER}, ["WORKER_USERS is '20001'; it must be a range of numbers from 1000"]),
+        ({"WORKER_USERS": "0-20", **SERVER}, ["WORKER_USERS is '0-20'"]),
+        ({"WORKER_USERS": "20002-20001", **SERVER}, ["WORKER_USERS is '20002-20001'"]),
+        ({"WORKER_USERS": "20001-20002"}, ["WORKER_USERS needs a MongoDB server of yours: set DATABASE_URL"]),
         ({"RUN_DIR": "/run/100%"}, ["RUN_DIR is '/run/100%'"]),
         ({"RUN_DIR": "/run/a;b"}, ["RUN_DIR is '/run/a;b'"]),
         ({"RUN_DIR": "/" + "x" * 100}, ["RUN_DIR is too long"]),

@@ -9,11 +9,11 @@ from pathlib import Path
 from generator.running.settings import from_environ
 from generator.running.variables import FIXED_AT_START, VARIABLES
 from jira_simulator.demo import PORTS, demo_environment
-from sync_model.connection import DEFAULTS
+from sync_model.account_lookup import DEFAULTS
 
 REPO = Path(__file__).parents[4]
 PACKAGES = ("sync_model", "generator", "sync_worker", "supervisor_plugin", "health_monitor", "jira_sync")
-COMPOSE_ALONE = {"MEMORY_LIMIT", "MONGO_MEMORY_LIMIT"}
+COMPOSE_ALONE = {"MEMORY_LIMIT", "MONGO_MEMORY_LIMIT", "PIDS_LIMIT", "MONGO_PIDS_LIMIT", "PYTHON_IMAGE", "MONGO_IMAGE"}
 """docker-compose.yml itself reads them. No program does."""
 NOT_OF_A_GROUP = {"NO_COLOR"}
 """Whoever sets it means all programs of the machine."""
