@@ -269,8 +269,10 @@ def test_what_this_shell_sets_and_the_running_group_does_not_have_is_warned_abou
     started_with = {"SITE": "http://127.0.0.1:1", "JIRA_API_TOKEN": "a-token", "JIRA_EMAIL": "a@b.c"}
     group.environ.update(started_with)
     group.start()
-    has_another = "here has no effect on a group that runs, which has another value; `stop` and `start` it"
-    has_none = "here has no effect on a group that runs, which has none; `stop` and `start` it"
+    has_another = (
+        "here has no effect on a group that runs, which has another value; jira-sync stop, then jira-sync start"
+    )
+    has_none = "here has no effect on a group that runs, which has none; jira-sync stop, then jira-sync start"
     here = {"SITE": "http://other", "JIRA_API_TOKEN": "s3cr3t-of-the-shell", "JIRA_AUTH_TYPE": "pat", "UNUSED": "x"}
     for command in ("apply", "check", "render", "status", "doctor"):
         ran = group.run(command, **here, LOG_LEVEL="debug")
@@ -368,7 +370,7 @@ def test_render_and_supervisorctl_update_make_a_running_group_follow_an_edit(gro
     ran = group.run("render")
     assert (ran.code, ran.out.splitlines()[1:]) == (
         0,
-        ["the group that runs follows it by `supervisorctl update`, or by `jira-sync apply`"],
+        ["the group that runs follows it by: jira-sync apply"],
     )
     ran = group.run("status")
     assert (ran.code, "outdated" in ran.out, "jira-sync apply" in ran.out) == (1, True, True)
