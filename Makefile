@@ -42,7 +42,8 @@ status: ## how the syncs are, worst first
 
 down: ## stop everything that `make demo` and `make up` started
 	@test ! -x $(BIN)/python || { $(DEMO) stop; \
-		! ls "$${RUN_DIR:-run}"/settings.json "$${RUN_DIR:-run}"/group-*/settings.json > /dev/null 2>&1 || ./jira-sync stop; }
+		! ls "$${RUN_DIR:-run}"/settings.json "$${RUN_DIR:-run}"/group-*/settings.json 2> /dev/null | grep -q . \
+		|| ./jira-sync stop; }
 
 test: $(VENV)/.dev ## all tests but those of the container
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)

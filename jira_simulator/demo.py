@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from generator.running.run_directory import RECORD
 from generator.running.variables import VARIABLES
 
 TEMPLATES = Path("configs/demo")
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _start(environ)
         if command == "status":
             return _supervisorctl(environ)
-        if command == "stop" and not Path(environ["RUN_DIR"]).exists():
+        if command == "stop" and not (Path(environ["RUN_DIR"]) / RECORD).exists():
             return 0
         return _generator(command, environ)
     except KeyboardInterrupt:

@@ -72,9 +72,14 @@ def settings_to_write(environ: Environ, command: str, *, log_to_files: bool = Fa
     return settings
 
 
+def is_demo(settings: Settings) -> bool:
+    """Tell whether this is the group of the demo in its checkout."""
+    return settings.run_dir == settings.project_dir / default_of("RUN_DIR") / DEMO
+
+
 def _tell_of_demo(settings: Settings, environ: Environ) -> None:
     """Say which group is meant, if it is the demo's because no other one runs here."""
-    if not environ.get("RUN_DIR") and settings.run_dir == settings.project_dir / default_of("RUN_DIR") / DEMO:
+    if not environ.get("RUN_DIR") and is_demo(settings):
         note("this is about the demo, which is what runs here; make down ends it")
 
 

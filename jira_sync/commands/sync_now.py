@@ -50,12 +50,11 @@ def sync_now(
         # All requests are sent before the first wait, so that the cycles run at the same time.
         requests = [CycleRequest(controlled) for controlled in found]
         sent = [(request, attempt(outcomes, request.controlled, request.send)) for request in requests]
-        for request, said in sent:
-            if said and no_wait:
-                outcomes.add(said, name=request.controlled.name)
-            elif said:
-                outcomes.say(said)
-                request.wait(outcomes)
+        begun = [(request, said) for request, said in sent if said]
+        for request, said in begun:
+            outcomes.add(said, name=request.controlled.name) if no_wait else outcomes.say(said)
+        for request, _ in begun if not no_wait else ():
+            request.wait(outcomes)
     return outcomes.end()
 
 

@@ -34,6 +34,13 @@ class Target:
         return self.settings.run_dir
 
     @property
+    def is_demo(self) -> bool:
+        """Tell whether it is the group of the demo in this checkout."""
+        from generator.running.running_group import is_demo
+
+        return is_demo(self.settings)
+
+    @property
     def not_running(self) -> str:
         """The message if a command needs a running group."""
         from generator.running.project_folder import no_group_runs
@@ -119,7 +126,10 @@ class Target:
         """
         from generator.running.errors import Unusable
         from generator.running.names import unknown_sync
+        from generator.running.variables import default_of
 
+        if self.is_demo and (self.settings.project_dir / default_of("CONFIG_DIR") / f"{name}.json").exists():
+            return Unusable(f"{name} is no sync of the demo, which is what runs here; make down ends it")
         broken = next((path for path in self._paths() if path.stem == name), None)
         if broken:
             return Unusable(f"{broken.name} does not load, so that there is no sync {name}; jira-sync check says why")

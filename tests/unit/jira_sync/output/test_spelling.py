@@ -73,5 +73,6 @@ def test_other_spellings_are_found(said):
 def test_every_command_that_a_message_tells_to_type_exists():
     told = re.compile(r"(?:: |type )jira-sync ([a-z][a-z-]+)")
     names = {name for _, text in texts() for name in told.findall(text)}
-    assert names
-    assert names <= set(COMMANDS.split("|"))
+    prose = {"reads", "works", "goes"}
+    assert names - prose
+    assert names - prose <= set(COMMANDS.split("|"))
