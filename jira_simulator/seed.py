@@ -75,6 +75,8 @@ class UserSeed(_Seed):
     token: str
     time_zone: str = "Etc/UTC"
     client: ClientSeed | None = None
+    listed_tokens: list[tuple[str, str | None]] = Field(default_factory=list)
+    """Names of tokens, and when each runs out."""
 
 
 class TransitionSeed(_Seed):
@@ -144,7 +146,8 @@ def build(seed: SiteSeed) -> SimulatedSite:
     for number, user in enumerate(seed.users, 1):
         user_id = f"70121:{seed.name}-{user.name}" if site.is_cloud else f"JIRAUSER{10_000 + number}"
         display_name = user.display_name or user.name
-        site.users[user.name] = SimulatedUser(user_id, user.name, display_name, user.email, user.time_zone)
+        listed = tuple(user.listed_tokens)
+        site.users[user.name] = SimulatedUser(user_id, user.name, display_name, user.email, user.time_zone, listed)
         site.tokens[user.name] = user.token
         if user.client:
             add_client(site, user.name, user.client)

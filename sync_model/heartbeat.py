@@ -125,6 +125,15 @@ class HeldRecord(_Record):
     text: str
 
 
+class ExpiringRecord(_Record):
+    """What runs out soon: what it is, when, what to do before, and what others call it, if they do."""
+
+    what: str
+    at: AwareDatetime
+    advice: str
+    name: str = ""
+
+
 class Heartbeat(_Record):
     """One worker at one moment.
 
@@ -134,8 +143,9 @@ class Heartbeat(_Record):
     our own clock; None when none waits. `unprocessable` counts the issues that cannot be handled; the first of them are
     the `unprocessable_issues`. `last_census` is when the issues of pairs were last counted, by our own clock.
     `census_trouble` is set while that fails. `unknown_statuses` are sentences about names that no status has. `held`
-    is what waits until a person confirms it. `memory` is the proportional set size in bytes. `crashes` are the times in
-    the last ten minutes at which a new worker of this sync found that its predecessor had ended without stopping.
+    is what waits until a person confirms it, `expiring` what runs out soon, the first first.
+    `memory` is the proportional set size in bytes. `crashes` are the times in the last ten minutes at which a new
+    worker of this sync found that its predecessor had ended without stopping.
     """
 
     name: str
@@ -159,6 +169,7 @@ class Heartbeat(_Record):
     census_trouble: CensusTrouble | None = None
     unknown_statuses: tuple[str, ...] = ()
     held: tuple[HeldRecord, ...] = ()
+    expiring: tuple[ExpiringRecord, ...] = ()
     next_cycle: AwareDatetime | None = None
     memory: int | None = None
     totals: Totals = Totals()

@@ -7,10 +7,10 @@ sync to run. The status page, `/health`, the metrics and `jira-sync status` all 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sync_model.heartbeat import Heartbeat, Phase, age
+from sync_model.heartbeat import ExpiringRecord, Heartbeat, Phase, age
 
 STUCK_AFTER = 180.0
 """Seconds of silence after which a worker is stuck, at the least. Every request ends or times out long before."""
@@ -23,6 +23,8 @@ UNREACHABLE_AFTER = 300.0
 """Seconds for which Jira or MongoDB may fail to answer, at the least, before that is an error."""
 BEHIND_AFTER = 900.0
 BEHIND_AFTER_INTERVALS = 3.0
+EXPIRY_AHEAD = timedelta(days=14)
+"""How long before something runs out a person should look."""
 CENSUS_FAILS_AFTER = 3600.0
 """Seconds for which the census may fail before a person should look."""
 MANY_CRASHES = 3
@@ -299,7 +301,27 @@ def _by_what_is_left(heartbeat: Heartbeat, now: datetime) -> SyncVerdict | None:
     if heartbeat.unknown_statuses:
         why = f"{_first_and_count(heartbeat.unknown_statuses)}: nothing is done for it"
         return SyncVerdict(Condition.NEEDS_A_LOOK, why, f"jira-sync doctor {name}", heartbeat.since)
-    return None
+    return _by_what_runs_out(heartbeat, now)
+
+
+def _by_what_runs_out(heartbeat: Heartbeat, now: datetime) -> SyncVerdict | None:
+    """Judge by what will stop working on a day that is known. None means nothing soon."""
+    soon = [expiring for expiring in heartbeat.expiring if expiring.at < now + EXPIRY_AHEAD]
+    if not soon:
+        return None
+    first = soon[0]
+    named = f", “{first.name}”," if first.name else ""
+    more = f" (and {len(soon) - 1} more)" if len(soon) > 1 else ""
+    why = f"{first.what}{named} {runs_out(first, now)}{more}"
+    return SyncVerdict(Condition.NEEDS_A_LOOK, why, first.advice, first.at - EXPIRY_AHEAD)
+
+
+def runs_out(expiring: ExpiringRecord, now: datetime) -> str:
+    """Return when something runs out, as the end of a sentence about it."""
+    left = (expiring.at - now).total_seconds()
+    if left <= 0:
+        return f"ran out on {expiring.at:%Y-%m-%d}"
+    return f"runs out on {expiring.at:%Y-%m-%d}, in {format_duration(left)}"
 
 
 def _left_undone(heartbeat: Heartbeat) -> str:

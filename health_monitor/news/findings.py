@@ -80,6 +80,10 @@ def _left_undone(view: SyncView) -> str:
         parts.append(f"{number} issue{'s' * (number > 1)} cannot be handled")
     if not parts and heartbeat.census_trouble:
         parts.append("the census fails, so that no deletion is noticed")
+    if not parts and heartbeat.expiring and not heartbeat.unknown_statuses:
+        # Its name was given by somebody else.
+        first = heartbeat.expiring[0]
+        parts.append(f"{first.what} runs out on {first.at:%Y-%m-%d}")
     return "; ".join(parts) or view.verdict.why
 
 

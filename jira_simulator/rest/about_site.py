@@ -53,6 +53,21 @@ async def server_info(request: web.Request) -> web.Response:
     )
 
 
+@routes.get("/{site}/rest/pat/latest/tokens")
+async def tokens(request: web.Request) -> web.Response:
+    """List the caller's personal access tokens. Which of them is in use is not said."""
+    call = call_of(request)
+    if call.site.is_cloud:
+        raise JiraError(404, "null for uri: tokens")
+    own = call.known_user()
+    return answer(
+        [
+            {"id": number, "name": name, "createdAt": call.show.time(call.site.now()), "expiringAt": expires}
+            for number, (name, expires) in enumerate(own.listed_tokens, 1)
+        ]
+    )
+
+
 @routes.get("/{site}/_edge/tenant_info")
 async def tenant_info(request: web.Request) -> web.Response:
     call = call_of(request)

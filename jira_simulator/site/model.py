@@ -19,6 +19,8 @@ class SimulatedUser:
     display_name: str
     email: str
     time_zone: str = "Etc/UTC"
+    listed_tokens: tuple[tuple[str, str | None], ...] = ()
+    """What Data Center tells the account of its tokens: the name of each, and when it runs out, if it does."""
 
 
 @dataclass(eq=False)

@@ -97,6 +97,8 @@ class Transport:
     clock: SiteClock = field(default_factory=SiteClock)
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     cooldown: float = 0.0
+    peer_certificate: bytes | None = None
+    """The certificate (DER) that the site has shown last; None if it is not encrypted, or was not asked yet."""
     _connection: Connection | None = None
     _is_unknown: bool = False
     """The connection was needed, and could not be looked up."""
@@ -287,6 +289,7 @@ class Transport:
             seconds = LONGEST_REQUEST + options.extra_seconds
             with deadline(seconds), http.stream(method, url, auth=login.auth, **request) as response:
                 self._count(call, response.status_code)
+                self.peer_certificate = _peer_certificate(response)
                 if not options.as_stranger:  # strangers may be answered by another server, with another clock
                     self.clock.saw(response.headers.get("Date"), self.clock.monotonic(), is_jiras=False)
                 self.limits.answered(call, response.status_code, response.headers)
@@ -391,6 +394,13 @@ class _Departure:
         if event.endswith("send_request_headers.started") and details["request"].method != b"CONNECT":
             self.check()
             self.has_left = True
+
+
+def _peer_certificate(response: httpx.Response) -> bytes | None:
+    stream = response.extensions.get("network_stream")
+    tls = stream.get_extra_info("ssl_object") if stream else None
+    certificate: bytes | None = tls.getpeercert(True) if tls else None
+    return certificate
 
 
 def _changes(method: str, path: str) -> bool:

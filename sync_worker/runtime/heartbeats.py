@@ -19,6 +19,7 @@ from sync_model.heartbeat import (
     CallCount,
     CensusTrouble,
     CycleSummary,
+    ExpiringRecord,
     FailingChange,
     Heartbeat,
     HeartbeatFile,
@@ -80,6 +81,7 @@ class HeartbeatSender:
     crashes: tuple[datetime, ...] = ()
     unknown_statuses: tuple[str, ...] = ()
     held: tuple[HeldRecord, ...] = ()
+    expiring: tuple[ExpiringRecord, ...] = ()
     _result: CycleResult = field(default_factory=CycleResult)
     _oldest_change: datetime | None = None
     _last_census: datetime | None = None
@@ -162,6 +164,7 @@ class HeartbeatSender:
             unprocessable=len(self._result.unprocessable),
             unknown_statuses=self.unknown_statuses,
             held=self.held,
+            expiring=self.expiring,
             unprocessable_issues=tuple(map(_record, self._result.unprocessable[:MOST_NAMED])),
             last_census=self._last_census,
             census_trouble=self._census_trouble,

@@ -66,6 +66,7 @@ class Worker:
         self.heartbeats.crashes = crashes_before(before, datetime.now(UTC))
         # What was held is held, until a cycle says something else.
         self.heartbeats.held = before.held if before else ()
+        self.heartbeats.expiring = before.expiring if before else ()
         attempts = 0
         due = time.monotonic() + first_delay(self.name, self.interval)
         self.log.info("worker started", pid=os.getpid(), interval=self.interval, digest=self.digest[:12])

@@ -15,12 +15,14 @@ import structlog
 from pymongo import MongoClient
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.connection import Connection, resolve, site_of
+from sync_model.connection import Connection, database_url, resolve, site_of
 from sync_model.definition import Side, Sync
 from sync_model.heartbeat import Phase
 from sync_model.loading import SyncFile
+from sync_model.mongodb_address import files_in
 from sync_worker.core.context import Context, Predecessor
-from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, Unavailable
+from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, SyncError, Unavailable
+from sync_worker.core.expiry import Expiry
 from sync_worker.core.identity import Decision
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
@@ -37,6 +39,7 @@ from sync_worker.engine.recognition.identification import Identification
 from sync_worker.jira import JiraClient
 from sync_worker.migration.legacy_database import LegacyDatabase
 from sync_worker.migration.predecessor import ReplacedService
+from sync_worker.runtime.foresight import Foresight
 from sync_worker.runtime.heartbeats import ApiUsage
 from sync_worker.runtime.loop import Worker
 
@@ -70,6 +73,13 @@ class CycleRunner:
         self._is_prepared = False
         self._names_hold_until = float("-inf")
         self._identification = Identification()
+        self._foresight = Foresight(self._expiries, _mongodb_certificates(environ))
+
+    def _expiries(self) -> list[Expiry]:
+        try:
+            return [expiry for jira in self._jira_clients for expiry in jira.expiries()]
+        except SyncError:
+            return []  # it is looked for again, and the next cycle says what is wrong
 
     def run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         """Run one cycle. See `loop.RunCycle`."""
@@ -86,7 +96,7 @@ class CycleRunner:
         self._worker.enter_cycle_from(Phase.STANDBY, Phase.PAUSED)
         self._prepare_database()
         self._resolve_names()
-        return Cycle(
+        result = Cycle(
             self._context,
             self._file.digest,
             self._worker.heartbeats.actions,
@@ -95,6 +105,9 @@ class CycleRunner:
             predecessor=self._predecessor,
             identification=self._identification,
         ).run()
+        if (expiring := self._foresight.look()) is not None:
+            self._worker.heartbeats.expiring = expiring
+        return result
 
     def usage(self) -> ApiUsage:
         """Return what this process has asked of Jira so far."""
@@ -207,6 +220,14 @@ def read_only_view(
     finally:
         for jira in set(jiras.values()):
             jira.close()
+
+
+def _mongodb_certificates(environ: Mapping[str, str]) -> list[str]:
+    """Return the file of the certificate that is shown to MongoDB, if one is."""
+    with suppress(ValueError):
+        found = files_in(database_url(environ) or "").get("tlsCertificateKeyFile")
+        return [str(found)] if found else []
+    return []
 
 
 def _legacy_database(client: MongoClient[dict[str, Any]], sync: Sync) -> LegacyDatabase:

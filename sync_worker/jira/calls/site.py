@@ -10,12 +10,14 @@ from threading import Lock
 from sync_model.connection import Connection, site_of
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
+from sync_worker.core.expiry import Expiry
 from sync_worker.core.issue import StatusName
 from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
 from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.site_info import Server
 from sync_worker.jira import site_identity
 from sync_worker.jira.calls.cache import Cache
+from sync_worker.jira.expiry import expiries
 from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
 from sync_worker.jira.paging import LARGEST_PAGE, SMALLEST_PAGE
@@ -80,6 +82,10 @@ class SiteCalls:
 
     def identity(self) -> str | None:
         return site_identity.ask(self._transport, self._server, self._flavour.identity)
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the site and of our account on it runs out on a day that is known."""
+        return list(expiries(self._transport, lists_tokens=self._flavour.lists_tokens))
 
     def recognise(self, accounts: Collection[str]) -> None:
         self._former_accounts |= frozenset(accounts)

@@ -33,6 +33,7 @@ class Cloud:
     # Without this, the answer is a redirect to a host for media, and redirects are not followed.
     download_parameters: ClassVar[Mapping[str, str]] = {"redirect": "false"}
     shows_markers: ClassVar = True
+    lists_tokens: ClassVar = False
     text_limit: ClassVar[int | None] = 32_767
     identity: ClassVar = ("/_edge/tenant_info", "cloudId")
 

@@ -34,6 +34,7 @@ class DataCenter:
     keys_at_once: ClassVar = 10  # each is one request
     download_parameters: ClassVar[Mapping[str, str]] = {}
     shows_markers: ClassVar = False
+    lists_tokens: ClassVar = True
     text_limit: ClassVar[int | None] = (
         None  # the setting jira.text.field.character.limit, which only administrators can read
     )

@@ -28,6 +28,8 @@ class Flavour(Protocol):
     """The query parameters of the request for a file."""
     shows_markers: ClassVar[bool]
     """Whether search can show the properties of issues."""
+    lists_tokens: ClassVar[bool]
+    """Whether an account can ask for its tokens, and when they run out."""
     text_limit: ClassVar[int | None]
     """The most units of UTF-16 that a description or a comment may have; None where a site decides that itself."""
     identity: ClassVar[tuple[str, str]]

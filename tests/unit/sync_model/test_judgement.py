@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_model.heartbeat import CensusTrouble, FailingChange, Heartbeat, HeldRecord, Phase, UnprocessableRecord
+from sync_model.heartbeat import (
+    CensusTrouble,
+    ExpiringRecord,
+    FailingChange,
+    Heartbeat,
+    HeldRecord,
+    Phase,
+    UnprocessableRecord,
+)
 from sync_model.judgement import Condition, Facts, Level, ProcessInfo, Remedy, format_duration, judge, lag
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -159,3 +167,30 @@ def test_the_lag_is_the_age_of_the_oldest_change_that_is_not_carried_over(heartb
 )
 def test_a_duration_is_as_short_as_a_table_needs_it(seconds, words):
     assert format_duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    # days left    condition               why
+    ("days", "condition", "why"),
+    [
+        (20, Condition.OK, "waiting"),
+        (13, Condition.NEEDS_A_LOOK, "a token, “sync”, runs out on 2026-01-14, in 13 d"),
+        (-1, Condition.NEEDS_A_LOOK, "a token, “sync”, ran out on 2025-12-31"),
+    ],
+)
+def test_what_runs_out_within_two_weeks_needs_a_look_and_says_what_to_do(days, condition, why):
+    now = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+    expiring = ExpiringRecord(what="a token", at=now + timedelta(days=days), advice="make a new one", name="sync")
+    heartbeat = Heartbeat(
+        name="a",
+        pid=7,
+        digest="d",
+        phase=Phase.WAITING,
+        since=now,
+        sent=now,
+        last_success=now,
+        expiring=(expiring,),
+    )
+    verdict = judge(Facts("a", ProcessInfo("RUNNING", 7, now), heartbeat), now)
+    assert (verdict.condition, verdict.why) == (condition, why)
+    assert (verdict.advice == "make a new one") is (condition is Condition.NEEDS_A_LOOK)
