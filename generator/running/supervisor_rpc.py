@@ -24,8 +24,8 @@ from generator.running.run_directory import PID_FILE, belongs_to_another
 POLL_SECONDS = 0.05
 SECONDS_TO_ANSWER = 10.0
 SECONDS_TO_LISTEN = 30.0
-SECONDS_IN_SILENCE = 5.0
-"""After so long, a command says what it waits for. A start that goes well takes three seconds."""
+SECONDS_IN_SILENCE = 2.0
+"""After so long, a command says what it waits for."""
 NAMES_TOLD = 5
 DOWN = frozenset({"STOPPED", "EXITED", "FATAL"})
 """The states in which a program has no process and gets none by itself."""
