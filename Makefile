@@ -12,10 +12,14 @@ SBOM := jira-sync.cdx.json
 AUDIT := .venv-audit
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help demo demo-status demo-apply up apply status down test test-container docs screenshots sbom audit check lock clean
+.PHONY: help install demo demo-status demo-apply up apply status down test test-container docs screenshots sbom audit \
+	check lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+install: $(VENV)/.host ## what ./jira-sync needs, into .venv beside it; nothing else on this machine is changed
+	@echo "Installed. ./jira-sync --help shows the commands."
 
 demo: $(VENV)/.host ## two pairs of projects on simulated Jira sites, kept in step before your eyes
 	@$(DEMO) start
@@ -23,21 +27,23 @@ demo: $(VENV)/.host ## two pairs of projects on simulated Jira sites, kept in st
 demo-status: ## what the demo's processes are doing
 	@$(DEMO) status
 
-demo-apply: ## make the demo follow an edit in configs/demo
+demo-apply: ## make the demo follow an edit in run/demo/configs
 	@$(DEMO) apply
 
 up: $(VENV)/.host ## start the syncs in configs/ on this machine
-	@$(BIN)/jira-sync start
+	@./jira-sync start
 
 apply: ## make the running syncs follow an edit in configs/
-	@$(BIN)/jira-sync apply
+	@./jira-sync apply
 
 status: ## how the syncs are, worst first
 	@test -x $(BIN)/jira-sync || { echo "no group was ever started here; start one: make up" >&2; exit 1; }
-	@$(BIN)/jira-sync status
+	@./jira-sync status
 
 down: ## stop everything that `make demo` and `make up` started
-	@test ! -x $(BIN)/python || { $(DEMO) stop; test ! -d "$${RUN_DIR:-run}" || $(BIN)/python -m generator stop; }
+	@test ! -x $(BIN)/python || { $(DEMO) stop; \
+		! ls "$${RUN_DIR:-run}"/settings.json "$${RUN_DIR:-run}"/group-*/settings.json 2> /dev/null | grep -q . \
+		|| ./jira-sync stop; }
 
 test: $(VENV)/.dev ## all tests but those of the container
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)

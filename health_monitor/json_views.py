@@ -109,9 +109,11 @@ def configuration(sync: Sync) -> Json:
     """Return the definition of a sync with its defaults. Of a token only the reference is shown."""
     document: Json = sync.model_dump(mode="json", by_alias=True, exclude_none=True)
     for name, account in (("jira", sync.jira), ("userJira", sync.user_jira), ("devJira", sync.dev_jira)):
-        if account and account.api_token:
-            token = account.api_token.get_secret_value()
-            document[name]["apiToken"] = token if is_reference(token) else "***"
+        secrets = {"apiToken": account.api_token, "clientSecret": account.client_secret} if account else {}
+        for field, secret in secrets.items():
+            if secret:
+                text = secret.get_secret_value()
+                document[name][field] = text if is_reference(text) else "***"
     return {**document, "databaseName": sync.database}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from jira_simulator.hosting.kept_sites import KeptSites
 from jira_simulator.seed import Seed, load
 from jira_simulator.server import serve
 
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="added to every call")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep the sites there, and go on with those in it")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--seed", type=Path, metavar="FILE", help="the sites, as JSON")
     source.add_argument("--demo", action="store_true", help="the sites of the demo")
@@ -41,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _run(seed: Seed, options: argparse.Namespace) -> None:
-    runner, port = await serve(seed, options.host, options.port, latency=options.latency)
+    kept = KeptSites(options.keep) if options.keep else None
+    runner, port = await serve(seed, options.host, options.port, latency=options.latency, kept=kept)
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)

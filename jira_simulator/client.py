@@ -73,6 +73,14 @@ class SimulatorControl:
     def rotate_token(self, site: str, user: str, token: str) -> None:
         self._ask("POST", f"/control/{site}/tokens", json={"user": user, "token": token})
 
+    def set_client(self, site: str, user: str, **client: Any) -> None:
+        """Give a user an OAuth 2.0 credential: `id`, `secret`, and `scopes`, if they are not the usual ones."""
+        self._ask("POST", f"/control/{site}/clients", json={"user": user, **client})
+
+    def revoke_access_tokens(self, site: str) -> None:
+        """Let no access token count any more that the site has issued."""
+        self._ask("DELETE", f"/control/{site}/access-tokens")
+
     def permissions(
         self, site: str, user: str, project: str, revoke: Sequence[str] = (), grant: Sequence[str] = ()
     ) -> None:

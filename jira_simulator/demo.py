@@ -1,6 +1,7 @@
 """`python -m jira_simulator.demo start | status | apply | stop`: a whole group, on simulated sites.
 
-The demo is an ordinary group with its own run directory. Each start removes what an earlier one has left: the
+The demo is an ordinary group with its own run directory, which commands find while no other group runs. Its files are
+copies, so that an edit of one changes nothing in the checkout. Each start removes what an earlier one has left: the
 simulated sites start over, too.
 """
 
@@ -20,9 +21,12 @@ from typing import Any
 
 import httpx
 
+from generator.running.run_directory import RECORD
 from generator.running.variables import VARIABLES
 
-CONFIG_DIR = Path("configs/demo")
+TEMPLATES = Path("configs/demo")
+"""What the files of the demo's syncs are copied from."""
+SCHEMA = Path("configs/sync.schema.json")
 PORTS = {"JIRA_SIMULATOR_PORT": "8090", "PORT": "8091"}
 TOKEN = "demo"  # noqa: S105
 """The token for the buttons of the status page. They control simulations, and the page listens on loopback."""
@@ -57,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _start(environ)
         if command == "status":
             return _supervisorctl(environ)
-        if command == "stop" and not Path(environ["RUN_DIR"]).exists():
+        if command == "stop" and not (Path(environ["RUN_DIR"]) / RECORD).exists():
             return 0
         return _generator(command, environ)
     except KeyboardInterrupt:
@@ -75,11 +79,12 @@ def demo_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
     ports = {name: environ.get(name) or default for name, default in PORTS.items()}
     url = f"http://127.0.0.1:{ports['JIRA_SIMULATOR_PORT']}"
+    run_dir = Path(environ.get("DEMO_RUN_DIR") or "run/demo")
     of_the_demo = {
         **inherited,
         **ports,
-        "CONFIG_DIR": str(CONFIG_DIR),
-        "RUN_DIR": environ.get("DEMO_RUN_DIR") or "run/demo",
+        "CONFIG_DIR": str(run_dir / "configs"),
+        "RUN_DIR": str(run_dir),
         "ADMIN_TOKEN": TOKEN,
     }
     for site in SITES:
@@ -95,6 +100,7 @@ def _start(environ: Mapping[str, str]) -> int:
     if run_dir.exists():
         _generator("stop", environ, quiet=True)
         shutil.rmtree(run_dir)
+    _copy_files(run_dir, Path(environ["CONFIG_DIR"]))
     print("Starting three simulated Jira sites, MongoDB and two syncs …", flush=True)
     if code := _generator("start", environ, quiet=True):
         _generator("stop", environ, quiet=True)
@@ -114,6 +120,15 @@ def _start(environ: Mapping[str, str]) -> int:
         time.sleep(POLL_SECONDS)
     _print_summary(environ, syncs)
     return 0
+
+
+def _copy_files(run_dir: Path, config_dir: Path) -> None:
+    """Write the files of the demo's syncs. They name their schema in the folder above theirs."""
+    run_dir.mkdir(mode=0o700, parents=True)
+    config_dir.mkdir()
+    for path in TEMPLATES.glob("*.json"):
+        shutil.copyfile(path, config_dir / path.name)
+    shutil.copyfile(SCHEMA, config_dir.parent / SCHEMA.name)
 
 
 def _read_sync(run_dir: Path, name: str) -> DemoSync:
@@ -149,7 +164,7 @@ def _print_summary(environ: Mapping[str, str], syncs: list[DemoSync]) -> None:
     summaries = _summaries(url)
     print("\nTwo pairs of projects are kept in step now, each by a process of its own, over one MongoDB:\n")
     for sync in syncs:
-        definition = json.loads((CONFIG_DIR / f"{sync.name}.json").read_text(encoding="utf-8"))
+        definition = json.loads((Path(environ["CONFIG_DIR"]) / f"{sync.name}.json").read_text(encoding="utf-8"))
         print(f"  {sync.name}: {definition['description']}")
         for line in sync.created:
             key, counterpart = line["issue"], line["counterpart"]
@@ -157,17 +172,18 @@ def _print_summary(environ: Mapping[str, str], syncs: list[DemoSync]) -> None:
             print(f"    {key:<7} → {counterpart:<7} {summaries.get(key, '')} ({details})")
     print("\nThe processes:\n", flush=True)
     _supervisorctl(environ)
-    run_dir, seconds = environ["RUN_DIR"], 6
+    seconds = 6
     print(
         f"""
 Look around   {url}/ shows the sites. Open SUP-3, press "Accept",
               and within {seconds} seconds it has a counterpart in DEV.
 Status        http://127.0.0.1:{environ["PORT"]}/ shows the syncs; the token for its buttons is {TOKEN}.
-Watch         tail -f {run_dir}/logs/sup-dev.log
-              make demo-status
-Edit          configs/demo/sup-dev.json, then: make demo-apply
+              ./jira-sync status
+Watch         ./jira-sync logs -f
+History       ./jira-sync history sup-dev SUP-2
+Edit          {environ["CONFIG_DIR"]}/sup-dev.json, then: ./jira-sync apply
               (only sup-dev restarts)
-Stop          make down"""
+Stop          make down    (make demo begins anew)"""
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from jira_simulator.site.access_tokens import OF_CLOUD, OF_DATA_CENTER, ClientCredential
 from jira_simulator.site.model import (
     CLOUD,
     SimulatedIssueType,
@@ -59,6 +60,14 @@ class _Seed(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
+class ClientSeed(_Seed):
+    """The OAuth 2.0 credential of a service account. Without `scopes`, it has those that a sync needs."""
+
+    id: str
+    secret: str
+    scopes: list[str] | None = None
+
+
 class UserSeed(_Seed):
     name: str
     display_name: str = ""
@@ -67,6 +76,7 @@ class UserSeed(_Seed):
     time_zone: str = "Etc/UTC"
     listed_tokens: list[tuple[str, str | None]] = Field(default_factory=list)
     """Names of tokens, and when each runs out."""
+    client: ClientSeed | None = None
 
 
 class TransitionSeed(_Seed):
@@ -139,9 +149,18 @@ def build(seed: SiteSeed) -> SimulatedSite:
         listed = tuple(user.listed_tokens)
         site.users[user.name] = SimulatedUser(user_id, user.name, display_name, user.email, user.time_zone, listed)
         site.tokens[user.name] = user.token
+        if user.client:
+            add_client(site, user.name, user.client)
     for project in seed.projects:
         add_project(site, project)
     return site
+
+
+def add_client(site: SimulatedSite, user: str, seed: ClientSeed) -> None:
+    """Give a user an OAuth 2.0 credential, or another secret or other scopes to the one with this id."""
+    usual = OF_CLOUD if site.is_cloud else OF_DATA_CENTER
+    scopes = usual if seed.scopes is None else tuple(seed.scopes)
+    site.access_tokens.clients[seed.id] = ClientCredential(seed.id, seed.secret, user, scopes)
 
 
 def add_project(site: SimulatedSite, seed: ProjectSeed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterable
 from datetime import timedelta
@@ -14,7 +15,18 @@ from jira_simulator.client import SimulatorControl
 from jira_simulator.control import calls, pages, sites
 from jira_simulator.control import issues as control_issues
 from jira_simulator.hosting.hosted_site import GATEWAY, HOSTED, HostedSite, path_below, site_segment
-from jira_simulator.rest import about_site, attachments, comments, issues, projects, properties, remote_links, search
+from jira_simulator.hosting.kept_sites import KeptSites
+from jira_simulator.rest import (
+    about_site,
+    attachments,
+    comments,
+    issues,
+    projects,
+    properties,
+    remote_links,
+    search,
+    token_endpoint,
+)
 from jira_simulator.rest.authentication import authenticate
 from jira_simulator.rest.fault_effects import ConnectionDropped, Handler, serve_with_faults
 from jira_simulator.rest.incoming_call import API, CALL, IncomingCall, error_answer
@@ -24,16 +36,23 @@ from jira_simulator.site.simulated_site import served_by_node
 
 LARGEST_BODY = 1024**3
 SECONDS_TO_CLOSE = 0.5
+KEPT = web.AppKey("kept", KeptSites)
+SEARCH = re.compile("/search(/|$)")
 
 
 CONTROL_MODULES = (sites, control_issues, calls, pages)
-REST_MODULES = (about_site, projects, search, issues, properties, comments, attachments, remote_links)
+REST_MODULES = (about_site, projects, search, issues, properties, comments, attachments, remote_links, token_endpoint)
 
 
-def application(seed: Seed) -> web.Application:
-    """Return the application that serves the sites of `seed`."""
-    app = web.Application(middlewares=[answer_errors, serve_site], client_max_size=LARGEST_BODY)
-    app[HOSTED] = {site.name: HostedSite(build(site)) for site in seed.sites}
+def application(seed: Seed, kept: KeptSites | None = None) -> web.Application:
+    """Return the application that serves the sites of `seed`, or those that were `kept`, and keeps them."""
+    keeping = [keep_sites] if kept else []
+    app = web.Application(middlewares=[*keeping, answer_errors, serve_site], client_max_size=LARGEST_BODY)
+    known = kept.load() if kept else None
+    app[HOSTED] = known or {site.name: HostedSite(build(site)) for site in seed.sites}
+    if kept:
+        app[KEPT] = kept
+        keep_now(app)
     for module in (*CONTROL_MODULES, *REST_MODULES):
         app.add_routes(module.routes)
     for module in REST_MODULES:
@@ -41,6 +60,20 @@ def application(seed: Seed) -> web.Application:
             if isinstance(route, web.RouteDef) and route.path.startswith(API):
                 app.router.add_route(route.method, f"/{'/'.join(GATEWAY)}{route.path}", route.handler)
     return app
+
+
+@web.middleware
+async def keep_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Have what a request has changed on disk before it is answered: nobody is told of an issue that could be lost."""
+    response = await handler(request)
+    if request.method != "GET" and not SEARCH.search(request.path):
+        keep_now(request.app)
+    return response
+
+
+def keep_now(app: web.Application) -> None:
+    hosted_sites: dict[str, HostedSite] = app[HOSTED]
+    app[KEPT].keep(hosted_sites)
 
 
 @web.middleware
@@ -65,7 +98,8 @@ async def serve_site(request: web.Request, handler: Handler) -> web.StreamRespon
         raise web.HTTPNotFound
     if hosted is None or "/browse/" in request.path:
         return await handler(request)
-    user, is_wrong = authenticate(hosted.site, request.headers.get("Authorization"))
+    authorization = request.headers.get("Authorization")
+    user, is_wrong = authenticate(hosted.site, authorization, is_at_gateway=token_endpoint.is_at_gateway(request))
     path = path_below(request)
     faults = hosted.faults.strike(request.method, path, user.name if user else None, request.query_string)
     call = request[CALL] = IncomingCall(request, hosted, user, failed_login=is_wrong, faults=faults)
@@ -100,9 +134,11 @@ async def _answer(call: IncomingCall, handler: Handler) -> web.StreamResponse:
         return error_answer(JiraError(error.status, error.reason))
 
 
-async def serve(seed: Seed, host: str, port: int, *, latency: float = 0.0) -> tuple[web.AppRunner, int]:
+async def serve(
+    seed: Seed, host: str, port: int, *, latency: float = 0.0, kept: KeptSites | None = None
+) -> tuple[web.AppRunner, int]:
     """Start serving. Return the runner, which must be cleaned up, and the port. Raises OSError for a taken port."""
-    app = application(seed)
+    app = application(seed, kept)
     hosted_sites: Iterable[HostedSite] = app[HOSTED].values()
     for hosted in hosted_sites:
         hosted.latency = latency

@@ -23,6 +23,7 @@ from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 
 from supervisor_plugin.adding import AddingInterface
 from supervisor_plugin.logs import LogInterface, refuse_to_follow
+from supervisor_plugin.own_lines import write_own_lines
 from supervisor_plugin.signal_pipe import SignalPipe
 from supervisor_plugin.stopping import PriorityInterface, PriorityShutdown
 
@@ -37,6 +38,10 @@ class PluginInterface(AddingInterface, LogInterface, PriorityInterface):
 def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
     """Return the RPC interface for `supervisorctl`, after adding the plugin to `supervisord`."""
     options = supervisord.options
+    try:
+        write_own_lines(options)
+    except Exception:
+        options.logger.error(f"this is not written to standard output, because of this:\n{_traceback()}")
     # At this event supervisord handles signals, and no program has inherited the blocked signal yet.
     events.subscribe(events.SupervisorRunningEvent, _unblock_sigterm)
     if not _is_enabled(options):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sync_model.connection import references, resolve, site_of
+from sync_model.connection import Connection, references, resolve, site_of
 from sync_model.definition import Side, Sync
 from sync_model.lookup_policy import CONFIG_VARIABLES, DEFAULT_FOLDERS, JIRA_SITES, SECRETS_DIR, LookupPolicy
+from sync_model.oauth import ATLASSIANS_ENDPOINT, default_endpoint
 
 
 def lines_to_add(found: Iterable[Sync], environ: Mapping[str, str]) -> list[str]:
@@ -27,6 +28,7 @@ def lines_to_add(found: Iterable[Sync], environ: Mapping[str, str]) -> list[str]
     files |= {path for found in resolved if found.connection for path in found.connection.tls.paths}
     needed = sorted(name for name in variables if not policy.expects_variable(name))
     outside = sorted({str(Path(path).parent) for path in files if not policy.expects_file(path)})
+    connections = [found.connection for found in resolved if found.connection]
     called = [(found.connection.base_url, found.shows_group_token) for found in resolved if found.connection]
     shows_token_elsewhere = any(
         shows_token and not policy.expects_site(base_url, site_of) for base_url, shows_token in called
@@ -36,5 +38,11 @@ def lines_to_add(found: Iterable[Sync], environ: Mapping[str, str]) -> list[str]
     return [
         f"{SECRETS_DIR}={':'.join([*DEFAULT_FOLDERS, *outside])}",
         f"{CONFIG_VARIABLES}={' '.join(needed)}",
-        f"{JIRA_SITES}={' '.join(sorted({base_url for base_url, _ in called}))}",
+        f"{JIRA_SITES}={' '.join(sorted({*(base_url for base_url, _ in called), *_named_endpoints(connections)}))}",
     ]
+
+
+def _named_endpoints(connections: Sequence[Connection]) -> set[str]:
+    """Return the token endpoints that are not the usual ones of their sites."""
+    usual = {ATLASSIANS_ENDPOINT, *(default_endpoint(connection.base_url) for connection in connections)}
+    return {connection.client.token_endpoint for connection in connections if connection.client} - usual

@@ -51,8 +51,17 @@ class Account(ConfigModel):
     """The account's e-mail (Cloud) or user name (Data Center with a password). Not needed with `pat`."""
     api_token: SecretStr | None = None
     """The API token (Cloud), personal access token or password (Data Center)."""
-    auth_type: Literal["basic", "pat"] | None = None
-    """`basic`: e-mail and token. `pat`: a personal access token of Data Center."""
+    auth_type: Literal["basic", "pat", "oauth"] | None = None
+    """`basic`: e-mail and token. `pat`: a personal access token of Data Center. `oauth`: a service account with OAuth
+    2.0, which has `clientId` and `clientSecret` in place of `email` and `apiToken`."""
+    client_id: Text | None = None
+    """The client id of a service account's OAuth 2.0 credential."""
+    client_secret: SecretStr | None = None
+    """The client secret that belongs to `clientId`. It goes to the token endpoint alone."""
+    token_endpoint: Url | None = None
+    """The token endpoint, where that is neither Atlassian's nor the Data Center's own."""
+    scopes: Text | None = None
+    """The scopes that access tokens are asked for, with spaces between. Atlassian Cloud has them in the credential."""
     ca_file: Text | None = None
     """A file with certificates (PEM) of authorities that are trusted for this site, besides the usual ones. It is read
     again when it has changed."""
@@ -70,7 +79,7 @@ class Account(ConfigModel):
     def _any_case(cls, value: Any) -> Any:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("api_token", mode="after")
+    @field_validator("api_token", "client_secret", mode="after")
     @classmethod
     def _not_blank(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not token.get_secret_value().strip():

@@ -221,7 +221,7 @@ def _by_process(facts: Facts, now: datetime) -> SyncVerdict | None:
         return SyncVerdict(Condition.CRASHING, process.description, f"jira-sync logs {name}", process.started)
     if process.state in ("STOPPED", "STOPPING"):
         why = "stopped by an operator" if process.state == "STOPPED" else "it is stopping"
-        return SyncVerdict(Condition.STOPPED, why, f"supervisorctl start {name}", process.started)
+        return SyncVerdict(Condition.STOPPED, why, f"jira-sync start {name}", process.started)
     return None
 
 

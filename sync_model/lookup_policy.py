@@ -10,12 +10,16 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sync_model.values import items
 
 SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES = "SECRETS_DIR", "CONFIG_VARIABLES", "JIRA_SITES"
 ALWAYS_ALLOWED = "JIRA_"
 GROUP_TOKEN, GROUP_TOKEN_FILE, GROUP_SITE = "JIRA_API_TOKEN", "JIRA_API_TOKEN_FILE", "JIRA_BASE_URL"
+GROUP_CLIENT_SECRET, GROUP_CLIENT_SECRET_FILE = "JIRA_CLIENT_SECRET", "JIRA_CLIENT_SECRET_FILE"
+GROUP_SECRETS = {GROUP_TOKEN: GROUP_TOKEN_FILE, GROUP_CLIENT_SECRET: GROUP_CLIENT_SECRET_FILE}
+"""The secrets of the group's own account, each with the variable that names its file."""
 NEVER = (
     "ADMIN_TOKEN",
     "VIEW_TOKEN",
@@ -80,21 +84,42 @@ class LookupPolicy:
         except (OSError, ValueError):
             return False
 
-    def is_group_token(self, *, variable: str | None = None, path: str | None = None) -> bool:
-        """Tell whether what is looked up is the token of the group, which is not for every site."""
-        return variable == GROUP_TOKEN or (path is not None and self._is_file_of(GROUP_TOKEN_FILE, path))
+    def group_secret(self, *, variable: str | None = None, path: str | None = None) -> str:
+        """Return which secret of the group is looked up, if it is one: it is not for every site. Else nothing."""
+        for secret, file in GROUP_SECRETS.items():
+            if variable == secret or (path is not None and self._is_file_of(file, path)):
+                return secret
+        return ""
 
-    def site_fault(self, base_url: str, site_of: Callable[[str], str], *, shows_group_token: bool) -> str | None:
-        """Return why the site is not called, as a sentence without its subject; None when it is."""
+    def site_fault(self, base_url: str, site_of: Callable[[str], str], *, shows: str) -> str | None:
+        """Return why the site is not called, as a sentence without its subject; None when it is.
+
+        `shows` is the secret of the group that it would be shown, or an access token for it; empty when it is none.
+        """
         allowed, own = self._list(JIRA_SITES), self.environ.get(GROUP_SITE, "").strip()
         is_expected = self.expects_site(base_url, site_of)
         if allowed and not is_expected:
             return f"is none of the sites in {JIRA_SITES}, which the group's environment allows"
-        if shows_group_token and (allowed or own) and not is_expected:
+        if shows and (allowed or own) and not is_expected:
             return (
-                f"is not where {GROUP_TOKEN} goes: that is {GROUP_SITE}, and what the group's environment names in "
+                f"is not where {shows} goes: that is {GROUP_SITE}, and what the group's environment names in "
                 f"{JIRA_SITES}; give this site a token of its own, or name it there"
             )
+        return None
+
+    def endpoint_fault(self, token_endpoint: str, *, shows: str) -> str | None:
+        """Return why a token endpoint is not called that is not the usual one of its site; None when it is.
+
+        `shows` is the secret of the group that it would be shown; empty when it is none.
+        """
+        allowed = self._list(JIRA_SITES)
+        named = (*allowed, self.environ.get(GROUP_SITE, "").strip())
+        if any(_is_below(token_endpoint, site) for site in named if site):
+            return None
+        if allowed:
+            return f"is below none of the sites in {JIRA_SITES}, which the group's environment allows"
+        if shows:
+            return f"is not where {shows} goes; name it in the group's environment: {JIRA_SITES}, or remove it"
         return None
 
     def expects_site(self, base_url: str, site_of: Callable[[str], str]) -> bool:
@@ -117,6 +142,17 @@ class LookupPolicy:
 
     def _list(self, variable: str) -> list[str]:
         return items(self.environ.get(variable, ""))
+
+
+def _is_below(url: str, named: str) -> bool:
+    """Tell whether `url` is `named` or below it: on the same host, by the same port and scheme."""
+    try:
+        found, site = urlsplit(url), urlsplit(named if "://" in named else f"https://{named}")
+        same = (found.scheme, found.hostname, found.port) == (site.scheme, site.hostname, site.port)
+    except ValueError:
+        return False
+    above = site.path.rstrip("/")
+    return same and ".." not in found.path and (found.path == above or found.path.startswith(f"{above}/"))
 
 
 def _is_site(base_url: str, named: str, site_of: Callable[[str], str]) -> bool:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sync_model.connection import DEFAULTS, references
+from sync_model.account_lookup import DEFAULTS
+from sync_model.connection import references
 from sync_model.definition import Side, Sync
 from sync_model.harmless_variables import is_harmless
 from sync_model.lookup_policy import (
     CONFIG_VARIABLES,
     FILES_OF_THE_GROUP,
+    GROUP_CLIENT_SECRET_FILE,
     GROUP_SITE,
     GROUP_TOKEN_FILE,
     JIRA_SITES,
     SECRETS_DIR,
     LookupPolicy,
 )
+from sync_model.oauth import OAUTH, is_meant
 
 OF_CONNECTIONS = frozenset(
     {
@@ -31,16 +34,19 @@ OF_EVERY_WORKER = frozenset(
     {
         "DATABASE_URL", "DATABASE_URL_FILE", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "SYNC_DIGEST",
         # They say what may be looked up, and hold names of files at the most.
-        SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES, GROUP_SITE, GROUP_TOKEN_FILE, *FILES_OF_THE_GROUP,
+        SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES, GROUP_SITE, GROUP_TOKEN_FILE, GROUP_CLIENT_SECRET_FILE,
+        *FILES_OF_THE_GROUP,
     }
 )  # fmt: skip
+OF_TOKENS = {"email": "email", "apiToken": "api_token"}
+OF_CLIENTS = {"clientId": "client_id", "clientSecret": "client_secret"}
 OF_COMMANDS = frozenset({"FORMER_DATABASE_URL"})
 """What no program of a group needs, but only commands that people type."""
 
 
 def needed_by_worker(sync: Sync, environ: Mapping[str, str]) -> frozenset[str]:
     """Return the variables in `environ` that the worker of `sync` needs: those its file refers to or leaves open."""
-    own = {reference["variable"] for reference in references(sync)} | set(_left_open(sync))
+    own = {reference["variable"] for reference in references(sync)} | set(_left_open(sync, environ))
     return frozenset(name for name in environ if _is_of_libraries(name) or name in OF_EVERY_WORKER or name in own)
 
 
@@ -59,12 +65,15 @@ def needed_by_monitor(environ: Mapping[str, str], of_group: frozenset[str]) -> f
     return frozenset(filter(is_needed, environ))
 
 
-def _left_open(sync: Sync) -> list[str]:
-    """Return the variables that fill in what the file does not say."""
-    fields = {"baseUrl": "base_url", "email": "email", "apiToken": "api_token", "authType": "auth_type"}
+def _left_open(sync: Sync, environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that fill in what the file does not say, without the secret of another way to sign in."""
+    account = sync.jira
     if all(sync.has_own_account(side) for side in Side):
         return []
-    return [DEFAULTS[name] for name, field in fields.items() if getattr(sync.jira, field) is None]
+    by_variable = account.auth_type is None and environ.get(DEFAULTS["authType"], "").strip().lower() == OAUTH
+    login = OF_CLIENTS if is_meant(account) or by_variable else OF_TOKENS
+    fields = {"baseUrl": "base_url", "authType": "auth_type", **login}
+    return [DEFAULTS[name] for name, field in fields.items() if getattr(account, field) is None]
 
 
 def _is_of_libraries(name: str) -> bool:

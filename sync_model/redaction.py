@@ -38,6 +38,14 @@ def remember(secret: str, name: str = "") -> None:
         _forms = None
 
 
+def forget(secret: str, name: str = "") -> None:
+    """Let a secret go that is none any more: one that lives for an hour, in a process that lives for months."""
+    global _forms  # noqa: PLW0603
+    with _lock:
+        _remembered.pop((name, secret), None)
+        _forms = None
+
+
 def redacted(text: str, shortest: int = SHORTEST) -> str:
     """Return `text` with a mask in place of each secret of at least `shortest` characters that this process has."""
     for form in _all_forms():

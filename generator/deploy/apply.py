@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from generator.deploy.install import install
 from generator.deploy.prepare import Prepared
@@ -47,7 +47,7 @@ class ProgramChange:
             return f"! {self.name} keeps running as it was: {self.why}"
         if self.what == "edited":
             why = f" ({self.why})" if self.why else ""
-            return f"~ {self.name} stays stopped{why}; to run it as it is now: supervisorctl start {self.name}"
+            return f"~ {self.name} stays stopped{why}; to run it as it is now: jira-sync start {self.name}"
         failed = self.state is not None and self.state.state != "RUNNING"
         now = f", but is {self.state.state}: {self.state.description}" if self.state and failed else ""
         why = f" ({self.why})" if self.why else ""
@@ -79,6 +79,7 @@ def apply_plan(prepared: Prepared) -> Applied:
         wanted = {program.name: program.digest for program in prepared.plan.syncs if program.digest}
         outdated = outdated_workers(run_dir, before, wanted)
         changes = without_this_process(before, with_outdated(supervisor.reread(), outdated))
+        changes = _narrowed(changes, prepared, unfinished)
 
         def follow(changes: Changes, stopped: Collection[str]) -> None:
             supervisor.follow(changes, STOP_TIMEOUT, _may_start(prepared, outdated), stopped, _tell)
@@ -89,9 +90,22 @@ def apply_plan(prepared: Prepared) -> Applied:
     after = supervisor.wait(touched - stopped, lambda state: state.state in SETTLED, START_TIMEOUT, _tell)
     described = _describe(prepared, Before(before, stopped, outdated, left), changes, after)
     kept = kept_syncs(prepared, but=touched)
-    unchanged = {program.name for program in prepared.plan.syncs} - touched - set(prepared.plan.kept)
+    still_kept = {name for name in prepared.plan.kept if not _is_other(name, prepared)}
+    unchanged = {program.name for program in prepared.plan.syncs} - touched - still_kept
     all_run = all(state.state == "RUNNING" for state in after.values())
     return Applied((*described, *kept), len(unchanged), all_run)
+
+
+def _is_other(name: str, prepared: Prepared) -> bool:
+    """Tell whether this is one of the programs that stay as they are, because others were named."""
+    return prepared.only is not None and name not in prepared.only
+
+
+def _narrowed(changes: Changes, prepared: Prepared, unfinished: Intention | None) -> Changes:
+    """Leave out what was not named. What an earlier apply was about to replace is finished all the same."""
+    begun = unfinished.replaced if unfinished else frozenset[str]()
+    lists = ((name for name in names if not _is_other(name, prepared) or name in begun) for names in astuple(changes))
+    return Changes(*map(tuple, lists))
 
 
 def _mend(supervisor: Supervisor, prepared: Prepared, states: Mapping[str, ProgramState]) -> None:
@@ -118,7 +132,7 @@ def _with_new_names(stopped: frozenset[str], prepared: Prepared) -> frozenset[st
 def kept_syncs(prepared: Prepared, but: Collection[str] = ()) -> Iterator[ProgramChange]:
     """Yield each sync that runs as it was because its file is broken, except the syncs named in `but`."""
     for name, applied in sorted(prepared.plan.kept.items()):
-        if name not in but:
+        if name not in but and not _is_other(name, prepared):
             count = sum(problem.file == applied.file for problem in prepared.loaded.problems)
             what = f"has {count} problem{'s' * (count != 1)}" if count else "is not a file any more"
             yield ProgramChange(name, "kept", f"{applied.file} {what}")

@@ -5,9 +5,11 @@ Each returns an exit code: 0 done, 1 a person must act. Each may raise Unusable,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from generator.deploy import report, surroundings
@@ -18,31 +20,32 @@ from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
 from generator.deploy.own_files import unreadable_files
 from generator.deploy.prepare import Prepared, load, prepare, unbounded
+from generator.deploy.some_syncs import SyncChange, named_syncs, restart_syncs, start_syncs, stop_syncs
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
 from generator.running import locking, processes
 from generator.running.code import fingerprint
-from generator.running.errors import NotRunning, SocketGone, Unusable
+from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unusable
 from generator.running.project_folder import no_group_runs
 from generator.running.run_directory import make_run_directory, require_own
 from generator.running.running_group import (
-    FIRST_PROCESS,
     enter,
     environment_of_group,
+    is_container,
     settings_to_read,
     settings_to_write,
     warn_of_shell,
 )
 from generator.running.settings import Settings, of_running_group, run_dir_of
 from generator.running.supervisor_rpc import Supervisor
-from generator.running.terminal import complain, print_line, print_lines, warn
+from generator.running.terminal import complain, note, print_line, print_lines, warn, write_log_lines
 
 Environ = Mapping[str, str]
 
 
 def check(environ: Environ, *, as_json: bool = False) -> int:
     """Print every problem of every file, and what would run."""
-    settings, seen_by_workers = _as_workers_see_it(*settings_to_read(environ))
+    settings, seen_by_workers = _as_workers_see_it(*settings_to_read(environ, is_new=True))
     loaded = load(settings, seen_by_workers)
     of_edits = (*moves(loaded, settings, seen_by_workers), *newly_answered(loaded, settings, seen_by_workers))
     of_users = unreadable_files(loaded, settings, seen_by_workers)
@@ -51,7 +54,7 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
         faults = surroundings.faults(seen_by_workers)
         report.print_check_as_json(loaded, seen_by_workers, faults)
         return int(bool(loaded.problems or faults))
-    report.print_check(loaded, seen_by_workers)
+    report.print_check(loaded, seen_by_workers, settings.config_dir)
     code = report.print_problems(loaded.problems, loaded.warnings)
     surroundings.check_surroundings(seen_by_workers)
     return code
@@ -62,7 +65,9 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
 
     `log_to_stdout`: the programs log to standard output instead of to files.
     """
-    settings = settings_to_write(environ, "render", log_to_files=not log_to_stdout)
+    if to_stdout and diff:
+        raise NotUnderstood("say --stdout or --diff, not both")
+    settings = settings_to_write(environ, "render", log_to_files=not log_to_stdout, is_new=True)
     make_run_directory(settings.run_dir, "render")
     seen_by_workers = environment_of_group(settings.run_dir)
     if seen_by_workers:
@@ -82,12 +87,19 @@ def render(environ: Environ, *, to_stdout: bool = False, diff: bool = False, log
                 create_user(prepared.settings)
         print_line(f"{prepared.settings.conf} {'written' if changed else 'unchanged'}")
         if is_running and changed:
-            print_line("the group that runs follows it by `supervisorctl update`, or by `jira-sync apply`")
+            print_line("the group that runs follows it by: jira-sync apply")
     return report.print_problems(prepared.problems, prepared.warnings)
 
 
-def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, as_json: bool = False) -> int:
-    """Make the running group follow the files.
+def apply(
+    environ: Environ,
+    names: Sequence[str] = (),
+    *,
+    strict: bool = False,
+    allow_empty: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Make the running group follow the files; with `names`, only those of these syncs.
 
     `strict`: change nothing if any file has a problem. `allow_empty`: stop all syncs if the folder holds none.
     """
@@ -100,7 +112,7 @@ def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, 
         if started_with is None:
             raise Unusable(not_running)
         _warn_of_what_apply_cannot_change(settings, environ, started_with)
-        prepared = prepare(settings, started_with)
+        prepared = prepare(settings, started_with, names)
         if strict and prepared.problems:
             report.print_problems(prepared.problems, ())
             raise Unusable("nothing was changed, because of --strict")
@@ -120,16 +132,18 @@ def apply(environ: Environ, *, strict: bool = False, allow_empty: bool = False, 
     return code
 
 
-def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -> int:
+def start(environ: Environ, *, foreground: bool = False, strict: bool = False, as_json: bool = False) -> int:
     """Start the group; with `foreground` become supervisord, and never return.
 
     `strict`, or STRICT=1 in `environ`: start nothing if any file has a problem.
     """
-    settings = settings_to_write(environ, "start", log_to_files=not foreground)
+    if foreground and not sys.stderr.isatty():
+        write_log_lines("jira-sync")  # its lines are among those of the programs
+    settings = settings_to_write(environ, "start", log_to_files=not foreground, is_new=True)
     surroundings.check_surroundings(environ)
     with _locked(settings.run_dir, "start"):
         for sentence in _end_what_is_left(settings.run_dir):
-            print_line(sentence)
+            note(sentence) if as_json else print_line(sentence)
         check_nothing_is_in_the_way(settings)
         prepared = prepare(settings, environ)
         # Its environment stays as it is: `apply` need not say this again after each edit.
@@ -145,13 +159,53 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False) -
         if foreground:
             become_supervisord(prepared, environ)
         states = start_in_background(prepared, environ)
-    report.print_states(states.values())
-    for change in kept_syncs(prepared):
-        print_line(str(change))
+    if as_json:
+        report.print_started_as_json(states.values(), kept_syncs(prepared), prepared.problems, warnings)
+    else:
+        report.print_started(states.values(), kept_syncs(prepared))
     return code or int(any(state.state != "RUNNING" for state in states.values()))
 
 
-def stop(environ: Environ) -> int:
+def start_some(environ: Environ, names: Sequence[str], *, everything: bool = False, as_json: bool = False) -> int:
+    """Start syncs of the running group that a person has stopped, or supervisord has given up on."""
+    return _change_some(environ, "start", names, start_syncs, everything=everything, as_json=as_json)
+
+
+def stop_some(environ: Environ, names: Sequence[str], *, everything: bool = False, as_json: bool = False) -> int:
+    """Stop syncs of the running group. They stay stopped until a person starts them."""
+    return _change_some(environ, "stop", names, stop_syncs, everything=everything, as_json=as_json)
+
+
+def restart_some(environ: Environ, names: Sequence[str], *, everything: bool = False, as_json: bool = False) -> int:
+    """Restart syncs of the running group, as they were applied. With `everything`, what is stopped stays so."""
+    restart = partial(restart_syncs, but_stopped=everything)
+    return _change_some(environ, "restart", names, restart, everything=everything, as_json=as_json)
+
+
+def _change_some(
+    environ: Environ,
+    command: str,
+    names: Sequence[str],
+    change: Callable[[Supervisor, Sequence[str]], list[SyncChange]],
+    *,
+    everything: bool,
+    as_json: bool,
+) -> int:
+    settings = settings_to_write(environ, command)
+    not_running = no_group_runs(settings.run_dir, environ)
+    if not settings.run_dir.is_dir():
+        raise Unusable(not_running)
+    settings = _of_running_group(settings, environ)
+    with _locked(settings.run_dir, command):
+        supervisor = Supervisor(settings.socket)
+        if not supervisor.is_running():
+            raise Unusable(not_running)
+        changes = change(supervisor, named_syncs(settings, names, everything=everything))
+    report.print_sync_changes(changes, as_json=as_json)
+    return int(not all(change.is_well for change in changes))
+
+
+def stop(environ: Environ, *, as_json: bool = False) -> int:
     """Stop the group, and whatever an earlier one has left behind."""
     run_dir = run_dir_of(environ)
     require_own(run_dir, "stop")
@@ -159,8 +213,8 @@ def stop(environ: Environ) -> int:
         raise Unusable(no_group_runs(run_dir, environ))
     _check_it_is_no_container(run_dir)
     with _locked(run_dir, "stop"):
-        for sentence in stop_group(run_dir):
-            print_line(sentence)
+        sentences = stop_group(run_dir)
+    report.print_stopped(sentences, as_json=as_json)
     return 0
 
 
@@ -178,7 +232,7 @@ def _end_what_is_left(run_dir: Path) -> list[str]:
 
 
 def _check_it_is_no_container(run_dir: Path) -> None:
-    if FIRST_PROCESS in processes.members(run_dir):
+    if is_container(run_dir):
         raise Unusable("this container is the group; do it from outside: docker compose stop, or restart")
 
 
@@ -208,14 +262,14 @@ def _of_running_group(settings: Settings, environ: Environ) -> Settings:
 def _warn_of_what_apply_cannot_change(settings: Settings, environ: Environ, started_with: Environ) -> None:
     warn_of_shell(environ, started_with, settings)
     if settings.code not in (None, fingerprint()):
-        warn("jira-sync itself has changed since this group was started; `stop` and `start` it to use that")
+        warn("jira-sync has changed since this group was started; to use that: jira-sync stop, then jira-sync start")
 
 
 def _check_that_syncs_are_left(prepared: Prepared) -> None:
     """Raises Unusable when the group would lose all its syncs."""
     if prepared.would_stop_all:
         folder, running = prepared.settings.config_dir, _running(len(prepared.manifest))
-        aside = "If they shall all stop: apply --allow-empty"
+        aside = "If they shall all stop: jira-sync apply --allow-empty"
         raise Unusable(f"{folder} holds no sync, but {running}; nothing was changed. {aside}")
 
 

@@ -10,7 +10,7 @@ from generator.deploy.database import write_address
 from generator.deploy.prepare import Prepared
 from generator.deploy.snapshots import write_snapshots
 from generator.running.files import write_if_changed
-from generator.running.run_directory import CONF, named_by
+from generator.running.run_directory import CONF, DEMO, RECORD, named_by
 from generator.running.settings import Settings
 from generator.running.terminal import warn
 from generator.running.variables import default_of
@@ -19,6 +19,7 @@ from generator.running.worker_users import make_worker_folder, write_users
 DEFAULT_RUN_DIR = default_of("RUN_DIR")
 DEFAULT_CONF = Path(DEFAULT_RUN_DIR) / CONF
 """The conf of a group in the default run directory, from the folder above it."""
+DEMO_CONF = Path(DEFAULT_RUN_DIR) / DEMO / CONF
 
 
 def install(prepared: Prepared) -> bool:
@@ -60,8 +61,12 @@ def link_conf(settings: Settings) -> None:
         _link(named / CONF, settings.conf.relative_to(named))
         if not (named / CONF).exists() or not (named / CONF).samefile(settings.conf):
             warn(f"{named / CONF} is not ours; supervisorctl finds this group by: supervisorctl -c {settings.conf}")
-    if named == settings.project_dir / DEFAULT_RUN_DIR:
+    default = settings.project_dir / DEFAULT_RUN_DIR
+    if named == default:
+        _unlink(settings.project_dir / CONF, DEMO_CONF)
         _link(settings.project_dir / CONF, DEFAULT_CONF)
+    elif named == default / DEMO:
+        _link(settings.project_dir / CONF, DEMO_CONF)
 
 
 def unlink_conf(run_dir: Path) -> None:
@@ -71,6 +76,10 @@ def unlink_conf(run_dir: Path) -> None:
         _unlink(named / CONF, (run_dir / CONF).relative_to(named))
     if named.name == DEFAULT_RUN_DIR:
         _unlink(named.parent / CONF, DEFAULT_CONF)
+        if (named / DEMO / RECORD).exists():
+            _link(named.parent / CONF, DEMO_CONF)
+    elif named.name == DEMO and named.parent.name == DEFAULT_RUN_DIR:
+        _unlink(named.parent.parent / CONF, DEMO_CONF)
 
 
 def _link(link: Path, target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.errors import Unusable
 from generator.running.manifest import AppliedSync, read_manifest
+from generator.running.names import unknown_sync
 from generator.running.run_directory import make_folder, make_run_directory
 from generator.running.settings import Settings
 from generator.running.worker_users import WorkerUser
@@ -41,6 +42,8 @@ class Prepared:
     plan: Plan
     text: str
     warnings: tuple[Problem, ...]
+    only: frozenset[str] | None = None
+    """The programs that may change, where not all may."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -73,8 +76,8 @@ def unbounded(loaded: Loaded, environ: Mapping[str, str]) -> tuple[Problem, ...]
     return (Problem("environment", "", message),)
 
 
-def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
-    """Load, plan, render and verify. Raises Unusable."""
+def prepare(settings: Settings, environ: Mapping[str, str], names: Collection[str] = ()) -> Prepared:
+    """Load, plan, render and verify. With `names`, all other syncs stay as they were applied. Raises Unusable."""
     # jinja2 and supervisord's parser: commands that only load do without them.
     from generator.deploy.render import render, verify
 
@@ -82,18 +85,48 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
         raise Unusable("WORKER_USERS needs root: only root can let workers become other users")
     loaded = load(settings, environ)
     _make_folders(settings)
-    claims = {file.sync.name: claims_of(file.sync, environ) for file in loaded.files}
     manifest = read_manifest(settings)
+    only = None
+    if names:
+        loaded, only = _narrowed(loaded, manifest, names)
+    claims = {file.sync.name: claims_of(file.sync, environ) for file in loaded.files}
     if settings.embedded and settings.mongod is None:
         settings = replace(settings, mongod=str(mongod.find()))
     server = Path(settings.mongod) if settings.mongod else None
-    plan = plan_for(loaded, claims, settings, manifest, server, users_before(settings))
+    others = frozenset(manifest) - only if only is not None else frozenset[str]()
+    plan = plan_for(loaded, claims, settings, manifest, server, users_before(settings), others)
     plan = replace(plan, users=_with_variables(plan, environ))
     text = render(plan, settings)
     verify(text, plan, settings)
     of_edits = (*moves(loaded, settings, environ), *newly_answered(loaded, settings, environ))
     warnings = (*loaded.warnings, *of_edits, *unreadable_files(loaded, settings, environ))
-    return Prepared(settings, loaded, claims, manifest, plan, text, warnings)
+    return Prepared(settings, loaded, claims, manifest, plan, text, warnings, only)
+
+
+def _narrowed(
+    loaded: Loaded, manifest: Mapping[str, AppliedSync], names: Collection[str]
+) -> tuple[Loaded, frozenset[str]]:
+    """Return what was loaded for the syncs called `names`, and the names of all syncs that this is about.
+
+    Those are more if a file says another name than it was applied with. Raises NotUnderstood.
+    """
+    files_of_names: dict[str, set[str]] = {Path(file).stem: {file} for file in loaded.broken}
+    for name, applied in manifest.items():
+        files_of_names.setdefault(name, set()).add(applied.file)
+    for file in loaded.files:
+        files_of_names.setdefault(file.sync.name, set()).add(file.path.name)
+    for name in names:
+        if name not in files_of_names:
+            raise unknown_sync(name, sorted(files_of_names))
+    meant = {file for name in names for file in files_of_names[name]}
+    narrowed = Loaded(
+        tuple(file for file in loaded.files if file.path.name in meant),
+        tuple(problem for problem in loaded.problems if problem.file in meant),
+        tuple(warning for warning in loaded.warnings if warning.file in meant),
+        loaded.passed_over,
+    )
+    applied_by_them = {name for name, applied in manifest.items() if applied.file in meant}
+    return narrowed, frozenset({*names, *(file.sync.name for file in narrowed.files), *applied_by_them})
 
 
 def _with_variables(plan: Plan, environ: Mapping[str, str]) -> dict[str, WorkerUser]:

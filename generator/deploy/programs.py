@@ -67,18 +67,24 @@ def plan_for(
     manifest: Mapping[str, AppliedSync],
     mongod: Path | None,
     users: Mapping[str, WorkerUser] | None = None,
+    others: frozenset[str] = frozenset(),
 ) -> Plan:
     """Return the plan for what was loaded. `users`: those that were given to syncs before.
 
     `claims` maps the name of each loaded sync to what it claims for itself alone. A sync in `manifest` whose file is
-    broken now is kept as it was applied. No new sync may take its database or its pair of projects meanwhile.
+    broken now is kept as it was applied, and so are all `others`, whatever their files say. No new sync may take its
+    database or its pair of projects meanwhile.
     """
     wanted = {file.sync.name: file for file in loaded.files if file.sync.enabled}
-    kept = {name: applied for name, applied in manifest.items() if loaded.keeps(applied.file) and name not in wanted}
+    kept = {
+        name: applied
+        for name, applied in manifest.items()
+        if name in others or (loaded.keeps(applied.file) and name not in wanted)
+    }
     problems = [
-        Problem(file.path.name, where, f"is taken by {other.file}, which is broken and runs as it was; mend that first")
+        Problem(file.path.name, where, f"is taken by {other.file}, {_why_kept(other_name, others)}")
         for name, file in wanted.items()
-        for other in kept.values()
+        for other_name, other in kept.items()
         for where, claim in claims[name].items()
         if other.claims.get(where) == claim
     ]
@@ -98,6 +104,12 @@ def plan_for(
     return Plan((*_servers(settings, mongod), *workers), fresh, kept, tuple(problems), given)
 
 
+def _why_kept(name: str, others: frozenset[str]) -> str:
+    if name in others:
+        return f"by which {name} runs as it was applied; name {name}, too"
+    return "which is broken and runs as it was; mend that first"
+
+
 def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
     """Return the programs that start before the workers and stop after them.
 
@@ -110,13 +122,14 @@ def _servers(settings: Settings, mongod: Path | None) -> list[Program]:
         command = launched(settings.python, *server)
         servers.append(Program(DATABASE, command, priority=10, stop_seconds=60))
     if settings.simulator_port is not None:
-        simulator = ("-m", "jira_simulator", "--port", str(settings.simulator_port), "--demo")
+        kept = str(settings.run_dir / f"{SIMULATOR}.sites")
+        simulator = ("-m", "jira_simulator", "--port", str(settings.simulator_port), "--demo", "--keep", kept)
         command = launched(settings.python, settings.python, *simulator)
         servers.append(Program(SIMULATOR, command, priority=20))
     monitor = (settings.python, "-m", "health_monitor")
     servers.append(Program(MONITOR, monitor, settings.database_variable, priority=50))
     if settings.watch:
-        watcher = launched(settings.python, settings.python, "-m", "jira_sync", "watch")
+        watcher = launched(settings.python, settings.python, "-m", "jira_sync", "watch", "--json")
         servers.append(Program(WATCHER, watcher, priority=60))
     return servers
 

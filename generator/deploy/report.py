@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from generator.deploy.apply import Applied, ProgramChange
+from generator.deploy.some_syncs import SyncChange
 from generator.running.supervisor_rpc import ProgramState
 from generator.running.terminal import complain, print_json, print_line, warn
 from generator.running.variables import default_of
@@ -30,7 +32,7 @@ def print_problems(problems: Sequence[Problem], warnings: Iterable[Problem]) -> 
     return int(bool(problems))
 
 
-def print_check(loaded: Loaded, environ: Environ) -> None:
+def print_check(loaded: Loaded, environ: Environ, folder: Path) -> None:
     """Print the table of the syncs that would run."""
     rows = [("SYNC", "FILE", "PROJECTS", "SITES", "EVERY", "DATABASE", "")]
     for file in loaded.files:
@@ -41,7 +43,7 @@ def print_check(loaded: Loaded, environ: Environ) -> None:
         rows.append((sync.name, file.path.name, projects, sites, every, sync.database, state))
     rows += [("?", name, "", "", "", "", "does not run") for name in sorted(loaded.broken)]
     if len(rows) == 1:
-        print_line("no syncs")
+        print_line(f"there is no sync in {folder}; jira-sync init writes one")
         return
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -75,6 +77,42 @@ def print_applied(applied: Applied) -> None:
 def print_applied_as_json(applied: Applied, problems: Iterable[Problem], warnings: Iterable[Problem]) -> None:
     changes = [_change(change) for change in applied.changes]
     print_json({"changes": changes, "unchanged": applied.unchanged, **_findings(problems, warnings)})
+
+
+def print_sync_changes(changes: Sequence[SyncChange], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"changes": [{"name": change.name, "change": change.what} for change in changes]})
+        return
+    for change in changes:
+        print_line(change.text)
+
+
+def print_stopped(sentences: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"stopped": list(sentences)})
+        return
+    for sentence in sentences:
+        print_line(sentence)
+
+
+def print_started(states: Iterable[ProgramState], kept: Iterable[ProgramChange]) -> None:
+    print_states(states)
+    for change in kept:
+        print_line(str(change))
+
+
+def print_started_as_json(
+    states: Iterable[ProgramState],
+    kept: Iterable[ProgramChange],
+    problems: Iterable[Problem],
+    warnings: Iterable[Problem],
+) -> None:
+    programs = [
+        {"name": state.name, "state": state.state, "pid": state.pid, "description": state.description}
+        for state in sorted(states, key=lambda state: state.name)
+    ]
+    changes = [_change(change) for change in kept]
+    print_json({"programs": programs, "changes": changes, **_findings(problems, warnings)})
 
 
 def print_states(states: Iterable[ProgramState]) -> None:

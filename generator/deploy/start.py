@@ -33,7 +33,8 @@ UMASK = 0o077
 def check_nothing_is_in_the_way(settings: Settings) -> None:
     """Raises Unusable when a group runs already, or when another process has a port that the group needs."""
     if Supervisor(settings.socket).is_running():
-        raise Unusable(f"the group in {settings.run_dir} runs already; `apply` makes it follow an edit, `stop` ends it")
+        what_to_do = "jira-sync apply makes it follow an edit, jira-sync stop ends it"
+        raise Unusable(f"the group in {settings.run_dir} runs already; {what_to_do}")
     wanted = [("PORT", settings.port, settings.bind)]
     if settings.embedded and settings.mongodb_port:
         wanted.append(("MONGODB_PORT", settings.mongodb_port, LOOPBACK))

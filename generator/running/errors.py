@@ -11,6 +11,10 @@ class Unusable(Exception):
         self.problems = problems
 
 
+class NotUnderstood(Unusable):
+    """The command line means nothing here: it names what is not there, or its parts do not fit each other."""
+
+
 class NotRunning(Exception):
     """No supervisord listens on the socket of the group."""
 

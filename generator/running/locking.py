@@ -87,5 +87,5 @@ def _pid_in(file: IO[bytes]) -> int:
 
 def _at_work(pid: int) -> str:
     if pid and processes.is_suspended(pid):
-        return f"another command (pid {pid}) is at work on this group, but suspended (`kill -CONT {pid}` lets it go on)"
+        return f"another command (pid {pid}) is at work on this group, but suspended (kill -CONT {pid} lets it go on)"
     return f"another command{f' (pid {pid})' if pid else ''} is at work on this group"

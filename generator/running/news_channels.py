@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from sync_model.connection import LOOPBACK_HOSTS
+from sync_model.account_lookup import LOOPBACK_HOSTS
 from sync_model.values import items
 
 SUBMISSION, RELAY, IMPLICIT_TLS = 587, 25, 465

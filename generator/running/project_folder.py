@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from generator.running.run_directory import holds_group, named_by, others_in
+from generator.running.run_directory import DEMO, holds_group, named_by, others_in
 from generator.running.variables import default_of
 
 
@@ -18,7 +18,7 @@ def project_folder(environ: Mapping[str, str], here: Path) -> Path:
     if environ.get("RUN_DIR") or _is_project(here):
         return here
     folders = [folder for folder in (here, *here.parents) if folder != folder.parent]
-    return next((folder for folder in folders if holds_group(folder / default_of("RUN_DIR"))), here)
+    return next((folder for folder in folders if _has_group(folder)), here)
 
 
 def no_group_runs(run_dir: Path, environ: Mapping[str, str]) -> str:
@@ -33,6 +33,11 @@ def no_group_runs(run_dir: Path, environ: Mapping[str, str]) -> str:
         f"{sentence}, nor is there a group in a folder above it; start one: jira-sync start, "
         "or go to the folder of one, or set RUN_DIR"
     )
+
+
+def _has_group(folder: Path) -> bool:
+    named = folder / default_of("RUN_DIR")
+    return holds_group(named) or holds_group(named / DEMO)
 
 
 def _is_project(folder: Path) -> bool:

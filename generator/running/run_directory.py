@@ -10,6 +10,7 @@ import os
 import pwd
 import shlex
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from generator.running.errors import Unusable
 CONF, SOCKET, RECORD, PID_FILE = "supervisord.conf", "supervisor.sock", "settings.json", "supervisord.pid"
 DATA = "mongodb"
 """The folder with the data of the embedded server."""
+DEMO = "demo"
+"""The folder of the demo's group, in the default one."""
 OWN_FOLDER = "group-"
 """How the name of a group's folder begins in one that others may write to. The number of its user follows."""
 ROOT = 0
@@ -61,6 +64,18 @@ def holds_group(named: Path) -> bool:
         return _has_record(home)
     except OSError:
         return False
+
+
+def is_demo_meant(default: Path, environ: Mapping[str, str]) -> bool:
+    """Tell whether a command is about the demo: it runs, and nothing else has been started, or named, here.
+
+    `default` is where the group of the project would be.
+    """
+    if environ.get("RUN_DIR") or environ.get("CONFIG_DIR"):
+        return False
+    with suppress(OSError):
+        return (default / DEMO / RECORD).is_file() and not (home_of(default) / RECORD).is_file()
+    return False
 
 
 def require_own(run_dir: Path, command: str = "…") -> None:

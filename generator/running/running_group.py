@@ -13,11 +13,12 @@ from pathlib import Path
 
 from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning
-from generator.running.run_directory import SOCKET, act_as_owner, is_closed, require_own
+from generator.running.run_directory import DEMO, SOCKET, act_as_owner, is_closed, require_own
 from generator.running.settings import Settings, from_environ
 from generator.running.shell_differences import without_effect
 from generator.running.supervisor_rpc import Supervisor
-from generator.running.terminal import warn
+from generator.running.terminal import note, warn
+from generator.running.variables import default_of
 
 Environ = Mapping[str, str]
 SECONDS_TO_SAY_ITS_PID = 2.0
@@ -45,25 +46,46 @@ def environment_of_group(run_dir: Path) -> dict[str, str] | None:
     return processes.environment(pid) if pid is not None else None
 
 
-def settings_to_read(environ: Environ, *, waits_for_files: bool = False) -> tuple[Settings, Environ]:
+def settings_to_read(
+    environ: Environ, *, waits_for_files: bool = False, is_new: bool = False
+) -> tuple[Settings, Environ]:
     """Return the settings and the environment for a command that reads.
 
-    root goes on as the owner of the group, and nothing of root's shell is looked up for it. Raises Unusable.
+    root goes on as the owner of the group, and nothing of root's shell is looked up for it. `is_new`: the group of this
+    project's own files is meant, also while only that of the demo runs. Raises Unusable.
     """
-    settings = from_environ(environ, waits_for_files=waits_for_files)
+    settings = from_environ(environ, waits_for_files=waits_for_files, is_new=is_new)
     if act_as_owner(settings.run_dir):
         environ = {name: environ[name] for name in OF_NOBODY if name in environ}
-        settings = from_environ(environ, waits_for_files=waits_for_files)
+        settings = from_environ(environ, waits_for_files=waits_for_files, is_new=is_new)
     enter(settings)
+    _tell_of_demo(settings, environ)
     return settings, environ
 
 
-def settings_to_write(environ: Environ, command: str, *, log_to_files: bool = False) -> Settings:
+def settings_to_write(environ: Environ, command: str, *, log_to_files: bool = False, is_new: bool = False) -> Settings:
     """Return the settings for `command`, which writes to the group's folder. Raises Unusable unless it is ours."""
-    settings = from_environ(environ, log_to_files=log_to_files)
+    settings = from_environ(environ, log_to_files=log_to_files, is_new=is_new)
     require_own(settings.run_dir, command)
     enter(settings)
+    _tell_of_demo(settings, environ)
     return settings
+
+
+def is_demo(settings: Settings) -> bool:
+    """Tell whether this is the group of the demo in its checkout."""
+    return settings.run_dir == settings.project_dir / default_of("RUN_DIR") / DEMO
+
+
+def _tell_of_demo(settings: Settings, environ: Environ) -> None:
+    """Say which group is meant, if it is the demo's because no other one runs here."""
+    if not environ.get("RUN_DIR") and is_demo(settings):
+        note("this is about the demo, which is what runs here; make down ends it")
+
+
+def is_container(run_dir: Path) -> bool:
+    """Tell whether the group is the container that this process is in."""
+    return FIRST_PROCESS in processes.members(run_dir)
 
 
 def enter(settings: Settings) -> None:
@@ -76,8 +98,8 @@ def warn_of_shell(environ: Environ, started_with: Environ, settings: Settings) -
     """Warn of what this shell sets and the running group has another value of, or none. No value is shown."""
     if not (names := without_effect(environ, started_with, settings.config_dir)):
         return
-    is_container = FIRST_PROCESS in processes.members(settings.run_dir)
-    advice = "change .env, then docker compose up -d" if is_container else "`stop` and `start` it"
+    of_container = "change .env, then docker compose up -d"
+    advice = of_container if is_container(settings.run_dir) else "jira-sync stop, then jira-sync start"
     for name in names:
         what = "has another value" if started_with.get(name) else "has none"
         warn(f"{name} here has no effect on a group that runs, which {what}; {advice}")

@@ -18,7 +18,7 @@ from generator.running.errors import Unusable
 from generator.running.news_settings import read_news_settings
 from generator.running.page_settings import read_page_settings
 from generator.running.project_folder import project_folder
-from generator.running.run_directory import CONF, DATA, RECORD, SOCKET, home_of
+from generator.running.run_directory import CONF, DATA, DEMO, RECORD, SOCKET, home_of, is_demo_meant
 from generator.running.variables import default_of
 from sync_model.connection import database_url
 from sync_model.group_secrets import remember_group_secrets
@@ -122,16 +122,19 @@ class Settings:
         return json.dumps({**asdict(self), "code": fingerprint(), "version": VERSION}, default=str, indent=2) + "\n"
 
 
-def from_environ(environ: Mapping[str, str], *, log_to_files: bool = False, waits_for_files: bool = False) -> Settings:
+def from_environ(
+    environ: Mapping[str, str], *, log_to_files: bool = False, waits_for_files: bool = False, is_new: bool = False
+) -> Settings:
     """Read the settings. Raises Unusable with everything that is wrong.
 
+    `is_new`: the group of this project's own files is meant, also while only that of the demo runs.
     `waits_for_files`: that DATABASE_URL_FILE, or a file of the news, cannot be used is no matter of the settings.
     Whoever needs it says so.
     """
     problems: list[str] = []
     remember_group_secrets(environ)
     project_dir = project_folder(environ, Path.cwd())
-    run_dir = _run_dir(environ, project_dir, problems)
+    run_dir = _run_dir(environ, project_dir, problems, is_new=is_new)
     log_dir = (
         _path(environ, "LOG_DIR", problems, default=str(run_dir / "logs"))
         if log_to_files or environ.get("LOG_DIR")
@@ -233,8 +236,11 @@ def _unsafe(path: Path) -> str | None:
     return None
 
 
-def _run_dir(environ: Mapping[str, str], project_dir: Path, problems: list[str]) -> Path:
-    run_dir = home_of(_path(environ, "RUN_DIR", problems, default=str(project_dir / default_of("RUN_DIR"))))
+def _run_dir(environ: Mapping[str, str], project_dir: Path, problems: list[str], *, is_new: bool = False) -> Path:
+    default = project_dir / default_of("RUN_DIR")
+    if not is_new and is_demo_meant(default, environ):
+        default = default / DEMO
+    run_dir = home_of(_path(environ, "RUN_DIR", problems, default=str(default)))
     if len(os.fsencode(run_dir / SOCKET)) > LONGEST_SOCKET_PATH:
         problems.append(f"RUN_DIR is too long a path for a socket: {run_dir}; choose a shorter one")
     return run_dir

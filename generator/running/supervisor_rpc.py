@@ -24,8 +24,8 @@ from generator.running.run_directory import PID_FILE, belongs_to_another
 POLL_SECONDS = 0.05
 SECONDS_TO_ANSWER = 10.0
 SECONDS_TO_LISTEN = 30.0
-SECONDS_IN_SILENCE = 2.0
-"""After so long, a command says what it waits for."""
+SECONDS_IN_SILENCE = 5.0
+"""After so long, a command says what it waits for. A start that goes well takes three seconds."""
 NAMES_TOLD = 5
 DOWN = frozenset({"STOPPED", "EXITED", "FATAL"})
 """The states in which a program has no process and gets none by itself."""
@@ -136,7 +136,7 @@ class Supervisor:
             if not leaving:
                 return
             if patience.is_over("for the end of", leaving):
-                raise Unusable(f"these do not end: {', '.join(leaving)}; once they have, run `apply` again")
+                raise Unusable(f"these do not end: {', '.join(leaving)}; once they have, type: jira-sync apply")
             time.sleep(POLL_SECONDS)
 
     def wait(
@@ -145,6 +145,7 @@ class Supervisor:
         is_settled: Callable[[ProgramState], bool],
         timeout: float,
         tell: Callable[[str], None] = _tell_nobody,
+        what_for: str = "until supervisord counts as running:",
     ) -> dict[str, ProgramState]:
         """Wait until all of `names` are settled, at most `timeout` seconds. Return their states.
 
@@ -154,15 +155,20 @@ class Supervisor:
         while True:
             states = {name: state for name, state in self.states().items() if name in names}
             unsettled = [name for name, state in states.items() if not is_settled(state)]
-            if not unsettled or patience.is_over("until supervisord counts as running:", unsettled):
+            if not unsettled or patience.is_over(what_for, unsettled):
                 return states
             time.sleep(POLL_SECONDS)
 
-    def stop_all(self, names: Iterable[str], timeout: float) -> None:
-        """Stop programs at the same time. supervisord's own shutdown stops one after the other."""
+    def stop_all(
+        self, names: Iterable[str], timeout: float, tell: Callable[[str], None] = _tell_nobody
+    ) -> dict[str, ProgramState]:
+        """Stop programs at the same time; return their states. supervisord's own shutdown stops one after the other.
+
+        `tell` is told which of them take longer.
+        """
         wanted = list(names)
         self._ask_to_stop(wanted)
-        self.wait(wanted, lambda state: state.state in DOWN, timeout)
+        return self.wait(wanted, lambda state: state.state in DOWN, timeout, tell, "for the end of")
 
     def signal(self, name: str, signal: str) -> bool:
         """Send a signal to the process of one program; return whether supervisord sent it."""
@@ -215,7 +221,9 @@ class Supervisor:
         except PermissionError:
             raise NoAnswer(belongs_to_another(self._path.parent)) from None
         except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
-            raise NoAnswer(f"supervisord does not answer ({error}); `stop` ends it and all that it started") from None
+            raise NoAnswer(
+                f"supervisord does not answer ({error}); jira-sync stop ends it and all that it started"
+            ) from None
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
                 raise NoAnswer("supervisord is shutting down; try again when it has ended") from None

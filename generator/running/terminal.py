@@ -5,7 +5,10 @@ repeat secrets of ours: none of them gets through.
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from sync_model.redaction import all_redacted, redacted
@@ -13,24 +16,80 @@ from sync_model.redaction import all_redacted, redacted
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
+class _Spelling:
+    """How the command itself is typed here. Messages say `jira-sync`; what they print can be pasted as it stands."""
+
+    def __init__(self) -> None:
+        self._typed, self._advice = "jira-sync", re.compile("(?!)")
+
+    def learn(self, typed: str, commands: Iterable[str]) -> None:
+        self._typed = typed
+        # Behind `docker compose exec jira-sync`, it is the command of the container.
+        self._advice = re.compile(
+            rf"(?<![\w./-])(?<!jira-sync )jira-sync(?= (?:{'|'.join(map(re.escape, commands))})\b)"
+        )
+
+    def applied_to(self, text: str) -> str:
+        return self._advice.sub(lambda _: self._typed, text)
+
+
+_spelling = _Spelling()
+
+
+def say_commands_as(typed: str, commands: Iterable[str]) -> None:
+    """Have messages spell `jira-sync COMMAND` as it is typed here, such as `./jira-sync`."""
+    _spelling.learn(typed, commands)
+
+
+def as_typed(text: str) -> str:
+    """Return `text` with each `jira-sync COMMAND` in it as it is typed here."""
+    return _spelling.applied_to(text)
+
+
+class _Form:
+    """How lines are written: for people, or as those of a program of the group, each one a JSON object."""
+
+    def __init__(self) -> None:
+        self.program: str | None = None
+
+    def of(self, line: str, level: str = "info") -> str:
+        if self.program is None:
+            return line if level == "info" else f"{level}: {line}"
+        time = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        event = {"time": time, "level": level, "sync": self.program, "event": line}
+        return json.dumps(event, ensure_ascii=False)
+
+
+_form = _Form()
+
+
+def write_log_lines(program: str | None) -> None:
+    """Write lines from now on as JSON, as the programs of the group do; None: as for people."""
+    _form.program = program
+
+
 def complain(sentence: str) -> None:
     """Print to standard error what is wrong and what to do."""
-    note(f"error: {sentence}")
+    _print_to_errors(sentence, "error")
 
 
 def warn(sentence: str) -> None:
     """Print to standard error what deserves a look."""
-    note(f"warning: {sentence}")
+    _print_to_errors(sentence, "warning")
 
 
 def note(sentence: str) -> None:
     """Print one line to standard error, at once."""
-    print(one_line(sentence), file=sys.stderr, flush=True)
+    _print_to_errors(sentence, "info")
 
 
 def print_line(line: str) -> None:
     """Print one line, whatever is in it."""
-    print(one_line(line))
+    print(_form.of(one_line(line)))
+
+
+def _print_to_errors(sentence: str, level: str) -> None:
+    print(_form.of(one_line(sentence), level), file=sys.stderr, flush=True)
 
 
 def print_lines(text: str) -> None:
@@ -40,12 +99,13 @@ def print_lines(text: str) -> None:
 
 def printable(text: str) -> str:
     """Return `text` without characters that steer a terminal. It keeps its lines."""
-    return "".join(character if _is_harmless(character) else REPLACEMENT for character in redacted(text))
+    return "".join(character if _is_harmless(character) else REPLACEMENT for character in as_typed(redacted(text)))
 
 
 def one_line(text: str) -> str:
     """Return `text` without characters that steer a terminal, and without line breaks."""
-    return "".join(character if character.isprintable() else REPLACEMENT for character in redacted(text))
+    plain = as_typed(redacted(text))
+    return "".join(character if character.isprintable() else REPLACEMENT for character in plain)
 
 
 def print_json(value: Any) -> None:

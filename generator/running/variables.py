@@ -205,6 +205,9 @@ TABLE = (
             Variable("JIRA_API_TOKEN"),
             Variable("JIRA_API_TOKEN_FILE", is_in_example=True),
             Variable("JIRA_AUTH_TYPE", is_in_example=True),
+            Variable("JIRA_CLIENT_ID", is_in_example=True),
+            Variable("JIRA_CLIENT_SECRET"),
+            Variable("JIRA_CLIENT_SECRET_FILE", is_in_example=True),
         ),
         "for syncs whose `jira` does not say",
     ),
@@ -219,7 +222,8 @@ TABLE = (
     ),
     ReadmeRow(
         (Variable("JIRA_SITES", is_fixed_at_start=True, is_in_example=True),),
-        "addresses of the sites that syncs may call; `JIRA_API_TOKEN` goes to these and to `JIRA_BASE_URL` alone",
+        "addresses of the sites that syncs may call; `JIRA_API_TOKEN` goes to these and to `JIRA_BASE_URL` alone. "
+        "They bound token endpoints, too, but for Atlassian's",
         default="all sites",
     ),
     ReadmeRow(

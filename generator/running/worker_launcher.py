@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from generator.running.terminal import note
 from generator.running.worker_users import make_worker_folder, read_users, worker_folder
 from sync_model.connection import database_url
 from sync_model.harmless_variables import is_harmless
@@ -25,7 +26,7 @@ def main(name: str, run_dir: str, snapshot: str, environ: Mapping[str, str]) -> 
         url = database_url(environ)
         make_worker_folder(Path(run_dir), name, user.uid)
     except (OSError, ValueError, KeyError, TypeError, FileFault) as error:
-        print(f"{name} cannot start: {error or 'it has no user'}", file=sys.stderr)
+        note(f"{name} cannot start: {error or 'it has no user'}")
         return 1
     kept = {key: value for key, value in environ.items() if is_harmless(key) or key in user.variables}
     kept |= {"DATABASE_URL": url} if url else {}

@@ -28,6 +28,6 @@ def apply_state(settings: Settings) -> ApplyState:
     if holder is None:
         return ApplyState(trouble="an apply ended before it was done: jira-sync apply finishes it")
     if holder and is_suspended(holder):
-        trouble = f"an apply (pid {holder}) is suspended half way: `kill -CONT {holder}` lets it go on"
+        trouble = f"an apply (pid {holder}) is suspended half way: kill -CONT {holder} lets it go on"
         return ApplyState(is_at_work=True, replaced=intention.replaced, trouble=trouble)
     return ApplyState(is_at_work=True, replaced=intention.replaced)

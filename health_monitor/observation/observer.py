@@ -90,7 +90,7 @@ class Observer:
             with self._lock:
                 state = self._supervisor.states().get(name)
                 if state is None:
-                    raise InvalidRequest(f"supervisord does not know {name}; apply the configuration first")
+                    raise InvalidRequest(f"{name} is not part of the group; jira-sync apply makes it so")
                 step = restart(process_of(state), self.record(name), datetime.now(UTC), by)
                 if step.command is None or not self._carry_out(name, step):
                     raise InvalidRequest(f"{name} cannot be restarted now: it is {state.state.lower()}")

@@ -143,6 +143,7 @@ async def change_settings(request: web.Request) -> web.Response:
     site.identity = str(wanted.get("identity", site.identity))
     site.shows_identity = str(wanted.get("showsIdentity", site.shows_identity))
     site.keeps_properties = bool(wanted.get("keepsProperties", site.keeps_properties))
+    site.access_tokens.lifetime = float(wanted.get("tokenLifetime", site.access_tokens.lifetime))
     site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", site.links_count_as_updates))
     return web.Response(status=204)
 
@@ -161,6 +162,26 @@ async def set_token(request: web.Request) -> web.Response:
     if wanted.get("user") not in tokens or not wanted.get("token"):
         raise JiraError(400, f"Name a user, one of {', '.join(tokens)}, and a token.")
     tokens[wanted["user"]] = wanted["token"]
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/clients")
+async def add_client(request: web.Request) -> web.Response:
+    """Give a user an OAuth 2.0 credential, or another secret or other scopes to the one with this id."""
+    site, wanted = hosted_of(request).site, await request.json()
+    user = wanted.pop("user", None)
+    if user not in site.users:
+        raise JiraError(400, f"Name a user, one of {', '.join(site.users)}.")
+    try:
+        seed.add_client(site, user, seed.ClientSeed.model_validate(wanted))
+    except ValidationError as error:
+        raise JiraError(400, str(error)) from None
+    return web.Response(status=204)
+
+
+@routes.delete("/control/{site}/access-tokens")
+async def revoke_access_tokens(request: web.Request) -> web.Response:
+    hosted_of(request).site.access_tokens.revoke()
     return web.Response(status=204)
 
 

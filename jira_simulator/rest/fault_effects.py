@@ -12,6 +12,7 @@ from aiohttp import web
 
 from jira_simulator.hosting import rate_limits
 from jira_simulator.hosting.faults import InjectedFault
+from jira_simulator.rest import token_endpoint
 from jira_simulator.rest.incoming_call import IncomingCall, error_answer
 from jira_simulator.site.model import JiraError
 
@@ -45,9 +46,7 @@ async def serve_with_faults(call: IncomingCall, handler: Handler) -> web.StreamR
         call.user, call.failed_login, call.silent = None, True, fault.silent
         return await handler(call.request)
     _apply_rate_limits(call)
-    if call.failed_login:
-        raise JiraError(401, "Client must be authenticated to access this resource.")
-    response = await handler(call.request)
+    response = await _carry_out(call, handler)
     await _hang(call, "hang_after")
     if call.fault("drop_after"):
         raise ConnectionDropped
@@ -56,6 +55,14 @@ async def serve_with_faults(call: IncomingCall, handler: Handler) -> web.StreamR
     if fault := call.fault("answer_after"):
         return _answer_of_another(call, fault)
     return _echoing(call, response)
+
+
+async def _carry_out(call: IncomingCall, handler: Handler) -> web.StreamResponse:
+    if (refused := token_endpoint.refusal(call)) is not None:
+        return refused
+    if call.failed_login:
+        raise JiraError(401, "Client must be authenticated to access this resource.")
+    return await handler(call.request)
 
 
 def _echoing(call: IncomingCall, response: web.StreamResponse) -> web.StreamResponse:

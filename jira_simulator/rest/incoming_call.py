@@ -13,6 +13,7 @@ from aiohttp import MultipartReader, StreamReader, web
 from jira_simulator.addresses import REST_ROOT
 from jira_simulator.hosting.faults import InjectedFault
 from jira_simulator.hosting.hosted_site import HostedSite
+from jira_simulator.rest.authentication import bearer_in
 from jira_simulator.rest.representation import Representation
 from jira_simulator.site.model import JiraError, SimulatedIssue, SimulatedProject, SimulatedUser
 from jira_simulator.site.permissions import BROWSE_PROJECTS, CHANGES_ISSUE, REFUSALS
@@ -45,6 +46,11 @@ class IncomingCall:
     @property
     def site(self) -> SimulatedSite:
         return self.hosted.site
+
+    @property
+    def bearer(self) -> str | None:
+        """The token that the call signs in with; None when it signs in otherwise, or not at all."""
+        return bearer_in(self.request.headers.get("Authorization"))
 
     @cached_property
     def show(self) -> Representation:

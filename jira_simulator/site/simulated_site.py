@@ -7,7 +7,6 @@ that serves the call, and notifies the search index, as Jira does.
 from __future__ import annotations
 
 import copy
-import itertools
 import secrets
 import time
 import uuid
@@ -19,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jira_simulator.site import fields as field_rules
+from jira_simulator.site.access_tokens import AccessTokens
 from jira_simulator.site.model import (
     CLOUD,
     DeletedIssue,
@@ -56,6 +56,7 @@ class SimulatedSite:
         self.version = "1001.0.0" if flavor == CLOUD else "10.3.19"
         self.users: dict[str, SimulatedUser] = {}
         self.tokens: dict[str, str] = {}
+        self.access_tokens = AccessTokens()
         self.statuses: dict[str, SimulatedStatus] = {}
         self.priorities = field_rules.PRIORITIES
         self.projects: dict[str, SimulatedProject] = {}
@@ -77,7 +78,7 @@ class SimulatedSite:
         self.keeps_properties = True
         self.media_token = secrets.token_urlsafe(16)
         self.on_change: Callable[[SimulatedIssue, bool], None] = _ignore
-        self._ids = itertools.count(first_id)
+        self._next_id = first_id
 
     @property
     def is_cloud(self) -> bool:
@@ -94,15 +95,16 @@ class SimulatedSite:
         return datetime.fromtimestamp(milliseconds / 1000, UTC) + self.clock_offset + NODE_OFFSET.get()
 
     def new_id(self) -> int:
-        return next(self._ids)
+        self._next_id += 1
+        return self._next_id - 1
 
     def copy(self) -> SimulatedSite:
         """Return a site with everything as it is now, ids included: what is given out next is given out by both."""
-        on_change, self.on_change = self.on_change, _ignore
-        try:
-            return copy.deepcopy(self)
-        finally:
-            self.on_change = on_change
+        return copy.deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out who listens: that is no part of what the site is."""
+        return {**self.__dict__, "on_change": _ignore}
 
     def renumber(self) -> None:
         """Let each issue have the id of another one, as an import does that gives ids in an order of its own."""

@@ -9,7 +9,8 @@ from generator.running.errors import Unusable
 from generator.running.manifest import read_manifest
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from jira_sync.context.target import Target
-from sync_model.connection import DEFAULTS, ConnectionFault, resolve
+from sync_model.account_lookup import DEFAULT_FILES, DEFAULTS, ConnectionFault
+from sync_model.connection import resolve
 from sync_model.definition import Side, Sync
 from sync_model.loading import Loaded, SyncFile, load_file, load_folder
 from sync_model.problems import Problem
@@ -53,8 +54,12 @@ def subjects(target: Target, name: str | None) -> list[Subject]:
 
 def token_from(target: Target, sync: Sync, side: Side) -> str:
     """Return where the token of a side is read from, and when a new token is noticed. Never returns the token."""
-    token = sync.account(side).api_token
-    text = token.get_secret_value() if token else f"{DEFAULTS['apiToken']} or JIRA_API_TOKEN_FILE"
+    account = sync.account(side)
+    connection = resolve(sync, side, target.environ).connection
+    field, token = "apiToken", account.api_token
+    if connection and connection.client:
+        field, token = "clientSecret", account.client_secret
+    text = token.get_secret_value() if token else f"{DEFAULTS[field]} or {DEFAULT_FILES[field]}"
     if token and not is_reference(text):
         return "the sync's own file: jira-sync apply"
     if text.startswith("${file:"):

@@ -107,7 +107,5 @@ def _driver_failure(error: PyMongoError, database: str = "", *, embedded: bool =
     if code == NOT_AUTHORISED:
         says = f"our MongoDB user may not write to {database}" if database else "our MongoDB user may not ask that"
         return failed(says, f"grant it the role readWrite on {database or 'the databases of all syncs'}")
-    advice = (
-        "supervisorctl start mongodb; its log says why it ended." if embedded else "does it run? Is DATABASE_URL right?"
-    )
+    advice = "jira-sync logs mongodb says why." if embedded else "does it run? Is DATABASE_URL right?"
     return failed(str(unavailable(error)), f"{advice} Nothing is lost meanwhile: workers wait for it")

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from jira_sync.checkup.finding import Finding, failed, passed, warning
+from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.connection import Connection
 from sync_model.judgement import format_duration
-from sync_worker.core.errors import NeedsOperator, SyncError
+from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SyncError
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Clocks, Server
 from sync_worker.jira.limits import Limits
 from sync_worker.jira.probe import Obstacle, Reachable, patient_client, probe
+from sync_worker.jira.scopes import LACKS_SCOPE, NEEDED, missing
 from sync_worker.jira.survey import Survey
+from sync_worker.jira.token_endpoint import name_of
 
 SLOW = 3.0
 """Seconds after which an answer counts as slow."""
@@ -57,8 +59,10 @@ def check_site(connection: Connection, limits_of: LimitsOf, budget: float | None
             findings = [too_old]
     except SyncError as error:
         survey.close()
-        return SiteCheck((_answer(reached, connection.base_url), _sign_in_failure(error, connection, token_from)))
-    return SiteCheck((_answer(reached, connection.base_url, str(survey.server)), *findings), survey)
+        failure = _sign_in_failure(error, connection, token_from)
+        return SiteCheck((_answer(reached, connection.base_url), *_access_token(survey), failure))
+    answer = _answer(reached, connection.base_url, str(survey.server))
+    return SiteCheck((answer, *_access_token(survey), *findings), survey)
 
 
 def _answer(reached: Reachable, base_url: str, server: str = "") -> Finding:
@@ -69,14 +73,47 @@ def _answer(reached: Reachable, base_url: str, server: str = "") -> Finding:
     return passed(says)
 
 
+def _access_token(survey: Survey) -> Iterator[Finding]:
+    """Yield what there is to say of the token endpoint, and of the token that it gave."""
+    client, token = survey.connection.client, survey.access_token
+    if client is None or token is None:
+        return
+    scopes = f", for {' '.join(sorted(token.scopes))}" if token.scopes else ""
+    yield passed(f"{name_of(client)} answers; its tokens are good for {format_duration(token.lifetime)}{scopes}")
+    if lacking := missing(token.scopes):
+        advice = f"make a credential with {listed(list(NEEDED))}, for clientId and clientSecret"
+        yield failed(f"the credential of our service account lacks {listed(lacking)}", advice)
+
+
 def _sign_in_failure(error: SyncError, connection: Connection, token_from: str) -> Finding:
+    client = connection.client
+    if client and name_of(client) in str(error):
+        return _endpoint_failure(error, token_from)
     if not isinstance(error, NeedsOperator):
         return failed(f"it does not say who we are: {error}", "ask Jira's administrators what stands in the way")
     why = str(error).removeprefix(f"GET {API_PATH}/myself: ")
     if "captcha" in why:
         return failed(why, f"sign in at {connection.site_url} in a browser as this account, once")
+    if LACKS_SCOPE in why:
+        return failed(why, f"the scopes that a sync needs are {listed(list(NEEDED))}")
+    if client:
+        advice = (
+            "it takes no token of our service account; may that work with this site, and is its cloud id in baseUrl?"
+        )
+        return failed(why, advice)
     token = f"the token of {connection.email}" if connection.email else "the personal access token"
     return failed(why, f"{token} is wrong or has expired; make a new one. It is read from {token_from}")
+
+
+def _endpoint_failure(error: SyncError, secret_from: str) -> Finding:
+    """Return the finding about a token endpoint that gives us no token."""
+    if isinstance(error, CredentialsRefused):
+        return failed(
+            str(error), f"make a new credential of the service account. The secret is read from {secret_from}"
+        )
+    if isinstance(error, NeedsOperator):
+        return failed(str(error), "put it right in the sync's file")
+    return failed(str(error), "workers wait until it answers; do HTTPS_PROXY and a firewall let us through to it?")
 
 
 def _too_old(server: Server | None, connection: Connection) -> Finding | None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jira_sync.context.command_line import Name, Panel, Yes
+from jira_sync.context.command_line import AsJson, Name, Panel, Yes
 from jira_sync.context.database import database
 from jira_sync.context.target import find_target
 from jira_sync.context.worker_requests import worker_requests
-from jira_sync.output.terminal import agrees, complain, notes, print_line, warn
+from jira_sync.output.terminal import agrees, complain, notes, print_json, print_line, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,7 @@ def adopt(
         bool, typer.Option("--take-over", help="What another installation has created is ours from now on.")
     ] = False,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> int:
     """Say what it means that a sync finds something else than before.
 
@@ -52,7 +53,7 @@ def adopt(
 
     Example, after a DNS rename: jira-sync adopt sync-ab --same-site
     """
-    from generator.running.errors import Unusable
+    from generator.running.errors import NotUnderstood
     from sync_worker.core.identity import Decision
     from sync_worker.runtime.wiring import read_only_view
 
@@ -64,14 +65,16 @@ def adopt(
     }
     decisions = [decision for decision, is_said in said.items() if is_said]
     if len(decisions) > 1:
-        raise Unusable(f"say one of --{', --'.join(decisions)}")
+        raise NotUnderstood(f"say one of --{', --'.join(decisions)}")
+    if as_json and decisions and not yes:
+        raise NotUnderstood("--json asks nothing: say --yes with it")
     target = find_target(os.environ)
     file = target.sync(name)
     with database(target, name, is_needed=bool(decisions)) as client:
         if not decisions or not yes:
             with read_only_view(file, client, target.environ) as opened:
                 if not decisions:
-                    return _print_situation(opened, name)
+                    return _print_situation(opened, name, as_json=as_json)
                 with notes.status("looking at both projects"):
                     preview = opened.try_out(decisions[0])
             _print(preview.text, preview.details, is_done=preview.is_done)
@@ -84,11 +87,14 @@ def adopt(
             return 1
         with notes.status(f"{name} is at it …"):
             outcome = requests.decided(decisions[0])
-    _print(outcome.text, outcome.details, is_done=outcome.is_done)
+    if as_json:
+        print_json({"sync": name, "isDone": outcome.is_done, "text": outcome.text, "details": outcome.details})
+    else:
+        _print(outcome.text, outcome.details, is_done=outcome.is_done)
     return 0 if outcome.is_done else 1
 
 
-def _print_situation(opened: ReadOnlyView, name: str) -> int:
+def _print_situation(opened: ReadOnlyView, name: str, *, as_json: bool) -> int:
     """Say what the sync waits for a person for; return the exit code."""
     from sync_worker.core.errors import NeedsOperator
 
@@ -96,9 +102,16 @@ def _print_situation(opened: ReadOnlyView, name: str) -> int:
         with notes.status("looking at both projects"):
             opened.dry_run()
     except NeedsOperator as error:
-        complain(str(error))
+        if as_json:
+            print_json({"sync": name, "mustDecide": True, "text": str(error)})
+        else:
+            complain(str(error))
         return 1
-    print_line(f"{name}: its sites, projects, accounts and its database are as before; nothing has to be decided")
+    text = "its sites, projects, accounts and its database are as before; nothing has to be decided"
+    if as_json:
+        print_json({"sync": name, "mustDecide": False, "text": text})
+    else:
+        print_line(f"{name}: {text}")
     return 0
 
 

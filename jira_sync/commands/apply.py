@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jira_sync.context.command_line import AsJson, Panel
+from jira_sync.context.command_line import AsJson, Panel, SomeNames
 
 
 def add_to(app: typer.Typer) -> None:
@@ -16,16 +16,19 @@ def add_to(app: typer.Typer) -> None:
 
 
 def apply(
+    names: SomeNames = None,
     strict: Annotated[bool, typer.Option("--strict", help="Change nothing if any file has a problem.")] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Stop all syncs if the folder is empty.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Make the running group follow the files; only what an edit touched restarts.
 
-    A sync whose file is broken goes on as it was.
+    A sync whose file is broken goes on as it was. With names, only their
+    edits are applied: all other syncs stay as they are, whatever their files
+    say, until jira-sync apply without names.
 
-    Example: jira-sync apply --strict
+    Example: jira-sync apply sync-ab
     """
     from generator.deploy import commands
 
-    return commands.apply(os.environ, strict=strict, allow_empty=allow_empty, as_json=as_json)
+    return commands.apply(os.environ, names or [], strict=strict, allow_empty=allow_empty, as_json=as_json)

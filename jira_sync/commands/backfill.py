@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jira_sync.context.command_line import Name, Panel, Yes
+from jira_sync.context.command_line import AsJson, Name, Panel, Yes
 from jira_sync.context.database import database
 from jira_sync.context.issue_lookup import NamedIssue
 from jira_sync.context.target import find_target
-from jira_sync.context.worker_requests import ResyncOutcome, WorkerRequests, worker_requests
+from jira_sync.context.worker_requests import ResyncOutcome, WorkerRequests, print_resynced, worker_requests
 from jira_sync.output.terminal import agrees, complain, out, print_json, print_line
 from jira_sync.output.wording import issues
 
@@ -55,7 +55,7 @@ def backfill(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, oldest first.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which ones.")] = False,
     yes: Yes = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Give issues from before the sync the counterparts that a rule creates.
 
@@ -65,9 +65,12 @@ def backfill(
 
     Example: jira-sync backfill sync-ab --since 2025-01-31 --dry-run
     """
+    from generator.running.errors import NotUnderstood
     from sync_worker.runtime.wiring import read_only_view
 
     changed_since = _parse_time(since)
+    if as_json and not (dry_run or yes):
+        raise NotUnderstood("--json asks nothing: say --dry-run or --yes with it")
     target = find_target(os.environ)
     file = target.sync(name)
     with database(target, name) as client:
@@ -76,7 +79,10 @@ def backfill(
         if as_json and dry_run:
             print_json([_as_json(candidate) for candidate in candidates])
             return 0
-        _print_candidates(candidates, changed_since)
+        if not as_json:
+            _print_candidates(candidates, changed_since)
+        elif not candidates:
+            return print_resynced([], name, as_json=True)
         if dry_run or not candidates:
             return 0
         requests = worker_requests(target, file, client)
@@ -85,7 +91,8 @@ def backfill(
             return 1
         if len(candidates) > MOST_WITHOUT_CONSENT and not yes and not _agrees(len(candidates)):
             return 1
-        return _print_outcomes(_carry_over(requests, [candidate.issue for candidate in candidates]))
+        outcomes = _carry_over(requests, [candidate.issue for candidate in candidates])
+        return print_resynced(outcomes, name, as_json=True) if as_json else _print_outcomes(outcomes)
 
 
 def find_candidates(
@@ -138,12 +145,12 @@ def _candidate(side: Side, issue: Issue) -> BackfillCandidate:
 
 
 def _parse_time(text: str) -> datetime:
-    from generator.running.errors import Unusable
+    from generator.running.errors import NotUnderstood
 
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise Unusable(f"--since is {text!r}; write it like 2025-01-31 or 2025-01-31T18:00+01:00") from None
+        raise NotUnderstood(f"--since is {text!r}; write it like 2025-01-31 or 2025-01-31T18:00+01:00") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

@@ -13,12 +13,12 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from jira_sync.context import mongodump
-from jira_sync.context.backup_file import check_backup, summary
-from jira_sync.context.command_line import Name, Panel, seen_from_here
+from jira_sync.context.backup_file import check_backup, contents_as_json, summary
+from jira_sync.context.command_line import AsJson, Name, Panel, seen_from_here
 from jira_sync.context.database import database, url_of_server
 from jira_sync.context.target import find_target
 from jira_sync.output.progress import progress_bar
-from jira_sync.output.terminal import print_line
+from jira_sync.output.terminal import print_json, print_line
 from sync_model.regular_files import kind_fault
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def backup(
     own_format: Annotated[
         bool, typer.Option("--own-format", help="Do not use mongodump, even if it is there.")
     ] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Write one sync's database to a file, also while its worker runs.
 
@@ -67,7 +68,10 @@ def backup(
             # A backup that cannot be read is found out now, not when it is needed.
             contents = check_backup(draft, sync.database)
             draft.replace(file)
-    print_line(f"{file}: {summary(contents)}")
+    if as_json:
+        print_json({"sync": name, "file": file, "database": sync.database, **contents_as_json(contents)})
+    else:
+        print_line(f"{file}: {summary(contents)}")
     return 0
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from jira_sync.context.command_line import Name, Panel, Yes
+from jira_sync.context.command_line import AsJson, Name, Panel, Yes
 from jira_sync.context.control import controlled_syncs
 from jira_sync.context.failure_requests import wait_until_answered
-from jira_sync.output.terminal import agrees, complain, current_user, print_line
+from jira_sync.output.outcomes import Outcomes
+from jira_sync.output.terminal import agrees, complain, current_user
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=Panel.CONTROL)(confirm)
 
 
-def confirm(name: Name, yes: Yes = False) -> int:
+def confirm(name: Name, yes: Yes = False, as_json: AsJson = False) -> int:
     """Say what a sync holds until a person confirms it, and let it go on.
 
     Held are counterparts, if more than "mostCreationsAtOnce" are to be
@@ -29,11 +30,12 @@ def confirm(name: Name, yes: Yes = False) -> int:
     """
     with controlled_syncs([name], everything=False) as (controlled,):
         held = controlled.control.held()
+        outcomes = Outcomes("confirmed", as_json=as_json, sync=name, held=[part.text for part in held])
         if not held:
-            print_line(f"{name} holds nothing")
-            return 0
+            outcomes.say(f"{name} holds nothing")
+            return outcomes.end()
         for part in held:
-            print_line(part.text)
+            outcomes.say(part.text)
         if not yes and not agrees("Is this right, and may it go on?"):
             return 1
         request = controlled.control.ask_to_confirm(held, current_user())
@@ -42,5 +44,6 @@ def confirm(name: Name, yes: Yes = False) -> int:
             return 1
         entries = controlled.control.confirmed(request)
         for entry in entries:
-            print_line(f"confirmed: {entry.text}") if entry.result == "done" else complain(entry.text)
-        return 0 if entries and all(entry.result == "done" for entry in entries) else 1
+            is_done = entry.result == "done"
+            outcomes.add(entry.text, is_done=is_done, line=f"confirmed: {entry.text}" if is_done else "")
+        return outcomes.end() or int(not entries)

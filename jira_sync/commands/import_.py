@@ -66,10 +66,10 @@ def import_(
 
     Example: jira-sync import sync-ab --from mongodb://old-server --dry-run
     """
-    from generator.running.errors import Unusable
+    from generator.running.errors import NotUnderstood
 
     if as_json and not (dry_run or yes):
-        raise Unusable("--json asks nothing: say --dry-run or --yes with it")
+        raise NotUnderstood("--json asks nothing: say --dry-run or --yes with it")
     target = find_target(os.environ)
     file = target.sync(name)
     with ExitStack() as stack:
@@ -117,7 +117,7 @@ def _prepare(
     old_name: str | None,
 ) -> tuple[Import, LegacyState]:
     """Return the import and what the replaced service left. Raises Unusable if it left nothing."""
-    from generator.running.errors import Unusable
+    from generator.running.errors import NotUnderstood, Unusable
     from sync_worker.core.errors import DatabaseUnavailable
     from sync_worker.runtime.import_run import Import, LegacyDatabase, databases_with_pairs
 
@@ -126,7 +126,7 @@ def _prepare(
     try:
         legacy_source = LegacyDatabase(old, names)
     except ValueError as error:
-        raise Unusable(f"--database: {error}") from None
+        raise NotUnderstood(f"--database: {error}") from None
     try:
         legacy = legacy_source.read()
     except DatabaseUnavailable as error:

@@ -24,6 +24,10 @@ def init(
     token_file: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The file that holds its token.", callback=seen_from_here)
     ] = None,
+    client_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="A service account's client id; its secret is the token."),
+    ] = None,
     user_project: Annotated[str | None, typer.Option(metavar="KEY", help="Where customers report.")] = None,
     dev_project: Annotated[str | None, typer.Option(metavar="KEY", help="Where developers work.")] = None,
     dev_site: Annotated[str | None, typer.Option(help="The developers' Jira, if it is another one.")] = None,
@@ -32,6 +36,7 @@ def init(
     dev_token_file: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The file with its token.", callback=seen_from_here)
     ] = None,
+    dev_client_id: Annotated[str | None, typer.Option(metavar="ID", help="A service account's client id.")] = None,
     take_on: Annotated[
         str | None, typer.Option(metavar="STATUS", help="The customers' status that has an issue created.")
     ] = None,
@@ -39,7 +44,7 @@ def init(
         Path | None, typer.Option(metavar="FILE", help="By default NAME.json in CONFIG_DIR.", callback=seen_from_here)
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what is proposed.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--replace", "--force", help="Replace a file that is there.")] = False,
 ) -> int:
     """Write the file of a new sync, from a few answers and from what your Jira has.
 
@@ -56,8 +61,8 @@ def init(
     return write_new_sync(
         NewSyncOptions(
             name=name,
-            user_access=AccessOptions(site, email, token_env, token_file),
-            dev_access=AccessOptions(dev_site, dev_email, dev_token_env, dev_token_file, "dev-"),
+            user_access=AccessOptions(site, email, token_env, token_file, client_id=client_id),
+            dev_access=AccessOptions(dev_site, dev_email, dev_token_env, dev_token_file, "dev-", dev_client_id),
             user_project=user_project,
             dev_project=dev_project,
             take_on=take_on,

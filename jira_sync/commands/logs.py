@@ -39,8 +39,8 @@ def add_to(app: typer.Typer) -> None:
 
 def logs(
     names: Programs = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is written, until Ctrl-C.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many lines of the past.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--limit", "--lines", "-n", min=0, help="How many lines of the past.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print lines as they were written: JSON.")] = False,
 ) -> int:
     """Show what the workers wrote, several syncs in the order of time.
@@ -87,12 +87,16 @@ def _paths(target: Target, names: list[str]) -> list[Path]:
 
     folder = target.settings.log_dir or target.run_dir / "logs"
     written = {path.stem: path for path in folder.glob("[!.]*.log")} if folder.is_dir() else {}
+    known = target.names() if target.settings.config_dir.is_dir() else []
+    syncs = known if target.is_running else sorted(set(written) - NO_SYNCS)
+    # A name that means nothing is said to be one, wherever the logs are.
+    syncs = sorted({*known, *syncs})
+    programs = sorted({*written, *NO_SYNCS} - set(syncs))
+    for name in names:
+        if name not in syncs and name not in programs:
+            raise target.unknown(name, syncs, programs)
     if not written:
         raise Unusable(_where_logs_are(target))
-    syncs = target.names() if target.is_running else sorted(set(written) - NO_SYNCS)
-    for name in names:
-        if name not in {*syncs, *written}:
-            raise Unusable(target.unknown(name, sorted({*syncs, *written})))
     return [folder / f"{name}.log" for name in names or syncs]
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jira_sync.context.command_line import AsJson, Name, Panel
-from jira_sync.context.database import database
+from jira_sync.context.database import database, server_of
 from jira_sync.context.target import find_target
 from jira_sync.output.planned_steps import print_steps, totals
-from jira_sync.output.terminal import out, print_json, warn
+from jira_sync.output.terminal import note, out, print_json, warn
 from jira_sync.output.wording import issues
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 def plan(
     name: Name,
     limit: Annotated[int, typer.Option("--limit", min=0, help="How many issues to show.")] = 50,
-    edited: Annotated[bool, typer.Option("--edited", help="By the file as it is now, before apply.")] = False,
+    edited: Annotated[bool, typer.Option("--edited", help="By the file as it is now, not as it was applied.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Say what the next cycle would do, issue by issue, and do nothing.
@@ -47,12 +47,14 @@ def plan(
     # A target that does not run gives the file in the folder instead of the copy that the worker read.
     file = (replace(target, is_running=False) if edited else target).sync(name)
     with database(target, name) as client, read_only_view(file, client, target.environ) as opened:
+        server = server_of(target, client)
         pause, progress = opened.store.journal.paused(), opened.store.progress()
         with out.status("looking at both projects"):
             steps = opened.dry_run()
     if as_json:
-        print_json(_as_json(file, steps, pause, progress))
+        print_json({**_as_json(file, steps, pause, progress), "database": file.sync.database, "server": server})
     else:
+        note(f"looked at {name} by its database {file.sync.database}, {server}")
         _print_plan(file, steps, pause, progress, limit)
     return 0
 

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from jira_sync.context.backup_file import check_backup, summary
-from jira_sync.context.command_line import Name, Panel, seen_from_here
+from jira_sync.context.backup_file import check_backup, contents_as_json, summary
+from jira_sync.context.command_line import AsJson, Name, Panel, seen_from_here
 from jira_sync.context.database import database
 from jira_sync.context.target import find_target
 from jira_sync.output.progress import progress_bar
-from jira_sync.output.terminal import current_user, print_line, warn
+from jira_sync.output.terminal import current_user, print_json, print_line, warn
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,11 +29,12 @@ def restore(
             metavar="FILE", help="What backup wrote, or mongodump --archive --gzip.", callback=seen_from_here
         ),
     ],
-    replace: Annotated[bool, typer.Option("--replace", help="Replace what is in the database.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", "--force", help="Replace what is in the database.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Put a backup in the place of one sync's database.
 
-    Its worker must be stopped: supervisorctl stop NAME. The file is checked
+    Its worker must be stopped: jira-sync stop NAME. The file is checked
     to its end before anything is touched. What was done in Jira since the
     backup is not done again. See docs/backup.md.
 
@@ -54,6 +55,9 @@ def restore(
                 Restore(client, sync, lease).run(file, contents, current_user(), advance, replace_existing=replace)
         finally:
             lease.release()
+    if as_json:
+        print_json({"sync": name, "file": file, "database": sync.database, **contents_as_json(contents)})
+        return 0
     print_line(f"{sync.database}: {summary(contents)}")
     print_line("its first cycle waits until search must show what was created since the backup, and finds that again")
     return 0

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from jira_sync.context.command_line import Name, Panel
+from jira_sync.context.command_line import AsJson, Name, Panel
 from jira_sync.context.database import database
 from jira_sync.context.issue_lookup import find_issues
 from jira_sync.context.target import find_target
-from jira_sync.context.worker_requests import worker_requests
-from jira_sync.output.terminal import complain, print_line
+from jira_sync.context.worker_requests import print_resynced, worker_requests
+from jira_sync.output.terminal import complain
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def resync(
     name: Name,
     issues: Annotated[list[str], typer.Argument(metavar="ISSUE…", help="Keys or ids, of either side.")],
+    as_json: AsJson = False,
 ) -> int:
     """Carry issues over again from scratch: status, links and files.
 
@@ -48,6 +49,4 @@ def resync(
             complain(f"noted, but not done: {obstacle}")
             return 1
         outcomes = requests.resync(named)
-    for outcome in outcomes:
-        print_line(f"{outcome.issue.key}: {outcome.text}", "" if outcome.succeeded else "red")
-    return 0 if all(outcome.succeeded for outcome in outcomes) else 1
+    return print_resynced(outcomes, name, as_json=as_json)

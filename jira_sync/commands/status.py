@@ -45,14 +45,17 @@ def status(
 ) -> int:
     """Show how each sync is, worst first, and why.
 
-    Exit code 1 when something needs a person, as with `supervisorctl status`. LAG is the age of the oldest change that
+    Exit code 1 when something needs a person, as with supervisorctl status. LAG is the age of the oldest change that
     is not carried over yet.
 
     Example, what is wrong, for a script: jira-sync status --json | jq '.syncs[] | select(.level == "error")'
     """
+    from generator.running.errors import NotUnderstood
     from generator.running.processes import left_behind
 
     target = find_target(os.environ)
+    if watch and as_json:
+        raise NotUnderstood("--watch shows a page, and --json prints one document; say one of them")
     if watch:
         return _refresh_until_interrupted(target, names or [])
     snapshot = _take_snapshot(target, names or [])
@@ -84,7 +87,7 @@ def _take_snapshot(target: Target, names: list[str], tracking: Tracking | None =
     known = [view.name for view in snapshot.syncs]
     for name in names:
         if name not in known:
-            raise Unusable(target.unknown(name, known))
+            raise target.unknown(name, known)
     return replace(snapshot, syncs=tuple(view for view in snapshot.syncs if not names or view.name in names))
 
 

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from jira_sync.context.command_line import Panel
+from jira_sync.context.command_line import AllSyncs, AsJson, Panel, SomeNames
 
 
 def add_to(app: typer.Typer) -> None:
@@ -14,11 +14,17 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=Panel.GROUP)(stop)
 
 
-def stop() -> int:
+def stop(names: SomeNames = None, everything: AllSyncs = False, as_json: AsJson = False) -> int:
     """Stop the group, and whatever an earlier one has left behind; its data stays.
 
-    Example, one sync only: supervisorctl stop sync-ab
+    With names, or --all, it stops only these syncs. The group goes on, and
+    they stay stopped, also when their files are edited and applied, until
+    jira-sync start NAME, or until the group itself is started anew.
+
+    Example, one sync only: jira-sync stop sync-ab
     """
     from generator.deploy import commands
 
-    return commands.stop(os.environ)
+    if names or everything:
+        return commands.stop_some(os.environ, names or [], everything=everything, as_json=as_json)
+    return commands.stop(os.environ, as_json=as_json)

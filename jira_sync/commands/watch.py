@@ -12,11 +12,14 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from jira_sync.context.command_line import Panel
-from jira_sync.output.terminal import complain, for_people, note
+from jira_sync.output.fault import tell_of_fault
+from jira_sync.output.terminal import complain, for_people, write_log_lines
+from sync_model.program_names import WATCHER
 
 LOOK_EVERY = 1.0
 """Seconds between two looks. An edit is applied once two looks have found the same: it may take several writes."""
@@ -31,11 +34,13 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=Panel.GROUP)(watch)
 
 
-def watch() -> int:
+def watch(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, as programs log.")] = False,
+) -> int:
     """Apply every edit in the folder by itself, as soon as the folder is quiet; until Ctrl-C.
 
-    It says what `apply` would say. With WATCH=1 a program of the group does the same, and needs no terminal:
-    supervisorctl tail -f config-watcher
+    It says what jira-sync apply would say. With WATCH=1 a program of the
+    group does the same, and needs no terminal: jira-sync logs config-watcher
 
     Example: jira-sync watch
     """
@@ -44,6 +49,8 @@ def watch() -> int:
     from generator.running.settings import run_dir_of
     from jira_sync.context.target import find_target
 
+    if as_json:
+        write_log_lines(WATCHER)
     require_own(run_dir_of(os.environ), "watch")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     here = find_target(os.environ)
@@ -102,8 +109,7 @@ class Applier:
         for sentence in sentences:
             complain(sentence)
         if not sentences:
-            for line in f"error: {''.join(report)}".rstrip().split("\n"):
-                note(line)
+            tell_of_fault(error)
 
 
 def look(folder: Path) -> FolderState:

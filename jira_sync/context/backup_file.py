@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jira_sync.output.progress import progress_bar
 
@@ -17,6 +17,11 @@ def check_backup(file: Path, database_name: str) -> Contents:
 
     with progress_bar("checking", file.stat().st_size) as advance:
         return backup.check(file, database_name, advance)
+
+
+def contents_as_json(contents: Contents) -> dict[str, Any]:
+    """Return the counts of a backup's collections, and when it was made, where its format says that."""
+    return {"counts": dict(contents.counts), "made": contents.made}
 
 
 def summary(contents: Contents) -> str:

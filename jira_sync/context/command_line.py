@@ -41,6 +41,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The sync.", autocompl
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="The syncs that are meant.", autocompletion=complete_name)
 ]
+SomeNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Only these syncs.", show_default=False, autocompletion=complete_name),
+]
 AllSyncs = Annotated[bool, typer.Option("--all", help="All syncs.")]
 FailedIssues = Annotated[
     list[str] | None, typer.Argument(metavar="ISSUE", help="Keys or ids. Without any, what failed is only listed.")

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from jira_sync.context.target import Target, find_target
-from jira_sync.output.terminal import complain, print_line
+from jira_sync.output.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from sync_model.loading import SyncFile
     from sync_worker.database.control import Control
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,26 +47,27 @@ def controlled_syncs(names: list[str] | None, *, everything: bool) -> Iterator[l
         yield [ControlledSync(target, file, Control(client, file.sync)) for file in files]
 
 
-def control_each(names: list[str] | None, act: Callable[[Control], str], *, everything: bool) -> int:
+def control_each(
+    names: list[str] | None, act: Callable[[Control], str], *, everything: bool, as_json: bool = False
+) -> int:
     """Have `act` control each sync that is meant, and print what it returns; return the exit code."""
-
-    def print_result(control: Control) -> int:
-        print_line(act(control))
-        return 0
-
+    outcomes = Outcomes("syncs", as_json=as_json)
     with controlled_syncs(names, everything=everything) as found:
-        return max(attempt(partial(print_result, controlled.control)) for controlled in found)
+        for controlled in found:
+            if said := attempt(outcomes, controlled, partial(act, controlled.control)):
+                outcomes.add(said, name=controlled.name)
+    return outcomes.end()
 
 
-def attempt(act: Callable[[], int]) -> int:
-    """Return the exit code of `act`. If a sync refuses its request, print why, so that other syncs have their turn."""
+def attempt(outcomes: Outcomes, controlled: ControlledSync, act: Callable[[], T]) -> T | None:
+    """Return what `act` does. If a sync refuses its request, say why, so that other syncs have their turn."""
     from sync_worker.core.errors import InvalidRequest
 
     try:
         return act()
     except InvalidRequest as error:
-        complain(str(error))
-        return 1
+        outcomes.add(str(error), is_done=False, name=controlled.name)
+        return None
 
 
 def run_cycle_here(controlled: ControlledSync) -> Exception | None:

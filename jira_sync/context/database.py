@@ -31,6 +31,23 @@ def database(target: Target, name: str, *, is_needed: bool = False) -> Iterator[
         yield client
 
 
+def server_of(target: Target, client: MongoClient[dict[str, Any]]) -> str:
+    """Return in words which server `client` is connected to. No credentials are in it."""
+    from sync_model.connection import database_url
+    from sync_worker.database.mongodb_errors import errors_translated
+
+    if not target.settings.embedded and database_url(target.environ):
+        with errors_translated():
+            host, port = client.address or ("a server", None)
+        return f"on {host}:{port}" if port else f"on {host}"
+    folder = target.settings.database_folder
+    if target.is_running:
+        return f"on the group's own MongoDB in {folder}"
+    if _has_data(folder):
+        return f"on the MongoDB of the group that was here, in {folder}"
+    return "which is empty: no group has run here, and DATABASE_URL is not set"
+
+
 def url_of_server(target: Target, client: MongoClient[dict[str, Any]]) -> str:
     """Return the URL of the server that `client` is connected to, with its credentials.
 
@@ -47,6 +64,10 @@ def url_of_server(target: Target, client: MongoClient[dict[str, Any]]) -> str:
     return mongod.address_of(socket)
 
 
+def _has_data(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
 @contextmanager
 def _embedded_server(target: Target, *, is_needed: bool) -> Iterator[str]:
     """Run the embedded server on the group's data; yield its URL."""
@@ -57,6 +78,6 @@ def _embedded_server(target: Target, *, is_needed: bool) -> Iterator[str]:
         folder = target.settings.database_folder
         if is_needed:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        elif not folder.is_dir() or not any(folder.iterdir()):
+        elif not _has_data(folder):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jira-sync-")))
         yield stack.enter_context(temporary_mongod(mongod.find(), folder))

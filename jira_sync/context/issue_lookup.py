@@ -29,22 +29,23 @@ class NamedIssue:
 
 def find_issues(names: Sequence[str], sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> list[NamedIssue]:
     """Return the issues called `names`. Raises Unusable with one problem for each name that is not found."""
-    from generator.running.errors import Unusable
+    from generator.running.errors import NotUnderstood, Unusable
 
-    found, problems = dict[str, NamedIssue](), list[str]()
+    found, errors = dict[str, NamedIssue](), list[Unusable]()
     for name in dict.fromkeys(name.strip() for name in names):
         try:
             issue = _find_issue(name, sync, store, jiras)
             found[str(issue)] = issue
         except Unusable as error:
-            problems += error.problems
-    if problems:
-        raise Unusable(*problems)
+            errors.append(error)
+    if errors:
+        kind = NotUnderstood if all(isinstance(error, NotUnderstood) for error in errors) else Unusable
+        raise kind(*(problem for error in errors for problem in error.problems))
     return list(found.values())
 
 
 def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> NamedIssue:
-    from generator.running.errors import Unusable
+    from generator.running.errors import NotUnderstood, Unusable
     from sync_model.definition import Side
 
     if match := re.fullmatch(rf"({'|'.join(Side)}):([0-9]+)", name):
@@ -53,11 +54,13 @@ def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, J
         return NamedIssue(side, match[2], state.key if state else name)
     stored = _stored_issues(name.upper(), store)
     if len(stored) > 1:
-        raise Unusable(f"{name} is an issue on either side: say {' or '.join(map(str, stored))}")
+        raise NotUnderstood(f"{name} is an issue on either side: say {' or '.join(map(str, stored))}")
     if stored:
         return stored[0]
     if not KEY.fullmatch(name):
-        raise Unusable(f"{name} is no issue that {sync.name} knows; say its key, or {Side.USER}:ID or {Side.DEV}:ID")
+        raise NotUnderstood(
+            f"{name} is no issue that {sync.name} knows; say its key, or {Side.USER}:ID or {Side.DEV}:ID"
+        )
     for side in _sides_to_ask(name, sync):
         for issue_id in jiras[side].ids_of([name.upper()]).values():
             return NamedIssue(side, issue_id, name.upper())

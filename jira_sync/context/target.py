@@ -5,8 +5,7 @@ Heavy modules are imported inside functions, so that help and shell completion s
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
+    from generator.running.errors import Unusable
     from generator.running.settings import Settings
     from sync_model.loading import SyncFile
 
@@ -32,6 +32,13 @@ class Target:
     @property
     def run_dir(self) -> Path:
         return self.settings.run_dir
+
+    @property
+    def is_demo(self) -> bool:
+        """Tell whether it is the group of the demo in this checkout."""
+        from generator.running.running_group import is_demo
+
+        return is_demo(self.settings)
 
     @property
     def not_running(self) -> str:
@@ -55,22 +62,23 @@ class Target:
 
         Raises Unusable with the nearest name if there is no such sync.
         """
-        from generator.running.errors import Unusable
-
         applied = [path for path in self._snapshots() if path.stem == name]
         found = next((file for file in self._files(applied) if file.sync.name == name), None)
         if found is not None:
             return found
-        raise Unusable(self.unknown(name, self.names()))
+        raise self.unknown(name, self.names())
 
     def syncs(self, names: list[str] | None, *, everything: bool = False) -> list[SyncFile]:
         """Return the syncs called `names`, or with `everything` all enabled ones. Raises Unusable."""
-        from generator.running.errors import Unusable
+        from generator.running.errors import NotUnderstood
+        from generator.running.names import there_are
 
+        if names and everything:
+            raise NotUnderstood("name syncs, or say --all, not both")
         if names:
             return [self.sync(name) for name in dict.fromkeys(names)]
         if not everything:
-            raise Unusable(f"name a sync, or say --all; {_there_are(self.names())}")
+            raise NotUnderstood(f"name a sync, or say --all; {there_are(self.names())}")
         enabled = {file.sync.name for file in self._files() if file.sync.enabled}
         return [self.sync(name) for name in sorted(enabled | {path.stem for path in self._snapshots()})]
 
@@ -106,16 +114,26 @@ class Target:
             with client:
                 yield client
         except DatabaseUnavailable as error:
-            hint = "supervisorctl status mongodb" if self.settings.embedded else "DATABASE_URL says where it should be"
+            hint = (
+                "jira-sync logs mongodb says why" if self.settings.embedded else "DATABASE_URL says where it should be"
+            )
             raise Unusable(f"{error}; {hint}") from None
 
-    def unknown(self, name: str, names: list[str]) -> str:
-        """Return the message if `name` is not one of `names`."""
+    def unknown(self, name: str, names: list[str], programs: Sequence[str] = ()) -> Unusable:
+        """Return the error if `name` is not one of `names`: a file of that name is broken, or it was not understood.
+
+        `programs` are others that may be named, too.
+        """
+        from generator.running.errors import Unusable
+        from generator.running.names import unknown_sync
+        from generator.running.variables import default_of
+
+        if self.is_demo and (self.settings.project_dir / default_of("CONFIG_DIR") / f"{name}.json").exists():
+            return Unusable(f"{name} is no sync of the demo, which is what runs here; make down ends it")
         broken = next((path for path in self._paths() if path.stem == name), None)
         if broken:
-            return f"{broken.name} does not load, so that there is no sync {name}; jira-sync check says why"
-        nearest = difflib.get_close_matches(name, names, n=1)
-        return f"no sync is called {name}; {f'did you mean {nearest[0]}?' if nearest else _there_are(names)}"
+            return Unusable(f"{broken.name} does not load, so that there is no sync {name}; jira-sync check says why")
+        return unknown_sync(name, names, programs)
 
     def _files(self, paths: list[Path] | None = None) -> list[SyncFile]:
         from sync_model.loading import load_file
@@ -155,7 +173,3 @@ def find_target(environ: Environ, *, is_quiet: bool = False) -> Target:
     if not is_quiet:
         warn_of_shell(environ, started_with, settings)
     return Target(settings, {**started_with, **settings.database_variable}, is_running=True)
-
-
-def _there_are(names: list[str]) -> str:
-    return f"there are {', '.join(names)}" if names else "there are none"

@@ -17,6 +17,7 @@ from jira_sync.context.control import ControlledSync, run_cycle_here
 from jira_sync.context.database import url_of_server
 from jira_sync.context.issue_lookup import NamedIssue
 from jira_sync.context.target import Target
+from jira_sync.output.outcomes import Outcomes
 from jira_sync.output.terminal import current_user, printable
 from jira_sync.output.wording import did
 
@@ -151,6 +152,17 @@ class WorkerRequests:
         state = self._store.state(issue.side, issue.id)
         causes = (*state.dead, *state.pending[:1]) if state else ()
         return next((printable(cause.failure.error) for cause in causes if cause.failure), None)
+
+
+def print_resynced(resynced: Sequence[ResyncOutcome], sync: str, *, as_json: bool) -> int:
+    """Say what became of each issue; return the exit code."""
+    outcomes = Outcomes("issues", as_json=as_json, sync=sync)
+    for outcome in resynced:
+        issue, style = outcome.issue, "default" if outcome.succeeded else "red"
+        line = f"{issue.key}: {outcome.text}"
+        about = {"issue": issue.key, "side": issue.side, "id": issue.id}
+        outcomes.add(outcome.text, is_done=outcome.succeeded, line=line, style=style, **about)
+    return outcomes.end()
 
 
 def worker_requests(target: Target, file: SyncFile, client: MongoClient[dict[str, Any]]) -> WorkerRequests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import socket
@@ -14,10 +15,22 @@ from rich.table import Table
 from rich.text import Text
 
 from generator.running.errors import NoAnswer, NotRunning, Unusable
-from generator.running.terminal import complain, note, one_line, print_json, print_json_text, printable, warn
+from generator.running.terminal import (
+    as_typed,
+    complain,
+    note,
+    one_line,
+    print_json,
+    print_json_text,
+    printable,
+    say_commands_as,
+    warn,
+    write_log_lines,
+)
 
 __all__ = [
     "agrees",
+    "as_typed",
     "ask",
     "complain",
     "confirms",
@@ -34,17 +47,27 @@ __all__ = [
     "print_line",
     "print_rendered",
     "printable",
+    "say_commands_as",
     "show",
     "table",
     "warn",
+    "write_log_lines",
 ]
 
 WIDE = 4000
 """Columns if standard output is no terminal, so that no line is wrapped."""
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+
+class PrintingConsole(Console):
+    """A console that leaves it to the command what it means that nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+out = PrintingConsole(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 """Prints answers. rich leaves colours out if standard output is no terminal or NO_COLOR is set."""
-notes = Console(highlight=False, stderr=True)
+notes = PrintingConsole(highlight=False, stderr=True)
 """Prints progress, which matters only while a command runs."""
 
 

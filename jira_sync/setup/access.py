@@ -17,11 +17,12 @@ from generator.running.errors import Unusable
 from jira_sync.checkup.finding import listed
 from jira_sync.setup.interview import Interview, InvalidAnswer
 from sync_model.connection import Connection
+from sync_model.oauth import ATLASSIANS_GATEWAY, OAUTH, OAuthClient, default_endpoint, default_scopes, id_fault
 from sync_model.secret_text import FileFault, read_secret, secret_fault
 from sync_model.values import url_fault
-from sync_worker.core.errors import NeedsOperator
+from sync_worker.core.errors import NeedsOperator, Unavailable
 from sync_worker.core.site_info import Project, Server
-from sync_worker.jira.probe import Obstacle, patient_client, probe
+from sync_worker.jira.probe import Obstacle, cloud_id, patient_client, probe
 from sync_worker.jira.survey import Survey
 
 MOST_ATTEMPTS = 3
@@ -38,10 +39,11 @@ class AccessOptions:
     token_env: str | None
     token_file: Path | None
     prefix: str = ""
+    client_id: str | None = None
 
     @property
     def are_given(self) -> bool:
-        return any((self.site, self.email, self.token_env, self.token_file))
+        return any((self.site, self.email, self.token_env, self.token_file, self.client_id))
 
     def name(self, option: str) -> str:
         return f"--{self.prefix}{option}"
@@ -49,7 +51,10 @@ class AccessOptions:
 
 @dataclass(frozen=True)
 class SiteAccess:
-    """A site that accepted our token. `token_from` is the reference to the token that goes into the file."""
+    """A site that accepted our token. `token_from` is the reference to the token that goes into the file.
+
+    For a service account, that is its client secret.
+    """
 
     base_url: str
     email: str | None
@@ -58,6 +63,11 @@ class SiteAccess:
 
     def account(self) -> dict[str, Any]:
         """Return the account as the file has it."""
+        connection = self.survey.connection
+        if client := connection.client:
+            site = {"siteUrl": connection.site_url} if connection.site_url != connection.base_url else {}
+            names = {"authType": OAUTH, "clientId": client.id, "clientSecret": self.token_from}
+            return {"baseUrl": connection.base_url, **site, **names}
         authentication = {"email": self.email} if self.email else {"authType": "pat"}
         return {"baseUrl": self.base_url, **authentication, "apiToken": self.token_from}
 
@@ -76,19 +86,58 @@ def get_access(interview: Interview, options: AccessOptions, *, whose: str, defa
     """Find the site and sign in there. Raises Unusable."""
     base_url, server = interview.ask(options.name("site"), options.site, f"Address of {whose} Jira", _reach_site)
     interview.say(f"  {server or 'a Jira that tells strangers nothing of itself'}")
+    if options.client_id:
+        return _service_account(interview, options, base_url, server, default_variable)
     is_cloud = server is not None and server.is_cloud
     account = "E-mail of the account" if is_cloud else "User name, or nothing for a personal access token"
     parse_email = partial(_parse_email, server=server)
     email = interview.ask(options.name("email"), options.email, account, parse_email, default="")
-    source = "Environment variable, or file, in which the workers will find its token"
-    given = str(options.token_file) if options.token_file else options.token_env
-    option = options.name("token-file" if options.token_file else "token-env")
-    token_from = interview.ask(option, given, source, _parse_reference, default=default_variable)
+    token_from = _ask_where(interview, options, "token", default_variable)
 
     def survey(token: str) -> Survey:
         return Survey(Connection(base_url, base_url, SecretStr(token), email), server=server)
 
     return SiteAccess(base_url, email, token_from, _sign_in(interview, token_from, survey))
+
+
+def _ask_where(interview: Interview, options: AccessOptions, what: str, default_variable: str) -> str:
+    """Return the reference to the secret that the workers will look up."""
+    source = f"Environment variable, or file, in which the workers will find its {what}"
+    given = str(options.token_file) if options.token_file else options.token_env
+    option = options.name("token-file" if options.token_file else "token-env")
+    return interview.ask(option, given, source, _parse_reference, default=default_variable)
+
+
+def _service_account(
+    interview: Interview, options: AccessOptions, site_url: str, server: Server | None, default_variable: str
+) -> SiteAccess:
+    """Sign in as a service account, whose client id is given. Raises Unusable."""
+    client_id = options.client_id or ""
+    if fault := id_fault(client_id):
+        raise Unusable(f"{options.name('client-id')}: {fault}")
+    base_url = api_address(site_url, server)
+    endpoint = default_endpoint(base_url)
+    if endpoint is None:
+        raise Unusable(f"the token endpoint for {base_url} is not known here; write it into the sync's file by hand")
+    variable = default_variable.replace("API_TOKEN", "CLIENT_SECRET")
+    secret_from = _ask_where(interview, options, "client secret", variable)
+
+    def survey(secret: str) -> Survey:
+        client = OAuthClient(client_id, SecretStr(secret), endpoint, default_scopes(endpoint))
+        return Survey(Connection(base_url, site_url, None, None, client=client), server=server)
+
+    return SiteAccess(site_url, None, secret_from, _sign_in(interview, secret_from, survey))
+
+
+def api_address(site_url: str, server: Server | None) -> str:
+    """Return where access tokens sign in: at Atlassian's gateway for Cloud, else at the site. Raises Unusable."""
+    if server is None or not server.is_cloud:
+        return site_url
+    with patient_client() as http:
+        found = cloud_id(http, site_url)
+    if found is None:
+        raise Unusable(f"{site_url} does not tell its cloud id at /_edge/tenant_info, which a service account needs")
+    return f"https://{ATLASSIANS_GATEWAY}/ex/jira/{found}"
 
 
 def choose_project(
@@ -176,6 +225,9 @@ def _sign_in(interview: Interview, token_from: str, survey: Callable[[str], Surv
                 raise Unusable(f"{why}; the token is read from {token_from}, nothing was written") from None
             interview.say(f"  {why}")
             token = ""
+        except Unavailable as error:
+            candidate.close()
+            raise Unusable(f"{error}; nothing was written") from None
         else:
             interview.say(f"  it knows us as {profile.name}")
             return candidate

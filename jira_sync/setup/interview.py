@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from generator.running.errors import Unusable
+from generator.running.errors import NotUnderstood, Unusable
 from jira_sync.output.terminal import ask, confirms, print_line
 
 T = TypeVar("T")
@@ -29,7 +29,9 @@ class Interview:
         missing = [option for option, given in options if not given]
         if missing and not self.can_ask:
             are = "are" if len(missing) > 1 else "is"
-            raise Unusable(f"{', '.join(missing)} {are} missing; on a terminal, without --yes, jira-sync init asks")
+            raise NotUnderstood(
+                f"{', '.join(missing)} {are} missing; on a terminal, without --yes, jira-sync init asks"
+            )
 
     def ask(self, option: str, given: str | None, question: str, parse: Parse[T], *, default: str | None = None) -> T:
         """Return the value of the answer: what was given by the option, a person's answer, or the default.

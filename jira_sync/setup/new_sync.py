@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from generator.running.errors import Unusable
 from generator.running.files import write_if_changed
-from generator.running.running_group import settings_to_read
+from generator.running.running_group import environment_of_group, is_container, settings_to_read
+from generator.running.settings import Settings
 from jira_sync.checkup import creation
 from jira_sync.checkup.finding import listed
 from jira_sync.output.terminal import complain, print_line
@@ -61,7 +62,8 @@ def write_new_sync(options: NewSyncOptions) -> int:
     interview = Interview(can_ask=is_terminal() and not options.yes)
     needed = [options.user_access.site, options.user_project, options.dev_project]
     interview.require(list(zip(["--site", "--user-project", "--dev-project"], needed, strict=True)))
-    folder = settings_to_read(os.environ)[0].config_dir
+    settings = settings_to_read(os.environ, is_new=True)[0]
+    folder = settings.config_dir
     _check_writable(options.output.parent if options.output else folder)
     _check_not_there(options.output, force=options.force)
     pair = _read_sites(interview, options)
@@ -77,7 +79,7 @@ def write_new_sync(options: NewSyncOptions) -> int:
         interview.say("nothing was written")
         raise typer.Abort
     _write(path, data)
-    return _print_next_steps(name, path, pair, len(proposals))
+    return _print_next_steps(name, path, pair, len(proposals), settings)
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _check_writable(folder: Path) -> None:
 
 def _check_not_there(path: Path | None, *, force: bool) -> None:
     if path and path.exists() and not force:
-        raise Unusable(f"{path} is there already; --force replaces it, --name or --output writes another one")
+        raise Unusable(f"{path} is there already; --replace replaces it, --name or --output writes another one")
 
 
 def _check_claims(sync: Sync, folder: Path, path: Path) -> None:
@@ -214,7 +216,7 @@ def _write(path: Path, data: dict[str, Any]) -> None:
         schema.chmod(READABLE)
 
 
-def _print_next_steps(name: str, path: Path, pair: ProjectPair, rules: int) -> int:
+def _print_next_steps(name: str, path: Path, pair: ProjectPair, rules: int, settings: Settings) -> int:
     """Check that the new file loads and print the next steps; return the exit code."""
     loaded = load_file(path, os.environ)
     for problem in loaded.problems:
@@ -225,6 +227,19 @@ def _print_next_steps(name: str, path: Path, pair: ProjectPair, rules: int) -> i
     todo = dict.fromkeys(access.todo for access in (pair.user, pair.dev) if access.todo)
     print_line(f"{path} written: {keys}, {rules} rule{'s' * (rules != 1)}. Look it over, then:")
     print_line("")
-    for step in (*todo, "jira-sync check", f"jira-sync doctor {name}", "jira-sync apply"):
+    for step in (*todo, *_next_steps(name, path, settings)):
         print_line(f"  {step}")
     return 0
+
+
+def _next_steps(name: str, path: Path, settings: Settings) -> list[str]:
+    """Return what to type next: it depends on what runs here."""
+    steps = ["jira-sync check", f"jira-sync doctor {name}", f"jira-sync plan {name}"]
+    if is_container(settings.run_dir):
+        # Whoever reads this is outside of it, or inside with a shell that has no more than this either.
+        outside = [f"docker compose exec jira-sync {step}" for step in (*steps, f"jira-sync apply {name}")]
+        is_there = path.parent == settings.config_dir
+        return outside if is_there else [f"put {path.name} into configs/, beside docker-compose.yml", *outside]
+    if environment_of_group(settings.run_dir) is not None:
+        return [*steps, f"jira-sync apply {name}"]
+    return [*steps, "jira-sync start    # in a container: docker compose up -d"]

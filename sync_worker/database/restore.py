@@ -65,7 +65,7 @@ class Restore:
         progress = self._progress_to_restore(contents)
         self._lease.find_holder()
         if holder := self._lease.holder:
-            advice = f"stop it first: supervisorctl stop {self._sync.name} (a pause is not enough)"
+            advice = f"stop it first: jira-sync stop {self._sync.name} (a pause is not enough)"
             raise NeedsOperator(f"process {holder.pid} on {holder.host} runs {self._sync.name}; {advice}")
         with errors_translated():
             if not replace_existing and (existing := self._count_existing()):

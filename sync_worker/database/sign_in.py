@@ -54,9 +54,9 @@ class SignIn:
     @cached_property
     def scope(self) -> str:
         """The `_id` of the document, without the site."""
-        salt = f"jira-sync {self._site} {self._connection.email or ''}".encode()
-        secret = self._connection.token.get_secret_value().encode()
-        return LOGIN + hashlib.pbkdf2_hmac("sha256", secret, salt, FINGERPRINT_ROUNDS, dklen=16).hex()
+        name, secret = self._connection.login
+        salt = f"jira-sync {self._site} {name}".encode()
+        return LOGIN + hashlib.pbkdf2_hmac("sha256", secret.encode(), salt, FINGERPRINT_ROUNDS, dklen=16).hex()
 
     def learn(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
         """Take note of what is shared: the documents about refused secrets of this site, by scope."""

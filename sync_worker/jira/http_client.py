@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from sync_model import network_settings
-from sync_model.connection import TlsFiles
+from sync_model.account_lookup import TlsFiles
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.jira.deadlines import keep_to_deadlines
 

@@ -7,6 +7,7 @@ once.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import time
@@ -17,7 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from sync_model.connection import TlsFiles
+from sync_model.account_lookup import TlsFiles
 from sync_worker.core.rate_limit import SERVER_INFO
 from sync_worker.core.site_info import Server
 from sync_worker.jira.bodies import UnacceptableBody, content
@@ -28,6 +29,7 @@ from sync_worker.jira.parsing import shapes, site_json
 SECONDS_TO_CONNECT = 5.0
 SECONDS_TO_ANSWER = 10.0
 SECONDS_IN_ALL = 20.0
+CLOUD_ID = re.compile(r"[0-9A-Za-z-]{1,100}")
 LARGEST_INFO = 1024 * 1024
 """Bytes that are read of what a site says of itself."""
 
@@ -69,6 +71,17 @@ def probe(http: httpx.Client, base_url: str) -> Reachable | Obstacle:
         return obstacle
     server = site_json.server(shown) if shown is not None and answer.is_success else None
     return Reachable(seconds, server)
+
+
+def cloud_id(http: httpx.Client, base_url: str) -> str | None:
+    """Return the cloud id that the site at `base_url` tells strangers; None when it tells none."""
+    try:
+        with deadline(SECONDS_IN_ALL), http.stream("GET", f"{base_url}/_edge/tenant_info", headers=HEADERS) as answer:
+            shown = _json_object(answer) if answer.is_success else None
+    except httpx.HTTPError:
+        return None
+    found = (shown or {}).get("cloudId")
+    return found if isinstance(found, str) and CLOUD_ID.fullmatch(found) else None
 
 
 def proxy_for(url: httpx.URL) -> str | None:

@@ -40,6 +40,7 @@ from sync_worker.jira.flavours import Flavour, flavour_of
 from sync_worker.jira.limits import Limits, NoLimits
 from sync_worker.jira.parsing import shapes, site_json
 from sync_worker.jira.probe import patient_client
+from sync_worker.jira.token_endpoint import AccessToken
 from sync_worker.jira.transport import Transport
 
 T = TypeVar("T")
@@ -72,6 +73,11 @@ class Survey:
 
     def close(self) -> None:
         self._transport.close()
+
+    @property
+    def access_token(self) -> AccessToken | None:
+        """The access token that we were given last, where we sign in with OAuth."""
+        return self._transport.access_token
 
     # The site
 

@@ -8,21 +8,32 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, TypeVar
 
 import httpx
 
-from sync_model.connection import Connection, TlsFiles, site_of
-from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, Unavailable
+from sync_model.account_lookup import TlsFiles
+from sync_model.connection import Connection, site_of
+from sync_model.oauth import OAuthClient
+from sync_worker.core.errors import (
+    CredentialsRefused,
+    NeedsOperator,
+    SiteThrottled,
+    SyncError,
+    Unavailable,
+)
 from sync_worker.core.rate_limit import MYSELF, READING_POSTS, ApiCall, call_of
+from sync_worker.jira.access_tokens import AccessTokens
 from sync_worker.jira.answers import SAFE_METHODS, Answer, parsed, raise_for
 from sync_worker.jira.clock import SiteClock
 from sync_worker.jira.deadlines import deadline
 from sync_worker.jira.http_client import HEADERS, FileStates, file_states, new_http_client
 from sync_worker.jira.limits import Limits, NoLimits
+from sync_worker.jira.login import STRANGER, Login, TokenDropped, about_token, login_with
+from sync_worker.jira.token_endpoint import AccessToken, ask_for_token
 
 T = TypeVar("T")
 
@@ -38,6 +49,8 @@ LONGEST_REQUEST = 120.0
 """Seconds for a request and its answer in all, however steadily something comes."""
 NO_ANSWER = 0
 CLIENTS_KEPT = 4
+TOKEN_CALL = ApiCall("POST /oauth/token", None)
+"""How requests for access tokens are counted, wherever the endpoint is."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,14 @@ class Transport:
     _https: list[httpx.Client] = field(default_factory=list)
     _file_states: FileStates = ()
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._tokens = AccessTokens(self._ask_for_token)
+
+    @property
+    def access_token(self) -> AccessToken | None:
+        """The access token that we were given last, where we sign in with OAuth."""
+        return self._tokens.given
 
     @property
     def connection(self) -> Connection:
@@ -221,20 +242,25 @@ class Transport:
         """Send one request, once, and yield its answer before the body is read.
 
         If the site refuses our credentials, they are looked up again. If they have changed meanwhile, the request is
-        sent with the new ones: so a rotated secret needs no restart.
+        sent with the new ones: so a rotated secret needs no restart. An access token that was refused is renewed, once.
         """
         with ExitStack() as stack:
             try:
                 answer = stack.enter_context(self._answered(method, path, options, **request))
             except NeedsOperator as error:
-                if error.ambiguous or request.get("content") is not None or not self._take_new_credentials():
+                is_renewed = isinstance(error, TokenDropped)
+                if request.get("content") is not None and is_renewed:
+                    raise Unavailable(str(error), status=error.status) from None
+                if error.ambiguous or request.get("content") is not None:
+                    raise
+                if not is_renewed and not self._take_new_credentials():
                     raise
                 answer = stack.enter_context(self._answered(method, path, options, **request))
             yield answer
 
     @contextmanager
     def _answered(self, method: str, path: str, options: Options, **request: Any) -> Iterator[Answer]:
-        with self._send(method, path, options, **request) as response:
+        with self._send(method, path, options, **request) as (response, token):
             connection = self.connection
             answer = Answer(
                 response,
@@ -242,47 +268,59 @@ class Transport:
                 site=site_of(connection.base_url),
                 changes=_changes(method, path),
             )
-            self._check(answer, call_of(method, path), options)
+            self._check(answer, call_of(method, path), options, token)
             yield answer
 
     @contextmanager
-    def _send(self, method: str, path: str, options: Options, **request: Any) -> Iterator[httpx.Response]:
+    def _send(
+        self, method: str, path: str, options: Options, **request: Any
+    ) -> Iterator[tuple[httpx.Response, AccessToken | None]]:
         what, call = f"{method} {path}", call_of(method, path)
         began = time.monotonic()
         self._wait_for_limits(what, call)
+        login = STRANGER if options.as_stranger else self._sign_in()
         if options.confirm and time.monotonic() > began + SECONDS_TO_BE_STALE:
             options.confirm()
         connection, http, departure = self.connection, self.http, _Departure(self.check)
-        auth, signature = (None, {}) if options.as_stranger else _sign_in(connection)
-        request["headers"] = {**HEADERS, **(request.get("headers") or {}), **signature}
+        request["headers"] = {**HEADERS, **(request.get("headers") or {}), **login.headers}
         request["extensions"] = {"trace": departure}
         try:
             url = connection.base_url + path
             seconds = LONGEST_REQUEST + options.extra_seconds
-            with deadline(seconds), http.stream(method, url, auth=auth, **request) as response:
+            with deadline(seconds), http.stream(method, url, auth=login.auth, **request) as response:
                 self._count(call, response.status_code)
                 self.peer_certificate = _peer_certificate(response)
                 if not options.as_stranger:  # strangers may be answered by another server, with another clock
                     self.clock.saw(response.headers.get("Date"), self.clock.monotonic(), is_jiras=False)
                 self.limits.answered(call, response.status_code, response.headers)
-                yield response
+                yield response, login.token
         except httpx.HTTPError as error:
             self._count(call, NO_ANSWER)
             ambiguous = departure.has_left and _changes(method, path)
             reason = str(error) or type(error).__name__
             raise Unavailable(f"{what}: no answer: {reason}", ambiguous=ambiguous) from error
 
-    def _check(self, answer: Answer, call: ApiCall, options: Options) -> None:
+    def _check(self, answer: Answer, call: ApiCall, options: Options, token: AccessToken | None) -> None:
         """Raise what the answer means, and take note of whether the site accepts our credentials."""
         try:
-            raise_for(answer, accepted=options.and_status, refused_by=options.refused_by)
+            self._raise_for(answer, options, token)
         except CredentialsRefused as error:
+            if isinstance(error, TokenDropped):
+                raise
             if not options.as_stranger and (why := self.why_refused()):
                 raise NeedsOperator(why) from None
             self.limits.refused(str(error))
             raise
         if call.endpoint == MYSELF:
             self.limits.accepted()
+
+    def _raise_for(self, answer: Answer, options: Options, token: AccessToken | None) -> None:
+        try:
+            raise_for(answer, accepted=options.and_status, refused_by=options.refused_by)
+        except SyncError as error:
+            if token is None:
+                raise
+            raise about_token(answer, error, self._tokens, token) from None
 
     def _count(self, call: ApiCall, status: int) -> None:
         with self._lock:
@@ -315,6 +353,25 @@ class Transport:
             # While we waited for our turn, the site may have refused others.
             if wait.is_turn and (wait.seconds == 0 or not self.limits.closed(call)):
                 return
+
+    def _sign_in(self) -> Login:
+        """Return what a request carries to sign us in: e-mail address and token, or a token alone in a header.
+
+        Raises SiteThrottled or NeedsOperator when no access token is to be had.
+        """
+        connection = self.connection
+        if connection.client and self._tokens.is_due(connection.client):
+            with suppress(NeedsOperator):  # what cannot be looked up now was good until now
+                self._take_new_credentials()
+            connection = self.connection
+        try:
+            return login_with(connection, self._tokens.current(connection.client) if connection.client else None)
+        except CredentialsRefused as error:
+            self.limits.refused(str(error))
+            raise
+
+    def _ask_for_token(self, client: OAuthClient) -> AccessToken:
+        return ask_for_token(self.http, client, lambda status: self._count(TOKEN_CALL, status))
 
     def _take_new_credentials(self) -> bool:
         """Look the secrets up; tell whether they have changed. Limits are those of an account."""
@@ -349,11 +406,3 @@ def _peer_certificate(response: httpx.Response) -> bytes | None:
 def _changes(method: str, path: str) -> bool:
     """Tell whether such a request may change something."""
     return method not in SAFE_METHODS and call_of(method, path).endpoint not in READING_POSTS
-
-
-def _sign_in(connection: Connection) -> tuple[httpx.Auth | None, dict[str, str]]:
-    """Return what a request carries to sign us in: e-mail address and token, or the token alone in a header."""
-    token = connection.token.get_secret_value()
-    if connection.email is None:
-        return None, {"Authorization": f"Bearer {token}"}
-    return httpx.BasicAuth(connection.email, token), {}

@@ -71,7 +71,7 @@ class Import:
         lease = self._lease()
         lease.find_holder()
         if holder := lease.holder:
-            advice = f"stop it first: supervisorctl stop {self.file.sync.name} (a pause is not enough)"
+            advice = f"stop it first: jira-sync stop {self.file.sync.name} (a pause is not enough)"
             raise NeedsOperator(f"process {holder.pid} on {holder.host} runs {self.file.sync.name}; {advice}")
 
     def run(self, legacy: LegacyState, by: str, wait: Callable[[OutcomeUnknown], None]) -> TakeoverReport:

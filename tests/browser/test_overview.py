@@ -94,7 +94,7 @@ def test_syncs_are_listed_worst_first_each_with_a_word_a_shape_and_an_advice_for
     assert "error.svg" in browser.find("link[rel=icon]").get_attribute("href")
     by_name = cells(browser, "td.why")
     assert f"jira-sync doctor {LONG}" in by_name[LONG]
-    assert "supervisorctl start held" in by_name["held"]
+    assert "jira-sync start held" in by_name["held"]
     queues = cells(browser, "td.queue")
     assert (queues["dead-letters"], queues["slow"], queues["fine"]) == ("2 given up", "12 waiting", "empty")
     assert browser.text(".program").split() == ["mongodb", "running"]

@@ -62,7 +62,8 @@ class Relay:
     `path`: only what is below this path is passed on, without it. `tls`: the server's side of TLS. A proxy passes
     on what names another host. `login`: the name and password without which nothing is passed on.
 
-    `requests` are the paths of those that it has passed on, `clients` the common names of the clients' certificates.
+    `requests` are the paths of those that it has passed on, `heard` what was in their headers and bodies, `clients` the
+    common names of the clients' certificates.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Relay:
         self._target = urlsplit(url)
         self.path, self.login = path, login
         self.requests: list[str] = []
+        self.heard: list[str] = []
         self.clients: list[str] = []
         self.tunnels: list[str] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -143,6 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         host, port, path = address
         relay.requests.append(path)
+        relay.heard.append(f"{self.headers}{body.decode('latin-1')}")
         if isinstance(self.connection, ssl.SSLSocket) and (shown := self.connection.getpeercert()):
             relay.clients.append(dict(pair for (pair,) in shown["subject"])["commonName"])
         upstream = http.client.HTTPConnection(host, port, timeout=30)

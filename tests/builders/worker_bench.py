@@ -134,7 +134,7 @@ class Bench:
         self.worker.bench = self
         client = connect(self.mongo_url, "test")
         parts = wire(file, self.worker, client, self.environ)
-        self._one_pass, self.store = parts.run_cycle, parts.store
+        self._one_pass, self.store, self.runner = parts.run_cycle, parts.store, parts
 
         def close_all() -> None:
             parts.close()

@@ -15,7 +15,7 @@ import pytest
 from generator.running.settings import from_environ
 from generator.running.variables import FIXED_AT_START
 from sync_model import VERSION
-from sync_model.connection import DEFAULTS
+from sync_model.account_lookup import DEFAULTS
 from sync_model.definition import Sync
 
 REPO = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def test_the_example_of_settings_names_every_one_with_what_holds_without_it(plai
     of_compose = dict(re.findall(r"\$\{([A-Z_]+):?-([^}]*)\}", (REPO / "docker-compose.yml").read_text()))
     assert of_compose.items() <= shown.items()
     given_by_the_image = {"MONGODB_PORT", "LOG_DIR", "JIRA_SIMULATOR_PORT", "BIND", "WORKER_USERS"}
-    secret = {"ADMIN_TOKEN", "VIEW_TOKEN", "JIRA_API_TOKEN", "NOTIFY_URL", "SMTP_URL"}
+    secret = {"ADMIN_TOKEN", "VIEW_TOKEN", "JIRA_API_TOKEN", "JIRA_CLIENT_SECRET", "NOTIFY_URL", "SMTP_URL"}
     assert {*FIXED_AT_START, *DEFAULTS.values()} - given_by_the_image - secret <= set(shown)
     said = {name: value for name, value in shown.items() if value and name != "DATABASE_URL_FILE"}
     assert from_environ(said) == from_environ({"DATABASE_URL": said["DATABASE_URL"]})

@@ -99,7 +99,7 @@ class SiteCalls:
         To such a Jira a token is a header without a meaning, and whoever sends it a stranger. Strangers it tells what
         it is.
         """
-        if self._transport.connection.email is not None:
+        if self._transport.connection.email is not None or self._transport.connection.client:
             return None
         try:
             server = self._transport.once("GET", SERVER_INFO, site_json.server_info, Options(as_stranger=True))

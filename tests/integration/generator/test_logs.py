@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -58,3 +59,29 @@ def test_a_link_in_the_folder_of_the_logs_is_not_followed_to_another_file(group,
     group.write("sync-a.json")
     assert group.run("start", LOG_DIR=str(logs)).code == 0
     assert other.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("spawn", ["fork", "exec"])
+def test_every_line_of_a_group_on_standard_output_is_one_json_object(group, spawn, tmp_path):
+    """A container's log is read by machines: supervisord's own lines, the watcher's and those of the start, too."""
+    group.write("sync-a.json")
+    (group.configs / "sync-b.json").write_text("{")
+    environ = {**group.environ, "SPAWN": spawn, "WATCH": "1"}
+    with (tmp_path / "out").open("ab") as out:
+        command = [sys.executable, "-m", "generator", "start", "--foreground"]
+        process = subprocess.Popen(command, env=environ, stdout=out, stderr=subprocess.STDOUT)
+
+    def events() -> list[tuple[str, str]]:
+        lines = (tmp_path / "out").read_text().splitlines(keepends=True)
+        found = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [(line["sync"], line["event"]) for line in found]
+
+    try:
+        group.wait_until(lambda: ("config-watcher", "= 1 unchanged") in events(), "the watcher's first apply")
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+    of_supervisord = [event for program, event in events() if program == "supervisord"]
+    assert any("spawned: 'sync-a'" in event for event in of_supervisord)
+    assert any("received SIGTERM" in event for event in of_supervisord)
+    assert any(program == "jira-sync" and event.startswith("sync-b.json: ") for program, event in events())

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
+from jira_simulator.rest.token_endpoint import scope_on_cloud
+from jira_simulator.site.access_tokens import OF_CLOUD
+from sync_model.oauth import ATLASSIANS_ENDPOINT
+
 DESCRIPTION = Path(__file__).parents[4] / "shared" / "jira" / "jira-openapi.json"
 
 pytestmark = pytest.mark.skipif(
@@ -127,3 +131,17 @@ def test_every_endpoint_that_is_used_exists_in_the_description(ann, control):
     used = {(call["method"], call["path"]) for call in control.calls("cloud")}
     for method, path in used:
         assert method.lower() in description()["paths"][template_of(path.removeprefix("/rest/api/2"))]
+
+
+@pytest.mark.parametrize(("method", "path", "_body", "_status"), CALLS)
+def test_a_call_needs_the_scope_that_atlassian_describes(method, path, _body, _status):
+    path = path.format(type="1", attachment="1")
+    operation = description()["paths"][template_of(path)][method.lower()]
+    (scopes,) = [way["OAuth2"] for way in operation["security"] if "OAuth2" in way]
+    assert scopes == [scope for scope in [scope_on_cloud(method, "/rest/api/2" + path.partition("?")[0])] if scope]
+
+
+def test_the_token_endpoint_is_where_atlassian_describes_it():
+    flow = description()["components"]["securitySchemes"]["OAuth2"]["flows"]["authorizationCode"]
+    assert flow["tokenUrl"] == ATLASSIANS_ENDPOINT
+    assert set(OF_CLOUD) <= set(flow["scopes"])

@@ -81,12 +81,12 @@ def test_status_exits_with_1_and_says_why_when_a_person_must_act(group, wait_unt
             ["sync-b", "stopped"],
             ["sync-a", "ok"],
         ]
-        assert "stopped by an operator (supervisorctl start sync-b)" in ran.stdout
+        assert "stopped by an operator (jira-sync start sync-b)" in ran.stdout
         assert "sync-c.json: line 1, column 10: is not valid JSON" in ran.stdout.splitlines()[-1]
         assert group.jira_sync("status", "sync-a").returncode == 0
         ran = group.jira_sync("sync-now", "sync-b")
         assert ran.returncode == 1
-        assert "no worker runs sync-b now; start it: supervisorctl start sync-b; or run one cycle here: " in ran.stderr
+        assert "no worker runs sync-b now; start it: jira-sync start sync-b; or run one cycle here: " in ran.stderr
     finally:
         os.kill(group.pid("health-monitor"), signal.SIGCONT)
         (group.configs / "sync-c.json").unlink()
@@ -176,7 +176,7 @@ def test_logs_of_several_syncs_are_sorted_by_time(group):
     said = group.jira_sync("logs", "sync-b", "-n", "1").stdout
     assert re.fullmatch(r"\d\d:\d\d:\d\d info    sync-b cycle completed duration=\S+ .*\n", said)
     ran = group.jira_sync("logs", "health-monitr")
-    assert (ran.returncode, ran.stderr) == (1, "error: no sync is called health-monitr; did you mean health-monitor?\n")
+    assert (ran.returncode, ran.stderr) == (2, "error: no sync is called health-monitr; did you mean health-monitor?\n")
 
 
 def test_logs_follow_prints_new_lines_in_colours_until_interrupted(group):

@@ -90,9 +90,9 @@ def test_a_decision_that_needs_something_decided_first_exits_with_1(bench, front
     assert f"first say what this is: {IS_AT_ANOTHER_ADDRESS}" in ran.err
 
 
-def test_adopt_of_a_sync_that_nobody_knows_exits_with_1(bench, front, moved):
+def test_adopt_of_a_sync_that_nobody_knows_is_not_understood(bench, front, moved):
     ran = front("adopt", "sync-abc", "--same-site", "--yes")
-    assert (ran.code, ran.err) == (1, "error: no sync is called sync-abc; did you mean sync-ab?\n")
+    assert (ran.code, ran.err) == (2, "error: no sync is called sync-abc; did you mean sync-ab?\n")
 
 
 def test_the_journal_says_who_has_decided_what(bench, front, moved):

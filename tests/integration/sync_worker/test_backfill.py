@@ -85,7 +85,7 @@ def test_backfill_of_many_issues_needs_a_yes_and_runs_here_where_no_worker_runs(
 def test_backfill_explains_how_a_date_is_written(bench, front, since):
     bench.start()
     ran = front("backfill", "sync-ab", "--since", since)
-    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1)
     assert f"--since is {since!r}; write it like 2025-01-31" in ran.err
 
 

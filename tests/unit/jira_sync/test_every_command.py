@@ -40,10 +40,11 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "render": (["--stdout"], WITHOUT_GROUP),
     "start": (["--strict"], WITHOUT_GROUP),
     "apply": ([], WITH_GROUP),
+    "restart": (["NAME"], {**WITH_GROUP, UNKNOWN: NO_GROUP_RUNS}),
     "stop": ([], dict.fromkeys(MESSAGES)),  # a group that does not run is no fault
     "watch": ([], WITH_GROUP),
     "status": (["NAME"], {BROKEN: NO_GROUP_RUNS, NO_MONGODB: NO_GROUP_RUNS}),
-    "logs": (["NAME"], {**WITH_GROUP, UNKNOWN: NO_GROUP_RUNS}),
+    "logs": (["NAME"], {NO_MONGODB: NO_GROUP_RUNS}),
     "sync-now": (["NAME"], {}),
     "pause": (["NAME"], {}),
     "resume": (["NAME"], {}),
@@ -103,7 +104,7 @@ def test_a_command_reports_a_fault_around_it_in_one_or_two_lines(
     name = arrange(environment, situation)
     code = main([command, *(name if argument == "NAME" else argument for argument in USAGES[command][0])])
     out, err = capsys.readouterr()
-    assert code == 1
+    assert code == (2 if message == MESSAGES[UNKNOWN] else 1)
     assert message in (err or out)
     if command not in REPORTING or err:
         assert 1 <= len(err.splitlines()) <= 2
@@ -122,7 +123,14 @@ def test_the_help_of_every_command_has_an_example_and_a_panel(capsys, command):
 def test_help_explains_the_exit_codes(capsys):
     assert main(["--help"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "Exit codes: 0 done, 1 a person must act, 2 the command was not understood, 130 interrupted." in out
+    told = (
+        "0 done",
+        "1 a person must act",
+        "2 the command was not understood",
+        "70 a fault of ours",
+        "130 interrupted",
+    )
+    assert f"Exit codes: {', '.join(told)}, 141 nobody reads the output any more." in out
 
 
 def test_an_unknown_command_or_option_exits_with_2(capsys):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sync_model.connection import TlsFiles, resolve, site_of
+from sync_model.account_lookup import TlsFiles
+from sync_model.connection import resolve, site_of
 from sync_model.definition import Side, Sync
 
 CLOUD = "https://example.atlassian.net"

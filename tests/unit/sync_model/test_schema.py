@@ -134,7 +134,7 @@ def test_the_same_fields_are_optional_in_schema_and_loader(path):
         (("userProjectKey",), "S-UP"),
         (("jira", "baseUrl"), "your-site.atlassian.net"),
         (("jira", "baseUrl"), "https://a.example?x=1"),
-        (("devJira", "authType"), "oauth"),
+        (("devJira", "authType"), "kerberos"),
         (("jira", "callsPerSecond"), 0),
         (("syncIntervalMinutes",), 0),
         (("syncIntervalMinutes",), 7 * 24 * 60 + 1),

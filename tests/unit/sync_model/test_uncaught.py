@@ -31,8 +31,8 @@ PLACES = {
     "a finaliser": "uncaught.install(); Broken()",
     "an executed worker": f"{WORKER}; sys.exit(worker.main(['--config', 'x']))",
     "a forked worker": f"{WORKER}; from supervisor_plugin import child; child.run(partial(worker.main, ['--config']))",
-    "a command": "from jira_sync import __main__ as it; sys.argv = ['x', 'schema']; it.app = fail; it.app = partial("
-    "lambda **_: fail()); it.main()",
+    "a command": "from jira_sync import __main__ as it; it._spell_commands = fail; sys.argv = ['x', 'schema']; "
+    "it.main()",
     "a task of the monitor": "from sync_worker.runtime import logs; logs.configure('monitor', 'info', sys.stderr)\n"
     "async def serve():\n"
     "    asyncio.get_running_loop().call_soon(fail)\n"

@@ -348,8 +348,8 @@ def test_what_a_person_stopped_stays_stopped_through_an_edit_and_a_new_name_and_
     assert (ran.code, ran.out.splitlines()) == (
         0,
         [
-            "~ sync-n stays stopped; to run it as it is now: supervisorctl start sync-n",
-            "~ sync-a stays stopped (config changed); to run it as it is now: supervisorctl start sync-a",
+            "~ sync-n stays stopped; to run it as it is now: jira-sync start sync-n",
+            "~ sync-a stays stopped (config changed); to run it as it is now: jira-sync start sync-a",
             "- sync-b stopped (sync-b.json says sync-n now; its database is untouched)",
         ],
     )

@@ -50,7 +50,7 @@ def test_a_missing_secret_is_reported_with_where_to_put_it(doctor, monkeypatch, 
 
 def test_an_unknown_sync_and_an_empty_folder_are_one_line_of_error_each(doctor):
     code, out, err = doctor.run("sync-ac")
-    assert (code, out, err) == (1, "", "error: no sync is called sync-ac; did you mean sync-ab?\n")
+    assert (code, out, err) == (2, "", "error: no sync is called sync-ac; did you mean sync-ab?\n")
     (doctor.configs / "sync-ab.json").unlink()
     code, out, err = doctor.run()
     assert (code, out) == (1, "")

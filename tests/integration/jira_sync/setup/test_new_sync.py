@@ -16,10 +16,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from generator.running.errors import Unusable
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from jira_sync.__main__ import main
+from jira_sync.setup.access import api_address
 from sync_model.loading import load_file
+from sync_worker.core.site_info import Server
 
 REPO = Path(__file__).parents[4]
 TOKEN = "s3cr3t-sync-token"
@@ -110,7 +113,8 @@ def test_init_by_options_writes_a_sync_from_what_the_site_has_and_only_reads_the
         "",
         "  jira-sync check",
         "  jira-sync doctor sup-dev",
-        "  jira-sync apply",
+        "  jira-sync plan sup-dev",
+        "  jira-sync start    # in a container: docker compose up -d",
     ]
     data = workplace.written()
     assert data["jira"] == {"baseUrl": workplace.url("one"), "email": "sync@example.com", "apiToken": "${SYNC_TOKEN}"}
@@ -144,7 +148,7 @@ def test_init_replaces_an_existing_file_only_with_force(workplace, tmp_path):
     output.write_text("{}")
     code, _, err = workplace.run(*workplace.options(output=str(output)))
     assert (code, output.read_text()) == (1, "{}")
-    assert "is there already; --force replaces it" in err
+    assert "is there already; --replace replaces it" in err
     assert workplace.run(*workplace.options(output=str(output)), "--force")[0] == 0
     assert json.loads(output.read_text())["name"] == "sup-dev"
 
@@ -190,13 +194,65 @@ def test_a_missing_or_wrong_option_of_init_is_one_line_of_error_and_writes_nothi
 ):
     monkeypatch.setenv("WRONG_TOKEN", "wrong")
     code, out, err = workplace.run(*workplace.options(**changes))
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (2 if "are missing" in said else 1, "", 1)
     assert err.startswith("error: ")
     assert said in err
     assert not workplace.configs.exists()
 
 
 # As a conversation
+
+
+# As a service account
+
+
+def as_client(workplace, monkeypatch, **changes: str | None) -> list[str]:
+    """Return options for both projects on the Data Center site, by a service account of it."""
+    workplace.simulator.control.add_project("two", key="SUP", workflow="customer")
+    workplace.simulator.control.set_client("two", "sync", id="the-id", secret="ATOA-s3cr3t-client")
+    monkeypatch.setenv("OUR_SECRET", "ATOA-s3cr3t-client")
+    given = {"client_id": "the-id", "email": None, "token_env": "OUR_SECRET", "site": workplace.url("two")}
+    return workplace.options(**{**given, "dev_project": "CORE", **changes})
+
+
+def test_init_writes_a_service_account_that_it_has_signed_in_with(workplace, monkeypatch):
+    code, out, err = workplace.run(*as_client(workplace, monkeypatch))
+    assert (code, err) == (0, ""), out
+    assert workplace.written("sup-core")["jira"] == {
+        "baseUrl": workplace.url("two"),
+        "authType": "oauth",
+        "clientId": "the-id",
+        "clientSecret": "${OUR_SECRET}",
+    }
+
+
+def test_init_says_what_is_wrong_with_a_service_account_and_writes_nothing(workplace, monkeypatch):
+    options = as_client(workplace, monkeypatch)
+    control = workplace.simulator.control
+    control.set_client("two", "sync", id="the-id", secret="another")
+    code, _, err = workplace.run(*options)
+    assert code == 1
+    assert "clientId or clientSecret is wrong" in err
+    control.fault("two", "status", path="/token$", status=503)
+    code, _, err = workplace.run(*options)
+    assert code == 1
+    assert "503 Service Unavailable; nothing was written" in err
+    code, _, err = workplace.run(*as_client(workplace, monkeypatch, client_id="two words"))
+    assert (code, "--client-id: holds a character" in err) == (1, True)
+    assert "s3cr3t" not in err
+    assert not workplace.configs.exists()
+
+
+def test_a_service_account_of_cloud_works_at_the_gateway_for_the_cloud_id_that_the_site_tells(workplace):
+    cloud, data_center = (Server(is_cloud, "1", None, None) for is_cloud in (True, False))
+    control = workplace.simulator.control
+    control.settings("one", identity="1324a887-45db-1bf4-1e99-ef0ff456d421")
+    address = "https://api.atlassian.com/ex/jira/1324a887-45db-1bf4-1e99-ef0ff456d421"
+    assert api_address(workplace.url("one"), cloud) == address
+    assert api_address(workplace.url("two"), data_center) == workplace.url("two")
+    control.settings("one", identity="../../elsewhere?")
+    with pytest.raises(Unusable, match="does not tell its cloud id"):
+        api_address(workplace.url("one"), cloud)
 
 
 class Conversation:

@@ -32,7 +32,7 @@ class TestWhoIsInTheWay:
         ran = front("restore", "sync-ab", str(file), "--replace")
         assert (ran.code, len(ran.err.splitlines())) == (1, 1)
         assert f"process {os.getpid()} on " in ran.err
-        assert "stop it first: supervisorctl stop sync-ab (a pause is not enough)" in ran.err
+        assert "stop it first: jira-sync stop sync-ab (a pause is not enough)" in ran.err
         assert kept.content() == there
 
     def test_no_worker_begins_while_a_restore_is_under_way(self, bench, kept, front, tmp_path, monkeypatch):

@@ -172,3 +172,12 @@ def test_read_only_limits_let_nothing_but_reading_requests_through(bench):
     for refused in ("POST /issue", "POST /issue/{}/transitions", "PUT /issue/{}", "DELETE /issue/{}"):
         with pytest.raises(AssertionError, match="nothing may be changed"):
             onlooker.before(ApiCall(refused, None))
+
+
+def test_a_plan_says_which_database_it_looked_at(bench, front):
+    bench.start()
+    ran = front("plan", "sync-ab")
+    assert f"looked at sync-ab by its database {bench.database_name}, on 127.0.0.1:" in ran.err
+    report = json.loads(front("plan", "sync-ab", "--json").out)
+    assert report["database"] == bench.database_name
+    assert report["server"].startswith("on 127.0.0.1:")

@@ -214,7 +214,7 @@ def test_an_import_is_refused_while_a_worker_runs_but_its_dry_run_is_not(bench, 
     before = everything(bench, legacy)
     ran = front("import", legacy.database.name, "--yes")
     assert ran.code == 1
-    assert f"runs {legacy.database.name}; stop it first: supervisorctl stop {legacy.database.name}" in ran.err
+    assert f"runs {legacy.database.name}; stop it first: jira-sync stop {legacy.database.name}" in ran.err
     assert front("import", legacy.database.name, "--dry-run").code == 0
     after = everything(bench, legacy)
     assert {**after[0], "lease": None} == {**before[0], "lease": None}

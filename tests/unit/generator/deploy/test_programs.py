@@ -32,7 +32,7 @@ def test_watch_adds_the_program_that_applies_edits(folder):
     wanted = folder.settings(watch=True)
     planned = folder.plan(wanted=wanted)
     assert [program.name for program in planned.programs] == ["mongodb", "health-monitor", "config-watcher"]
-    assert planned.programs[2].command == (*LAUNCHER, "/usr/bin/python", "-m", "jira_sync", "watch")
+    assert planned.programs[2].command == (*LAUNCHER, "/usr/bin/python", "-m", "jira_sync", "watch", "--json")
     verify(render(planned, wanted), planned, wanted)
 
 

@@ -101,3 +101,35 @@ def test_groups_of_others_in_the_same_folder_are_said(tmp_path):
     os.chown(other, 4711, -1)
     said = no_group_runs(tmp_path / f"group-{os.geteuid()}", {"RUN_DIR": str(tmp_path)})
     assert "(there is group-4711 of others)" in said
+
+
+@pytest.fixture
+def demo(monkeypatch) -> Iterator[Path]:
+    """The folder of a demo that runs, in a checkout, which is the present folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        demo = Path(folder) / "run" / "demo"
+        demo.mkdir(mode=0o700, parents=True)
+        (demo / "settings.json").touch()
+        (Path(folder) / "configs").mkdir()
+        (Path(folder) / "docs").mkdir()
+        monkeypatch.chdir(folder)
+        yield demo
+
+
+def test_commands_are_about_the_demo_while_nothing_else_has_been_started_here(demo, monkeypatch):
+    assert run_dir_of({}) == demo
+    monkeypatch.chdir("docs")
+    assert run_dir_of({}) == demo
+    (demo.parent / "settings.json").touch()
+    assert run_dir_of({}) == demo.parent
+
+
+def test_the_demo_takes_no_place_of_what_is_named_or_newly_started(demo):
+    assert run_dir_of({"RUN_DIR": "other"}) == demo.parents[1] / "other"
+    assert run_dir_of({"CONFIG_DIR": "configs"}) == demo.parent
+    assert from_environ({}, is_new=True).run_dir == demo.parent
+
+
+def test_the_demo_is_forgotten_once_it_was_stopped(demo):
+    (demo / "settings.json").unlink()
+    assert run_dir_of({}) == demo.parent

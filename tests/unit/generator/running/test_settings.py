@@ -50,7 +50,8 @@ def test_all_mistakes_in_the_environment_are_said_at_once(environ, said):
         assert any(problem.startswith(sentence) for problem in error.value.problems)
 
 
-def test_the_settings_have_defaults_for_everything():
+def test_the_settings_have_defaults_for_everything(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     found = from_environ({})
     assert (found.config_dir, found.run_dir) == (Path.cwd() / "configs", Path.cwd() / "run")
     assert (found.embedded, found.mongodb_port, found.simulator_port, found.log_dir) == (True, None, None, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from generator.running.settings import from_environ
 from generator.running.variables import FIXED_AT_START, VARIABLES
 from jira_simulator.demo import PORTS, demo_environment
-from sync_model.connection import DEFAULTS
+from sync_model.account_lookup import DEFAULTS
 
 REPO = Path(__file__).parents[4]
 PACKAGES = ("sync_model", "generator", "sync_worker", "supervisor_plugin", "health_monitor", "jira_sync")
@@ -43,7 +43,8 @@ def test_the_settings_read_no_variable_that_the_list_lacks():
     assert environ.asked - VARIABLES.keys() == set()
 
 
-def test_each_default_of_the_list_has_the_same_effect_as_no_value():
+def test_each_default_of_the_list_has_the_same_effect_as_no_value(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     defaults = {variable.name: variable.default for variable in VARIABLES.values() if variable.default}
     for name, value in defaults.items():
         assert from_environ({name: value}, log_to_files=True) == from_environ({}, log_to_files=True), name
