@@ -74,9 +74,9 @@ class UserSeed(_Seed):
     email: str = ""
     token: str
     time_zone: str = "Etc/UTC"
+    client: ClientSeed | None = None
     listed_tokens: list[tuple[str, str | None]] = Field(default_factory=list)
     """Names of tokens, and when each runs out."""
-    client: ClientSeed | None = None
 
 
 class TransitionSeed(_Seed):
