@@ -23,7 +23,6 @@ from health_monitor.news import outbox
 from health_monitor.news.changes import Pace, Sender, due, follow
 from health_monitor.news.findings import findings
 from health_monitor.news.records import Delivery, Finding, NewsState
-from health_monitor.news.sending import NotSent, send
 from health_monitor.news.state_file import forget_state, read_state, write_state
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from sync_model.group_secrets import remember_group_secrets
@@ -135,6 +134,9 @@ class Reporter:
                 self._sending[address] = asyncio.ensure_future(self._send(channels[address], delivery))
 
     async def _send(self, channel: Channel, delivery: Delivery) -> None:
+        # What it stands on takes memory, and most groups have nobody to be told.
+        from health_monitor.news.sending import NotSent, send
+
         address, about = delivery.address, channel.about
         try:
             warning = await send(channel, delivery.message, self._environ)

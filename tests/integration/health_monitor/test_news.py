@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def test_a_monitor_that_is_killed_repeats_no_news_and_tells_the_end(told_group, 
     group.expect_ready()
     group.beat("sync-a", Phase.REFUSED, reason="s3cr3t words of Jira")
     wait_until(lambda: receiver.changes == [("sync-a", "needs you")], "the news")
+    # What is killed between the answer and its note of it sends the same message again, with the same id.
+    noted = group.run_dir / "news.json"
+    wait_until(lambda: json.loads(noted.read_text())["outbox"] == [], "the note of it")
     pid = group.pid("health-monitor")
     group.supervisor.signal("health-monitor", "KILL")
     wait_until(lambda: group.pid("health-monitor") not in (0, pid) and group.answers(), "another monitor")

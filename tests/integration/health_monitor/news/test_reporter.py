@@ -172,6 +172,19 @@ def test_a_receiver_that_hangs_keeps_nobody_else_from_news(
     assert other.changes == [("a", "needs you")]
 
 
+def test_what_is_being_sent_is_on_the_disk_before_so_that_a_monitor_which_is_killed_loses_nothing(
+    group: Group, receiver, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reporter, "SECONDS_TO_STOP", 0.1)
+    receiver.hangs = True
+    group.syncs = {"a": REFUSED}
+    with group.monitor(NOTIFY_URL=receiver.url):
+        wait_until(lambda: receiver.paths, "the attempt that hangs")
+        kept = json.loads(news_path(group.run_dir).read_text())
+    assert len(kept["outbox"]) == 1
+    assert kept["followed"]["a"]["told"] == "error"
+
+
 def test_each_sync_goes_to_whom_its_file_names(group: Group, receiver, new_receiver, wait_until: Wait):
     team = new_receiver()
     path = group.run_dir / "notify"
@@ -193,6 +206,20 @@ def test_a_file_that_cannot_be_read_for_a_while_loses_no_message(group: Group, r
         path.write_text(receiver.url)
         wait_until(lambda: receiver.changes == [("a", "needs you")], "the news")
         wait_until(lambda: not group.trouble_of_news, "the fault to be over")
+
+
+def test_a_message_that_waits_is_kept_while_the_file_with_its_address_is_gone(group: Group, receiver, wait_until: Wait):
+    path = group.run_dir / "url"
+    path.write_text(receiver.url)
+    receiver.status = 500
+    group.syncs = {"a": REFUSED}
+    with group.monitor(NOTIFY_URL_FILE=str(path)):
+        wait_until(lambda: "it answers 500" in group.trouble_of_news, "the failure")
+        path.unlink()
+        wait_until(lambda: "NOTIFY_URL_FILE" in group.trouble_of_news, "the fault")
+        receiver.status = 200
+        path.write_text(receiver.url)
+        wait_until(lambda: receiver.changes == [("a", "needs you")], "the news")
 
 
 def test_with_nobody_to_be_told_nothing_is_remembered(group: Group, receiver, wait_until: Wait):

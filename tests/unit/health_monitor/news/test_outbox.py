@@ -54,6 +54,11 @@ def test_one_address_that_takes_nothing_for_long_loses_its_oldest_and_no_other_l
     assert (A.id, "999") in ids(state)
     assert state.outbox[0].message.id == "7"
     assert "7 older messages found no room" in (trouble(state, ()) or "")
+    state = after_success(state, state.outbox[0], "", None, AT)
+    assert "7 older messages found no room" in (trouble(state, ()) or "")
+    while state.outbox:
+        state = after_success(state, state.outbox[0], "", None, AT)
+    assert trouble(state, ()) is None
 
 
 def test_what_waits_for_a_replaced_address_goes_to_the_new_one():
