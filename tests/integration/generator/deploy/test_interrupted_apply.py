@@ -165,7 +165,8 @@ def test_a_suspended_apply_is_told_to_whoever_looks_or_waits_for_it(started):
     try:
         os.waitid(os.P_PID, applying.pid, os.WSTOPPED | os.WNOWAIT)
         ran = started.run("status")
-        assert f"an apply (pid {applying.pid}) is suspended half way: kill -CONT {applying.pid} lets it go on" in ran.out + ran.err
+        said = f"an apply (pid {applying.pid}) is suspended half way: kill -CONT {applying.pid} lets it go on"
+        assert said in ran.out + ran.err
         assert "an apply is replacing its process" in ran.out
         command = [sys.executable, "-m", "generator", "apply"]
         waiting = subprocess.Popen(command, env=started.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
