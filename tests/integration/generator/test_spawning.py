@@ -94,7 +94,7 @@ def test_workers_of_an_older_version_are_not_taken_for_what_is_installed_now(gro
     assert "has changed since" not in group.run("apply").err
     record = group.run_dir / "settings.json"
     record.write_text(record.read_text().replace(fingerprint(), "that of another version"))
-    assert "jira-sync itself has changed since this group was started; `stop` and `start` it" in group.run("apply").err
+    assert "jira-sync has changed since this group was started; to use that: jira-sync stop" in group.run("apply").err
 
 
 @pytest.mark.parametrize("command", ["start", "render"])

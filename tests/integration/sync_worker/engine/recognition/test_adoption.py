@@ -143,7 +143,7 @@ def test_adopt_takes_one_decision_at_a_time(bench, front):
     bench.start()
     bench.stop()
     ran = front("adopt", "sync-ab", "--new", "--moved")
-    assert (ran.code, ran.err) == (1, "error: say one of --moved, --new\n")
+    assert (ran.code, ran.err) == (2, "error: say one of --moved, --new\n")
 
 
 def test_what_is_adopted_while_the_sync_is_paused_is_done_after_it(bench, front):
