@@ -18,7 +18,7 @@ SHIFTED_CLOCK = """
 import datetime, os, time
 
 right_time, right_time_ns, Right = time.time, time.time_ns, datetime.datetime
-shift = lambda: float(os.environ.get("CLOCK_SHIFT", 0))
+shift = lambda: float(os.environ.get("PYTHON_CLOCK_SHIFT", 0))
 time.time = lambda: right_time() + shift()
 time.time_ns = lambda: right_time_ns() + int(shift() * 1e9)
 
@@ -45,7 +45,7 @@ HOURS = pytest.mark.parametrize("hours", [-7, 7])
 
 @pytest.fixture(scope="module")
 def shifted_processes() -> Iterator[WarmProcesses]:
-    """Processes whose clock is as many seconds off as CLOCK_SHIFT says."""
+    """Processes whose clock is as many seconds off as PYTHON_CLOCK_SHIFT says."""
     with closing(WarmProcesses(SHIFTED_CLOCK)) as processes:
         yield processes
 
@@ -53,7 +53,7 @@ def shifted_processes() -> Iterator[WarmProcesses]:
 @pytest.fixture
 def run_once(bench, shifted_processes, tmp_path, hours) -> Callable[..., dict[str, Any]]:
     """Run a cycle by a clock that is so many hours off, which ends with this exit code; return the last log line."""
-    environ = {**os.environ, "CLOCK_SHIFT": str(hours * 3600), "DATABASE_URL": bench.mongo_url}
+    environ = {**os.environ, "PYTHON_CLOCK_SHIFT": str(hours * 3600), "DATABASE_URL": bench.mongo_url}
     arguments = ["--config", str(bench.folder / "sync-ab.json"), "--run-dir", str(tmp_path), "--once"]
 
     def run(code: int = 0) -> dict[str, Any]:
