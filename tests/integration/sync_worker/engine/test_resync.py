@@ -240,7 +240,7 @@ def test_the_command_resync_waits_for_the_worker_and_says_what_became_of_each_is
         "4711": "4711 is no issue that sync-ab knows; say its key, or user:ID or dev:ID",
     }.items():
         ran = front("resync", "sync-ab", key, name)
-        assert (ran.code, ran.out, ran.err) == (1, "", f"error: {said}\n")
+        assert (ran.code, ran.out, ran.err) == (2, "", f"error: {said}\n")
     bench.database["control"].insert_one({"_id": "pause", "by": "ann", "at": datetime.now(UTC), "reason": ""})
     ran = front("resync", "sync-ab", counterpart)
     assert (ran.code, ran.out) == (1, "")

@@ -358,7 +358,7 @@ def test_an_import_that_finds_nothing_names_the_databases_that_have_something(be
     assert f"{legacy.database.name}: say --database" in ran.err
     ran = front("import", "sync-ab", "--database", legacy.database.name, "--dry-run")
     assert ran.code == 0, ran.err
-    assert front("import", "sync-ab", "--database", "a/b").code == 1
+    assert front("import", "sync-ab", "--database", "a/b").code == 2
 
 
 def test_an_import_from_the_database_of_other_projects_is_refused(bench, legacy, front):
@@ -378,7 +378,7 @@ def test_an_import_without_a_terminal_does_nothing_unless_yes_is_said(bench, leg
     ran = front("import", legacy.database.name)
     assert (ran.code, "say --yes" in ran.err) == (1, True)
     assert bench.database["pairs"].count_documents({}) == 0
-    assert front("import", legacy.database.name, "--json").code == 1
+    assert front("import", legacy.database.name, "--json").code == 2
 
 
 def test_odd_values_in_the_legacy_database_spoil_no_more_than_their_own_field(bench, legacy, front):
