@@ -36,6 +36,8 @@ Supervisor._call, Path.replace, Path.unlink = map(dying, (Supervisor._call, Path
 """`apply` dies before a step: a request to supervisord, or a change on disk. It ends once the intention is gone."""
 HALF_WAY = """
 import os, signal
+if signal.{signal} not in (signal.SIGKILL, signal.SIGSTOP):
+    signal.signal(signal.{signal}, signal.SIG_DFL)  # a shell has what it runs in the background ignore some
 from generator.running.supervisor_rpc import Supervisor
 stock = Supervisor._multicall
 def multicall(self, method, arguments):
