@@ -11,11 +11,13 @@ import signal
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h: the signal that a process gets when its parent ends."""
+_LIBC = ctypes.CDLL(None)
+"""Loaded before the fork, so that all workers share it."""
 
 
 def end_with_parent() -> None:
     """Have the kernel send SIGTERM to this process when its parent ends, however that comes about."""
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it ended just before
         os.kill(os.getpid(), signal.SIGTERM)
