@@ -8,19 +8,17 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 
+from reverse_proxy import GROUP, NAME, sign_on_service, write_certificate
 from sync_worker.database.connection import connect
 from sync_worker.database.journal import Journal
 
 REPO = Path(__file__).parents[3]
 ADMIN_TOKEN = "s3cr3t-admin-token"
-NAME = "sync.example.com"
 HERE = {"Sec-Fetch-Site": "same-origin"}
 BROWSER = {"Accept": "text/html", **HERE}
 SERVER, LOCATIONS = re.findall(r"```nginx\n(.*?)```", (REPO / "docs/deployment.md").read_text(), re.DOTALL)
@@ -39,53 +37,30 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class SignOn(BaseHTTPRequestHandler):
-    """The stand-in: whoever has a cookie `sign-on` has signed in by the name in it."""
-
-    def do_GET(self) -> None:
-        found = re.search(r"sign-on=(\w+)", self.headers.get("Cookie", ""))
-        self.send_response(200 if found else 401)
-        if found:
-            self.send_header("Remote-User", found[1])
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_args: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def running_group(start_group) -> Iterator[object]:
     """A group as the document sets it, below a path."""
-    environ = {
-        "STUCK_AFTER": "86400",
-        "ALLOWED_HOSTS": NAME,
-        "TRUSTED_PROXIES": "127.0.0.1",
-        "PROXY_USER_HEADER": "Remote-User",
-        "PROXY_OPERATORS": "carla",
-        "VIEW_TOKEN": "to-look-only-97531",
-        "BASE_PATH": "/jira-sync",
-    }
-    with start_group(**environ) as group:
+    with start_group(**GROUP) as group:
         yield group
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
     """The file with a certificate for the name and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={NAME}"]
-    command += ["-addext", f"subjectAltName=DNS:{NAME}", "-keyout", f"{folder}/key", "-out", f"{folder}/cert"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / "cert"
+    return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
-def ports(running_group, certificate, free_port, tmp_path_factory, wait_until) -> Iterator[dict[str, int]]:
+def sign_on() -> Iterator[int]:
+    """The port of the sign-on service."""
+    with sign_on_service() as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def ports(running_group, certificate, sign_on, free_port, tmp_path_factory, wait_until) -> Iterator[dict[str, int]]:
     """The ports of three servers in one nginx: as the example, with single sign-on, and below a path."""
     folder = tmp_path_factory.mktemp("nginx")
-    sign_on = ThreadingHTTPServer(("127.0.0.1", 0), SignOn)
-    Thread(target=sign_on.serve_forever, daemon=True).start()
     location = SERVER.index("    location / {")
     head, tail = SERVER[:location], SERVER[location:]
     below = tail.replace("location /", "location /jira-sync/").replace(":3000;", ":3000/;")
@@ -95,7 +70,7 @@ def ports(running_group, certificate, free_port, tmp_path_factory, wait_until) -
     written = (
         "\n".join(servers)
         .replace("127.0.0.1:3000", f"127.0.0.1:{running_group.port}")
-        .replace("auth:9091", f"127.0.0.1:{sign_on.server_port}")
+        .replace("auth:9091", f"127.0.0.1:{sign_on}")
         .replace(f"/etc/ssl/{NAME}.pem", str(certificate))
         .replace(f"/etc/ssl/private/{NAME}.key", str(certificate.with_name("key")))
     )
@@ -107,8 +82,6 @@ def ports(running_group, certificate, free_port, tmp_path_factory, wait_until) -
     yield ports
     process.terminate()
     process.wait(20)
-    sign_on.shutdown()
-    sign_on.server_close()
 
 
 @pytest.fixture

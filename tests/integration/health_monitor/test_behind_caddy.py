@@ -8,16 +8,15 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 
+from reverse_proxy import GROUP, NAME, sign_on_service, write_certificate
+
 REPO = Path(__file__).parents[3]
 ADMIN_TOKEN = "s3cr3t-admin-token"
-NAME = "sync.example.com"
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 DOCUMENT = (REPO / "docs/deployment.md").read_text()
 PLAIN, SIGN_ON = re.findall(r"```\n(sync\.example\.com \{\n.*?)```", DOCUMENT, re.DOTALL)
@@ -26,45 +25,24 @@ BELOW = PLAIN.replace("reverse_proxy", "handle /jira-sync/* {\nreverse_proxy").r
 pytestmark = pytest.mark.skipif(shutil.which("caddy") is None, reason="there is no caddy")
 
 
-class SignOn(BaseHTTPRequestHandler):
-    """The stand-in: whoever has a cookie `sign-on` has signed in by the name in it. A guest has no name."""
-
-    def do_GET(self) -> None:
-        found = re.search(r"sign-on=(\w+)", self.headers.get("Cookie", ""))
-        self.send_response(200 if found else 401)
-        if found and found[1] != "guest":
-            self.send_header("Remote-User", found[1])
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_args: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def running_group(start_group) -> Iterator[object]:
-    environ = {
-        "STUCK_AFTER": "86400",
-        "ALLOWED_HOSTS": NAME,
-        "TRUSTED_PROXIES": "127.0.0.1",
-        "PROXY_USER_HEADER": "Remote-User",
-        "PROXY_OPERATORS": "carla",
-        "VIEW_TOKEN": "to-look-only-97531",
-        "BASE_PATH": "/jira-sync",
-    }
-    with start_group(**environ) as group:
+    with start_group(**GROUP) as group:
         yield group
 
 
 @pytest.fixture(scope="module")
-def caddy(running_group, free_port, tmp_path_factory, wait_until) -> Iterator[tuple[dict[str, int], Path]]:
+def sign_on() -> Iterator[int]:
+    """The port of the sign-on service."""
+    with sign_on_service() as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def caddy(running_group, sign_on, free_port, tmp_path_factory, wait_until) -> Iterator[tuple[dict[str, int], Path]]:
     """The ports of three sites in one Caddy, and the file with its certificate."""
     folder = tmp_path_factory.mktemp("caddy")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={NAME}"]
-    command += ["-addext", f"subjectAltName=DNS:{NAME}", "-keyout", f"{folder}/key", "-out", f"{folder}/cert"]
-    subprocess.run(command, check=True, capture_output=True)
-    sign_on = ThreadingHTTPServer(("127.0.0.1", 0), SignOn)
-    Thread(target=sign_on.serve_forever, daemon=True).start()
+    write_certificate(folder)
     sites = {"plain": PLAIN, "sign-on": SIGN_ON, "below": BELOW}
     ports = {name: free_port() for name in sites}
     written = [
@@ -72,7 +50,7 @@ def caddy(running_group, free_port, tmp_path_factory, wait_until) -> Iterator[tu
             f"{NAME} {{", f"https://{NAME}:{ports[name]} {{\nbind 127.0.0.1\ntls {folder}/cert {folder}/key", 1
         )
         .replace("127.0.0.1:3000", f"127.0.0.1:{running_group.port}")
-        .replace("auth:9091", f"127.0.0.1:{sign_on.server_port}")
+        .replace("auth:9091", f"127.0.0.1:{sign_on}")
         for name, text in sites.items()
     ]
     (folder / "Caddyfile").write_text("\n".join(["{\nadmin off\nauto_https off\n}", *written]))
@@ -86,8 +64,6 @@ def caddy(running_group, free_port, tmp_path_factory, wait_until) -> Iterator[tu
     yield ports, folder / "cert"
     process.terminate()
     process.wait(20)
-    sign_on.shutdown()
-    sign_on.server_close()
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def impostor(wait_until) -> Iterator[Callable[[Path], int]]:
     started = []
 
     def start(run_dir: Path) -> int:
-        command = [str(PYTHON), "-c", "import time; time.sleep(600)", "supervisor.supervisord", "-c"]
+        command = [str(PYTHON), "-c", "import signal; signal.pause()", "supervisor.supervisord", "-c"]
         environ = {"JIRA_SYNC_GROUP": str(run_dir), "DATABASE_URL": "mongodb://thief", "JIRA_BASE_URL": "http://thief"}
         process = subprocess.Popen(command, user=STRANGER, group=STRANGER, extra_groups=[], env=environ, cwd="/")
         started.append(process)
@@ -239,7 +239,7 @@ def test_the_environment_of_a_group_is_that_of_the_process_which_answers_on_its_
     assert environment["DATABASE_URL"] == running.environ["DATABASE_URL"]
     # As long as supervisord answers, one of the owner's own counts as little, though the file with the pid names it.
     pid_file = running.run_dir / PID_FILE
-    command = [str(PYTHON), "-c", "import time; time.sleep(600)", "supervisor.supervisord", "-c"]
+    command = [str(PYTHON), "-c", "import signal; signal.pause()", "supervisor.supervisord", "-c"]
     environ = {"JIRA_SYNC_GROUP": str(running.run_dir)}
     with subprocess.Popen(command, user=OWNER, group=OWNER, extra_groups=[], env=environ, cwd="/") as double:
         wait_until(lambda: processes.is_supervisord(double.pid), "the double to run")
