@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sync_model.regular_files import read_regular
+from sync_model.values import split_url
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 CA_FILE, CA_FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
@@ -32,10 +32,8 @@ def _proxy_faults(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _proxy_fault(address: str) -> str | None:
-    try:
-        url = urlsplit(address if "://" in address else f"http://{address}")
-        _ = url.port  # raises ValueError for a port that is no number
-    except ValueError:
+    url = split_url(address if "://" in address else f"http://{address}")
+    if url is None:
         return f"is not the address of a proxy; {EXAMPLE}"
     if url.scheme.startswith("socks"):
         return "is the address of a SOCKS proxy, which jira-sync does not speak; name an HTTP proxy"

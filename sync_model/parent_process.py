@@ -1,6 +1,6 @@
-"""A worker ends when its supervisord does: nobody could stop it, restart it, or see that it hangs.
+"""A process that ends with its parent: without that one, nobody could stop it, restart it, or see that it hangs.
 
-Linux only: elsewhere a worker that lost its supervisord goes on until somebody ends it.
+Linux only. Elsewhere such a process goes on until somebody ends it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h: the signal that a process gets when its parent ends."""
 _LIBC = ctypes.CDLL(None)
-"""Loaded before the fork, so that all workers share it."""
+"""Loaded before a fork, so that forked processes share it."""
 
 
 def end_with_parent() -> None:

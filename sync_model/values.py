@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -35,12 +35,20 @@ def is_reference(text: str) -> bool:
     return REFERENCE_PATTERN.fullmatch(text) is not None
 
 
+def split_url(text: str) -> SplitResult | None:
+    """Return the parts of an address; None for one that has none, or whose port is no number."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises ValueError for a port that is no number
+    except ValueError:
+        return None
+    return parts
+
+
 def url_fault(text: str) -> str | None:
     """Return what is wrong with `text` as the address of a Jira site, or None. The message never repeats `text`."""
-    try:
-        url = urlsplit(text)
-        _ = url.port  # raises ValueError for a port that is no number
-    except ValueError:
+    url = split_url(text)
+    if url is None:
         return "is not a web address"
     if url.scheme not in ("http", "https") or not url.hostname:
         return "is not a web address; write it like https://your-site.atlassian.net"

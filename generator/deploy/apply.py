@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
 from generator.deploy.install import install
 from generator.deploy.prepare import Prepared
@@ -23,7 +22,7 @@ from generator.running.intention import (
 from generator.running.log_files import missing_logs, reopen_logs
 from generator.running.outdated import outdated_workers, with_outdated
 from generator.running.supervisor_rpc import DOWN, SETTLED, Changes, ProgramState, Supervisor
-from generator.running.terminal import note
+from generator.running.terminal import note_if_possible
 
 SIGNS = {"started": "+", "restarted": "~", "stopped": "-"}
 
@@ -82,12 +81,12 @@ def apply_plan(prepared: Prepared) -> Applied:
         changes = _narrowed(changes, prepared, unfinished)
 
         def follow(changes: Changes, stopped: Collection[str]) -> None:
-            supervisor.follow(changes, STOP_TIMEOUT, _may_start(prepared, outdated), stopped, _tell)
+            supervisor.follow(changes, STOP_TIMEOUT, _may_start(prepared, outdated), stopped, note_if_possible)
 
         left = carry_out(supervisor, run_dir, changes, stopped, follow)
     drop_snapshots(prepared.plan, prepared.settings)
     touched = {*changes.added, *changes.changed, *left}
-    after = supervisor.wait(touched - stopped, lambda state: state.state in SETTLED, START_TIMEOUT, _tell)
+    after = supervisor.wait(touched - stopped, lambda state: state.state in SETTLED, START_TIMEOUT, note_if_possible)
     described = _describe(prepared, Before(before, stopped, outdated, left), changes, after)
     kept = kept_syncs(prepared, but=touched)
     still_kept = {name for name in prepared.plan.kept if not _is_other(name, prepared)}
@@ -104,8 +103,7 @@ def _is_other(name: str, prepared: Prepared) -> bool:
 def _narrowed(changes: Changes, prepared: Prepared, unfinished: Intention | None) -> Changes:
     """Leave out what was not named. What an earlier apply was about to replace is finished all the same."""
     begun = unfinished.replaced if unfinished else frozenset[str]()
-    lists = ((name for name in names if not _is_other(name, prepared) or name in begun) for names in astuple(changes))
-    return Changes(*map(tuple, lists))
+    return changes.only(lambda name: not _is_other(name, prepared) or name in begun)
 
 
 def _mend(supervisor: Supervisor, prepared: Prepared, states: Mapping[str, ProgramState]) -> None:
@@ -113,13 +111,9 @@ def _mend(supervisor: Supervisor, prepared: Prepared, states: Mapping[str, Progr
     raise_limit(supervisor, len(prepared.plan.programs))
     if missing := missing_logs(prepared.settings, states):
         reopen_logs(supervisor)
-        _tell(f"{prepared.settings.log_dir} lacked the logs of {', '.join(missing)}; they are written there again")
-
-
-def _tell(sentence: str) -> None:
-    """Say what is waited for. That the terminal has been closed must not end an apply halfway."""
-    with suppress(OSError, ValueError):
-        note(sentence)
+        note_if_possible(
+            f"{prepared.settings.log_dir} lacked the logs of {', '.join(missing)}; they are written there again"
+        )
 
 
 def _with_new_names(stopped: frozenset[str], prepared: Prepared) -> frozenset[str]:

@@ -27,7 +27,7 @@ from generator.running import locking, processes
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unusable
 from generator.running.project_folder import no_group_runs
-from generator.running.run_directory import make_run_directory, require_own
+from generator.running.run_directory import SOCKET, make_run_directory, require_own
 from generator.running.running_group import (
     enter,
     environment_of_group,
@@ -224,7 +224,7 @@ def _end_what_is_left(run_dir: Path) -> list[str]:
     Otherwise nobody could control it, and no new group could start beside it. Raises NoAnswer.
     """
     try:
-        if Supervisor(run_dir / "supervisor.sock").is_running():
+        if Supervisor(run_dir / SOCKET).is_running():
             return []
     except SocketGone:
         _check_it_is_no_container(run_dir)

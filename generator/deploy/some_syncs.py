@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 from generator.deploy.programs import START_TIMEOUT, STOP_TIMEOUT
 from generator.running.errors import NotUnderstood, Unusable
+from generator.running.intention import signals_blocked, stopped_by_a_person
 from generator.running.manifest import read_manifest
 from generator.running.names import there_are, unknown_sync
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import DOWN, SETTLED, Changes, ProgramState, Supervisor
-from generator.running.terminal import note
+from generator.running.terminal import note, note_if_possible
 from sync_model.program_names import PROGRAMS
-
-STOPPED = frozenset({"STOPPED", "STOPPING"})
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,8 @@ def start_syncs(supervisor: Supervisor, names: Collection[str]) -> list[SyncChan
 def restart_syncs(supervisor: Supervisor, names: Collection[str], *, but_stopped: bool) -> list[SyncChange]:
     """Restart syncs, all at the same time. `but_stopped`: those that a person has stopped stay so."""
     before = supervisor.states()
-    stay = [name for name in names if but_stopped and _has(before, name, STOPPED)]
+    by_a_person = stopped_by_a_person(before, None) if but_stopped else ()
+    stay = [name for name in names if name in by_a_person]
     to_start = [name for name in names if name not in stay]
     ended = _end(supervisor, to_start, before)
     after = _begin(supervisor, to_start)
@@ -95,13 +95,13 @@ def _end(supervisor: Supervisor, names: Collection[str], before: dict[str, Progr
         raise Unusable(f"these do not end: {', '.join(left)}; once they have, type it again")
     # supervisord does not stop what it has given up on, and whoever mends the group would start it again.
     if given_up := tuple(name for name, state in after.items() if state.state != "STOPPED"):
-        supervisor.follow(Changes((), given_up, ()), STOP_TIMEOUT, _at_once, given_up, note)
+        with signals_blocked():
+            supervisor.follow(Changes((), given_up, ()), STOP_TIMEOUT, _at_once, given_up, note_if_possible)
     return running
 
 
 def _begin(supervisor: Supervisor, names: Collection[str]) -> dict[str, ProgramState]:
-    for name in names:
-        supervisor.start(name)
+    supervisor.start_all(names)
     return supervisor.wait(names, lambda state: state.state in SETTLED - {"STOPPED"}, START_TIMEOUT, note)
 
 

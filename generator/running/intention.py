@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from generator.running.files import write_if_changed
@@ -96,8 +96,7 @@ def carry_out(
     left = earlier.replaced - stopped - {*changes.added, *changes.changed}
     states = supervisor.states() if left else {}
     to_start = frozenset(name for name in left if name in states and states[name].state == "STOPPED")
-    for name in sorted(to_start):
-        supervisor.start(name)
+    supervisor.start_all(sorted(to_start))
     drop_intention(run_dir)
     return to_start
 
@@ -132,7 +131,7 @@ def finish(settings: Settings, supervisor: Supervisor, timeout: float) -> list[s
 def without_this_process(states: Mapping[str, ProgramState], changes: Changes) -> Changes:
     """Leave out the program that this very process is: it would stop itself halfway."""
     own = {name for name, state in states.items() if state.pid == os.getpid()}
-    return Changes(*(tuple(name for name in names if name not in own) for names in astuple(changes)))
+    return changes.only(lambda name: name not in own)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sync_model.account_lookup import LOOPBACK_HOSTS
-from sync_model.values import items
+from sync_model.values import items, split_url
 
 SUBMISSION, RELAY, IMPLICIT_TLS = 587, 25, 465
 """The ports of mail servers: for who signs in, for who does not, and the one that is encrypted from its first byte."""
@@ -98,7 +98,7 @@ Channel = Webhook | Mailbox
 
 def webhook_fault(url: str) -> str | None:
     """Return what is wrong with the address of a webhook, as a sentence without its subject; None if nothing is."""
-    parts = _split(url)
+    parts = split_url(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         return "is not a web address; it begins with https://"
     if not url.isascii() or not url.isprintable() or " " in url:
@@ -121,7 +121,7 @@ def format_of(url: str) -> BodyFormat:
 
 def read_mail_server(url: str) -> MailServer | str:
     """Return the mail server at `url`, or what is wrong with `url`, as a sentence without its subject."""
-    parts = _split(url)
+    parts = split_url(url)
     if parts is None or parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         return f"is not the address of a mail server; {SMTP_EXAMPLE}"
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -148,12 +148,3 @@ def mail_addresses(text: str) -> tuple[tuple[str, ...], list[str]]:
 
 def is_mail_address(text: str) -> bool:
     return _MAIL_ADDRESS.fullmatch(text) is not None
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises ValueError for a port that is no number
-    except ValueError:
-        return None
-    return parts

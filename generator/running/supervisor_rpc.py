@@ -41,6 +41,10 @@ class Changes:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
 
+    def only(self, keeps: Callable[[str], bool]) -> Changes:
+        """Return the changes of the programs that `keeps` accepts."""
+        return Changes(*(tuple(filter(keeps, names)) for names in (self.added, self.changed, self.removed)))
+
 
 @dataclass(frozen=True)
 class ProgramState:
@@ -177,6 +181,10 @@ class Supervisor:
     def start(self, name: str) -> bool:
         """Start one program; return whether supervisord does so. It does not when the program runs already."""
         return self._multicall("supervisor.startProcess", [(name, False)]) == [0]
+
+    def start_all(self, names: Iterable[str]) -> None:
+        """Start programs at the same time. One that runs already is left alone."""
+        self._multicall("supervisor.startProcess", [(name, False) for name in names])
 
     def stop(self, name: str) -> bool:
         """Stop one program; return whether there was something to stop."""

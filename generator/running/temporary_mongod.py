@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import AF_UNIX, socket
@@ -17,11 +16,11 @@ from socket import AF_UNIX, socket
 from generator.running.errors import Unusable
 from generator.running.mongod import address_of, database_command
 from sync_model.harmless_variables import harmless
+from sync_model.parent_process import end_with_parent
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 60.0
 POLL_EVERY = 0.05
-PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -46,7 +45,7 @@ def _running(command: tuple[str, ...], path: Path) -> Iterator[None]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=_ends_with_us(),  # noqa: PLW1509 - it makes one system call, and takes no lock
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - it makes system calls alone, and takes no lock
     )
     try:
         if not _starts(server, path):
@@ -55,12 +54,6 @@ def _running(command: tuple[str, ...], path: Path) -> Iterator[None]:
     finally:
         server.terminate()
         server.communicate(timeout=SECONDS_TO_STOP)
-
-
-def _ends_with_us() -> Callable[[], None]:
-    """Return what has the kernel stop the calling process when this one has ended."""
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _starts(server: subprocess.Popen[str], path: Path) -> bool:

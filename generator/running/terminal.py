@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +82,12 @@ def warn(sentence: str) -> None:
 def note(sentence: str) -> None:
     """Print one line to standard error, at once."""
     _print_to_errors(sentence, "info")
+
+
+def note_if_possible(sentence: str) -> None:
+    """Print one line to standard error, unless it was closed: that must end nothing halfway."""
+    with suppress(OSError, ValueError):
+        note(sentence)
 
 
 def print_line(line: str) -> None:

@@ -27,6 +27,7 @@ from sync_model.definition import Sync
 from sync_model.loading import SyncFile, load_file
 from sync_model.needed_variables import needed_by_worker
 from sync_model.own_environment import forget_but
+from sync_model.parent_process import end_with_parent
 from sync_model.secret_text import FileFault
 from sync_model.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
 from sync_worker.core.wakeup import Wakeup
@@ -34,7 +35,6 @@ from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker
 from sync_worker.runtime.own_user import become
-from sync_worker.runtime.parent import end_with_parent
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL, CycleRunner, wire
 
 STOP_GRACE = 20.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 CHILD = """
 import os, signal, sys
-from sync_worker.runtime.parent import end_with_parent
+from sync_model.parent_process import end_with_parent
 if os.fork():
     signal.pause()
 end_with_parent()
