@@ -11,7 +11,7 @@ from generator.running.worker_users import FILE, WorkerUser, read_users, with_ne
 from sync_model.connection import references
 from sync_model.definition import Sync
 from sync_model.loading import Loaded
-from sync_model.lookup_policy import GROUP_TOKEN, GROUP_TOKEN_FILE
+from sync_model.lookup_policy import GROUP_SECRETS
 from sync_model.needed_variables import needed_by_worker
 from sync_model.problems import Problem
 
@@ -37,17 +37,19 @@ def unreadable_files(loaded: Loaded, settings: Settings, environ: Mapping[str, s
         for file, sync in syncs.items()
         if sync.name in users
         for uid in [users[sync.name].uid]
-        for path in _unreadable_by(uid, list(_files_of(sync, environ)))
+        for path in _unreadable_by(uid, list(secret_files(sync, environ)))
     )
 
 
-def _files_of(sync: Sync, environ: Mapping[str, str]) -> Iterator[str]:
+def secret_files(sync: Sync, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the secret files that the worker of `sync` reads: its own, and those of the account of the group."""
     for reference in references(sync):
         if reference["file"]:
             yield reference["file"]
-    path = environ.get(GROUP_TOKEN_FILE, "").strip()
-    if path and GROUP_TOKEN in needed_by_worker(sync, {GROUP_TOKEN: ""}) and not environ.get(GROUP_TOKEN):
-        yield path
+    for secret, variable in GROUP_SECRETS.items():
+        path = environ.get(variable, "").strip()
+        if path and secret in needed_by_worker(sync, {**environ, secret: ""}) and not environ.get(secret):
+            yield path
 
 
 def _unreadable_by(uid: int, paths: Sequence[str]) -> list[str]:
