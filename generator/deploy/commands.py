@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,14 @@ from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
 from generator.deploy.own_files import unreadable_files
 from generator.deploy.prepare import Prepared, load, prepare, unbounded
+from generator.deploy.programs import STOP_TIMEOUT
 from generator.deploy.some_syncs import SyncChange, named_syncs, restart_syncs, start_syncs, stop_syncs
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
 from generator.running import locking, processes
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unusable
+from generator.running.intention import finish
 from generator.running.project_folder import no_group_runs
 from generator.running.run_directory import SOCKET, make_run_directory, require_own
 from generator.running.running_group import (
@@ -196,8 +198,11 @@ def _change_some(
     if not settings.run_dir.is_dir():
         raise Unusable(not_running)
     settings = _of_running_group(settings, environ)
+    supervisor = Supervisor(settings.socket)
+    with suppress(NotRunning):
+        # Else whoever does it later would undo what is asked for now.
+        finish(settings, supervisor, STOP_TIMEOUT)
     with _locked(settings.run_dir, command):
-        supervisor = Supervisor(settings.socket)
         if not supervisor.is_running():
             raise Unusable(not_running)
         changes = change(supervisor, named_syncs(settings, names, everything=everything))

@@ -133,6 +133,17 @@ def test_the_next_apply_finishes_one_that_was_killed_and_knows_what_a_person_had
     assert (started.states()[EDITED].state, started.states()[STOPPED].state) == ("RUNNING", "STOPPED")
 
 
+def test_what_a_person_stops_after_an_apply_was_killed_stays_stopped(started):
+    started.supervisor.stop("health-monitor")  # which would finish it
+    edit(started, 7)
+    started.run_as(f"{HALF_WAY.format(signal='SIGKILL')}{COMMAND}", "apply")
+    assert started.run("stop", EDITED).code == 0
+    assert started.run("apply").code == 0
+    assert {started.states()[name].state for name in (EDITED, STOPPED)} == {"STOPPED"}
+    assert started.supervisor.start(EDITED)
+    started.wait_until(lambda: runs_what_was_applied(started, EDITED), "it to run what that apply was about")
+
+
 @pytest.mark.parametrize("how", ["SIGHUP", "SIGTSTP", "SIGTERM", "SIGINT", "SIGQUIT"])
 def test_a_closed_terminal_or_ctrl_z_takes_effect_only_when_nothing_is_half_done(started, how):
     started.supervisor.stop("health-monitor")  # which would finish it
