@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +17,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+
+from sync_model.web_address import split_url
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 PROJECT_KEY_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -33,16 +34,6 @@ DAYS_PER_DECADE = 3650
 def is_reference(text: str) -> bool:
     """Tell whether `text` is `${NAME}` or `${file:PATH}`. A reference is looked up when its value is needed."""
     return REFERENCE_PATTERN.fullmatch(text) is not None
-
-
-def split_url(text: str) -> SplitResult | None:
-    """Return the parts of an address; None for one that has none, or whose port is no number."""
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # raises ValueError for a port that is no number
-    except ValueError:
-        return None
-    return parts
 
 
 def url_fault(text: str) -> str | None:

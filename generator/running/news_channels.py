@@ -12,7 +12,8 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sync_model.account_lookup import LOOPBACK_HOSTS
-from sync_model.values import items, split_url
+from sync_model.values import items
+from sync_model.web_address import split_url
 
 SUBMISSION, RELAY, IMPLICIT_TLS = 587, 25, 465
 """The ports of mail servers: for who signs in, for who does not, and the one that is encrypted from its first byte."""
