@@ -62,8 +62,9 @@ class Executor(STOCK):
         while not (self._stopped or self._event) and (left := deadline - time.monotonic()) > 0:
             with suppress(Empty):
                 self._calls.get(timeout=left)
-        if not self._stopped:
-            time.sleep(max(began + self._min_interval - time.monotonic(), 0.0))
+        while not self._stopped and (left := began + self._min_interval - time.monotonic()) > 0:
+            with suppress(Empty):
+                self._calls.get(timeout=left)
 
     def _stop(self) -> None:
         with self._lock:
