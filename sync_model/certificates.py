@@ -1,4 +1,4 @@
-"""Until when a certificate is valid. Of its fields, that is the only one that anybody here asks for."""
+"""Which certificates count, and until when one is valid. Of its fields, nobody here asks for another."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ VERSION, UTC_TIME, GENERALIZED_TIME = 0xA0, 0x17, 0x18
 """Tags of DER, as RFC 5280 uses them."""
 LONG_LENGTH = 0x80
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def accept_private_authorities(context: ssl.SSLContext) -> None:
+    """Trust an authority also when its certificate lacks what RFC 5280 asks for, such as what its key is for.
+
+    Many that companies have made for themselves do. Python refuses them since 3.13; before, and as curl and browsers
+    do, it took them. Which Python runs must not decide whether a site can be reached.
+    """
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
 
 
 def not_after(der: bytes) -> datetime | None:

@@ -21,10 +21,11 @@ EXAMPLE = "write it like http://proxy.example.com:3128, and what is special in a
 
 def faults(environ: Mapping[str, str]) -> list[str]:
     """Return what keeps a program with this environment from asking a site anything, one sentence each."""
-    return [*_proxy_faults(environ), *_certificate_faults(environ)]
+    return [*proxy_faults(environ), *certificate_faults(environ)]
 
 
-def _proxy_faults(environ: Mapping[str, str]) -> Iterator[str]:
+def proxy_faults(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with the addresses of proxies. This reads no file."""
     for name in PROXIES:
         for spelling in (name, name.lower()):
             if (address := environ.get(spelling, "").strip()) and (fault := _proxy_fault(address)):
@@ -43,7 +44,8 @@ def _proxy_fault(address: str) -> str | None:
     return None
 
 
-def _certificate_faults(environ: Mapping[str, str]) -> Iterator[str]:
+def certificate_faults(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with the usual authorities. This reads their file, of a quarter of a megabyte or more."""
     if (path := environ.get(CA_FILE)) and (fault := _authorities_fault(path)):
         yield f"{CA_FILE}: {fault}"
     if (folder := environ.get(CA_FOLDER)) and not Path(folder).is_dir():

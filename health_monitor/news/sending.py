@@ -21,6 +21,7 @@ import httpx
 from generator.running.news_channels import BodyFormat, Channel, Encryption, Mailbox, MailServer, Webhook
 from health_monitor.news.bodies import body, mail
 from health_monitor.news.records import Message
+from sync_model.certificates import accept_private_authorities
 from sync_model.network_settings import faults
 from sync_model.redaction import redacted
 
@@ -76,10 +77,11 @@ async def _post(webhook: Webhook, message: Message, environ: Mapping[str, str]) 
 
 async def _answer(webhook: Webhook, message: Message) -> tuple[int, float | None, str]:
     """Return the status of the answer, for how many seconds it asks to wait, and its first words."""
+    context = httpx.create_ssl_context()
+    accept_private_authorities(context)
+    headers = {"User-Agent": "jira-sync"}
     async with (
-        httpx.AsyncClient(
-            follow_redirects=False, timeout=DEADLINE_SECONDS, headers={"User-Agent": "jira-sync"}
-        ) as client,
+        httpx.AsyncClient(verify=context, follow_redirects=False, timeout=DEADLINE_SECONDS, headers=headers) as client,
         client.stream("POST", webhook.url, json=body(message, webhook.format)) as response,
     ):
         words = b""
@@ -194,6 +196,7 @@ class _MailSession:
         """Send a mail, and return which of its recipients were refused, in a sentence; None if none was."""
         server = self._server
         context = ssl.create_default_context()
+        accept_private_authorities(context)
         timeout = MAIL_SECONDS / 2
         smtp = self._smtp = (
             smtplib.SMTP_SSL(timeout=timeout, context=context)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterable
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -17,6 +18,7 @@ import httpx
 
 from sync_model import network_settings
 from sync_model.account_lookup import TlsFiles
+from sync_model.certificates import accept_private_authorities
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.jira.deadlines import keep_to_deadlines
 
@@ -33,7 +35,7 @@ NO_FILES = TlsFiles()
 CONTEXTS_KEPT = 8
 
 FileStates = tuple[tuple[str, int, int], ...]
-"""Name, time and inode of each file that decides whom we trust and what we show."""
+"""Name, time and inode of each file, and of the folder, that decides whom we trust and what we show."""
 
 
 def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
@@ -49,8 +51,7 @@ def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
     # is copied holds two connections, and would wait for ever for the second one if there were none left.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=8)
     # httpx takes some addresses of proxies that are none, and what it says of others may hold a password.
-    if faults := network_settings.faults(os.environ):
-        raise NeedsOperator("; ".join(faults))
+    _refuse(network_settings.proxy_faults(os.environ))
     context = _ssl_context(tls, file_states(tls))
     try:
         client = httpx.Client(
@@ -67,9 +68,15 @@ def new_http_client(tls: TlsFiles = NO_FILES) -> httpx.Client:
     return client
 
 
+def _refuse(faults: Iterable[str]) -> None:
+    if text := "; ".join(faults):
+        raise NeedsOperator(text)
+
+
 def file_states(tls: TlsFiles) -> FileStates:
     """Return what changes when one of the files does. A file that is not there has a state, too."""
-    paths = [os.environ.get(network_settings.CA_FILE), tls.authorities, tls.certificate, tls.key]
+    usual = [os.environ.get(name) for name in (network_settings.CA_FILE, network_settings.CA_FOLDER)]
+    paths = [*usual, tls.authorities, tls.certificate, tls.key]
     return tuple(_file_state(path) for path in paths if path)
 
 
@@ -87,8 +94,10 @@ def _ssl_context(tls: TlsFiles, _states: FileStates) -> ssl.SSLContext:
 
     Raises NeedsOperator, which is not kept, when a file cannot be used.
     """
+    _refuse(network_settings.certificate_faults(os.environ))
     with _NamesFile(network_settings.CA_FILE, os.environ.get(network_settings.CA_FILE, "")):
         context = httpx.create_ssl_context()
+    accept_private_authorities(context)
     if tls.authorities:
         with _NamesFile("caFile", tls.authorities):
             context.load_verify_locations(tls.authorities)
