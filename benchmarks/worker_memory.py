@@ -33,10 +33,9 @@ SECONDS_TO_SETTLE = 0.3
 """The worker still cleans up after it has logged that a cycle is completed."""
 COMPLETED = '"cycle completed"'
 WAYS = "executed", "forked"
-WITHOUT_SHARING = tuple(
-    f"forked without {what}" for what in ("immortal objects", "filled gaps", "immortal objects and filled gaps")
-)
-"""Ways without a part of what `supervisor_plugin.sharing` does, measured at the last stage only."""
+SHARING = "immortal objects", "filled gaps", "gathered code"
+WITHOUT_SHARING = tuple(f"forked without {what}" for what in (*SHARING, " and ".join(SHARING)))
+"""Ways without a part of what the plugin does before it forks, measured at the last stage only."""
 EXPLANATION = """Private memory, which no other process shares: what one more worker costs; and how much more that is
 than in the line above. Each figure is that of two processes of its own that have come so far and no further; two, so
 that files which all workers map count for neither. Forked means: from a process that is warmed as supervisord is."""

@@ -15,13 +15,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import setproctitle
 
-from supervisor_plugin import child, sharing
+from supervisor_plugin import child, hot_code, sharing
 
 WORKER = "sync_worker"
 ENTRY = f"{WORKER}.__main__"
@@ -51,16 +51,25 @@ def _warm_up(log: Any) -> tuple[Callable[[Sequence[str]], Any], str]:
     """
     before = _open_descriptors()
     try:
-        importlib.import_module(WARM_UP).warm_up()
+        _use_what_workers_use()
     except Exception:  # then workers share less memory, and nothing worse happens
         log.warn(f"warming up failed; workers take longer to start and more memory:\n{traceback.format_exc()}")
     gc.collect()
     _check_nothing_is_left(before)
     with _variables(SPT_NOENV="1"):  # else setproctitle writes over the environment that /proc shows
         setproctitle.getproctitle()
-    sharing.share()
     module = importlib.import_module(ENTRY)
+    sharing.share()
     return module.main, str(module.__file__)
+
+
+@cache  # a reload finds it done
+def _use_what_workers_use() -> None:
+    warm_up = importlib.import_module(WARM_UP).warm_up
+    with hot_code.seen() as hot:
+        warm_up()
+    hot_code.gather(hot)
+    warm_up()  # at first, Python writes more into the new copies than it will later
 
 
 class Forking:

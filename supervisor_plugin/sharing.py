@@ -12,8 +12,8 @@ measures prevent writes. They are taken after all imports and before the first f
 - The gaps between objects are filled. So the objects that a child makes lie together on pages of its own, instead of
   costing it a shared page for each gap. This saves a fifth.
 
-`benchmarks.worker_memory` measures each. Python causes most of what is left, too: whenever a function runs, it notes in
-the function's code which way each branch went.
+Python writes to the code of what it runs, too: `hot_code` does something about that, before these are taken.
+`benchmarks.worker_memory` measures each.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def share() -> None:
     """Take all three measures. No object that is alive now is ever freed, except supervisord's own."""
     gc.unfreeze()  # objects that were frozen before a reload
     gc.collect()
-    _fill_gaps()
+    fill_gaps()
     if can_immortalise():
         own = [module for name, module in sys.modules.items() if name.partition(".")[0] in SUPERVISORD_PACKAGES]
         immortalise(sys.modules.values(), but=[*own, *map(vars, own)])
@@ -88,7 +88,7 @@ def _make_immortal(thing: object) -> None:
     ctypes.c_uint32.from_address(id(thing)).value = IMMORTAL
 
 
-def _fill_gaps() -> None:
+def fill_gaps() -> None:
     """Allocate blocks of each size until no gap of that size is left, and keep them.
 
     The C library serves blocks that are too large for Python's pools, and blocks that are not Python's. Its gaps may

@@ -95,7 +95,7 @@ def go_to(stage: str, config: str, run_dir: str) -> None:
 def fork(left_out: str, stage: str, config: str, run_dir: str) -> None:
     """Go to `stage` in a child of this process, which is warmed as supervisord is.
 
-    `left_out` names the parts of `supervisor_plugin.sharing` that are not done.
+    `left_out` names the parts of what the plugin does before it forks that are not done.
     """
     import signal
     from functools import partial
@@ -104,13 +104,15 @@ def fork(left_out: str, stage: str, config: str, run_dir: str) -> None:
     from supervisor.loggers import Logger
     from supervisor.options import ServerOptions
 
-    from supervisor_plugin import child, sharing
+    from supervisor_plugin import child, hot_code, sharing
     from supervisor_plugin.forking import Forking
 
     if "immortal" in left_out:
         sharing.can_immortalise = lambda: False
     if "filled" in left_out:
-        sharing._fill_gaps = lambda: None  # noqa: SLF001
+        sharing.fill_gaps = lambda: None
+    if "gathered" in left_out:
+        hot_code.gather = lambda hot: None  # noqa: ARG005
     options = ServerOptions()
     options.logger = Logger()
     forking = Forking(options)

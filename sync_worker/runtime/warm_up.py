@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import StreamRequestHandler, TCPServer, ThreadingTCPServer
@@ -99,9 +98,8 @@ OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 """Kinds of messages in MongoDB's wire protocol: the old answer, the old request, and the new one for both."""
 
 
-@cache
 def warm_up() -> None:
-    """Do it, once in the life of this process. Raises whatever goes wrong."""
+    """Do it. Raises whatever goes wrong."""
     for name in LATE_IMPORTS:
         importlib.import_module(name)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

@@ -68,7 +68,7 @@ print("no end of line", end="")
 def group(new_supervisord):
     """Programs that look at themselves, and programs that end in every way."""
     group = new_supervisord()
-    group.warm_up("import bson, logging, sys; print('half a line', end='')")
+    group.warm_up("import bson, logging, sys; print('half a line', end=' ')")
     for name in ("sync-one", "sync-two"):
         group.worker(name, LOOK, more="environment=COLOUR=blue,TZ=Asia/Kolkata")
     for name, (script, _) in ENDS.items():
@@ -157,7 +157,8 @@ def test_a_forked_worker_waits_for_threads_then_runs_exit_functions_then_writes_
 
 
 def test_what_supervisord_printed_before_the_fork_is_written_once(group, found):
-    assert (group.folder / "supervisord.out").read_text().count("half a line") == 1
+    # The warm-up runs twice. More is what a forked worker has written again.
+    assert (group.folder / "supervisord.out").read_text().count("half a line") == 2
 
 
 def test_no_forked_worker_ever_returns_to_supervisords_code(group):
