@@ -134,29 +134,18 @@ class ExpiringRecord(_Record):
     name: str = ""
 
 
-class Heartbeat(_Record):
-    """One worker at one moment.
+class Findings(_Record):
+    """What cycles have found, as far as it is known. A worker begins with what its predecessor knew.
 
-    `reason` says in a sentence why the worker is backing off, refused, paused or standing by. `interval` is the seconds
-    from the start of one cycle to the next. `queued` counts the issues with changes that wait to be carried out,
-    `dead_letters` counts the changes that were given up. `oldest_change` is when the oldest waiting change was made, by
-    our own clock; None when none waits. `unprocessable` counts the issues that cannot be handled; the first of them are
-    the `unprocessable_issues`. `last_census` is when the issues of pairs were last counted, by our own clock.
-    `census_trouble` is set while that fails. `unknown_statuses` are sentences about names that no status has. `held`
-    is what waits until a person confirms it, `expiring` what runs out soon, the first first.
-    `memory` is the proportional set size in bytes. `crashes` are the times in the last ten minutes at which a new
-    worker of this sync found that its predecessor had ended without stopping.
+    `last_cycle` and `last_success` are of the last cycle that went through. `queued` counts the issues with changes
+    that wait to be carried out, `dead_letters` counts the changes that were given up. `oldest_change` is when the
+    oldest waiting change was made, by our own clock; None when none waits. `unprocessable` counts the issues that
+    cannot be handled; the first of them are the `unprocessable_issues`. `last_census` is when the issues of pairs were
+    last counted, by our own clock. `census_trouble` is set while that fails. `unknown_statuses` are sentences about
+    names that no status has. `held` is what waits until a person confirms it, `expiring` what runs out soon, the first
+    first.
     """
 
-    name: str
-    pid: int
-    digest: str
-    phase: Phase
-    since: AwareDatetime
-    sent: AwareDatetime
-    version: str = ""
-    interval: float = 300.0
-    reason: str | None = None
     last_cycle: CycleSummary | None = None
     last_success: AwareDatetime | None = None
     queued: int = 0
@@ -170,10 +159,35 @@ class Heartbeat(_Record):
     unknown_statuses: tuple[str, ...] = ()
     held: tuple[HeldRecord, ...] = ()
     expiring: tuple[ExpiringRecord, ...] = ()
+
+
+class Heartbeat(Findings):
+    """One worker at one moment.
+
+    `reason` says in a sentence why the worker is backing off, refused, paused or standing by. `interval` is the seconds
+    from the start of one cycle to the next. `memory` is the proportional set size in bytes. `crashes` are the times in
+    the last ten minutes at which a new worker of this sync found that its predecessor had ended without stopping.
+    """
+
+    name: str
+    pid: int
+    digest: str
+    phase: Phase
+    since: AwareDatetime
+    sent: AwareDatetime
+    version: str = ""
+    interval: float = 300.0
+    reason: str | None = None
     next_cycle: AwareDatetime | None = None
     memory: int | None = None
     totals: Totals = Totals()
     crashes: tuple[AwareDatetime, ...] = ()
+
+    def findings_for(self, digest: str) -> Findings:
+        """Return what a worker of this sync may begin with, whose file has this digest."""
+        found = Findings(**{name: getattr(self, name) for name in Findings.model_fields})
+        # Another file may name other statuses.
+        return found if digest == self.digest else found.model_copy(update={"unknown_statuses": ()})
 
 
 def heartbeat_path(run_dir: Path, name: str) -> Path:

@@ -266,12 +266,12 @@ def _by_heartbeat(facts: Facts, now: datetime) -> SyncVerdict:
             return SyncVerdict(Condition.STANDBY, reason, since=since)
         case Phase.STARTING:
             return SyncVerdict(Condition.STARTING, "it has just been started", since=since)
-    if verdict := _by_what_waits(heartbeat, now, facts.interval):
-        return verdict
-    if verdict := _by_what_is_left(heartbeat, now):
+    if verdict := _by_what_waits(heartbeat, now, facts.interval) or _by_what_is_left(heartbeat, now):
         return verdict
     if heartbeat.phase is Phase.BACKING_OFF:
         return SyncVerdict(Condition.BACKING_OFF, reason, since=since)
+    if heartbeat.last_success is None:
+        return SyncVerdict(Condition.STARTING, "no cycle of it has gone through yet", since=since)
     return SyncVerdict(Condition.OK, str(heartbeat.phase), since=since)
 
 
@@ -284,7 +284,8 @@ def _by_what_waits(heartbeat: Heartbeat, now: datetime, interval: float) -> Sync
     if behind > max(BEHIND_AFTER, BEHIND_AFTER_INTERVALS * interval):
         trouble = heartbeat.trouble
         failing = f"; {trouble.issue} has failed {trouble.attempts} times: {trouble.error}" if trouble else ""
-        why = f"a change waits for {format_duration(behind)}{failing}"
+        waits = "a change waits" if heartbeat.oldest_change else "no cycle has gone through"
+        why = f"{waits} for {format_duration(behind)}{failing}"
         since = heartbeat.oldest_change or heartbeat.since
         return SyncVerdict(Condition.BEHIND, why, f"jira-sync retry {heartbeat.name}", since)
     return None

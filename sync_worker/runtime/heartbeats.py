@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
@@ -19,8 +20,8 @@ from sync_model.heartbeat import (
     CallCount,
     CensusTrouble,
     CycleSummary,
-    ExpiringRecord,
     FailingChange,
+    Findings,
     Heartbeat,
     HeartbeatFile,
     HeldRecord,
@@ -74,18 +75,10 @@ class HeartbeatSender:
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     reason: str | None = None
     next_cycle: datetime | None = None
-    last_cycle: CycleSummary | None = None
-    last_success: datetime | None = None
     cycles: int = 0
     failed_cycles: int = 0
     crashes: tuple[datetime, ...] = ()
-    unknown_statuses: tuple[str, ...] = ()
-    held: tuple[HeldRecord, ...] = ()
-    expiring: tuple[ExpiringRecord, ...] = ()
-    _result: CycleResult = field(default_factory=CycleResult)
-    _oldest_change: datetime | None = None
-    _last_census: datetime | None = None
-    _census_trouble: CensusTrouble | None = None
+    findings: Findings = field(default_factory=Findings)
     _memory: tuple[float, int | None] = (float("-inf"), None)
     _lock: RLock = field(default_factory=RLock)
     _beat_at: float = float("-inf")
@@ -104,13 +97,27 @@ class HeartbeatSender:
     def completed(self, summary: CycleSummary, result: CycleResult) -> None:
         """Take note of a cycle that went through."""
         self.cycles += 1
-        self.last_cycle, self._result, self.last_success = summary, result, datetime.now(UTC)
-        self._oldest_change = _ago(result.waits_for, self.last_success)
-        census = result.census
-        self._last_census = _ago(census.counted_ago, self.last_success)
-        self.held = tuple(map(_held_record, result.held))
-        since, error = _ago(census.failing_for, self.last_success), census.error[:LONGEST_ERROR]
-        self._census_trouble = CensusTrouble(since=since, attempts=census.attempts, error=error) if since else None
+        now, census, failing = datetime.now(UTC), result.census, result.failing
+        since, error = _ago(census.failing_for, now), census.error[:LONGEST_ERROR]
+        self.found(
+            last_cycle=summary,
+            last_success=now,
+            queued=result.queued,
+            dead_letters=result.dead,
+            oldest_change=_ago(result.waits_for, now),
+            trouble=failing
+            and FailingChange(issue=failing.issue, since=failing.since, attempts=failing.attempts, error=failing.error),
+            unprocessable=len(result.unprocessable),
+            unprocessable_issues=tuple(map(_record, result.unprocessable[:MOST_NAMED])),
+            last_census=_ago(census.counted_ago, now),
+            census_trouble=CensusTrouble(since=since, attempts=census.attempts, error=error) if since else None,
+            held=tuple(map(_held_record, result.held)),
+        )
+
+    def found(self, **news: Any) -> None:
+        """Take note of what was found, by the fields of `Findings`."""
+        with self._lock:
+            self.findings = self.findings.model_copy(update=news)
 
     def beat_if_due(self, *, is_waiting: bool = False) -> None:
         if self._beat_at + BEAT_EVERY <= time.monotonic():
@@ -141,11 +148,8 @@ class HeartbeatSender:
             self._beat_failed = False
 
     def _heartbeat(self) -> Heartbeat:
-        failing = self._result.failing
-        trouble = failing and FailingChange(
-            issue=failing.issue, since=failing.since, attempts=failing.attempts, error=failing.error
-        )
         return Heartbeat(
+            **dict(self.findings),
             name=self.name,
             pid=os.getpid(),
             digest=self.digest,
@@ -155,19 +159,6 @@ class HeartbeatSender:
             version=VERSION,
             interval=self.interval,
             reason=self.reason,
-            last_cycle=self.last_cycle,
-            last_success=self.last_success,
-            queued=self._result.queued,
-            dead_letters=self._result.dead,
-            oldest_change=self._oldest_change,
-            trouble=trouble,
-            unprocessable=len(self._result.unprocessable),
-            unknown_statuses=self.unknown_statuses,
-            held=self.held,
-            expiring=self.expiring,
-            unprocessable_issues=tuple(map(_record, self._result.unprocessable[:MOST_NAMED])),
-            last_census=self._last_census,
-            census_trouble=self._census_trouble,
             next_cycle=self.next_cycle,
             memory=self._own_memory(),
             totals=self._totals(),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.heartbeat import CycleSummary, Phase, crashes_before, read_heartbeat
+from sync_model.heartbeat import CycleSummary, Heartbeat, Phase, crashes_before, read_heartbeat
 from sync_worker.core.errors import InvalidRequest, LeaseLost, NeedsOperator, Paused, StopRequested, SyncError
 from sync_worker.core.records import PastCycle
 from sync_worker.core.retry import wait_after
@@ -62,11 +62,7 @@ class Worker:
 
     def run(self, run_cycle: RunCycle) -> None:
         """Run cycles until asked to stop."""
-        before = read_heartbeat(self.run_dir, self.name)
-        self.heartbeats.crashes = crashes_before(before, datetime.now(UTC))
-        # What was held is held, until a cycle says something else.
-        self.heartbeats.held = before.held if before else ()
-        self.heartbeats.expiring = before.expiring if before else ()
+        self.heartbeats.crashes = crashes_before(self._take_over_findings(), datetime.now(UTC))
         attempts = 0
         due = time.monotonic() + first_delay(self.name, self.interval)
         self.log.info("worker started", pid=os.getpid(), interval=self.interval, digest=self.digest[:12])
@@ -117,10 +113,18 @@ class Worker:
 
     def run_only_once(self, run_cycle: RunCycle) -> Exception | None:
         """Run one cycle as `run_once` does, and let the heartbeat say that no other one follows."""
+        self._take_over_findings()
         error = self.run_once(run_cycle)
         if not isinstance(error, LeaseLost):
             self.heartbeats.enter(Phase.STOPPING)
         return error
+
+    def _take_over_findings(self) -> Heartbeat | None:
+        """Begin with what the worker before this one knew, until a cycle finds something else; return its heartbeat."""
+        before = read_heartbeat(self.run_dir, self.name)
+        if before:
+            self.heartbeats.findings = before.findings_for(self.digest)
+        return before
 
     def wait_for_person(self, reason: str, seconds: float) -> bool:
         """Wait so many seconds, and let the heartbeat say that only a person can put right what is wrong.

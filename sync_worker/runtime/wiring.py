@@ -106,7 +106,7 @@ class CycleRunner:
             identification=self._identification,
         ).run()
         if (expiring := self._foresight.look()) is not None:
-            self._worker.heartbeats.expiring = expiring
+            self._worker.heartbeats.found(expiring=expiring)
         return result
 
     def usage(self) -> ApiUsage:
@@ -152,7 +152,7 @@ class CycleRunner:
         unknown = unknown_statuses(sync, statuses)
         for sentence in unknown:
             self._worker.log.warning("unknown status", problem=sentence)
-        self._worker.heartbeats.unknown_statuses = unknown[:MOST_NAMES_TOLD]
+        self._worker.heartbeats.found(unknown_statuses=unknown[:MOST_NAMES_TOLD])
 
     def _prepare_database(self) -> None:
         """Prepare a new database: at the first cycle, or when somebody has emptied it since."""

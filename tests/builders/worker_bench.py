@@ -183,8 +183,8 @@ class Bench:
     def _summary(self, error: Exception | None) -> CycleSummary:
         assert error is None, error
         assert self.worker is not None
-        assert self.worker.heartbeats.last_cycle is not None
-        return self.worker.heartbeats.last_cycle
+        assert self.worker.heartbeats.findings.last_cycle is not None
+        return self.worker.heartbeats.findings.last_cycle
 
     def pass_time(self, seconds: float) -> None:
         """Let the clocks of both sites run ahead."""

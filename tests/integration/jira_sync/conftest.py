@@ -103,7 +103,7 @@ class Project:
 
     def is_waiting(self, name: str) -> bool:
         heartbeat = read_heartbeat(self.run_dir, name)
-        return bool(heartbeat and heartbeat.phase is Phase.WAITING and heartbeat.last_success)
+        return bool(heartbeat and heartbeat.phase is Phase.WAITING and heartbeat.totals.cycles)
 
     def report(self, letter: str) -> str:
         """Create an issue in the status that the rule takes on; return its key."""

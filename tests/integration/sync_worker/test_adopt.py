@@ -80,7 +80,7 @@ def test_adopt_is_carried_out_by_the_worker_that_waits_for_it(bench, front, comm
     ran = front("adopt", "sync-ab", "--same-site", "--yes")
     assert (ran.code, ran.out, ran.err) == (0, f"{GOES_ON}\n", "")
     assert bench.database["lease"].find_one()["process"]["pid"] == worker.pid
-    wait_until(lambda: beat().last_success, "a cycle that goes through")
+    wait_until(lambda: beat().totals.cycles, "a cycle that goes through")
     assert bench.status(moved[0]) == "Resolved"
 
 

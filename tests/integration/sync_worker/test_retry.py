@@ -110,7 +110,7 @@ def test_retry_is_done_by_a_running_worker_whose_heartbeat_counts_what_is_left(
 
     def counts() -> tuple[int, int] | None:
         beat = read_heartbeat(tmp_path / "worker", "sync-ab")
-        return beat and beat.last_success and beat.phase is Phase.WAITING and (beat.queued, beat.dead_letters)
+        return beat and beat.totals.cycles and beat.phase is Phase.WAITING and (beat.queued, beat.dead_letters)
 
     wait_until(lambda: counts() == (0, 1), "the heartbeat to count the dead letter")
     ran = retry("--all")

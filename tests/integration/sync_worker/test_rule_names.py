@@ -12,17 +12,17 @@ def test_a_rule_that_names_no_status_is_told_until_its_file_is_corrected(bench):
     bench.cycle()
     sentence = "rule take-on names the status 'Wil Do', which project SUP does not have"
     assert [line["problem"] for line in bench.logged("unknown status")] == [sentence]
-    assert bench.worker.heartbeats.unknown_statuses == (sentence,)
+    assert bench.worker.heartbeats.findings.unknown_statuses == (sentence,)
     bench.start(rules=[take_on, *others])
     bench.cycle()
-    assert bench.worker.heartbeats.unknown_statuses == ()
+    assert bench.worker.heartbeats.findings.unknown_statuses == ()
 
 
 def test_a_target_that_is_no_status_and_a_status_that_was_renamed_are_told(bench):
     bench.start(onDelete="transition", onDeleteStatus="Nowhere")
     bench.control.rename_status("two", "In Progress", "Doing")
     bench.cycle()
-    assert bench.worker.heartbeats.unknown_statuses == (
+    assert bench.worker.heartbeats.findings.unknown_statuses == (
         "rule start names the status 'In Progress', which project DEV does not have",
         "onDeleteStatus names the status 'Nowhere', which project SUP or DEV does not have",
     )
@@ -33,7 +33,7 @@ def test_where_a_site_does_not_say_which_statuses_there_are_the_sync_goes_on(ben
         bench.control.fault(site, "status", path="/statuses$", status=403)
     bench.pair()
     assert len(bench.devs()) == 1
-    assert bench.worker.heartbeats.unknown_statuses == ()
+    assert bench.worker.heartbeats.findings.unknown_statuses == ()
 
 
 def test_a_rule_may_name_a_status_untranslated_where_the_site_tells_both_names(bench):
@@ -47,4 +47,4 @@ def test_a_rule_may_name_a_status_untranslated_where_the_site_tells_both_names(b
     bench.dev.move(dev["key"], "Zu")
     bench.cycle()
     assert bench.status(key) == "Resolved"
-    assert bench.worker.heartbeats.unknown_statuses == ()
+    assert bench.worker.heartbeats.findings.unknown_statuses == ()

@@ -53,6 +53,10 @@ CASES = [
     ("it stops gracefully", running(), said(Phase.STOPPING), {}, Condition.OK, None),
     ("just started", running(5), None, {}, Condition.STARTING, None),
     ("just started again", running(5), said(Phase.STOPPING, sent=20, pid=3), {}, Condition.STARTING, None),
+    ("nothing has gone through yet", running(), said(last_success=None), {}, Condition.STARTING, None),
+    ("its first cycle runs", running(), said(Phase.CYCLE, last_success=None), {}, Condition.STARTING, None),
+    ("its first cycle runs, and changes were given up before", running(), said(last_success=None, dead_letters=1),
+     {}, Condition.NEEDS_A_LOOK, None),
     ("says it starts", running(5), said(Phase.STARTING), {}, Condition.STARTING, None),
     ("another worker beside it writes", running(), said(pid=99), {}, Condition.OK, None),
     ("it stands by", running(), said(Phase.STANDBY), {}, Condition.STANDBY, None),
@@ -116,6 +120,12 @@ def test_the_condition_and_the_remedy_follow_from_the_facts(process, heartbeat, 
     verdict = judge(Facts("ab", process, heartbeat, **other), NOW)
     assert (verdict.condition, verdict.remedy) == (condition, remedy)
     assert verdict.why
+
+
+def test_time_in_which_nobody_looked_at_jira_is_not_called_a_change_that_waits():
+    assert judge(Facts("ab", running(), said(last_success=ago(9000))), NOW).why == "no cycle has gone through for 2 h"
+    verdict = judge(Facts("ab", running(), said(last_success=ago(9000), oldest_change=ago(9000))), NOW)
+    assert verdict.why == "a change waits for 2 h"
 
 
 def test_every_error_comes_with_advice():

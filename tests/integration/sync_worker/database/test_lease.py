@@ -68,7 +68,7 @@ class TwoWorkers:
     def at_work(self, account: str) -> subprocess.Popen:
         """Start a worker, and wait until it is the writer and has run a cycle."""
         process = self.start(account)
-        self.wait_for(account, lambda beat: beat.pid == process.pid and beat.last_success, "the first cycle")
+        self.wait_for(account, lambda beat: beat.pid == process.pid and beat.totals.cycles, "the first cycle")
         return process
 
     def standing_by(self, account: str) -> subprocess.Popen:
@@ -121,7 +121,7 @@ class TestWorkers:
         assert taken["since"] < before["expires"]
         assert taken["token"] > before["token"]
         two.assert_takes_on()
-        two.wait_for("deputy", lambda beat: beat.phase is not Phase.STANDBY and beat.last_success, "it to be said")
+        two.wait_for("deputy", lambda beat: beat.phase is not Phase.STANDBY and beat.totals.cycles, "it to be said")
 
     def test_a_worker_that_is_told_to_stop_leaves_the_lease_to_whoever_comes(self, two):
         process = two.at_work("sync")
@@ -218,8 +218,8 @@ class TestClocks:
         wait_until(has_waited, "many renewals")
 
 
-def is_at_rest(beat: Heartbeat) -> bool:
-    return beat.last_cycle is not None and beat.last_cycle.fetched == beat.last_cycle.created == 0
+def is_at_rest(beat: Heartbeat) -> Any:
+    return beat.totals.cycles and beat.last_cycle.fetched == beat.last_cycle.created == 0
 
 
 def is_write(call: dict[str, Any]) -> bool:
@@ -375,7 +375,7 @@ class TestHeartbeats:
         bench.definition["syncIntervalMinutes"] = OFTEN
         (bench.folder / "sync-ab.json").write_text(json.dumps(bench.definition))
         first = command.start(run_dir=tmp_path / "a")
-        wait_until(lambda: (b := read_heartbeat(tmp_path / "a", "sync-ab")) and b.last_success, "first cycle")
+        wait_until(lambda: (b := read_heartbeat(tmp_path / "a", "sync-ab")) and b.totals.cycles, "first cycle")
         where = tmp_path / ("a" if shared else "b")
         second = command.start(run_dir=where, code=HURRIED_WORKER.format(timing=TIMING))
         wait_for_standby(second)

@@ -24,7 +24,7 @@ def test_more_creations_than_allowed_are_held_and_all_else_goes_on(bench):
     keys = bench.take_on_many(4)
     summary = bench.cycle()
     assert (len(bench.devs()), bench.status(key), summary.failed) == (1, "In Progress", 0)
-    (held,) = bench.worker.heartbeats.held
+    (held,) = bench.worker.heartbeats.findings.held
     assert (held.name, held.number) == ("creations", 4)
     assert held.text == (
         "4 counterparts would be created at once, more than mostCreationsAtOnce (3): for " + ", ".join(keys)
@@ -36,7 +36,7 @@ def test_as_many_creations_as_allowed_are_not_held(bench):
     bench.start(mostCreationsAtOnce=3)
     bench.take_on_many(3)
     bench.cycle()
-    assert (len(bench.devs()), bench.worker.heartbeats.held) == (3, ())
+    assert (len(bench.devs()), bench.worker.heartbeats.findings.held) == (3, ())
 
 
 def test_creations_in_both_directions_count_together(bench):
@@ -46,7 +46,7 @@ def test_creations_in_both_directions_count_together(bench):
     bench.take_on_many(2)
     bench.control.create_many("two", "DEV", 2, status="In Review", user="ann")
     bench.cycle()
-    assert bench.worker.heartbeats.held[0].number == 4
+    assert bench.worker.heartbeats.findings.held[0].number == 4
     assert (len(bench.users()), len(bench.devs())) == (2, 2)
 
 
@@ -67,7 +67,7 @@ def test_without_a_word_in_the_file_two_hundred_are_created_and_not_one_more(ben
     bench.take_on_many(201)
     bench.start()
     bench.cycle()
-    assert (bench.devs(), bench.worker.heartbeats.held[0].number) == ([], 201)
+    assert (bench.devs(), bench.worker.heartbeats.findings.held[0].number) == ([], 201)
 
 
 def test_an_idle_cycle_of_a_sync_that_holds_creations_asks_jira_no_more_than_any_other(bench):
@@ -103,7 +103,7 @@ def test_a_hold_that_is_no_longer_needed_dissolves_by_itself(bench):
     bench.cycle()
     bench.start(mostCreationsAtOnce=4)
     bench.cycle()
-    assert (len(bench.devs()), bench.worker.heartbeats.held) == (4, ())
+    assert (len(bench.devs()), bench.worker.heartbeats.findings.held) == (4, ())
 
 
 # Confirmed
@@ -135,7 +135,7 @@ def test_after_a_confirmation_the_next_flood_is_held_again(bench, confirm):
     bench.start()
     bench.take_on_many(4)
     bench.cycle()
-    assert (len(bench.devs()), bench.worker.heartbeats.held[0].number) == (4, 4)
+    assert (len(bench.devs()), bench.worker.heartbeats.findings.held[0].number) == (4, 4)
     held = bench.logged("creations held until a person confirms them")[1]
     assert held["number"] == 4
 
@@ -155,7 +155,7 @@ def test_a_flood_that_comes_while_what_was_confirmed_is_created_is_held(bench):
     bench.pass_time_and_cycle(HOUR)
     bench.cycle()
     assert sorted(issue["summary"] for issue in bench.devs()) == [f"issue {number}" for number in range(1, 7)]
-    assert bench.worker.heartbeats.held[0].number == 5
+    assert bench.worker.heartbeats.findings.held[0].number == 5
 
 
 def test_what_was_confirmed_is_created_after_a_crash_in_the_midst_of_it_and_nothing_else(bench, monkeypatch):
@@ -175,7 +175,7 @@ def test_what_was_confirmed_is_created_after_a_crash_in_the_midst_of_it_and_noth
     monkeypatch.setattr(store.MongoStore, "answer", answer)
     bench.cycle()
     assert sorted(issue["summary"] for issue in bench.devs()) == [f"issue {number}" for number in range(1, 7)]
-    assert bench.worker.heartbeats.held[0].number == 5
+    assert bench.worker.heartbeats.findings.held[0].number == 5
     said = [entry.result for entry in bench.store.journal.actions(50) if entry.what == "confirm"]
     assert said == ["done"]
 
@@ -188,7 +188,7 @@ def test_a_confirmation_does_not_count_for_much_more_than_the_person_saw(bench):
     bench.cycle()
     bench.database["requests"].insert_one({"kind": "confirm", "issues": ["creations=4"], "by": "ann"})
     bench.cycle()
-    assert (bench.devs(), bench.worker.heartbeats.held[0].number) == ([], 8)
+    assert (bench.devs(), bench.worker.heartbeats.findings.held[0].number) == ([], 8)
     assert bench.store.journal.actions(10)[0].text.startswith("not confirmed, as there is more by now: 8 counterparts")
     ask_to_confirm(bench)
     bench.cycle()
@@ -263,6 +263,6 @@ def hold_four(bench) -> None:
 
 
 def ask_to_confirm(bench) -> None:
-    (held,) = bench.worker.heartbeats.held
+    (held,) = bench.worker.heartbeats.findings.held
     request = {"kind": "confirm", "issues": [f"{held.name}={held.number}"], "by": "ann"}
     bench.database["requests"].insert_one(request)

@@ -34,7 +34,7 @@ def test_if_many_issues_are_hidden_at_once_none_counts_as_gone_and_all_else_goes
     bench.dev.move(counterpart, "In Progress")
     bench.cycle()
     assert bench.status(key) == "In Progress"
-    (held,) = bench.worker.heartbeats.held
+    (held,) = bench.worker.heartbeats.findings.held
     text = f"3 issues of the {side} side are gone, or not visible to us, more than 2 at once: {', '.join(hidden)}"
     assert (held.name, held.number, held.text) == (f"gone.{side}", 3, text)
     assert len(bench.logged("gone at once, held until a person confirms it")) == 1
@@ -45,7 +45,7 @@ def test_as_many_as_allowed_count_as_gone_at_once(bench):
     hide(bench, hidden)
     for _ in range(2):
         bench.census()
-    assert (told(bench, survivors), bench.worker.heartbeats.held) == ([1, 1], ())
+    assert (told(bench, survivors), bench.worker.heartbeats.findings.held) == ([1, 1], ())
 
 
 def test_a_few_deletions_on_each_of_some_days_are_not_held(bench):
@@ -54,7 +54,7 @@ def test_a_few_deletions_on_each_of_some_days_are_not_held(bench):
         for key in keys[2 * day : 2 * day + 2]:
             bench.control.delete("one", key)
         bench.census()
-        assert bench.worker.heartbeats.held == ()
+        assert bench.worker.heartbeats.findings.held == ()
     bench.census()
     assert told(bench, survivors) == [1] * 6
 
@@ -75,7 +75,7 @@ def test_a_hold_dissolves_by_itself_when_the_issues_are_back_and_what_happened_i
     show(bench, hidden)
     bench.pass_time_and_cycle(HOUR + 1)
     bench.cycle()
-    assert bench.worker.heartbeats.held == ()
+    assert bench.worker.heartbeats.findings.held == ()
     assert [document["missing"] for document in bench.database["pairs"].find()] == [{}] * 3
     assert {bench.status(key) for key in hidden} == {"Resolved" if side == "user" else "Reopened"}
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_confirmed_disappearances_are_told_and_the_next_ones_are_held_again(benc
     for _ in range(3):
         bench.census()
     assert told(bench, survivors) == [1, 1, 1, 0, 0, 0]
-    assert bench.worker.heartbeats.held[0].number == 3
+    assert bench.worker.heartbeats.findings.held[0].number == 3
 
 
 def test_what_was_missing_for_less_than_an_hour_when_it_was_confirmed_counts_as_gone_at_the_next_census(bench):
@@ -108,7 +108,7 @@ def test_what_was_missing_for_less_than_an_hour_when_it_was_confirmed_counts_as_
     bench.census()
     ask_to_confirm(bench)
     bench.cycle()
-    assert (told(bench, survivors), bench.worker.heartbeats.held) == ([0] * 3, ())
+    assert (told(bench, survivors), bench.worker.heartbeats.findings.held) == ([0] * 3, ())
     bench.census()
     assert told(bench, survivors) == [1] * 3
 
@@ -135,7 +135,7 @@ def test_a_confirmation_survives_a_crash_and_lets_nothing_else_through(bench, mo
     for _ in range(3):
         bench.census()
     assert told(bench, survivors) == [1, 1, 1, 0, 0, 0]
-    assert bench.worker.heartbeats.held[0].number == 3
+    assert bench.worker.heartbeats.findings.held[0].number == 3
 
 
 def test_a_hold_of_creations_and_one_of_disappearances_are_confirmed_together_and_apart(bench):
@@ -143,11 +143,11 @@ def test_a_hold_of_creations_and_one_of_disappearances_are_confirmed_together_an
     bench.control.create_many("one", "SUP", 4, status="Will Do", user="ann")
     hide(bench, hidden)
     bench.census()
-    assert [held.name for held in bench.worker.heartbeats.held] == ["creations", "gone.user"]
+    assert [held.name for held in bench.worker.heartbeats.findings.held] == ["creations", "gone.user"]
     bench.database["requests"].insert_one({"kind": "confirm", "issues": ["creations=4"], "by": "ann"})
     bench.cycle()
     assert len(bench.devs()) == 7
-    assert [held.name for held in bench.worker.heartbeats.held] == ["gone.user"]
+    assert [held.name for held in bench.worker.heartbeats.findings.held] == ["gone.user"]
     assert told(bench, survivors) == [0] * 3
 
 
@@ -156,12 +156,12 @@ def test_a_confirmation_for_one_side_releases_nothing_of_the_other(bench):
     hide(bench, hidden[:3])
     hide(bench, survivors[3:])
     bench.census()
-    assert [held.name for held in bench.worker.heartbeats.held] == ["gone.user", "gone.dev"]
+    assert [held.name for held in bench.worker.heartbeats.findings.held] == ["gone.user", "gone.dev"]
     bench.database["requests"].insert_one({"kind": "confirm", "issues": ["gone.user=3"], "by": "ann"})
     bench.cycle()
     for _ in range(2):
         bench.census()
-    assert [held.name for held in bench.worker.heartbeats.held] == ["gone.dev"]
+    assert [held.name for held in bench.worker.heartbeats.findings.held] == ["gone.dev"]
     assert (told(bench, survivors[:3]), told(bench, hidden[3:])) == ([1] * 3, [0] * 3)
 
 
@@ -171,7 +171,7 @@ def test_what_is_held_stays_held_over_a_restart_and_costs_no_reads(bench):
     bench.census()
     bench.start()
     bench.cycle()
-    assert bench.worker.heartbeats.held[0].number == 3
+    assert bench.worker.heartbeats.findings.held[0].number == 3
     for _ in range(3):
         bench.pass_time_and_cycle(60)
     for site in ("one", "two"):
@@ -214,6 +214,6 @@ def show(bench, keys: list[str]) -> None:
 
 
 def ask_to_confirm(bench) -> None:
-    (held,) = bench.worker.heartbeats.held
+    (held,) = bench.worker.heartbeats.findings.held
     request = {"kind": "confirm", "issues": [f"{held.name}={held.number}"], "by": "ann"}
     bench.database["requests"].insert_one(request)

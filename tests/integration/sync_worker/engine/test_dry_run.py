@@ -98,7 +98,7 @@ def test_a_dry_run_plans_what_the_next_cycle_then_does(bench, front, no_early_re
     assert "wait: failed once, tried again at" in wait_line
     report = json.loads(planned(bench, front, "--json").out)
     assert report["totals"] == {"to move": 1, "to comment on": 2, "waiting": 1, "that cannot be done now": 1}
-    result = bench.worker.run_once(bench._one_pass) or bench.worker.heartbeats.last_cycle
+    result = bench.worker.run_once(bench._one_pass) or bench.worker.heartbeats.findings.last_cycle
     assert (result.moved, result.commented, result.failed) == (1, 2, 1)
 
 

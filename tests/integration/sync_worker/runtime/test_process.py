@@ -157,7 +157,7 @@ def test_a_worker_waits_for_the_files_that_its_database_s_address_names(bench, c
     url.unlink()
     watched.wait_for(Phase.REFUSED, f"DATABASE_URL_FILE: {url} cannot be read")
     url.write_text(bench.mongo_url)
-    beat = wait_until(lambda: (found := watched.wait_for(Phase.WAITING)).last_success and found, "a cycle")
+    beat = wait_until(lambda: (found := watched.wait_for(Phase.WAITING)).totals.cycles and found, "a cycle")
     assert beat.pid == worker.pid
     worker.terminate()
     out, err = worker.communicate(timeout=20)

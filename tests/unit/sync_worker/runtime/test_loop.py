@@ -236,3 +236,37 @@ def test_every_cycle_is_recorded_with_what_it_did_or_why_it_failed(worker):
     totals = worker.heartbeats._totals()
     assert (totals.cycles, totals.failed_cycles) == (1, 1)
     assert totals.actions == {"move done": 2, "comment failed": 2}
+
+
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("digest", ["digest", "another file"])
+def test_a_new_worker_knows_what_its_predecessor_found_until_its_first_cycle_has_gone_through(
+    worker, tmp_path, once, digest
+):
+    """Else everything would look green, and those on duty be told so, just because a worker was restarted."""
+    found = {
+        "dead_letters": 3,
+        "queued": 5,
+        "last_success": datetime(2026, 1, 2, tzinfo=UTC),
+        "unknown_statuses": ("x",),
+    }
+    worker.heartbeats.found(**found)
+    worker.heartbeats.enter(Phase.STOPPING)
+    successor = Worker("sync-ab", digest, 0.01, tmp_path, structlog.get_logger())
+
+    def fails(_is_past_deadline) -> CycleResult:
+        raise Unavailable("no answer")
+
+    if once:
+        successor.run_only_once(fails)
+        seen = heartbeat(successor)
+    else:
+        successor.wakeup = StopAtNextWait(successor)
+        successor.wakeup.look = True
+        successor.run(fails)
+        (seen,) = successor.wakeup.seen
+        assert seen.phase is Phase.BACKING_OFF
+    kept = found if digest == "digest" else {**found, "unknown_statuses": ()}
+    assert seen.model_dump(include=set(found)) == kept
+    successor.run_once(lambda _is_past_deadline: CycleResult())
+    assert (heartbeat(successor).dead_letters, successor.heartbeats.findings.dead_letters) == (3, 0)
