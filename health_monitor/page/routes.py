@@ -144,6 +144,7 @@ def _page(request: web.Request, template: str, *, status: int = 200, **values: A
         "base": state.base,
         "visitor": visitor,
         "can_act": visitor is not None and visitor.may_act,
+        "may_look": visitor is not None or not state.gate.closes_reading,
         "allows_control": state.allows_control,
         "takes_tokens": state.gate.takes_tokens,
         "why_read_only": state.gate.why_read_only,

@@ -37,6 +37,7 @@ def test_a_stranger_is_asked_for_a_token_and_sees_nothing_else(browser, page):
     browser.open(page)
     browser.expect("h1", "Sign in")
     assert "dev" not in browser.text("main")
+    assert browser.all("main a") == []  # there is nothing that they may look at
     assert all("401" in message for message in browser.console_messages())
 
 
@@ -45,6 +46,7 @@ def test_who_may_look_is_led_back_to_the_page_and_finds_no_buttons(browser, page
     sign_in(browser, VIEW)
     browser.expect(".steering", "You may look, and not act.")
     assert browser.driver.current_url == page
+    assert browser.text("form.session .muted") == "You may look"
     assert browser.all("main form") == []
     browser.press(".session button")
     browser.expect("h1", "Sign in")
@@ -74,7 +76,10 @@ def test_a_page_that_stays_open_asks_to_sign_in_when_its_session_ends(browser, p
 
 def test_whom_the_proxy_names_is_shown_by_name_and_needs_no_token(browser, scene, new_monitor):
     people = {"TRUSTED_PROXIES": "127.0.0.1", "PROXY_USER_HEADER": "Remote-User", "PROXY_OPERATORS": "carla"}
-    monitor = new_monitor(scene, **people)
+    monitor = new_monitor(scene, token="", **people)
+    browser.open(monitor.url)
+    browser.expect("main", "Open the page by the proxy's address, and sign in there.")
+    browser.console_messages()
     browser.driver.execute_cdp_cmd("Network.enable", {})
     browser.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Remote-User": "carla"}})
     try:
