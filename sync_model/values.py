@@ -74,6 +74,8 @@ def _checked_project_key(key: str) -> str:
 
 
 def _as_list(value: Any) -> Any:
+    if not isinstance(value, str | list | tuple):
+        raise PydanticCustomError("text_or_list", 'must be a text in quotes, or a list of them, [ "…" ]')
     return [value] if isinstance(value, str) else value
 
 

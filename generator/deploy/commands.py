@@ -13,12 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from generator.deploy import report, surroundings
+from generator.deploy.advance_notice import warnings
 from generator.deploy.apply import apply_plan, kept_syncs
 from generator.deploy.database import create_user
 from generator.deploy.install import difference, install, link_conf
-from generator.deploy.moves import moves
-from generator.deploy.newly_answered import newly_answered
-from generator.deploy.own_files import unreadable_files
 from generator.deploy.prepare import Prepared, load, prepare, unbounded
 from generator.deploy.programs import STOP_TIMEOUT
 from generator.deploy.some_syncs import SyncChange, named_syncs, restart_syncs, start_syncs, stop_syncs
@@ -49,9 +47,8 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
     """Print every problem of every file, and what would run."""
     settings, seen_by_workers = _as_workers_see_it(*settings_to_read(environ, is_new=True))
     loaded = load(settings, seen_by_workers)
-    of_edits = (*moves(loaded, settings, seen_by_workers), *newly_answered(loaded, settings, seen_by_workers))
-    of_users = unreadable_files(loaded, settings, seen_by_workers)
-    loaded = replace(loaded, warnings=(*unbounded(loaded, seen_by_workers), *loaded.warnings, *of_edits, *of_users))
+    told = (*unbounded(loaded, seen_by_workers), *warnings(loaded, settings, seen_by_workers))
+    loaded = replace(loaded, warnings=told)
     if as_json:
         faults = surroundings.faults(seen_by_workers)
         report.print_check_as_json(loaded, seen_by_workers, faults)

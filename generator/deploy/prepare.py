@@ -8,9 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from generator.deploy.moves import moves
-from generator.deploy.newly_answered import newly_answered
-from generator.deploy.own_files import unreadable_files, users_before
+from generator.deploy.advance_notice import warnings
+from generator.deploy.own_files import users_before
 from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.errors import Unusable
@@ -98,9 +97,7 @@ def prepare(settings: Settings, environ: Mapping[str, str], names: Collection[st
     plan = replace(plan, users=_with_variables(plan, environ))
     text = render(plan, settings)
     verify(text, plan, settings)
-    of_edits = (*moves(loaded, settings, environ), *newly_answered(loaded, settings, environ))
-    warnings = (*loaded.warnings, *of_edits, *unreadable_files(loaded, settings, environ))
-    return Prepared(settings, loaded, claims, manifest, plan, text, warnings, only)
+    return Prepared(settings, loaded, claims, manifest, plan, text, warnings(loaded, settings, environ), only)
 
 
 def _narrowed(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
@@ -85,6 +85,16 @@ def read_news_settings(environ: Mapping[str, str], problems: list[str], file_fau
         _page_url(environ, problems),
         _is_on(environ, "NOTIFY_DETAILS", problems),
     )
+
+
+def unknown_channels(notify: Iterable[str] | None, channels: Container[str]) -> list[str]:
+    """Return a sentence for each name in a sync's `notify` that is none of the group's `channels`."""
+    unset = "neither NOTIFY_URL nor NOTIFY_MAIL_TO is set"
+    return [
+        unset if name == GROUP else f"nobody is called {name} in NOTIFY_FILE"
+        for name in notify or ()
+        if name not in channels
+    ]
 
 
 def _of_group(

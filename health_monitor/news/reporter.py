@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from structlog.typing import FilteringBoundLogger
 
 from generator.running.news_channels import Channel
-from generator.running.news_settings import GROUP, NewsSettings, read_news_settings
+from generator.running.news_settings import GROUP, NewsSettings, read_news_settings, unknown_channels
 from health_monitor.news import outbox
 from health_monitor.news.changes import Pace, Sender, due, follow
 from health_monitor.news.findings import findings
@@ -123,7 +123,12 @@ class Reporter:
         channels = self._settings.channels
         group = (GROUP,) if GROUP in channels else ()
         of_syncs = {view.name: _channels_of(view, channels, group) for view in snapshot.syncs}
-        self._unknown = [fault for view in snapshot.syncs for fault in unknown_channels(view, channels)]
+        self._unknown = [
+            f"{view.name}: notify: {fault}"
+            for view in snapshot.syncs
+            if view.sync
+            for fault in unknown_channels(view.sync.notify, channels)
+        ]
         return list(findings(snapshot, of_syncs, group, tells_details=self._settings.tells_details))
 
     def _send_what_is_due(self) -> None:
@@ -181,12 +186,6 @@ class Reporter:
 def name_of_group(page_url: str) -> str:
     """Return by what name people know the group. In a container, the name of the machine says nothing."""
     return urlsplit(page_url).hostname or socket.gethostname()
-
-
-def unknown_channels(view: SyncView, channels: Mapping[str, tuple[Channel, ...]]) -> list[str]:
-    """Return a sentence for each name in a sync's `notify` that is no channel."""
-    named = view.sync.notify if view.sync and view.sync.notify else ()
-    return [f"{view.name}: notify: nobody is called {name} in NOTIFY_FILE" for name in named if name not in channels]
 
 
 def _channels_of(

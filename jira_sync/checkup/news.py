@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from generator.running.news_channels import Channel
-from generator.running.news_settings import GROUP, NewsSettings, read_news_settings
+from generator.running.news_settings import GROUP, NewsSettings, read_news_settings, unknown_channels
 from health_monitor.news.records import Message
 from health_monitor.news.reporter import name_of_group
 from health_monitor.news.sending import NotSent, send
@@ -57,10 +57,9 @@ def _unknown(settings: NewsSettings, syncs: Iterable[Sync]) -> list[Finding]:
     known = [channel for channel in settings.channels if channel != GROUP]
     advice = f"it has {', '.join(known)}" if known else "it has a name and an address in each line; docs/news.md"
     return [
-        failed(f"{sync.name}: notify: nobody is called {name} in NOTIFY_FILE", advice)
+        failed(f"{sync.name}: notify: {fault}", advice)
         for sync in syncs
-        for name in sync.notify or ()
-        if name not in settings.channels
+        for fault in unknown_channels(sync.notify, settings.channels)
     ]
 
 

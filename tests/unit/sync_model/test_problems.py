@@ -21,6 +21,11 @@ import pytest
         ({"jira": []}, "jira: must be an object"),
         ({"syncIntervalMinutes": 0}, "syncIntervalMinutes: must be greater than 0"),
         ({"rules": [{"sourceStatus": "x", "syncDirection": "left"}]}, "rules[0].syncDirection: must be 'user_to_dev'"),
+        (
+            {"rules": [{"sourceStatus": 3, "syncDirection": "both"}]},
+            "rules[0].sourceStatus: must be a text in quotes, or",
+        ),
+        ({"notify": {}}, "notify: must be a text in quotes, or a list of them"),
         ({"rules": [{"sourceStatus": [], "syncDirection": "both"}]}, "rules[0].sourceStatus: "),
         ({"rules": [{"sourceStatus": " ", "syncDirection": "both"}]}, "rules[0].sourceStatus[0]: is empty"),
         ({"jira": {"baseUrl": "example.com", "apiToken": "${TOKEN}"}}, "jira.baseUrl: is not a web address"),

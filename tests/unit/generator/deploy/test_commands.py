@@ -71,6 +71,26 @@ def test_check_says_what_of_the_environment_keeps_all_workers_from_their_work(fo
     assert "s3cr3t" not in str(found)
 
 
+@pytest.mark.parametrize(
+    # notify, NOTIFY_FILE                       warned of
+    ("notify", "channels", "expected"),
+    [
+        ("tema", "team https://chat.example/t\n", ["nobody is called tema in NOTIFY_FILE"]),
+        (["team", "group"], "team https://chat.example/t\n", ["neither NOTIFY_URL nor NOTIFY_MAIL_TO is set"]),
+        ("team", "team https://chat.example/t\n", []),
+        ("team", None, ["nobody is called team in NOTIFY_FILE"]),
+    ],
+)
+def test_check_warns_of_a_name_in_notify_that_nobody_has(folder, environ, tmp_path, capsys, notify, channels, expected):
+    folder.write("a.json", name="sync-a", notify=notify)
+    if channels is not None:
+        (tmp_path / "channels").write_text(channels)
+        environ["NOTIFY_FILE"] = str(tmp_path / "channels")
+    assert commands.check(environ, as_json=True) == 0
+    warnings = json.loads(capsys.readouterr().out)["warnings"]
+    assert [each["message"] for each in warnings if (each["file"], each["where"]) == ("a.json", "notify")] == expected
+
+
 def test_check_without_a_file_says_that_there_is_no_sync(environ, capsys):
     assert commands.check(environ) == 0
     assert re.fullmatch("there is no sync in /.*; jira-sync init writes one\n", capsys.readouterr().out)
