@@ -34,6 +34,7 @@ from sync_model.connection import database_url
 from sync_model.needed_variables import needed_by_monitor
 from sync_model.own_environment import forget_but
 from sync_model.program_names import MONITOR
+from sync_model.program_output import print_error
 from sync_worker.runtime import logs
 
 ENDED_SESSIONS = "ended_sessions.json"
@@ -49,7 +50,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         asyncio.run(_serve(settings, environ, log))
     except Unusable as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)
+            print_error(problem)
         return 1
     return 0
 

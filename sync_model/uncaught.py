@@ -7,7 +7,7 @@ import threading
 import traceback
 from types import TracebackType
 
-from sync_model.redaction import redacted
+from sync_model.program_output import print_error
 
 
 def install() -> None:
@@ -19,9 +19,7 @@ def install() -> None:
 
 def _tell(kind: type[BaseException], error: BaseException | None, where: TracebackType | None, first: str = "") -> None:
     text = first + "".join(traceback.format_exception(kind, error, where))
-    if sys.stderr is not None:
-        sys.stderr.write(_harmless(redacted(text)))
-        sys.stderr.flush()
+    print_error("nobody has caught an error", text)
 
 
 def _tell_of_thread(told: threading.ExceptHookArgs) -> None:
@@ -33,10 +31,3 @@ def _tell_of_thread(told: threading.ExceptHookArgs) -> None:
 def _tell_of_unraisable(told: sys.UnraisableHookArgs) -> None:
     where = told.err_msg or "ignored in"
     _tell(told.exc_type, told.exc_value, told.exc_traceback, f"{where}: {told.object!r}\n")
-
-
-def _harmless(text: str) -> str:
-    return "".join(
-        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
-        for character in text
-    )

@@ -9,9 +9,9 @@ import re
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
+from sync_model.program_output import json_line
 from sync_model.redaction import all_redacted, redacted
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -56,9 +56,7 @@ class _Form:
     def of(self, line: str, level: str = "info") -> str:
         if self.program is None:
             return line if level == "info" else f"{level}: {line}"
-        time = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        event = {"time": time, "level": level, "sync": self.program, "event": line}
-        return json.dumps(event, ensure_ascii=False)
+        return json_line(self.program, level, line)
 
 
 _form = _Form()

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from generator.running.terminal import note
 from generator.running.worker_users import make_worker_folder, read_users, worker_folder
 from sync_model.connection import database_url
 from sync_model.harmless_variables import is_harmless
+from sync_model.program_output import print_error
 from sync_model.secret_text import FileFault
 
 MODULE = "generator.running.worker_launcher"
@@ -26,7 +26,7 @@ def main(name: str, run_dir: str, snapshot: str, environ: Mapping[str, str]) -> 
         url = database_url(environ)
         make_worker_folder(Path(run_dir), name, user.uid)
     except (OSError, ValueError, KeyError, TypeError, FileFault) as error:
-        note(f"{name} cannot start: {error or 'it has no user'}")
+        print_error(f"{name} cannot start: {error or 'it has no user'}")
         return 1
     kept = {key: value for key, value in environ.items() if is_harmless(key) or key in user.variables}
     kept |= {"DATABASE_URL": url} if url else {}

@@ -28,6 +28,7 @@ from sync_model.loading import SyncFile, load_file
 from sync_model.needed_variables import needed_by_worker
 from sync_model.own_environment import forget_but
 from sync_model.parent_process import end_with_parent
+from sync_model.program_output import print_error
 from sync_model.secret_text import FileFault
 from sync_model.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
 from sync_worker.core.wakeup import Wakeup
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     run_dir = options.run_dir or Path(environ.get("RUN_DIR") or "run")
     loaded = load_file(options.config, environ, is_running=True)
     for problem in loaded.problems:
-        print(problem, file=sys.stderr)
+        print_error(str(problem))
     if not loaded.files:
         return 1
     if environ is os.environ:
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
                 return 0
             worker, runner = stack.enter_context(open_worker(loaded.files[0], environ, run_dir, sys.stdout))
         except ValueError as wrong:
-            print(wrong, file=sys.stderr)
+            print_error(str(wrong))
             return 1
         for warning in loaded.warnings:
             worker.log.warning("configuration", where=warning.where, warning=warning.message)

@@ -15,7 +15,7 @@ REPO = Path(__file__).parents[4]
 PACKAGES = ("sync_model", "generator", "sync_worker", "supervisor_plugin", "health_monitor", "jira_sync")
 COMPOSE_ALONE = {"MEMORY_LIMIT", "MONGO_MEMORY_LIMIT", "PIDS_LIMIT", "MONGO_PIDS_LIMIT", "PYTHON_IMAGE", "MONGO_IMAGE"}
 """docker-compose.yml itself reads them. No program does."""
-NOT_OF_A_GROUP = {"NO_COLOR"}
+NOT_OF_A_GROUP = {"NO_COLOR", "SUPERVISOR_PROCESS_NAME"}
 """Whoever sets it means all programs of the machine."""
 
 
