@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 REPO = Path(__file__).parents[4]
-VARIABLE = "BENCHMARK_UNDER_TEST"
-"""In the environment of a benchmark, and so of whatever it starts."""
+VARIABLE = "PYTHON_BENCHMARK_UNDER_TEST"
+"""In the environment of a benchmark, and so of whatever it starts. Workers keep it for the beginning of its name."""
 GROUP = "group_scale", "--syncs", "2", "--designs", "fork", "--detail", "0"
 GROUP_PROGRAMS = "mongod", "jira_simulator", "supervisord", "jira-sync: sync-001"
 SECONDS_TO_START, SECONDS_TO_END = 120.0, 60.0
