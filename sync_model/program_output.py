@@ -16,7 +16,8 @@ LONGEST_EVENT, LONGEST_EXCEPTION = 1500, 2300
 def json_line(program: str, level: str, event: str, **more: str) -> str:
     """Return a line of a log, without its end. Nothing in it steers a terminal."""
     time = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return json.dumps({"time": time, "level": level, "sync": program, "event": event, **more})
+    line = json.dumps({"time": time, "level": level, "sync": program, "event": event, **more}, ensure_ascii=False)
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in line)
 
 
 def name_in_group() -> str:

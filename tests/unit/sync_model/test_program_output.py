@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sync_model.program_output import json_line
+
 REPO = Path(__file__).parents[3]
 FAIL = "from sync_model import redaction, uncaught; redaction.remember('s3cr3t-x', 'ann'); uncaught.install()\n"
 WORKER = "from sync_worker.__main__ import main; import sys; sys.exit(main(['--config', sys.argv[1]]))"
@@ -30,6 +32,15 @@ def test_an_error_that_nobody_caught_is_one_line_that_a_pipe_takes_in_one_piece(
     assert told["exception"].startswith("Traceback")
     assert told["exception"].endswith("the end\n")
     assert "s3cr3t" not in line
+
+
+def test_a_line_is_read_as_it_was_written_and_steers_no_terminal():
+    text = "a → b … \x1b[2J \x9b31m \u202e \udcff \n \U000e0041 “é”"
+    line = json_line("sync-ab", "info", text)
+    assert json.loads(line)["event"] == text
+    assert line.isprintable()
+    assert "a → b … " in line
+    assert "“é”" in line
 
 
 def test_outside_of_a_group_a_person_reads_it():
