@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,10 @@ def as_nobody(url: str) -> str:
 
 def ports_of(pid: int) -> list[str]:
     """Return the TCP addresses at which a process listens, as the kernel writes them."""
-    inodes = {str(Path(entry.path).readlink()) for entry in os.scandir(f"/proc/{pid}/fd")}
+    inodes = set()
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # it has been closed meanwhile
+            inodes.add(str(Path(entry.path).readlink()))
     rows = [
         line.split()
         for table in ("tcp", "tcp6")
