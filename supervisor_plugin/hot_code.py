@@ -45,7 +45,8 @@ def gather(hot: Collection[CodeType]) -> None:
     """Copy the code in `hot` to one place, and have all functions use the copies."""
     copies = _Copies(hot)
     gc.collect()  # what it frees later would leave gaps
-    functions = [thing for thing in gc.get_objects() if isinstance(thing, FunctionType)]
+    # Not `isinstance`: it asks the object, and a proxy whose object is gone raises an error.
+    functions = [thing for thing in gc.get_objects() if type(thing) is FunctionType]
     sharing.fill_gaps()  # or the copies would go where something was freed, and lie as far apart as before
     for function in functions:
         if (copy := copies.of(function.__code__)) is not function.__code__:

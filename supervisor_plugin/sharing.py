@@ -78,7 +78,7 @@ def immortalise(roots: Iterable[object], but: Iterable[object]) -> None:
         if id(thing) not in found and id(thing) not in excluded:
             found[id(thing)] = thing
             to_visit.extend(gc.get_referents(thing))
-            if isinstance(thing, CodeType):  # the collector does not visit these
+            if type(thing) is CodeType:  # the collector does not visit these; isinstance would ask a dead proxy
                 to_visit += (thing.co_consts, thing.co_names)
     for thing in found.values():
         _make_immortal(thing)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import threading
 import traceback
+import weakref
 
 import pytest
 
@@ -102,6 +104,16 @@ def test_functions_are_the_same_after_they_were_gathered():
         _fails()
     last = traceback.extract_tb(caught.value.__traceback__)[-1]
     assert (last.name, last.lineno, last.filename) == ("_fails", line, __file__)
+
+
+def test_a_proxy_whose_object_is_gone_is_passed_over():
+    (ran,) = _functions(1)
+    before = ran.__code__
+    proxy = weakref.proxy(type("Thing", (), {})())
+    gc.collect()
+    assert any(each is proxy for each in gc.get_objects())
+    hot_code.gather(_seen(ran, 1))
+    assert ran.__code__ is not before
 
 
 def test_gathering_may_be_repeated():
