@@ -20,24 +20,26 @@ def json_line(program: str, level: str, event: str, **more: str) -> str:
     return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in line)
 
 
-def name_in_group() -> str:
-    """Return what supervisord calls this process; empty if supervisord has not started it."""
-    return os.environ.get("SUPERVISOR_PROCESS_NAME", "")
+def printable(text: str) -> str:
+    """Return `text` with escapes for what would control a terminal or begin a new line."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def print_error(event: str, exception: str = "") -> None:
-    """Write to standard error what ends this process, or a part of it. Outside of a group it is plain text.
+    """Write to standard error what ends this process, or a part of it. Each secret that is known here is masked.
 
-    Each secret that is known here is masked.
+    It is plain text where supervisord has not started this process.
     """
     if sys.stderr is None:
         return
     event, exception = redacted(event), redacted(exception)
-    if name := name_in_group():
+    if name := os.environ.get("SUPERVISOR_PROCESS_NAME"):
         more = {"exception": _shortened(exception, LONGEST_EXCEPTION)} if exception else {}
         line = json_line(name, "error", _shortened(event, LONGEST_EVENT), **more)
     else:
-        line = _printable(exception.rstrip("\n") or event)
+        line = "\n".join(map(printable, (exception.rstrip("\n") or event).split("\n")))
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
@@ -52,10 +54,3 @@ def _shortened(text: str, most: int) -> str:
         kept = kept * 3 // 4
         shown = f"{text[: kept // 2]} … {text[-kept // 2 :]}"
     return shown
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
-        for character in text
-    )

@@ -8,6 +8,7 @@ threads do, and when at the latest, stays as it is.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -58,11 +59,11 @@ class Executor(STOCK):
     def _sleep(self) -> None:
         """Wait for a call or the end of the interval, and never less than the shortest interval."""
         began = time.monotonic()
-        deadline = began + self._interval
-        while not (self._stopped or self._event) and (left := deadline - time.monotonic()) > 0:
-            with suppress(Empty):
-                self._calls.get(timeout=left)
-        while not self._stopped and (left := began + self._min_interval - time.monotonic()) > 0:
+        self._wait_until(began + self._interval, lambda: self._stopped or self._event)
+        self._wait_until(began + self._min_interval, lambda: self._stopped)
+
+    def _wait_until(self, deadline: float, is_over: Callable[[], bool]) -> None:
+        while not is_over() and (left := deadline - time.monotonic()) > 0:
             with suppress(Empty):
                 self._calls.get(timeout=left)
 

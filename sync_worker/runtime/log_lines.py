@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sync_model.program_output import printable
+
 FIRST = ("time", "level", "sync", "event")
 LAST = ("exception",)
 LEVELS = {"debug": "2", "info": "32", "warning": "33", "error": "1;31", "critical": "1;31"}
@@ -41,13 +43,6 @@ def as_line(event: Mapping[str, Any], *, colors: bool) -> str:
 def color_of(name: str) -> str:
     """Return the colour of a sync. It is the same wherever the sync is shown."""
     return SYNCS[zlib.crc32(name.encode()) % len(SYNCS)]
-
-
-def printable(text: str) -> str:
-    """Return `text` with escapes for what would control a terminal or begin a new line."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 def _clock(stamp: Any) -> str:
