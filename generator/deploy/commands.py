@@ -25,6 +25,7 @@ from generator.deploy.stop import stop_group
 from generator.running import locking, processes
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unusable
+from generator.running.fleet_settings import DATABASE_SOURCE
 from generator.running.intention import finish
 from generator.running.project_folder import no_group_runs
 from generator.running.run_directory import SOCKET, make_run_directory, require_own
@@ -151,7 +152,7 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False, a
         if code and (strict or environ.get("STRICT") == "1"):
             raise Unusable("nothing was started, because of --strict")
         if not prepared.plan.syncs:
-            complain(f"no sync to run in {settings.config_dir}; add a file there, then: jira-sync apply")
+            complain(_nothing_to_run(prepared))
         install(prepared)
         create_user(prepared.settings)
         link_conf(prepared.settings)
@@ -273,6 +274,15 @@ def _check_that_syncs_are_left(prepared: Prepared) -> None:
         folder, running = prepared.settings.config_dir, _running(len(prepared.manifest))
         aside = "If they shall all stop: jira-sync apply --allow-empty"
         raise Unusable(f"{folder} holds no sync, but {running}; nothing was changed. {aside}")
+
+
+def _nothing_to_run(prepared: Prepared) -> str:
+    settings = prepared.settings
+    if settings.shard and (count := len(prepared.plan.elsewhere)):
+        return f"none of the {count} syncs in {settings.config_dir} belongs to shard {settings.shard}"
+    if settings.config_source == DATABASE_SOURCE:
+        return "no sync to run: nothing has been pushed yet; put files into the database: jira-sync push"
+    return f"no sync to run in {settings.config_dir}; add a file there, then: jira-sync apply"
 
 
 def _running(count: int) -> str:

@@ -12,8 +12,9 @@ from generator.deploy.advance_notice import warnings
 from generator.deploy.own_files import users_before
 from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
+from generator.running.elsewhere import require_here
 from generator.running.errors import Unusable
-from generator.running.manifest import AppliedSync, read_manifest
+from generator.running.manifest import AppliedSync, read_elsewhere, read_manifest
 from generator.running.names import unknown_sync
 from generator.running.run_directory import make_folder, make_run_directory
 from generator.running.settings import Settings
@@ -84,16 +85,17 @@ def prepare(settings: Settings, environ: Mapping[str, str], names: Collection[st
         raise Unusable("WORKER_USERS needs root: only root can let workers become other users")
     loaded = load(settings, environ)
     _make_folders(settings)
-    manifest = read_manifest(settings)
+    manifest, elsewhere = read_manifest(settings), read_elsewhere(settings)
     only = None
     if names:
-        loaded, only = _narrowed(loaded, manifest, names)
+        loaded, only = _narrowed(loaded, {**elsewhere, **manifest}, names)
+        require_here(settings, (name for name in names if name not in manifest))
     claims = {file.sync.name: claims_of(file.sync, environ) for file in loaded.files}
     if settings.embedded and settings.mongod is None:
         settings = replace(settings, mongod=str(mongod.find()))
     server = Path(settings.mongod) if settings.mongod else None
-    others = frozenset(manifest) - only if only is not None else frozenset[str]()
-    plan = plan_for(loaded, claims, settings, manifest, server, users_before(settings), others)
+    others = frozenset({*manifest, *elsewhere}) - only if only is not None else frozenset[str]()
+    plan = plan_for(loaded, claims, settings, manifest, server, users_before(settings), others, elsewhere)
     plan = replace(plan, users=_with_variables(plan, environ))
     text = render(plan, settings)
     verify(text, plan, settings)

@@ -46,7 +46,8 @@ class Plan:
 
     `fresh` maps the name of a sync to its file, which the sync is to run. `kept` holds the syncs whose files are
     broken: they go on as they were applied. `problems` are those that planning has found. `users` are the users that
-    were ever given to syncs, where each worker has one of its own.
+    were ever given to syncs, where each worker has one of its own. `elsewhere` holds the syncs of other shards, as
+    their files were when they could be read last.
     """
 
     programs: tuple[Program, ...]
@@ -54,6 +55,7 @@ class Plan:
     kept: Mapping[str, AppliedSync]
     problems: tuple[Problem, ...] = ()
     users: Mapping[str, WorkerUser] = field(default_factory=dict)
+    elsewhere: Mapping[str, AppliedSync] = field(default_factory=dict)
 
     @property
     def syncs(self) -> tuple[Program, ...]:
@@ -68,23 +70,29 @@ def plan_for(
     mongod: Path | None,
     users: Mapping[str, WorkerUser] | None = None,
     others: frozenset[str] = frozenset(),
+    elsewhere: Mapping[str, AppliedSync] | None = None,
 ) -> Plan:
     """Return the plan for what was loaded. `users`: those that were given to syncs before.
 
     `claims` maps the name of each loaded sync to what it claims for itself alone. A sync in `manifest` whose file is
     broken now is kept as it was applied, and so are all `others`, whatever their files say. No new sync may take its
-    database or its pair of projects meanwhile.
+    database or its pair of projects meanwhile. That holds as well for the syncs of other shards, which are `elsewhere`:
+    their containers keep them, too.
     """
-    wanted = {file.sync.name: file for file in loaded.files if file.sync.enabled}
-    kept = {
-        name: applied
-        for name, applied in manifest.items()
-        if name in others or (loaded.keeps(applied.file) and name not in wanted)
-    }
+    enabled = {file.sync.name: file for file in loaded.files if file.sync.enabled}
+    wanted = {name: file for name, file in enabled.items() if settings.runs(name)}
+    kept, kept_elsewhere = (
+        {
+            name: applied
+            for name, applied in before.items()
+            if name in others or (loaded.keeps(applied.file) and name not in enabled)
+        }
+        for before in (_own(manifest, settings), elsewhere or {})
+    )
     problems = [
         Problem(file.path.name, where, f"is taken by {other.file}, {_why_kept(other_name, others)}")
-        for name, file in wanted.items()
-        for other_name, other in kept.items()
+        for name, file in enabled.items()
+        for other_name, other in {**kept, **kept_elsewhere}.items()
         for where, claim in claims[name].items()
         if other.claims.get(where) == claim
     ]
@@ -101,7 +109,19 @@ def plan_for(
         *(_worker(name, applied.file, applied.digest, settings) for name, applied in kept.items()),
     ]
     workers.sort(key=lambda program: program.name)
-    return Plan((*_servers(settings, mongod), *workers), fresh, kept, tuple(problems), given)
+    readable = {name: applied_as(file, claims[name]) for name, file in enabled.items() if file.path.name not in refused}
+    known_elsewhere = {**kept_elsewhere, **{name: sync for name, sync in readable.items() if name not in wanted}}
+    return Plan((*_servers(settings, mongod), *workers), fresh, kept, tuple(problems), given, known_elsewhere)
+
+
+def applied_as(file: SyncFile, claims: Mapping[str, str]) -> AppliedSync:
+    """Return what is written down of a sync that follows its file."""
+    return AppliedSync(file.path.name, file.digest, claims)
+
+
+def _own(manifest: Mapping[str, AppliedSync], settings: Settings) -> dict[str, AppliedSync]:
+    """Return the applied syncs without those that belong to another shard since."""
+    return {name: applied for name, applied in manifest.items() if settings.runs(name)}
 
 
 def _why_kept(name: str, others: frozenset[str]) -> str:

@@ -9,9 +9,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from generator.deploy.programs import START_TIMEOUT, STOP_TIMEOUT
+from generator.running.elsewhere import require_here
 from generator.running.errors import NotUnderstood, Unusable
 from generator.running.intention import signals_blocked, stopped_by_a_person
-from generator.running.manifest import read_manifest
+from generator.running.manifest import read_elsewhere, read_manifest
 from generator.running.names import there_are, unknown_sync
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import DOWN, SETTLED, Changes, ProgramState, Supervisor
@@ -31,7 +32,7 @@ class SyncChange:
 
 def named_syncs(settings: Settings, names: Sequence[str], *, everything: bool) -> list[str]:
     """Return the syncs of the running group that are meant. Raises NotUnderstood, or Unusable for one not applied."""
-    applied = sorted(read_manifest(settings))
+    applied, elsewhere = sorted(read_manifest(settings)), read_elsewhere(settings)
     if everything and names:
         raise NotUnderstood("name syncs, or say --all, not both")
     if not names and not everything:
@@ -39,6 +40,8 @@ def named_syncs(settings: Settings, names: Sequence[str], *, everything: bool) -
     for name in names:
         if name in PROGRAMS:
             raise NotUnderstood(f"{name} is a program of the group and no sync; {there_are(applied)}")
+        if name not in applied and name in elsewhere:
+            require_here(settings, [name])
         if name not in applied and (settings.config_dir / f"{name}.json").exists():
             raise Unusable(f"{name} is not part of the group that runs; jira-sync apply {name} makes it so")
         if name not in applied:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from generator.running.settings import Settings
 
@@ -20,8 +21,17 @@ class AppliedSync:
 
 def read_manifest(settings: Settings) -> dict[str, AppliedSync]:
     """Return what was applied last, by the names of the syncs; nothing when the manifest cannot be read."""
+    return _read(settings.manifest)
+
+
+def read_elsewhere(settings: Settings) -> dict[str, AppliedSync]:
+    """Return the syncs of other shards as their files were last, likewise."""
+    return _read(settings.elsewhere) if settings.shard else {}
+
+
+def _read(path: Path) -> dict[str, AppliedSync]:
     try:
-        data = json.loads(settings.manifest.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
         return {name: AppliedSync(**entry) for name, entry in data.items()}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}

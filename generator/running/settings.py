@@ -15,6 +15,7 @@ from typing import Any
 
 from generator.running.code import fingerprint
 from generator.running.errors import Unusable
+from generator.running.fleet_settings import DATABASE_SOURCE, read_fleet_settings
 from generator.running.news_settings import read_news_settings
 from generator.running.page_settings import read_page_settings
 from generator.running.project_folder import project_folder
@@ -25,9 +26,12 @@ from sync_model.group_secrets import remember_group_secrets
 from sync_model.heartbeat import INTERVAL_SECONDS
 from sync_model.mongodb_address import SCHEMES
 from sync_model.secret_text import FileFault
+from sync_model.shards import Shard
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 WAYS_TO_SPAWN = ("fork", "exec")
+PUSHED, CURRENT = "pushed", "current"
+"""In RUN_DIR, the copies of what was pushed; and in there, the link to the newest one."""
 LONGEST_SOCKET_PATH = 95
 """Bytes. The kernel takes 107, and supervisord appends its pid while it makes the socket. That leaves room for the
 socket of the embedded MongoDB server, too."""
@@ -36,7 +40,16 @@ UNSAFE_IN_PATHS = frozenset("%;#\"'\\")
 LOOPBACK = "127.0.0.1"
 VERSION = 2
 """Of the record of a group. The first one does not name its version."""
-NEWER_IN_RECORD = ("port", "bind", "watch", "max_worker_memory", "stuck_after", "worker_users")
+NEWER_IN_RECORD = (
+    "port",
+    "bind",
+    "watch",
+    "max_worker_memory",
+    "stuck_after",
+    "worker_users",
+    "fleet",
+    "config_source",
+)
 """The record of a group that an earlier version started lacks these."""
 LOWEST_USER, HIGHEST_USER = 1000, 2**32 - 3
 """Lower numbers belong to the system's own users."""
@@ -70,8 +83,18 @@ class Settings:
     stuck_after: float = float(default_of("STUCK_AFTER"))
     worker_users: tuple[int, int] | None = None
     """The first and the last number of the users that workers become; None when all have that of the group."""
+    shard: Shard | None = None
+    """The part of the syncs that this group runs; None when it runs all, and knows of no other group."""
+    fleet: str = default_of("FLEET")
+    """The name of all groups that share one set of files."""
+    config_source: str = default_of("CONFIG_SOURCE")
+    """Where the files come from. With `database`, `config_dir` is the copy of what was pushed there."""
     code: str | None = field(default=None, compare=False)
     """Not a setting: the `code.fingerprint` of what the running group was started with."""
+
+    def runs(self, sync: str) -> bool:
+        """Tell whether the sync of this name is one that this group runs, if it is there."""
+        return self.shard is None or self.shard.owns(sync)
 
     @property
     def conf(self) -> Path:
@@ -114,6 +137,11 @@ class Settings:
         return self.snapshots / ".manifest.json"
 
     @property
+    def elsewhere(self) -> Path:
+        """What the manifest says, of the syncs that other shards run."""
+        return self.snapshots / ".elsewhere.json"
+
+    @property
     def record(self) -> Path:
         return self.run_dir / RECORD
 
@@ -149,8 +177,10 @@ def from_environ(
     _check_interval(environ, problems)
     read_page_settings(environ, problems)
     read_news_settings(environ, problems, [] if waits_for_files else problems)
+    fleet = read_fleet_settings(environ, problems)
+    folder = _path(environ, "CONFIG_DIR", problems, default=str(project_dir / default_of("CONFIG_DIR")))
     settings = Settings(
-        config_dir=_path(environ, "CONFIG_DIR", problems, default=str(project_dir / default_of("CONFIG_DIR"))),
+        config_dir=run_dir / PUSHED / CURRENT if fleet.is_pushed else folder,
         run_dir=run_dir,
         log_dir=log_dir,
         project_dir=project_dir,
@@ -160,11 +190,16 @@ def from_environ(
         simulator_port=_port(environ, "JIRA_SIMULATOR_PORT", problems),
         port=_port(environ, "PORT", problems) or int(default_of("PORT")),
         bind=_address(environ, problems),
-        watch=_is_on(environ, "WATCH", problems),
+        watch=_is_on(environ, "WATCH", problems) or fleet.is_pushed,
         max_worker_memory=_bytes(environ, "MAX_WORKER_MEMORY", problems),
         stuck_after=_stuck_after(environ, problems),
         worker_users=_users(environ, problems),
+        shard=fleet.shard,
+        fleet=fleet.name,
+        config_source=fleet.config_source,
     )
+    if settings.embedded and fleet.needs_server:
+        problems.append(f"{fleet.needs_server} needs a MongoDB server that all containers share: set DATABASE_URL")
     if settings.worker_users and settings.embedded:
         problems.append(
             "WORKER_USERS needs a MongoDB server of yours: set DATABASE_URL; only the group's own user reaches the "
@@ -206,10 +241,15 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
         mongodb_port=record["mongodb_port"] if record.get("version", 1) > 1 else None,
         simulator_port=record["simulator_port"],
         mongod=record.get("mongod"),
+        shard=Shard(*record["shard"]) if record.get("shard") else None,
         code=record.get("code", "an earlier version's"),
         **{name: _as_tuple(record[name]) for name in NEWER_IN_RECORD if name in record},
     )
-    if environ.get("CONFIG_DIR") and settings.config_dir != running.config_dir:
+    if (
+        running.config_source != DATABASE_SOURCE
+        and environ.get("CONFIG_DIR")
+        and settings.config_dir != running.config_dir
+    ):
         raise Unusable(
             f"CONFIG_DIR is {settings.config_dir}, but the group in {settings.run_dir} runs {running.config_dir}: "
             "unset CONFIG_DIR, or set RUN_DIR to the group that you mean"

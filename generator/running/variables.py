@@ -186,6 +186,19 @@ TABLE = (
         (Variable("WATCH", "0", is_fixed_at_start=True, is_in_example=True),),
         "`1`: edits in the folder are applied by themselves",
     ),
+    ReadmeRow(
+        (
+            Variable("SHARD", is_fixed_at_start=True, is_in_example=True),
+            Variable("FLEET", "main", is_fixed_at_start=True, is_in_example=True),
+        ),
+        "where several containers share the syncs: which part this one runs, such as `2/4`; and the name that all of "
+        "them have in common: [docs/deployment.md](docs/deployment.md)",
+        default="all syncs; `main`",
+    ),
+    ReadmeRow(
+        (Variable("CONFIG_SOURCE", "folder", is_fixed_at_start=True, is_in_example=True),),
+        "`database`: run what `jira-sync push` has put into the database, instead of `CONFIG_DIR`, and follow it",
+    ),
     ReadmeRow((Variable("STRICT", "0", is_in_example=True),), "`1`: start nothing if any file has a problem"),
     ReadmeRow(
         (Variable("SPAWN", "fork", is_fixed_at_start=True, is_in_example=True),),

@@ -83,6 +83,7 @@ def _print_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
 
 def _paths(target: Target, names: list[str]) -> list[Path]:
     """Return the logs of the programs called `names`, or of all syncs. Raises Unusable if there are no log files."""
+    from generator.running.elsewhere import require_here
     from generator.running.errors import Unusable
 
     folder = target.settings.log_dir or target.run_dir / "logs"
@@ -95,6 +96,7 @@ def _paths(target: Target, names: list[str]) -> list[Path]:
     for name in names:
         if name not in syncs and name not in programs:
             raise target.unknown(name, syncs, programs)
+    require_here(target.settings, (name for name in names if name in syncs))
     if not written:
         raise Unusable(_where_logs_are(target))
     return [folder / f"{name}.log" for name in names or syncs]

@@ -45,10 +45,16 @@ class ConfigFolder:
         keys = {"userProjectKey": f"U{name[-1]}", "devProjectKey": f"D{name[-1]}"}
         (self.path / file).write_text(json.dumps({"name": name, "jira": jira, **keys, "rules": [rule], **changes}))
 
-    def plan(self, manifest: Mapping[str, AppliedSync] | None = None, wanted: Settings | None = None) -> Plan:
+    def plan(
+        self,
+        manifest: Mapping[str, AppliedSync] | None = None,
+        wanted: Settings | None = None,
+        elsewhere: Mapping[str, AppliedSync] | None = None,
+    ) -> Plan:
         loaded = load_folder(self.path, {})
         claims = {file.sync.name: claims_of(file.sync, {}) for file in loaded.files}
-        return plan_for(loaded, claims, wanted or self.settings(), manifest or {}, MONGOD)
+        wanted = wanted or self.settings()
+        return plan_for(loaded, claims, wanted, manifest or {}, MONGOD, elsewhere=elsewhere)
 
     def applied(self, name: str) -> AppliedSync:
         """Return what the manifest would say of a file that is good now."""

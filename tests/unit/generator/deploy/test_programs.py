@@ -9,6 +9,7 @@ import pytest
 
 from generator.deploy.render import render, verify
 from generator.running.errors import Unusable
+from sync_model.shards import Shard, owner
 
 LAUNCHER = ("/usr/bin/python", "-m", "generator.running.launcher")
 
@@ -106,3 +107,44 @@ def test_an_edit_of_a_file_changes_the_program_of_its_own_sync_alone(folder):
     folder.write("sync-b.json", syncIntervalMinutes=7)
     after = folder.plan().programs
     assert [one.name for one, two in zip(before, after, strict=True) if one != two] == ["sync-b"]
+
+
+def of_shard(number, count):
+    return {"embedded": False, "shard": Shard(number, count)}
+
+
+def test_the_shards_of_one_folder_run_each_sync_once(folder):
+    names = [f"sync-{letter}" for letter in "abcdefgh"]
+    for name in names:
+        folder.write(f"{name}.json")
+    plans = [folder.plan(wanted=folder.settings(**of_shard(number, 3))) for number in (1, 2, 3)]
+    assert sorted(program.name for plan in plans for program in plan.syncs) == names
+    assert all(len(plan.syncs) < len(names) for plan in plans)
+    assert all({program.name for program in plan.syncs} | plan.elsewhere.keys() == set(names) for plan in plans)
+
+
+def test_a_new_sync_may_not_take_the_projects_of_a_broken_one_that_another_shard_keeps_running(folder):
+    folder.write("sync-a.json")
+    here = owner("sync-b", 2)
+    assert owner("sync-a", 2) != here
+    wanted = folder.settings(**of_shard(here, 2))
+    before = folder.plan(wanted=wanted)
+    assert list(before.elsewhere) == ["sync-a"]
+    (folder.path / "sync-a.json").write_text("{")
+    folder.write("sync-b.json", userProjectKey="UA", devProjectKey="DA")
+    after = folder.plan(wanted=wanted, elsewhere=before.elsewhere)
+    assert after.syncs == ()
+    assert [str(problem) for problem in after.problems] == [
+        "sync-b.json: userProjectKey: is taken by sync-a.json, which is broken and runs as it was; mend that first"
+    ]
+    assert after.elsewhere == before.elsewhere
+    (folder.path / "sync-a.json").unlink()
+    assert [program.name for program in folder.plan(wanted=wanted, elsewhere=after.elsewhere).syncs] == ["sync-b"]
+
+
+def test_a_sync_of_another_shard_is_not_kept_here_when_its_file_is_broken(folder):
+    folder.write("sync-a.json")
+    manifest = {"sync-a": folder.applied("sync-a.json")}
+    (folder.path / "sync-a.json").write_text("{")
+    other = 3 - owner("sync-a", 2)
+    assert folder.plan(manifest, folder.settings(**of_shard(other, 2))).syncs == ()

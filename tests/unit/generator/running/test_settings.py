@@ -37,6 +37,12 @@ SERVER = {"DATABASE_URL": "mongodb://h"}
         ({"WORKER_USERS": "0-20", **SERVER}, ["WORKER_USERS is '0-20'"]),
         ({"WORKER_USERS": "20002-20001", **SERVER}, ["WORKER_USERS is '20002-20001'"]),
         ({"WORKER_USERS": "20001-20002"}, ["WORKER_USERS needs a MongoDB server of yours: set DATABASE_URL"]),
+        ({"SHARD": "5/4", **SERVER}, ["SHARD is '5/4'; the shard's number must be 1 to 4"]),
+        ({"SHARD": "2", **SERVER}, ["SHARD is '2'; it must be like 2/4"]),
+        ({"SHARD": "1/2"}, ["SHARD needs a MongoDB server that all containers share: set DATABASE_URL"]),
+        ({"CONFIG_SOURCE": "database"}, ["CONFIG_SOURCE=database needs a MongoDB server that all containers share"]),
+        ({"CONFIG_SOURCE": "etcd", **SERVER}, ["CONFIG_SOURCE is 'etcd'; it must be one of folder, database"]),
+        ({"FLEET": "Main one", **SERVER}, ["FLEET is 'Main one'; it must be a name of small letters"]),
         ({"RUN_DIR": "/run/100%"}, ["RUN_DIR is '/run/100%'"]),
         ({"RUN_DIR": "/run/a;b"}, ["RUN_DIR is '/run/a;b'"]),
         ({"RUN_DIR": "/" + "x" * 100}, ["RUN_DIR is too long"]),
@@ -70,6 +76,7 @@ def test_the_address_of_the_database_may_stand_in_a_file(tmp_path):
 
 def test_a_running_group_keeps_its_settings_in_another_shell(tmp_path):
     started_with = {"RUN_DIR": str(tmp_path), "PORT": "3001", "BIND": "::", "WATCH": "1", "STUCK_AFTER": "60"}
+    started_with |= {"SHARD": "jira-sync-1/4", "FLEET": "staging", **SERVER}
     started = from_environ({**started_with, "MAX_WORKER_MEMORY": "300mb", "ADMIN_TOKEN": TOKEN})
     assert started.max_worker_memory == 300 * 1024 * 1024
     assert TOKEN not in started.recorded()
@@ -78,7 +85,15 @@ def test_a_running_group_keeps_its_settings_in_another_shell(tmp_path):
     assert here != started
     assert of_running_group(here, {}) == started
     # One that an earlier version started says nothing of what came later.
-    later = ("port", "bind", "watch", "max_worker_memory", "stuck_after")
+    later = ("port", "bind", "watch", "max_worker_memory", "stuck_after", "shard", "fleet", "config_source")
     earlier = {name: value for name, value in json.loads(started.recorded()).items() if name not in later}
     started.record.write_text(json.dumps(earlier))
-    assert of_running_group(here, {}) == here
+    assert of_running_group(here, {}) == replace(here, embedded=False)
+
+
+def test_what_is_pushed_is_copied_into_the_run_directory_and_followed(tmp_path):
+    environ = {"RUN_DIR": str(tmp_path), "CONFIG_SOURCE": "database", "CONFIG_DIR": "/app/configs", **SERVER}
+    started = from_environ(environ)
+    assert (started.config_dir, started.watch) == (tmp_path / "pushed" / "current", True)
+    started.record.write_text(started.recorded())
+    assert of_running_group(from_environ({"RUN_DIR": str(tmp_path)}), {"CONFIG_DIR": "/app/configs"}) == started
