@@ -203,16 +203,29 @@ class HeartbeatFile:
     modified: int
 
 
-def write_heartbeat(run_dir: Path, heartbeat: Heartbeat) -> HeartbeatFile:
+def heartbeat_content(heartbeat: Heartbeat) -> bytes:
+    """Return what a heartbeat says, as JSON in which no secret is. When it was sent is not in it."""
+    said = all_redacted(heartbeat.model_dump(mode="json", by_alias=True, exclude={"sent"}), but=OUR_OWN_WORDS)
+    return to_json(said, inf_nan_mode="null")
+
+
+def parse_heartbeat(content: bytes, sent: datetime) -> Heartbeat | None:
+    """Return the heartbeat that says `content`, or None if it says none."""
+    try:
+        return Heartbeat.model_validate({**from_json(content), "sent": sent})
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def write_heartbeat(run_dir: Path, heartbeat: Heartbeat, content: bytes | None = None) -> HeartbeatFile:
     """Replace the sync's heartbeat file in one step, so that a reader sees the old one or the new one.
 
-    Raises OSError when the run directory cannot be written.
+    `content` is that of `heartbeat`, where it is known. Raises OSError when the run directory cannot be written.
     """
     path = heartbeat_path(run_dir, heartbeat.name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    said = all_redacted(heartbeat.model_dump(mode="json", by_alias=True, exclude={"sent"}), but=OUR_OWN_WORDS)
-    draft.write_bytes(to_json(said, inf_nan_mode="null") + b"\n")
+    draft.write_bytes((content or heartbeat_content(heartbeat)) + b"\n")
     written = _touch(draft, heartbeat.sent)
     draft.replace(path)
     return replace(written, path=path)
@@ -240,9 +253,9 @@ def read_heartbeat(run_dir: Path, name: str) -> Heartbeat | None:
             found = os.fstat(descriptor)
             sent = EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
             content = os.read(descriptor, min(found.st_size, LARGEST))
-            return Heartbeat.model_validate({**from_json(content), "sent": sent})
-    except (OSError, ValueError, TypeError, OverflowError):
+    except (OSError, ValueError, OverflowError):
         return None
+    return parse_heartbeat(content, sent)
 
 
 def _touch(path: Path, sent: datetime) -> HeartbeatFile:

@@ -15,6 +15,14 @@ INSTANT = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
+class SaidOfItself:
+    """What a worker said last of itself, as JSON, and when, on its own monotonic clock."""
+
+    content: bytes
+    at: float
+
+
+@dataclass(frozen=True)
 class Request:
     """What an operator asked for: `kind` is `retry`, `dismiss` or `resync`. `issues` are named like `user:10001`.
 

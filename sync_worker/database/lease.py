@@ -4,6 +4,9 @@
                token          grows by one with every new writer; each document of the sync carries its last writer's
                owner          the holder, by a random id; None when the lease was released
                expires        when the lease ends on MongoDB's own clock, unless it is renewed
+               renewed        when the holder renewed or released it last, on MongoDB's own clock
+               heartbeat      what the holder said last of itself, as JSON; it is written with a renewal
+               heartbeat_age  how old, in seconds, that was at the renewal
                process        who the holder is: the fields of `database.process_identity.ProcessIdentity`
                since          when the holder got the lease
                wake           counts how often somebody asked the holder to look at once
@@ -42,7 +45,9 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from sync_worker.core.errors import LeaseLost
+from sync_worker.core.records import SaidOfItself
 from sync_worker.core.wakeup import Wakeup
+from sync_worker.database import wakeups
 from sync_worker.database.connection import MAJORITY, answered_soon, durable_database, look_at_servers
 from sync_worker.database.mongodb_errors import errors_translated
 from sync_worker.database.process_identity import ProcessIdentity, this_process
@@ -108,6 +113,9 @@ class Lease:
         self.holder: ProcessIdentity | None = None
         self.heeds_signal = False
         """SIGUSR1 makes this process call `renew_now`."""
+        self.heartbeat: Callable[[], SaidOfItself | None] = lambda: None
+        """Returns what the holder said last of itself. Other containers read it."""
+        self._told: bytes | None = None
 
     @classmethod
     def never_held(cls, client: MongoClient[dict[str, Any]], database: str) -> Lease:
@@ -146,7 +154,7 @@ class Lease:
         if not (self.token and self._is_answered):
             return
         with suppress(PyMongoError), pymongo.timeout(SECONDS_TO_LET_GO):
-            self._lease.update_one(self._mine, {"$set": {"expires": None, "owner": None}})
+            self._lease.update_one(self._mine, [{"$set": {**self._renewal()[0], "expires": None, "owner": None}}])
 
     @property
     def _mine(self) -> dict[str, Any]:
@@ -170,13 +178,17 @@ class Lease:
             no_rivals.append(before["owner"])
         elif before and self._is_abandoned(before, asked_at):
             free.append({name: before[name] for name in ("owner", "token", "expires")})
+        renewal, said = self._renewal(is_first=True)
         with answered_soon():
             document = self._lease.find_one_and_update(
-                {"_id": WRITER, "$or": free}, [{"$set": self._taken(no_rivals)}], return_document=ReturnDocument.AFTER
+                {"_id": WRITER, "$or": free},
+                [{"$set": {**self._taken(no_rivals), **renewal}}],
+                return_document=ReturnDocument.AFTER,
             )
         if document is None:
             raise self._held_by(before)
         with self._lock:
+            self._told = said
             self.token, self._wake_count, self.holder = document["token"], document["wake"], self._me
             self.fenced, self._must_fence = document["fenced"], bool(document.get("fencing"))
             self._is_doubtful = False
@@ -194,7 +206,6 @@ class Lease:
             "process": asdict(self._me),
             "heeds_signal": self.heeds_signal,
             "since": {"$cond": [{"$eq": ["$owner", self._owner]}, "$since", "$$NOW"]},
-            "expires": self._end(),
         }
 
     def _is_abandoned(self, document: dict[str, Any], now: float) -> bool:
@@ -304,13 +315,15 @@ class Lease:
 
     def _renew_or_lose(self) -> None:
         asked_at, mine = _clock(), self._mine
+        renewal, said = self._renewal()
         with answered_soon():
             document = self._lease.find_one_and_update(
-                mine, [{"$set": {"expires": self._end()}}], return_document=ReturnDocument.AFTER
+                mine, [{"$set": renewal}], projection={"heartbeat": False}, return_document=ReturnDocument.AFTER
             )
         with self._lock:
             self._is_answered = True
             if mine == self._mine:  # else the lease was acquired again meanwhile
+                self._told = said
                 self._renewed(document, asked_at)
 
     def _renewed(self, document: dict[str, Any] | None, asked_at: float) -> None:
@@ -323,9 +336,19 @@ class Lease:
                 self._wake_count = document["wake"]
                 self._on_wake()
 
-    def _end(self) -> dict[str, Any]:
-        """Return the expression for when the lease ends if it is taken or renewed now."""
-        return {"$add": ["$$NOW", int(self._timing.lasts * 1000)]}
+    def _renewal(self, *, is_first: bool = False) -> tuple[dict[str, Any], bytes | None]:
+        """Return what changes in the document if the lease is taken or renewed now, and what the holder then has said.
+
+        What it said before is there already.
+        """
+        changes: dict[str, Any] = {"expires": {"$add": ["$$NOW", int(self._timing.lasts * 1000)]}, "renewed": "$$NOW"}
+        said = self.heartbeat()
+        if said is None:
+            return changes | ({"heartbeat": None} if is_first else {}), None
+        changes["heartbeat_age"] = max(0.0, time.monotonic() - said.at)
+        if is_first or said.content is not self._told:
+            changes["heartbeat"] = {"$literal": said.content.decode()}
+        return changes, said.content
 
     # The holder, seen by others
 
@@ -351,10 +374,13 @@ class Lease:
         found = self._lease.find_one_and_update(held, {"$inc": {"wake": 1}})
         if found is None or (writer := _process_in(found)).is_certainly_dead():
             return False
-        # A writer on another machine finds out when it renews its lease.
-        if found.get("heeds_signal") and writer.home == self._me.home:
-            with suppress(OSError):
-                os.kill(writer.pid, signal.SIGUSR1)
+        if found.get("heeds_signal"):
+            if writer.home == self._me.home:
+                with suppress(OSError):
+                    os.kill(writer.pid, signal.SIGUSR1)
+            else:
+                # Without a monitor there, it finds out when it renews its lease.
+                wakeups.leave(self._client, self._database.name, writer)
         return True
 
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
@@ -28,10 +28,12 @@ from sync_model.heartbeat import (
     Phase,
     Totals,
     UnprocessableRecord,
+    heartbeat_content,
     repeat_heartbeat,
     write_heartbeat,
 )
 from sync_worker.core.brakes import HeldWork
+from sync_worker.core.records import SaidOfItself
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine.cycle import CycleResult
 
@@ -79,6 +81,8 @@ class HeartbeatSender:
     failed_cycles: int = 0
     crashes: tuple[datetime, ...] = ()
     findings: Findings = field(default_factory=Findings)
+    last: SaidOfItself | None = None
+    """What was said last, whether or not it could be written."""
     _memory: tuple[float, int | None] = (float("-inf"), None)
     _lock: RLock = field(default_factory=RLock)
     _beat_at: float = float("-inf")
@@ -137,15 +141,21 @@ class HeartbeatSender:
     def _write(self, *, is_waiting: bool) -> None:
         try:
             last, self._written = self._written, None
-            if is_waiting and last and time.monotonic() < self._memory[0] + MEMORY_EVERY:
+            if is_waiting and last and self.last and time.monotonic() < self._memory[0] + MEMORY_EVERY:
+                self.last = replace(self.last, at=time.monotonic())
                 self._written = repeat_heartbeat(last, datetime.now(UTC))
-            self._written = self._written or write_heartbeat(self.run_dir, self._heartbeat())
+            self._written = self._written or self._write_new()
         except OSError as error:
             if not self._beat_failed:
                 self.log.warning("heartbeat cannot be written", error=f"{self.run_dir}: {error.strerror}")
             self._beat_failed = True
         else:
             self._beat_failed = False
+
+    def _write_new(self) -> HeartbeatFile:
+        heartbeat = self._heartbeat()
+        self.last = SaidOfItself(heartbeat_content(heartbeat), time.monotonic())
+        return write_heartbeat(self.run_dir, heartbeat, self.last.content)
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(

@@ -59,6 +59,7 @@ class CycleRunner:
         sync = file.sync
         self._file, self._worker, self._client = file, worker, client
         self.lease = Lease(client, sync.database, worker.run_dir, worker.wakeup.wake)
+        self.lease.heartbeat = lambda: worker.heartbeats.last
         self.store = MongoStore(client, sync.database, self.lease)
 
         def limits_of(connection: Connection, budget: float | None) -> rate_limits.SiteLimits:

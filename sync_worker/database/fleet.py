@@ -1,0 +1,113 @@
+"""The containers of a fleet: each writes down that it is there, and which part of the syncs it runs.
+
+In the database that all containers share:
+
+    containers   one document per container, `_id`: which one; `fleet`: the fleet's name; `seen`: when it was written
+                 last, on MongoDB's own clock; and the fields of `Container`
+
+It is for people, and for whoever finds out that nobody runs a part of the syncs. No container acts by it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pymongo import ASCENDING, MongoClient
+from pymongo.errors import PyMongoError
+
+from sync_model.shards import Shard
+from sync_worker.database.connection import SHARED_DATABASE, answered_soon, forgettable_database
+from sync_worker.database.process_identity import this_process
+
+COLLECTION = "containers"
+GONE_AFTER = 45.0
+"""Seconds after which a container that has written nothing counts as gone."""
+KEPT_SECONDS = 24 * 3600
+MOST_CONTAINERS = 2000
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a fleet.
+
+    `shard` is the part of the syncs that is its own. `version` is that of jira-sync, `files` the version of what was
+    pushed, None where the files come from a folder. `syncs` counts those that it is to run, `standing_by` those of
+    them that another container runs meanwhile. `age` is the number of seconds since it was written.
+    """
+
+    id: str
+    host: str
+    shard: Shard
+    version: str
+    started: datetime
+    files: int | None = None
+    syncs: int = 0
+    standing_by: int = 0
+    age: float = field(default=0.0, compare=False)
+
+    @property
+    def is_standby(self) -> bool:
+        """Tell whether another container runs all that this one would."""
+        return 0 < self.syncs == self.standing_by
+
+
+def this_container(run_dir: Path) -> tuple[str, str]:
+    """Return the id of this container, which a restart of the monitor does not change, and its host."""
+    me = this_process(run_dir)
+    return f"{me.home} {me.run_dir}", me.host
+
+
+class Fleet:
+    """The containers of the fleet called `name`. All methods raise PyMongoError but `leave`."""
+
+    def __init__(self, client: MongoClient[dict[str, Any]], name: str) -> None:
+        self._containers = forgettable_database(client, SHARED_DATABASE)[COLLECTION]
+        self._name = name
+
+    def prepare(self) -> None:
+        """Create the indexes."""
+        self._containers.create_index([("fleet", ASCENDING)])
+        self._containers.create_index([("seen", ASCENDING)], expireAfterSeconds=KEPT_SECONDS)
+
+    def write(self, container: Container) -> None:
+        said = {name: value for name, value in asdict(container).items() if name not in ("id", "age")}
+        document = {name: {"$literal": value} for name, value in {**said, "fleet": self._name}.items()}
+        with answered_soon():
+            self._containers.update_one({"_id": container.id}, [{"$set": {**document, "seen": "$$NOW"}}], upsert=True)
+
+    def leave(self, container: str) -> None:
+        """Write down that the container of this id is no more."""
+        with suppress(PyMongoError), answered_soon():
+            self._containers.delete_one({"_id": container})
+
+    def containers(self) -> tuple[Container, ...]:
+        """Return the containers that are there, by the numbers of their shards."""
+        age = {"$divide": [{"$subtract": ["$$NOW", "$seen"]}, 1000]}
+        fresh = {"$match": {"age": {"$lt": GONE_AFTER}}}
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"fleet": self._name}},
+            {"$set": {"age": age}},
+            fresh,
+            {"$limit": MOST_CONTAINERS},
+        ]
+        with answered_soon():
+            documents = list(self._containers.aggregate(pipeline))
+        found = [container for document in documents if (container := _container(document))]
+        return tuple(sorted(found, key=lambda container: (container.shard, container.host, container.id)))
+
+
+def _container(document: dict[str, Any]) -> Container | None:
+    """Return what a document says; None for one that another version wrote in another form."""
+    try:
+        number, total = document["shard"]
+        known = {name: document[name] for name in _FIELDS if name in document}
+        return Container(**{**known, "id": document["_id"], "shard": Shard(int(number), int(total))})
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+_FIELDS = frozenset(each.name for each in fields(Container))
