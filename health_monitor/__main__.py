@@ -23,6 +23,7 @@ from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
 from health_monitor.access.proxies import Proxies
 from health_monitor.databases import SyncDatabases
+from health_monitor.joining import join_fleet
 from health_monitor.listening import keep_listening
 from health_monitor.news.reporter import Reporter
 from health_monitor.observation.observer import Observer
@@ -60,11 +61,13 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     page = read_page_settings(environ, [])
+    databases = SyncDatabases(lambda: database_url({**environ, **settings.database_variable}) or "")
+    fleet = join_fleet(settings, databases, log, lambda: state.observer.latest)
     state = MonitorState(
         settings,
         environ,
-        Observer(settings, environ, log),
-        SyncDatabases(lambda: database_url({**environ, **settings.database_variable}) or ""),
+        Observer(settings, environ, log, fleet),
+        databases,
         _gate(settings, environ, page),
         log,
         page,
@@ -80,6 +83,8 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
         keep_listening(served, settings.bind, settings.port, state.tell_refusal, note, state.gate.proxies.is_trusted)
     )
     state.observer.start()
+    if fleet:
+        fleet.start()
     reporter = Reporter(settings.run_dir, environ, lambda: state.observer.latest, log)
     reporting = asyncio.ensure_future(reporter.run(stopped))
     log.info("monitor started", pid=os.getpid(), address=f"{settings.bind}:{settings.port}")
@@ -92,6 +97,8 @@ async def _serve(settings: Settings, environ: Mapping[str, str], log: FilteringB
     finally:
         state.observer.stop()
         stopped.set()
+        if fleet:
+            await asyncio.to_thread(fleet.stop)
         await reporting
         listener.cancel()
         await asyncio.wait((listener,))

@@ -138,6 +138,8 @@ async def _control(
 
 
 async def _restart(state: MonitorState, view: SyncView, _request: ControlRequest, by: str) -> str:
+    if view.elsewhere and not view.stands_by:
+        raise InvalidRequest(f"{view.name} runs in another container: restart it on {view.elsewhere.where}")
     message = await asyncio.to_thread(state.observer.restart, view.name, by)
     if view.sync:
         await write_to_journal(state, view.sync, lambda control: control.note("restart", by), "restart")

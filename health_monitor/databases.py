@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -34,14 +35,14 @@ class SyncDatabases:
         self._connecting = Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="databases")
 
+    def run(self, use: Callable[[DatabaseClient], T]) -> T:
+        """Return what `use` returns, for a thread that may wait. Raises SyncError, soon."""
+        with pymongo.timeout(TIMEOUT_SECONDS):
+            return use(self._connected_client())
+
     async def call(self, use: Callable[[DatabaseClient], T]) -> T:
         """Return what `use` returns; it runs in a thread. Raises SyncError when MongoDB does not answer in time."""
-
-        def run() -> T:
-            with pymongo.timeout(TIMEOUT_SECONDS):
-                return use(self._connected_client())
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self.run, use))
 
     async def control(self, sync: Sync, use: Callable[[Control], T]) -> T:
         """Return what `use` returns, given the sync's control. Raises SyncError."""

@@ -54,6 +54,9 @@ def worker(view: SyncView, record: RemedyRecord) -> Json:
         "file": view.file,
         "problems": list(facts.problems),
         "isEdited": view.is_edited,
+        "shard": str(view.elsewhere.shard) if view.elsewhere and view.elsewhere.shard else None,
+        "host": view.elsewhere.host or None if view.elsewhere else None,
+        "standsByHere": view.stands_by,
         "lastRemedy": _last_remedy(record),
         "nextStart": _time(facts.next_start),
     }
@@ -77,7 +80,7 @@ def program(state: ProgramState, record: RemedyRecord) -> Json:
 
 def health(snapshot: Snapshot, record: Callable[[str], RemedyRecord], *, is_alive: bool) -> Json:
     """Return the group as a whole, in the form of the service that this one replaced, with more fields."""
-    trouble = snapshot.trouble if is_alive else f"the monitor has not looked since {_time(snapshot.taken)}"
+    trouble = snapshot.whole_trouble if is_alive else f"the monitor has not looked since {_time(snapshot.taken)}"
     return {
         "status": "healthy" if snapshot.is_healthy and is_alive else "degraded",
         "workers": [worker(view, record(view.name)) for view in snapshot.syncs],
@@ -102,7 +105,28 @@ def group(
     workers = document.pop("workers")
     syncs = [{**sync, "perHour": list(per_hour.get(sync["name"], ()))} for sync in workers]
     programs = [program(state, record(state.name)) for state in snapshot.programs]
-    return {**document, "syncs": syncs, "programs": programs}
+    return {**document, "syncs": syncs, "programs": programs, "containers": containers(snapshot)}
+
+
+def containers(snapshot: Snapshot) -> list[Json]:
+    """Return the containers of the fleet, by the numbers of their shards; an empty list where there is no fleet."""
+    fleet = snapshot.fleet
+    if fleet is None:
+        return []
+    return [
+        {
+            "host": container.host,
+            "shard": str(container.shard),
+            "isHere": container.id == fleet.here,
+            "isStandby": container.is_standby,
+            "version": container.version,
+            "files": container.files,
+            "syncs": container.syncs,
+            "standingBy": container.standing_by,
+            "upFor": round(container.up_for),
+        }
+        for container in fleet.containers
+    ]
 
 
 def configuration(sync: Sync) -> Json:

@@ -3,37 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.remedy_records import Reason, RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.state import STATE
 from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat
 from sync_model.judgement import RUNNING_STATES, Condition
+from sync_model.shards import Shard
 from sync_worker.core.brakes import CREATIONS, GONE
 
 NO_ANSWER = "none"
 REGISTRY = web.AppKey("registry", CollectorRegistry)
+REGISTRY_HERE = web.AppKey("registry_here", CollectorRegistry)
 
 
 def add_routes(app: web.Application) -> None:
-    """Add the route `/metrics`."""
+    """Add `/metrics`, with all syncs of the fleet, and `/metrics/container`, with those of this container."""
     app[REGISTRY] = registry = CollectorRegistry()
     state = app[STATE]
     registry.register(SyncCollector(lambda: state.snapshot, state.record))
     ProcessCollector(registry=registry)
+    app[REGISTRY_HERE] = here = CollectorRegistry()
+    here.register(SyncCollector(lambda: state.snapshot and only_here(state.snapshot), state.record))
+    ProcessCollector(registry=here)
     for base in state.bases:
-        app.router.add_get(f"{base}/metrics", metrics)
+        app.router.add_get(f"{base}/metrics", partial(metrics, REGISTRY))
+        app.router.add_get(f"{base}/metrics/container", partial(metrics, REGISTRY_HERE))
 
 
-async def metrics(request: web.Request) -> web.Response:
+async def metrics(registry: web.AppKey[CollectorRegistry], request: web.Request) -> web.Response:
     encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
-    return web.Response(body=encode(request.app[REGISTRY]), headers={"Content-Type": content_type})
+    return web.Response(body=encode(request.app[registry]), headers={"Content-Type": content_type})
+
+
+def only_here(snapshot: Snapshot) -> Snapshot:
+    """Return what is to be scraped of this container, where all containers are: each sync is in one of them."""
+    return replace(snapshot, syncs=snapshot.here)
 
 
 class SyncCollector(Collector):
@@ -71,11 +85,24 @@ def _group_metrics(snapshot: Snapshot) -> Iterator[Metric]:
         "1 while somebody on duty cannot be told something.",
         snapshot.news_trouble is not None,
     )
+    if snapshot.fleet:
+        yield from _fleet_metrics(snapshot.fleet)
     yield GaugeMetricFamily(
         "jira_sync_last_look_timestamp_seconds",
         "When the monitor last looked at the group.",
         snapshot.taken.timestamp(),
     )
+
+
+def _fleet_metrics(fleet: FleetLook) -> Iterator[Metric]:
+    containers = GaugeMetricFamily("jira_sync_containers", "Containers of the shard that are there.", labels=["shard"])
+    for number in range(1, fleet.shard.total + 1):
+        shard = Shard(number, fleet.shard.total)
+        containers.add_metric([str(shard)], sum(container.shard == shard for container in fleet.containers))
+    yield containers
+    totals = {container.shard.total for container in fleet.containers}
+    meaning = "1 while containers differ in how many shards there are."
+    yield GaugeMetricFamily("jira_sync_shards_differ", meaning, len(totals) > 1)
 
 
 class _SyncFamilies:
@@ -105,7 +132,8 @@ class _SyncFamilies:
 
     def add_judgement(self, view: SyncView) -> None:
         name, process, lag = view.name, view.facts.process, view.verdict.lag
-        self.up.add_metric([name], process is not None and process.state in RUNNING_STATES)
+        is_up = process is not None and process.state in RUNNING_STATES
+        self.up.add_metric([name], view.elsewhere.is_held if view.elsewhere else is_up)
         for condition in Condition:
             self.condition.add_metric([name, condition], condition is view.verdict.condition)
         self.interval.add_metric([name], view.facts.interval)

@@ -38,11 +38,11 @@ async def live(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Answer 200 once every sync that should run has started."""
+    """Answer 200 once every sync that should run in this container has started."""
     snapshot = request.app[STATE].snapshot
     if snapshot is None or snapshot.supervisor_error:
         return _check_response(ok=False, message=(snapshot and snapshot.supervisor_error) or NO_SNAPSHOT)
-    missing = [view.name for view in snapshot.syncs if view.facts.is_wanted and view.verdict.condition in NOT_UP]
+    missing = [view.name for view in snapshot.here if view.facts.is_wanted and view.verdict.condition in NOT_UP]
     names = ", ".join(missing) if await may_read(request) else f"{len(missing)} of the syncs"
     return _check_response(ok=not missing, message=f"not up yet: {names}" if missing else "ready")
 

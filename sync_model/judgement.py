@@ -138,16 +138,22 @@ class SyncVerdict:
 
 def judge(facts: Facts, now: datetime) -> SyncVerdict:
     """Return the verdict on a sync at `now`, by our own clock."""
-    verdict = _by_apply(facts) or _by_process(facts, now) or _by_silence(facts, now) or _by_heartbeat(facts, now)
-    if facts.problems and SEVERITY[verdict.condition] > SEVERITY[Condition.INVALID]:
-        still = "; it runs as it was" if facts.process and facts.process.state in RUNNING_STATES else ""
-        why = f"{_first_and_count(facts.problems)}{still}"
-        verdict = SyncVerdict(Condition.INVALID, why, "mend the file, then: jira-sync apply")
+    verdict = _by_apply(facts) or _by_process(facts, now) or _by_silence(facts, now) or by_heartbeat(facts, now)
+    is_running = facts.process is not None and facts.process.state in RUNNING_STATES
+    verdict = with_problems(verdict, facts.problems, is_running=is_running)
     if _is_outdated(facts) and SEVERITY[verdict.condition] > SEVERITY[Condition.OUTDATED]:
         why = "it runs an older version of its file than was applied last"
         verdict = SyncVerdict(Condition.OUTDATED, why, "jira-sync apply")
     known_lag = lag(_current_heartbeat(facts), now, facts.interval)
     return replace(verdict, lag=known_lag, remedy=verdict.remedy or _renewal(facts))
+
+
+def with_problems(verdict: SyncVerdict, problems: tuple[str, ...], *, is_running: bool) -> SyncVerdict:
+    """Return what is worse: the verdict on a sync, or the problems of its file."""
+    if not problems or SEVERITY[verdict.condition] <= SEVERITY[Condition.INVALID]:
+        return verdict
+    why = f"{_first_and_count(problems)}{'; it runs as it was' if is_running else ''}"
+    return SyncVerdict(Condition.INVALID, why, "mend the file, then: jira-sync apply")
 
 
 def lag(heartbeat: Heartbeat | None, now: datetime, interval: float) -> float | None:
@@ -248,7 +254,7 @@ def _by_silence(facts: Facts, now: datetime) -> SyncVerdict | None:
     return None
 
 
-def _by_heartbeat(facts: Facts, now: datetime) -> SyncVerdict:
+def by_heartbeat(facts: Facts, now: datetime) -> SyncVerdict:
     """Judge by what the worker says of itself."""
     heartbeat = facts.heartbeat
     if heartbeat is None:

@@ -32,12 +32,12 @@ def findings(
 
     `channels` are those of each sync, by name, and `group` those of the group itself.
     """
-    is_well = snapshot.trouble is None
-    why = _one_line(snapshot.trouble or "")
+    is_well = snapshot.trouble_to_tell is None
+    why = _one_line(snapshot.trouble_to_tell or "")
     level, condition = (Level.OK, Condition.OK) if is_well else (Level.ERROR, "in trouble")
     advice = "" if is_well else "jira-sync status"
     yield Finding(THE_GROUP, level, condition, why, snapshot.taken, advice, group)
-    for view in snapshot.syncs:
+    for view in snapshot.here:
         found = _finding(view, snapshot.taken, channels.get(view.name, group), tells_details=tells_details)
         # Without supervisord, nothing is known of any sync. The group is told of once.
         yield Finding(found.name, None, channels=found.channels) if snapshot.supervisor_error else found

@@ -11,9 +11,10 @@ from typing import Any
 from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning
 from generator.running.log_files import missing_logs
-from generator.running.manifest import AppliedSync, read_manifest
+from generator.running.manifest import AppliedSync, read_elsewhere, read_manifest
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import ProgramState, Supervisor
+from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.apply_state import ApplyState, apply_state
 from health_monitor.observation.config_cache import ConfigCache
 from health_monitor.observation.news_trouble import read_news_trouble
@@ -24,6 +25,7 @@ from health_monitor.observation.write_fault import write_fault
 from sync_model.definition import Sync
 from sync_model.heartbeat import read_heartbeat
 from sync_model.judgement import SEVERITY, Condition, Facts, ProcessInfo, SyncVerdict, judge
+from sync_model.judgement_elsewhere import judge_elsewhere
 from sync_model.loading import Loaded
 from sync_model.problems import Problem
 from sync_model.program_names import MONITOR
@@ -63,6 +65,7 @@ class _Moment:
     clock: float
     supervisor_error: str | None
     apply: ApplyState
+    fleet: FleetLook | None
 
 
 def take_snapshot(
@@ -70,8 +73,9 @@ def take_snapshot(
     environ: Mapping[str, str],
     tracking: Tracking | None = None,
     configs: ConfigCache | None = None,
+    fleet: FleetLook | None = None,
 ) -> Snapshot:
-    """Return the state of the group of `settings`, whose workers run with `environ`.
+    """Return the state of the group of `settings`, whose workers run with `environ`, and of its `fleet`.
 
     Never raises because something is wrong with the group. Updates `tracking`.
     """
@@ -80,7 +84,9 @@ def take_snapshot(
     states, supervisor_error = _program_states(settings)
     loaded, folder_error = configs.loaded()
     sources = _find_syncs(settings, configs, loaded, states)
-    moment = _Moment(settings, environ, datetime.now(UTC), time.monotonic(), supervisor_error, apply_state(settings))
+    moment = _Moment(
+        settings, environ, datetime.now(UTC), time.monotonic(), supervisor_error, apply_state(settings), fleet
+    )
     views = []
     for name, source in sources.items():
         process = process_of(states[name]) if name in states else None
@@ -106,7 +112,7 @@ def take_snapshot(
         *map(_program_trouble, others),
     )
     news_trouble = read_news_trouble(settings.run_dir)
-    return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error, news_trouble)
+    return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error, news_trouble, fleet)
 
 
 def _fenced_view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
@@ -120,6 +126,29 @@ def _fenced_view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView
 
 
 def _view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
+    fleet = moment.fleet
+    if fleet and seen.process is None and not moment.settings.runs(seen.name):
+        return _view_elsewhere(moment, seen, fleet)
+    view = _view_here(moment, seen, tracked)
+    if fleet and view.verdict.condition is Condition.STANDBY:
+        return replace(_view_elsewhere(moment, seen, fleet), stands_by=True)
+    return view
+
+
+def _view_elsewhere(moment: _Moment, seen: _Seen, fleet: FleetLook) -> SyncView:
+    """Return the view of a sync that another container runs. What the processes here do says nothing of it."""
+    elsewhere = fleet.elsewhere(seen.name, moment.clock)
+    facts = Facts(
+        seen.name,
+        heartbeat=fleet.heartbeat(seen.name, moment.clock, moment.now),
+        problems=seen.problems,
+        interval=_interval_seconds(seen.source.sync, moment.environ),
+        stuck_after=moment.settings.stuck_after,
+    )
+    return replace(_view_of(seen, facts, judge_elsewhere(facts, elsewhere, moment.now)), elsewhere=elsewhere)
+
+
+def _view_here(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
     heartbeat = read_heartbeat(moment.settings.run_dir, seen.name)
     tracked.note(heartbeat, seen.process, moment.clock)
     facts = Facts(
@@ -202,6 +231,9 @@ def _find_syncs(
         if name in states or loaded.keeps(applied.file):
             is_edited = _is_edited(name, applied, loaded)
             sources[name] = _SyncSource(applied.file, configs.applied(name), is_edited, applied.digest)
+    for name, applied in read_elsewhere(settings).items():
+        if loaded.keeps(applied.file):
+            sources.setdefault(name, _SyncSource(applied.file, None))
     for file in loaded.files:
         if file.sync.enabled:
             sources.setdefault(file.sync.name, _SyncSource(file.path.name, file.sync))

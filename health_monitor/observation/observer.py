@@ -17,11 +17,12 @@ from generator.running.errors import NoAnswer, NotRunning, Unusable
 from generator.running.intention import finish
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import Supervisor
+from health_monitor.fleet.link import FleetLink
 from health_monitor.observation.capture import process_of, take_snapshot
 from health_monitor.observation.config_cache import ConfigCache
 from health_monitor.observation.remedies import RemedyStep, SupervisorCommand, decide, restart
 from health_monitor.observation.remedy_records import RemedyRecord, read_records, write_records
-from health_monitor.observation.snapshot import Snapshot
+from health_monitor.observation.snapshot import Snapshot, databases_elsewhere
 from health_monitor.observation.tracking import Tracking, track_records
 from sync_model.judgement import ProcessInfo, SyncVerdict
 from sync_model.program_names import MONITOR
@@ -39,10 +40,17 @@ ALIVE_SECONDS = 30.0
 
 
 class Observer:
-    """Observes the group of `settings`, whose programs run with `environ`."""
+    """Observes the group of `settings`, whose programs run with `environ`, and the `fleet` that it is part of."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], log: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        log: FilteringBoundLogger,
+        fleet: FleetLink | None = None,
+    ) -> None:
         self._settings, self._environ, self._log = settings, environ, log
+        self._fleet = fleet
         self._supervisor = Supervisor(settings.socket)
         self._tracking: Tracking = {}
         self._configs = ConfigCache(settings, environ)
@@ -64,6 +72,8 @@ class Observer:
     def snapshot(self) -> Snapshot | None:
         """The newest snapshot; None before the first one. Reading it makes the loop take the next one soon."""
         self._requested.set()
+        if self._fleet:
+            self._fleet.is_looked_at()
         return self._snapshot
 
     @property
@@ -116,7 +126,10 @@ class Observer:
         """Take a snapshot, and apply the remedies that it calls for."""
         self._finish_apply()
         track_records(self._tracking, self._records)
-        self._snapshot = snapshot = take_snapshot(self._settings, self._environ, self._tracking, self._configs)
+        fleet = self._fleet.look() if self._fleet else None
+        self._snapshot = snapshot = take_snapshot(self._settings, self._environ, self._tracking, self._configs, fleet)
+        if self._fleet:
+            self._fleet.want(databases_elsewhere(snapshot))
         self._snapshot_at = time.monotonic()
         try:
             for name, process, verdict in _programs(snapshot):

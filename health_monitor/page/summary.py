@@ -92,7 +92,7 @@ def _summarize_healthy(snapshot: Snapshot) -> Summary:
     else:
         rest = ", ".join(f"{number} {_inflect('are', number)} {condition}" for condition, number in conditions.items())
         lead = f"{in_step or 'None'} of {_syncs(total)} {_inflect('are', in_step or 1)} in step: {rest}"
-    if snapshot.trouble:
+    if snapshot.whole_trouble:
         return Summary(f"{lead}, but the group needs you", "the group needs you", Level.ERROR)
     level = Level.OK if in_step or Condition.STARTING in conditions else Level.OFF
     return Summary(lead, "all in step" if in_step == total else f"{in_step} in step", level)
@@ -116,8 +116,8 @@ def banners(snapshot: Snapshot | None, now: datetime, old_after: float, *, of_on
         age = format_duration(seconds)
         text = f"What you see is {age} old: since then the monitor has not been able to look at the group."
         above.append(Banner(text, Level.ERROR, f"jira-sync logs {MONITOR}"))
-    if snapshot.trouble and (snapshot.supervisor_error or not of_one):
-        above.append(_trouble_banner(snapshot, snapshot.trouble))
+    if snapshot.whole_trouble and (snapshot.supervisor_error or not of_one):
+        above.append(_trouble_banner(snapshot, snapshot.whole_trouble))
     if snapshot.news_trouble and not of_one:
         above.append(Banner(f"Not everybody could be told: {snapshot.news_trouble}.", Level.ATTENTION, DOCTOR))
     return above

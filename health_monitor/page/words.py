@@ -58,7 +58,7 @@ def lag_text(view: SyncView) -> str:
 def next_cycle(view: SyncView) -> datetime | str:
     """Return the time of the next cycle, or a word if there is none."""
     heartbeat, process = view.facts.heartbeat, view.facts.process
-    is_up = process is not None and process.state in RUNNING_STATES
+    is_up = view.elsewhere.is_held if view.elsewhere else process is not None and process.state in RUNNING_STATES
     if heartbeat is None or not is_up or view.verdict.condition in WITHOUT_NEXT_CYCLE:
         return "–"
     return "now" if heartbeat.phase is Phase.CYCLE else heartbeat.next_cycle or "–"

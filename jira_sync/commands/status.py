@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from health_monitor.fleet.look import FleetLook
     from health_monitor.observation.snapshot import Snapshot, SyncView
     from health_monitor.observation.tracking import Tracking
+    from sync_worker.database.fleet import Container
 
 REFRESH_EVERY = 2.0
 NOT_RUNNING = frozenset({"BACKOFF", "STOPPED", "STOPPING", "EXITED"})
 """States in which a program that is no sync is shown. A FATAL one is part of the snapshot's `trouble` already."""
+CONTAINER_COLUMNS = ("SHARD", "HOST", "SYNCS", "VERSION", "FILES", "UP")
 COLUMNS = ("SYNC", "CONDITION", "LAG", "LAST SUCCESS", "NEXT CYCLE", "QUEUE", "GIVEN UP", "WHY")
 STYLES = {"error": "bold red", "attention": "yellow", "ok": "green", "off": "dim"}
 OptionalNames = Annotated[
@@ -65,8 +68,8 @@ def status(
         print_rendered(*_parts(snapshot))
     if not target.is_running:
         complain(left_behind(target.run_dir) or target.not_running)
-    elif snapshot.trouble:
-        complain(snapshot.trouble)
+    elif snapshot.whole_trouble:
+        complain(snapshot.whole_trouble)
     if snapshot.news_trouble:
         complain(f"not everybody could be told: {snapshot.news_trouble}")
     return int(not snapshot.is_healthy)
@@ -78,12 +81,16 @@ def _take_snapshot(target: Target, names: list[str], tracking: Tracking | None =
     from health_monitor.observation.capture import take_snapshot
     from health_monitor.observation.remedy_records import read_records
     from health_monitor.observation.tracking import track_records
+    from jira_sync.context.fleet import look_at_fleet, look_nowhere
 
     if not target.settings.config_dir.is_dir() and not target.is_running:
         raise Unusable(target.no_folder)
     tracking = {} if tracking is None else tracking
     track_records(tracking, read_records(target.run_dir))
-    snapshot = take_snapshot(target.settings, target.environ, tracking)
+    snapshot = take_snapshot(target.settings, target.environ, tracking, fleet=look_nowhere(target))
+    if snapshot.fleet:
+        fleet = look_at_fleet(target, snapshot)
+        snapshot = take_snapshot(target.settings, target.environ, tracking, fleet=fleet)
     known = [view.name for view in snapshot.syncs]
     for name in names:
         if name not in known:
@@ -130,6 +137,8 @@ def _parts(snapshot: Snapshot) -> Iterator[str | Table | Text]:
             yield _plain(f"{view.name}: the census fails: {heartbeat.census_trouble.error}")
         if view.is_edited:
             yield _plain(f"{view.file} was edited since; jira-sync apply makes {view.name} follow")
+    if snapshot.fleet:
+        yield table(CONTAINER_COLUMNS, [_container_row(snapshot.fleet, found) for found in snapshot.fleet.containers])
     for program in snapshot.programs:
         if program.state in NOT_RUNNING:
             yield _plain(f"{program.name} is {program.state}: {program.description}", "bold red")
@@ -153,11 +162,27 @@ def _row(view: SyncView, now: datetime) -> list[str | Text]:
     ]
 
 
+def _container_row(fleet: FleetLook, container: Container) -> list[str | Text]:
+    from sync_model.judgement import format_duration
+
+    here = " (this one)" if container.id == fleet.here else ""
+    runs = "standing by" if container.is_standby else str(container.syncs - container.standing_by)
+    return [
+        str(container.shard),
+        _plain(f"{container.host}{here}"),
+        runs,
+        _plain(container.version),
+        str(container.files) if container.files is not None else "a folder",
+        f"since {format_duration(container.up_for)}",
+    ]
+
+
 def _next_cycle(view: SyncView) -> datetime | None:
     from sync_model.heartbeat import Phase
 
     process, heartbeat = view.facts.process, view.facts.heartbeat
-    if not (process and process.pid and heartbeat) or heartbeat.phase in (Phase.PAUSED, Phase.STANDBY):
+    is_up = view.elsewhere.is_held if view.elsewhere else process and process.pid
+    if not (is_up and heartbeat) or heartbeat.phase in (Phase.PAUSED, Phase.STANDBY):
         return None
     return heartbeat.next_cycle
 

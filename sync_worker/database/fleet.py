@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +35,18 @@ class Container:
 
     `shard` is the part of the syncs that is its own. `version` is that of jira-sync, `files` the version of what was
     pushed, None where the files come from a folder. `syncs` counts those that it is to run, `standing_by` those of
-    them that another container runs meanwhile. `age` is the number of seconds since it was written.
+    them that another container runs meanwhile. `up_for` is the number of seconds since its monitor was started, `age`
+    that since it was written.
     """
 
     id: str
     host: str
     shard: Shard
     version: str
-    started: datetime
     files: int | None = None
     syncs: int = 0
     standing_by: int = 0
+    up_for: float = field(default=0.0, compare=False)
     age: float = field(default=0.0, compare=False)
 
     @property
@@ -105,7 +105,8 @@ def _container(document: dict[str, Any]) -> Container | None:
     try:
         number, total = document["shard"]
         known = {name: document[name] for name in _FIELDS if name in document}
-        return Container(**{**known, "id": document["_id"], "shard": Shard(int(number), int(total))})
+        up_for = float(document.get("up_for", 0.0)) + float(document["age"])
+        return Container(**{**known, "id": document["_id"], "shard": Shard(int(number), int(total)), "up_for": up_for})
     except (KeyError, TypeError, ValueError):
         return None
 

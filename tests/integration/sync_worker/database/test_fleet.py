@@ -14,8 +14,6 @@ from sync_model.shards import Shard
 from sync_worker.database.connection import SHARED_DATABASE
 from sync_worker.database.fleet import GONE_AFTER, KEPT_SECONDS, Container, Fleet, this_container
 
-STARTED = datetime(2026, 11, 1, tzinfo=UTC)
-
 
 @pytest.fixture
 def name() -> str:
@@ -32,7 +30,7 @@ def fleet(new_writer, name):
 
 
 def container(number: int = 1, **changes) -> Container:
-    known = Container(f"home {number}", f"host-{number}", Shard(number, 3), "0.2.0", STARTED, syncs=10)
+    known = Container(f"home {number}", f"host-{number}", Shard(number, 3), "0.2.0", syncs=10)
     return replace(known, **changes)
 
 

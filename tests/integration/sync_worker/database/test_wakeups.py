@@ -24,8 +24,6 @@ signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
 print(flush=True)
 signal.pause()
 """
-    "import signal, sys; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7)); print(flush=True); signal.pause()"
-)
 
 
 @pytest.fixture

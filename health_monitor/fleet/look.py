@@ -1,0 +1,59 @@
+"""What one container knows of its fleet at one moment, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sync_model.heartbeat import Heartbeat, parse_heartbeat
+from sync_model.judgement_elsewhere import Elsewhere
+from sync_model.shards import Shard, owner
+from sync_worker.database.fleet import Container
+from sync_worker.database.lease_reports import LeaseReport
+
+
+@dataclass(frozen=True)
+class SeenLease:
+    """The lease of a sync as it was read `at`, on the monotonic clock. `report` is None if nobody has ever had it."""
+
+    report: LeaseReport | None
+    at: float
+
+
+@dataclass(frozen=True)
+class FleetLook:
+    """The containers that are there, this one among them, and the leases of syncs that others run, by their names.
+
+    `here` is the id of this container. `trouble` says what is wrong with the fleet as a whole. `speaks`: it is for this
+    container to tell people of that. `error` says why the database tells nothing now.
+    """
+
+    here: str
+    shard: Shard
+    containers: tuple[Container, ...] = ()
+    leases: Mapping[str, SeenLease] = field(default_factory=dict)
+    trouble: str | None = None
+    speaks: bool = True
+    error: str | None = None
+
+    def elsewhere(self, name: str, clock: float) -> Elsewhere:
+        """Return what is known at `clock` of the sync called `name`."""
+        seen, shard = self.leases.get(name), Shard(owner(name, self.shard.total), self.shard.total)
+        up_for = [container.up_for for container in self.containers if container.shard == shard]
+        known = Elsewhere(shard, shard_up_for=max(up_for, default=None), is_read=seen is not None, error=self.error)
+        if seen is None or seen.report is None:
+            return known
+        report, later = seen.report, clock - seen.at
+        renewed_ago = None if report.renewed_ago is None else report.renewed_ago + later
+        return Elsewhere(
+            shard, report.host, report.pid, report.is_held, renewed_ago, known.shard_up_for, error=self.error
+        )
+
+    def heartbeat(self, name: str, clock: float, now: datetime) -> Heartbeat | None:
+        """Return what the holder of a lease said last, as sent by our own clock, which says `now` at `clock`."""
+        seen = self.leases.get(name)
+        if seen is None or seen.report is None or seen.report.heartbeat is None:
+            return None
+        age = seen.report.heartbeat_age + clock - seen.at
+        return parse_heartbeat(seen.report.heartbeat, now - timedelta(seconds=age))
