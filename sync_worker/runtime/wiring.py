@@ -93,6 +93,9 @@ class CycleRunner:
 
     def _run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
         self.lease.hold()
+        if self.lease.last_words:
+            self._worker.take_over(self.lease.last_words)
+            self.lease.last_words = None
         _raise_if_paused(self.store.journal)
         self._worker.enter_cycle_from(Phase.STANDBY, Phase.PAUSED)
         self._prepare_database()
