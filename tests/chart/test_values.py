@@ -10,7 +10,7 @@ import yaml
 from pydantic import SecretStr
 
 from generator.running.variables import VARIABLES
-from helm_chart import CHART, MINIMUM, REPO, VARIANTS, environment, templates
+from helm_chart import CHART, MINIMUM, REPO, VARIANTS, environment, objects, templates
 from sync_model import VERSION
 from sync_model.definition import Account
 
@@ -225,6 +225,21 @@ def test_the_notes_say_what_to_do_next_and_what_is_open(helm, values, expected):
     assert "port-forward service/rel-jira-sync 3000:3000" in notes
     assert "helm -n ns test rel" in notes
     assert [text for text in expected if text not in notes] == []
+
+
+def documented():
+    text = (REPO / "docs" / "kubernetes.md").read_text()
+    return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+
+
+@pytest.mark.parametrize("values", [each for each in documented() if "apiVersion" not in each])
+def test_the_values_in_the_guide_are_taken(helm, values):
+    assert templates(objects(helm.template("--values", helm.values(values))))
+
+
+def test_the_guide_shows_values_of_each_kind():
+    shown = {name for each in documented() for name in each}
+    assert {"configs", "secrets", "page", "shards", "metrics", "ingress", "networkPolicy", "apiVersion"} <= shown
 
 
 def test_make_docs_holds_the_copies_of_alerts_and_dashboard():
