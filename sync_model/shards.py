@@ -15,6 +15,8 @@ import re
 from typing import NamedTuple
 
 MOST_SHARDS = 1000
+MAIN_FLEET = "main"
+"""The name of the fleet of containers whose FLEET is not set."""
 _FORM = re.compile(r"(?:(?P<pod>[A-Za-z0-9.-]+)-)?(?P<number>[0-9]{1,4})/(?P<count>[0-9]{1,4})", re.ASCII)
 
 
