@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generator.running.settings import Settings
-from sync_model.config_files import FileState, file_state, file_states
+from sync_model.config_files import FileState, entry_state, file_states
 from sync_model.definition import Sync
 from sync_model.loading import Loaded, load_file, load_folder
 
@@ -22,7 +22,7 @@ class ConfigCache:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings, self._environ = settings, environ
         self._read_at = float("-inf")
-        self._states: tuple[FileState, ...] | None = None
+        self._states: FileState | None = None
         self._loaded = Loaded()
         self._applied: dict[str, tuple[FileState, Sync | None]] = {}
 
@@ -45,7 +45,7 @@ class ConfigCache:
     def applied(self, name: str) -> Sync | None:
         """Return the definition that the worker of the sync `name` runs."""
         path: Path = self._settings.snapshots / f"{name}.json"
-        state = file_state(path)
+        state = entry_state(path)
         cached = self._applied.get(name)
         if cached is None or cached[0] != state:
             files = load_file(path, self._environ).files
