@@ -25,7 +25,6 @@ from generator.deploy.stop import stop_group
 from generator.running import locking, processes
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unusable
-from generator.running.fleet_settings import DATABASE_SOURCE
 from generator.running.intention import finish
 from generator.running.project_folder import no_group_runs
 from generator.running.run_directory import SOCKET, make_run_directory, require_own
@@ -40,6 +39,7 @@ from generator.running.running_group import (
 from generator.running.settings import Settings, of_running_group, run_dir_of
 from generator.running.supervisor_rpc import Supervisor
 from generator.running.terminal import complain, note, print_line, print_lines, warn, write_log_lines
+from sync_model.lookup_policy import DATABASE_SOURCE
 
 Environ = Mapping[str, str]
 

@@ -22,11 +22,13 @@ from generator.running.worker_users import WorkerUser
 from sync_model.allowances import lines_to_add
 from sync_model.checks import claims_of
 from sync_model.loading import Loaded, load_folder
+from sync_model.lookup_policy import LookupPolicy
 from sync_model.needed_variables import needed_by_worker
 from sync_model.problems import Problem
 
 PASSABLE = 0o711
 """Workers of other users pass through such a folder to what is theirs. They cannot see what else is there."""
+OF_FILES = "the files of syncs may send any variable and any file of this group"
 OWN = {"SYNC_DIGEST": ""}
 """What a worker has in its environment that the group has not."""
 
@@ -72,7 +74,8 @@ def unbounded(loaded: Loaded, environ: Mapping[str, str]) -> tuple[Problem, ...]
     if not lines:
         return ()
     allowed = "; ".join(lines)
-    message = f"the files of syncs may send any variable and any file of this group anywhere; what they need: {allowed}"
+    whose = "whoever may push may send the secrets of syncs" if LookupPolicy(environ).is_pushed else OF_FILES
+    message = f"{whose} anywhere; what they need: {allowed}"
     return (Problem("environment", "", message),)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from generator.running.code import fingerprint
 from generator.running.errors import Unusable
-from generator.running.fleet_settings import DATABASE_SOURCE, read_fleet_settings
+from generator.running.fleet_settings import read_fleet_settings
 from generator.running.news_settings import read_news_settings
 from generator.running.page_settings import read_page_settings
 from generator.running.project_folder import project_folder
@@ -24,6 +24,7 @@ from generator.running.variables import default_of
 from sync_model.connection import database_url
 from sync_model.group_secrets import remember_group_secrets
 from sync_model.heartbeat import INTERVAL_SECONDS
+from sync_model.lookup_policy import DATABASE_SOURCE
 from sync_model.mongodb_address import SCHEMES
 from sync_model.secret_text import FileFault
 from sync_model.shards import Shard
