@@ -35,8 +35,8 @@ OF_EVERY_WORKER = frozenset(
     {
         "DATABASE_URL", "DATABASE_URL_FILE", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "SYNC_DIGEST",
         # They say what may be looked up, and hold names of files at the most.
-        CONFIG_SOURCE, SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES, GROUP_SITE, GROUP_TOKEN_FILE, GROUP_CLIENT_SECRET_FILE,
-        *FILES_OF_THE_GROUP,
+        CONFIG_SOURCE, SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES, GROUP_SITE, GROUP_TOKEN_FILE,
+        GROUP_CLIENT_SECRET_FILE, *FILES_OF_THE_GROUP,
     }
 )  # fmt: skip
 OF_TOKENS = {"email": "email", "apiToken": "api_token"}
