@@ -16,6 +16,7 @@ from generator.running.elsewhere import require_here
 from generator.running.errors import Unusable
 from generator.running.manifest import AppliedSync, read_elsewhere, read_manifest
 from generator.running.names import unknown_sync
+from generator.running.pushed import unusable_files
 from generator.running.run_directory import make_folder, make_run_directory
 from generator.running.settings import Settings
 from generator.running.worker_users import WorkerUser
@@ -28,6 +29,7 @@ from sync_model.problems import Problem
 
 PASSABLE = 0o711
 """Workers of other users pass through such a folder to what is theirs. They cannot see what else is there."""
+NOT_HERE = "what was pushed is not here yet: jira-sync start fetches it, jira-sync pull shows it"
 OF_FILES = "the files of syncs may send any variable and any file of this group"
 OWN = {"SYNC_DIGEST": ""}
 """What a worker has in its environment that the group has not."""
@@ -63,8 +65,10 @@ class Prepared:
 def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:
     """Load the folder of configurations. Raises Unusable when there is no such folder."""
     try:
-        return load_folder(settings.config_dir, environ)
+        return load_folder(settings.config_dir, environ, unusable_files(settings))
     except OSError as error:
+        if settings.is_pushed:
+            raise Unusable(f"{NOT_HERE} ({error})") from None
         raise Unusable(f"CONFIG_DIR: {error}") from None
 
 

@@ -93,6 +93,11 @@ class Settings:
     code: str | None = field(default=None, compare=False)
     """Not a setting: the `code.fingerprint` of what the running group was started with."""
 
+    @property
+    def is_pushed(self) -> bool:
+        """Tell whether the files come from the database that all containers share."""
+        return self.config_source == DATABASE_SOURCE
+
     def runs(self, sync: str) -> bool:
         """Tell whether the sync of this name is one that this group runs, if it is there."""
         return self.shard is None or self.shard.owns(sync)
@@ -246,11 +251,7 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
         code=record.get("code", "an earlier version's"),
         **{name: _as_tuple(record[name]) for name in NEWER_IN_RECORD if name in record},
     )
-    if (
-        running.config_source != DATABASE_SOURCE
-        and environ.get("CONFIG_DIR")
-        and settings.config_dir != running.config_dir
-    ):
+    if not running.is_pushed and environ.get("CONFIG_DIR") and settings.config_dir != running.config_dir:
         raise Unusable(
             f"CONFIG_DIR is {settings.config_dir}, but the group in {settings.run_dir} runs {running.config_dir}: "
             "unset CONFIG_DIR, or set RUN_DIR to the group that you mean"

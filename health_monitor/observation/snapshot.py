@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from generator.running.pushed import PushedState
 from generator.running.supervisor_rpc import ProgramState
 from sync_model.definition import Sync
 from sync_model.judgement import Condition, Facts, Level, SyncVerdict
@@ -31,7 +32,8 @@ class Snapshot:
 
     `programs` are the group's programs that are no syncs: the database, the monitor itself, the watcher. `trouble`
     says what is wrong with the group as a whole, or is None. `supervisor_error` says why supervisord reports no
-    states of programs, or is None. `news_trouble` says what could not be told to those on duty, or is None.
+    states of programs, or is None. `news_trouble` says what could not be told to those on duty, or is None. `pushed`
+    says which version of the files is here, where they come from the database.
     """
 
     taken: datetime
@@ -40,6 +42,7 @@ class Snapshot:
     trouble: str | None = None
     supervisor_error: str | None = None
     news_trouble: str | None = None
+    pushed: PushedState | None = None
 
     @property
     def is_healthy(self) -> bool:

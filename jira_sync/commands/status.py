@@ -120,6 +120,8 @@ def _parts(snapshot: Snapshot) -> Iterator[str | Table | Text]:
         yield table(COLUMNS, [_row(view, snapshot.taken) for view in snapshot.syncs])
     else:
         yield "no syncs"
+    if snapshot.pushed:
+        yield _plain(f"files: {snapshot.pushed}")
     for view in snapshot.syncs:
         for problem in view.facts.problems:
             yield _plain(f"{view.file}: {problem}")
