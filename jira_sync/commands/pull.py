@@ -27,12 +27,12 @@ def pull(
         Path, typer.Argument(metavar="FOLDER", help="Where to write; it is made.", callback=seen_from_here)
     ],
     number: Annotated[int | None, typer.Option("--version", metavar="N", help="Another one than the newest.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that differ.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", "--force", help="Write over files that differ.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Write what was pushed into a folder, to look at it, to edit it, or to go back to it.
 
-    A file there that differs is kept, and nothing is written, unless --force
+    A file there that differs is kept, and nothing is written, unless --replace
     says so. To go back to a version, pull it into an empty folder and push
     that folder: it becomes the newest version.
 
@@ -48,8 +48,8 @@ def pull(
     contents = {name: found[digest] for name, digest in version.hashes.items() if digest in found}
     differing = {name for name, content in contents.items() if _differs(folder / name, content)}
     in_the_way = sorted(name for name in differing if (folder / name).exists() or (folder / name).is_symlink())
-    if in_the_way and not (force and all(_is_file(folder / name) for name in in_the_way)):
-        aside = "remove them" if force else "nothing was written; --force writes over them"
+    if in_the_way and not (replace and all(_is_file(folder / name) for name in in_the_way)):
+        aside = "remove them" if replace else "nothing was written; --replace writes over them"
         raise Unusable(f"{folder} has something else by the names {', '.join(in_the_way)}: {aside}")
     folder.mkdir(parents=True, exist_ok=True)
     outcomes = Outcomes("files", as_json=as_json, fleet=fleet.name, version=version.number)

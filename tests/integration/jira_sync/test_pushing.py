@@ -217,7 +217,7 @@ def test_a_pull_writes_over_nothing_that_differs(pusher, tmp_path):
     (sentence,) = pusher.run("pull", "configs", code=1)
     assert sentence.startswith(f"error: {pusher.folder} has something else by the names a.json: nothing was written;")
     assert pusher.in_folder() == before
-    assert pusher.run("pull", "configs", "--force")[:3] == [
+    assert pusher.run("pull", "configs", "--replace")[:3] == [
         "~ a.json", "! c.json is not part of version 1", "= 1 unchanged",
     ]  # fmt: skip
     assert pusher.in_folder() == {**pushed, "c.json": before["c.json"]}
@@ -228,7 +228,7 @@ def test_a_pull_writes_over_nothing_that_differs(pusher, tmp_path):
     (pusher.folder / "a.json").symlink_to(outside)
     (pusher.folder / "b.json").unlink()
     os.mkfifo(pusher.folder / "b.json")
-    (sentence,) = pusher.run("pull", "configs", "--force", code=1)
+    (sentence,) = pusher.run("pull", "configs", "--replace", code=1)
     assert sentence.endswith("has something else by the names a.json, b.json: remove them")
     assert outside.read_text() == "kept"
 
