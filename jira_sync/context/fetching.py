@@ -162,7 +162,7 @@ def _contents(settings: Settings, files: PushedFiles, version: Version) -> tuple
         if content is not None and hash_of(content) == version.hashes[name]
     }
     lacking = {name: content_hash for name, content_hash in version.hashes.items() if name not in contents}
-    found = files.contents(set(lacking.values())) if lacking else {}
+    found = files.contents(lacking.values()) if lacking else {}
     fetched = {name: found[content_hash] for name, content_hash in lacking.items() if content_hash in found}
     return {**contents, **fetched}, bool(fetched)
 

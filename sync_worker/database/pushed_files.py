@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -123,15 +124,16 @@ class PushedFiles:
     def contents(self, hashes: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of these hashes, without those that are not there as they were pushed.
 
-        Raises NeedsOperator when they are more than a version may hold.
+        Raises NeedsOperator when they are more than a version may hold. A hash that stands twice counts twice: as many
+        files would be written.
         """
         found: dict[str, bytes] = {}
-        size = 0
-        for batch in _batches(hashes):
+        counts, size = Counter(hashes), 0
+        for batch in _batches(counts):
             ids = {"_id": {"$in": [self._id(content_hash) for content_hash in batch]}, "fleet": self.fleet}
             for document in self._contents.find(ids, {"content": True}):
                 content, content_hash = document.get("content"), str(document["_id"]).rpartition("/")[2]
-                size += len(content) if isinstance(content, bytes | str | list) else 0
+                size += len(content) * counts[content_hash] if isinstance(content, bytes | str | list) else 0
                 if size > LARGEST_VERSION:
                     raise NeedsOperator(
                         f"what was pushed for fleet {self.fleet} is more than {LARGEST_VERSION:,} bytes"

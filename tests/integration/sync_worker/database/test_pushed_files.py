@@ -200,6 +200,15 @@ def test_more_than_containers_have_room_for_is_not_fetched(fleet, monkeypatch):
         fleet.read()
 
 
+def test_many_files_of_one_content_count_as_many(fleet, monkeypatch):
+    """One small document could else fill the memory in which containers keep what was pushed."""
+    fleet.push(a="x" * 100)
+    fleet.spoil(files=[{"name": f"{name}.json", "hash": hash_of(b"x" * 100)} for name in "ab"])
+    monkeypatch.setattr(pushed_files, "LARGEST_VERSION", 150)
+    with pytest.raises(NeedsOperator, match="is more than 150 bytes"):
+        fleet.read()
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"files": None}, {"files": {"a": 1}}, {"files": "a.json"}, {"at": "yesterday"}, {"at": None}, {"number": 1.5}],
