@@ -12,7 +12,7 @@ SBOM := jira-sync.cdx.json
 AUDIT := .venv-audit
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help install demo demo-status demo-apply up apply status down test test-container docs screenshots sbom audit \
+.PHONY: help install demo demo-status demo-apply up apply status down test test-container test-swarm docs screenshots sbom audit \
 	check lock clean
 
 help: ## this list
@@ -56,6 +56,9 @@ screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
 
 test-container: $(VENV)/.dev ## build the image and run it as compose does, on the Docker engine that answers
 	@$(BIN)/python -m pytest tests/container $(PYTEST_OPTIONS)
+
+test-swarm: $(VENV)/.dev ## run the stack file on a Docker Swarm whose nodes fail; tests/swarm/conftest.py says what it needs
+	@$(BIN)/python -m pytest tests/swarm $(PYTEST_OPTIONS)
 
 sbom: $(VENV)/.dev ## jira-sync.cdx.json: what the image and the wheel contain of others, as CycloneDX
 	@$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --of JSON \
