@@ -12,6 +12,7 @@ from health_monitor.databases import SyncDatabases
 from health_monitor.fleet.link import FleetLink
 from health_monitor.observation.snapshot import Snapshot
 from sync_model import VERSION
+from sync_worker.database.documents.formats import readable
 from sync_worker.database.fleet import Container, this_container
 
 
@@ -25,7 +26,7 @@ def join_fleet(
     if settings.shard is None:
         return None
     container_id, host = this_container(settings.run_dir)
-    container = Container(container_id, host, settings.shard, VERSION)
+    container = Container(container_id, host, settings.shard, VERSION, formats=readable())
 
     def describe(known: Container) -> Container:
         snapshot = latest()

@@ -26,13 +26,18 @@ from supervisor_plugin.logs import LogInterface, refuse_to_follow
 from supervisor_plugin.own_lines import write_own_lines
 from supervisor_plugin.signal_pipe import SignalPipe
 from supervisor_plugin.stopping import PriorityInterface, PriorityShutdown
+from supervisor_plugin.telling import TellingInterface
 
 MADE_FOR = "4.3.0"
 FORK, EXEC = "fork", "exec"
 
 
-class PluginInterface(AddingInterface, LogInterface, PriorityInterface):
-    """What supervisorctl and the generator speak to."""
+class PlainInterface(AddingInterface, TellingInterface):
+    """What supervisorctl and the generator speak to, where supervisord itself is left as it is."""
+
+
+class PluginInterface(PlainInterface, LogInterface, PriorityInterface):
+    """What they speak to else."""
 
 
 def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
@@ -45,7 +50,7 @@ def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
     # At this event supervisord handles signals, and no program has inherited the blocked signal yet.
     events.subscribe(events.SupervisorRunningEvent, _unblock_sigterm)
     if not _is_enabled(options):
-        return AddingInterface(supervisord)
+        return PlainInterface(supervisord)
     if "fork" not in vars(options):  # supervisord calls this once per socket that it listens on
         for step in (_stop_at_once, _act_on_signals_at_once, _refuse_to_follow_logs, _fork):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from sync_model.regular_files import kind_fault
@@ -10,7 +11,7 @@ from sync_model.regular_files import kind_fault
 IGNORED_ENDINGS = (".example.json", ".schema.json")
 
 FileState = tuple[object, ...]
-"""A file's name, and what the kernel knows of the file."""
+"""The names of one file or several, and what the kernel knows of them."""
 
 
 def config_paths(folder: Path) -> list[Path]:
@@ -33,7 +34,7 @@ def sorted_out(folder: Path) -> tuple[list[Path], dict[str, str]]:
 
 
 def _candidates(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if _may_be_config(path.name.lower()))
+    return sorted((path for path in folder.iterdir() if _may_be_config(path.name.lower())), key=lambda path: path.name)
 
 
 def _may_be_config(name: str) -> bool:
@@ -50,9 +51,9 @@ def _why_passed_over(path: Path) -> str | None:
     return f"is not read: {fault}" if fault else None
 
 
-def file_states(folder: Path) -> tuple[FileState, ...]:
+def file_states(folder: Path) -> FileState:
     """Return a value that changes whenever a sync in `folder` does. Raises OSError as `config_paths` does."""
-    return tuple(map(file_state, _candidates(folder)))
+    return (os.path.realpath(folder), *map(entry_state, _candidates(folder)))
 
 
 def file_state(path: Path) -> FileState:
@@ -60,8 +61,18 @@ def file_state(path: Path) -> FileState:
 
     The target of a symbolic link is part of it: Kubernetes updates a ConfigMap by pointing a link at a new folder.
     """
+    return os.path.realpath(path.parent), *entry_state(path)
+
+
+def entry_state(path: Path) -> FileState:
+    """Return a value that changes whenever the file does, in a folder that stays where it is.
+
+    To find out where the folder of each file is takes most of the time of a look.
+    """
     try:
-        found = path.stat()
-        return path.name, os.path.realpath(path), found.st_ino, found.st_size, found.st_mtime_ns
+        found, target = path.lstat(), ""
+        if stat.S_ISLNK(found.st_mode):
+            found, target = path.stat(), os.path.realpath(path)
     except OSError:
         return path.name, None
+    return path.name, target, found.st_ino, found.st_size, found.st_mtime_ns

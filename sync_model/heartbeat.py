@@ -246,16 +246,52 @@ def repeat_heartbeat(last: HeartbeatFile, sent: datetime) -> HeartbeatFile | Non
 
 def read_heartbeat(run_dir: Path, name: str) -> Heartbeat | None:
     """Return the last heartbeat of the sync's worker, or None when there is none that can be read."""
-    try:
+    return HeartbeatReader().read(run_dir, name)
+
+
+class HeartbeatReader:
+    """Reads the heartbeats of one sync, again and again. What has not changed is neither read nor parsed again."""
+
+    def __init__(self) -> None:
+        self._stamp: FileStamp | None = None
+        self._content: bytes | None = None
+        self._heartbeat: Heartbeat | None = None
+
+    def read(self, run_dir: Path, name: str) -> Heartbeat | None:
+        """Return the last heartbeat in the sync's file, or None when there is none that can be read."""
+        path = heartbeat_path(run_dir, name)
+        try:
+            if self._stamp is None or _stamp(path.stat()) != self._stamp:
+                self._read(path)
+        except (OSError, ValueError, OverflowError):
+            self._stamp = self._content = self._heartbeat = None
+        return self._heartbeat
+
+    def parse(self, content: bytes, sent: datetime) -> Heartbeat | None:
+        """Return the heartbeat that says `content`, or None if it says none."""
+        last = self._heartbeat
+        if content != self._content or last is None:
+            self._content, self._heartbeat = content, parse_heartbeat(content, sent)
+        elif last.sent != sent:
+            self._heartbeat = last.model_copy(update={"sent": sent})
+        return self._heartbeat
+
+    def _read(self, path: Path) -> None:
         # A worker with a user of its own can put anything there, and root reads it.
-        with open_regular(heartbeat_path(run_dir, name)) as descriptor:
+        with open_regular(path) as descriptor:
             # Of the open file: another one may take its place between two looks at the path.
             found = os.fstat(descriptor)
-            sent = EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
             content = os.read(descriptor, min(found.st_size, LARGEST))
-    except (OSError, ValueError, OverflowError):
-        return None
-    return parse_heartbeat(content, sent)
+        self.parse(content, EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000))
+        self._stamp = _stamp(found)
+
+
+FileStamp = tuple[int, ...]
+"""What the kernel knows of a file. It differs whenever the file was replaced, written or touched."""
+
+
+def _stamp(found: os.stat_result) -> FileStamp:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _touch(path: Path, sent: datetime) -> HeartbeatFile:

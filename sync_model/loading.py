@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -44,10 +45,15 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
     passed_over: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def broken(self) -> frozenset[str]:
         """The names of the files that have a problem."""
         return frozenset(problem.file for problem in self.problems)
+
+    @cached_property
+    def by_sync(self) -> Mapping[str, SyncFile]:
+        """The files of the syncs that are enabled, by the syncs' names."""
+        return {file.sync.name: file for file in self.files if file.sync.enabled}
 
     def keeps(self, file: str) -> bool:
         """Tell whether a sync that runs by `file` goes on: something of this name is there, and cannot be read."""

@@ -32,7 +32,7 @@ OF_CONNECTIONS = frozenset(
 """What the libraries read that connect to sites and to MongoDB. Proxies may be written in lower case, too."""
 OF_EVERY_WORKER = frozenset(
     {
-        "DATABASE_URL", "DATABASE_URL_FILE", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "SYNC_DIGEST",
+        "DATABASE_URL", "DATABASE_URL_FILE", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "SYNC_DIGEST", "SHARD", "FLEET",
         # They say what may be looked up, and hold names of files at the most.
         SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES, GROUP_SITE, GROUP_TOKEN_FILE, GROUP_CLIENT_SECRET_FILE,
         *FILES_OF_THE_GROUP,

@@ -12,9 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 MOST_SHARDS = 1000
+MAIN_FLEET = "main"
+"""The name of the fleet of containers whose FLEET is not set."""
+NAMES_KEPT = 20_000
+"""Names of syncs whose owners are not computed again at each look."""
 _FORM = re.compile(r"(?:(?P<pod>[A-Za-z0-9.-]+)-)?(?P<number>[0-9]{1,4})/(?P<count>[0-9]{1,4})", re.ASCII)
 
 
@@ -46,6 +51,7 @@ def parse_shard(text: str) -> Shard:
     return Shard(number, count)
 
 
+@lru_cache(NAMES_KEPT)
 def owner(sync: str, count: int) -> int:
     """Return the number of the shard, of `count`, that runs the sync of this name."""
     return max(range(1, count + 1), key=lambda number: hashlib.sha256(f"{number}/{sync}".encode()).digest())

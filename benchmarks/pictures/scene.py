@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from threading import Event, Thread
 from typing import Any
 
 from benchmarks.rig.waiting import wait_until
-from generator.running.errors import NotRunning
+from generator.running.errors import NoAnswer, NotRunning
 from generator.running.files import write_if_changed
 from generator.running.manifest import AppliedSync, read_manifest
 from generator.running.page_settings import read_page_settings
@@ -30,18 +31,20 @@ from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
 from health_monitor.access.proxies import Proxies
 from health_monitor.databases import SyncDatabases
+from health_monitor.joining import join_fleet
 from health_monitor.listening import listening
 from health_monitor.observation.observer import Observer
 from health_monitor.page.routes import REFRESH, REFRESH_SECONDS
 from health_monitor.server import runner
 from health_monitor.state import MonitorState
-from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
+from sync_model.heartbeat import Heartbeat, Phase, heartbeat_content, write_heartbeat
 from sync_model.loading import load_folder
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
-from sync_worker.database.connection import connect
+from sync_worker.database.connection import SHARED_DATABASE, connect
+from sync_worker.database.fleet import Container, Fleet
 from sync_worker.database.journal import Journal
-from sync_worker.database.lease import Lease
+from sync_worker.database.lease import WRITER, Lease
 from sync_worker.database.store import MongoStore
 from sync_worker.runtime import logs
 
@@ -58,6 +61,10 @@ COMMANDS = {
 }
 """State of a program → its lines in supervisord.conf."""
 PATIENCE = 30.0
+MIN_FDS, FDS_OF_A_PROGRAM = 1024, 6
+"""Files that supervisord has open."""
+DAY = 24 * 3600
+LEASE_PID = 7
 
 
 def seconds_ago(seconds: float) -> datetime:
@@ -65,9 +72,12 @@ def seconds_ago(seconds: float) -> datetime:
 
 
 class Scene:
-    """One group in `folder`. Its syncs have databases at `mongo_url`, whose names begin with `prefix`."""
+    """One group in `folder`. Its syncs have databases at `mongo_url`, whose names begin with `prefix`.
 
-    def __init__(self, folder: Path, mongo_url: str, prefix: str = "scene") -> None:
+    With SHARD in `environ`, it is one container of a fleet. `containers` and `lease` write what the others would.
+    """
+
+    def __init__(self, folder: Path, mongo_url: str, prefix: str = "scene", **environ: str) -> None:
         self.prefix, self._client = prefix, connect(mongo_url, "scene")
         self.configs, self.run_dir = folder / "configs", folder / "run"
         for new_folder in (self.configs, self.run_dir / "syncs"):
@@ -77,6 +87,8 @@ class Scene:
             "CONFIG_DIR": str(self.configs),
             "RUN_DIR": str(self.run_dir),
             "DATABASE_URL": mongo_url,
+            "FLEET": prefix.replace("_", "-"),
+            **environ,
         }
         self.settings = from_environ(self.environ)
         self._programs: dict[str, str] = {}
@@ -118,28 +130,25 @@ class Scene:
         self._write_snapshots()
         write_if_changed(self.settings.conf, self._conf())
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self.settings.conf)]
-        self._supervisord = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        environ = {**os.environ, "SPAWN": "exec"}
+        self._supervisord = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._wait()
-        for name in self._heartbeats.keys() - self._silent:
-            self.beat(name)
+        states, manifest = self.states(), read_manifest(self.settings)
+        for name in self._heartbeats.keys() & manifest.keys() - self._silent:
+            self._beat(name, states, manifest)
 
     def beat(self, name: str, **says: Any) -> None:
         """Write another heartbeat of `name`, like its last one but for the fields in `says`."""
         self._heartbeats[name].update(says)
-        now = datetime.now(UTC)
-        applied = read_manifest(self.settings).get(name)
-        usual = {
-            "pid": self.states()[name].pid if name in self.states() else 0,
-            "digest": applied.digest if applied else "",
-            "phase": Phase.WAITING,
-            "since": seconds_ago(40),
-            "sent": now,
-            "version": "0.1.0",
-            "last_success": seconds_ago(40),
-            "next_cycle": now + timedelta(seconds=200),
-            "memory": 48 * 1024**2,
+        self._beat(name, self.states(), read_manifest(self.settings))
+
+    def _beat(self, name: str, states: Mapping[str, ProgramState], manifest: Mapping[str, AppliedSync]) -> None:
+        known = {
+            "name": name,
+            "pid": states[name].pid if name in states else 0,
+            "digest": manifest[name].digest if name in manifest else "",
         }
-        write_heartbeat(self.run_dir, Heartbeat.model_validate({**usual, "name": name, **self._heartbeats[name]}))
+        write_heartbeat(self.run_dir, Heartbeat.model_validate({**_usual(), **known, **self._heartbeats[name]}))
 
     def _write_snapshots(self) -> None:
         loaded = load_folder(self.configs, self.environ)
@@ -153,8 +162,9 @@ class Scene:
     def _conf(self) -> str:
         head = (
             f"[unix_http_server]\nfile={self.settings.socket}\n[supervisord]\nlogfile=/dev/null\nlogfile_maxbytes=0\n"
+            f"minfds={MIN_FDS + FDS_OF_A_PROGRAM * len(self._programs)}\n"
             f"pidfile={self.run_dir}/supervisord.pid\n[rpcinterface:supervisor]\n"
-            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+            "supervisor.rpcinterface_factory=supervisor_plugin.rpcinterface:make\n"
         )
         no_logs = "stdout_logfile=NONE\nstderr_logfile=NONE"
         return head + "".join(
@@ -170,7 +180,7 @@ class Scene:
         def is_at_rest() -> bool:
             try:
                 return {name: state.state for name, state in self.states().items()} == wanted
-            except NotRunning:
+            except (NotRunning, NoAnswer):
                 return False
 
         wait_until(is_at_rest, "supervisord to come to rest")
@@ -211,13 +221,53 @@ class Scene:
         yield MongoStore(self._client, self.database(name), lease)
         lease.release()
 
+    # What other containers of its fleet write
+
+    def containers(self, *containers: Container) -> None:
+        """Have these containers be there, for the next 45 seconds."""
+        fleet = Fleet(self._client, self.settings.fleet)
+        for container in containers:
+            fleet.write(container)
+
+    def lease(self, name: str, host: str, **says: Any) -> None:
+        """Have a worker on `host` hold the lease of `name` for a day, and say of itself what is not usual in `says`."""
+        heartbeat = Heartbeat.model_validate(
+            {**_usual(), "pid": LEASE_PID, "digest": "", "name": name, **self._heartbeats[name], **says}
+        )
+        lease = {
+            "token": 1,
+            "owner": host,
+            "expires": seconds_ago(-DAY),
+            "renewed": "$$NOW",
+            "heartbeat": {"$literal": heartbeat_content(heartbeat).decode()},
+            "heartbeat_age": 0.0,
+            "process": {"host": host, "pid": LEASE_PID},
+        }
+        self._client[self.database(name)]["lease"].update_one({"_id": WRITER}, [{"$set": lease}], upsert=True)
+
     def close(self) -> None:
         if self._supervisord:
             self._supervisord.terminate()
             self._supervisord.wait(PATIENCE)
         for name in self._heartbeats:
             self._client.drop_database(self.database(name))
+        if self.settings.shard:
+            self._client[SHARED_DATABASE]["containers"].delete_many({"fleet": self.settings.fleet})
         self._client.close()
+
+
+def _usual() -> dict[str, Any]:
+    """Return what a heartbeat of a healthy sync says."""
+    now = datetime.now(UTC)
+    return {
+        "phase": Phase.WAITING,
+        "since": seconds_ago(40),
+        "sent": now,
+        "version": "0.1.0",
+        "last_success": seconds_ago(40),
+        "next_cycle": now + timedelta(seconds=200),
+        "memory": 48 * 1024**2,
+    }
 
 
 class Monitor:
@@ -238,7 +288,9 @@ class Monitor:
         log = logs.configure("health-monitor", "info", self.said)
         self._scene, self._refresh = scene, refresh
         self._people = {"ADMIN_TOKEN": token or "", **(people or {})}
-        self.observer = Observer(scene.settings, scene.environ, log)
+        self._databases = SyncDatabases(lambda: scene.environ["DATABASE_URL"])
+        self._fleet = join_fleet(scene.settings, self._databases, log, lambda: self.observer.latest)
+        self.observer = Observer(scene.settings, scene.environ, log, self._fleet)
         self._log, self._started, self._stop, self._thawed = log, Event(), asyncio.Event(), Event()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
@@ -249,21 +301,25 @@ class Monitor:
         wait_until(lambda: self._started.is_set() and self.observer.snapshot, "the monitor to start")
 
     async def _serve(self) -> None:
-        databases = SyncDatabases(lambda: self._scene.environ["DATABASE_URL"])
         page = read_page_settings(self._people, [])
         proxies = Proxies(page.trusted_proxies, page.user_header)
         gate = Gate(lambda: read_credentials(self._people), "scene", None, proxies, page.proxy_operators)
-        state = MonitorState(self._scene.settings, self._scene.environ, self.observer, databases, gate, self._log, page)
+        scene = self._scene
+        state = MonitorState(scene.settings, scene.environ, self.observer, self._databases, gate, self._log, page)
         served = runner(state)
         served.app[REFRESH] = self._refresh
         await served.setup()
         async with listening(served, "127.0.0.1", 0, state.tell_refusal) as port:
             self.url = f"http://127.0.0.1:{port}"
             self.observer.start()
+            if self._fleet:
+                self._fleet.start()
             self._started.set()
             await self._stop.wait()
         await served.cleanup()
-        databases.close()
+        if self._fleet:
+            await asyncio.to_thread(self._fleet.stop)
+        self._databases.close()
 
     def freeze(self) -> None:
         """Accept connections, and answer none."""

@@ -6,6 +6,7 @@ at once, and each is replaced as soon as its process is gone.
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 import xmlrpc.client
@@ -97,11 +98,23 @@ class Supervisor:
 
     def states(self) -> dict[str, ProgramState]:
         """Return the states of all programs by their names."""
+        return {program.name: program for program in self._tells_in_short() or self._tells_at_length()}
+
+    def _tells_in_short(self) -> list[ProgramState] | None:
+        """Return what the plugin tells of all programs; None where a supervisord runs without that part of it."""
+        try:
+            return [ProgramState(*fields) for fields in json.loads(self._call("supervisor.getProgramStates"))]
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.UNKNOWN_METHOD:
+                return None
+            raise
+
+    def _tells_at_length(self) -> list[ProgramState]:
         programs = self._call("supervisor.getAllProcessInfo")
-        return {
-            info["name"]: ProgramState(info["name"], info["statename"], info["pid"], info["description"], info["start"])
+        return [
+            ProgramState(info["name"], info["statename"], info["pid"], info["description"], info["start"])
             for info in programs
-        }
+        ]
 
     def reread(self) -> Changes:
         """Have supervisord read its conf again. Raises Unusable when it cannot."""

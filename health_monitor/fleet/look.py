@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from sync_model.heartbeat import Heartbeat, parse_heartbeat
+from sync_model.heartbeat import Heartbeat, HeartbeatReader
 from sync_model.judgement_elsewhere import Elsewhere
 from sync_model.shards import Shard, owner
 from sync_worker.database.fleet import Container
@@ -26,7 +27,8 @@ class FleetLook:
     """The containers that are there, this one among them, and the leases of syncs that others run, by their names.
 
     `here` is the id of this container. `trouble` says what is wrong with the fleet as a whole. `speaks`: it is for this
-    container to tell people of that. `error` says why the database tells nothing now.
+    container to tell people of that. `error` says why the database tells nothing now. `is_read`: it has told who is
+    there.
     """
 
     here: str
@@ -36,12 +38,12 @@ class FleetLook:
     trouble: str | None = None
     speaks: bool = True
     error: str | None = None
+    is_read: bool = True
 
     def elsewhere(self, name: str, clock: float) -> Elsewhere:
         """Return what is known at `clock` of the sync called `name`."""
         seen, shard = self.leases.get(name), Shard(owner(name, self.shard.total), self.shard.total)
-        up_for = [container.up_for for container in self.containers if container.shard == shard]
-        known = Elsewhere(shard, shard_up_for=max(up_for, default=None), is_read=seen is not None, error=self.error)
+        known = Elsewhere(shard, shard_up_for=self._up_for.get(shard), is_read=seen is not None, error=self.error)
         if seen is None or seen.report is None:
             return known
         report, later = seen.report, clock - seen.at
@@ -50,10 +52,18 @@ class FleetLook:
             shard, report.host, report.pid, report.is_held, renewed_ago, known.shard_up_for, error=self.error
         )
 
-    def heartbeat(self, name: str, clock: float, now: datetime) -> Heartbeat | None:
+    def heartbeat(self, name: str, clock: float, now: datetime, reader: HeartbeatReader) -> Heartbeat | None:
         """Return what the holder of a lease said last, as sent by our own clock, which says `now` at `clock`."""
         seen = self.leases.get(name)
         if seen is None or seen.report is None or seen.report.heartbeat is None:
             return None
         age = seen.report.heartbeat_age + clock - seen.at
-        return parse_heartbeat(seen.report.heartbeat, now - timedelta(seconds=age))
+        return reader.parse(seen.report.heartbeat, now - timedelta(seconds=age))
+
+    @cached_property
+    def _up_for(self) -> Mapping[Shard, float]:
+        """For how many seconds there has been a container of each shard."""
+        known: dict[Shard, float] = {}
+        for container in self.containers:
+            known[container.shard] = max(known.get(container.shard, 0.0), container.up_for)
+        return known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +24,6 @@ from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.observation.tracking import TrackedSync, Tracking
 from health_monitor.observation.write_fault import write_fault
 from sync_model.definition import Sync
-from sync_model.heartbeat import read_heartbeat
 from sync_model.judgement import SEVERITY, Condition, Facts, ProcessInfo, SyncVerdict, judge
 from sync_model.judgement_elsewhere import judge_elsewhere
 from sync_model.loading import Loaded
@@ -47,12 +47,13 @@ class _SyncSource:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was found of one sync. `problems` are those of its file."""
+    """What was found of one sync. `problems` are those of its file, `sites` those of its projects."""
 
     name: str
     source: _SyncSource
     process: ProcessInfo | None
     problems: tuple[str, ...]
+    sites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,13 @@ def take_snapshot(
         settings, environ, datetime.now(UTC), time.monotonic(), supervisor_error, apply_state(settings), fleet
     )
     views = []
+    problems = defaultdict[str, list[str]](list)
+    for problem in loaded.problems:
+        problems[problem.file].append(_problem_text(problem))
     for name, source in sources.items():
         process = process_of(states[name]) if name in states else None
-        problems = tuple(_problem_text(problem) for problem in loaded.problems if problem.file == source.file)
-        seen = _Seen(name, source, process, problems)
+        sites = configs.sites(source.sync) if source.sync else ()
+        seen = _Seen(name, source, process, tuple(problems.get(source.file, ())), sites)
         view = _fenced_view(moment, seen, tracking.setdefault(name, TrackedSync()))
         views.append(replace(view, is_edited=False) if folder_error else view)
     fault = _write_fault(settings, views)
@@ -128,19 +132,19 @@ def _fenced_view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView
 def _view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
     fleet = moment.fleet
     if fleet and seen.process is None and not moment.settings.runs(seen.name):
-        return _view_elsewhere(moment, seen, fleet)
+        return _view_elsewhere(moment, seen, fleet, tracked)
     view = _view_here(moment, seen, tracked)
     if fleet and view.verdict.condition is Condition.STANDBY:
-        return replace(_view_elsewhere(moment, seen, fleet), stands_by=True)
+        return replace(_view_elsewhere(moment, seen, fleet, tracked), stands_by=True)
     return view
 
 
-def _view_elsewhere(moment: _Moment, seen: _Seen, fleet: FleetLook) -> SyncView:
+def _view_elsewhere(moment: _Moment, seen: _Seen, fleet: FleetLook, tracked: TrackedSync) -> SyncView:
     """Return the view of a sync that another container runs. What the processes here do says nothing of it."""
     elsewhere = fleet.elsewhere(seen.name, moment.clock)
     facts = Facts(
         seen.name,
-        heartbeat=fleet.heartbeat(seen.name, moment.clock, moment.now),
+        heartbeat=fleet.heartbeat(seen.name, moment.clock, moment.now, tracked.elsewhere),
         problems=seen.problems,
         interval=_interval_seconds(seen.source.sync, moment.environ),
         stuck_after=moment.settings.stuck_after,
@@ -149,7 +153,7 @@ def _view_elsewhere(moment: _Moment, seen: _Seen, fleet: FleetLook) -> SyncView:
 
 
 def _view_here(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
-    heartbeat = read_heartbeat(moment.settings.run_dir, seen.name)
+    heartbeat = tracked.here.read(moment.settings.run_dir, seen.name)
     tracked.note(heartbeat, seen.process, moment.clock)
     facts = Facts(
         seen.name,
@@ -174,7 +178,7 @@ def _view_here(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
 
 def _view_of(seen: _Seen, facts: Facts, verdict: SyncVerdict) -> SyncView:
     source = seen.source
-    return SyncView(seen.name, source.file, source.sync, facts, verdict, source.is_edited)
+    return SyncView(seen.name, source.file, source.sync, facts, verdict, source.is_edited, sites=seen.sites)
 
 
 def _write_fault(settings: Settings, views: Sequence[SyncView]) -> str | None:
@@ -246,7 +250,7 @@ def _find_syncs(
 def _is_edited(name: str, applied: AppliedSync, loaded: Loaded) -> bool:
     if loaded.keeps(applied.file):
         return False  # a broken file does not tell which definition it will hold
-    in_folder = next((file for file in loaded.files if file.sync.name == name and file.sync.enabled), None)
+    in_folder = loaded.by_sync.get(name)
     return in_folder is None or in_folder.digest != applied.digest
 
 

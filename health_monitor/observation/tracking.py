@@ -6,11 +6,11 @@ Whoever takes several snapshots passes the same `Tracking` to each of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from health_monitor.observation.remedy_records import RemedyRecord
-from sync_model.heartbeat import CRASHES_COUNT_FOR, Heartbeat
+from sync_model.heartbeat import CRASHES_COUNT_FOR, Heartbeat, HeartbeatReader
 from sync_model.judgement import ProcessInfo
 
 EXPECTED_EXIT = timedelta(minutes=1)
@@ -21,7 +21,8 @@ EXPECTED_EXIT = timedelta(minutes=1)
 class TrackedSync:
     """One sync over several snapshots. `silent_since` is on the monotonic clock; 0 before the first snapshot.
 
-    `next_start` and `terminated_at` come from the monitor's record of the sync.
+    `next_start` and `terminated_at` come from the monitor's record of the sync. `here` reads the heartbeats of its
+    worker in this container, `elsewhere` those of one in another container.
     """
 
     last_sent: datetime | None = None
@@ -29,6 +30,8 @@ class TrackedSync:
     pid: int = 0
     next_start: datetime | None = None
     terminated_at: tuple[datetime, ...] = ()
+    here: HeartbeatReader = field(default_factory=HeartbeatReader, repr=False, compare=False)
+    elsewhere: HeartbeatReader = field(default_factory=HeartbeatReader, repr=False, compare=False)
 
     def note(self, heartbeat: Heartbeat | None, process: ProcessInfo | None, clock: float) -> None:
         """Note the heartbeat and the process that are seen at `clock`: a new one of either ends the silence."""

@@ -26,7 +26,7 @@ LOOK_EVERY = 1.0
 RETRY_EVERY = 30.0
 """Seconds until an apply that failed is tried again: the reason may pass by itself."""
 
-FolderState = tuple[tuple[object, ...], ...] | None
+FolderState = tuple[object, ...] | None
 
 
 def add_to(app: typer.Typer) -> None:

@@ -158,6 +158,12 @@ class Lease:
         with suppress(PyMongoError), pymongo.timeout(SECONDS_TO_LET_GO):
             self._lease.update_one(self._mine, [{"$set": {**self._renewal()[0], "expires": None, "owner": None}}])
 
+    def let_go(self) -> None:
+        """Let another worker act, and go on as one that stands by: this one cannot do the work. Raises Unavailable."""
+        self._until = float("-inf")
+        with errors_translated(), answered_soon():
+            self._lease.update_one(self._mine, [{"$set": {**self._renewal()[0], "expires": None, "owner": None}}])
+
     @property
     def _mine(self) -> dict[str, Any]:
         return {"_id": WRITER, "owner": self._owner, "token": self.token}

@@ -20,7 +20,7 @@ from sync_model.definition import Sync
 
 REPO = Path(__file__).parents[2]
 REFERENCE = (REPO / "configs" / "README.md").read_text()
-DOCUMENTS = [*REPO.glob("*.md"), *REPO.glob("docs/*.md"), *REPO.glob("configs/*.md")]
+DOCUMENTS = [*REPO.glob("*.md"), *REPO.glob("docs/*.md"), *REPO.glob("configs/*.md"), *REPO.glob("deploy/**/*.md")]
 
 
 def fields_of_the_model() -> Iterator[str]:
@@ -99,7 +99,7 @@ def test_a_table_of_tests_names_only_modules_that_are_there(name):
     assert [module for module in named if not (REPO / "tests" / module).exists()] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPO)))
 def test_every_file_that_a_document_links_to_exists(document):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []

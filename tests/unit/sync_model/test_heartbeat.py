@@ -10,9 +10,11 @@ import pytest
 from sync_model.heartbeat import (
     CycleSummary,
     Heartbeat,
+    HeartbeatReader,
     Phase,
     age,
     crashes_before,
+    heartbeat_content,
     heartbeat_path,
     read_heartbeat,
     repeat_heartbeat,
@@ -42,6 +44,50 @@ def test_a_missing_or_broken_heartbeat_is_read_as_none(tmp_path):
     write_heartbeat(tmp_path, heartbeat())
     heartbeat_path(tmp_path, "sync-ab").write_text("{")
     assert read_heartbeat(tmp_path, "sync-ab") is None
+
+
+def test_a_heartbeat_that_has_not_changed_is_neither_read_nor_parsed_again(tmp_path):
+    reader = HeartbeatReader()
+    written = write_heartbeat(tmp_path, heartbeat())
+    first = reader.read(tmp_path, "sync-ab")
+    assert reader.read(tmp_path, "sync-ab") is first
+    later = NOW + timedelta(seconds=15)
+    assert repeat_heartbeat(written, later)
+    repeated = reader.read(tmp_path, "sync-ab")
+    assert repeated == heartbeat().model_copy(update={"sent": later})
+    assert repeated.last_cycle is first.last_cycle, "it was parsed again"
+
+
+@pytest.mark.parametrize("sent", [NOW, NOW + timedelta(seconds=1)], ids=["with the time of the last", "later"])
+def test_a_heartbeat_that_replaces_another_is_read_whatever_its_time(tmp_path, sent):
+    reader = HeartbeatReader()
+    write_heartbeat(tmp_path, heartbeat())
+    reader.read(tmp_path, "sync-ab")
+    for queued in (1, 2, 3):  # the kernel gives the same numbers to files again
+        other = heartbeat().model_copy(update={"queued": queued, "sent": sent})
+        write_heartbeat(tmp_path, other)
+        assert reader.read(tmp_path, "sync-ab") == other
+
+
+def test_a_heartbeat_that_is_gone_or_broken_is_forgotten(tmp_path):
+    reader = HeartbeatReader()
+    write_heartbeat(tmp_path, heartbeat())
+    assert reader.read(tmp_path, "sync-ab")
+    heartbeat_path(tmp_path, "sync-ab").write_text("{")
+    assert reader.read(tmp_path, "sync-ab") is None
+    write_heartbeat(tmp_path, heartbeat())
+    assert reader.read(tmp_path, "sync-ab")
+    heartbeat_path(tmp_path, "sync-ab").unlink()
+    assert reader.read(tmp_path, "sync-ab") is None
+
+
+def test_what_was_said_before_is_not_parsed_again_whenever_it_was_sent():
+    reader, content = HeartbeatReader(), heartbeat_content(heartbeat())
+    first = reader.parse(content, NOW)
+    later = reader.parse(content, NOW + timedelta(seconds=3))
+    assert (later.sent, later.last_cycle is first.last_cycle) == (NOW + timedelta(seconds=3), True)
+    assert reader.parse(content.replace(b"waiting", b"paused"), NOW).phase is Phase.PAUSED
+    assert reader.parse(b"[]", NOW) is None
 
 
 def test_the_age_of_a_heartbeat_counts_from_when_it_was_sent():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from generator.running.settings import from_environ
-from health_monitor.observation import capture
 from health_monitor.observation.capture import take_snapshot
+from sync_model.heartbeat import HeartbeatReader
 
 
 def test_an_empty_folder_is_reported_as_trouble(tmp_path):
@@ -25,11 +25,11 @@ def test_a_sync_whose_heartbeat_cannot_be_judged_hides_no_other(tmp_path, monkey
         keys = {"userProjectKey": f"U{name[-1]}", "devProjectKey": "D", "rules": []}
         (tmp_path / f"{name}.json").write_text(json.dumps({"name": name, "jira": jira, **keys}))
 
-    def read_heartbeat(_run_dir, name):
+    def read(_reader, _run_dir, name):
         if name == "sync-a":
             raise OverflowError
 
-    monkeypatch.setattr(capture, "read_heartbeat", read_heartbeat)
+    monkeypatch.setattr(HeartbeatReader, "read", read)
     snapshot = take_snapshot(from_environ(environ), environ)
     views = {view.name: view for view in snapshot.syncs}
     assert set(views) == {"sync-a", "sync-b"}

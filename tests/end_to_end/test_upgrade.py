@@ -1,0 +1,73 @@
+"""From the version before to this one, and back: the code of both, installed from their wheels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from installations import Installation, revision_before, wheel_of
+
+
+@pytest.fixture(scope="module")
+def now(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    folder = tmp_path_factory.mktemp("now")
+    return Installation(folder, wheel_of(None, folder / "wheel"))
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    folder = tmp_path_factory.mktemp("before")
+    return Installation(folder, wheel_of(revision_before(), folder / "wheel"))
+
+
+def test_a_group_goes_to_this_version_and_back_to_the_one_before_and_nothing_is_doubled_or_lost(group, before, now):
+    for letter in "AB":
+        group.write(letter)
+    group.use(before)
+    group.run("start")
+    for letter in "AB":
+        group.report(letter, f"before {letter}")
+        group.expect(letter, f"before {letter}")
+    group.run("pause", "sync-b")
+    group.report("B", "while it is paused")
+
+    # The commands of this version, while the group of the one before runs.
+    group.use(now)
+    status = json.loads(group.run("status", "--json"))
+    assert {sync["name"]: sync["condition"] for sync in status["syncs"]} == {"sync-a": "ok", "sync-b": "paused"}
+    pids = [group.pid(name) for name in ("sync-a", "sync-b")]
+    applied = group.attempt("apply")
+    assert applied.returncode == 0
+    assert "warning: jira-sync has changed since this group was started; to use that: " in applied.stderr
+    assert [group.pid(name) for name in ("sync-a", "sync-b")] == pids
+
+    # On to this version.
+    group.run("stop")
+    group.report("A", "while nothing runs")
+    group.run("start")
+    group.report("A", "with this version")
+    group.expect("A", "before A", "while nothing runs", "with this version")
+    status = json.loads(group.run("status", "--json"))
+    assert {sync["name"]: sync["condition"] for sync in status["syncs"]}["sync-b"] == "paused"
+    assert group.counterparts("B") == ["before B"]
+    group.run("resume", "sync-b")
+    group.expect("B", "before B", "while it is paused")
+
+    # And back.
+    group.use(before)
+    assert group.attempt("status").returncode == 0
+    group.run("stop")
+    group.run("start")
+    for letter in "AB":
+        group.report(letter, f"back {letter}")
+    group.expect("A", "before A", "while nothing runs", "with this version", "back A")
+    group.expect("B", "before B", "while it is paused", "back B")
+    assert group.run("check")
+    for letter in "AB":
+        users, devs = (group.control.issues("site", f"{prefix}{letter}") for prefix in ("SUP", "DEV"))
+        assert [len(issue["comments"]) for issue in users] == [1] * len(users)
+        assert [len(issue["links"]) for issue in users + devs] == [1] * (len(users) + len(devs))
+    group.use(now)
+    group.run("stop")
