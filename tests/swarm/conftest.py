@@ -55,6 +55,7 @@ class Stack:
     image: str
     name: str = field(default_factory=lambda: f"jira-sync-test-{uuid.uuid4().hex[:6]}")
     settings: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.settings = {
@@ -78,12 +79,12 @@ class Stack:
         return list(self.traffic.syncs)
 
     def make_secrets(self) -> None:
-        secrets = {
+        self.secrets = {
             "DATABASE_URL_SECRET": self.rig.database_url,
             "ADMIN_TOKEN_SECRET": uuid.uuid4().hex,
             "JIRA_API_TOKEN_SECRET": SYNC_ACCOUNT["token"],
         }
-        for variable, value in secrets.items():
+        for variable, value in self.secrets.items():
             self.swarm.run("secret", "create", self.settings[variable], "-", given=value.encode())
 
     def deploy(self, **changes: str) -> None:
@@ -125,8 +126,7 @@ class Stack:
     def push(self) -> str:
         """Push the files, as a person does from a checkout."""
         environ = {**os.environ, "DATABASE_URL": self.rig.database_url, "FLEET": self.name}
-        environ |= {"CONFIG_SOURCE": "database", "CONFIG_DIR": str(self.folder / "configs")}
-        command = [sys.executable, "-m", "jira_sync", "push"]
+        command = [sys.executable, "-m", "jira_sync", "push", str(self.folder / "configs")]
         done = subprocess.run(command, env=environ, cwd=self.folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -20,6 +20,24 @@ def test_each_shard_runs_its_syncs_and_each_container_shows_all_of_them(stack, f
             assert {each["name"] for each in said["syncs"]} == {sync.name for sync in stack.syncs}
 
 
+SAY = "id -u; grep -E '^(CapEff|CapBnd)' /proc/1/status; stat -c '%u %a' /run/secrets/* /tmp/jira-sync"
+TOUCH = "for place in / /app /run/jira-sync /run/secrets /usr/bin; do touch $place/x && echo $place; done 2> /dev/null"
+
+
+def test_a_container_gives_nothing_away_and_nothing_in_it_can_be_changed(stack):
+    node = stack.swarm.nodes[0]
+    nothing = "0" * 16
+    expected = ["10001", f"CapEff:\t{nothing}", f"CapBnd:\t{nothing}", *["10001 400"] * 3, "10001 700"]
+    assert stack.inside(node, "sh", "-c", SAY).splitlines() == expected
+    assert stack.inside(node, "sh", "-c", f"{TOUCH}; true") == ""
+    said = stack.swarm.run("service", "inspect", stack.service)
+    assert [secret for secret in stack.secrets.values() if secret in said] == []
+    service = json.loads(said)[0]
+    assert service["Endpoint"].get("Ports", []) == []
+    limits = service["Spec"]["TaskTemplate"]["Resources"]["Limits"]
+    assert (limits["MemoryBytes"], limits["Pids"]) == (512 * 2**20, 2048)
+
+
 def test_a_node_that_is_cut_off_from_the_managers_goes_on_until_its_tasks_run_elsewhere(stack, figures):
     node = stack.swarm.busiest(stack.service, stack.swarm.followers())
     with figures.of("a node is cut off from the managers"):
@@ -41,7 +59,7 @@ def test_another_number_of_shards_moves_syncs_and_loses_none(stack, figures):
 
 def test_a_node_that_is_cut_off_from_mongodb_is_drained_by_a_person(stack, figures):
     node = stack.swarm.busiest(stack.service, stack.swarm.followers())
-    with figures.of("a node is cut off from MongoDB and Jira, and drained 10 seconds later"):
+    with figures.of("a node is cut off from MongoDB and Jira, and a person drains it at once"):
         stack.swarm.fault("cut", node, "outside")
         stack.swarm.run("node", "update", "--availability", "drain", node.name)
         stack.await_no_task_on(node)
