@@ -66,7 +66,7 @@ def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
     Raises OSError when the folder itself cannot be read. What is wrong inside it is in the result.
     """
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is not a folder")
+        raise NotADirectoryError(f"{folder} is not a folder; make it, or let jira-sync init make it with a sync")
     paths, no_files = sorted_out(folder)
     results = [load_file(path, environ) for path in paths]
     readable = [file for result in results for file in result.files]
