@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,9 @@ from sync_worker.database.journal import Journal
 FRESH_SECONDS = 3.0
 """A history, or the error of reading it, is returned again for so long."""
 FRESH_COUNTS_SECONDS = 60.0
-"""The same for the hourly counts of all syncs."""
+"""The same for the hourly counts of a sync."""
+KNOWN_COUNTS_SECONDS = 600.0
+"""For so long they are shown while later ones are not known."""
 CYCLES = 50
 ACTIONS = 100
 REFUSALS = 20
@@ -54,16 +56,25 @@ class _CacheEntry:
     reading: asyncio.Future[SyncHistory] | None = None
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """The actions of a sync in each hour of a day, and until when on the monotonic clock they are fresh, and shown."""
+
+    per_hour: tuple[int, ...]
+    fresh_until: float
+    known_until: float
+
+
 class HistoryCache:
     """Reads each sync's history at most once at a time, whoever asks. Never raises because MongoDB does not answer."""
 
     def __init__(self, databases: SyncDatabases) -> None:
         self._databases = databases
         self._entries: dict[str, _CacheEntry] = {}
-        self._per_hour: dict[str, tuple[int, ...]] = {}
-        self._per_hour_fresh_until = float("-inf")
+        self._counts: dict[str, _Counts] = {}
+        self._counting: asyncio.Future[None] | None = None
         self._unavailable_until, self._unavailable_reason = float("-inf"), ""
-        self._background: set[asyncio.Future[None]] = set()
+        self._counts_unavailable_until = float("-inf")
 
     async def history(self, sync: Sync) -> SyncHistory:
         entry = self._entries.setdefault(sync.name, _CacheEntry())
@@ -75,16 +86,17 @@ class HistoryCache:
         return await asyncio.shield(entry.reading)
 
     def per_hour(self, syncs: Iterable[Sync]) -> dict[str, tuple[int, ...]]:
-        """Return the hourly counts of actions by sync, as far as they have been read; never waits for a database.
+        """Return the hourly counts of actions of these syncs, as far as they have been read. It waits for no database.
 
-        Counts that are no longer fresh are read again in the background.
+        Counts that are no longer fresh are read again in the background, those of no other syncs.
         """
-        if time.monotonic() > self._per_hour_fresh_until:
-            self._per_hour_fresh_until = time.monotonic() + FRESH_COUNTS_SECONDS
-            task = asyncio.ensure_future(self._refresh_counts(tuple(syncs)))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
-        return self._per_hour
+        wanted = {sync.name: sync for sync in syncs}
+        clock = time.monotonic()
+        self._counts = {name: counts for name, counts in self._counts.items() if clock < counts.known_until}
+        due = [sync for name, sync in wanted.items() if clock >= self._fresh_until(name)]
+        if due and (self._counting is None or self._counting.done()):
+            self._counting = asyncio.ensure_future(self._refresh_counts(due))
+        return {name: self._counts[name].per_hour for name in wanted if name in self._counts}
 
     def forget(self, name: str) -> None:
         """Have the history of the sync `name` read again at the next request."""
@@ -116,13 +128,19 @@ class HistoryCache:
             pause=journal.paused(),
         )
 
-    async def _refresh_counts(self, syncs: tuple[Sync, ...]) -> None:
+    def _fresh_until(self, name: str) -> float:
+        known = self._counts.get(name)
+        return max(known.fresh_until if known else float("-inf"), self._counts_unavailable_until)
+
+    async def _refresh_counts(self, syncs: Sequence[Sync]) -> None:
         def counts_of(sync: Sync) -> Callable[[DatabaseClient], tuple[int, ...]]:
             return lambda client: tuple(Journal(client, sync.database).per_hour(datetime.now(UTC)))
 
         for sync in syncs:
             try:
-                self._per_hour[sync.name] = await self._databases.call(counts_of(sync))
+                per_hour = await self._databases.call(counts_of(sync))
             except SyncError:
-                self._per_hour_fresh_until = time.monotonic() + FRESH_SECONDS
+                self._counts_unavailable_until = time.monotonic() + FRESH_SECONDS
                 return
+            clock = time.monotonic()
+            self._counts[sync.name] = _Counts(per_hour, clock + FRESH_COUNTS_SECONDS, clock + KNOWN_COUNTS_SECONDS)

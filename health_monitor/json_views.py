@@ -12,6 +12,7 @@ from health_monitor.history import SyncHistory
 from health_monitor.observation.remedy_records import RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from sync_model.definition import Side, Sync
+from sync_model.heartbeat import Heartbeat
 from sync_model.judgement import Condition, Level
 from sync_model.values import is_reference
 from sync_worker.core.causes import Cause
@@ -24,6 +25,9 @@ FROM_HEARTBEAT = (
     "lastCensus", "censusTrouble", "held", "version", "memory", "digest",
 )  # fmt: skip
 """What the document of a sync has of its heartbeat, as it is there."""
+
+TOLD_FIELDS = {name for name, field in Heartbeat.model_fields.items() if field.alias in FROM_HEARTBEAT}
+"""The same fields, by our own names: all of a heartbeat is far more."""
 
 Json = dict[str, Any]
 IssueUrl = Callable[[Side, str], str | None]
@@ -54,15 +58,16 @@ def worker(view: SyncView, record: RemedyRecord) -> Json:
         "file": view.file,
         "problems": list(facts.problems),
         "isEdited": view.is_edited,
+        "sites": list(view.sites),
         "shard": str(view.elsewhere.shard) if view.elsewhere and view.elsewhere.shard else None,
         "host": view.elsewhere.host or None if view.elsewhere else None,
         "standsByHere": view.stands_by,
         "lastRemedy": _last_remedy(record),
         "nextStart": _time(facts.next_start),
     }
-    from_heartbeat = heartbeat.model_dump(mode="json", by_alias=True) if heartbeat else {}
+    said = heartbeat.model_dump(mode="json", by_alias=True, include=TOLD_FIELDS) if heartbeat else {}
     for name in FROM_HEARTBEAT:
-        document[name] = from_heartbeat.get(name)
+        document[name] = said.get(name)
     return document
 
 
@@ -80,10 +85,15 @@ def program(state: ProgramState, record: RemedyRecord) -> Json:
 
 def health(snapshot: Snapshot, record: Callable[[str], RemedyRecord], *, is_alive: bool) -> Json:
     """Return the group as a whole, in the form of the service that this one replaced, with more fields."""
+    workers = [worker(view, record(view.name)) for view in snapshot.syncs]
+    return {**about_group(snapshot, is_alive=is_alive), "workers": workers}
+
+
+def about_group(snapshot: Snapshot, *, is_alive: bool) -> Json:
+    """Return what is to be said of the group as a whole."""
     trouble = snapshot.whole_trouble if is_alive else f"the monitor has not looked since {_time(snapshot.taken)}"
     return {
         "status": "healthy" if snapshot.is_healthy and is_alive else "degraded",
-        "workers": [worker(view, record(view.name)) for view in snapshot.syncs],
         "timestamp": _time(snapshot.taken),
         "trouble": trouble,
         "newsTrouble": snapshot.news_trouble,
@@ -96,14 +106,16 @@ def group(
     per_hour: Mapping[str, Sequence[int]],
     *,
     is_alive: bool,
+    views: Sequence[SyncView] | None = None,
 ) -> Json:
-    """Return all syncs, the worst one first, with their actions per hour as far as known, and the other programs.
+    """Return the syncs, the worst one first, with their actions per hour as far as known, and the other programs.
 
-    `/api/syncs` and `jira-sync status --json` return this document. Names may be added to it, and none is removed.
+    With `views`, only these syncs are returned; all else is about all of them. `/api/syncs` and `jira-sync status
+    --json` return this document. Names may be added to it, and none is removed.
     """
-    document = health(snapshot, record, is_alive=is_alive)
-    workers = document.pop("workers")
-    syncs = [{**sync, "perHour": list(per_hour.get(sync["name"], ()))} for sync in workers]
+    document = about_group(snapshot, is_alive=is_alive)
+    shown = snapshot.syncs if views is None else views
+    syncs = [{**worker(view, record(view.name)), "perHour": list(per_hour.get(view.name, ()))} for view in shown]
     programs = [program(state, record(state.name)) for state in snapshot.programs]
     return {**document, "syncs": syncs, "programs": programs, "containers": containers(snapshot)}
 

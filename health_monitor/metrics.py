@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.remedy_records import Reason, RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from health_monitor.state import STATE
+from health_monitor.state import STATE, MonitorState
 from sync_model.definition import Side
 from sync_model.heartbeat import Heartbeat
 from sync_model.judgement import RUNNING_STATES, Condition
@@ -30,7 +30,7 @@ def add_routes(app: web.Application) -> None:
     """Add `/metrics`, with all syncs of the fleet, and `/metrics/container`, with those of this container."""
     app[REGISTRY] = registry = CollectorRegistry()
     state = app[STATE]
-    registry.register(SyncCollector(lambda: state.snapshot, state.record))
+    registry.register(SyncCollector(lambda: whole(state), state.record))
     ProcessCollector(registry=registry)
     app[REGISTRY_HERE] = here = CollectorRegistry()
     here.register(SyncCollector(lambda: state.snapshot and only_here(state.snapshot), state.record))
@@ -43,6 +43,12 @@ def add_routes(app: web.Application) -> None:
 async def metrics(registry: web.AppKey[CollectorRegistry], request: web.Request) -> web.Response:
     encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
     return web.Response(body=encode(request.app[registry]), headers={"Content-Type": content_type})
+
+
+def whole(state: MonitorState) -> Snapshot | None:
+    """Return what is to be scraped of one container for all of them."""
+    state.look_at()
+    return state.snapshot
 
 
 def only_here(snapshot: Snapshot) -> Snapshot:

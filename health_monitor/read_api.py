@@ -6,6 +6,7 @@ from aiohttp import web
 
 from health_monitor import json_views
 from health_monitor.admission import may_read
+from health_monitor.filtering import ALL_ROWS, ROWS, part_of
 from health_monitor.state import STATE, MonitorState
 from sync_model.judgement import Condition
 
@@ -25,6 +26,7 @@ def add_routes(app: web.Application) -> None:
 
 async def health(request: web.Request) -> web.Response:
     """Answer 200 when no person has to act, else 503."""
+    request.app[STATE].look_at()
     document = _health(request.app[STATE])
     return web.json_response(document, status=200 if document["status"] == "healthy" else 503)
 
@@ -48,14 +50,23 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def syncs(request: web.Request) -> web.Response:
-    """Answer with all syncs, the worst one first, their actions per hour, and the group's other programs."""
+    """Answer with the syncs, the worst one first, their actions per hour, and the group's other programs.
+
+    The parameters of the request may name some of the syncs: see `filtering`. The actions of more syncs than the page
+    shows at once are told as far as they are known, and not read.
+    """
     state = request.app[STATE]
-    if state.snapshot is None:
+    if (snapshot := state.snapshot) is None:
         return web.json_response(
             {"status": "degraded", "syncs": [], "programs": [], "timestamp": None, "trouble": NO_SNAPSHOT}
         )
-    is_alive = state.observer.is_alive
-    return web.json_response(json_views.group(state.snapshot, state.record, state.per_hour(), is_alive=is_alive))
+    part = part_of(snapshot, request.query, rows=ALL_ROWS)
+    read = part.views[:ROWS]
+    state.look_at(read)
+    document = json_views.group(
+        snapshot, state.record, state.per_hour(read), is_alive=state.observer.is_alive, views=part.views
+    )
+    return web.json_response({**document, "matching": part.matching, "total": part.total})
 
 
 async def sync(request: web.Request) -> web.Response:
@@ -64,6 +75,7 @@ async def sync(request: web.Request) -> web.Response:
     view = state.sync(name)
     if view is None:
         raise web.HTTPNotFound(text=f"no sync is called {name}" if state.snapshot else NO_SNAPSHOT)
+    state.look_at((view,))
     history, record = await state.history(name), state.record(name)
     heartbeat = view.facts.heartbeat
     return web.json_response(

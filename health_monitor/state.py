@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -71,10 +71,13 @@ class MonitorState:
 
         return issue_url
 
-    def per_hour(self) -> dict[str, tuple[int, ...]]:
-        """Return by sync the actions in each hour of the last day, oldest first, as far as they have been read."""
-        views = self.snapshot.syncs if self.snapshot else ()
+    def per_hour(self, views: Iterable[SyncView]) -> dict[str, tuple[int, ...]]:
+        """Return for each of these syncs the actions in each hour of the last day, oldest first, as far as known."""
         return self.histories.per_hour(view.sync for view in views if view.sync)
+
+    def look_at(self, views: Iterable[SyncView] = ()) -> None:
+        """Take note that somebody looks at all syncs now, and at these of them closely."""
+        self.observer.look_at(view.name for view in views if view.elsewhere)
 
     def record(self, name: str) -> RemedyRecord:
         """Return what the monitor did to the program `name`."""

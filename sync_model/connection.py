@@ -89,6 +89,19 @@ def resolve(sync: Sync, side: Side, environ: Mapping[str, str]) -> ResolvedConne
     return ResolvedConnection(found, tuple(lookup.faults), tuple(lookup.warnings), bool(lookup.shows))
 
 
+def sites(sync: Sync, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the sites of both projects as people see them, if they can be looked up. No secret is read."""
+    found = (_site(sync, side, environ) for side in Side)
+    return tuple(dict.fromkeys(site for site in found if site))
+
+
+def _site(sync: Sync, side: Side, environ: Mapping[str, str]) -> str | None:
+    account = sync.account(side)
+    lookup = AccountLookup(str(side), environ, fill_in=not sync.has_own_account(side))
+    url = (account.site_url and lookup.url("siteUrl", account.site_url)) or lookup.url("baseUrl", account.base_url)
+    return site_of(url) if url else None
+
+
 def references(sync: Sync) -> Iterator[re.Match[str]]:
     """Yield what the accounts in the file of `sync` refer to: matches of REFERENCE_PATTERN."""
     for account in (sync.jira, sync.user_jira, sync.dev_jira):

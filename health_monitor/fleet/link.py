@@ -8,7 +8,7 @@ while a person looks at them, else seldom.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from threading import Event, Lock, Thread
@@ -28,9 +28,10 @@ from sync_worker.database.wakeups import Wakeups
 LOOK_EVERY = 2.0
 WRITE_EVERY = 10.0
 LOOKED_AT_FOR = 15.0
-"""For so long after somebody has looked, the leases of other containers are read often."""
-FRESH_FOR, FRESH_FOR_NOBODY = 6.0, 60.0
-"""A lease is read again when it was read so long ago: while somebody looks, and while nobody does."""
+"""For so long after somebody has looked, leases are read often."""
+FRESH_FOR_SHOWN, FRESH_FOR, FRESH_FOR_NOBODY = 6.0, 20.0, 60.0
+"""A lease is read again when it was read so long ago: that of a sync which is shown, those of all others while somebody
+looks at all, as Prometheus does, and while nobody does."""
 READING_SECONDS = 1.0
 """The longest time for leases in one look. The others have their turn in the next one: each is read in turn."""
 TROUBLE_AFTER = 60.0
@@ -62,6 +63,7 @@ class FleetLink:
         self._error: str | None = None
         self._started = time.monotonic()
         self._written_at = self._looked_at = float("-inf")
+        self._shown: dict[str, float] = {}
         self._is_prepared = False
         self._stopped, self._requested, self._lock = Event(), Event(), Lock()
         self._thread = Thread(target=self._run, name="fleet", daemon=True)
@@ -83,9 +85,12 @@ class FleetLink:
             except SyncError:
                 return  # the others find out
 
-    def is_looked_at(self) -> None:
-        """Take note that somebody looks at the syncs of other containers now."""
-        self._looked_at = time.monotonic()
+    def look_at(self, names: Iterable[str] = ()) -> None:
+        """Take note that somebody looks at the syncs of other containers now, and at those called `names` closely."""
+        self._looked_at = clock = time.monotonic()
+        with self._lock:
+            shown = {name: at for name, at in self._shown.items() if clock - at < LOOKED_AT_FOR}
+            self._shown = shown | dict.fromkeys(names, clock)
 
     def want(self, databases: Mapping[str, str]) -> None:
         """Have the leases of these syncs read, and those of no others: their databases by their names."""
@@ -107,6 +112,7 @@ class FleetLink:
             trouble="; ".join(self._faults.at(clock)) or None,
             speaks=speaker(containers) in (None, self._container.id),
             error=self._error if is_lasting else None,
+            is_read=bool(containers),
         )
 
     def _run(self) -> None:
@@ -141,14 +147,12 @@ class FleetLink:
         self._read_leases(client)
 
     def _read_leases(self, client: DatabaseClient) -> None:
-        """Read the leases whose turn it is, those first that were read longest ago."""
+        """Read the leases whose turn it is: first those that are shown, of these the one that was read longest ago."""
         begun = time.monotonic()
-        fresh_for = FRESH_FOR if begun - self._looked_at < LOOKED_AT_FOR else FRESH_FOR_NOBODY
         with self._lock:
             last_read = {name: self._leases[name].at if name in self._leases else 0.0 for name in self._wanted}
-            databases = dict(self._wanted)
-        due = sorted((at, name) for name, at in last_read.items() if at <= begun - fresh_for or not at)
-        for _, name in due:
+            databases, shown = dict(self._wanted), dict(self._shown)
+        for name in due_leases(last_read, shown, self._looked_at, begun):
             if time.monotonic() - begun > READING_SECONDS or self._stopped.is_set():
                 return
             seen = SeenLease(read_report(client, databases[name]), time.monotonic())
@@ -166,6 +170,22 @@ class FleetLink:
         if self._failing_since is not None:
             self._log.info("the other containers can be seen again")
         self._failing_since = self._error = None
+
+
+def due_leases(last_read: Mapping[str, float], shown: Mapping[str, float], looked_at: float, clock: float) -> list[str]:
+    """Return whose leases are to be read at `clock`: those that are shown first, then those read longest ago.
+
+    `last_read` is when each lease was read, 0.0 for never; `shown` when somebody looked at a sync closely; `looked_at`
+    when somebody looked at all. All are on the monotonic clock.
+    """
+
+    def is_due(name: str) -> bool:
+        at = last_read[name]
+        return not at or at <= clock - (FRESH_FOR_SHOWN if name in closely else fresh_for)
+
+    closely = {name for name, at in shown.items() if clock - at < LOOKED_AT_FOR}
+    fresh_for = FRESH_FOR if clock - looked_at < LOOKED_AT_FOR else FRESH_FOR_NOBODY
+    return sorted(filter(is_due, last_read), key=lambda name: (name not in closely, last_read[name], name))
 
 
 @errors_translated()

@@ -27,7 +27,8 @@ class FleetLook:
     """The containers that are there, this one among them, and the leases of syncs that others run, by their names.
 
     `here` is the id of this container. `trouble` says what is wrong with the fleet as a whole. `speaks`: it is for this
-    container to tell people of that. `error` says why the database tells nothing now.
+    container to tell people of that. `error` says why the database tells nothing now. `is_read`: it has told who is
+    there.
     """
 
     here: str
@@ -37,6 +38,7 @@ class FleetLook:
     trouble: str | None = None
     speaks: bool = True
     error: str | None = None
+    is_read: bool = True
 
     def elsewhere(self, name: str, clock: float) -> Elsewhere:
         """Return what is known at `clock` of the sync called `name`."""

@@ -47,12 +47,13 @@ class _SyncSource:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was found of one sync. `problems` are those of its file."""
+    """What was found of one sync. `problems` are those of its file, `sites` those of its projects."""
 
     name: str
     source: _SyncSource
     process: ProcessInfo | None
     problems: tuple[str, ...]
+    sites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def take_snapshot(
         problems[problem.file].append(_problem_text(problem))
     for name, source in sources.items():
         process = process_of(states[name]) if name in states else None
-        seen = _Seen(name, source, process, tuple(problems.get(source.file, ())))
+        sites = configs.sites(source.sync) if source.sync else ()
+        seen = _Seen(name, source, process, tuple(problems.get(source.file, ())), sites)
         view = _fenced_view(moment, seen, tracking.setdefault(name, TrackedSync()))
         views.append(replace(view, is_edited=False) if folder_error else view)
     fault = _write_fault(settings, views)
@@ -176,7 +178,7 @@ def _view_here(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:
 
 def _view_of(seen: _Seen, facts: Facts, verdict: SyncVerdict) -> SyncView:
     source = seen.source
-    return SyncView(seen.name, source.file, source.sync, facts, verdict, source.is_edited)
+    return SyncView(seen.name, source.file, source.sync, facts, verdict, source.is_edited, sites=seen.sites)
 
 
 def _write_fault(settings: Settings, views: Sequence[SyncView]) -> str | None:

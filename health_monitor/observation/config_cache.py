@@ -9,6 +9,7 @@ from pathlib import Path
 
 from generator.running.settings import Settings
 from sync_model.config_files import FileState, entry_state, file_states
+from sync_model.connection import sites
 from sync_model.definition import Sync
 from sync_model.loading import Loaded, load_file, load_folder
 
@@ -25,6 +26,7 @@ class ConfigCache:
         self._states: FileState | None = None
         self._loaded = Loaded()
         self._applied: dict[str, tuple[FileState, Sync | None]] = {}
+        self._sites: dict[str, tuple[Sync, tuple[str, ...]]] = {}
 
     def loaded(self) -> tuple[Loaded, str | None]:
         """Return the content of the folder, and why the folder cannot be read."""
@@ -37,6 +39,7 @@ class ConfigCache:
                 self._loaded = load_folder(folder, self._environ)
                 self._states, self._read_at = states, time.monotonic()
                 self._applied.clear()
+                self._sites.clear()
         except OSError as error:
             self._states = None
             return Loaded(), f"{folder} cannot be read: {error.strerror or error}"
@@ -50,6 +53,13 @@ class ConfigCache:
         if cached is None or cached[0] != state:
             files = load_file(path, self._environ).files
             cached = self._applied[name] = state, files[0].sync if files else None
+        return cached[1]
+
+    def sites(self, sync: Sync) -> tuple[str, ...]:
+        """Return the sites of a sync's projects, as people see them, as far as they can be looked up."""
+        cached = self._sites.get(sync.name)
+        if cached is None or cached[0] is not sync:
+            cached = self._sites[sync.name] = sync, sites(sync, self._environ)
         return cached[1]
 
     def _is_old(self) -> bool:

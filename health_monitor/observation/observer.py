@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 
@@ -72,9 +72,12 @@ class Observer:
     def snapshot(self) -> Snapshot | None:
         """The newest snapshot; None before the first one. Reading it makes the loop take the next one soon."""
         self._requested.set()
-        if self._fleet:
-            self._fleet.is_looked_at()
         return self._snapshot
+
+    def look_at(self, names: Iterable[str]) -> None:
+        """Take note that somebody looks at the syncs of all containers now, and at those called `names` closely."""
+        if self._fleet:
+            self._fleet.look_at(names)
 
     @property
     def latest(self) -> Snapshot | None:

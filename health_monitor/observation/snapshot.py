@@ -10,6 +10,7 @@ from health_monitor.fleet.look import FleetLook
 from sync_model.definition import Sync
 from sync_model.judgement import Condition, Facts, Level, SyncVerdict
 from sync_model.judgement_elsewhere import Elsewhere
+from sync_model.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class SyncView:
     """One sync, or one file that does not load. `sync` is the definition that the worker runs, None if unknown.
 
     `is_edited`: the file differs from the definition that runs; `apply` makes them equal. `elsewhere` says what is
-    known of a sync that another container runs. `stands_by`: this container would run it, if that one did not.
+    known of a sync that another container runs. `stands_by`: this container would run it, if that one did not. `sites`
+    are the sites of its projects, as people see them.
     """
 
     name: str
@@ -28,6 +30,7 @@ class SyncView:
     is_edited: bool = False
     elsewhere: Elsewhere | None = None
     stands_by: bool = False
+    sites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ class Snapshot:
     def here(self) -> tuple[SyncView, ...]:
         """The syncs that this container runs, and no other one."""
         return tuple(view for view in self.syncs if view.elsewhere is None)
+
+    def shard_of(self, view: SyncView) -> Shard | None:
+        """Return the part of the syncs that a sync belongs to; None where there is no fleet."""
+        if self.fleet is None:
+            return None
+        return view.elsewhere.shard if view.elsewhere else self.fleet.shard
 
     def sync(self, name: str) -> SyncView | None:
         return next((view for view in self.syncs if view.name == name), None)

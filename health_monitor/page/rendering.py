@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from health_monitor.page import activity, chart, words
+from health_monitor.page import activity, chart, containers, words
 from sync_model.judgement import format_duration
 
 STATIC = Path(__file__).parent / "static"
@@ -40,6 +40,8 @@ def environment() -> Environment:
         "level": lambda verdict: verdict.level,
         "next_cycle": words.next_cycle,
         "number": "{:,}".format,
+        "place": containers.place,
+        "place_in_words": containers.place_in_words,
         "predicate": words.predicate,
         "program_label": words.program_label,
         "program_level": words.program_level,

@@ -19,8 +19,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from health_monitor.filtering import choices, part_of
 from health_monitor.json_views import configuration
 from health_monitor.page.activity import failed_changes, failed_changes_text
+from health_monitor.page.containers import container_table
 from health_monitor.page.rendering import STATIC, render
 from health_monitor.page.summary import banners, summarize
 from health_monitor.pages import own_page
@@ -32,6 +34,8 @@ REFRESH = web.AppKey("refresh", float)
 REFRESH_SECONDS = 5.0
 OLD_AFTER_REFRESHES = 4
 """A page that shows an older snapshot says so."""
+SYNCS_WITHOUT_FILTER = 10
+"""Fewer are seen at a glance."""
 ROWS_SHOWN = 10
 """Rows of a table that are shown at once; the others can be unfolded."""
 UNAUTHORIZED = 401
@@ -54,6 +58,9 @@ async def _overview(request: web.Request) -> web.Response:
     state, now = request.app[STATE], datetime.now(UTC)
     snapshot = state.snapshot
     summary = summarize(snapshot)
+    part = part_of(snapshot, request.query) if snapshot else None
+    shown = part.views if part else ()
+    state.look_at(shown)
     return _page(
         request,
         "overview.html.j2",
@@ -63,7 +70,12 @@ async def _overview(request: web.Request) -> web.Response:
         snapshot=snapshot,
         summary=summary,
         banners=banners(snapshot, now, OLD_AFTER_REFRESHES * request.app[REFRESH]),
-        per_hour=state.per_hour(),
+        containers=container_table(snapshot.fleet if snapshot else None),
+        part=part,
+        choices=part and snapshot and choices(snapshot, part.asked),
+        has_filter=part is not None and (part.asked.is_set or part.total > SYNCS_WITHOUT_FILTER),
+        per_hour=state.per_hour(shown),
+        back=own_page(request.path_qs, state.base),
     )
 
 
@@ -72,6 +84,7 @@ async def _sync(request: web.Request) -> web.Response:
     snapshot, view = state.snapshot, state.sync(name)
     if snapshot is None or view is None:
         return _missing(request, name)
+    state.look_at((view,))
     history = await state.history(name)
     failed = failed_changes(history.failing, history.unprocessable)
     queued = view.facts.heartbeat.queued if view.facts.heartbeat else 0
@@ -84,6 +97,7 @@ async def _sync(request: web.Request) -> web.Response:
         now=now,
         taken=snapshot.taken,
         view=view,
+        fleet=snapshot.fleet,
         banners=banners(snapshot, now, OLD_AFTER_REFRESHES * request.app[REFRESH], of_one=True),
         history=history,
         failed=failed,
@@ -122,7 +136,7 @@ def error_page(request: web.Request, status: int, message: str) -> web.Response:
     """Return the page that says why a request was not carried out."""
     base = request.app[STATE].base
     if status == UNAUTHORIZED and request.method == "GET":
-        return _page(request, "session.html.j2", status=status, problem=None, back=own_page(request.path, base))
+        return _page(request, "session.html.j2", status=status, problem=None, back=own_page(request.path_qs, base))
     if request.app[STATE].path(request) == "/session":
         return _page(request, "session.html.j2", status=status, problem=message, back=_back(request))
     back = f"{base}/syncs/{quote(request.match_info['name'])}" if "name" in request.match_info else f"{base}/"

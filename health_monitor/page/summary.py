@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from health_monitor.filtering import LEVEL_WORDS
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.page.words import program_level
 from sync_model.judgement import Condition, Level, format_duration
@@ -22,16 +23,18 @@ LEVELS = {
     Level.OFF: ("are switched off", "paused"),
 }
 """What is said of the syncs of a level, and the shape of the level."""
+CHOICES = {level: word for word, level in LEVEL_WORDS.items()}
 
 
 @dataclass(frozen=True)
 class LevelCount:
-    """How many syncs are of one level."""
+    """How many syncs are of one level. `choice` is the word by which one finds them."""
 
     count: int
     words: str
     level: str
     shape: str
+    choice: str
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def _summarize_healthy(snapshot: Snapshot) -> Summary:
 def _tally(snapshot: Snapshot) -> list[LevelCount]:
     counts = Counter(view.verdict.level for view in snapshot.syncs)
     return [
-        LevelCount(counts[level], _inflect(words, counts[level]), level, shape)
+        LevelCount(counts[level], _inflect(words, counts[level]), level, shape, CHOICES[level])
         for level, (words, shape) in LEVELS.items()
         if counts[level]
     ]
@@ -132,7 +135,7 @@ def _trouble_banner(snapshot: Snapshot, trouble: str) -> Banner:
 
 
 def _syncs(number: int) -> str:
-    return f"{number} sync{'' if number == 1 else 's'}"
+    return f"{number:,} sync{'' if number == 1 else 's'}"
 
 
 def _inflect(words: str, number: int) -> str:

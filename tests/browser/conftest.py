@@ -109,9 +109,9 @@ def browser(driver: Chrome, wait_until: Callable[..., Any]) -> Iterator[Browser]
 def new_scene(tmp_path_factory: pytest.TempPathFactory, mongo_server) -> Iterator[Callable[..., Scene]]:
     scenes: list[Scene] = []
 
-    def make(mongo_url: str = mongo_server.url) -> Scene:
+    def make(mongo_url: str = mongo_server.url, **environ: str) -> Scene:
         folder: Path = tmp_path_factory.mktemp("g")
-        scenes.append(Scene(folder, mongo_url, prefix=f"page_{os.getpid()}_{len(scenes)}"))
+        scenes.append(Scene(folder, mongo_url, f"page_{os.getpid()}_{folder.name}", **environ))
         return scenes[-1]
 
     yield make

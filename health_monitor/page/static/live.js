@@ -70,6 +70,7 @@
       if (node.data !== fresh.data) node.data = fresh.data;
       return;
     }
+    if (node.nodeName === "SELECT" && isBeingChosen(node)) return;
     // This script writes the text of a <time> itself.
     if (node.isEqualNode(fresh) || (node.nodeName === "TIME" && node.dateTime === fresh.dateTime)) return;
     for (const { name, value } of fresh.attributes)
@@ -77,6 +78,11 @@
     for (const { name } of [...node.attributes])
       if (name !== "open" && !fresh.hasAttribute(name)) node.removeAttribute(name);
     updateChildren(node, fresh);
+  }
+
+  // An open list closes, and what is chosen and not asked for yet is lost, when its options change.
+  function isBeingChosen(select) {
+    return select === document.activeElement || [...select.options].some((option) => option.selected !== option.defaultSelected && (option.value || !option.selected));
   }
 
   // A child with a key is found by its key, wherever it stands. A child without a key is the next one of its kind.
@@ -144,13 +150,32 @@
     if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
   }
 
+  // The filter: what is typed or chosen is asked for at once. Without this script a button asks for it.
+
+  const PAUSE_AFTER_TYPING = 300; // milliseconds
+  let typing = 0;
+
+  function follow(form) {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      const given = [...new FormData(form)].filter(([, value]) => value.trim());
+      const query = new URLSearchParams(given).toString();
+      const asked = form.action + (query ? `?${query}` : "");
+      if (asked === location.href) return;
+      history.replaceState(null, "", asked);
+      refresh();
+    }, PAUSE_AFTER_TYPING);
+  }
+
   // Fetching
 
   async function refresh() {
+    const asked = location.href;
     try {
-      const response = await fetch(location.href, { cache: "no-store", headers: { "X-Background": "renewal" }, signal: AbortSignal.timeout(10000) });
+      const response = await fetch(asked, { cache: "no-store", headers: { "X-Background": "renewal" }, signal: AbortSignal.timeout(10000) });
       if (response.status === 401) return location.reload(); // the session has ended, and only who is known may look
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (location.href !== asked) return; // somebody has asked for something else meanwhile, which is on its way
       if (response.status >= 500 || !page.querySelector("main[data-taken]")) throw new Error(`answered ${response.status}`);
       show(page);
       readTimes();
@@ -200,4 +225,7 @@
     else refresh();
   });
   addEventListener("online", refresh);
+  main.addEventListener("input", (event) => {
+    if (event.target.form?.id === "filter") follow(event.target.form);
+  });
 })();
