@@ -171,6 +171,10 @@ class Scene:
             f"[program:{name}]\n{COMMANDS[program]}\n{no_logs}\n" for name, program in self._programs.items()
         )
 
+    @property
+    def supervisord_pid(self) -> int:
+        return self._supervisord.pid if self._supervisord else 0
+
     def states(self) -> dict[str, ProgramState]:
         return Supervisor(self.settings.socket).states()
 
