@@ -84,6 +84,11 @@ def is_condition(word: str, view: SyncView) -> bool:
     return word in _condition_words(view.verdict.condition) or LEVEL_WORDS.get(word) is view.verdict.level
 
 
+def is_known_condition(word: str) -> bool:
+    """Tell whether `word` means a condition or a level."""
+    return word in LEVEL_WORDS or any(word in _condition_words(condition) for condition in Condition)
+
+
 def known_conditions() -> list[str]:
     """Return the words that mean a condition or a level."""
     return [*LEVEL_WORDS, *map(str, Condition)]
@@ -96,7 +101,8 @@ def shard_words(view: SyncView, snapshot: Snapshot) -> set[str]:
 
 
 def _condition_words(condition: Condition) -> Collection[str]:
-    return {str(condition), condition.replace(" ", "-"), LABELS.get(condition, "")}
+    label = LABELS.get(condition, condition)
+    return {str(condition), condition.replace(" ", "-"), label, label.replace(" ", "-")}
 
 
 def _folded(texts: Iterable[str]) -> set[str]:

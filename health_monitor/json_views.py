@@ -108,18 +108,26 @@ def group(
     *,
     is_alive: bool,
     views: Sequence[SyncView] | None = None,
+    matching: int | None = None,
+    total: int | None = None,
 ) -> Json:
     """Return the syncs, the worst one first, with their actions per hour as far as known, and the other programs.
 
-    With `views`, only these syncs are returned; all else is about all of them. `/api/syncs` and `jira-sync status
-    --json` return this document. Names may be added to it, and none is removed.
+    With `views`, only these syncs are returned, a part of those `matching` what was asked for, of `total`; all else is
+    about all of them. `/api/syncs` and `jira-sync status --json` return this document. Names may be added to it, and
+    none is removed.
     """
     document = about_group(snapshot, is_alive=is_alive)
     shown = snapshot.syncs if views is None else views
     syncs = [{**worker(view, record(view.name)), "perHour": list(per_hour.get(view.name, ()))} for view in shown]
     programs = [program(state, record(state.name)) for state in snapshot.programs]
+    numbers = {
+        "matching": len(shown) if matching is None else matching,
+        "total": len(snapshot.syncs) if total is None else total,
+    }
     return {
         **document,
+        **numbers,
         "pushed": _pushed(snapshot.pushed),
         "syncs": syncs,
         "programs": programs,

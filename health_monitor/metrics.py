@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -22,33 +23,50 @@ from sync_model.shards import Shard
 from sync_worker.core.brakes import CREATIONS, GONE
 
 NO_ANSWER = "none"
-REGISTRY = web.AppKey("registry", CollectorRegistry)
-REGISTRY_HERE = web.AppKey("registry_here", CollectorRegistry)
 
 
 def add_routes(app: web.Application) -> None:
     """Add `/metrics`, with all syncs of the fleet, and `/metrics/container`, with those of this container."""
-    app[REGISTRY] = registry = CollectorRegistry()
     state = app[STATE]
-    registry.register(SyncCollector(lambda: whole(state), state.record))
-    ProcessCollector(registry=registry)
-    app[REGISTRY_HERE] = here = CollectorRegistry()
-    here.register(SyncCollector(lambda: state.snapshot and only_here(state.snapshot), state.record))
-    ProcessCollector(registry=here)
+    whole, here = Exposition(state, lambda snapshot: snapshot, of_all=True), Exposition(state, only_here)
     for base in state.bases:
-        app.router.add_get(f"{base}/metrics", partial(metrics, REGISTRY))
-        app.router.add_get(f"{base}/metrics/container", partial(metrics, REGISTRY_HERE))
+        app.router.add_get(f"{base}/metrics", partial(metrics, whole))
+        app.router.add_get(f"{base}/metrics/container", partial(metrics, here))
 
 
-async def metrics(registry: web.AppKey[CollectorRegistry], request: web.Request) -> web.Response:
+async def metrics(exposed: Exposition, request: web.Request) -> web.Response:
+    state = request.app[STATE]
+    if exposed.of_all:
+        state.look_at()
     encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
-    return web.Response(body=encode(request.app[registry]), headers={"Content-Type": content_type})
+    body = await exposed.text(state.snapshot, content_type, encode)
+    return web.Response(body=body, headers={"Content-Type": content_type})
 
 
-def whole(state: MonitorState) -> Snapshot | None:
-    """Return what is to be scraped of one container for all of them."""
-    state.look_at()
-    return state.snapshot
+class Exposition:
+    """What is scraped, written once for each snapshot. That of 1,000 syncs takes more than a second.
+
+    `part` returns the part of a snapshot that is scraped. `of_all`: it is about the syncs of all containers.
+    """
+
+    def __init__(self, state: MonitorState, part: Callable[[Snapshot], Snapshot], *, of_all: bool = False) -> None:
+        self.of_all = of_all
+        self._registry = CollectorRegistry()
+        self._registry.register(SyncCollector(lambda: state.latest and part(state.latest), state.record))
+        ProcessCollector(registry=self._registry)
+        self._written: tuple[Snapshot | None, str, bytes] = None, "", b""
+        self._writing = asyncio.Lock()
+
+    async def text(
+        self, snapshot: Snapshot | None, content_type: str, encode: Callable[[CollectorRegistry], bytes]
+    ) -> bytes:
+        """Return what is scraped of `snapshot`, which is the newest one. Other requests are answered meanwhile."""
+        async with self._writing:
+            of, in_type, body = self._written
+            if snapshot is None or of is not snapshot or in_type != content_type:
+                body = await asyncio.to_thread(encode, self._registry)
+                self._written = snapshot, content_type, body
+        return body
 
 
 def only_here(snapshot: Snapshot) -> Snapshot:

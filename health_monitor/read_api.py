@@ -64,9 +64,14 @@ async def syncs(request: web.Request) -> web.Response:
     read = part.views[:ROWS]
     state.look_at(read)
     document = json_views.group(
-        snapshot, state.record, state.per_hour(read), is_alive=state.observer.is_alive, views=part.views
+        snapshot,
+        state.record,
+        state.per_hour(read),
+        is_alive=state.observer.is_alive,
+        views=part.views,
+        matching=part.matching,
     )
-    return web.json_response({**document, "matching": part.matching, "total": part.total})
+    return web.json_response(document)
 
 
 async def sync(request: web.Request) -> web.Response:

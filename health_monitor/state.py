@@ -51,6 +51,11 @@ class MonitorState:
         """The newest snapshot; None before the first one."""
         return self.observer.snapshot
 
+    @property
+    def latest(self) -> Snapshot | None:
+        """The same, for whoever does not need another one soon."""
+        return self.observer.latest
+
     def sync(self, name: str) -> SyncView | None:
         return self.snapshot.sync(name) if self.snapshot else None
 

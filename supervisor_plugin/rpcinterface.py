@@ -26,7 +26,7 @@ from supervisor_plugin.logs import LogInterface, refuse_to_follow
 from supervisor_plugin.own_lines import write_own_lines
 from supervisor_plugin.signal_pipe import SignalPipe
 from supervisor_plugin.stopping import PriorityInterface, PriorityShutdown
-from supervisor_plugin.telling import TellingInterface
+from supervisor_plugin.telling import TellingInterface, answer_in_large_pieces
 
 MADE_FOR = "4.3.0"
 FORK, EXEC = "fork", "exec"
@@ -47,6 +47,7 @@ def make(supervisord: Any) -> SupervisorNamespaceRPCInterface:
         write_own_lines(options)
     except Exception:
         options.logger.error(f"this is not written to standard output, because of this:\n{_traceback()}")
+    answer_in_large_pieces()
     # At this event supervisord handles signals, and no program has inherited the blocked signal yet.
     events.subscribe(events.SupervisorRunningEvent, _unblock_sigterm)
     if not _is_enabled(options):

@@ -63,6 +63,8 @@ COMMANDS = {
 PATIENCE = 30.0
 MIN_FDS, FDS_OF_A_PROGRAM = 1024, 6
 """Files that supervisord has open."""
+SECONDS_TO_END_ONE = 0.2
+"""supervisord ends so many programs one after the other."""
 DAY = 24 * 3600
 LEASE_PID = 7
 
@@ -171,6 +173,10 @@ class Scene:
             f"[program:{name}]\n{COMMANDS[program]}\n{no_logs}\n" for name, program in self._programs.items()
         )
 
+    @property
+    def supervisord_pid(self) -> int:
+        return self._supervisord.pid if self._supervisord else 0
+
     def states(self) -> dict[str, ProgramState]:
         return Supervisor(self.settings.socket).states()
 
@@ -248,7 +254,7 @@ class Scene:
     def close(self) -> None:
         if self._supervisord:
             self._supervisord.terminate()
-            self._supervisord.wait(PATIENCE)
+            self._supervisord.wait(PATIENCE + SECONDS_TO_END_ONE * len(self._programs))
         for name in self._heartbeats:
             self._client.drop_database(self.database(name))
         if self.settings.shard:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import ProgramState, Supervisor
@@ -18,7 +19,18 @@ def missing_logs(settings: Settings, states: Mapping[str, ProgramState]) -> list
     folder = settings.log_dir
     if folder is None:
         return []
-    return sorted(name for name, state in states.items() if state.pid and not (folder / f"{name}.log").exists())
+    there = _names_in(folder)
+    files = {name: f"{name}.log" for name, state in states.items() if state.pid}
+    return sorted(name for name, file in files.items() if file not in there and not (folder / file).exists())
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """Return what is in a folder, as far as one look tells."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries)
+    except OSError:
+        return frozenset()
 
 
 def reopen_logs(supervisor: Supervisor) -> None:

@@ -29,7 +29,7 @@ LOOK_EVERY = 2.0
 WRITE_EVERY = 10.0
 LOOKED_AT_FOR = 15.0
 """For so long after somebody has looked, leases are read often."""
-FRESH_FOR_SHOWN, FRESH_FOR, FRESH_FOR_NOBODY = 6.0, 20.0, 60.0
+FRESH_FOR_SHOWN, FRESH_FOR, FRESH_FOR_NOBODY = 6.0, 30.0, 60.0
 """A lease is read again when it was read so long ago: that of a sync which is shown, those of all others while somebody
 looks at all, as Prometheus does, and while nobody does."""
 READING_SECONDS = 1.0

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from health_monitor.page import activity, chart, containers, words
 from sync_model.judgement import format_duration
 
 STATIC = Path(__file__).parent / "static"
+CHARTS_KEPT = 512
 
 
 @cache
@@ -29,6 +31,7 @@ def environment() -> Environment:
     jinja.filters |= {
         "action_label": activity.action_label,
         "advice_parts": words.advice_parts,
+        "bars": bars,
         "byte_size": words.byte_size,
         "chart": chart.chart,
         "condition_label": words.condition_label,
@@ -49,6 +52,7 @@ def environment() -> Environment:
         "result_level": activity.result_level,
         "result_shape": activity.result_shape,
         "shape": words.shape,
+        "short": "{:g}".format,
         "utc": utc,
     }
     return jinja
@@ -56,6 +60,12 @@ def environment() -> Environment:
 
 def render(template: str, **values: Any) -> str:
     return environment().get_template(template).render(values)
+
+
+@lru_cache(CHARTS_KEPT)
+def bars(per_hour: tuple[int, ...], size: str) -> Markup:
+    """Return the chart of the actions in each hour. To draw those of all rows took most of the time of a page."""
+    return Markup(render("bars.html.j2", chart=chart.chart(per_hour), size=size))  # noqa: S704 - our own template
 
 
 def iso(at: datetime) -> str:

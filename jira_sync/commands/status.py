@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from sync_worker.database.fleet import Container
 
 REFRESH_EVERY = 2.0
+MANY = 20
+"""Rows that fit on a screen."""
 NOT_RUNNING = frozenset({"BACKOFF", "STOPPED", "STOPPING", "EXITED"})
 """States in which a program that is no sync is shown. A FATAL one is part of the snapshot's `trouble` already."""
 CONTAINER_COLUMNS = ("SHARD", "HOST", "SYNCS", "VERSION", "FILES", "UP")
@@ -36,6 +39,12 @@ OptionalNames = Annotated[
 ]
 
 
+def _complete_condition(incomplete: str) -> list[str]:
+    from health_monitor.filtering import known_conditions
+
+    return [word for word in known_conditions() if word.startswith(incomplete)]
+
+
 def add_to(app: typer.Typer) -> None:
     """Add this command to `app`."""
     app.command(rich_help_panel=Panel.MONITORING)(status)
@@ -43,15 +52,32 @@ def add_to(app: typer.Typer) -> None:
 
 def status(
     names: OptionalNames = None,
+    conditions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--condition",
+            metavar="CONDITION",
+            help="Only syncs in this condition, such as stuck; or all that are error, attention, well or off.",
+            autocompletion=_complete_condition,
+        ),
+    ] = None,
+    shards: Annotated[
+        list[str] | None, typer.Option("--shard", metavar="SHARD", help="Only syncs of this shard, such as 2/4.")
+    ] = None,
+    sites: Annotated[
+        list[str] | None,
+        typer.Option("--site", metavar="SITE", help="Only syncs with a project on this site: acme.atlassian.net."),
+    ] = None,
     as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
 ) -> int:
     """Show how each sync is, worst first, and why.
 
     Exit code 1 when something needs a person, as with supervisorctl status. LAG is the age of the oldest change that
-    is not carried over yet.
+    is not carried over yet. Each of the options may be there several times.
 
-    Example, what is wrong, for a script: jira-sync status --json | jq '.syncs[] | select(.level == "error")'
+    Examples, what needs somebody, and the same for a script: jira-sync status --condition error --condition attention;
+    jira-sync status --condition error --json
     """
     from generator.running.errors import NotUnderstood
     from generator.running.processes import left_behind
@@ -59,13 +85,15 @@ def status(
     target = find_target(os.environ)
     if watch and as_json:
         raise NotUnderstood("--watch shows a page, and --json prints one document; say one of them")
+    wanted = _Wanted(tuple(names or ()), tuple(conditions or ()), tuple(shards or ()), tuple(sites or ()))
+    _require_known(wanted.conditions)
     if watch:
-        return _refresh_until_interrupted(target, names or [])
-    snapshot = _take_snapshot(target, names or [])
+        return _refresh_until_interrupted(target, wanted)
+    snapshot, total = _take_snapshot(target, wanted)
     if as_json:
-        print_json(_as_json(target, snapshot))
+        print_json(_as_json(target, snapshot, total))
     else:
-        print_rendered(*_parts(snapshot))
+        print_rendered(*_parts(snapshot, total))
     if not target.is_running:
         complain(left_behind(target.run_dir) or target.not_running)
     elif snapshot.whole_trouble:
@@ -75,9 +103,33 @@ def status(
     return int(not snapshot.is_healthy)
 
 
-def _take_snapshot(target: Target, names: list[str], tracking: Tracking | None = None) -> Snapshot:
-    """Return the state of the syncs called `names`, or of all. Raises Unusable for an unknown name."""
+@dataclass(frozen=True)
+class _Wanted:
+    """Which syncs somebody wants to see: with nothing of one kind, all."""
+
+    names: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    shards: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+
+
+def _require_known(conditions: Iterable[str]) -> None:
+    """Raise NotUnderstood for what is no condition: no sync would be in it, which would look like good news."""
+    from generator.running.errors import NotUnderstood
+    from health_monitor.filtering import is_known_condition, known_conditions
+
+    for word in conditions:
+        if not is_known_condition(word):
+            raise NotUnderstood(f"{word} is no condition; these are: {', '.join(known_conditions())}")
+
+
+def _take_snapshot(target: Target, wanted: _Wanted, tracking: Tracking | None = None) -> tuple[Snapshot, int]:
+    """Return the state of the syncs that are wanted, and how many there are in all.
+
+    Raises Unusable for an unknown name or shard.
+    """
     from generator.running.errors import Unusable
+    from health_monitor.filtering import SyncFilter
     from health_monitor.observation.capture import take_snapshot
     from health_monitor.observation.remedy_records import read_records
     from health_monitor.observation.tracking import track_records
@@ -92,22 +144,26 @@ def _take_snapshot(target: Target, names: list[str], tracking: Tracking | None =
         fleet = look_at_fleet(target, snapshot)
         snapshot = take_snapshot(target.settings, target.environ, tracking, fleet=fleet)
     known = [view.name for view in snapshot.syncs]
-    for name in names:
+    for name in wanted.names:
         if name not in known:
             raise target.unknown(name, known)
-    return replace(snapshot, syncs=tuple(view for view in snapshot.syncs if not names or view.name in names))
+    if wanted.shards and snapshot.fleet is None:
+        raise Unusable("this group has no SHARD, and runs all syncs: leave --shard away")
+    asked = SyncFilter(conditions=wanted.conditions, shards=wanted.shards, sites=wanted.sites)
+    found = tuple(view for view in asked.of(snapshot) if not wanted.names or view.name in wanted.names)
+    return replace(snapshot, syncs=found), len(known)
 
 
-def _as_json(target: Target, snapshot: Snapshot) -> dict[str, Any]:
+def _as_json(target: Target, snapshot: Snapshot, total: int) -> dict[str, Any]:
     """Return the document of `/api/syncs`, without the history of the last day."""
     from health_monitor import json_views
     from health_monitor.observation.remedy_records import RemedyRecord, read_records
 
     records = read_records(target.run_dir)
-    return json_views.group(snapshot, lambda name: records.get(name, RemedyRecord()), {}, is_alive=True)
+    return json_views.group(snapshot, lambda name: records.get(name, RemedyRecord()), {}, is_alive=True, total=total)
 
 
-def _refresh_until_interrupted(target: Target, names: list[str]) -> int:
+def _refresh_until_interrupted(target: Target, wanted: _Wanted) -> int:
     from rich.live import Live
 
     from generator.running.errors import Unusable
@@ -117,16 +173,19 @@ def _refresh_until_interrupted(target: Target, names: list[str]) -> int:
     tracking: Tracking = {}
     with Live(console=out, auto_refresh=False) as live:
         while True:
-            live.update(show(*_parts(_take_snapshot(target, names, tracking))), refresh=True)
+            live.update(show(*_parts(*_take_snapshot(target, wanted, tracking))), refresh=True)
             time.sleep(REFRESH_EVERY)
 
 
-def _parts(snapshot: Snapshot) -> Iterator[str | Table | Text]:
-    """Yield what is printed: the table of syncs, what is wrong with files and issues, and programs that do not run."""
+def _parts(snapshot: Snapshot, total: int) -> Iterator[str | Table | Text]:
+    """Yield what is printed: the table of syncs, what is wrong with files and issues, and programs that do not run.
+
+    `total` is the number of all syncs. Where many are shown, the worst have left the screen: their number comes last.
+    """
     if snapshot.syncs:
         yield table(COLUMNS, [_row(view, snapshot.taken) for view in snapshot.syncs])
     else:
-        yield "no syncs"
+        yield f"none of {total:,} syncs" if total else "no syncs"
     if snapshot.pushed:
         yield _plain(f"files: {snapshot.pushed}")
     for view in snapshot.syncs:
@@ -136,6 +195,15 @@ def _parts(snapshot: Snapshot) -> Iterator[str | Table | Text]:
     for program in snapshot.programs:
         if program.state in NOT_RUNNING:
             yield _plain(f"{program.name} is {program.state}: {program.description}", "bold red")
+    if len(snapshot.syncs) > MANY:
+        yield _tally(snapshot, total)
+
+
+def _tally(snapshot: Snapshot, total: int) -> str:
+    """Say how many syncs are shown, and how many of them are in each condition, the worst first."""
+    counts = Counter(str(view.verdict.condition) for view in snapshot.syncs)
+    shown = f"{len(snapshot.syncs):,}{'' if len(snapshot.syncs) == total else f' of {total:,}'} syncs"
+    return f"{shown}: {', '.join(f'{count:,} {condition}' for condition, count in counts.items())}"
 
 
 def _notes(view: SyncView) -> Iterator[Text]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 
@@ -123,7 +124,8 @@ def test_the_actions_per_hour_are_a_bar_chart_and_a_sentence_for_screen_readers(
 
 
 def test_text_from_outside_is_escaped(browser, monitor):
-    for path in ("/", "/syncs/slow", "/syncs/fine"):
+    asked = urlencode({"q": EVIL, "condition": EVIL, "shard": EVIL, "site": EVIL, "page": EVIL})
+    for path in ("/", "/syncs/slow", "/syncs/fine", f"/?{asked}"):
         browser.open(monitor.url + path)
         assert EVIL in browser.run("return document.querySelector('main').textContent")
         assert "evil" not in browser.driver.title

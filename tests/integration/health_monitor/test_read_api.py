@@ -28,6 +28,26 @@ def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
+def test_the_api_takes_the_parameters_of_the_page(group):
+    group.beat("sync-a", dead_letters=1)
+    group.expect("sync-a", "needs a look")
+    for query, expected in (
+        ("", ["sync-a", "sync-b", "sync-c"]),
+        ("condition=attention", ["sync-a"]),
+        ("condition=ok&q=usyncb", ["sync-b"]),
+        ("site=jira.example.com&q=third", ["sync-c"]),
+        ("site=JIRA.example.com&condition=needs-a-look&condition=stuck", ["sync-a"]),
+        ("shard=1", []),
+        ("condition=%00&page=x", []),
+        ("page=7&rows=100", ["sync-a", "sync-b", "sync-c"]),
+    ):
+        found = group.http.get(f"/api/syncs?{query}").json()
+        assert [sync["name"] for sync in found["syncs"]] == expected, query
+        assert (found["matching"], found["total"], found["status"]) == (len(expected), 3, "healthy")
+    group.beat("sync-a")
+    group.expect("sync-a", "ok")
+
+
 @pytest.mark.defect(13)
 def test_health_has_the_lag_and_last_success_of_a_sync_and_every_file_that_does_not_load(group):
     group.beat("sync-a", oldest_change=ago(100), queued=3, dead_letters=1)

@@ -68,6 +68,28 @@ def test_status_has_one_row_per_sync_and_its_json_has_the_fields_of_the_monitor(
     assert [sync["name"] for sync in json.loads(one)["syncs"]] == ["sync-b"]
 
 
+def test_status_shows_the_syncs_of_a_condition_or_a_site_only(group):
+    name, other = "sync-a", "sync-b"
+    for asked in (("--condition", "ok"), ("--condition", "in-step"), ("--condition", "well", "--condition", "stuck")):
+        ran = group.jira_sync("status", *asked)
+        assert (name in ran.stdout, other in ran.stdout, ran.returncode) == (True, True, 0)
+    for asked in (("--condition", "error"), ("--site", "nowhere.example"), ("--condition", "ok", "--site", "x")):
+        ran = group.jira_sync("status", *asked)
+        assert (ran.stdout, ran.returncode) == ("none of 2 syncs\n", 0)
+    site = group.url.removeprefix("http://")
+    found = json.loads(group.jira_sync("status", "--site", f"{site}/site", "--json").stdout)
+    assert {sync["name"]: sync["sites"] for sync in found["syncs"]} == {name: [f"{site}/site"], other: [f"{site}/site"]}
+
+
+def test_status_refuses_what_is_no_condition_and_a_shard_where_there_are_none(group):
+    ran = group.jira_sync("status", "--condition", "sttuck")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "sttuck is no condition; these are: error, attention, well, off, failed, stuck" in ran.stderr
+    ran = group.jira_sync("status", "--shard", "1/2")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "this group has no SHARD" in ran.stderr
+
+
 def test_status_exits_with_1_and_says_why_when_a_person_must_act(group, wait_until):
     (group.configs / "sync-c.json").write_text('{"name": ')
     os.kill(group.pid("health-monitor"), signal.SIGSTOP)  # it is not needed for this

@@ -5,7 +5,13 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from supervisor.http import NOT_DONE_YET, logtail_handler, mainlogtail_handler, make_http_servers
+from supervisor.http import (
+    NOT_DONE_YET,
+    deferring_http_channel,
+    logtail_handler,
+    mainlogtail_handler,
+    make_http_servers,
+)
 from supervisor.options import VERSION, ServerOptions
 from supervisor.poller import PollPoller
 from supervisor.process import ProcessGroupBase, Subprocess
@@ -13,10 +19,18 @@ from supervisor.rpcinterface import SupervisorNamespaceRPCInterface, isRunning, 
 from supervisor.supervisord import Supervisor
 
 from supervisor_plugin.rpcinterface import MADE_FOR
+from supervisor_plugin.telling import PIECE
 
 
 def test_supervisor_has_the_version_that_the_plugin_was_made_for():
     assert VERSION == MADE_FOR, f"supervisor {VERSION}: read its changes, then these tests, then the plugin"
+
+
+def test_supervisord_sends_what_it_answers_in_pieces_of_this_size():
+    """The plugin makes them larger. In this process it has not been asked to."""
+    assert deferring_http_channel.ac_out_buffer_size in (4096, PIECE)
+    sent = inspect.getsource(deferring_http_channel.initiate_send)
+    assert "ac_out_buffer[:obs]" in sent.replace(" ", "")
 
 
 @pytest.mark.parametrize(
