@@ -162,6 +162,16 @@ def test_all_that_keeps_a_checkout_from_being_released_is_said_at_once(released)
     assert files(released)  # what was made before stays
 
 
+def test_files_that_are_no_checkout_are_refused_in_a_line(released, tmp_path):
+    with tarfile.open(released.folder / "dist" / f"jira_sync-{NEXT}.tar.gz") as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    other = object.__new__(Checkout)
+    (other.folder,) = tmp_path.iterdir()
+    done = other.type("build")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "error: a release is made of a commit, and git says: fatal: not a git repository" in done.stderr
+
+
 @pytest.mark.parametrize("version", ["", "1.2", "v1.2.3", "1.2.3rc1", "1.2.3\n"])
 def test_a_version_has_three_numbers(released, version):
     done = released.type("version", version)
