@@ -15,8 +15,8 @@ CHART := .venv-chart
 HELM ?= $(shell command -v helm || echo $(CHART)/bin/helm)
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help install demo demo-status demo-apply up apply status down test test-container test-chart docs screenshots sbom audit \
-	check lock version release clean
+.PHONY: help install demo demo-status demo-apply up apply status down test test-container test-swarm test-chart docs \
+	screenshots sbom audit check lock version release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -59,6 +59,9 @@ screenshots: $(VENV)/.dev ## the pictures in the README, by a real browser
 
 test-container: $(VENV)/.dev ## build the image and run it as compose does, on the Docker engine that answers
 	@$(BIN)/python -m pytest tests/container $(PYTEST_OPTIONS)
+
+test-swarm: $(VENV)/.dev ## run the stack file on a Docker Swarm whose nodes fail; tests/swarm/conftest.py says what it needs
+	@$(BIN)/python -m pytest tests/swarm $(PYTEST_OPTIONS)
 
 test-chart: $(VENV)/.dev $(CHART)/.schemas $(filter $(CHART)/bin/helm,$(HELM)) ## render the Helm chart, and hold it to the schemas of two versions of Kubernetes
 	@HELM=$(if $(findstring /,$(HELM)),$(abspath $(HELM)),$(HELM)) $(BIN)/python -m pytest tests/chart -n auto $(PYTEST_OPTIONS)
