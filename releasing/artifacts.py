@@ -112,6 +112,7 @@ def make_image(release: Release, base: str | None, *, is_saved: bool) -> None:
     if is_saved:
         file = f"jira-sync-{release.version}.image.tar"
         _run(["docker", "save", "-o", str(release.target / file), name], release.source)
+        (release.target / file).chmod(0o644)
         release.made[file] = "the image, for docker load"
 
 

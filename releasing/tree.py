@@ -7,6 +7,8 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from releasing.problems import NotReady
+
 MOST_NAMED = 5
 
 
@@ -44,5 +46,10 @@ class Tree:
                 tar.extractall(folder, filter="data")
 
     def _git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=self.folder, capture_output=True, text=True, check=True)
+        try:
+            done = subprocess.run(["git", *arguments], cwd=self.folder, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise NotReady("there is no git: a release is made of a commit") from None
+        if done.returncode:
+            raise NotReady(f"a release is made of a commit, and git says: {done.stderr.strip()}")
         return done.stdout.rstrip()

@@ -32,6 +32,8 @@ MOST_CONTAINERS = 2000
 FORMAT_COUNTS_FOR = 900.0
 """Seconds for which a container that has written nothing, and has not left in order, counts where all must agree on a
 format. It may be cut off from MongoDB, or be started again."""
+SETTLED_AFTER = 60.0
+"""Seconds after which a container has seen those that were started with it."""
 FIRST_FORMAT = 1
 """What containers of versions read that say nothing of formats."""
 
@@ -93,18 +95,21 @@ class Fleet:
         with suppress(PyMongoError), answered_soon():
             self._containers.delete_one({"_id": container})
 
-    def newest_format(self, oldest: int) -> int | None:
-        """Return the newest format of a sync's database that all containers read; None where none was seen of late.
+    def newest_format(self, oldest: int) -> int:
+        """Return the newest format of a sync's database that all containers read.
 
-        It is `oldest` while the containers cannot be looked at.
+        It is `oldest` while that is not known: while the containers cannot be looked at, and while all that are seen
+        have just been started. Others may be starting, too.
         """
         of_late = {"$expr": {"$gt": ["$seen", {"$subtract": ["$$NOW", int(FORMAT_COUNTS_FOR * 1000)]}]}}
         try:
             with answered_soon():
-                found = list(self._containers.find({"fleet": self._name, **of_late}, {"formats": True}))
+                found = list(self._containers.find({"fleet": self._name, **of_late}, {"formats": True, "up_for": True}))
         except PyMongoError:
             return oldest
-        return min((_formats(document)[1] for document in found), default=None)
+        if all(_up_for(document) < SETTLED_AFTER for document in found):
+            return oldest
+        return min(_formats(document)[1] for document in found)
 
     def containers(self) -> tuple[Container, ...]:
         """Return the containers that are there, by the numbers of their shards."""
@@ -140,6 +145,11 @@ def _formats(document: dict[str, Any]) -> tuple[int, int]:
         return int(oldest), int(newest)
     except (KeyError, TypeError, ValueError):
         return FIRST_FORMAT, FIRST_FORMAT
+
+
+def _up_for(document: dict[str, Any]) -> float:
+    up_for = document.get("up_for")
+    return up_for if isinstance(up_for, float) else 0.0
 
 
 def fleet_of(client: MongoClient[dict[str, Any]], environ: Mapping[str, str]) -> Fleet | None:

@@ -42,10 +42,10 @@ class Installation:
     def run(
         self, *arguments: str, environ: Mapping[str, str], timeout: float = 120, cwd: Path | None = None, code: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run `jira-sync`. `code` is for whoever runs commands otherwise, and does not count here."""
+        """Run `jira-sync`, in a folder where no checkout is. `code` is for whoever runs commands otherwise."""
         command = [str(self.folder / "bin" / "jira-sync"), *arguments]
         return subprocess.run(
-            command, env=environ, capture_output=True, text=True, check=False, timeout=timeout, cwd=cwd
+            command, env=environ, capture_output=True, text=True, check=False, timeout=timeout, cwd=cwd or self.folder
         )
 
 

@@ -32,6 +32,7 @@ def test_a_group_goes_to_this_version_and_back_to_the_one_before_and_nothing_is_
         group.write(letter)
     group.use(before)
     group.run("start")
+    assert f"{before.folder}/bin/python" in (group.run_dir / "supervisord.conf").read_text()
     for letter in "AB":
         group.report(letter, f"before {letter}")
         group.expect(letter, f"before {letter}")
@@ -47,13 +48,18 @@ def test_a_group_goes_to_this_version_and_back_to_the_one_before_and_nothing_is_
     assert applied.returncode == 0
     assert "warning: jira-sync has changed since this group was started; to use that: " in applied.stderr
     assert [group.pid(name) for name in ("sync-a", "sync-b")] == pids
+    group.write("A", historyDays=3)
+    assert group.run("apply") == "~ sync-a restarted (config changed)\n= 1 unchanged\n"
+    group.report("A", "applied by this version")
+    group.expect("A", "before A", "applied by this version")
 
     # On to this version.
     group.run("stop")
     group.report("A", "while nothing runs")
     group.run("start")
+    assert f"{now.folder}/bin/python" in (group.run_dir / "supervisord.conf").read_text()
     group.report("A", "with this version")
-    group.expect("A", "before A", "while nothing runs", "with this version")
+    group.expect("A", "before A", "applied by this version", "while nothing runs", "with this version")
     status = json.loads(group.run("status", "--json"))
     assert {sync["name"]: sync["condition"] for sync in status["syncs"]}["sync-b"] == "paused"
     assert group.counterparts("B") == ["before B"]
@@ -67,7 +73,7 @@ def test_a_group_goes_to_this_version_and_back_to_the_one_before_and_nothing_is_
     group.run("start")
     for letter in "AB":
         group.report(letter, f"back {letter}")
-    group.expect("A", "before A", "while nothing runs", "with this version", "back A")
+    group.expect("A", "before A", "applied by this version", "while nothing runs", "with this version", "back A")
     group.expect("B", "before B", "while it is paused", "back B")
     assert group.run("check")
     for letter in "AB":

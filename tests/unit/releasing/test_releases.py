@@ -69,7 +69,10 @@ def released(tmp_path_factory) -> Checkout:
         "sync_model/__init__.py, deploy/chart/Chart.yaml, README.md, CHANGELOG.md: look at it, and commit it\n"
     )
     checkout.commit()
-    (checkout.folder / "configs" / "sync-ab.json").write_text('{"apiToken": "s3cr3t"}')  # not to be committed
+    # What nobody commits: of this one only the person's own git knows.
+    (checkout.folder / "configs" / "sync-ab.json").write_text('{"apiToken": "s3cr3t"}')
+    (checkout.folder / "sync_model" / "mine.py").write_text('TOKEN = "s3cr3t"\n')
+    (checkout.folder / ".git" / "info" / "exclude").write_text("mine.py\n")
     done = checkout.type("build", NEXT)
     assert done.returncode == 0, done.stderr
     checkout.said = done.stdout
@@ -114,10 +117,11 @@ def test_a_release_holds_what_is_committed_and_nothing_else_that_lies_there(rele
     with tarfile.open(folder / f"jira_sync-{NEXT}.tar.gz") as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"CHANGELOG.md", "deploy/chart/Chart.yaml", "docs/upgrading.md"} <= names
-    assert not [name for name in names if name.endswith("sync-ab.json") and name.startswith("configs/")]
+    assert {"configs/sync-ab.json", "sync_model/mine.py"}.isdisjoint(names)
     with zipfile.ZipFile(folder / f"jira_sync-{NEXT}-py3-none-any.whl") as wheel:
         tops = {name.partition("/")[0] for name in wheel.namelist()}
         assert "generator/templates/supervisord.conf.j2" in wheel.namelist()
+        assert "sync_model/mine.py" not in wheel.namelist()
     assert {"tests", "releasing", "benchmarks"}.isdisjoint(tops)
     assert f"jira_sync-{NEXT}.dist-info" in tops
 
@@ -160,6 +164,16 @@ def test_all_that_keeps_a_checkout_from_being_released_is_said_at_once(released)
     ]
     assert "the tag v77.0.2 is another commit, " in tagged.stderr
     assert files(released)  # what was made before stays
+
+
+def test_files_that_are_no_checkout_are_refused_in_a_line(released, tmp_path):
+    with tarfile.open(released.folder / "dist" / f"jira_sync-{NEXT}.tar.gz") as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    other = object.__new__(Checkout)
+    (other.folder,) = tmp_path.iterdir()
+    done = other.type("build")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "error: a release is made of a commit, and git says: fatal: not a git repository" in done.stderr
 
 
 @pytest.mark.parametrize("version", ["", "1.2", "v1.2.3", "1.2.3rc1", "1.2.3\n"])

@@ -15,7 +15,7 @@ import pytest
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_model.shards import Shard
 from sync_worker.database.connection import SHARED_DATABASE, connect
-from sync_worker.database.fleet import FORMAT_COUNTS_FOR, GONE_AFTER, Container, Fleet
+from sync_worker.database.fleet import FORMAT_COUNTS_FOR, GONE_AFTER, SETTLED_AFTER, Container, Fleet
 from warm_processes import WarmProcess
 
 OLDER = """
@@ -72,9 +72,9 @@ class Versions:
         self._client[SHARED_DATABASE]["containers"].delete_many({"fleet": self._name})
         self._client.close()
 
-    def see(self, name: str, newest: int) -> None:
+    def see(self, name: str, newest: int, up_for: float = 2 * SETTLED_AFTER) -> None:
         """Let the monitor of a container have written what it reads."""
-        self._fleet.write(Container(name, name, Shard(1, 1), "0.1.0", formats=(1, newest)))
+        self._fleet.write(Container(name, name, Shard(1, 1), "0.1.0", formats=(1, newest), up_for=up_for))
 
     def see_one_that_says_nothing(self) -> None:
         """Let there be a container of a version that did not know of formats yet."""
@@ -203,6 +203,17 @@ def test_a_container_that_is_not_known_to_be_new_counts_as_an_old_one(versions, 
     versions.take_on("one")
     assert versions.format() == 1
     versions.silence("silent", FORMAT_COUNTS_FOR + 60)
+    wait_until(lambda: versions.format() == 2, "the format to be raised")
+
+
+def test_containers_that_are_started_together_see_each_other_before_one_of_them_raises_the_format(versions, wait_until):
+    versions.start("new", is_newer=True)
+    versions.works("new")
+    versions.take_on("while none is seen")
+    versions.see("new", 2, up_for=SETTLED_AFTER - 10)
+    versions.take_on("while all have just been started")
+    assert versions.format() == 1
+    versions.see("new", 2, up_for=SETTLED_AFTER + 10)
     wait_until(lambda: versions.format() == 2, "the format to be raised")
 
 

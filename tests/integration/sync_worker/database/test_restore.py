@@ -431,3 +431,18 @@ class TestBetweenVersions:
         self.look_at_what_was_created_since(bench)
         assert bench.database["progress"].find_one()["format"] == 2
         assert len(bench.devs()) == 1
+
+    def test_a_worker_that_finds_a_newer_format_when_it_has_the_lease_gives_it_back(self, bench):
+        """A newer version wrote after the look at the format, and before the lease was free."""
+        bench.pair()
+        hold = bench.runner.lease.hold
+
+        def hold_later() -> None:
+            hold()
+            bench.database["progress"].update_one({}, {"$set": {"format": formats.readable()[1] + 1}})
+
+        bench.runner.lease.hold = hold_later
+        assert "was written by a newer version" in str(bench.try_cycle())
+        assert bench.database["lease"].find_one()["owner"] is None
+        assert "was written by a newer version" in str(bench.try_cycle())
+        assert bench.database["lease"].find_one()["owner"] is None
