@@ -33,7 +33,9 @@ def join_fleet(
         if snapshot is None:
             return known
         standing_by = sum(view.stands_by for view in snapshot.syncs)
-        return replace(known, syncs=len(snapshot.here) + standing_by, standing_by=standing_by)
+        version = snapshot.pushed.version if snapshot.pushed else None
+        files = version.number if version else None
+        return replace(known, files=files, syncs=len(snapshot.here) + standing_by, standing_by=standing_by)
 
     def workers() -> frozenset[int]:
         snapshot = latest()

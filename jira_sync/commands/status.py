@@ -81,7 +81,7 @@ def _take_snapshot(target: Target, names: list[str], tracking: Tracking | None =
     from health_monitor.observation.capture import take_snapshot
     from health_monitor.observation.remedy_records import read_records
     from health_monitor.observation.tracking import track_records
-    from jira_sync.context.fleet import look_at_fleet, look_nowhere
+    from jira_sync.context.other_containers import look_at_fleet, look_nowhere
 
     if not target.settings.config_dir.is_dir() and not target.is_running:
         raise Unusable(target.no_folder)
@@ -127,21 +127,28 @@ def _parts(snapshot: Snapshot) -> Iterator[str | Table | Text]:
         yield table(COLUMNS, [_row(view, snapshot.taken) for view in snapshot.syncs])
     else:
         yield "no syncs"
+    if snapshot.pushed:
+        yield _plain(f"files: {snapshot.pushed}")
     for view in snapshot.syncs:
-        for problem in view.facts.problems:
-            yield _plain(f"{view.file}: {problem}")
-        heartbeat = view.facts.heartbeat
-        for issue in heartbeat.unprocessable_issues if heartbeat else ():
-            yield _plain(f"{view.name}: {issue.issue} cannot be handled: {issue.error}")
-        if heartbeat and heartbeat.census_trouble:
-            yield _plain(f"{view.name}: the census fails: {heartbeat.census_trouble.error}")
-        if view.is_edited:
-            yield _plain(f"{view.file} was edited since; jira-sync apply makes {view.name} follow")
+        yield from _notes(view)
     if snapshot.fleet:
         yield table(CONTAINER_COLUMNS, [_container_row(snapshot.fleet, found) for found in snapshot.fleet.containers])
     for program in snapshot.programs:
         if program.state in NOT_RUNNING:
             yield _plain(f"{program.name} is {program.state}: {program.description}", "bold red")
+
+
+def _notes(view: SyncView) -> Iterator[Text]:
+    """Yield what is wrong with the file of a sync, and with its issues."""
+    for problem in view.facts.problems:
+        yield _plain(f"{view.file}: {problem}")
+    heartbeat = view.facts.heartbeat
+    for issue in heartbeat.unprocessable_issues if heartbeat else ():
+        yield _plain(f"{view.name}: {issue.issue} cannot be handled: {issue.error}")
+    if heartbeat and heartbeat.census_trouble:
+        yield _plain(f"{view.name}: the census fails: {heartbeat.census_trouble.error}")
+    if view.is_edited:
+        yield _plain(f"{view.file} was edited since; jira-sync apply makes {view.name} follow")
 
 
 def _row(view: SyncView, now: datetime) -> list[str | Text]:

@@ -63,6 +63,8 @@ def write_new_sync(options: NewSyncOptions) -> int:
     needed = [options.user_access.site, options.user_project, options.dev_project]
     interview.require(list(zip(["--site", "--user-project", "--dev-project"], needed, strict=True)))
     settings = settings_to_read(os.environ, is_new=True)[0]
+    if settings.is_pushed and options.output is None:
+        raise Unusable("the files of this group come from the database: say where by --output, then jira-sync push")
     folder = settings.config_dir
     _check_writable(options.output.parent if options.output else folder)
     _check_not_there(options.output, force=options.force)
