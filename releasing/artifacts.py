@@ -129,8 +129,12 @@ def _write(release: Release, name: str, what: str, content: Mapping[str, Any]) -
 def write_sums(folder: Path) -> None:
     """Write the SHA-256 of each file in `folder`, as `sha256sum -c` reads them."""
     files = sorted(path for path in folder.iterdir() if path.name != SUMS)
-    lines = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    (folder / SUMS).write_text("".join(f"{_sum_of(path)}  {path.name}\n" for path in files), encoding="utf-8")
+
+
+def _sum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _run(command: list[str], folder: Path, environ: Mapping[str, str] | None = None, *, is_shown: bool = False) -> str:

@@ -72,7 +72,7 @@ def load_folder(
     broken, not gone. Raises OSError when the folder itself cannot be read. What is wrong inside it is in the result.
     """
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is not a folder")
+        raise NotADirectoryError(f"{folder} is not a folder; make it, or let jira-sync init make it with a sync")
     paths, no_files = sorted_out(folder)
     results = [_load_fenced(path, environ, check) for path in paths if path.name not in unusable]
     readable = [file for result in results for file in result.files]

@@ -22,7 +22,7 @@ from generator.deploy.programs import STOP_TIMEOUT
 from generator.deploy.some_syncs import SyncChange, named_syncs, restart_syncs, start_syncs, stop_syncs
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
-from generator.running import locking, processes
+from generator.running import locking, mongod, processes
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unusable
 from generator.running.intention import finish
@@ -40,6 +40,7 @@ from generator.running.running_group import (
 from generator.running.settings import Settings, of_running_group, run_dir_of
 from generator.running.supervisor_rpc import Supervisor
 from generator.running.terminal import complain, note, print_line, print_lines, warn, write_log_lines
+from sync_model.problems import Problem
 
 Environ = Mapping[str, str]
 Fetch = Callable[[Settings, Environ], None]
@@ -51,6 +52,8 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
     settings, seen_by_workers = _as_workers_see_it(*settings_to_read(environ, is_new=True))
     loaded = load(settings, seen_by_workers)
     told = (*unbounded(loaded, seen_by_workers), *warnings(loaded, settings, seen_by_workers))
+    if settings.embedded and settings.mongod is None and (advice := mongod.missing()):
+        told = (*told, Problem("environment", "", advice))
     loaded = replace(loaded, warnings=told)
     if as_json:
         faults = surroundings.faults(seen_by_workers)

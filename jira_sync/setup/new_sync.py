@@ -16,6 +16,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from generator.running import mongod
 from generator.running.errors import Unusable
 from generator.running.files import write_if_changed
 from generator.running.running_group import environment_of_group, is_container, settings_to_read
@@ -231,6 +232,9 @@ def _print_next_steps(name: str, path: Path, pair: ProjectPair, rules: int, sett
     print_line("")
     for step in (*todo, *_next_steps(name, path, settings)):
         print_line(f"  {step}")
+    if settings.embedded and settings.mongod is None and (advice := mongod.missing()):
+        print_line("")
+        print_line(f"Before that: {advice}")
     return 0
 
 

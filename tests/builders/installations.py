@@ -25,7 +25,7 @@ class Installation:
     """An environment with one wheel in it. `without` are beginnings of the names of packages that it lacks."""
 
     def __init__(self, folder: Path, wheel: Path, without: Collection[str] = ()) -> None:
-        self.folder, needed = folder / "venv", folder / "needed"
+        self.wheel, self.folder, needed = wheel, folder / "venv", folder / "needed"
         venv.create(self.folder, symlinks=True)
         needed.mkdir()
         for path in Path(sysconfig.get_path("purelib")).iterdir():

@@ -6,7 +6,13 @@ import json
 
 import pytest
 
+from generator.running.mongod import not_found
 from installations import Installation, revision_before, wheel_of
+from jira_simulator.seed import Seed
+from jira_simulator.server import RunningSimulator
+from running_groups import SITE, TOKEN
+
+WAYS_OUT = not_found("linux", "x86_64", "glibc")
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +76,31 @@ def test_a_group_goes_to_this_version_and_back_to_the_one_before_and_nothing_is_
         assert [len(issue["links"]) for issue in users + devs] == [1] * (len(users) + len(devs))
     group.use(now)
     group.run("stop")
+
+
+def test_a_wheel_in_an_empty_folder_says_what_is_missing_and_what_to_do(tmp_path_factory, now, tmp_path):
+    """Where no MongoDB server comes with it, as on arm64 and with musl."""
+    lacking = Installation(tmp_path_factory.mktemp("lacking"), now.wheel, without=("fiftyone",))
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+
+    def run(*arguments: str, code: int, **more: str) -> str:
+        done = lacking.run(*arguments, environ={**environ, **more}, cwd=tmp_path)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done
+        return done.stdout + done.stderr
+
+    for command in ("check", "start", "doctor"):
+        said = run(command, code=1)
+        assert said.startswith(f"error: CONFIG_DIR: {tmp_path}/configs is not a folder; make it, or let ")
+        assert len(said.splitlines()) == 1
+    with RunningSimulator(Seed.model_validate({"sites": [SITE]})) as simulator:
+        where = ["--site", f"{simulator.url}/site", "--user-project", "SUPA", "--dev-project", "DEVA"]
+        access = ["--email", "sync@example.com", "--token-env", "JIRA_API_TOKEN", "--name", "sync-a"]
+        said = run("init", "--yes", *where, *access, code=0, JIRA_API_TOKEN=TOKEN)
+        assert WAYS_OUT in said
+        assert WAYS_OUT in run("check", code=0, JIRA_API_TOKEN=TOKEN)
+        for command in (["start"], ["plan", "sync-a"]):
+            said = run(*command, code=1, JIRA_API_TOKEN=TOKEN)
+            assert [line for line in said.splitlines() if line.startswith("error: ")] == [f"error: {WAYS_OUT}"]
+        assert WAYS_OUT in " ".join(run("doctor", code=1, JIRA_API_TOKEN=TOKEN).split())
+    elsewhere = run("check", code=0, JIRA_API_TOKEN=TOKEN, DATABASE_URL="mongodb://db.example.com")
+    assert "no MongoDB" not in elsewhere

@@ -82,7 +82,6 @@ def files(checkout: Checkout) -> dict[str, bytes]:
 
 def test_all_places_say_the_version_of_this_checkout():
     assert versions.differences(REPO, VERSION) == []
-    assert "ARG VERSION=unreleased" in (REPO / "Dockerfile").read_text()
 
 
 def test_a_release_holds_everything_of_one_version_and_says_what_is_left_out_and_why(released):

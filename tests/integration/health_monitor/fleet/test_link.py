@@ -14,6 +14,7 @@ import structlog
 from health_monitor.databases import SyncDatabases
 from health_monitor.fleet import link as link_module
 from health_monitor.fleet.link import FleetLink, look_once
+from sync_model.heartbeat import HeartbeatReader
 from sync_model.shards import Shard
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import SaidOfItself
@@ -98,7 +99,7 @@ def test_only_the_leases_that_are_wanted_are_read(links, holder, database_name, 
     assert (found.is_held, found.host != "", found.is_read) == (True, True, True)
     assert found.renewed_ago > 1000.0  # it was read long before `clock`
     assert look.elsewhere("sync-never", clock).host == ""
-    assert look.heartbeat("sync-never", clock, datetime.now(UTC)) is None
+    assert look.heartbeat("sync-never", clock, datetime.now(UTC), HeartbeatReader()) is None
     link.want({})
     assert link.look().leases == {}
 
