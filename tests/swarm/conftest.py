@@ -167,6 +167,16 @@ class Stack:
         with self._client() as client:
             return read_report(client, sync.database)
 
+    def held_on(self, node: Node) -> set[str]:
+        """Return the names of the syncs whose leases containers on this node hold."""
+        hosts = {
+            f"{service.removeprefix(f'{self.name}_')}-{task.slot}"
+            for service in self.services
+            for task in self.swarm.tasks(service)
+            if task.node == node.name
+        }
+        return {sync.name for sync in self.syncs if (lease := self.lease(sync)) and lease.host in hosts}
+
     def has_begun(self, sync: SyncUnderTest) -> bool:
         """Tell whether a worker of the sync says that it has completed a cycle."""
         lease = self.lease(sync)
