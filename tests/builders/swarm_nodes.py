@@ -155,6 +155,11 @@ class Swarm:
         leader = self.leader()
         return [node for node in self.nodes if node != leader]
 
+    def forget_label(self, node: Node, label: str) -> None:
+        name = label.partition("=")[0]
+        if self.run("node", "inspect", "--format", f'{{{{index .Spec.Labels "{name}"}}}}', node.name).strip():
+            self.run("node", "update", "--label-rm", name, node.name)
+
     # Images
 
     def load(self, image: str, source: str) -> None:

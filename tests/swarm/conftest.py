@@ -11,6 +11,7 @@ This machine must be one that the nodes reach by its address, and none of the no
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +63,13 @@ class Stack:
         self.settings = {
             "IMAGE": self.image,
             "SHARDS": "3",
+            "STANDBYS": "0",
             "FLEET": self.name,
             # Where the kernel has no IPVS, nothing else works. No test asks a container over the network.
             "ENDPOINT_MODE": "dnsrr",
             "MEMORY_LIMIT": "512M",
+            # What is pushed sends the group's token to no other site.
+            "JIRA_SITES": " ".join(f"{self.rig.control.url}/{site}" for site in SERVED),
             "DATABASE_URL_SECRET": f"{self.name}-database-url",
             "ADMIN_TOKEN_SECRET": f"{self.name}-admin-token",
             "JIRA_API_TOKEN_SECRET": f"{self.name}-api-token",
@@ -73,6 +78,12 @@ class Stack:
     @property
     def service(self) -> str:
         return f"{self.name}_jira-sync"
+
+    @property
+    def services(self) -> dict[str, int]:
+        """The services of the stack, and how many tasks each has."""
+        standbys = f"{self.name}_standby"
+        return {self.service: int(self.settings["SHARDS"]), standbys: int(self.settings["STANDBYS"])}
 
     @property
     def syncs(self) -> list[SyncUnderTest]:
@@ -95,16 +106,16 @@ class Stack:
         self.await_update()
 
     def await_update(self) -> None:
-        wanted = int(self.settings["SHARDS"])
         form = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"
 
-        def is_done() -> bool:
-            state = self.swarm.run("service", "inspect", "--format", form, self.service).strip()
-            tasks = self.tasks()
+        def is_done(service: str, wanted: int) -> bool:
+            state = self.swarm.run("service", "inspect", "--format", form, service).strip()
+            tasks = self.swarm.tasks(service)
             is_settled = state in ("", "completed", "rollback_completed")
             return is_settled and len(tasks) == wanted and all(task.is_running for task in tasks)
 
-        await_fact(is_done, "the swarm to run what was deployed")
+        for service, wanted in self.services.items():
+            await_fact(partial(is_done, service, wanted), f"the swarm to run {service} as it was deployed")
 
     def tasks(self) -> list[Task]:
         return self.swarm.tasks(self.service)
@@ -122,6 +133,10 @@ class Stack:
             return running == wanted and not any(task.node == node.name for task in tasks)
 
         await_fact(is_moved, f"all shards to run elsewhere than on {node.name}")
+
+    def edit(self, sync: SyncUnderTest, **changes: object) -> None:
+        path = self.folder / "configs" / f"{sync.name}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
     def push(self) -> str:
         """Push the files, as a person does from a checkout."""
@@ -152,15 +167,25 @@ class Stack:
         with self._client() as client:
             return read_report(client, sync.database)
 
+    def held_on(self, node: Node) -> set[str]:
+        """Return the names of the syncs whose leases containers on this node hold."""
+        hosts = {
+            f"{service.removeprefix(f'{self.name}_')}-{task.slot}"
+            for service in self.services
+            for task in self.swarm.tasks(service)
+            if task.node == node.name
+        }
+        return {sync.name for sync in self.syncs if (lease := self.lease(sync)) and lease.host in hosts}
+
     def has_begun(self, sync: SyncUnderTest) -> bool:
         """Tell whether a worker of the sync says that it has completed a cycle."""
         lease = self.lease(sync)
         heartbeat = parse_heartbeat(lease.heartbeat, datetime.now(UTC)) if lease and lease.heartbeat else None
         return heartbeat is not None and heartbeat.last_success is not None
 
-    def await_shards(self, count: int) -> None:
-        """Wait until each shard of so many is there, and no other container."""
-        wanted = [Shard(number, count) for number in range(1, count + 1)]
+    def await_shards(self, count: int, times: int = 1) -> None:
+        """Wait until each shard of so many is there, `times` over, and no other container."""
+        wanted = [Shard(number, count) for number in range(1, count + 1) for _ in range(times)]
         await_fact(lambda: [each.shard for each in self.containers()] == wanted, f"{count} shards and no others")
 
 
@@ -246,6 +271,9 @@ def _remove(stack: Stack) -> None:
         stack.swarm.fault("heal", node)
     with suppress(AssertionError):
         stack.swarm.run("stack", "rm", stack.name)
+        for node in stack.swarm.nodes:
+            stack.swarm.run("node", "update", "--availability", "active", node.name)
+            stack.swarm.forget_label(node, "jira-sync=standby")
         for variable, name in stack.settings.items():
             if variable.endswith("_SECRET"):
                 await_fact(lambda name=name: _is_removed(stack.swarm, name), f"{name} to be removed")

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 
+from swarm_nodes import await_fact
 from sync_model.shards import owner
+
+LABEL = "jira-sync=standby"
 
 
 def test_each_shard_runs_its_syncs_and_each_container_shows_all_of_them(stack, figures):
@@ -47,32 +50,54 @@ def test_a_node_that_is_cut_off_from_the_managers_goes_on_until_its_tasks_run_el
         stack.swarm.fault("heal", node)
 
 
+def test_an_edit_that_is_pushed_reaches_all_containers_and_restarts_its_sync_alone(stack, figures):
+    edited, *others = stack.syncs
+    workers = {sync.name: stack.lease(sync).pid for sync in stack.syncs}
+    versions = {container.files for container in stack.containers()}
+    stack.edit(edited, description="edited")
+    with figures.of("a sync is edited and pushed"):
+        stack.push()
+        await_fact(lambda: stack.lease(edited).pid != workers[edited.name], "the edited sync to be restarted")
+        await_fact(lambda: versions.isdisjoint({each.files for each in stack.containers()}), "all to have the version")
+    assert {sync.name: stack.lease(sync).pid for sync in others} == {sync.name: workers[sync.name] for sync in others}
+
+
 def test_another_number_of_shards_moves_syncs_and_loses_none(stack, figures):
+    """A second container of each shard comes, too, and stands by."""
     moving = [sync for sync in stack.syncs if owner(sync.name, 3) != owner(sync.name, 4)]
     assert moving
+    apart = stack.swarm.followers()[0]
+    stack.swarm.run("node", "update", "--label-add", LABEL, apart.name)
     with figures.of("3 shards become 4"):
-        stack.deploy(SHARDS="4")
-        stack.await_shards(4)
+        stack.deploy(SHARDS="4", STANDBYS="4")
+        stack.await_shards(4, times=2)
+    assert stack.slots_on(apart) == set()
     for sync in stack.syncs:
-        assert stack.lease(sync).host == f"jira-sync-{owner(sync.name, 4)}"
+        assert stack.lease(sync).host.endswith(f"-{owner(sync.name, 4)}")
 
 
-def test_a_node_that_is_cut_off_from_mongodb_is_drained_by_a_person(stack, figures):
-    node = stack.swarm.busiest(stack.service, stack.swarm.followers())
-    with figures.of("a node is cut off from MongoDB and Jira, and a person drains it at once"):
+def test_a_standby_takes_over_from_a_node_that_is_cut_off_from_mongodb(stack, figures):
+    """The swarm sees a node that is well, and moves nothing."""
+    node = max(stack.swarm.followers(), key=lambda node: len(stack.held_on(node)))
+    held, slots = stack.held_on(node), stack.slots_on(node)
+    assert held
+    with figures.of("a node is cut off from MongoDB and Jira; its standbys are elsewhere"):
         stack.swarm.fault("cut", node, "outside")
-        stack.swarm.run("node", "update", "--availability", "drain", node.name)
-        stack.await_no_task_on(node)
         stack.traffic.wait_until_served()
+        assert stack.held_on(node) == set()
         stack.swarm.fault("heal", node)
-        stack.swarm.run("node", "update", "--availability", "active", node.name)
+    assert stack.slots_on(node) == slots
+    assert stack.held_on(node) == set()
 
 
 def test_a_new_version_stands_by_before_the_old_one_is_stopped(stack, figures):
+    """The standbys go at the same time."""
     new = f"{stack.image}-next"
     stack.swarm.derive(new, stack.image, "LABEL next=1")
     with figures.of("another version"):
-        stack.deploy(IMAGE=new)
+        stack.deploy(IMAGE=new, STANDBYS="0")
+    for node in stack.swarm.nodes:
+        stack.swarm.forget_label(node, LABEL)
     assert {task.image for task in stack.tasks()} == {new}
 
 
