@@ -269,11 +269,11 @@ def _remove(stack: Stack) -> None:
     for node in stack.swarm.nodes:
         stack.swarm.fault("start", node)
         stack.swarm.fault("heal", node)
-    with suppress(AssertionError):
+    for node in stack.swarm.nodes:
+        stack.swarm.run("node", "update", "--availability", "active", node.name)
+        stack.swarm.forget_label(node, "jira-sync=standby")
+    with suppress(AssertionError):  # it may never have been deployed
         stack.swarm.run("stack", "rm", stack.name)
-        for node in stack.swarm.nodes:
-            stack.swarm.run("node", "update", "--availability", "active", node.name)
-            stack.swarm.forget_label(node, "jira-sync=standby")
         for variable, name in stack.settings.items():
             if variable.endswith("_SECRET"):
                 await_fact(lambda name=name: _is_removed(stack.swarm, name), f"{name} to be removed")
