@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,7 @@ class Swarm:
     def __init__(self, hosts: Sequence[str], faults: str) -> None:
         self._faults = shlex.split(faults)
         self.nodes = [_node(number, host) for number, host in enumerate(hosts, 1)]
+        self._derived: list[str] = []
 
     @property
     def our_address(self) -> str:
@@ -188,9 +190,17 @@ class Swarm:
 
     def derive(self, image: str, base: str, *lines: str) -> None:
         """Make an image of another one on each node: `lines` of a Dockerfile are added."""
+        self._derived.append(image)
         text = "\n".join([f"FROM {base}", *lines, ""]).encode()
         for node in self.nodes:
             node.run("build", "-q", "-t", image, "-", given=text, seconds=SECONDS_FOR_AN_IMAGE)
+
+    def remove_derived(self) -> None:
+        """Remove what `derive` has made. An engine keeps what a container of before still names."""
+        for node in self.nodes:
+            for image in self._derived:
+                with suppress(subprocess.CalledProcessError):
+                    node.run("rmi", "--force", image)
 
 
 def _node(number: int, host: str) -> Node:

@@ -280,6 +280,7 @@ def _remove(stack: Stack) -> None:
         for variable, name in stack.settings.items():
             if variable.endswith("_SECRET"):
                 await_fact(lambda name=name: _is_removed(stack.swarm, name), f"{name} to be removed")
+    stack.swarm.remove_derived()
 
 
 def _is_removed(swarm: Swarm, secret: str) -> bool:
