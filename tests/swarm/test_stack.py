@@ -69,7 +69,7 @@ def test_another_number_of_shards_moves_syncs_and_loses_none(stack, figures):
     apart = stack.swarm.followers()[0]
     stack.swarm.run("node", "update", "--label-add", LABEL, apart.name)
     with figures.of("3 shards become 4"):
-        stack.deploy(SHARDS="4", STANDBYS="4")
+        stack.deploy(SHARDS="4", STANDBYS="4", UPDATE_FAILURE_ACTION="continue")
     assert stack.slots_on(apart) == set()
     for sync in stack.syncs:
         assert stack.lease(sync).host.endswith(f"-{owner(sync.name, 4)}")
@@ -94,7 +94,7 @@ def test_a_new_version_stands_by_before_the_old_one_is_stopped(stack, figures):
     new = f"{stack.image}-next"
     stack.swarm.derive(new, stack.image, "LABEL next=1")
     with figures.of("another version"):
-        stack.deploy(IMAGE=new, STANDBYS="0")
+        stack.deploy(IMAGE=new, STANDBYS="0", UPDATE_FAILURE_ACTION="rollback")
     for node in stack.swarm.nodes:
         stack.swarm.forget_label(node, LABEL)
     assert {task.image for task in stack.tasks()} == {new}
