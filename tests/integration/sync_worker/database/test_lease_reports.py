@@ -140,9 +140,7 @@ def test_a_worker_of_another_container_goes_on_from_what_the_one_before_it_knew(
     assert (said().last_success, said().totals.cycles) == (before.last_success, 0)
 
 
-def test_that_a_worker_is_paused_is_told_at_once(
-    bench, monkeypatch, wait_until
-):
+def test_that_a_worker_is_paused_is_told_at_once(bench, monkeypatch, wait_until):
     never = replace(TIMING, renew_every=1e6, renew_unused_every=1e6)
     monkeypatch.setattr(wiring, "Lease", partial(Lease, timing=never))
     bench.start()
