@@ -33,11 +33,6 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '^./venv/
 
 FROM ${PYTHON_IMAGE}
 
-LABEL org.opencontainers.image.title="jira-sync" \
-      org.opencontainers.image.description="Keeps pairs of Jira projects in step" \
-      org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.licenses="MIT"
-
 # The base image may come without bytecode of the standard library, and nobody could write it later. Nothing is ever
 # installed here again, and nobody becomes another user. supervisorctl finds its conf without being told.
 RUN rm -rf /usr/bin/pip* /usr/local/bin/pip* \
@@ -58,6 +53,17 @@ ENV PATH=/app/venv/bin:$PATH \
     RUN_DIR=/run/jira-sync \
     BIND=0.0.0.0 \
     PORT=3000
+
+# `make release` gives them. They come last, so that another version is no other layer before this.
+ARG VERSION=unreleased
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title="jira-sync" \
+      org.opencontainers.image.description="Keeps pairs of Jira projects in step" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.licenses="MIT"
 
 WORKDIR /app
 # By number, so that it can be seen from outside that this is not root.

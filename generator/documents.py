@@ -1,6 +1,7 @@
 """`python -m generator.documents`, or `make docs`: writes what is generated in the documents of this repository.
 
-The schema of a sync's file comes from the model, and README's table of variables from the list of variables.
+The schema of a sync's file comes from the model, and README's table of variables from the list of variables. The Helm
+chart has copies of the alerts and the dashboard: a chart holds no file from outside of its folder.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from sync_model.schema import FILE, json_schema
 
 TABLE_BEGINS = "<!-- `make docs` writes this table from generator/running/variables.py -->"
 TABLE_ENDS = "<!-- end of the table -->"
+FILES_OF_THE_CHART = Path("deploy", "chart", "files")
+IN_THE_CHART = ("alerts.yml", "grafana-dashboard.json")
+"""Documents that the chart has copies of."""
 
 
 def documents(root: Path) -> dict[Path, str]:
@@ -23,6 +27,10 @@ def documents(root: Path) -> dict[Path, str]:
     return {
         root / "configs" / FILE: json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",
         readme: with_table(readme.read_text(encoding="utf-8"), markdown_table()),
+        **{
+            root / FILES_OF_THE_CHART / name: (root / "docs" / name).read_text(encoding="utf-8")
+            for name in IN_THE_CHART
+        },
     }
 
 

@@ -12,6 +12,7 @@ from health_monitor.databases import SyncDatabases
 from health_monitor.fleet.link import FleetLink
 from health_monitor.observation.snapshot import Snapshot
 from sync_model import VERSION
+from sync_worker.database.documents.formats import readable
 from sync_worker.database.fleet import Container, this_container
 
 
@@ -25,14 +26,16 @@ def join_fleet(
     if settings.shard is None:
         return None
     container_id, host = this_container(settings.run_dir)
-    container = Container(container_id, host, settings.shard, VERSION)
+    container = Container(container_id, host, settings.shard, VERSION, formats=readable())
 
     def describe(known: Container) -> Container:
         snapshot = latest()
         if snapshot is None:
             return known
         standing_by = sum(view.stands_by for view in snapshot.syncs)
-        return replace(known, syncs=len(snapshot.here) + standing_by, standing_by=standing_by)
+        version = snapshot.pushed.version if snapshot.pushed else None
+        files = version.number if version else None
+        return replace(known, files=files, syncs=len(snapshot.here) + standing_by, standing_by=standing_by)
 
     def workers() -> frozenset[int]:
         snapshot = latest()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from generator.running.pushed import PushedState
 from generator.running.supervisor_rpc import ProgramState
 from health_monitor.history import SyncHistory
 from health_monitor.observation.remedy_records import RemedyRecord
@@ -124,7 +125,14 @@ def group(
         "matching": len(shown) if matching is None else matching,
         "total": len(snapshot.syncs) if total is None else total,
     }
-    return {**document, **numbers, "syncs": syncs, "programs": programs, "containers": containers(snapshot)}
+    return {
+        **document,
+        **numbers,
+        "pushed": _pushed(snapshot.pushed),
+        "syncs": syncs,
+        "programs": programs,
+        "containers": containers(snapshot),
+    }
 
 
 def containers(snapshot: Snapshot) -> list[Json]:
@@ -146,6 +154,20 @@ def containers(snapshot: Snapshot) -> list[Json]:
         }
         for container in fleet.containers
     ]
+
+
+def _pushed(state: PushedState | None) -> Json | None:
+    """Return which version of the files is here; None where they do not come from the database."""
+    if state is None:
+        return None
+    version = state.version
+    return {
+        "fleet": state.fleet,
+        "version": version.number if version else None,
+        "pushedAt": _time(version.at) if version else None,
+        "pushedBy": version.by if version else None,
+        "trouble": state.trouble,
+    }
 
 
 def configuration(sync: Sync) -> Json:

@@ -30,6 +30,8 @@ from jira_sync.commands import (
     logs,
     pause,
     plan,
+    pull,
+    push,
     render,
     restart,
     restore,
@@ -41,6 +43,7 @@ from jira_sync.commands import (
     status,
     stop,
     sync_now,
+    versions,
     watch,
 )
 from jira_sync.context.invocation import typed_command
@@ -81,6 +84,9 @@ apply.add_to(app)
 stop.add_to(app)
 restart.add_to(app)
 watch.add_to(app)
+push.add_to(app)
+pull.add_to(app)
+versions.add_to(app)
 status.add_to(app)
 logs.add_to(app)
 sync_now.add_to(app)

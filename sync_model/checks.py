@@ -12,12 +12,12 @@ from sync_model.values import REFERENCE_PATTERN
 
 
 def check_sync(
-    file: str, sync: Sync, environ: Mapping[str, str], *, is_running: bool = False
+    file: str, sync: Sync, environ: Mapping[str, str], *, is_running: bool = False, runs_elsewhere: bool = False
 ) -> tuple[list[Problem], list[Problem]]:
     """Return the problems and the warnings of one valid sync.
 
     A value that only this environment lacks is a warning: the worker waits for it. A worker that `is_running` waits for
-    whatever is wrong with a value that it looks up.
+    whatever is wrong with a value that it looks up. Of a sync that `runs_elsewhere`, what is lacking here is not said.
     """
     problems: set[Problem] = set()
     warnings = {Problem(file, where, message) for where, message in _rule_warnings(sync)}
@@ -25,6 +25,8 @@ def check_sync(
         resolved = resolve(sync, side, environ)
         warnings |= {Problem(file, warning.field, warning.message) for warning in resolved.warnings}
         for fault in resolved.faults:
+            if fault.unset and runs_elsewhere:
+                continue
             (warnings if fault.unset or is_running else problems).add(Problem(file, fault.field, fault.message))
     if sync.user_project_key.upper() == sync.dev_project_key.upper() and len(set(sites_of(sync, environ))) == 1:
         problems.add(Problem(file, "devProjectKey", "is the same project as userProjectKey"))

@@ -10,6 +10,9 @@ from sync_model.regular_files import kind_fault
 
 IGNORED_ENDINGS = (".example.json", ".schema.json")
 
+LONGEST_NAME = 255
+"""Bytes that the kernel takes for the name of a file."""
+
 FileState = tuple[object, ...]
 """The names of one file or several, and what the kernel knows of them."""
 
@@ -39,6 +42,15 @@ def _candidates(folder: Path) -> list[Path]:
 
 def _may_be_config(name: str) -> bool:
     return name.endswith(".json") and not name.startswith((".", "#", "~")) and not name.endswith(IGNORED_ENDINGS)
+
+
+def is_config_name(name: str) -> bool:
+    """Tell whether a file of this name, directly in a folder, is the file of a sync.
+
+    So what is put into a folder by names from elsewhere stays in that folder, and is seen there.
+    """
+    is_plain = "/" not in name and "\0" not in name and len(name.encode("utf-8", "replace")) <= LONGEST_NAME
+    return is_plain and Path(name).suffix == ".json" and _may_be_config(name.lower())
 
 
 def _why_passed_over(path: Path) -> str | None:

@@ -5,22 +5,25 @@ Every problem of every file is found in one pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
 from sync_model.checks import check_sync, collisions
-from sync_model.config_files import sorted_out
+from sync_model.config_files import LONGEST_NAME, sorted_out
 from sync_model.definition import Sync
 from sync_model.parsing import Unreadable, digest_of, parse_object, read_content
 from sync_model.problems import Problem, bounded, shown, validation_problems
 from sync_model.rings import rings
 
-LONGEST_NAME = 255
-"""Bytes that the kernel takes for the name of a file."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+Check = Callable[[str, Sync, Mapping[str, str]], tuple[list[Problem], list[Problem]]]
+"""Returns the problems and the warnings of the valid sync in a file, as `check_sync` does."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +63,22 @@ class Loaded:
         return file in self.broken or file in self.passed_over
 
 
-def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
+def load_folder(
+    folder: Path, environ: Mapping[str, str], unusable: Mapping[str, str] = NOTHING, check: Check = check_sync
+) -> Loaded:
     """Read every sync in `folder`.
 
-    Raises OSError when the folder itself cannot be read. What is wrong inside it is in the result.
+    `unusable` has the names of files that should be there and could not be put there, with the reasons: they are
+    broken, not gone. Raises OSError when the folder itself cannot be read. What is wrong inside it is in the result.
     """
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is not a folder")
+        raise NotADirectoryError(f"{folder} is not a folder; make it, or let jira-sync init make it with a sync")
     paths, no_files = sorted_out(folder)
-    results = [load_file(path, environ) for path in paths]
+    results = [_load_fenced(path, environ, check) for path in paths if path.name not in unusable]
     readable = [file for result in results for file in result.files]
-    enabled = {file.path.name: file.sync for file in readable if file.sync.enabled}
     problems = [problem for result in results for problem in result.problems]
-    problems += (claimed := list(collisions(enabled, environ)))
-    claimants = {problem.file for problem in claimed}
-    problems += rings({file: sync for file, sync in enabled.items() if file not in claimants}, environ)
+    problems += [Problem(shown(name, LONGEST_NAME), "", why) for name, why in unusable.items()]
+    problems += contradictions(readable, environ)
     warnings = [warning for result in results for warning in result.warnings]
     warnings += [Problem(shown(name, LONGEST_NAME), "", why) for name, why in no_files.items()]
     broken = {problem.file for problem in problems}
@@ -82,25 +86,53 @@ def load_folder(folder: Path, environ: Mapping[str, str]) -> Loaded:
     return Loaded(files, tuple(sorted(problems)), tuple(sorted(warnings)), frozenset(no_files))
 
 
+def contradictions(files: Iterable[SyncFile], environ: Mapping[str, str]) -> list[Problem]:
+    """Return the problems that files have only together: they claim the same thing, or their syncs make a ring."""
+    enabled = {file.path.name: file.sync for file in files if file.sync.enabled}
+    claimed = list(collisions(enabled, environ))
+    claimants = {problem.file for problem in claimed}
+    return [*claimed, *rings({file: sync for file, sync in enabled.items() if file not in claimants}, environ)]
+
+
 def load_file(path: Path, environ: Mapping[str, str], *, is_running: bool = False) -> Loaded:
     """Read one file. The result holds its sync, or at least one problem. Never raises.
 
     `is_running` says that the file is read by its worker, which waits for values that it looks up elsewhere.
     """
+    return _load_fenced(path, environ, partial(check_sync, is_running=is_running))
+
+
+def load_content(name: str, content: bytes, environ: Mapping[str, str], check: Check) -> Loaded:
+    """Read what a file called `name` holds, as `load_file` does."""
+    return _fenced(name, lambda: _parsed(Path(name), content, environ, check))
+
+
+def _load_fenced(path: Path, environ: Mapping[str, str], check: Check) -> Loaded:
     name = shown(path.name, LONGEST_NAME)
+    return _fenced(name, lambda: _load(path, name, environ, check))
+
+
+def _fenced(name: str, load: Callable[[], Loaded]) -> Loaded:
     try:
-        loaded = _load(path, name, environ, is_running=is_running)
+        loaded = load()
     except Exception as error:  # noqa: BLE001 - whatever one file does, it does it to itself alone
         loaded = Loaded(problems=(Problem(name, "", f"cannot be used ({type(error).__name__})"),))
     return replace(loaded, problems=bounded(loaded.problems), warnings=bounded(loaded.warnings))
 
 
-def _load(path: Path, name: str, environ: Mapping[str, str], *, is_running: bool) -> Loaded:
+def _load(path: Path, name: str, environ: Mapping[str, str], check: Check) -> Loaded:
     if name != path.name:
         return Loaded(problems=(Problem(name, "", "has a name that is not UTF-8; rename it"),))
-    repeated_keys: list[str] = []
     try:
         content = read_content(path)
+    except Unreadable as error:
+        return Loaded(problems=(Problem(name, error.where, error.message),))
+    return _parsed(path, content, environ, check)
+
+
+def _parsed(path: Path, content: bytes, environ: Mapping[str, str], check: Check) -> Loaded:
+    name, repeated_keys = path.name, list[str]()
+    try:
         data = parse_object(content, repeated_keys)
         sync = Sync.model_validate(data)
     except Unreadable as error:
@@ -109,7 +141,7 @@ def _load(path: Path, name: str, environ: Mapping[str, str], *, is_running: bool
     except ValidationError as error:
         invalid = tuple(validation_problems(name, error))
         return Loaded(problems=invalid, warnings=_repeated_key_warnings(name, repeated_keys))
-    problems, warnings = check_sync(name, sync, environ, is_running=is_running)
+    problems, warnings = check(name, sync, environ)
     files = () if problems else (SyncFile(path, sync, digest_of(data), content),)
     return Loaded(files, tuple(problems), (*_repeated_key_warnings(name, repeated_keys), *warnings))
 

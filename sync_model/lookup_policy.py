@@ -1,7 +1,9 @@
 """What the files of syncs may refer to. Whoever edits them is trusted with syncs, not with the secrets of the group.
 
 The environment of the group says it: SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES. Where one of them is set, nothing else
-is looked up. Where none is, what a file refers to is looked up, except what no sync needs. No message repeats a value.
+is looked up. Where none is, what a file refers to is looked up, except what no sync needs. Files that come from a
+database are always bounded: whoever may write there has no right to the variables and files of each container.
+No message repeats a value.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 from sync_model.values import items
 
 SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES = "SECRETS_DIR", "CONFIG_VARIABLES", "JIRA_SITES"
+CONFIG_SOURCE, DATABASE_SOURCE = "CONFIG_SOURCE", "database"
 ALWAYS_ALLOWED = "JIRA_"
 GROUP_TOKEN, GROUP_TOKEN_FILE, GROUP_SITE = "JIRA_API_TOKEN", "JIRA_API_TOKEN_FILE", "JIRA_BASE_URL"
 GROUP_CLIENT_SECRET, GROUP_CLIENT_SECRET_FILE = "JIRA_CLIENT_SECRET", "JIRA_CLIENT_SECRET_FILE"
@@ -51,9 +54,20 @@ class LookupPolicy:
     environ: Mapping[str, str]
 
     @property
+    def is_pushed(self) -> bool:
+        """Tell whether the files of syncs come from the database that all containers share."""
+        return self.environ.get(CONFIG_SOURCE) == DATABASE_SOURCE
+
+    @property
+    def names_sites(self) -> bool:
+        """Tell whether the environment says which sites may be called."""
+        return bool(self._list(JIRA_SITES))
+
+    @property
     def is_set(self) -> bool:
+        """Tell whether nothing is looked up but what the environment allows, or what is allowed by default."""
         named = (*self._list(CONFIG_VARIABLES), *self._list(JIRA_SITES), *self._named_folders())
-        return any(name.strip() for name in named)
+        return self.is_pushed or any(name.strip() for name in named)
 
     def variable_fault(self, name: str) -> str | None:
         """Return why the variable `name` is not looked up, as the end of a sentence about it; None when it is."""
@@ -100,7 +114,7 @@ class LookupPolicy:
         is_expected = self.expects_site(base_url, site_of)
         if allowed and not is_expected:
             return f"is none of the sites in {JIRA_SITES}, which the group's environment allows"
-        if shows and (allowed or own) and not is_expected:
+        if shows and (allowed or own or self.is_pushed) and not is_expected:
             return (
                 f"is not where {shows} goes: that is {GROUP_SITE}, and what the group's environment names in "
                 f"{JIRA_SITES}; give this site a token of its own, or name it there"

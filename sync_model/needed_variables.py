@@ -12,6 +12,7 @@ from sync_model.connection import references
 from sync_model.definition import Side, Sync
 from sync_model.harmless_variables import is_harmless
 from sync_model.lookup_policy import (
+    CONFIG_SOURCE,
     CONFIG_VARIABLES,
     FILES_OF_THE_GROUP,
     GROUP_CLIENT_SECRET_FILE,
@@ -32,10 +33,10 @@ OF_CONNECTIONS = frozenset(
 """What the libraries read that connect to sites and to MongoDB. Proxies may be written in lower case, too."""
 OF_EVERY_WORKER = frozenset(
     {
-        "DATABASE_URL", "DATABASE_URL_FILE", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "SYNC_DIGEST",
+        "DATABASE_URL", "DATABASE_URL_FILE", "LOG_LEVEL", "SYNC_INTERVAL_MINUTES", "SYNC_DIGEST", "SHARD", "FLEET",
         # They say what may be looked up, and hold names of files at the most.
-        SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES, GROUP_SITE, GROUP_TOKEN_FILE, GROUP_CLIENT_SECRET_FILE,
-        *FILES_OF_THE_GROUP,
+        CONFIG_SOURCE, SECRETS_DIR, CONFIG_VARIABLES, JIRA_SITES, GROUP_SITE, GROUP_TOKEN_FILE,
+        GROUP_CLIENT_SECRET_FILE, *FILES_OF_THE_GROUP,
     }
 )  # fmt: skip
 OF_TOKENS = {"email": "email", "apiToken": "api_token"}

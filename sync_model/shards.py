@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 MOST_SHARDS = 1000
+MAIN_FLEET = "main"
+"""The name of the fleet of containers whose FLEET is not set."""
 NAMES_KEPT = 20_000
 """Names of syncs whose owners are not computed again at each look."""
 _FORM = re.compile(r"(?:(?P<pod>[A-Za-z0-9.-]+)-)?(?P<number>[0-9]{1,4})/(?P<count>[0-9]{1,4})", re.ASCII)

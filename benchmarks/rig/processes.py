@@ -13,10 +13,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
+from benchmarks.rig.mongo_servers import SOON_MILLISECONDS, USUAL_MILLISECONDS, MongoServer, ReplicaSet
 from generator.running.mongod import find
 from jira_simulator.client import SimulatorControl
 
+LOOPBACK = "127.0.0.1"
 SYNC_ACCOUNT = {"name": "sync", "email": "sync@example.com", "token": "benchmark-token"}
 ANN_ACCOUNT = {"name": "ann", "email": "ann@example.com", "token": "ann-token"}
 """The account of Ann, a person who uses both sites."""
@@ -80,10 +81,15 @@ class Rig:
 
 
 @contextmanager
-def running_rig(folder: Path, sites: Sequence[Mapping[str, Any]], members: int = 1) -> Iterator[Rig]:
-    """Run a simulator of `sites` and a mongod, or a replica set of `members`, until the end of the block."""
-    with _simulator(folder / "seed.json", sites) as (simulator, url), closing(SimulatorControl(url)) as control:
-        mongodb = new_server(folder) if members == 1 else _new_replica_set(folder, members)
+def running_rig(
+    folder: Path, sites: Sequence[Mapping[str, Any]], members: int = 1, host: str = LOOPBACK
+) -> Iterator[Rig]:
+    """Run a simulator of `sites` and a mongod, or a replica set of `members`, until the end of the block.
+
+    They listen at the address `host` of this machine. Where that is not loopback, an election takes as long as usual.
+    """
+    with _simulator(folder / "seed.json", sites, host) as (simulator, url), closing(SimulatorControl(url)) as control:
+        mongodb = new_server(folder) if members == 1 else _new_replica_set(folder, members, host)
         try:
             mongodb.start()
             with closing(Rig(folder, simulator, control, mongodb)) as rig:
@@ -97,29 +103,33 @@ def new_server(folder: Path) -> MongoServer:
     return MongoServer(find(), folder / "mongodb", free_port())
 
 
-def _new_replica_set(folder: Path, members: int) -> ReplicaSet:
+def _new_replica_set(folder: Path, members: int, host: str) -> ReplicaSet:
     folders = [folder / f"mongodb-{number}" for number in range(members)]
-    servers = [MongoServer(find(), data_folder, free_port(), *ReplicaSet.OPTIONS) for data_folder in folders]
-    return ReplicaSet(servers)
+    servers = [
+        MongoServer(find(), data_folder, free_port(host), *ReplicaSet.OPTIONS, host=host) for data_folder in folders
+    ]
+    return ReplicaSet(servers, SOON_MILLISECONDS if host == LOOPBACK else USUAL_MILLISECONDS)
 
 
-def free_port() -> int:
+def free_port(host: str = LOOPBACK) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
 @contextmanager
-def _simulator(seed: Path, sites: Sequence[Mapping[str, Any]]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def _simulator(
+    seed: Path, sites: Sequence[Mapping[str, Any]], host: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a simulator; yield its process and its address once it answers."""
     seed.write_text(json.dumps({"sites": list(sites)}))
-    port = free_port()
-    command = [sys.executable, "-m", "jira_simulator", "--seed", str(seed), "--port", str(port)]
+    port = free_port(host)
+    command = [sys.executable, "-m", "jira_simulator", "--seed", str(seed), "--host", host, "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             if process.stdout:
                 process.stdout.readline()
-            yield process, f"http://127.0.0.1:{port}"
+            yield process, f"http://{host}:{port}"
         finally:
             process.terminate()

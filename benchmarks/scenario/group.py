@@ -153,13 +153,15 @@ def running_group(
     interval: float = INTERVAL,
     issues: int = ISSUES,
     kind: type[RunningGroup] = RunningGroup,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[RunningGroup]:
     """Run a group in `folder`, each sync with some issues that wait for a counterpart, until the end of the block."""
     projects = project_pairs(sync_count)
     with running_rig(folder, [backlog.site_seed(SITE, *projects)]) as rig:
         for user, _ in projects:
             rig.control.create_many(SITE, user, issues, status=backlog.STATUS)
-        group = kind(rig, sync_count, interval, {GROUP_VARIABLE: str(folder / "run"), "SPAWN": spawn})
+        ours = {GROUP_VARIABLE: str(folder / "run"), "SPAWN": spawn, **(environ or {})}
+        group = kind(rig, sync_count, interval, ours)
         try:
             yield group
         finally:

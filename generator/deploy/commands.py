@@ -22,12 +22,12 @@ from generator.deploy.programs import STOP_TIMEOUT
 from generator.deploy.some_syncs import SyncChange, named_syncs, restart_syncs, start_syncs, stop_syncs
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
-from generator.running import locking, processes
+from generator.running import locking, mongod, processes
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unusable
-from generator.running.fleet_settings import DATABASE_SOURCE
 from generator.running.intention import finish
 from generator.running.project_folder import no_group_runs
+from generator.running.pushed import is_pushed_empty, pushed_state
 from generator.running.run_directory import SOCKET, make_run_directory, require_own
 from generator.running.running_group import (
     enter,
@@ -40,8 +40,11 @@ from generator.running.running_group import (
 from generator.running.settings import Settings, of_running_group, run_dir_of
 from generator.running.supervisor_rpc import Supervisor
 from generator.running.terminal import complain, note, print_line, print_lines, warn, write_log_lines
+from sync_model.problems import Problem
 
 Environ = Mapping[str, str]
+Fetch = Callable[[Settings, Environ], None]
+"""Brings the files that were pushed, where they come from the database, before they are loaded."""
 
 
 def check(environ: Environ, *, as_json: bool = False) -> int:
@@ -49,6 +52,8 @@ def check(environ: Environ, *, as_json: bool = False) -> int:
     settings, seen_by_workers = _as_workers_see_it(*settings_to_read(environ, is_new=True))
     loaded = load(settings, seen_by_workers)
     told = (*unbounded(loaded, seen_by_workers), *warnings(loaded, settings, seen_by_workers))
+    if settings.embedded and settings.mongod is None and (advice := mongod.missing()):
+        told = (*told, Problem("environment", "", advice))
     loaded = replace(loaded, warnings=told)
     if as_json:
         faults = surroundings.faults(seen_by_workers)
@@ -98,6 +103,7 @@ def apply(
     strict: bool = False,
     allow_empty: bool = False,
     as_json: bool = False,
+    fetch: Fetch | None = None,
 ) -> int:
     """Make the running group follow the files; with `names`, only those of these syncs.
 
@@ -112,11 +118,13 @@ def apply(
         if started_with is None:
             raise Unusable(not_running)
         _warn_of_what_apply_cannot_change(settings, environ, started_with)
+        if fetch:
+            fetch(settings, started_with)
         prepared = prepare(settings, started_with, names)
         if strict and prepared.problems:
             report.print_problems(prepared.problems, ())
             raise Unusable("nothing was changed, because of --strict")
-        if not allow_empty:
+        if not (allow_empty or is_pushed_empty(settings)):
             _check_that_syncs_are_left(prepared)
         try:
             applied = apply_plan(prepared)
@@ -132,7 +140,14 @@ def apply(
     return code
 
 
-def start(environ: Environ, *, foreground: bool = False, strict: bool = False, as_json: bool = False) -> int:
+def start(
+    environ: Environ,
+    *,
+    foreground: bool = False,
+    strict: bool = False,
+    as_json: bool = False,
+    fetch: Fetch | None = None,
+) -> int:
     """Start the group; with `foreground` become supervisord, and never return.
 
     `strict`, or STRICT=1 in `environ`: start nothing if any file has a problem.
@@ -145,6 +160,8 @@ def start(environ: Environ, *, foreground: bool = False, strict: bool = False, a
         for sentence in _end_what_is_left(settings.run_dir):
             note(sentence) if as_json else print_line(sentence)
         check_nothing_is_in_the_way(settings)
+        if fetch:
+            fetch(settings, environ)
         prepared = prepare(settings, environ)
         # Its environment stays as it is: `apply` need not say this again after each edit.
         warnings = (*unbounded(prepared.loaded, environ), *prepared.warnings)
@@ -280,8 +297,8 @@ def _nothing_to_run(prepared: Prepared) -> str:
     settings = prepared.settings
     if settings.shard and (count := len(prepared.plan.elsewhere)):
         return f"none of the {count} syncs in {settings.config_dir} belongs to shard {settings.shard}"
-    if settings.config_source == DATABASE_SOURCE:
-        return "no sync to run: nothing has been pushed yet; put files into the database: jira-sync push"
+    if pushed := pushed_state(settings):
+        return f"no sync to run: {pushed.why_empty}"
     return f"no sync to run in {settings.config_dir}; add a file there, then: jira-sync apply"
 
 

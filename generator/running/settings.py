@@ -15,7 +15,7 @@ from typing import Any
 
 from generator.running.code import fingerprint
 from generator.running.errors import Unusable
-from generator.running.fleet_settings import DATABASE_SOURCE, read_fleet_settings
+from generator.running.fleet_settings import read_fleet_settings
 from generator.running.news_settings import read_news_settings
 from generator.running.page_settings import read_page_settings
 from generator.running.project_folder import project_folder
@@ -24,6 +24,7 @@ from generator.running.variables import default_of
 from sync_model.connection import database_url
 from sync_model.group_secrets import remember_group_secrets
 from sync_model.heartbeat import INTERVAL_SECONDS
+from sync_model.lookup_policy import DATABASE_SOURCE
 from sync_model.mongodb_address import SCHEMES
 from sync_model.secret_text import FileFault
 from sync_model.shards import Shard
@@ -91,6 +92,11 @@ class Settings:
     """Where the files come from. With `database`, `config_dir` is the copy of what was pushed there."""
     code: str | None = field(default=None, compare=False)
     """Not a setting: the `code.fingerprint` of what the running group was started with."""
+
+    @property
+    def is_pushed(self) -> bool:
+        """Tell whether the files come from the database that all containers share."""
+        return self.config_source == DATABASE_SOURCE
 
     def runs(self, sync: str) -> bool:
         """Tell whether the sync of this name is one that this group runs, if it is there."""
@@ -245,11 +251,7 @@ def of_running_group(settings: Settings, environ: Mapping[str, str]) -> Settings
         code=record.get("code", "an earlier version's"),
         **{name: _as_tuple(record[name]) for name in NEWER_IN_RECORD if name in record},
     )
-    if (
-        running.config_source != DATABASE_SOURCE
-        and environ.get("CONFIG_DIR")
-        and settings.config_dir != running.config_dir
-    ):
+    if not running.is_pushed and environ.get("CONFIG_DIR") and settings.config_dir != running.config_dir:
         raise Unusable(
             f"CONFIG_DIR is {settings.config_dir}, but the group in {settings.run_dir} runs {running.config_dir}: "
             "unset CONFIG_DIR, or set RUN_DIR to the group that you mean"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sync_model.judgement import STUCK_AFTER
+from sync_model.shards import MAIN_FLEET
 from sync_model.values import DEFAULT_INTERVAL_MINUTES
 
 NO_DEFAULT = "–"
@@ -189,7 +190,7 @@ TABLE = (
     ReadmeRow(
         (
             Variable("SHARD", is_fixed_at_start=True, is_in_example=True),
-            Variable("FLEET", "main", is_fixed_at_start=True, is_in_example=True),
+            Variable("FLEET", MAIN_FLEET, is_fixed_at_start=True, is_in_example=True),
         ),
         "where several containers share the syncs: which part this one runs, such as `2/4`; and the name that all of "
         "them have in common: [docs/deployment.md](docs/deployment.md)",

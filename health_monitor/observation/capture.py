@@ -13,6 +13,7 @@ from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning
 from generator.running.log_files import missing_logs
 from generator.running.manifest import AppliedSync, read_elsewhere, read_manifest
+from generator.running.pushed import pushed_state
 from generator.running.settings import Settings
 from generator.running.supervisor_rpc import ProgramState, Supervisor
 from health_monitor.fleet.look import FleetLook
@@ -105,10 +106,13 @@ def take_snapshot(
         del tracking[name]
     views.sort(key=lambda view: (SEVERITY[view.verdict.condition], view.name))
     others = tuple(states[name] for name in sorted(set(states) - set(sources)))
-    empty = None if views else f"no sync is there to be run: {settings.config_dir} holds none"
+    pushed = pushed_state(settings)
+    holds_none = pushed.why_empty if pushed else f"{settings.config_dir} holds none"
+    empty = None if views else f"no sync is there to be run: {holds_none}"
     trouble = _join(
         supervisor_error,
         folder_error or empty,
+        pushed.trouble if pushed and (views or pushed.version) else None,
         moment.apply.trouble,
         fault,
         _log_trouble(settings, states),
@@ -116,7 +120,7 @@ def take_snapshot(
         *map(_program_trouble, others),
     )
     news_trouble = read_news_trouble(settings.run_dir)
-    return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error, news_trouble, fleet)
+    return Snapshot(moment.now, tuple(views), others, trouble, supervisor_error, news_trouble, fleet, pushed)
 
 
 def _fenced_view(moment: _Moment, seen: _Seen, tracked: TrackedSync) -> SyncView:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from generator.running.pushed import unusable_files
 from generator.running.settings import Settings
 from sync_model.config_files import FileState, entry_state, file_states
 from sync_model.connection import sites
@@ -36,7 +37,7 @@ class ConfigCache:
             os.scandir(folder).close()
             states = file_states(folder)
             if states != self._states or self._is_old():
-                self._loaded = load_folder(folder, self._environ)
+                self._loaded = load_folder(folder, self._environ, unusable_files(self._settings))
                 self._states, self._read_at = states, time.monotonic()
                 self._applied.clear()
                 self._sites.clear()

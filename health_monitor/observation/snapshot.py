@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from generator.running.pushed import PushedState
 from generator.running.supervisor_rpc import ProgramState
 from health_monitor.fleet.look import FleetLook
 from sync_model.definition import Sync
@@ -41,6 +42,7 @@ class Snapshot:
     says what is wrong with the group as a whole, or is None. `supervisor_error` says why supervisord reports no
     states of programs, or is None. `news_trouble` says what could not be told to those on duty, or is None. `fleet` is
     what is known of the other containers, None for a container that has nothing to do with others.
+    `pushed` says which version of the files is here, where they come from the database.
     """
 
     taken: datetime
@@ -50,6 +52,7 @@ class Snapshot:
     supervisor_error: str | None = None
     news_trouble: str | None = None
     fleet: FleetLook | None = None
+    pushed: PushedState | None = None
 
     @property
     def is_healthy(self) -> bool:

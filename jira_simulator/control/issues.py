@@ -52,6 +52,7 @@ def _everything(issue: SimulatedIssue) -> dict[str, Any]:
         "status": issue.status.name,
         "creator": issue.creator.name,
         "created": issue.created.isoformat(),
+        "recorded": (issue.recorded or issue.created).isoformat(),
         "updated": issue.updated.isoformat(),
         "properties": issue.properties,
         "comments": [

@@ -182,6 +182,8 @@ class SimulatedIssue:
     former_keys: list[str] = field(default_factory=list)
     closed_statuses: frozenset[str] = frozenset()
     """The statuses that a condition of the workflow keeps this issue out of."""
+    recorded: datetime | None = None
+    """When it was created, by this machine's clock. None: an earlier version has kept the issue."""
 
     @property
     def transitions(self) -> list[SimulatedTransition]:

@@ -165,6 +165,7 @@ class SimulatedSite:
             created=now,
             updated=now,
             properties=self._kept(properties),
+            recorded=datetime.now(UTC),
         )
         self.issues[issue.id] = self.keys[issue.key] = issue
         self.on_change(issue, False)

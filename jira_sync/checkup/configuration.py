@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from generator.running.errors import Unusable
 from generator.running.manifest import read_manifest
+from generator.running.pushed import unusable_files
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from jira_sync.context.target import Target
 from sync_model.account_lookup import DEFAULT_FILES, DEFAULTS, ConnectionFault
@@ -37,7 +38,7 @@ def subjects(target: Target, name: str | None) -> list[Subject]:
     """Return the sync called `name`, or all with the broken ones. Raises Unusable if there is none."""
     folder = target.settings.config_dir
     try:
-        loaded = load_folder(folder, target.environ)
+        loaded = load_folder(folder, target.environ, unusable_files(target.settings))
     except OSError as error:
         raise Unusable(f"CONFIG_DIR: {error}") from None
     found = [*_broken(target, loaded), *(_of_file(target, loaded, file, name) for file in loaded.files)]

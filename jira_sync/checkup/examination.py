@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from generator.running import mongod
+from generator.running.errors import Unusable
 from jira_sync.checkup import database, project
 from jira_sync.checkup.configuration import Subject, subjects, token_from
 from jira_sync.checkup.finding import CheckReport, Finding, ReportSection, failed, warning
@@ -65,6 +67,10 @@ def examine(target: Target, name: str | None, show_progress: ShowProgress) -> li
 def _connect(target: Target) -> tuple[database.Client | None, list[Finding]]:
     """Return a client if the MongoDB server answers, and the findings about the server."""
     if target.settings.embedded and not target.is_running:
+        try:
+            mongod.find()
+        except Unusable as error:
+            return None, [failed("the embedded MongoDB cannot be started", "; ".join(error.problems))]
         says = "MongoDB was not asked: the embedded server runs only while the group does"
         return None, [warning(says, "jira-sync start starts both; DATABASE_URL names a server of your own")]
     try:

@@ -30,5 +30,6 @@ def apply(
     Example: jira-sync apply sync-ab
     """
     from generator.deploy import commands
+    from jira_sync.context.fetching import fetch
 
-    return commands.apply(os.environ, names or [], strict=strict, allow_empty=allow_empty, as_json=as_json)
+    return commands.apply(os.environ, names or [], strict=strict, allow_empty=allow_empty, as_json=as_json, fetch=fetch)

@@ -34,11 +34,12 @@ def start(
     """
     from generator.deploy import commands
     from generator.running.errors import NotUnderstood
+    from jira_sync.context.fetching import fetch
 
     if foreground and as_json:
         raise NotUnderstood("--foreground logs and prints no document; leave out --json")
     if not names and not everything:
-        return commands.start(os.environ, foreground=foreground, strict=strict, as_json=as_json)
+        return commands.start(os.environ, foreground=foreground, strict=strict, as_json=as_json, fetch=fetch)
     if foreground or strict:
         raise NotUnderstood("--foreground and --strict are about the whole group; leave out the names, or --all")
     return commands.start_some(os.environ, names or [], everything=everything, as_json=as_json)

@@ -133,7 +133,7 @@ def _take_snapshot(target: Target, wanted: _Wanted, tracking: Tracking | None = 
     from health_monitor.observation.capture import take_snapshot
     from health_monitor.observation.remedy_records import read_records
     from health_monitor.observation.tracking import track_records
-    from jira_sync.context.fleet import look_at_fleet, look_nowhere
+    from jira_sync.context.other_containers import look_at_fleet, look_nowhere
 
     if not target.settings.config_dir.is_dir() and not target.is_running:
         raise Unusable(target.no_folder)
@@ -186,8 +186,10 @@ def _parts(snapshot: Snapshot, total: int) -> Iterator[str | Table | Text]:
         yield table(COLUMNS, [_row(view, snapshot.taken) for view in snapshot.syncs])
     else:
         yield f"none of {total:,} syncs" if total else "no syncs"
+    if snapshot.pushed:
+        yield _plain(f"files: {snapshot.pushed}")
     for view in snapshot.syncs:
-        yield from _details(view)
+        yield from _notes(view)
     if snapshot.fleet:
         yield table(CONTAINER_COLUMNS, [_container_row(snapshot.fleet, found) for found in snapshot.fleet.containers])
     for program in snapshot.programs:
@@ -197,7 +199,15 @@ def _parts(snapshot: Snapshot, total: int) -> Iterator[str | Table | Text]:
         yield _tally(snapshot, total)
 
 
-def _details(view: SyncView) -> Iterator[Text]:
+def _tally(snapshot: Snapshot, total: int) -> str:
+    """Say how many syncs are shown, and how many of them are in each condition, the worst first."""
+    counts = Counter(str(view.verdict.condition) for view in snapshot.syncs)
+    shown = f"{len(snapshot.syncs):,}{'' if len(snapshot.syncs) == total else f' of {total:,}'} syncs"
+    return f"{shown}: {', '.join(f'{count:,} {condition}' for condition, count in counts.items())}"
+
+
+def _notes(view: SyncView) -> Iterator[Text]:
+    """Yield what is wrong with the file of a sync, and with its issues."""
     for problem in view.facts.problems:
         yield _plain(f"{view.file}: {problem}")
     heartbeat = view.facts.heartbeat
@@ -207,13 +217,6 @@ def _details(view: SyncView) -> Iterator[Text]:
         yield _plain(f"{view.name}: the census fails: {heartbeat.census_trouble.error}")
     if view.is_edited:
         yield _plain(f"{view.file} was edited since; jira-sync apply makes {view.name} follow")
-
-
-def _tally(snapshot: Snapshot, total: int) -> str:
-    """Say how many syncs are shown, and how many of them are in each condition, the worst first."""
-    counts = Counter(str(view.verdict.condition) for view in snapshot.syncs)
-    shown = f"{len(snapshot.syncs):,}{'' if len(snapshot.syncs) == total else f' of {total:,}'} syncs"
-    return f"{shown}: {', '.join(f'{count:,} {condition}' for condition, count in counts.items())}"
 
 
 def _row(view: SyncView, now: datetime) -> list[str | Text]:

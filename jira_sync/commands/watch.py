@@ -1,6 +1,7 @@
 """`jira-sync watch`: applies every edit by itself.
 
-It polls the folder: the kernel does not report changes of a ConfigMap or of a bind mount everywhere.
+It polls the folder: the kernel does not report changes of a ConfigMap or of a bind mount everywhere. Where the files
+come from the database, it asks that for the newest version: a single MongoDB server reports no changes either.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from sync_model.program_names import WATCHER
 
 LOOK_EVERY = 1.0
 """Seconds between two looks. An edit is applied once two looks have found the same: it may take several writes."""
+ASK_EVERY = 2.0
+"""Seconds between two questions to the database, each for one entry of an index."""
 RETRY_EVERY = 30.0
 """Seconds until an apply that failed is tried again: the reason may pass by itself."""
 
@@ -39,6 +42,8 @@ def watch(
 ) -> int:
     """Apply every edit in the folder by itself, as soon as the folder is quiet; until Ctrl-C.
 
+    With CONFIG_SOURCE=database, it applies what jira-sync push puts there.
+
     It says what jira-sync apply would say. With WATCH=1 a program of the
     group does the same, and needs no terminal: jira-sync logs config-watcher
 
@@ -47,6 +52,7 @@ def watch(
     from generator.running.errors import Unusable
     from generator.running.run_directory import require_own
     from generator.running.settings import run_dir_of
+    from jira_sync.context.fetching import Follower
     from jira_sync.context.target import find_target
 
     if as_json:
@@ -56,8 +62,21 @@ def watch(
     here = find_target(os.environ)
     if not here.is_running:
         raise Unusable(here.not_running)
-    follow(here.settings.config_dir, Applier(os.environ, here.run_dir), time.sleep)
+    applier = Applier(os.environ, here.run_dir)
+    if here.settings.is_pushed:
+        follow_pushes(Follower(here.settings, here.environ).look, applier, time.sleep)
+    else:
+        follow(here.settings.config_dir, applier, time.sleep)
     return 0
+
+
+def follow_pushes(look: Callable[[], bool], applier: Applier, wait: Callable[[float], None]) -> None:
+    """Apply what is here, and then each version that `look` brings. Only an exception or a signal ends it."""
+    applier.apply()
+    while True:
+        wait(ASK_EVERY)
+        if look() or applier.is_due():
+            applier.apply()
 
 
 def follow(folder: Path, applier: Applier, wait: Callable[[float], None]) -> None:

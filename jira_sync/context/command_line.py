@@ -17,6 +17,7 @@ class Panel(StrEnum):
     """The panels of `jira-sync --help`."""
 
     GROUP = "The group"
+    FLEET = "Files for several containers"
     MONITORING = "Looking"
     CONTROL = "Steering"
     SETUP = "Setting up"

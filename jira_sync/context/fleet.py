@@ -1,39 +1,62 @@
-"""The other containers of the fleet, for a command that looks once."""
+"""The fleet that a command is about: the containers that share the files in one database."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jira_sync.context.command_line import seen_from_here
 from jira_sync.context.target import Target
 
 if TYPE_CHECKING:
-    from health_monitor.fleet.look import FleetLook
-    from health_monitor.observation.snapshot import Snapshot
+    from sync_worker.database.pushed_files import PushedFiles
+
+Environ = Mapping[str, str]
+ADDRESS = ("DATABASE_URL", "DATABASE_URL_FILE")
 
 
-def look_nowhere(target: Target) -> FleetLook | None:
-    """Return a look at the fleet before anybody is asked; None for a group that has nothing to do with others."""
-    from health_monitor.fleet.look import FleetLook
-    from sync_worker.database.fleet import this_container
+@dataclass(frozen=True)
+class Fleet:
+    """`folder` is where its files are edited, if that is on this machine."""
 
-    settings = target.settings
-    return FleetLook(this_container(settings.run_dir)[0], settings.shard) if settings.shard else None
+    target: Target
+    name: str
+    folder: Path
+
+    @contextmanager
+    def files(self) -> Iterator[PushedFiles]:
+        """Connect to the files of the fleet. Raises Unusable, with advice, if the database is not available."""
+        from sync_worker.database.pushed_files import PushedFiles
+
+        with self.target.connect("command") as client:
+            yield PushedFiles(client, self.name)
 
 
-def look_at_fleet(target: Target, snapshot: Snapshot) -> FleetLook:
-    """Return what the database tells of the syncs in `snapshot` that other containers run."""
-    from dataclasses import replace
+def find_fleet(environ: Environ) -> Fleet:
+    """Return the fleet that this shell names, or else that of the group here. Raises Unusable.
 
+    Whoever pushes need not be where a container is: what this shell says of the database and the fleet counts.
+    """
     from generator.running.errors import Unusable
-    from health_monitor.fleet.link import look_once
-    from health_monitor.observation.snapshot import databases_elsewhere
+    from generator.running.running_group import environment_of_group, settings_to_read
+    from generator.running.settings import of_running_group
+    from generator.running.variables import default_of
+    from sync_model.group_secrets import remember_group_secrets
 
-    nowhere = snapshot.fleet
-    if nowhere is None:
-        raise ValueError("this group has no fleet")
-    try:
-        with target.connect("status") as client:
-            wanted = databases_elsewhere(snapshot)
-            return look_once(client, nowhere.here, nowhere.shard, target.settings.fleet, wanted)
-    except Unusable as error:
-        return replace(nowhere, error="; ".join(error.problems))
+    named = seen_from_here(Path(environ["CONFIG_DIR"])) if environ.get("CONFIG_DIR") else None
+    settings, environ = settings_to_read(environ, waits_for_files=True)
+    folder = named or settings.project_dir / default_of("CONFIG_DIR")
+    started_with = environment_of_group(settings.run_dir)
+    of_group = settings if started_with is None else of_running_group(settings, {})
+    name = settings.fleet if environ.get("FLEET") else of_group.fleet
+    if started_with is not None and not any(environ.get(variable) for variable in ADDRESS):
+        remember_group_secrets(started_with)
+        settings, environ = of_group, started_with
+    if settings.embedded:
+        raise Unusable(
+            "the files go into the MongoDB server that all containers share: set DATABASE_URL or DATABASE_URL_FILE"
+        )
+    return Fleet(Target(replace(settings, embedded=False), environ, started_with is not None), name, folder)

@@ -16,6 +16,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from generator.running import mongod
 from generator.running.errors import Unusable
 from generator.running.files import write_if_changed
 from generator.running.running_group import environment_of_group, is_container, settings_to_read
@@ -63,6 +64,8 @@ def write_new_sync(options: NewSyncOptions) -> int:
     needed = [options.user_access.site, options.user_project, options.dev_project]
     interview.require(list(zip(["--site", "--user-project", "--dev-project"], needed, strict=True)))
     settings = settings_to_read(os.environ, is_new=True)[0]
+    if settings.is_pushed and options.output is None:
+        raise Unusable("the files of this group come from the database: say where by --output, then jira-sync push")
     folder = settings.config_dir
     _check_writable(options.output.parent if options.output else folder)
     _check_not_there(options.output, force=options.force)
@@ -229,6 +232,9 @@ def _print_next_steps(name: str, path: Path, pair: ProjectPair, rules: int, sett
     print_line("")
     for step in (*todo, *_next_steps(name, path, settings)):
         print_line(f"  {step}")
+    if settings.embedded and settings.mongod is None and (advice := mongod.missing()):
+        print_line("")
+        print_line(f"Before that: {advice}")
     return 0
 
 

@@ -5,11 +5,13 @@ In the database that all containers share:
     containers   one document per container, `_id`: which one; `fleet`: the fleet's name; `seen`: when it was written
                  last, on MongoDB's own clock; and the fields of `Container`
 
-It is for people, and for whoever finds out that nobody runs a part of the syncs. No container acts by it.
+It is for people, and for whoever finds out that nobody runs a part of the syncs. One thing is decided by it: a newer
+format of the syncs' databases is written only when all containers read it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any
 from pymongo import ASCENDING, MongoClient
 from pymongo.errors import PyMongoError
 
-from sync_model.shards import Shard
+from sync_model.shards import MAIN_FLEET, Shard
 from sync_worker.database.connection import SHARED_DATABASE, answered_soon, forgettable_database
 from sync_worker.database.process_identity import this_process
 
@@ -27,6 +29,13 @@ GONE_AFTER = 45.0
 """Seconds after which a container that has written nothing counts as gone."""
 KEPT_SECONDS = 24 * 3600
 MOST_CONTAINERS = 2000
+FORMAT_COUNTS_FOR = 900.0
+"""Seconds for which a container that has written nothing, and has not left in order, counts where all must agree on a
+format. It may be cut off from MongoDB, or be started again."""
+SETTLED_AFTER = 60.0
+"""Seconds after which a container has seen those that were started with it."""
+FIRST_FORMAT = 1
+"""What containers of versions read that say nothing of formats."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class Container:
     """One container of a fleet.
 
     `shard` is the part of the syncs that is its own. `version` is that of jira-sync, `files` the version of what was
-    pushed, None where the files come from a folder. `syncs` counts those that it is to run, `standing_by` those of
+    pushed, None where the files come from a folder. `formats` are the oldest and the newest format of a sync's database
+    that it reads. `syncs` counts those that it is to run, `standing_by` those of
     them that another container runs meanwhile. `up_for` is the number of seconds since its monitor was started, `age`
     that since it was written.
     """
@@ -44,6 +54,7 @@ class Container:
     shard: Shard
     version: str
     files: int | None = None
+    formats: tuple[int, int] = (FIRST_FORMAT, FIRST_FORMAT)
     syncs: int = 0
     standing_by: int = 0
     up_for: float = field(default=0.0, compare=False)
@@ -84,6 +95,22 @@ class Fleet:
         with suppress(PyMongoError), answered_soon():
             self._containers.delete_one({"_id": container})
 
+    def newest_format(self, oldest: int) -> int:
+        """Return the newest format of a sync's database that all containers read.
+
+        It is `oldest` while that is not known: while the containers cannot be looked at, and while all that are seen
+        have just been started. Others may be starting, too.
+        """
+        of_late = {"$expr": {"$gt": ["$seen", {"$subtract": ["$$NOW", int(FORMAT_COUNTS_FOR * 1000)]}]}}
+        try:
+            with answered_soon():
+                found = list(self._containers.find({"fleet": self._name, **of_late}, {"formats": True, "up_for": True}))
+        except PyMongoError:
+            return oldest
+        if all(_up_for(document) < SETTLED_AFTER for document in found):
+            return oldest
+        return min(_formats(document)[1] for document in found)
+
     def containers(self) -> tuple[Container, ...]:
         """Return the containers that are there, by the numbers of their shards."""
         age = {"$divide": [{"$subtract": ["$$NOW", "$seen"]}, 1000]}
@@ -106,9 +133,28 @@ def _container(document: dict[str, Any]) -> Container | None:
         number, total = document["shard"]
         known = {name: document[name] for name in _FIELDS if name in document}
         up_for = float(document.get("up_for", 0.0)) + float(document["age"])
+        known["formats"] = _formats(document)
         return Container(**{**known, "id": document["_id"], "shard": Shard(int(number), int(total)), "up_for": up_for})
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _formats(document: dict[str, Any]) -> tuple[int, int]:
+    try:
+        oldest, newest = document["formats"]
+        return int(oldest), int(newest)
+    except (KeyError, TypeError, ValueError):
+        return FIRST_FORMAT, FIRST_FORMAT
+
+
+def _up_for(document: dict[str, Any]) -> float:
+    up_for = document.get("up_for")
+    return up_for if isinstance(up_for, float) else 0.0
+
+
+def fleet_of(client: MongoClient[dict[str, Any]], environ: Mapping[str, str]) -> Fleet | None:
+    """Return the fleet that a worker with this environment is part of; None where its container runs all syncs."""
+    return Fleet(client, environ.get("FLEET") or MAIN_FLEET) if environ.get("SHARD") else None
 
 
 _FIELDS = frozenset(each.name for each in fields(Container))

@@ -115,6 +115,8 @@ class Lease:
         """SIGUSR1 makes this process call `renew_now`."""
         self.heartbeat: Callable[[], SaidOfItself | None] = lambda: None
         """Returns what the holder said last of itself. Other containers read it."""
+        self.last_words: bytes | None = None
+        """What the worker before this one said last, as far as it is known."""
         self._told: bytes | None = None
 
     @classmethod
@@ -156,6 +158,12 @@ class Lease:
         with suppress(PyMongoError), pymongo.timeout(SECONDS_TO_LET_GO):
             self._lease.update_one(self._mine, [{"$set": {**self._renewal()[0], "expires": None, "owner": None}}])
 
+    def let_go(self) -> None:
+        """Let another worker act, and go on as one that stands by: this one cannot do the work. Raises Unavailable."""
+        self._until = float("-inf")
+        with errors_translated(), answered_soon():
+            self._lease.update_one(self._mine, [{"$set": {**self._renewal()[0], "expires": None, "owner": None}}])
+
     @property
     def _mine(self) -> dict[str, Any]:
         return {"_id": WRITER, "owner": self._owner, "token": self.token}
@@ -187,6 +195,9 @@ class Lease:
             )
         if document is None:
             raise self._held_by(before)
+        last_words = before.get("heartbeat") if before and before["owner"] != self._owner else None
+        if isinstance(last_words, str):
+            self.last_words = last_words.encode()
         with self._lock:
             self._told = said
             self.token, self._wake_count, self.holder = document["token"], document["wake"], self._me

@@ -28,7 +28,8 @@ from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import JournalEntry
 from sync_worker.database import backup
 from sync_worker.database.connection import durable_database
-from sync_worker.database.documents.conversion import FORMAT, PROGRESS, to_progress
+from sync_worker.database.documents.conversion import PROGRESS, to_progress
+from sync_worker.database.documents.formats import format_of, readable
 from sync_worker.database.documents.indexes import create_indexes
 from sync_worker.database.documents.progress import RESTORING
 from sync_worker.database.lease import Lease
@@ -86,12 +87,11 @@ class Restore:
 
     def _progress_to_restore(self, contents: backup.Contents) -> Progress:
         document = contents.progress or {}
-        if document.get("format", FORMAT) not in range(FORMAT + 1):
-            raise NeedsOperator("the backup was made by a newer version of jira-sync")
         if RESTORING in document:
             raise NeedsOperator("the backup is of a database that was being restored")
         try:
             progress = to_progress(document)
+            self._store.format = format_of(document) or readable()[0]  # what is restored is of that one
         except NeedsOperator as error:
             raise NeedsOperator(f"in the backup, {error}") from None
         back = LOOK_BACK + timedelta(hours=self._sync.retry_for_hours)
@@ -148,7 +148,7 @@ class Restore:
     def _swap(self, names: list[str]) -> None:
         """Let the loaded collections take their places. A collection that is not in the backup is dropped."""
         self._lease.check()
-        mark = {RESTORING: datetime.now(UTC), "format": FORMAT, "writer": self._lease.token}
+        mark = {RESTORING: datetime.now(UTC), "format": self._store.format, "writer": self._lease.token}
         self._database["progress"].replace_one({"_id": PROGRESS}, mark, upsert=True)
         existing = self._database.list_collection_names()
         for name in names:

@@ -1,7 +1,7 @@
 """What one sync remembers, in its own MongoDB database.
 
-    progress   one document, `_id: "sync"`: the fields of `core.progress.Progress`; and `format`, the version of this
-               layout
+    progress   one document, `_id: "sync"`: the fields of `core.progress.Progress`; and `format`, the number of the
+               format in which the database is written; see `database.documents.formats`
     issues     one document per issue that was seen, `_id: "user:10001"`: the fields of `core.state.IssueState`; and,
                for the indexes, `waiting` while a cause is pending, and `dead_letters` while one was given up
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique, too: the fields
@@ -26,10 +26,10 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.ports import Fate
 from sync_worker.core.records import JournalEntry
-from sync_worker.database.documents.conversion import FORMAT, PROGRESS
+from sync_worker.database.documents.conversion import PROGRESS
+from sync_worker.database.documents.formats import format_of, format_to_write, readable
 from sync_worker.database.documents.indexes import create_indexes
 from sync_worker.database.documents.issues import IssueDocuments
 from sync_worker.database.documents.outbox import Outbox
@@ -38,6 +38,7 @@ from sync_worker.database.documents.progress import ProgressDocument
 from sync_worker.database.documents.replacing import Replacing
 from sync_worker.database.documents.requests import RequestDocuments
 from sync_worker.database.documents.unprocessable import UnprocessableDocuments
+from sync_worker.database.fleet import Fleet
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.mongodb_errors import errors_translated
@@ -59,18 +60,26 @@ class MongoStore(
         self._registry = Registry(client, database)
 
     @errors_translated()
-    def prepare(self) -> bool:
-        """Create the indexes of a new database; return whether it is one.
+    def prepare(self, fleet: Fleet | None = None) -> bool:
+        """Choose the format to write, and create the indexes of a new database; return whether it is one.
 
-        Raises NeedsOperator when it was written by a newer version.
+        The newest format is chosen as soon as all containers of `fleet` read it; None: there are no others. Raises
+        NeedsOperator when this version does not read the database.
         """
-        document = self._progress.find_one({"_id": PROGRESS}, {"format": True}) or {}
-        if document.get("format", FORMAT) > FORMAT:
-            raise NeedsOperator("the database was written by a newer version of jira-sync")
-        if document.get("format") == FORMAT:
+        stored = self.stored_format()
+        of_all = None if fleet is None or stored == readable()[1] else fleet.newest_format(readable()[0])
+        self.format = format_to_write(stored, of_all)
+        if stored == self.format:
             return False  # the indexes are there: the progress was written after them
         create_indexes(self._issues, self._pairs)
-        return True
+        if stored is not None:
+            self._raise_format()
+        return stored is None
+
+    @errors_translated()
+    def stored_format(self) -> int | None:
+        """Return the format of the database; None for a new one. Raises NeedsOperator like `prepare`."""
+        return format_of(self._progress.find_one({"_id": PROGRESS}, {"format": True}) or {})
 
     def emptied(self) -> MongoStore:
         return MongoStore(self._client, NOWHERE, self._lease)

@@ -20,6 +20,7 @@ from sync_model.loading import SyncFile
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown
 from sync_worker.core.progress import Importing
 from sync_worker.core.timing import LONG_AGO
+from sync_worker.database.fleet import fleet_of
 from sync_worker.database.lease import Lease
 from sync_worker.database.store import MongoStore
 from sync_worker.engine.dry_run import PlannedStep, dry_run
@@ -95,7 +96,7 @@ class Import:
         store = MongoStore(self.client, sync.database, lease)
         try:
             lease.hold()
-            store.prepare()
+            store.prepare(fleet_of(self.client, self.environ))
             store.journal.prepare(timedelta(days=sync.history_days))
             yield store
         finally:

@@ -17,7 +17,15 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.heartbeat import CycleSummary, Heartbeat, Phase, crashes_before, read_heartbeat
+from sync_model.heartbeat import (
+    CycleSummary,
+    Findings,
+    Heartbeat,
+    Phase,
+    crashes_before,
+    parse_heartbeat,
+    read_heartbeat,
+)
 from sync_worker.core.errors import InvalidRequest, LeaseLost, NeedsOperator, Paused, StopRequested, SyncError
 from sync_worker.core.records import PastCycle
 from sync_worker.core.retry import wait_after
@@ -125,6 +133,12 @@ class Worker:
         if before:
             self.heartbeats.findings = before.findings_for(self.digest)
         return before
+
+    def take_over(self, last_words: bytes) -> None:
+        """Go on from what the worker of another container knew, of which no heartbeat file is here."""
+        before = parse_heartbeat(last_words, datetime.now(UTC))
+        if before and self.heartbeats.findings == Findings():
+            self.heartbeats.findings = before.findings_for(self.digest)
 
     def wait_for_person(self, reason: str, seconds: float) -> bool:
         """Wait so many seconds, and let the heartbeat say that only a person can put right what is wrong.

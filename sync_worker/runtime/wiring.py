@@ -28,6 +28,7 @@ from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
 from sync_worker.core.rule_names import unknown_statuses, with_shown_names
 from sync_worker.database import rate_limits
+from sync_worker.database.fleet import fleet_of
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.sign_in import SignIn
@@ -69,6 +70,7 @@ class CycleRunner:
         jiras = _connect_to_sites(sync, environ, worker.wait, limits_of, self.lease.check)
         interval = timedelta(seconds=worker.interval)
         self._context = Context(sync, jiras, self.store, worker.log, self._checkpoint, interval)
+        self._fleet = fleet_of(client, environ)
         self._jira_clients = set(jiras.values())
         self._predecessor = ReplacedService(_legacy_database(client, sync))
         self._is_prepared = False
@@ -92,7 +94,12 @@ class CycleRunner:
             raise
 
     def _run_cycle(self, is_past_deadline: Callable[[], bool]) -> CycleResult:
+        if not self.lease.is_held():
+            self.store.stored_format()  # a database that this version cannot read is left to workers that can
         self.lease.hold()
+        if self.lease.last_words:
+            self._worker.take_over(self.lease.last_words)
+            self.lease.last_words = None
         _raise_if_paused(self.store.journal)
         self._worker.enter_cycle_from(Phase.STANDBY, Phase.PAUSED)
         self._prepare_database()
@@ -157,7 +164,14 @@ class CycleRunner:
 
     def _prepare_database(self) -> None:
         """Prepare a new database: at the first cycle, or when somebody has emptied it since."""
-        is_new = self.store.prepare()
+        before = self.store.format if self._is_prepared else None
+        try:
+            is_new = self.store.prepare(self._fleet)
+        except NeedsOperator:
+            self.lease.let_go()  # a newer version has written before we got the lease, and may go on
+            raise
+        if before not in (None, self.store.format):
+            self._worker.log.info("the database is written in a newer format from now on", format=self.store.format)
         if is_new:
             rate_limits.prepare(self._client)
         if is_new or not self._is_prepared:

@@ -11,6 +11,7 @@ from typing import Any
 
 from generator.running.mongod import address_of
 from generator.running.supervisor_rpc import Supervisor
+from installations import Installation
 from jira_simulator.server import RunningSimulator
 from warm_processes import COMMAND, WarmProcesses
 
@@ -46,7 +47,7 @@ class Group:
         simulator: RunningSimulator,
         free_port: Callable[[], int],
         wait_until: Callable[..., Any],
-        commands: WarmProcesses,
+        commands: WarmProcesses | Installation,
     ) -> None:
         self.configs, self.run_dir = folder / "configs", folder / "run"
         self.configs.mkdir()
@@ -81,6 +82,10 @@ class Group:
     def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command, whatever its exit code will be."""
         return self._commands.run(*arguments, environ=self.environ, code=COMMAND, timeout=120)
+
+    def use(self, commands: Installation) -> None:
+        """Have commands be those of another installation."""
+        self._commands = commands
 
     def pid(self, name: str) -> int:
         return self.supervisor.states()[name].pid

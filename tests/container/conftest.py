@@ -63,7 +63,7 @@ class Deployment:
         """Have in the folder what compose needs, and what it builds the image of."""
         shutil.copy(Path(__file__).with_name("docker-compose.override.yml"), self.folder)
         named = (line[1:] for line in (REPO / ".dockerignore").read_text().splitlines() if line.startswith("!"))
-        for name in ("docker-compose.yml", "Dockerfile", ".dockerignore", *named):
+        for name in ("docker-compose.yml", "deploy/compose.replica.yml", "Dockerfile", ".dockerignore", *named):
             (self.folder / name).parent.mkdir(exist_ok=True)
             is_folder = (REPO / name).is_dir()
             (shutil.copytree if is_folder else shutil.copy2)(REPO / name, self.folder / name)
@@ -233,6 +233,26 @@ def running_deployment(
         deployment.type("docker compose up -d")
         user = f"db.getSiblingDB('admin').createUser({{user: 'jira_sync', pwd: '{PASSWORD}', roles: ['root']}})"
         deployment.type(f'docker compose exec -T mongo mongosh --quiet --eval "{user}"')
+        yield deployment
+    finally:
+        deployment.end()
+
+
+@pytest.fixture(scope="module")
+def replicated_deployment(
+    running_deployment: Deployment,
+    tmp_path_factory: pytest.TempPathFactory,
+    free_port: Callable[[], int],
+    wait_until: Callable[..., Any],
+) -> Iterator[Deployment]:
+    """Another deployment, of the same image, beside three MongoDB servers."""
+    running_deployment.type("docker compose stop")
+    deployment = Deployment(tmp_path_factory.mktemp("replicated"), free_port(), wait_until)
+    files = ("docker-compose.yml", "docker-compose.override.yml", "deploy/compose.replica.yml")
+    deployment.environ["COMPOSE_FILE"] = ":".join(files)
+    deployment.put(".env", f"PORT={deployment.url.rpartition(':')[2]}\n")
+    try:
+        deployment.start_jira()
         yield deployment
     finally:
         deployment.end()

@@ -30,7 +30,7 @@ class Containers:
         self.started: list[Group] = []
 
     def start(self, shard: str) -> Group:
-        place = self._folder / f"container-{len(self.started)}"
+        place = self._folder / str(len(self.started))
         place.mkdir()
         group = self._new_group(place)
         group.configs.rmdir()
@@ -50,7 +50,9 @@ class Containers:
 
 
 @pytest.fixture
-def containers(tmp_path, free_port, wait_until, warm_commands, mongo_server, database_name) -> Iterator[Containers]:
+def containers(
+    tmp_path_factory, free_port, wait_until, warm_commands, mongo_server, database_name
+) -> Iterator[Containers]:
     with RunningSimulator(Seed.model_validate({"sites": [SITE]})) as simulator, ExitStack() as stack:
 
         def new_group(folder: Path) -> Group:
@@ -58,7 +60,9 @@ def containers(tmp_path, free_port, wait_until, warm_commands, mongo_server, dat
             stack.callback(group.ann.http.close)
             return group
 
-        found = Containers(tmp_path, mongo_server.url, new_group, database_name.replace("_", "-"))
+        found = Containers(
+            tmp_path_factory.mktemp("fleet"), mongo_server.url, new_group, database_name.replace("_", "-")
+        )
         yield found
         for group in found.started:
             if members(group.run_dir):

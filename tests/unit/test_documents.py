@@ -17,10 +17,11 @@ from generator.running.variables import FIXED_AT_START
 from sync_model import VERSION
 from sync_model.account_lookup import DEFAULTS
 from sync_model.definition import Sync
+from sync_worker.database.documents.formats import readable
 
 REPO = Path(__file__).parents[2]
 REFERENCE = (REPO / "configs" / "README.md").read_text()
-DOCUMENTS = [*REPO.glob("*.md"), *REPO.glob("docs/*.md"), *REPO.glob("configs/*.md")]
+DOCUMENTS = [*REPO.glob("*.md"), *REPO.glob("docs/*.md"), *REPO.glob("configs/*.md"), *REPO.glob("deploy/**/*.md")]
 
 
 def fields_of_the_model() -> Iterator[str]:
@@ -75,9 +76,10 @@ def test_no_health_check_needs_a_program_that_the_image_lacks():
     assert programs == {"python", "bash"}
 
 
-def test_the_image_is_labelled_with_the_version():
-    (label,) = re.findall(r'image\.version="(.+)"', (REPO / "Dockerfile").read_text())
-    assert label == VERSION
+def test_the_image_is_labelled_with_the_version_that_a_release_gives_it():
+    dockerfile = (REPO / "Dockerfile").read_text()
+    assert re.findall(r'image\.version="([^"]+)"', dockerfile) == ["${VERSION}"]
+    assert "ARG VERSION=unreleased\n" in dockerfile
 
 
 def test_the_example_of_settings_names_every_one_with_what_holds_without_it(plain_environment):
@@ -99,7 +101,7 @@ def test_a_table_of_tests_names_only_modules_that_are_there(name):
     assert [module for module in named if not (REPO / "tests" / module).exists()] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPO)))
 def test_every_file_that_a_document_links_to_exists(document):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
@@ -147,3 +149,12 @@ def test_the_example_promises_no_secret_in_the_file():
 
 def test_the_version_is_in_the_changelog_or_unreleased():
     assert "## Unreleased" in (REPO / "CHANGELOG.md").read_text()
+
+
+def test_the_guide_to_upgrading_says_which_formats_this_version_writes_and_reads():
+    rows = re.findall(r"^\| ([\d.]+) \| (\d+) \| (.+) \|$", (REPO / "docs" / "upgrading.md").read_text(), re.MULTILINE)
+    oldest, newest = readable()
+    assert rows[-1][1:] == (str(newest), str(oldest) if oldest == newest else f"{oldest} to {newest}")
+    numbers = [tuple(map(int, version.split("."))) for version, *_ in rows]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] <= tuple(map(int, VERSION.split(".")))

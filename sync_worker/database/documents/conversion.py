@@ -1,14 +1,15 @@
 """Values to documents and back, field by field.
 
-A document also has what only the database needs: `writer`, the fencing token of its last writer, and the fields of the
-indexes. People may edit documents by hand. A document that does not fit its value is reported, never guessed at.
+Documents are read in each format that `formats` knows, and written in the one whose number is given. A document also
+has what only the database needs: `writer`, the fencing token of its last writer, and the fields of the indexes. People
+may edit documents by hand. A document that does not fit its value is reported, never guessed at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,13 +19,11 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.core.unprocessable import UnprocessableIssue
+from sync_worker.database.documents.formats import Document, format_of, lifted, lowered
 
-FORMAT = 1
-"""The version of the layout of the database."""
 PROGRESS = "sync"
 """The `_id` of the one document in `progress`."""
 
-Document = dict[str, Any]
 T = TypeVar("T")
 
 _issue_state = TypeAdapter(IssueState)
@@ -33,19 +32,20 @@ _progress = TypeAdapter(Progress)
 _unprocessable = TypeAdapter(UnprocessableIssue)
 
 
-def from_progress(progress: Progress, writer: int) -> Document:
-    return {**_progress.dump_python(progress), "format": FORMAT, "writer": writer}
+def from_progress(progress: Progress, writer: int, number: int) -> Document:
+    return lowered("progress", {**_progress.dump_python(progress), "format": number, "writer": writer}, number)
 
 
 def to_progress(document: Document) -> Progress:
-    """Return what the document in `progress` says. Raises NeedsOperator when it does not fit."""
+    """Return what the document in `progress` says. Raises NeedsOperator when it does not fit, or is too new."""
+    format_of(document)
     try:
-        return _progress.validate_python(_without(document, "_id", "format", "writer"))
+        return _progress.validate_python(_without(lifted("progress", document), "_id", "format", "writer"))
     except ValidationError as error:
         raise NeedsOperator(f"the document {PROGRESS} in `progress` does not fit: {_reason(error)}; mend it") from None
 
 
-def from_state(state: IssueState, writer: int) -> Document:
+def from_state(state: IssueState, writer: int, number: int) -> Document:
     """Return the document. It has `waiting`, for the indexes, exactly while causes are pending."""
     document: Document = {**_issue_state.dump_python(state), "writer": writer}
     if state.pending:
@@ -56,14 +56,14 @@ def from_state(state: IssueState, writer: int) -> Document:
             document["waiting"]["failing_since"] = first.failure.first_at
     if state.dead:
         document["dead_letters"] = len(state.dead)
-    return document
+    return lowered("issues", document, number)
 
 
 def to_state(document: Document) -> IssueState:
     """Return what a document in `issues` says. Raises InvalidRequest when it does not fit."""
     try:
         return _issue_state.validate_python(
-            _with_attempts(_without(document, "_id", "waiting", "writer", "dead_letters"))
+            _with_attempts(_without(lifted("issues", document), "_id", "waiting", "writer", "dead_letters"))
         )
     except ValidationError as error:
         raise InvalidRequest(f"the document {document['_id']} in `issues` does not fit: {_reason(error)}") from None
@@ -77,28 +77,29 @@ def _with_attempts(document: Document) -> Document:
     return {**document, "uploads": {key: {"at": at} if isinstance(at, datetime) else at for key, at in uploads.items()}}
 
 
-def from_pair(pair: Pair, writer: int) -> Document:
+def from_pair(pair: Pair, writer: int, number: int) -> Document:
     """Return the document. It has `is_away` and `is_missing`, for the indexes, exactly while they are true."""
     flags = {"is_away": bool(pair.away), "is_missing": bool(set(pair.missing) - set(pair.gone))}
-    return {**_pair.dump_python(pair), **{name: True for name, holds in flags.items() if holds}, "writer": writer}
+    document = {**_pair.dump_python(pair), **{name: True for name, holds in flags.items() if holds}, "writer": writer}
+    return lowered("pairs", document, number)
 
 
 def to_pair(document: Document) -> Pair:
     """Return what a document in `pairs` says. Raises InvalidRequest when it does not fit."""
     try:
-        return _pair.validate_python(_without(document, "_id", "writer", "is_away", "is_missing"))
+        return _pair.validate_python(_without(lifted("pairs", document), "_id", "writer", "is_away", "is_missing"))
     except ValidationError as error:
         raise InvalidRequest(f"the document {document['_id']} in `pairs` does not fit: {_reason(error)}") from None
 
 
-def from_unprocessable(issue: UnprocessableIssue, writer: int) -> Document:
-    return {**_unprocessable.dump_python(issue), "writer": writer}
+def from_unprocessable(issue: UnprocessableIssue, writer: int, number: int) -> Document:
+    return lowered("unprocessable", {**_unprocessable.dump_python(issue), "writer": writer}, number)
 
 
 def to_unprocessable(document: Document) -> UnprocessableIssue:
     """Return what a document in `unprocessable` says. Raises InvalidRequest when it does not fit."""
     try:
-        return _unprocessable.validate_python(_without(document, "_id", "writer"))
+        return _unprocessable.validate_python(_without(lifted("unprocessable", document), "_id", "writer"))
     except ValidationError as error:
         name = document["_id"]
         raise InvalidRequest(f"the document {name} in `unprocessable` does not fit: {_reason(error)}") from None

@@ -18,6 +18,7 @@ from pymongo.collection import Collection as MongoCollection
 
 from sync_worker.core.errors import DatabaseUnavailable
 from sync_worker.database.connection import MAJORITY, durable_database
+from sync_worker.database.documents import formats
 from sync_worker.database.lease import Lease
 
 
@@ -27,6 +28,8 @@ class FencedCollections:
     def __init__(self, client: MongoClient[dict[str, Any]], database: str, lease: Lease) -> None:
         self._database = durable_database(client, database)
         self._lease = lease
+        self.format = formats.readable()[0]
+        """The number of the format in which documents are written."""
         self._progress = self._database.get_collection("progress", read_concern=MAJORITY)
         self._in_order = client.start_session(causal_consistency=True)
         """For the progress, which one thread at a time reads and writes."""

@@ -14,8 +14,9 @@ from sync_model.definition import Side
 from sync_worker.core.concurrency import batches
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.state import IssueState
-from sync_worker.database.documents.conversion import Document, convert_all, from_state, to_state
+from sync_worker.database.documents.conversion import convert_all, from_state, to_state
 from sync_worker.database.documents.fencing import FencedCollections
+from sync_worker.database.documents.formats import Document
 from sync_worker.database.mongodb_errors import LONGEST_MESSAGE, errors_translated
 
 NAMED_AT_ONCE = 1000
@@ -68,7 +69,9 @@ class IssueDocuments(FencedCollections):
 
     @errors_translated()
     def save(self, states: Iterable[IssueState]) -> None:
-        documents = {_identity(state.side, state.id): from_state(state, self._lease.token) for state in states}
+        documents = {
+            _identity(state.side, state.id): from_state(state, self._lease.token, self.format) for state in states
+        }
         writes = [
             ReplaceOne(self._unless_superseded(identity), document, upsert=True)
             for identity, document in documents.items()

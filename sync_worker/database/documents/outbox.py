@@ -16,8 +16,9 @@ from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.ports import Backlog, FailingIssue, Waiting
 from sync_worker.core.retry import LATEST_TRY
 from sync_worker.core.state import IssueState
-from sync_worker.database.documents.conversion import Document, to_state
+from sync_worker.database.documents.conversion import to_state
 from sync_worker.database.documents.fencing import FencedCollections
+from sync_worker.database.documents.formats import Document
 from sync_worker.database.documents.issues import issue_id_of
 from sync_worker.database.mongodb_errors import errors_translated
 

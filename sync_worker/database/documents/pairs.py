@@ -76,7 +76,7 @@ class PairDocuments(FencedCollections):
     def save_pair(self, pair: Pair) -> None:
         self._lease.check()
         try:
-            self._pairs.replace_one(self._same_pair(pair), from_pair(pair, self._lease.token), upsert=True)
+            self._pairs.replace_one(self._same_pair(pair), from_pair(pair, self._lease.token, self.format), upsert=True)
         except DuplicateKeyError:
             either = [{"_id": pair.user_id}, {"dev_id": pair.dev_id}]
             found = list(self._pairs.find({"$or": either}, {"writer": True}))
@@ -89,7 +89,10 @@ class PairDocuments(FencedCollections):
     def save_pairs(self, pairs: Sequence[Pair]) -> None:
         """Remember the pairs. Raises InvalidRequest like `save_pair`, with all but the one in question remembered."""
         self._lease.check()
-        writes = [ReplaceOne(self._same_pair(pair), from_pair(pair, self._lease.token), upsert=True) for pair in pairs]
+        writes = [
+            ReplaceOne(self._same_pair(pair), from_pair(pair, self._lease.token, self.format), upsert=True)
+            for pair in pairs
+        ]
         try:
             if writes:
                 self._pairs.bulk_write(writes, ordered=False)

@@ -48,7 +48,7 @@ class ProgressDocument(FencedCollections):
     @errors_translated()
     def save_progress(self, progress: Progress) -> None:
         self._lease.check()
-        document = from_progress(progress, self._lease.token)
+        document = from_progress(progress, self._lease.token, self.format)
         ours, is_new = self._unless_superseded(PROGRESS), not self._is_there
         try:
             done = self._progress.replace_one(ours, document, upsert=is_new, session=self._in_order)
@@ -57,6 +57,15 @@ class ProgressDocument(FencedCollections):
         if not (is_new or done.matched_count):
             raise self._why_not_saved()
         self._is_there = True
+
+    def _raise_format(self) -> None:
+        """Have each version refuse the database that does not read `format`, before anything is written in it."""
+        self._lease.check()
+        change = {"$set": {"format": self.format, "writer": self._lease.token}}
+        if not self._progress.update_one(
+            self._unless_superseded(PROGRESS), change, session=self._in_order
+        ).matched_count:
+            raise self._why_not_saved()
 
     def _why_not_saved(self) -> Exception:
         """Return what to raise when the progress has not been replaced, although it was there."""

@@ -46,8 +46,10 @@ class Replacing(FencedCollections):
     def stage(self, states: Iterable[IssueState], pairs: Iterable[Pair]) -> None:
         token = self._lease.token
         documents = {
-            self._issues.name: [{"_id": f"{state.side}:{state.id}", **from_state(state, token)} for state in states],
-            self._pairs.name: [{"_id": pair.user_id, **from_pair(pair, token)} for pair in pairs],
+            self._issues.name: [
+                {"_id": f"{state.side}:{state.id}", **from_state(state, token, self.format)} for state in states
+            ],
+            self._pairs.name: [{"_id": pair.user_id, **from_pair(pair, token, self.format)} for pair in pairs],
         }
         self._lease.check()
         for name, staged in documents.items():

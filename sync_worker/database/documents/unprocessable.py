@@ -26,7 +26,7 @@ class UnprocessableDocuments(FencedCollections):
     @errors_translated()
     def save_unprocessable(self, issue: UnprocessableIssue) -> None:
         self._lease.check()
-        document, identity = from_unprocessable(issue, self._lease.token), _identity(issue.side, issue.id)
+        document, identity = from_unprocessable(issue, self._lease.token, self.format), _identity(issue.side, issue.id)
         try:
             self._unprocessable.replace_one(self._unless_superseded(identity), document, upsert=True)
         except DuplicateKeyError:

@@ -185,7 +185,7 @@ def test_an_issue_that_cannot_be_handled_is_named_by_health_by_the_api_and_on_th
     bad = UnprocessableIssue(Side.USER, "7", "USYNCA-7", Failure("Not this one.", 2, ago(90), ago(30), ago(-30)))
     record = UnprocessableRecord(side="user", issue="USYNCA-7", since=ago(90), attempts=2, error="Not this one.")
     collection = journal._database["unprocessable"]
-    collection.insert_one({"_id": "user:7", **from_unprocessable(bad, 1)})
+    collection.insert_one({"_id": "user:7", **from_unprocessable(bad, writer=1, number=1)})
     group.beat("sync-a", unprocessable=1, unprocessable_issues=(record,), last_census=ago(60))
     worker = group.expect("sync-a", "needs a look")
     assert (worker["unprocessable"], worker["unprocessableIssues"][0]["issue"]) == (1, "USYNCA-7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,19 +13,30 @@ from generator.documents import TABLE_BEGINS, TABLE_ENDS, documents, main, with_
 REPO = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("document", ["README.md", "configs/sync.schema.json"])
+CHART_FILES = "deploy/chart/files"
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "configs/sync.schema.json", f"{CHART_FILES}/alerts.yml", f"{CHART_FILES}/grafana-dashboard.json"],
+)
 def test_make_docs_would_change_nothing(document):
     assert documents(REPO)[REPO / document] == (REPO / document).read_text()
 
 
 def test_make_docs_writes_only_the_documents_that_are_out_of_date(tmp_path, capsys):
-    (tmp_path / "configs").mkdir()
+    for folder in ("configs", CHART_FILES):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copytree(REPO / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("images"))
+    shutil.copy(REPO / CHART_FILES / "alerts.yml", tmp_path / CHART_FILES)
     readme, schema = tmp_path / "README.md", tmp_path / "configs" / "sync.schema.json"
     readme.write_text((REPO / "README.md").read_text().replace("| `RUN_DIR` |", "| `RUN_FOLDER` |"))
     assert main(tmp_path) == 0
     assert readme.read_text() == (REPO / "README.md").read_text()
     assert "syncIntervalMinutes" in json.loads(schema.read_text())["properties"]
-    assert capsys.readouterr().out.splitlines() == [f"{schema} written", f"{readme} written"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path} written" for path in (schema, readme, tmp_path / CHART_FILES / "grafana-dashboard.json")
+    ]
     assert main(tmp_path) == 0
     assert capsys.readouterr().out == ""
 

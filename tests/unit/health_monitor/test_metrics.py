@@ -12,11 +12,14 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from health_monitor.fleet.look import FleetLook
 from health_monitor.metrics import SyncCollector
 from health_monitor.observation.remedy_records import Reason, RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from sync_model.heartbeat import CallCount, CycleSummary, Heartbeat, Phase, Totals
 from sync_model.judgement import Condition, Facts, judge
+from sync_model.shards import Shard
+from sync_worker.database.fleet import Container
 
 DOCS = Path(__file__).parents[3] / "docs"
 NOW = datetime.now(UTC)
@@ -30,7 +33,8 @@ HEARTBEAT = Heartbeat(
 def exposed() -> dict[str, set[str]]:
     """Return the labels of each metric, by its name."""
     facts = Facts("ab", heartbeat=HEARTBEAT)
-    snapshot = Snapshot(NOW, (SyncView("ab", "ab.json", None, facts, judge(facts, NOW)),))
+    fleet = FleetLook("id", Shard(1, 2), (Container("id", "host", Shard(1, 2), "0.2.0"),))
+    snapshot = Snapshot(NOW, (SyncView("ab", "ab.json", None, facts, judge(facts, NOW)),), fleet=fleet)
     registry = CollectorRegistry()
     registry.register(SyncCollector(lambda: snapshot, lambda _name: RemedyRecord()))
     families = text_string_to_metric_families(generate_latest(registry).decode())
@@ -91,5 +95,6 @@ def test_every_metric_of_a_sync_is_on_the_dashboard_or_listed_as_plain():
         "news_failing",
         "census_failures",
         "unknown_statuses",
+        "shards_differ",
     }
     assert {name.removeprefix("jira_sync_") for name in set(exposed()) - queried} == plain

@@ -22,6 +22,7 @@ NO_GROUP, UNKNOWN, BROKEN, NO_MONGODB, NO_FOLDER = (
     "no group running", "an unknown sync", "a broken file", "a dead MongoDB", "no such folder",
 )  # fmt: skip
 NO_GROUP_RUNS = "no group runs in"
+NO_SERVER = "set DATABASE_URL or DATABASE_URL_FILE"
 MESSAGES = {
     # situation: what its message contains
     NO_GROUP: NO_GROUP_RUNS,
@@ -43,6 +44,9 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "restart": (["NAME"], {**WITH_GROUP, UNKNOWN: NO_GROUP_RUNS}),
     "stop": ([], dict.fromkeys(MESSAGES)),  # a group that does not run is no fault
     "watch": ([], WITH_GROUP),
+    "push": ([], {NO_GROUP: NO_SERVER, UNKNOWN: None, BROKEN: None, NO_FOLDER: NO_SERVER}),
+    "pull": (["elsewhere"], {NO_GROUP: NO_SERVER, UNKNOWN: None, BROKEN: None, NO_FOLDER: NO_SERVER}),
+    "versions": ([], {NO_GROUP: NO_SERVER, UNKNOWN: None, BROKEN: None, NO_FOLDER: NO_SERVER}),
     "status": (["NAME"], {BROKEN: NO_GROUP_RUNS, NO_MONGODB: NO_GROUP_RUNS}),
     "logs": (["NAME"], {NO_MONGODB: NO_GROUP_RUNS}),
     "sync-now": (["NAME"], {}),

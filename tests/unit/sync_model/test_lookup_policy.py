@@ -209,3 +209,32 @@ def test_there_is_nothing_to_add_where_files_refer_to_nothing_of_the_group():
         lines_to_add([sync(), sync(apiToken="${JIRA_TOKEN_ACME}"), sync(apiToken="${file:/run/secrets/x}")], {}) == []
     )
     assert lines_to_add([sync(apiToken=None)], {**SECRETS, "JIRA_BASE_URL": OWN}) == []
+
+
+@pytest.mark.parametrize("sites", [{}, {"JIRA_SITES": OWN}])
+def test_files_from_a_database_are_bounded_whatever_is_set(tmp_path, sites):
+    """Whoever may write to the database could else send any variable or file of a container to a site of theirs."""
+    (tmp_path / "token").write_text("s3cr3t-file")
+    pushed = {"CONFIG_SOURCE": "database", **sites}
+    for reference in ("${OTHER}", "${MY_TOKEN}", f"${{file:{tmp_path}/token}}"):
+        (fault,) = faults(sync(apiToken=reference), **pushed)
+        assert fault.startswith("jira.apiToken: ")
+        assert faults(sync(apiToken=reference), CONFIG_SOURCE="folder") == []
+    assert len(faults(sync(caFile=str(tmp_path / "token")), **pushed)) == 1
+    assert faults(sync(apiToken="${JIRA_TOKEN_ACME}"), **pushed) == []
+    assert faults(sync(apiToken="${MY_TOKEN}"), **pushed, CONFIG_VARIABLES="MY_TOKEN") == []
+
+
+def test_the_token_of_the_group_goes_nowhere_by_files_from_a_database_unless_a_site_is_named():
+    pushed = {"CONFIG_SOURCE": "database"}
+    (fault,) = faults(sync(apiToken=None), **pushed)
+    assert fault.startswith("jira.baseUrl: is not where JIRA_API_TOKEN goes")
+    assert faults(sync(apiToken=None), **pushed, JIRA_BASE_URL=THEIRS) == [fault]
+    assert faults(sync(apiToken=None), **pushed, JIRA_BASE_URL=OWN) == []
+    assert faults(sync(apiToken=None), **pushed, JIRA_SITES=OWN) == []
+
+
+def test_who_runs_files_from_a_database_is_told_to_name_the_sites():
+    syncs, pushed = [sync(apiToken="${JIRA_TOKEN_ACME}")], {**SECRETS, "CONFIG_SOURCE": "database"}
+    assert lines_to_add(syncs, pushed) == [f"JIRA_SITES={OWN}"]
+    assert lines_to_add(syncs, {**pushed, "JIRA_SITES": OWN}) == []

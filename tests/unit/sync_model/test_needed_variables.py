@@ -25,3 +25,8 @@ def test_a_worker_keeps_no_address_that_news_go_to_and_the_monitor_keeps_all():
     # A worker refuses a file of a sync that refers to one of these, and has to know their names for that.
     assert needed_by_worker(SYNC, environ) == NAMES_OF_FILES
     assert needed_by_monitor({**environ, "JIRA_SITES": "x"}, frozenset(VARIABLES)) == OF_NEWS | {"JIRA_SITES"}
+
+
+def test_what_bounds_lookups_reaches_every_worker():
+    bounds = {"CONFIG_SOURCE", "SECRETS_DIR", "CONFIG_VARIABLES", "JIRA_SITES", "JIRA_BASE_URL"}
+    assert needed_by_worker(SYNC, dict.fromkeys(bounds, "x")) == bounds

@@ -6,11 +6,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,27 +16,13 @@ from generator.running import processes, running_group
 from generator.running.run_directory import PID_FILE, SOCKET
 from generator.running.running_group import environment_of_group, supervisord_of
 from generator.running.supervisor_rpc import Supervisor
+from other_users import PATHS, interpreter_for_others
 
 REPO = Path(__file__).parents[4]
 OWNER, STRANGER = 4711, 4712
 """Users without a name."""
 TOKEN = "s3cr3t-literal-token"
 PATIENCE = 60.0
-
-
-PATHS = f"{REPO}:{sysconfig.get_path('purelib')}"
-
-
-def interpreter_for_others() -> str | None:
-    """Return a Python that other users may run: this one may be in the home of root."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for python in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
-        command, env = [python, "-c", "import jira_sync.__main__"], {"PYTHONPATH": PATHS}
-        with suppress(OSError):
-            done = subprocess.run(command, user=STRANGER, env=env, cwd="/", capture_output=True, check=False)
-            if done.returncode == 0:
-                return python
-    return None
 
 
 def _content(path: Path) -> bytes:
@@ -49,7 +32,7 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-PYTHON = interpreter_for_others() if os.geteuid() == 0 else None
+PYTHON = interpreter_for_others()
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user"),
     pytest.mark.skipif(not PYTHON, reason="other users may not run this Python, or read the code that is tested"),

@@ -204,6 +204,24 @@ class TestClocks:
 
         wait_until(holds, "the lease to be taken")
 
+    @pytest.mark.parametrize("is_of_another_boot", [False, True])
+    def test_the_lease_of_a_dead_process_is_waited_for_if_its_machine_is_another_one(
+        self, new_writer, is_of_another_boot
+    ):
+        """All of the process is as it would be here, but for the boot of its machine."""
+        first, second = new_writer(), new_writer()
+        first.lease.hold()
+        home = first.database["lease"].find_one()["process"]["home"]
+        home = f"another-boot {home.split()[1]}" if is_of_another_boot else home
+        died = {"process.started": "0", "process.home": home}
+        first.database["lease"].update_one({"_id": WRITER}, {"$set": died})
+        if is_of_another_boot:
+            with pytest.raises(LeaseLost):
+                second.lease.hold()
+        else:
+            second.lease.hold()
+        assert second.lease.token == (0 if is_of_another_boot else 2)
+
     def test_a_lease_that_is_renewed_is_not_taken_however_long_somebody_waits_for_it(self, new_writer, wait_until):
         first, second = new_writer(renew_every=0.05, renew_unused_every=0.05), new_writer(lasts=0.5, margin=0.1)
         first.lease.hold()

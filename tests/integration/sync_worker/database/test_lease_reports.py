@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync_model.heartbeat import Phase, parse_heartbeat
+from sync_model.heartbeat import Phase, parse_heartbeat, read_heartbeat
 from sync_worker.core.records import SaidOfItself
 from sync_worker.database.lease import WRITER
 from sync_worker.database.lease_reports import read_report
@@ -117,3 +117,21 @@ def test_a_worker_tells_its_whole_heartbeat_by_its_lease(bench, command, wait_un
     process.wait()
     assert told().phase is Phase.STOPPING
     assert not read_report(bench.database.client, bench.database_name).is_held
+
+
+def test_a_worker_of_another_container_goes_on_from_what_the_one_before_it_knew(bench, command, wait_until, tmp_path):
+    (bench.folder / "sync-ab.json").write_text(json.dumps(bench.definition))
+    first = command.start(run_dir=tmp_path / "first")
+    wait_until(lambda: (beat := read_heartbeat(tmp_path / "first", "sync-ab")) and beat.last_success, "a cycle")
+    first.terminate()
+    first.wait()
+    before = read_heartbeat(tmp_path / "first", "sync-ab")
+    # Its first cycle fails, so that it finds nothing by itself.
+    bench.control.fault("one", "status", status=503)
+    second = command.start(run_dir=tmp_path / "second")
+
+    def said():
+        return read_heartbeat(tmp_path / "second", "sync-ab")
+
+    wait_until(lambda: (beat := said()) and beat.pid == second.pid and beat.phase is Phase.BACKING_OFF, "it to fail")
+    assert (said().last_success, said().totals.cycles) == (before.last_success, 0)

@@ -23,7 +23,7 @@ from pymongo.write_concern import WriteConcern
 from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 from simulated_sites import LONG_ENOUGH
 from sync_model.definition import Side
-from sync_worker.core.errors import DatabaseUnavailable, Unavailable
+from sync_worker.core.errors import DatabaseUnavailable, LeaseLost, Unavailable
 from sync_worker.core.state import IssueState
 from sync_worker.database import connection
 from sync_worker.database.control import Control
@@ -283,6 +283,34 @@ class TestLease:
             assert held.token == 1
             held.release()
 
+    @pytest.mark.parametrize("ending", ["step down", "kill", "freeze"])
+    def test_an_election_does_not_have_an_idle_worker_lose_its_sync_to_a_container_that_stands_by(
+        self, bench, members, wait_until, ending
+    ):
+        """The other container is on another machine. It looks all the time, and takes what has run out at once."""
+        timing = replace(TIMING, lasts=8.0, renew_every=2.0, renew_unused_every=3.0, try_again_every=0.2)
+        with connection.connect(members.url, "test") as here, connection.connect(members.url, "test") as elsewhere:
+            held = Lease(here, bench.database_name, bench.folder, lambda: None, timing)
+            rival = Lease(elsewhere, bench.database_name, bench.folder, lambda: None, timing)
+            held._me = replace(held._me, home="another machine")
+            held.hold()
+            lease = here[bench.database_name]["lease"]
+            would_have_run_out = lease.find_one()["expires"]
+            primary = members.primary()
+            {"step down": members.step_down, "kill": primary.kill, "freeze": primary.freeze}[ending]()
+            held.renew_now()
+            members.primary()
+
+            def is_renewed() -> bool:
+                assert not _holds(rival)
+                return lease.find_one()["renewed"] > would_have_run_out
+
+            wait_until(is_renewed, "the lease to be renewed after it would have run out")
+            assert (held.is_held(), held.token, rival.token) == (True, 1, 0)
+            held.release()
+            wait_until(lambda: _holds(rival), "the other container to take over what was released")
+            rival.release()
+
     def test_after_a_failed_write_nothing_is_believed_before_a_majority_has_confirmed_a_later_one(
         self, bench, members, wait_until
     ):
@@ -310,6 +338,6 @@ class TestLease:
 def _holds(held: Lease) -> bool:
     try:
         held.hold()
-    except Unavailable:
+    except (Unavailable, LeaseLost):
         return False
     return True

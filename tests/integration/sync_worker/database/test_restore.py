@@ -13,6 +13,7 @@ import pytest
 
 from sync_worker.core.errors import LeaseLost, NeedsOperator, Unavailable
 from sync_worker.database import backup, restore
+from sync_worker.database.documents import formats
 
 LONG_ENOUGH = 400.0
 """Seconds on Jira's clock after which no request is under way any more and search has caught up."""
@@ -372,3 +373,76 @@ def test_what_is_no_regular_file_is_neither_restored_nor_replaced_by_a_backup(
     assert (ran.code, len(ran.err.splitlines()), ran.out) == (1, 1, "")
     assert ran.err.startswith(f"error: {path}: ")
     assert path.lstat().st_ino == before
+
+
+class TestBetweenVersions:
+    """A newer version is made up: it writes one format more."""
+
+    @pytest.fixture
+    def newer(self, bench, monkeypatch):
+        def newer() -> None:
+            monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, formats.Format(formats.readable()[1] + 1)))
+            bench.start()
+
+        return newer
+
+    def look_at_what_was_created_since(self, bench) -> None:
+        assert "the database was restored" in str(bench.try_cycle())
+        bench.pass_time_and_cycle(LONG_ENOUGH)
+        bench.cycle()
+
+    def test_a_backup_leads_back_to_the_version_before_and_nothing_is_done_twice(
+        self, bench, front, tmp_path, newer, monkeypatch
+    ):
+        before, after = tmp_path / "before.backup", tmp_path / "after.backup"
+        bench.pair()
+        front("backup", "sync-ab", str(before))
+        newer()
+        assert bench.pair()[1] == "DEV-2"
+        bench.stop()
+        assert front("backup", "sync-ab", str(after)).code == 0
+        monkeypatch.setattr(formats, "FORMATS", formats.FORMATS[:-1])
+        assert "was written by a newer version of jira-sync, in format 2; " in str(bench.try_cycle())
+        bench.stop()
+        for command in ("plan", "restore"):
+            ran = front(command, "sync-ab", *([str(after), "--replace"] if command == "restore" else []))
+            assert ran.code == 1
+            assert "newer version of jira-sync, in format 2; " in ran.err + ran.out
+        assert front("restore", "sync-ab", str(before), "--replace").code == 0
+        self.look_at_what_was_created_since(bench)
+        assert bench.pair()[1] == "DEV-3"
+        assert [bench.comments(f"SUP-{number}") for number in (1, 2, 3)] == [
+            [f"followed as DEV-{n}"] for n in (1, 2, 3)
+        ]
+        assert bench.database["pairs"].count_documents({}) == 3
+
+    def test_a_backup_of_the_version_before_keeps_its_format_until_a_worker_raises_it(
+        self, bench, front, tmp_path, newer
+    ):
+        file = tmp_path / "sync-ab.backup"
+        bench.pair()
+        front("backup", "sync-ab", str(file))
+        newer()
+        bench.cycle()
+        bench.stop()
+        assert bench.database["progress"].find_one()["format"] == 2
+        assert front("restore", "sync-ab", str(file), "--replace").code == 0
+        assert bench.database["progress"].find_one()["format"] == 1
+        self.look_at_what_was_created_since(bench)
+        assert bench.database["progress"].find_one()["format"] == 2
+        assert len(bench.devs()) == 1
+
+    def test_a_worker_that_finds_a_newer_format_when_it_has_the_lease_gives_it_back(self, bench):
+        """A newer version wrote after the look at the format, and before the lease was free."""
+        bench.pair()
+        hold = bench.runner.lease.hold
+
+        def hold_later() -> None:
+            hold()
+            bench.database["progress"].update_one({}, {"$set": {"format": formats.readable()[1] + 1}})
+
+        bench.runner.lease.hold = hold_later
+        assert "was written by a newer version" in str(bench.try_cycle())
+        assert bench.database["lease"].find_one()["owner"] is None
+        assert "was written by a newer version" in str(bench.try_cycle())
+        assert bench.database["lease"].find_one()["owner"] is None

