@@ -29,6 +29,10 @@ def await_fact(fact: Callable[[], Any], what: str) -> Any:
     return value
 
 
+PASSING = ("leader", "connect to the Docker daemon", "deadline", "out of sequence")
+"""Parts of errors after which to ask again: the managers elect, an engine is down, or somebody else wrote meanwhile."""
+
+
 @dataclass(frozen=True)
 class Node:
     """One node. `number` counts from 1, as the command for faults does; `host` is its engine as DOCKER_HOST."""
@@ -105,7 +109,7 @@ class Swarm:
                     return node.run(*arguments, given=given, environ=environ, seconds=PATIENCE)
                 except subprocess.CalledProcessError as error:
                     said = f"{node.name}: {error.stderr}"
-                    if "leader" not in said and "connect to the Docker daemon" not in said and "deadline" not in said:
+                    if not any(passing in said for passing in PASSING):
                         raise AssertionError(f"docker {shlex.join(arguments)}: {said}") from error
             assert time.monotonic() < deadline, f"docker {shlex.join(arguments)}: {said}"
             time.sleep(1)

@@ -183,10 +183,11 @@ class Stack:
         heartbeat = parse_heartbeat(lease.heartbeat, datetime.now(UTC)) if lease and lease.heartbeat else None
         return heartbeat is not None and heartbeat.last_success is not None
 
-    def await_shards(self, count: int, times: int = 1) -> None:
-        """Wait until each shard of so many is there, `times` over, and no other container."""
-        wanted = [Shard(number, count) for number in range(1, count + 1) for _ in range(times)]
-        await_fact(lambda: [each.shard for each in self.containers()] == wanted, f"{count} shards and no others")
+    def await_containers(self) -> None:
+        """Wait until the containers that were deployed are there, and no others."""
+        total = int(self.settings["SHARDS"])
+        wanted = sorted(Shard(slot, total) for count in self.services.values() for slot in range(1, count + 1))
+        await_fact(lambda: [each.shard for each in self.containers()] == wanted, f"{wanted} and no others")
 
 
 @dataclass
@@ -204,6 +205,8 @@ class Figures:
         self.stack.traffic.wait_until_served()
         assert self.stack.traffic.violations() == []
         self.stack.swarm.wait_until_whole()
+        # A node that was cut off ends its old containers only when it is back.
+        self.stack.await_containers()
         until, dumps = datetime.now(UTC), self.stack.traffic.dumps()
         longest = max(longest_unserved(sync, dumps, began, until) for sync in self.stack.syncs)
         self.rows.append((what, longest.total_seconds(), (until - began).total_seconds()))
@@ -269,11 +272,11 @@ def _remove(stack: Stack) -> None:
     for node in stack.swarm.nodes:
         stack.swarm.fault("start", node)
         stack.swarm.fault("heal", node)
-    with suppress(AssertionError):
+    for node in stack.swarm.nodes:
+        stack.swarm.run("node", "update", "--availability", "active", node.name)
+        stack.swarm.forget_label(node, "jira-sync=standby")
+    with suppress(AssertionError):  # it may never have been deployed
         stack.swarm.run("stack", "rm", stack.name)
-        for node in stack.swarm.nodes:
-            stack.swarm.run("node", "update", "--availability", "active", node.name)
-            stack.swarm.forget_label(node, "jira-sync=standby")
         for variable, name in stack.settings.items():
             if variable.endswith("_SECRET"):
                 await_fact(lambda name=name: _is_removed(stack.swarm, name), f"{name} to be removed")
