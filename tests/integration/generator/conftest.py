@@ -43,7 +43,7 @@ class Group:
         self.configs, self.run_dir = folder / "configs", folder / "run"
         self.configs.mkdir()
         self.wait_until, self._commands = wait_until, commands
-        self._is_watched = False
+        self.waits_as_usual = False
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environ = {
             **keep,
@@ -80,8 +80,8 @@ class Group:
     def run_as(self, code: str, *arguments: str, **environ: str | None) -> Ran:
         changed = {**self.environ, **environ}
         env = {name: value for name, value in changed.items() if value is not None}
-        self._is_watched = self._is_watched or command_for(env) == COMMAND
-        if not self._is_watched:
+        self.waits_as_usual = self.waits_as_usual or command_for(env) == COMMAND
+        if not self.waits_as_usual:
             code = code.replace(COMMAND, PROMPT)
         done = self._commands.run(*arguments, environ=env, code=code, timeout=120)
         assert TOKEN not in done.stdout + done.stderr

@@ -195,12 +195,15 @@ def test_a_suspended_apply_is_told_to_whoever_looks_or_waits_for_it(started):
         applying.wait()
 
 
-def test_an_apply_says_what_it_waits_for(started):
-    edit(started, 7)
-    pid = started.pids()[EDITED]
+def test_an_apply_says_what_it_waits_for(group):
+    group.waits_as_usual = True
+    group.write(f"{EDITED}.json")
+    group.start()
+    group.write(f"{EDITED}.json", syncIntervalMinutes=7)
+    pid = group.pids()[EDITED]
     os.kill(pid, signal.SIGSTOP)  # it does not end when it is asked to
-    command = [sys.executable, "-c", PROMPT, "apply"]
-    applying = subprocess.Popen(command, env=started.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "generator", "apply"]
+    applying = subprocess.Popen(command, env=group.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert applying.stderr is not None
     assert applying.stderr.readline().decode() == "waiting for the end of sync-a; at most 40 s …\n"
     os.kill(pid, signal.SIGCONT)
