@@ -112,8 +112,8 @@ def test_shards_run_each_sync_once_and_each_container_shows_and_steers_all(conta
 
     # What is asked of a sync reaches it from either container; what only its own container can do says where to do it.
     first.run("pause", there[0])
-    wait_until(lambda: syncs(first)[there[0]]["condition"] == "paused", "it to be seen as paused")
-    assert syncs(second)[there[0]]["condition"] == "paused"
+    for group in (first, second):
+        wait_until(lambda group=group: syncs(group)[there[0]]["condition"] == "paused", "it to be seen as paused")
     first.run("resume", there[0])
     assert there[0] in first.run("sync-now", there[0])
     for command in ("restart", "apply", "stop"):
