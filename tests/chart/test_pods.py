@@ -84,6 +84,26 @@ def test_every_container_is_restricted_and_no_pod_has_a_token_of_the_cluster(hel
     assert not of_kind(helm.render(variant), "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "Secret")
 
 
+def test_the_pod_of_helm_test_finds_names_and_nodes_as_the_others_do(helm):
+    """With `dnsPolicy: None` and no name server of its own, the cluster would refuse it."""
+    first, *others = pods(helm.render("everything"))
+    for name in ("dnsPolicy", "dnsConfig", "hostAliases", "nodeSelector", "affinity"):
+        assert [pod["spec"][name] for pod in others] == [first["spec"][name]] * len(others)
+
+
+def test_the_pod_of_helm_test_does_not_keep_away_from_the_other_pods(helm):
+    term = {
+        "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "jira-sync"}},
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    manifests = helm.with_values(
+        {"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+    )
+    shard, test = pods(manifests)
+    assert "affinity" in shard["spec"]
+    assert "affinity" not in test["spec"]
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_services_of_the_namespace_do_not_become_variables_that_syncs_may_refer_to(helm, variant):
     assert all(pod["spec"]["enableServiceLinks"] is False for pod in pods(helm.render(variant)))

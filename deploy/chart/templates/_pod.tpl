@@ -28,17 +28,7 @@ spec:
   terminationGracePeriodSeconds: {{ $root.Values.terminationGracePeriodSeconds }}
   securityContext:
     {{- toYaml $root.Values.podSecurityContext | nindent 4 }}
-  {{- with $root.Values.dnsPolicy }}
-  dnsPolicy: {{ . }}
-  {{- end }}
-  {{- with $root.Values.dnsConfig }}
-  dnsConfig:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $root.Values.hostAliases }}
-  hostAliases:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "jira-sync.names" $root | nindent 2 }}
   containers:
     - name: jira-sync
       image: {{ include "jira-sync.image" $root | quote }}
@@ -114,6 +104,15 @@ spec:
     {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- include "jira-sync.spread" . | nindent 2 }}
+{{- end -}}
+
+{{/* How a pod finds addresses by name. */}}
+{{- define "jira-sync.names" -}}
+{{- range $name := list "dnsPolicy" "dnsConfig" "hostAliases" -}}
+{{- with index $.Values $name }}
+{{ dict $name . | toYaml }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "jira-sync.probe" -}}
