@@ -48,7 +48,7 @@ def test_a_pod_gives_nothing_away_and_nothing_in_it_can_be_changed(release):
         f"CapBnd:\t{nothing}",
         "NoNewPrivs:\t1",
         "Seccomp:\t2",
-        "10001:10001 700",
+        "10001:10001 2700",
     ]
     assert release.inside(pod, "sh", "-c", SAY).splitlines() == expected
     assert release.inside(pod, "sh", "-c", TOUCH) == ""

@@ -51,6 +51,7 @@ spec:
       ports:
         - name: http
           containerPort: 3000
+          protocol: TCP
       startupProbe:
         {{- include "jira-sync.probe" (dict "path" "/health/live" "timing" $root.Values.startupProbe) | nindent 8 }}
       livenessProbe:
