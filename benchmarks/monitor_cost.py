@@ -28,8 +28,12 @@ from benchmarks.rig.measure import cpu_seconds
 from benchmarks.rig.output import machine, publish, table
 from benchmarks.rig.processes import new_server
 from benchmarks.rig.waiting import wait_until
+from health_monitor.databases import DatabaseClient
+from health_monitor.fleet.link import look_once
+from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.capture import take_snapshot
 from health_monitor.observation.config_cache import ConfigCache
+from health_monitor.observation.snapshot import databases_elsewhere
 from health_monitor.observation.tracking import Tracking
 from sync_model.heartbeat import CallCount, CycleSummary, Totals
 from sync_model.shards import Shard, owner
@@ -108,7 +112,7 @@ class Costs:
 
     def __init__(self, title: str, scene: Scene, mongo_url: str, seconds: float) -> None:
         self._title, self._scene, self._seconds = title, scene, seconds
-        self._client: MongoClient[dict[str, object]] = MongoClient(mongo_url)
+        self._client: DatabaseClient = MongoClient(mongo_url)
 
     def rows(self) -> Iterator[list[str]]:
         yield from self._look()
@@ -130,11 +134,12 @@ class Costs:
 
     def _look(self) -> Iterator[list[str]]:
         tracking: Tracking = {}
-        configs = ConfigCache(self._scene.settings, self._scene.environ)
+        settings, environ = self._scene.settings, self._scene.environ
+        configs, fleet = ConfigCache(settings, environ), self._fleet()
 
         def look() -> float:
             before = time.thread_time()
-            take_snapshot(self._scene.settings, self._scene.environ, tracking, configs)
+            take_snapshot(settings, environ, tracking, configs, fleet)
             return time.thread_time() - before
 
         first = look()
@@ -145,6 +150,15 @@ class Costs:
         yield [
             self._title, "a look", f"{statistics.median(later) * 1000:,.0f} ms", f"{theirs * 1000:,.0f} ms", "0", "",
         ]  # fmt: skip
+
+    def _fleet(self) -> FleetLook | None:
+        """Return what a look finds to be known of the other container."""
+        settings = self._scene.settings
+        if settings.shard is None:
+            return None
+        nobody = FleetLook("here", settings.shard)
+        wanted = databases_elsewhere(take_snapshot(settings, self._scene.environ, fleet=nobody))
+        return look_once(self._client, nobody.here, nobody.shard, settings.fleet, wanted)
 
     def _minute(self, monitor: Monitor, once: Callable[[], object]) -> tuple[float, float, int]:
         """Return the CPU seconds of the monitor and of supervisord, and the commands to MongoDB, in a minute.

@@ -77,6 +77,8 @@ def _held_by_nobody(facts: Facts, elsewhere: Elsewhere, now: datetime) -> SyncVe
     heartbeat, ago, advice = facts.heartbeat, elsewhere.renewed_ago, _advice(elsewhere)
     if elsewhere.shard and elsewhere.shard_up_for is None:
         why = f"no container of shard {elsewhere.shard} is there"
+        if ago is not None and ago < CHANGES_HANDS_FOR:
+            return SyncVerdict(Condition.STARTING, f"{why}; an engine may be about to start one")
         return SyncVerdict(Condition.MISSING, why, f"start one: SHARD={elsewhere.shard}", since=_since(ago, now))
     is_new = (elsewhere.shard_up_for or 0.0) < CHANGES_HANDS_FOR
     if is_new or (ago is not None and ago < CHANGES_HANDS_FOR):

@@ -23,7 +23,7 @@ from generator.running.worker_users import WorkerUser
 from sync_model.allowances import lines_to_add
 from sync_model.checks import claims_of
 from sync_model.loading import Loaded, load_folder
-from sync_model.lookup_policy import LookupPolicy
+from sync_model.lookup_policy import JIRA_SITES, LookupPolicy
 from sync_model.needed_variables import needed_by_worker
 from sync_model.problems import Problem
 
@@ -77,9 +77,9 @@ def unbounded(loaded: Loaded, environ: Mapping[str, str]) -> tuple[Problem, ...]
     lines = lines_to_add((file.sync for file in loaded.files), environ)
     if not lines:
         return ()
-    allowed = "; ".join(lines)
+    allowed = "; ".join(line for line in lines if not line.endswith("="))
     whose = "whoever may push may send the secrets of syncs" if LookupPolicy(environ).is_pushed else OF_FILES
-    message = f"{whose} anywhere; what they need: {allowed}"
+    message = f"{whose} anywhere; {f'what they need: {allowed}' if allowed else f'{JIRA_SITES} bounds that'}"
     return (Problem("environment", "", message),)
 
 

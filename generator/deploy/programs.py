@@ -16,6 +16,8 @@ from sync_model.loading import Loaded, SyncFile
 from sync_model.problems import Problem
 from sync_model.program_names import DATABASE, MONITOR, SIMULATOR, WATCHER
 
+START_SECONDS = 3
+"""How long a program must run until supervisord counts it as running."""
 STOP_SECONDS = 30
 """How long supervisord waits for the end of a worker. A worker ends its present request within 20 seconds."""
 STOP_TIMEOUT = STOP_SECONDS + 10.0
@@ -33,7 +35,7 @@ class Program:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     priority: int = 100
-    start_seconds: int = 3
+    start_seconds: int = field(default_factory=lambda: START_SECONDS)
     start_retries: int = 10
     stop_seconds: int = STOP_SECONDS
     source: str | None = None

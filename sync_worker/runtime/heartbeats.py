@@ -38,6 +38,8 @@ from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine.cycle import CycleResult
 
 BEAT_EVERY = INTERVAL_SECONDS / 2
+ORDINARY_PHASES = frozenset({Phase.STARTING, Phase.WAITING, Phase.CYCLE, Phase.STOPPING})
+"""The way from one of them to another is nothing that a person waits to see."""
 MOST_NAMED = 10
 """So many of the issues that cannot be handled are named in a heartbeat."""
 LONGEST_ERROR = 300
@@ -61,8 +63,10 @@ class ApiUsage:
 class HeartbeatSender:
     """Sends one worker's heartbeats.
 
-    `usage` tells what was asked of Jira so far. `is_silent` tells whether to send none, because another worker is the
-    writer, and sends its own to the same file. `actions` counts what was done, by kind and result (`create done`).
+    `usage` tells what was asked of Jira so far. `on_news` is called after a heartbeat that a person may wait to see:
+    the worker is paused, refused or backing off, or is so no more. `is_silent` tells whether to send none, because
+    another worker is the writer, and sends its own to the same file. `actions` counts what was done, by kind and result
+    (`create done`).
     """
 
     name: str
@@ -71,6 +75,7 @@ class HeartbeatSender:
     run_dir: Path
     log: FilteringBoundLogger
     usage: Callable[[], ApiUsage] = ApiUsage
+    on_news: Callable[[], None] = lambda: None
     is_silent: Callable[[], bool] = lambda: False
     actions: Counter[str] = field(default_factory=Counter)
     phase: Phase = Phase.STARTING
@@ -92,11 +97,14 @@ class HeartbeatSender:
     def enter(self, phase: Phase, due: float | None = None, reason: str | None = None) -> None:
         """Enter `phase`. The next cycle is `due` on the monotonic clock."""
         now = datetime.now(UTC)
+        is_news = phase is not self.phase and not {phase, self.phase} <= ORDINARY_PHASES
         if phase is not self.phase:
             self.since = now
         self.phase, self.reason = phase, reason
         self.next_cycle = now + timedelta(seconds=due - time.monotonic()) if due is not None else None
         self.beat()
+        if is_news:
+            self.on_news()
 
     def completed(self, summary: CycleSummary, result: CycleResult) -> None:
         """Take note of a cycle that went through."""

@@ -61,6 +61,7 @@ class CycleRunner:
         self._file, self._worker, self._client = file, worker, client
         self.lease = Lease(client, sync.database, worker.run_dir, worker.wakeup.wake)
         self.lease.heartbeat = lambda: worker.heartbeats.last
+        worker.heartbeats.on_news = self.lease.renew_now
         self.store = MongoStore(client, sync.database, self.lease)
 
         def limits_of(connection: Connection, budget: float | None) -> rate_limits.SiteLimits:

@@ -93,6 +93,7 @@ class Release(WatchedFleet):
         """Wait until all nodes are ready and take pods, and all pods run that shall, and no other."""
         self.cluster.await_whole()
         self.cluster.await_pods(self.pods_wanted)
+        self.await_shards(self.values["shards"], times=self.values.get("replicasPerShard", 1))
 
 
 def image_values(image: str) -> dict[str, Any]:

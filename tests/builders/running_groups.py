@@ -13,7 +13,7 @@ from generator.running.mongod import address_of
 from generator.running.supervisor_rpc import Supervisor
 from installations import Installation
 from jira_simulator.server import RunningSimulator
-from warm_processes import COMMAND, WarmProcesses
+from warm_processes import WarmProcesses, command_for
 
 TOKEN = "s3cr3t-sync-token"
 USERS = [
@@ -81,7 +81,7 @@ class Group:
 
     def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command, whatever its exit code will be."""
-        return self._commands.run(*arguments, environ=self.environ, code=COMMAND, timeout=120)
+        return self._commands.run(*arguments, environ=self.environ, code=command_for(self.environ), timeout=120)
 
     def use(self, commands: Installation) -> None:
         """Have commands be those of another installation."""

@@ -10,11 +10,16 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from docker_images import SECONDS_FOR_AN_IMAGE, SECONDS_TO_ANSWER, run_docker
 from failing_machines import PATIENCE, Faults, await_fact, our_address
+
+
+PASSING = ("leader", "connect to the Docker daemon", "deadline", "out of sequence")
+"""Parts of errors after which to ask again: the managers elect, an engine is down, or somebody else wrote meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Swarm:
     def __init__(self, hosts: Sequence[str], faults: str) -> None:
         self._faults = Faults(faults)
         self.nodes = [_node(number, host) for number, host in enumerate(hosts, 1)]
+        self._derived: list[str] = []
 
     @property
     def our_address(self) -> str:
@@ -73,7 +79,7 @@ class Swarm:
                     return node.run(*arguments, given=given, environ=environ, seconds=PATIENCE)
                 except subprocess.CalledProcessError as error:
                     said = f"{node.name}: {error.stderr}"
-                    if "leader" not in said and "connect to the Docker daemon" not in said and "deadline" not in said:
+                    if not any(passing in said for passing in PASSING):
                         raise AssertionError(f"docker {shlex.join(arguments)}: {said}") from error
             assert time.monotonic() < deadline, f"docker {shlex.join(arguments)}: {said}"
             time.sleep(1)
@@ -152,9 +158,17 @@ class Swarm:
 
     def derive(self, image: str, base: str, *lines: str) -> None:
         """Make an image of another one on each node: `lines` of a Dockerfile are added."""
+        self._derived.append(image)
         text = "\n".join([f"FROM {base}", *lines, ""]).encode()
         for node in self.nodes:
             node.run("build", "-q", "-t", image, "-", given=text, seconds=SECONDS_FOR_AN_IMAGE)
+
+    def remove_derived(self) -> None:
+        """Remove what `derive` has made. An engine keeps what a container of before still names."""
+        for node in self.nodes:
+            for image in self._derived:
+                with suppress(subprocess.CalledProcessError):
+                    node.run("rmi", "--force", image)
 
 
 def _node(number: int, host: str) -> Node:

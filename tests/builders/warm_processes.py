@@ -22,6 +22,16 @@ REPO = Path(__file__).parents[2]
 WORKER = "from sync_worker.__main__ import main; import sys; sys.exit(main())"
 COMMAND = "from jira_sync.__main__ import main; import sys; sys.exit(main())"
 """What the script `jira-sync` does."""
+PROMPT = f"from generator.deploy import programs; programs.START_SECONDS = 1; {COMMAND}"
+"""The same, for groups whose programs count as running after one second instead of three. All commands on a group must
+be run by it: to another one, the conf of each program seems to have changed."""
+
+
+def command_for(environ: Mapping[str, str]) -> str:
+    """Return the command line for the group of `environ`. A watcher in it is a command by itself."""
+    return COMMAND if environ.get("WATCH") == "1" or environ.get("CONFIG_SOURCE") else PROMPT
+
+
 WORKER_MODULES = ("sync_worker.__main__", "httpcore")  # which httpx imports for its first request
 COMMAND_MODULES = (
     "jira_sync.__main__", "generator.deploy.commands", "generator.deploy.render",

@@ -138,6 +138,15 @@ class Stack(WatchedFleet):
         }
         return self.held_by(*hosts)
 
+    def await_containers(self) -> None:
+        """Wait until the containers that were deployed are there, and no others."""
+        self.await_shards(int(self.settings["SHARDS"]), times=2 if int(self.settings["STANDBYS"]) else 1)
+
+    def wait_until_whole(self) -> None:
+        """Wait until all nodes are in the swarm. A node that was cut off ends its old containers only then."""
+        self.swarm.wait_until_whole()
+        self.await_containers()
+
 
 @pytest.fixture(scope="session")
 def swarm() -> Swarm:
@@ -185,14 +194,15 @@ def _remove(stack: Stack) -> None:
     for node in stack.swarm.nodes:
         stack.swarm.fault("start", node)
         stack.swarm.fault("heal", node)
-    with suppress(AssertionError):
+    for node in stack.swarm.nodes:
+        stack.swarm.run("node", "update", "--availability", "active", node.name)
+        stack.swarm.forget_label(node, "jira-sync=standby")
+    with suppress(AssertionError):  # it may never have been deployed
         stack.swarm.run("stack", "rm", stack.name)
-        for node in stack.swarm.nodes:
-            stack.swarm.run("node", "update", "--availability", "active", node.name)
-            stack.swarm.forget_label(node, "jira-sync=standby")
         for variable, name in stack.settings.items():
             if variable.endswith("_SECRET"):
                 await_fact(lambda name=name: _is_removed(stack.swarm, name), f"{name} to be removed")
+    stack.swarm.remove_derived()
 
 
 def _is_removed(swarm: Swarm, secret: str) -> bool:
@@ -206,6 +216,6 @@ def _is_removed(swarm: Swarm, secret: str) -> bool:
 
 @pytest.fixture(scope="session")
 def figures(stack: Stack, pytestconfig: pytest.Config) -> Iterator[Figures]:
-    found = Figures(stack.traffic, stack.swarm.wait_until_whole)
+    found = Figures(stack.traffic, stack.wait_until_whole)
     yield found
     found.show(pytestconfig)

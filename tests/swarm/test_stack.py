@@ -15,7 +15,7 @@ LABEL = "jira-sync=standby"
 
 def test_each_shard_runs_its_syncs_and_each_container_shows_all_of_them(stack, figures):
     with figures.of("nothing"):
-        stack.await_shards(3)
+        stack.await_containers()
         for sync in stack.syncs:
             assert stack.lease(sync).host == f"jira-sync-{owner(sync.name, 3)}"
         for node in stack.swarm.nodes:
@@ -69,8 +69,7 @@ def test_another_number_of_shards_moves_syncs_and_loses_none(stack, figures):
     apart = stack.swarm.followers()[0]
     stack.swarm.run("node", "update", "--label-add", LABEL, apart.name)
     with figures.of("3 shards become 4"):
-        stack.deploy(SHARDS="4", STANDBYS="4")
-        stack.await_shards(4, times=2)
+        stack.deploy(SHARDS="4", STANDBYS="4", UPDATE_FAILURE_ACTION="continue")
     assert stack.slots_on(apart) == set()
     for sync in stack.syncs:
         assert stack.lease(sync).host.endswith(f"-{owner(sync.name, 4)}")
@@ -95,7 +94,7 @@ def test_a_new_version_stands_by_before_the_old_one_is_stopped(stack, figures):
     new = f"{stack.image}-next"
     stack.swarm.derive(new, stack.image, "LABEL next=1")
     with figures.of("another version"):
-        stack.deploy(IMAGE=new, STANDBYS="0")
+        stack.deploy(IMAGE=new, STANDBYS="0", UPDATE_FAILURE_ACTION="rollback")
     for node in stack.swarm.nodes:
         stack.swarm.forget_label(node, LABEL)
     assert {task.image for task in stack.tasks()} == {new}

@@ -15,7 +15,7 @@ import pytest
 
 from generator.running.processes import is_supervisord, members
 from generator.running.supervisor_rpc import ProgramState, Supervisor
-from warm_processes import COMMAND, WarmProcesses
+from warm_processes import COMMAND, PROMPT, WarmProcesses, command_for
 
 TOKEN = "s3cr3t-literal-token"
 
@@ -43,6 +43,7 @@ class Group:
         self.configs, self.run_dir = folder / "configs", folder / "run"
         self.configs.mkdir()
         self.wait_until, self._commands = wait_until, commands
+        self._is_watched = False
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environ = {
             **keep,
@@ -79,6 +80,9 @@ class Group:
     def run_as(self, code: str, *arguments: str, **environ: str | None) -> Ran:
         changed = {**self.environ, **environ}
         env = {name: value for name, value in changed.items() if value is not None}
+        self._is_watched = self._is_watched or command_for(env) == COMMAND
+        if not self._is_watched:
+            code = code.replace(COMMAND, PROMPT)
         done = self._commands.run(*arguments, environ=env, code=code, timeout=120)
         assert TOKEN not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr

@@ -46,8 +46,8 @@ def judged(elsewhere: Elsewhere = HELD, heartbeat: Heartbeat | None = None, prob
         (
             replace(LEFT, shard_up_for=None, renewed_ago=1.0),
             beat(phase=Phase.STOPPING),
-            Condition.MISSING,
-            "no container of shard 2/4 is there",
+            Condition.STARTING,
+            "no container of shard 2/4 is there; an engine may be about to start one",
         ),
         (Elsewhere(Shard(2, 4), shard_up_for=900.0), None, Condition.MISSING, "no worker has ever run it"),
         (Elsewhere(Shard(2, 4), is_read=False), None, Condition.STARTING, "it has not been looked up yet"),

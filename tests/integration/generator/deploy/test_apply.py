@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 
+from warm_processes import PROMPT
+
 TOKEN = "s3cr3t-literal-token"
 
 
@@ -158,7 +160,7 @@ def test_an_apply_that_is_interrupted_leaves_no_sync_missing(group):
     group.write("sync-a.json")
     group.start()
     group.write("sync-a.json", syncIntervalMinutes=7)
-    command = [sys.executable, "-m", "generator", "apply"]
+    command = [sys.executable, "-c", PROMPT, "apply"]
     applying = subprocess.Popen(command, env=group.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     group.wait_until(lambda: (s := group.states().get("sync-a")) is None or s.state != "RUNNING", "it to be replaced")
     applying.send_signal(signal.SIGINT)

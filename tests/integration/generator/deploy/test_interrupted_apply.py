@@ -13,7 +13,7 @@ import pytest
 from generator.running.intention import FILE, finish
 from generator.running.manifest import read_manifest
 from generator.running.settings import from_environ
-from warm_processes import COMMAND
+from warm_processes import PROMPT
 
 EDITED, STOPPED, UNTOUCHED, NEW = "sync-a", "sync-b", "sync-c", "sync-d"
 DYING = """
@@ -92,7 +92,7 @@ def test_wherever_an_apply_is_killed_the_next_one_to_come_finishes_it(started, s
             started.write(f"{NEW}.json")
         else:
             (started.configs / f"{NEW}.json").unlink(missing_ok=True)
-        code = started.run_as(f"{DYING.format(steps=steps)}{COMMAND}", "apply").code
+        code = started.run_as(f"{DYING.format(steps=steps)}{PROMPT}", "apply").code
         finish(settings, started.supervisor, 30.0)
         where = f"after a death before step {steps}"
         conf = (started.run_dir / "supervisord.conf").read_text()
@@ -109,7 +109,7 @@ def test_wherever_an_apply_is_killed_the_next_one_to_come_finishes_it(started, s
 
 def test_the_monitor_finishes_an_apply_that_was_killed(started):
     edit(started, 7)
-    assert started.run_as(f"{HALF_WAY.format(signal='SIGKILL')}{COMMAND}", "apply").code == -signal.SIGKILL
+    assert started.run_as(f"{HALF_WAY.format(signal='SIGKILL')}{PROMPT}", "apply").code == -signal.SIGKILL
     assert (started.run_dir / FILE).exists()
     ran = started.run("status")
     assert "an apply ended before it was done: jira-sync apply finishes it" in ran.out + ran.err
@@ -122,7 +122,7 @@ def test_the_monitor_finishes_an_apply_that_was_killed(started):
 def test_the_next_apply_finishes_one_that_was_killed_and_knows_what_a_person_had_stopped(started):
     started.supervisor.stop("health-monitor")
     edit(started, 7)
-    started.run_as(f"{HALF_WAY.format(signal='SIGKILL')}{COMMAND}", "apply")
+    started.run_as(f"{HALF_WAY.format(signal='SIGKILL')}{PROMPT}", "apply")
     started.wait_until(lambda: started.states()[EDITED].state == "STOPPED", "the edited sync to be stopped")
     group_of_before = json.loads((started.run_dir / FILE).read_text())
     assert group_of_before == {"replaced": [EDITED, STOPPED], "stopped": ["health-monitor", STOPPED]}
@@ -136,7 +136,7 @@ def test_the_next_apply_finishes_one_that_was_killed_and_knows_what_a_person_had
 def test_what_a_person_stops_after_an_apply_was_killed_stays_stopped(started):
     started.supervisor.stop("health-monitor")  # which would finish it
     edit(started, 7)
-    started.run_as(f"{HALF_WAY.format(signal='SIGKILL')}{COMMAND}", "apply")
+    started.run_as(f"{HALF_WAY.format(signal='SIGKILL')}{PROMPT}", "apply")
     assert started.run("stop", EDITED).code == 0
     assert started.run("apply").code == 0
     assert {started.states()[name].state for name in (EDITED, STOPPED)} == {"STOPPED"}
@@ -149,7 +149,7 @@ def test_a_closed_terminal_or_ctrl_z_takes_effect_only_when_nothing_is_half_done
     started.supervisor.stop("health-monitor")  # which would finish it
     before = wanted(started)
     edit(started, 7)
-    command = [sys.executable, "-c", f"{HALF_WAY.format(signal=how)}{COMMAND}", "apply"]
+    command = [sys.executable, "-c", f"{HALF_WAY.format(signal=how)}{PROMPT}", "apply"]
     # A shell has a process group for each command. In one without a shell, nobody could resume it: Ctrl-Z does nothing.
     applying = subprocess.Popen(
         command, env=started.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0
@@ -173,7 +173,7 @@ def test_a_closed_terminal_or_ctrl_z_takes_effect_only_when_nothing_is_half_done
 
 def test_a_suspended_apply_is_told_to_whoever_looks_or_waits_for_it(started):
     edit(started, 7)
-    command = [sys.executable, "-c", f"{HALF_WAY.format(signal='SIGSTOP')}{COMMAND}", "apply"]
+    command = [sys.executable, "-c", f"{HALF_WAY.format(signal='SIGSTOP')}{PROMPT}", "apply"]
     applying = subprocess.Popen(command, env=started.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         os.waitid(os.P_PID, applying.pid, os.WSTOPPED | os.WNOWAIT)
@@ -181,7 +181,7 @@ def test_a_suspended_apply_is_told_to_whoever_looks_or_waits_for_it(started):
         said = f"an apply (pid {applying.pid}) is suspended half way: kill -CONT {applying.pid} lets it go on"
         assert said in ran.out + ran.err
         assert "an apply is replacing its process" in ran.out
-        command = [sys.executable, "-m", "generator", "apply"]
+        command = [sys.executable, "-c", PROMPT, "apply"]
         waiting = subprocess.Popen(command, env=started.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert waiting.stderr is not None
         said = waiting.stderr.readline().decode()
@@ -199,7 +199,7 @@ def test_an_apply_says_what_it_waits_for(started):
     edit(started, 7)
     pid = started.pids()[EDITED]
     os.kill(pid, signal.SIGSTOP)  # it does not end when it is asked to
-    command = [sys.executable, "-m", "generator", "apply"]
+    command = [sys.executable, "-c", PROMPT, "apply"]
     applying = subprocess.Popen(command, env=started.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert applying.stderr is not None
     assert applying.stderr.readline().decode() == "waiting for the end of sync-a; at most 40 s …\n"

@@ -6,14 +6,17 @@ import json
 import os
 import socket
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from sync_model.heartbeat import Phase, parse_heartbeat, read_heartbeat
 from sync_worker.core.records import SaidOfItself
-from sync_worker.database.lease import WRITER
+from sync_worker.database.lease import TIMING, WRITER, Lease
 from sync_worker.database.lease_reports import read_report
+from sync_worker.runtime import wiring
 
 
 @pytest.fixture
@@ -135,3 +138,20 @@ def test_a_worker_of_another_container_goes_on_from_what_the_one_before_it_knew(
 
     wait_until(lambda: (beat := said()) and beat.pid == second.pid and beat.phase is Phase.BACKING_OFF, "it to fail")
     assert (said().last_success, said().totals.cycles) == (before.last_success, 0)
+
+
+def test_that_a_worker_is_paused_is_told_at_once(bench, monkeypatch, wait_until):
+    never = replace(TIMING, renew_every=1e6, renew_unused_every=1e6)
+    monkeypatch.setattr(wiring, "Lease", partial(Lease, timing=never))
+    bench.start()
+    bench.cycle()
+    worker = bench.worker
+
+    def phase_told():
+        report = read_report(bench.database.client, bench.database_name)
+        beat = parse_heartbeat(report.heartbeat, datetime.now(UTC))
+        return beat.phase
+
+    for phase in (Phase.PAUSED, Phase.WAITING, Phase.BACKING_OFF, Phase.CYCLE):
+        worker.heartbeats.enter(phase)
+        wait_until(lambda phase=phase: phase_told() is phase, f"{phase} to be told")

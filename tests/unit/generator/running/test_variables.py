@@ -80,3 +80,11 @@ def test_nothing_that_is_set_for_a_real_group_reaches_the_demo_but_ports_and_how
     taken_over = {name for name, value in of_a_real_group.items() if demo.get(name) == value}
     assert taken_over == {"LOG_LEVEL", "SPAWN", *PORTS}
     assert demo["PATH"] == "/bin"
+
+
+def test_the_stack_file_sets_only_variables_of_the_list_and_has_one_number_of_shards():
+    text = (REPO / "deploy" / "stack.yml").read_text()
+    variables = dict(re.findall(r"^      ([A-Z_]+): (.+)$", text, re.MULTILINE))
+    assert {"SHARD", "CONFIG_SOURCE", "DATABASE_URL_FILE"} <= variables.keys() <= VARIABLES.keys()
+    assert re.search(r"^      replicas: (.+)$", text, re.MULTILINE)[1] == "${SHARDS:-3}"
+    assert variables["SHARD"] == '"{{.Task.Slot}}/${SHARDS:-3}"'
