@@ -17,7 +17,6 @@ from typing import Any
 from docker_images import SECONDS_FOR_AN_IMAGE, SECONDS_TO_ANSWER, run_docker
 from failing_machines import PATIENCE, Faults, await_fact, our_address
 
-
 PASSING = ("leader", "connect to the Docker daemon", "deadline", "out of sequence")
 """Parts of errors after which to ask again: the managers elect, an engine is down, or somebody else wrote meanwhile."""
 
