@@ -123,6 +123,18 @@ def test_a_node_that_is_drained_hands_its_syncs_over(release, figures):
         release.cluster.run("uncordon", node.name)
 
 
+def test_a_node_that_is_cut_off_from_mongodb_is_drained_by_a_person(release, figures):
+    """The cluster sees a node that is well, and moves nothing by itself."""
+    node = release.busiest()
+    with figures.of("a node is cut off from MongoDB and Jira, without standbys, and a person drains it at once"):
+        release.cluster.fault("cut", node, "outside")
+        release.cluster.drain(node)
+        release.cluster.await_pods_elsewhere(node, 3)
+        release.traffic.wait_until_served()
+        release.cluster.fault("heal", node)
+        release.cluster.run("uncordon", node.name)
+
+
 def test_another_number_of_shards_moves_syncs_and_loses_none(release, figures):
     """A second pod of each shard comes, too, and stands by."""
     assert [sync for sync in release.syncs if owner(sync.name, 3) != owner(sync.name, 4)]
