@@ -84,24 +84,26 @@ class Schemas:
         found = Draft202012Validator(schema, registry=self._registry).iter_errors(manifest)
         return [f"{error.json_path}: {error.message}" for error in found]
 
-    def unkeyed(self, manifest: Manifest) -> list[str]:
-        """Return which items of lists lack one of the fields by which a cluster tells the items apart."""
-        return list(self._unkeyed({"$ref": f"#/$defs/{self._name(manifest)}"}, manifest, manifest["kind"]))
+    def ambiguous(self, manifest: Manifest) -> list[str]:
+        """Return which items of lists a cluster cannot tell apart, by the fields that it does that by."""
+        return list(self._ambiguous({"$ref": f"#/$defs/{self._name(manifest)}"}, manifest, manifest["kind"]))
 
     def _name(self, manifest: Manifest) -> str:
         group, _, version = manifest["apiVersion"].rpartition("/")
         return self._names[group, version, manifest["kind"]]
 
-    def _unkeyed(self, schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
+    def _ambiguous(self, schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
         schema = self._definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
         if isinstance(value, dict):
             for name, each in value.items():
-                yield from self._unkeyed(schema.get("properties", {}).get(name, {}), each, f"{path}.{name}")
+                yield from self._ambiguous(schema.get("properties", {}).get(name, {}), each, f"{path}.{name}")
         elif isinstance(value, list):
+            keys = schema.get("x-kubernetes-list-map-keys", ())
+            seen = [tuple(each.get(key) for key in keys) for each in value] if keys else []
+            yield from (f"{path}: several {found}" for found in sorted(set(seen)) if seen.count(found) > 1)
             for number, each in enumerate(value):
-                keys = schema.get("x-kubernetes-list-map-keys", ())
                 yield from (f"{path}[{number}].{key}" for key in keys if key not in each)
-                yield from self._unkeyed(schema.get("items", {}), each, f"{path}[{number}]")
+                yield from self._ambiguous(schema.get("items", {}), each, f"{path}[{number}]")
 
 
 def objects(done: subprocess.CompletedProcess[str]) -> list[Manifest]:

@@ -49,9 +49,23 @@ def test_a_standby_is_a_second_pod_of_the_same_shard_elsewhere(helm):
     manifests = helm.render("database")
     assert [each["spec"]["replicas"] for each in of_kind(manifests, "Deployment")] == [2] * 4
     for pod in templates(manifests):
-        fleet, shard = pod["spec"]["topologySpreadConstraints"]
-        assert fleet["topologyKey"] == shard["topologyKey"] == "kubernetes.io/hostname"
+        (shard,) = pod["spec"]["topologySpreadConstraints"]
+        assert shard["topologyKey"] == "kubernetes.io/hostname"
         assert shard["labelSelector"]["matchLabels"] == pod["metadata"]["labels"]
+
+
+OF_ZONES = {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+OF_OURS = {**OF_ZONES, "topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"team": "support"}}}
+
+
+@pytest.mark.parametrize(("given", "kept"), [([OF_ZONES], 2), ([OF_OURS], 1), ([OF_ZONES, OF_OURS], 2), ([], 1)])
+def test_constraints_of_users_stay_beside_that_of_standbys_and_no_two_are_of_one_kind(helm, schemas, given, kept):
+    manifests = helm.with_values({"replicasPerShard": 2, "topologySpreadConstraints": given})
+    (deployment,) = of_kind(manifests, "Deployment")
+    constraints = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert len(constraints) == kept
+    assert all(any(wanted.items() <= found.items() for found in constraints) for wanted in given)
+    assert schemas.ambiguous(deployment) == []
 
 
 def test_a_statefulset_with_standbys_is_refused(helm):
