@@ -62,6 +62,10 @@ class Cluster:
         assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def version(self) -> str:
+        version: str = json.loads(self.run("version", "--output", "json"))["serverVersion"]["gitVersion"]
+        return version
+
     def fault(self, what: str, node: Node, *more: str) -> None:
         """Have one of `kill`, `start`, `cut` (with `managers`, `outside` or `all`) and `heal` happen to a node."""
         self._faults(what, node.number, *more)

@@ -10,9 +10,26 @@ import json
 import pytest
 
 from failing_machines import await_fact
+from helm_chart import VARIANTS
 from installed_release import RELEASE, image_values
 from kubernetes_nodes import SHARDS
 from sync_model.shards import owner
+
+NOT_EVERYWHERE = (
+    "metrics.serviceMonitor.enabled=false",
+    "metrics.prometheusRule.enabled=false",
+    "metrics.dashboard.namespace=",
+    "serviceAccount.create=false",
+)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_cluster_takes_what_each_variant_of_the_chart_makes(release, variant):
+    """Schemas say less than a cluster: that two constraints of a pod are of one kind, none of them refuses."""
+    options = [option for value in NOT_EVERYWHERE for option in ("--set", value)]
+    values = ("--values", f"ci/{variant}-values.yaml", *options, "--kube-version", release.cluster.version())
+    made = release.run_helm("template", "rel", ".", *values)
+    release.cluster.run("apply", "--server-side", "--dry-run=server", "--filename", "-", given=made)
 
 
 def test_each_shard_runs_its_syncs_and_each_pod_shows_all_of_them(release, figures):
