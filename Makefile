@@ -15,7 +15,7 @@ CHART := .venv-chart
 HELM ?= $(shell command -v helm || echo $(CHART)/bin/helm)
 DEMO := $(BIN)/python -m jira_simulator.demo
 
-.PHONY: help install demo demo-status demo-apply up apply status down test test-container test-swarm test-chart docs \
+.PHONY: help install demo demo-status demo-apply up apply status down test test-container test-swarm test-kubernetes test-chart docs \
 	screenshots sbom audit check lock version release clean
 
 help: ## this list
@@ -62,6 +62,9 @@ test-container: $(VENV)/.dev ## build the image and run it as compose does, on t
 
 test-swarm: $(VENV)/.dev ## run the stack file on a Docker Swarm whose nodes fail; tests/swarm/conftest.py says what it needs
 	@$(BIN)/python -m pytest tests/swarm $(PYTEST_OPTIONS)
+
+test-kubernetes: $(VENV)/.dev $(filter $(CHART)/bin/helm,$(HELM)) ## run the chart on a Kubernetes cluster whose nodes fail; tests/kubernetes/conftest.py says what it needs
+	@HELM=$(if $(findstring /,$(HELM)),$(abspath $(HELM)),$(HELM)) $(BIN)/python -m pytest tests/kubernetes $(PYTEST_OPTIONS)
 
 test-chart: $(VENV)/.dev $(CHART)/.schemas $(filter $(CHART)/bin/helm,$(HELM)) ## render the Helm chart, and hold it to the schemas of two versions of Kubernetes
 	@HELM=$(if $(findstring /,$(HELM)),$(abspath $(HELM)),$(HELM)) $(BIN)/python -m pytest tests/chart -n auto $(PYTEST_OPTIONS)

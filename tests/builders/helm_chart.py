@@ -71,6 +71,7 @@ class Schemas:
         folder = REPO / ".venv-chart" / "kubernetes_validate"
         path = folder / "kubernetes-json-schema" / f"v{version}.0-local-strict" / "_definitions.json"
         document = json.loads(path.read_text())
+        self._definitions = document["$defs"]
         self._registry = Registry().with_resource("/api/_definitions.json", Resource.from_contents(document))
         self._names = {
             (kind["group"], kind["version"], kind["kind"]): name
@@ -79,11 +80,30 @@ class Schemas:
         }
 
     def problems(self, manifest: Manifest) -> list[str]:
-        group, _, version = manifest["apiVersion"].rpartition("/")
-        name = self._names[group, version, manifest["kind"]]
-        schema = {"$ref": f"/api/_definitions.json#/$defs/{name}"}
+        schema = {"$ref": f"/api/_definitions.json#/$defs/{self._name(manifest)}"}
         found = Draft202012Validator(schema, registry=self._registry).iter_errors(manifest)
         return [f"{error.json_path}: {error.message}" for error in found]
+
+    def ambiguous(self, manifest: Manifest) -> list[str]:
+        """Return which items of lists a cluster cannot tell apart, by the fields that it does that by."""
+        return list(self._ambiguous({"$ref": f"#/$defs/{self._name(manifest)}"}, manifest, manifest["kind"]))
+
+    def _name(self, manifest: Manifest) -> str:
+        group, _, version = manifest["apiVersion"].rpartition("/")
+        return self._names[group, version, manifest["kind"]]
+
+    def _ambiguous(self, schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
+        schema = self._definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+        if isinstance(value, dict):
+            for name, each in value.items():
+                yield from self._ambiguous(schema.get("properties", {}).get(name, {}), each, f"{path}.{name}")
+        elif isinstance(value, list):
+            keys = schema.get("x-kubernetes-list-map-keys", ())
+            seen = [tuple(each.get(key) for key in keys) for each in value] if keys else []
+            yield from (f"{path}: several {found}" for found in sorted(set(seen)) if seen.count(found) > 1)
+            for number, each in enumerate(value):
+                yield from (f"{path}[{number}].{key}" for key in keys if key not in each)
+                yield from self._ambiguous(schema.get("items", {}), each, f"{path}[{number}]")
 
 
 def objects(done: subprocess.CompletedProcess[str]) -> list[Manifest]:

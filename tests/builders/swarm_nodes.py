@@ -5,30 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-SECONDS_TO_ANSWER = 120
-SECONDS_FOR_AN_IMAGE = 600
-PATIENCE = 600.0
-"""Seconds. After a cut is healed, the managers may be without a leader for 40, and without one of them for 70."""
-
-
-def await_fact(fact: Callable[[], Any], what: str) -> Any:
-    """Return the first true value of `fact`, which asks an engine. Each look starts a process, so there are few."""
-    deadline = time.monotonic() + PATIENCE
-    while not (value := fact()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s in vain for {what}"
-        time.sleep(0.5)
-    return value
-
+from docker_images import SECONDS_FOR_AN_IMAGE, SECONDS_TO_ANSWER, run_docker
+from failing_machines import PATIENCE, Faults, await_fact, our_address
 
 PASSING = ("leader", "connect to the Docker daemon", "deadline", "out of sequence")
 """Parts of errors after which to ask again: the managers elect, an engine is down, or somebody else wrote meanwhile."""
@@ -54,23 +41,6 @@ class Node:
         return run_docker(self.host, *arguments, given=given, environ=environ, seconds=seconds)
 
 
-def run_docker(
-    host: str,
-    *arguments: str,
-    given: bytes | None = None,
-    environ: Mapping[str, str] | None = None,
-    seconds: float = SECONDS_TO_ANSWER,
-) -> str:
-    done = subprocess.run(
-        ["docker", *arguments], env={**os.environ, **(environ or {}), "DOCKER_HOST": host}, input=given,
-        capture_output=True, timeout=seconds, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        said = done.stderr.decode(errors="replace")
-        raise subprocess.CalledProcessError(done.returncode, ["docker", *arguments], done.stdout, said)
-    return done.stdout.decode()
-
-
 @dataclass(frozen=True)
 class Task:
     slot: int
@@ -87,17 +57,14 @@ class Swarm:
     """The swarm of the engines `hosts`, all of them managers. `faults` is a command that kills, starts, cuts, heals."""
 
     def __init__(self, hosts: Sequence[str], faults: str) -> None:
-        self._faults = shlex.split(faults)
+        self._faults = Faults(faults)
         self.nodes = [_node(number, host) for number, host in enumerate(hosts, 1)]
         self._derived: list[str] = []
 
     @property
     def our_address(self) -> str:
         """The address at which the nodes reach this machine."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((self.nodes[0].address, 9))
-            address: str = probe.getsockname()[0]
-            return address
+        return our_address(self.nodes[0].address)
 
     # What is typed
 
@@ -118,7 +85,7 @@ class Swarm:
 
     def fault(self, what: str, node: Node, *more: str) -> None:
         """Have one of `kill`, `start`, `cut` (with `managers`, `outside` or `all`) and `heal` happen to a node."""
-        subprocess.run([*self._faults, what, str(node.number), *more], check=True, timeout=120, capture_output=True)
+        self._faults(what, node.number, *more)
 
     # What is seen
 

@@ -49,9 +49,23 @@ def test_a_standby_is_a_second_pod_of_the_same_shard_elsewhere(helm):
     manifests = helm.render("database")
     assert [each["spec"]["replicas"] for each in of_kind(manifests, "Deployment")] == [2] * 4
     for pod in templates(manifests):
-        fleet, shard = pod["spec"]["topologySpreadConstraints"]
-        assert fleet["topologyKey"] == shard["topologyKey"] == "kubernetes.io/hostname"
+        (shard,) = pod["spec"]["topologySpreadConstraints"]
+        assert shard["topologyKey"] == "kubernetes.io/hostname"
         assert shard["labelSelector"]["matchLabels"] == pod["metadata"]["labels"]
+
+
+OF_ZONES = {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+OF_OURS = {**OF_ZONES, "topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"team": "support"}}}
+
+
+@pytest.mark.parametrize(("given", "kept"), [([OF_ZONES], 2), ([OF_OURS], 1), ([OF_ZONES, OF_OURS], 2), ([], 1)])
+def test_constraints_of_users_stay_beside_that_of_standbys_and_no_two_are_of_one_kind(helm, schemas, given, kept):
+    manifests = helm.with_values({"replicasPerShard": 2, "topologySpreadConstraints": given})
+    (deployment,) = of_kind(manifests, "Deployment")
+    constraints = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert len(constraints) == kept
+    assert all(any(wanted.items() <= found.items() for found in constraints) for wanted in given)
+    assert schemas.ambiguous(deployment) == []
 
 
 def test_a_statefulset_with_standbys_is_refused(helm):
@@ -82,6 +96,26 @@ def test_every_container_is_restricted_and_no_pod_has_a_token_of_the_cluster(hel
     for account in of_kind(helm.render(variant), "ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
     assert not of_kind(helm.render(variant), "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "Secret")
+
+
+def test_the_pod_of_helm_test_finds_names_and_nodes_as_the_others_do(helm):
+    """With `dnsPolicy: None` and no name server of its own, the cluster would refuse it."""
+    first, *others = pods(helm.render("everything"))
+    for name in ("dnsPolicy", "dnsConfig", "hostAliases", "nodeSelector", "affinity"):
+        assert [pod["spec"][name] for pod in others] == [first["spec"][name]] * len(others)
+
+
+def test_the_pod_of_helm_test_does_not_keep_away_from_the_other_pods(helm):
+    term = {
+        "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "jira-sync"}},
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    manifests = helm.with_values(
+        {"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+    )
+    shard, test = pods(manifests)
+    assert "affinity" in shard["spec"]
+    assert "affinity" not in test["spec"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -11,51 +11,35 @@ This machine must be one that the nodes reach by its address, and none of the no
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pymongo import MongoClient
 
-from benchmarks.rig.processes import SYNC_ACCOUNT, Rig, running_rig
-from benchmarks.scenario.definitions import site_seeds, sync_under_test
-from benchmarks.verdict.demands import SyncUnderTest
-from benchmarks.verdict.unserved import longest_unserved
-from steady_traffic import SteadyTraffic, write_configs
-from swarm_nodes import Node, Swarm, Task, await_fact, run_docker
-from sync_model.heartbeat import parse_heartbeat
-from sync_model.shards import Shard
-from sync_worker.database.fleet import Container, Fleet
-from sync_worker.database.lease_reports import LeaseReport, read_report
+from benchmarks.rig.processes import SYNC_ACCOUNT
+from docker_images import build_image, run_docker
+from failing_machines import await_fact
+from outage_figures import Figures
+from swarm_nodes import Node, Swarm, Task
+from watched_fleet import SERVED, WatchedFleet, syncs_and_their_surroundings
 
 REPO = Path(__file__).parents[2]
 STACK = REPO / "deploy" / "stack.yml"
-NUMBERS = (0, 2, 4, 6, 8, 10)
-"""Of the syncs. All of 3 and all of 4 shards have some of them, and two of them move when 3 become 4."""
-SERVED = ("cloud", "dc")
-DATABASE_WAIT = "&serverSelectionTimeoutMS=3000"
 
 
-@dataclass
-class Stack:
+@dataclass(kw_only=True)
+class Stack(WatchedFleet):
     """The stack as an operator sees it, and what is around it."""
 
     swarm: Swarm
-    rig: Rig
-    traffic: SteadyTraffic
-    folder: Path
     image: str
-    name: str = field(default_factory=lambda: f"jira-sync-test-{uuid.uuid4().hex[:6]}")
     settings: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
 
@@ -84,10 +68,6 @@ class Stack:
         """The services of the stack, and how many tasks each has."""
         standbys = f"{self.name}_standby"
         return {self.service: int(self.settings["SHARDS"]), standbys: int(self.settings["STANDBYS"])}
-
-    @property
-    def syncs(self) -> list[SyncUnderTest]:
-        return list(self.traffic.syncs)
 
     def make_secrets(self) -> None:
         self.secrets = {
@@ -134,10 +114,6 @@ class Stack:
 
         await_fact(is_moved, f"all shards to run elsewhere than on {node.name}")
 
-    def edit(self, sync: SyncUnderTest, **changes: object) -> None:
-        path = self.folder / "configs" / f"{sync.name}.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
     def push(self) -> str:
         """Push the files, as a person does from a checkout."""
         environ = {**os.environ, "DATABASE_URL": self.rig.database_url, "FLEET": self.name}
@@ -152,21 +128,6 @@ class Stack:
         container = node.run("ps", "--quiet", "--filter", label).split()[0]
         return node.run("exec", container, *command)
 
-    # What the database says
-
-    @contextmanager
-    def _client(self) -> Iterator[MongoClient[dict[str, Any]]]:
-        with MongoClient[dict[str, Any]](f"{self.rig.database_url}{DATABASE_WAIT}", tz_aware=True) as client:
-            yield client
-
-    def containers(self) -> tuple[Container, ...]:
-        with self._client() as client:
-            return Fleet(client, self.name).containers()
-
-    def lease(self, sync: SyncUnderTest) -> LeaseReport | None:
-        with self._client() as client:
-            return read_report(client, sync.database)
-
     def held_on(self, node: Node) -> set[str]:
         """Return the names of the syncs whose leases containers on this node hold."""
         hosts = {
@@ -175,47 +136,16 @@ class Stack:
             for task in self.swarm.tasks(service)
             if task.node == node.name
         }
-        return {sync.name for sync in self.syncs if (lease := self.lease(sync)) and lease.host in hosts}
-
-    def has_begun(self, sync: SyncUnderTest) -> bool:
-        """Tell whether a worker of the sync says that it has completed a cycle."""
-        lease = self.lease(sync)
-        heartbeat = parse_heartbeat(lease.heartbeat, datetime.now(UTC)) if lease and lease.heartbeat else None
-        return heartbeat is not None and heartbeat.last_success is not None
+        return self.held_by(*hosts)
 
     def await_containers(self) -> None:
         """Wait until the containers that were deployed are there, and no others."""
-        total = int(self.settings["SHARDS"])
-        wanted = sorted(Shard(slot, total) for count in self.services.values() for slot in range(1, count + 1))
-        await_fact(lambda: [each.shard for each in self.containers()] == wanted, f"{wanted} and no others")
+        self.await_shards(int(self.settings["SHARDS"]), times=2 if int(self.settings["STANDBYS"]) else 1)
 
-
-@dataclass
-class Figures:
-    """What each failure has cost: the longest time in which a sync was unserved, by the simulator's own record."""
-
-    stack: Stack
-    rows: list[tuple[str, float, float]] = field(default_factory=list)
-
-    @contextmanager
-    def of(self, what: str) -> Iterator[None]:
-        """Measure what happens in the block. At its end all is served, nothing is lost and nothing is doubled."""
-        began = datetime.now(UTC)
-        yield
-        self.stack.traffic.wait_until_served()
-        assert self.stack.traffic.violations() == []
-        self.stack.swarm.wait_until_whole()
-        # A node that was cut off ends its old containers only when it is back.
-        self.stack.await_containers()
-        until, dumps = datetime.now(UTC), self.stack.traffic.dumps()
-        longest = max(longest_unserved(sync, dumps, began, until) for sync in self.stack.syncs)
-        self.rows.append((what, longest.total_seconds(), (until - began).total_seconds()))
-        print(f"\n{what}: {longest.total_seconds():.1f} s of {(until - began).total_seconds():.0f}", flush=True)
-
-    def table(self) -> str:
-        lines = ["| what happened | nobody served a sync for |", "|---|---|"]
-        lines += [f"| {what} | {seconds:.0f} s |" for what, seconds, _ in self.rows]
-        return "\n".join(lines)
+    def wait_until_whole(self) -> None:
+        """Wait until all nodes are in the swarm. A node that was cut off ends its old containers only then."""
+        self.swarm.wait_until_whole()
+        self.await_containers()
 
 
 @pytest.fixture(scope="session")
@@ -233,10 +163,7 @@ def image(swarm: Swarm) -> str:
     """The image that all nodes have. An engine that has built it already, of the same files, does that in a second."""
     if given := os.environ.get("SWARM_IMAGE"):
         return given
-    host = os.environ.get("DOCKER_HOST", "")
-    subprocess.run(["docker", "compose", "build", "--quiet"], cwd=REPO, check=True, timeout=1200)
-    name = f"jira-sync:{run_docker(host, 'image', 'inspect', '--format', '{{.Id}}', 'jira-sync').strip()[7:19]}"
-    run_docker(host, "tag", "jira-sync", name)
+    host, name = os.environ.get("DOCKER_HOST", ""), build_image()
     try:
         swarm.load(name, host)
     finally:
@@ -247,20 +174,15 @@ def image(swarm: Swarm) -> str:
 @pytest.fixture(scope="session")
 def stack(swarm: Swarm, image: str, data_folder: Path) -> Iterator[Stack]:
     """The stack, deployed and at work, while customers report issues all the time."""
-    syncs = [sync_under_test(number, "shipped", *SERVED) for number in NUMBERS]
     folder = data_folder / "swarm"
-    folder.mkdir()
-    with running_rig(folder, site_seeds(syncs), members=3, host=swarm.our_address) as rig:
-        traffic = SteadyTraffic(rig, syncs)
-        found = Stack(swarm, rig, traffic, folder, image)
-        write_configs(rig, syncs, folder / "configs", "${file:/run/secrets/jira_api_token}")
+    surroundings = syncs_and_their_surroundings(folder, swarm.our_address, "${file:/run/secrets/jira_api_token}")
+    with surroundings as (rig, traffic):
+        found = Stack(swarm=swarm, rig=rig, traffic=traffic, folder=folder, image=image)
         found.make_secrets()
         try:
             found.push()
             found.deploy()
-            # What was reported before a sync's first cycle is only noted.
-            await_fact(lambda: all(map(found.has_begun, syncs)), "each sync to complete a cycle")
-            traffic.start()
+            found.start_traffic()
             yield found
         finally:
             traffic.stop()
@@ -294,8 +216,6 @@ def _is_removed(swarm: Swarm, secret: str) -> bool:
 
 @pytest.fixture(scope="session")
 def figures(stack: Stack, pytestconfig: pytest.Config) -> Iterator[Figures]:
-    found = Figures(stack)
+    found = Figures(stack.traffic, stack.wait_until_whole)
     yield found
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print(f"\n\n{found.table()}\n\n{len(stack.traffic)} issues were reported meanwhile.")
+    found.show(pytestconfig)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from swarm_nodes import await_fact
+from failing_machines import await_fact
 from sync_model.shards import owner
 
 LABEL = "jira-sync=standby"

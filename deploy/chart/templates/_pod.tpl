@@ -28,17 +28,7 @@ spec:
   terminationGracePeriodSeconds: {{ $root.Values.terminationGracePeriodSeconds }}
   securityContext:
     {{- toYaml $root.Values.podSecurityContext | nindent 4 }}
-  {{- with $root.Values.dnsPolicy }}
-  dnsPolicy: {{ . }}
-  {{- end }}
-  {{- with $root.Values.dnsConfig }}
-  dnsConfig:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $root.Values.hostAliases }}
-  hostAliases:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "jira-sync.names" $root | nindent 2 }}
   containers:
     - name: jira-sync
       image: {{ include "jira-sync.image" $root | quote }}
@@ -61,6 +51,7 @@ spec:
       ports:
         - name: http
           containerPort: 3000
+          protocol: TCP
       startupProbe:
         {{- include "jira-sync.probe" (dict "path" "/health/live" "timing" $root.Values.startupProbe) | nindent 8 }}
       livenessProbe:
@@ -116,6 +107,15 @@ spec:
   {{- include "jira-sync.spread" . | nindent 2 }}
 {{- end -}}
 
+{{/* How a pod finds addresses by name. */}}
+{{- define "jira-sync.names" -}}
+{{- range $name := list "dnsPolicy" "dnsConfig" "hostAliases" -}}
+{{- with index $.Values $name }}
+{{ dict $name . | toYaml }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "jira-sync.probe" -}}
 httpGet:
   path: {{ .path }}
@@ -169,14 +169,24 @@ is its own in a folder in it that only its user enters. */}}
 {{- end }}
 {{- end -}}
 
+{{/* A cluster takes one constraint for each topologyKey and whenUnsatisfiable. With standbys, that of the shard is the one by
+hostname: it matters more that the two pods of a shard are apart than that all pods are spread. What a user has written with
+a labelSelector stays. */}}
 {{- define "jira-sync.spread" -}}
 {{- $root := .root -}}
 {{- $all := dict "matchLabels" (include "jira-sync.selectorLabels" $root | fromYaml) -}}
+{{- $hasStandby := and .shard (gt (int $root.Values.replicasPerShard) 1) -}}
 {{- $constraints := list -}}
 {{- range $root.Values.topologySpreadConstraints -}}
-{{- $constraints = append $constraints (merge (deepCopy .) (dict "labelSelector" $all)) -}}
+{{- $isOfHosts := and (eq .topologyKey "kubernetes.io/hostname") (eq .whenUnsatisfiable "ScheduleAnyway") -}}
+{{- if and $hasStandby $isOfHosts (hasKey . "labelSelector") -}}
+{{- $hasStandby = false -}}
 {{- end -}}
-{{- if and .shard (gt (int $root.Values.replicasPerShard) 1) -}}
+{{- if not (and $hasStandby $isOfHosts) -}}
+{{- $constraints = append $constraints (hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" $all) .)) -}}
+{{- end -}}
+{{- end -}}
+{{- if $hasStandby -}}
 {{- $shard := dict "matchLabels" (merge (dict "jira-sync/shard" (toString .shard)) $all.matchLabels) -}}
 {{- $constraints = append $constraints (dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $shard) -}}
 {{- end -}}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sync_worker.runtime import warm_up
 
 REPO = Path(__file__).parents[4]
 WARM_UP = """
@@ -95,3 +99,19 @@ def test_a_worker_imports_nothing_that_the_warm_up_has_not_imported(bench):
     code, late = _run(WORK, str(bench.folder / "sync-ab.json"), str(bench.folder), DATABASE_URL=bench.mongo_url)
     assert (code, late) == (0, [])
     assert len(bench.devs()) == 1
+
+
+GONE = struct.pack("ii", 1, 0)
+"""With SO_LINGER, closing a connection resets it."""
+
+
+@pytest.mark.parametrize("server", ["_HttpServer", "_MongoDBServer"])
+def test_a_client_that_has_gone_is_no_traceback_in_the_log(server, capfd):
+    handler = {"_HttpServer": warm_up._FakeJira, "_MongoDBServer": warm_up._FakeMongoDB}[server]
+    with warm_up._fake_server(handler, getattr(warm_up, server)) as port:
+        for said in (b"", b"GET / HTTP/1.1\r\n"):
+            client = socket.create_connection(("127.0.0.1", port))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, GONE)
+            client.sendall(said)
+            client.close()
+    assert capfd.readouterr().err == ""
