@@ -82,7 +82,13 @@ def test_the_demo_is_what_commands_are_about_and_leaves_the_checkout_as_it_was(c
     # The group restarts as a whole, its simulated sites included: what history tells of is still there.
     history = json.loads(checkout.run("./jira-sync", "history", "sup-dev", "SUP-2", "--json").stdout)
     (pair,) = history["pairs"]
+
+    def simulator() -> str:
+        return checkout.run(sys.executable, "-m", "supervisor.supervisorctl", "pid", "jira-simulator").stdout.strip()
+
+    earlier = simulator()
     checkout.run(sys.executable, "-m", "supervisor.supervisorctl", "reload")
+    wait_until(lambda: simulator() not in (earlier, "0") and simulator().isdigit(), "another simulator")
 
     def keys() -> set[str]:
         try:
