@@ -12,6 +12,7 @@ import pytest
 
 from generator.running import locking
 from generator.running.errors import Unusable
+from warm_processes import PROMPT
 
 
 def test_commands_at_the_same_time_wait_for_each_other_and_say_for_which(group):
@@ -19,7 +20,7 @@ def test_commands_at_the_same_time_wait_for_each_other_and_say_for_which(group):
     group.start()
     with locking.lock(group.run_dir):
         second = subprocess.Popen(
-            [sys.executable, "-m", "generator", "apply"],
+            [sys.executable, "-c", PROMPT, "apply"],
             env=group.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert second.stderr is not None
