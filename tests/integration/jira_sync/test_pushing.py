@@ -162,7 +162,9 @@ def test_an_empty_folder_is_refused_unless_that_is_what_is_wanted(pusher, tmp_pa
     pusher.write("z", "{")  # nor is one in which everything is broken
     assert pusher.run(*refused, code=1)[-1] == sentence
     (pusher.folder / "z.json").unlink()
-    assert pusher.run("push", str(tmp_path / "nowhere"), code=1) == [f"error: {tmp_path}/nowhere is not a folder; make it, or let jira-sync init make it with a sync"]
+    assert pusher.run("push", str(tmp_path / "nowhere"), code=1) == [
+        f"error: {tmp_path}/nowhere is not a folder; make it, or let jira-sync init make it with a sync"
+    ]
     assert pusher.files.newest().number == 1
     assert pusher.run("push", "--allow-empty")[0] == "- a.json"
     assert pusher.pushed() == {}
