@@ -11,14 +11,16 @@ PATIENCE = 60.0
 SECONDS_BETWEEN_LOOKS = 0.02
 
 
-def wait_until(fact: Callable[[], T], what: str = "", deadline: float = PATIENCE) -> T:
+def wait_until(
+    fact: Callable[[], T], what: str = "", deadline: float = PATIENCE, pause: float = SECONDS_BETWEEN_LOOKS
+) -> T:
     """Return the first true value of `fact`. Raises TimeoutError, which says `what` was awaited, after a long time.
 
-    `deadline` is in seconds from now.
+    `deadline` is in seconds from now, `pause` those between two looks: more for a look that costs much.
     """
     end = time.monotonic() + deadline
     while not (value := fact()):
         if time.monotonic() > end:
             raise TimeoutError(f"waited {deadline:.0f} s in vain for {what or fact.__name__}")
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(pause)
     return value

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from threading import Event, Lock, Thread
 
 from structlog.typing import FilteringBoundLogger
@@ -65,12 +64,8 @@ class FleetLink:
         self._written_at = self._looked_at = float("-inf")
         self._shown: dict[str, float] = {}
         self._is_prepared = False
-        self._stopped, self._requested, self._lock = Event(), Event(), Lock()
+        self._stopped, self._lock = Event(), Lock()
         self._thread = Thread(target=self._run, name="fleet", daemon=True)
-
-    @property
-    def shard(self) -> Shard:
-        return self._container.shard
 
     def start(self) -> None:
         self._thread.start()
@@ -192,7 +187,6 @@ def due_leases(last_read: Mapping[str, float], shown: Mapping[str, float], looke
 def look_once(client: DatabaseClient, container: str, shard: Shard, fleet: str, wanted: Mapping[str, str]) -> FleetLook:
     """Return what the database tells now, for a command that looks only once. Raises SyncError."""
     containers = Fleet(client, fleet).containers()
-    read = partial(read_report, client)
-    leases = {name: SeenLease(read(database), time.monotonic()) for name, database in wanted.items()}
+    leases = {name: SeenLease(read_report(client, database), time.monotonic()) for name, database in wanted.items()}
     trouble = "; ".join(placement_faults(containers)) or None
     return FleetLook(container, shard, containers, leases, trouble)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -46,11 +46,9 @@ class FleetLook:
         known = Elsewhere(shard, shard_up_for=self._up_for.get(shard), is_read=seen is not None, error=self.error)
         if seen is None or seen.report is None:
             return known
-        report, later = seen.report, clock - seen.at
-        renewed_ago = None if report.renewed_ago is None else report.renewed_ago + later
-        return Elsewhere(
-            shard, report.host, report.pid, report.is_held, renewed_ago, known.shard_up_for, error=self.error
-        )
+        report = seen.report
+        renewed_ago = None if report.renewed_ago is None else report.renewed_ago + clock - seen.at
+        return replace(known, host=report.host, pid=report.pid, is_held=report.is_held, renewed_ago=renewed_ago)
 
     def heartbeat(self, name: str, clock: float, now: datetime, reader: HeartbeatReader) -> Heartbeat | None:
         """Return what the holder of a lease said last, as sent by our own clock, which says `now` at `clock`."""

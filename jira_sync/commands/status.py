@@ -131,6 +131,7 @@ def _take_snapshot(target: Target, wanted: _Wanted, tracking: Tracking | None = 
     from generator.running.errors import Unusable
     from health_monitor.filtering import SyncFilter
     from health_monitor.observation.capture import take_snapshot
+    from health_monitor.observation.config_cache import ConfigCache
     from health_monitor.observation.remedy_records import read_records
     from health_monitor.observation.tracking import track_records
     from jira_sync.context.other_containers import look_at_fleet, look_nowhere
@@ -139,10 +140,11 @@ def _take_snapshot(target: Target, wanted: _Wanted, tracking: Tracking | None = 
         raise Unusable(target.no_folder)
     tracking = {} if tracking is None else tracking
     track_records(tracking, read_records(target.run_dir))
-    snapshot = take_snapshot(target.settings, target.environ, tracking, fleet=look_nowhere(target))
+    configs = ConfigCache(target.settings, target.environ)
+    snapshot = take_snapshot(target.settings, target.environ, tracking, configs, look_nowhere(target))
     if snapshot.fleet:
         fleet = look_at_fleet(target, snapshot)
-        snapshot = take_snapshot(target.settings, target.environ, tracking, fleet=fleet)
+        snapshot = take_snapshot(target.settings, target.environ, tracking, configs, fleet)
     known = [view.name for view in snapshot.syncs]
     for name in wanted.names:
         if name not in known:

@@ -156,13 +156,17 @@ class Lease:
         if not (self.token and self._is_answered):
             return
         with suppress(PyMongoError), pymongo.timeout(SECONDS_TO_LET_GO):
-            self._lease.update_one(self._mine, [{"$set": {**self._renewal()[0], "expires": None, "owner": None}}])
+            self._end()
 
     def let_go(self) -> None:
         """Let another worker act, and go on as one that stands by: this one cannot do the work. Raises Unavailable."""
         self._until = float("-inf")
         with errors_translated(), answered_soon():
-            self._lease.update_one(self._mine, [{"$set": {**self._renewal()[0], "expires": None, "owner": None}}])
+            self._end()
+
+    def _end(self) -> None:
+        """End the lease, if it is still ours, and say the last words with it."""
+        self._lease.update_one(self._mine, [{"$set": {**self._renewal()[0], "expires": None, "owner": None}}])
 
     @property
     def _mine(self) -> dict[str, Any]:

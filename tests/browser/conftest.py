@@ -49,6 +49,14 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
+    def assert_fits_a_phone(self, url: str) -> None:
+        """Nothing of the page scrolls sideways on a phone, and nothing overlaps."""
+        self.show_as(360, 740)
+        self.open(url)
+        assert self.run("return document.documentElement.scrollWidth") == 360
+        assert self.probe("beyond_the_edge") == []
+        assert self.probe("names_under_words") == []
+
     def probe(self, name: str) -> Any:
         """Return the result of a script in `probes`."""
         return self.run((PROBES / f"{name}.js").read_text())

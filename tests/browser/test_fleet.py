@@ -194,11 +194,7 @@ def test_the_page_of_a_sync_says_which_container_runs_it_and_where_to_type_what_
 
 @pytest.mark.parametrize("path", ["/", f"/syncs/{THERE[0]}", "/?q=nothing"])
 def test_on_a_phone_a_fleet_fits_and_nothing_overlaps(browser, monitor, path):
-    browser.show_as(360, 740)
-    browser.open(monitor.url + path)
-    assert browser.run("return document.documentElement.scrollWidth") == 360
-    assert browser.probe("beyond_the_edge") == []
-    assert browser.probe("names_under_words") == []
+    browser.assert_fits_a_phone(monitor.url + path)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

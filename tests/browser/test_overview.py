@@ -134,11 +134,7 @@ def test_text_from_outside_is_escaped(browser, monitor):
 
 @pytest.mark.parametrize("path", ["/", "/syncs/slow", f"/syncs/{LONG}", "/syncs/broken", "/session"])
 def test_on_a_phone_nothing_scrolls_sideways_and_nothing_overlaps(browser, monitor, path):
-    browser.show_as(360, 740)
-    browser.open(monitor.url + path)
-    assert browser.run("return document.documentElement.scrollWidth") == 360
-    assert browser.probe("beyond_the_edge") == []
-    assert browser.probe("names_under_words") == []
+    browser.assert_fits_a_phone(monitor.url + path)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

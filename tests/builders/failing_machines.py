@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Any
+
+from benchmarks.rig.waiting import wait_until
 
 PATIENCE = 600.0
 """Seconds. Engines take up to two minutes until they have replaced what a machine ran."""
@@ -15,11 +16,7 @@ PATIENCE = 600.0
 
 def await_fact(fact: Callable[[], Any], what: str) -> Any:
     """Return the first true value of `fact`, which asks an engine. Each look starts a process, so there are few."""
-    deadline = time.monotonic() + PATIENCE
-    while not (value := fact()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s in vain for {what}"
-        time.sleep(0.5)
-    return value
+    return wait_until(fact, what, PATIENCE, pause=0.5)
 
 
 class Faults:

@@ -197,7 +197,7 @@ def _remove(stack: Stack) -> None:
     for node in stack.swarm.nodes:
         stack.swarm.run("node", "update", "--availability", "active", node.name)
         stack.swarm.forget_label(node, "jira-sync=standby")
-    with suppress(AssertionError):  # it may never have been deployed
+    with suppress(AssertionError, TimeoutError):  # it may never have been deployed
         stack.swarm.run("stack", "rm", stack.name)
         for variable, name in stack.settings.items():
             if variable.endswith("_SECRET"):

@@ -54,7 +54,7 @@ def new_page(wait_until):
 
         def known(self, *syncs: Sync) -> dict[str, int]:
             async def look() -> dict[str, tuple[int, ...]]:
-                await asyncio.sleep(0.01)  # so that what is read in the background is read
+                await asyncio.sleep(0)  # so that what was read in the background since the last look is taken in
                 return self.cache.per_hour(syncs)
 
             return {name: sum(per_hour) for name, per_hour in runner.run(look()).items()}
