@@ -58,15 +58,17 @@ def supervisord_of(run_dir: Path) -> int | None:
 
 def age(pid: int) -> float:
     """Return the seconds for which a process has been there; 0 when it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    fields = _stat(pid)
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def is_supervisord(pid: int) -> bool:
-    return " supervisor.supervisord " in command(pid)
+    """Tell whether a process is a supervisord, and no worker that was forked a moment ago.
+
+    Such a worker has the command line of the supervisord it came from, until it takes its own.
+    """
+    its_command = command(pid)
+    return " supervisor.supervisord " in its_command and its_command != command(_parent(pid))
 
 
 def is_suspended(pid: int) -> bool:
@@ -146,10 +148,25 @@ def _is_zombie(pid: int) -> bool:
 
 def _state(pid: int) -> str:
     """Return the letter that proc(5) gives for the state of a process; an empty string when it is gone."""
+    return next(iter(_stat(pid)), "")
+
+
+def _parent(pid: int) -> int:
+    """Return the pid of the parent of a process; 0 when the process is gone, or its parent is not ours to see."""
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of proc(5)'s stat from the state on; none when the process is gone.
+
+    A name can hold blanks and parentheses. It ends at the last one.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2][0]
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
+        return []
+    return text.rpartition(")")[2].split()
 
 
 def _open_files(pid: int) -> Iterator[str]:

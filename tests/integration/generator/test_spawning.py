@@ -15,6 +15,17 @@ from generator.running.code import fingerprint
 from generator.running.processes import command, is_supervisord, members
 from generator.running.running_group import environment_of_group
 
+FORKS = """
+import os, sys
+child = os.fork()
+if child:
+    print(child, flush=True)
+sys.stdin.read()
+if child:
+    os.waitpid(child, 0)
+"""
+"""Forks once. Both processes end when what is written to them ends."""
+
 
 def _memory(pid: int) -> bytes:
     """Return all that a process has in memory that it could have been given or have read."""
@@ -76,6 +87,17 @@ def test_a_forked_worker_is_a_member_of_its_group_but_not_its_supervisord(group)
     environment = environment_of_group(group.run_dir)
     assert environment is not None
     assert (environment["RUN_DIR"], environment["CONFIG_DIR"]) == (str(group.run_dir), str(group.configs))
+
+
+def test_a_worker_that_still_has_the_command_of_its_supervisord_is_none():
+    """Between its fork and its own title a worker's command line is that of the process that forked it."""
+    command_line = [sys.executable, "-c", FORKS, "-m", "supervisor.supervisord", "-c", "some.conf"]
+    parent = subprocess.Popen(command_line, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    with parent:
+        child = int(parent.stdout.readline())
+        found = {pid: is_supervisord(pid) for pid in (parent.pid, child)}
+        parent.stdin.close()
+    assert found == {parent.pid: True, child: False}
 
 
 def test_the_same_conf_runs_with_workers_that_are_executed(group):
