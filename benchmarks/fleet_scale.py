@@ -25,11 +25,17 @@ from benchmarks.rig.mongo_servers import MongoServer
 from benchmarks.rig.output import machine, publish, table
 from benchmarks.rig.processes import free_port
 from benchmarks.scenario.group import RunningGroup, running_group
-from benchmarks.verdict.fleet_report import COMPUTED_TITLES, MEASURED_TITLES, FleetFigures, computed_rows
+from benchmarks.verdict.fleet_report import (
+    COMPUTED_TITLES,
+    CYCLE,
+    MEASURED_TITLES,
+    FleetFigures,
+    computed_rows,
+    consequences,
+)
 from generator.running.mongod import find
 from sync_model.program_names import MONITOR
 
-INTERVAL = 300.0
 COMMANDS = {"writes": ("insert", "update", "delete", "findAndModify"), "reads": ("find", "aggregate")}
 EXPLANATION = """\
 Each group is a real one, over one simulated site. Its databases are on as many real mongods as their files need, which
@@ -57,7 +63,7 @@ def measure(sync_count: int, per_server: int, seconds: float) -> FleetFigures:
             servers.append(server)
         environ = {spread_group.VARIABLE: " ".join(server.url for server in servers)}
         group = stack.enter_context(
-            running_group(folder, sync_count, interval=INTERVAL, issues=1, kind=SpreadGroup, environ=environ)
+            running_group(folder, sync_count, interval=CYCLE, issues=1, kind=SpreadGroup, environ=environ)
         )
         figures = FleetFigures(sync_count, len(servers))
         figures.ready, figures.cpu_to_start = group.wait_until_ready()
@@ -75,6 +81,7 @@ def _look_at_memory(group: RunningGroup, servers: Sequence[MongoServer], figures
     figures.whole = sum(memory(pid)["Pss"] for pid in group.all_pids())
     figures.supervisord = memory(group.parent.pid)["Pss"]
     figures.mongod = sum(memory(server.pid)["Pss"] for server in servers)
+    figures.files = sum(len(list(server.folder.glob("*.wt"))) for server in servers)
 
 
 def _look_at_idleness(
@@ -123,7 +130,7 @@ def main() -> None:
     parser.add_argument("--syncs", default="100,500,1000", metavar="N,…", help="sizes that are measured")
     parser.add_argument("--compute", default="100,1000,10000", metavar="N,…", help="sizes that are computed")
     parser.add_argument("--servers", type=int, default=400, metavar="N", help="databases on one mongod, at most")
-    parser.add_argument("--seconds", type=float, default=INTERVAL, metavar="N", help="how long each group is looked at")
+    parser.add_argument("--seconds", type=float, default=CYCLE, metavar="N", help="how long each group is looked at")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the page there, too")
     options = parser.parse_args()
     measured = []
@@ -136,6 +143,7 @@ def main() -> None:
         table(MEASURED_TITLES, [figures.row() for figures in measured]),
         "Computed from the largest of them, for syncs of five minutes on twenty sites:",
         table(COMPUTED_TITLES, computed_rows(measured[-1], [int(size) for size in options.compute.split(",")])),
+        consequences(measured[0], measured[-1]),
     ]
     publish("A thousand syncs and more", "\n\n".join(parts), options.report)
 

@@ -32,7 +32,7 @@ class MongoServer:
             "--setParameter", "diagnosticDataCollectionEnabled=false",
             "--logpath", str(folder / "mongod.log"), *options,
         ]  # fmt: skip
-        self._folder = folder
+        self.folder = folder
         self.address = f"{host}:{port}"
         self.url = f"mongodb://{self.address}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,7 +58,7 @@ class MongoServer:
 
     def launch(self) -> None:
         """Start it, without waiting until it answers."""
-        self._folder.mkdir(exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         if self._process is None:
             self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
 

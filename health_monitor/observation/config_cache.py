@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from generator.running.pushed import unusable_files
@@ -16,14 +16,21 @@ from sync_model.loading import Loaded, load_file, load_folder
 
 READ_AGAIN_AFTER = 60.0
 """Seconds after which unchanged files are read again, because the secret files that they refer to may have changed."""
+READING_SHARE = 0.02
+"""The most of its time that the monitor reads unchanged files: many thousands of them are read again less often."""
 
 
 class ConfigCache:
-    """The configuration files of the group of `settings`, resolved with `environ` as its workers do."""
+    """The configuration files of the group of `settings`, resolved with `environ` as its workers do.
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
-        self._settings, self._environ = settings, environ
-        self._read_at = float("-inf")
+    `clock` gives seconds from any start.
+    """
+
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings, self._environ, self._clock = settings, environ, clock
+        self._read_again_at = float("-inf")
         self._states: FileState | None = None
         self._loaded = Loaded()
         self._applied: dict[str, tuple[FileState, Sync | None]] = {}
@@ -36,9 +43,10 @@ class ConfigCache:
             # A folder without read permission would otherwise look empty.
             os.scandir(folder).close()
             states = file_states(folder)
-            if states != self._states or self._is_old():
+            if states != self._states or self._clock() > self._read_again_at:
+                began = self._clock()
                 self._loaded = load_folder(folder, self._environ, unusable_files(self._settings))
-                self._states, self._read_at = states, time.monotonic()
+                self._states, self._read_again_at = states, _next_reading(began, self._clock())
                 self._applied.clear()
                 self._sites.clear()
         except OSError as error:
@@ -63,5 +71,7 @@ class ConfigCache:
             cached = self._sites[sync.name] = sync, sites(sync, self._environ)
         return cached[1]
 
-    def _is_old(self) -> bool:
-        return time.monotonic() > self._read_at + READ_AGAIN_AFTER
+
+def _next_reading(began: float, ended: float) -> float:
+    """Return when files are to be read again that were read from `began` to `ended`."""
+    return ended + max(READ_AGAIN_AFTER, (ended - began) / READING_SHARE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.rig.output import MEGABYTE
@@ -12,6 +14,7 @@ from benchmarks.verdict.fleet_report import (
     SITES,
     FleetFigures,
     computed_rows,
+    consequences,
 )
 
 MEASURED = FleetFigures(
@@ -36,3 +39,16 @@ def test_rates_grow_with_the_syncs_and_calls_are_shared_by_the_sites():
 def test_each_row_has_a_cell_for_each_title():
     assert len(MEASURED.row()) == len(MEASURED_TITLES)
     assert all(len(row) == len(COMPUTED_TITLES) for row in computed_rows(MEASURED, [1, 1000]))
+
+
+def test_what_a_program_costs_supervisord_is_told_by_two_groups_of_different_sizes():
+    smaller = replace(MEASURED, supervisord=8 * MEGABYTE)
+    larger = replace(MEASURED, syncs=1100, supervisord=18 * MEGABYTE, files=29_700, connections=3_300)
+    text = " ".join(consequences(smaller, larger).split())
+    assert "**supervisord** takes 10 kB for each program" in text
+    assert "The database of a sync is 27 files" in text
+    assert "(`ulimit -n`) of 33,000 for a thousand syncs" in text
+
+
+def test_one_group_alone_says_nothing_of_what_one_more_program_costs():
+    assert "takes 0 kB" in consequences(MEASURED, MEASURED)

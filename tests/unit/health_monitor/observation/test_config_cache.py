@@ -10,6 +10,7 @@ import pytest
 from generator.running.settings import from_environ
 from health_monitor.observation import config_cache
 from health_monitor.observation.config_cache import ConfigCache
+from sync_model.loading import Loaded
 
 DEFINITION = {
     "jira": {"baseUrl": "https://jira.example.com", "email": "a@example.com", "apiToken": "${file:TOKEN}"},
@@ -30,7 +31,8 @@ class Group:
         settings = from_environ(environ)
         self.snapshots = settings.snapshots
         self.snapshots.mkdir(parents=True)
-        self.cache = ConfigCache(settings, environ)
+        self.now = 0.0
+        self.cache = ConfigCache(settings, environ, clock=lambda: self.now)
 
     def write(self, folder: Path, minutes: int) -> None:
         definition = json.dumps({**DEFINITION, "name": "sync-a", "syncIntervalMinutes": minutes})
@@ -79,11 +81,27 @@ def test_the_applied_definition_follows_what_was_applied(group):
     assert group.cache.applied("sync-b") is None
 
 
-def test_secret_files_are_checked_again_after_a_while_although_no_definition_changed(group, monkeypatch):
+def test_secret_files_are_checked_again_after_a_while_although_no_definition_changed(group):
     assert [warning.where for warning in group.cache.loaded()[0].warnings] == ["rules"]
     group.token.unlink()
-    monkeypatch.setattr(config_cache, "READ_AGAIN_AFTER", 0.0)
+    group.now += config_cache.READ_AGAIN_AFTER + 1
     assert [warning.where for warning in group.cache.loaded()[0].warnings] == ["jira.apiToken", "rules"]
+
+
+def test_a_folder_that_takes_long_to_read_is_read_less_often(group, monkeypatch):
+    """Ten thousand files take many seconds. Reading them once a minute would take a good part of a core."""
+    read = []
+
+    def load_slowly(*arguments):
+        group.now += 10
+        read.append(group.now)
+        return Loaded()
+
+    monkeypatch.setattr(config_cache, "load_folder", load_slowly)
+    for _ in range(60):
+        group.cache.loaded()
+        group.now += 10
+    assert read == [10, 530]
 
 
 def test_a_missing_folder_is_reported_until_it_is_back(group, tmp_path):
