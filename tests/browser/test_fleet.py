@@ -124,6 +124,9 @@ def test_the_form_asks_for_what_is_chosen_and_shows_what_was_asked_for(browser, 
     Select(browser.find("#condition")).select_by_value("off")
     Select(browser.find("#shard")).select_by_value("2/4")
     browser.find("#filter button").click()
+    # Without scripts it is another page, and the click does not wait for that.
+    browser.wait_until(lambda: "condition=off" in browser.driver.current_url, "the page that was asked for")
+    browser.wait_until(lambda: len(browser.all(".syncs tbody th a")) == 1, "its only sync")
     assert [link.text for link in browser.all(".syncs tbody th a")] == [PAUSED]
     assert browser.find("#q").get_attribute("value") == "sync"
     assert browser.find("#condition").get_attribute("value") == "off"
