@@ -114,7 +114,7 @@ def test_syncs_are_found_without_javascript_by_an_address_that_can_be_kept(brows
     assert f"{len(expected)} of {TOTAL} syncs" in browser.find("#count").text
     assert f"of {TOTAL} syncs need you" in browser.find("#summary").text
     browser.find("#count a").click()
-    assert len(browser.all(".syncs tbody tr")) == ROWS
+    browser.wait_until(lambda: len(browser.all(".syncs tbody tr")) == ROWS, "the page of all")
 
 
 def test_the_form_asks_for_what_is_chosen_and_shows_what_was_asked_for(browser, monitor):
