@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +30,10 @@ class SimulatorControl:
 
     def add_project(self, site: str, **seed: Any) -> None:
         self._ask("POST", f"/control/{site}/projects", json=seed)
+
+    def change_project(self, site: str, key: str, project_type: str) -> None:
+        """Make a project one of another type: `software`, `service_desk` or `business`."""
+        self._ask("POST", f"/control/{site}/projects/{key}", json={"projectTypeKey": project_type})
 
     def clone(self, site: str, name: str, **options: Any) -> None:
         """Set up a copy of a site under another name. Options: another `identity`; `renumber`, for other ids."""
@@ -213,13 +217,35 @@ class Person:
     def edit(self, key: str, **fields: Any) -> None:
         self._ask("PUT", f"/issue/{key}", json={"fields": fields})
 
-    def comment(self, key: str, text: str) -> None:
-        self._ask("POST", f"/issue/{key}/comment", json={"body": text})
+    def comment(
+        self, key: str, body: str, *, internal: bool = False, visibility: Mapping[str, str] | None = None
+    ) -> str:
+        """Comment on an issue and return the comment's id.
 
-    def attach(self, key: str, filename: str, content: bytes, mime_type: str = "application/octet-stream") -> None:
+        `internal` keeps it from the customers of a service desk; elsewhere it does nothing. `visibility` restricts it
+        to a role or a group: {"type": "role", "value": "Developers"}.
+        """
+        wanted: dict[str, Any] = {"body": body}
+        if internal:
+            wanted["properties"] = [{"key": "sd.public.comment", "value": {"internal": True}}]
+        if visibility:
+            wanted["visibility"] = dict(visibility)
+        comment_id: str = self._ask("POST", f"/issue/{key}/comment", json=wanted)["id"]
+        return comment_id
+
+    def edit_comment(self, key: str, comment: str, body: str) -> None:
+        self._ask("PUT", f"/issue/{key}/comment/{comment}", json={"body": body})
+
+    def delete_comment(self, key: str, comment: str) -> None:
+        self._ask("DELETE", f"/issue/{key}/comment/{comment}")
+
+    def attach(self, key: str, filename: str, content: bytes, mime_type: str = "application/octet-stream") -> str:
+        """Attach a file and return the attachment's id."""
         headers = {"X-Atlassian-Token": "no-check"}
         files = {"file": (filename, content, mime_type)}
-        self._ask("POST", f"/issue/{key}/attachments", files=files, headers=headers)
+        [attached] = self._ask("POST", f"/issue/{key}/attachments", files=files, headers=headers)
+        attachment_id: str = attached["id"]
+        return attachment_id
 
     def remove_file(self, attachment: str) -> None:
         self._ask("DELETE", f"/attachment/{attachment}")

@@ -19,6 +19,8 @@ from pydantic.alias_generators import to_camel
 from jira_simulator.site.access_tokens import OF_CLOUD, OF_DATA_CENTER, ClientCredential
 from jira_simulator.site.model import (
     CLOUD,
+    PROJECT_TYPES,
+    SOFTWARE,
     SimulatedIssueType,
     SimulatedProject,
     SimulatedStatus,
@@ -113,6 +115,7 @@ class IssueSeed(_Seed):
 class ProjectSeed(_Seed):
     key: str
     name: str = ""
+    project_type_key: str = Field(default=SOFTWARE, pattern=f"^({'|'.join(PROJECT_TYPES)})$")
     types: list[str] = Field(default_factory=lambda: ["Task", "Bug", "Story", "Sub-task"])
     workflow: str | WorkflowSeed = "customer"
     workflows: dict[str, str | WorkflowSeed] = Field(default_factory=dict)
@@ -168,6 +171,7 @@ def add_project(site: SimulatedSite, seed: ProjectSeed) -> None:
     types = tuple(SimulatedIssueType(str(site.new_id()), name, name.lower() == "sub-task") for name in seed.types)
     name, screen = seed.name or seed.key, tuple(seed.screen)
     project = SimulatedProject(str(site.new_id()), seed.key, name, types, workflow, screen, tuple(seed.required))
+    project.type_key = seed.project_type_key
     project.workflows = {issue_type: _workflow(site, other) for issue_type, other in seed.workflows.items()}
     site.projects[seed.key] = project
     for issue in seed.issues:

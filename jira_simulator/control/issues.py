@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from jira_simulator.hosting.hosted_site import hosted_of
-from jira_simulator.site.model import JiraError, SimulatedComment, SimulatedIssue, SimulatedProject
+from jira_simulator.site.model import PROJECT_TYPES, JiraError, SimulatedComment, SimulatedIssue, SimulatedProject
 from jira_simulator.site.simulated_site import SimulatedSite, served_by_node
 
 routes = web.RouteTableDef()
@@ -60,7 +60,11 @@ def _everything(issue: SimulatedIssue) -> dict[str, Any]:
                 "id": str(comment.id),
                 "author": comment.author.name,
                 "created": comment.created.isoformat(),
+                "updated": comment.updated.isoformat(),
+                "updateAuthor": comment.update_author.name,
                 "body": comment.body,
+                "visibility": comment.visibility,
+                "internal": comment.is_internal,
                 "properties": comment.properties,
             }
             for comment in issue.comments
@@ -75,7 +79,7 @@ def _everything(issue: SimulatedIssue) -> dict[str, Any]:
             }
             for attachment in issue.attachments
         ],
-        "links": [{"globalId": link.global_id, **link.body} for link in issue.links],
+        "links": [{"id": str(link.id), "globalId": link.global_id, **link.body} for link in issue.links],
         "history": [
             {
                 "id": str(entry.id),
@@ -155,6 +159,16 @@ async def set_conditions(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     site, issue = _issue(request)
     site.delete(issue)
+    return web.Response(status=204)
+
+
+@routes.post("/control/{site}/projects/{project}")
+async def change_project(request: web.Request) -> web.Response:
+    """Change the type of a project, as an administrator does. Comments that are there stay internal or public."""
+    site, wanted = hosted_of(request).site, (await request.json()).get("projectTypeKey")
+    if wanted not in PROJECT_TYPES:
+        raise JiraError(400, f"Name a projectTypeKey, one of {', '.join(PROJECT_TYPES)}.")
+    _project(site, request.match_info["project"]).type_key = wanted
     return web.Response(status=204)
 
 

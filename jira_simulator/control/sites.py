@@ -14,6 +14,7 @@ from jira_simulator.hosting.faults import InjectedFault
 from jira_simulator.hosting.hosted_site import HOSTED, HostedSite, hosted_of
 from jira_simulator.site import permissions
 from jira_simulator.site.fields import LongestText
+from jira_simulator.site.limits import IssueLimits
 from jira_simulator.site.model import JiraError
 
 routes = web.RouteTableDef()
@@ -136,6 +137,12 @@ async def change_settings(request: web.Request) -> web.Response:
     site.text_limit = LongestText(
         int(wanted.get("textLimit", limit.units)), str(wanted.get("textLimitMessage", limit.message))
     )
+    most = site.issue_limits
+    site.issue_limits = IssueLimits(
+        wanted.get("attachmentsPerIssue", most.attachments),
+        wanted.get("linksPerIssue", most.links),
+        wanted.get("commentsPerIssue", most.comments),
+    )
     site.translations = dict(wanted.get("translations", site.translations))
     site.read_only_statuses = frozenset(wanted.get("readOnlyStatuses", site.read_only_statuses))
     site.version = str(wanted.get("version", site.version))
@@ -145,6 +152,8 @@ async def change_settings(request: web.Request) -> web.Response:
     site.keeps_properties = bool(wanted.get("keepsProperties", site.keeps_properties))
     site.access_tokens.lifetime = float(wanted.get("tokenLifetime", site.access_tokens.lifetime))
     site.links_count_as_updates = bool(wanted.get("linksCountAsUpdates", site.links_count_as_updates))
+    counts = wanted.get("commentChangesCountAsUpdates", site.comment_changes_count_as_updates)
+    site.comment_changes_count_as_updates = bool(counts)
     return web.Response(status=204)
 
 

@@ -8,10 +8,11 @@ from aiohttp import BodyPartReader, web
 
 from jira_simulator.rest.incoming_call import API, IncomingCall, answer, call_of
 from jira_simulator.site.model import JiraError, SimulatedAttachment
-from jira_simulator.site.permissions import CREATE_ATTACHMENTS
+from jira_simulator.site.permissions import CREATE_ATTACHMENTS, DELETE_ALL_ATTACHMENTS, DELETE_OWN_ATTACHMENTS
 
 routes = web.RouteTableDef()
 CHUNK = 64 * 1024
+MOST_AT_ONCE = 60
 
 
 @routes.post(API + "/issue/{issue}/attachments")
@@ -29,8 +30,11 @@ async def attach(request: web.Request) -> web.Response:
         if isinstance(part, BodyPartReader) and part.name == "file":
             mime_type = part.headers.get("Content-Type", "")
             received.append((_filename(call, part), mime_type, await _received_content(call, part)))
+            if len(received) > MOST_AT_ONCE:
+                raise JiraError(413, f"At most {MOST_AT_ONCE} files can be uploaded at once.")
     if not received:
         raise JiraError(400, "No file was sent.")
+    call.site.issue_limits.check_attachments(len(issue.attachments) + len(received))
     attached = [call.site.attach(user, issue, *file) for file in received]
     return answer([call.show.attachment(attachment) for attachment in attached])
 
@@ -60,11 +64,13 @@ async def attachment(request: web.Request) -> web.Response:
 
 @routes.delete(API + "/attachment/{attachment:\\d+}")
 async def delete_attachment(request: web.Request) -> web.Response:
+    """Delete a file. Nobody is told here to sign in: to an anonymous visitor, the file does not exist."""
     call = call_of(request)
-    call.known_user()
     found = _attachment(call)
-    user = call.permitted(CREATE_ATTACHMENTS, call.site.issues[found.issue_id].project)
-    call.site.detach(user, found)
+    issue = call.site.issues[found.issue_id]
+    if not call.may_change(issue, found.author, own=DELETE_OWN_ATTACHMENTS, every=DELETE_ALL_ATTACHMENTS):
+        raise JiraError(403, f"You do not have permission to delete attachment with id: {found.id}")
+    call.site.detach(call.known_user(), found)
     return web.Response(status=204)
 
 
@@ -105,7 +111,8 @@ async def data_center_content(request: web.Request) -> web.StreamResponse:
 def _attachment(call: IncomingCall) -> SimulatedAttachment:
     attachment_id = call.request.match_info["attachment"]
     found = call.site.attachments.get(int(attachment_id)) if attachment_id.isdigit() else None
-    if found is None or not call.sees(call.site.issues[found.issue_id]):
+    is_shown = call.site.takes_attachments and found and call.sees(call.site.issues[found.issue_id])
+    if found is None or not is_shown:
         raise JiraError(404, f"The attachment with id '{attachment_id}' does not exist")
     return found
 

@@ -84,9 +84,21 @@ class IncomingCall:
         self.known_user()
         issue = self.issue()
         user = self.permitted(permission, issue.project)
-        if permission in CHANGES_ISSUE and issue.status.name in self.site.read_only_statuses:
+        if permission in CHANGES_ISSUE and self.is_read_only(issue):
             raise JiraError(403, f"{issue.key} cannot be edited in its present status.")
         return user, issue
+
+    def is_read_only(self, issue: SimulatedIssue) -> bool:
+        return issue.status.name in self.site.read_only_statuses
+
+    def may_change(self, issue: SimulatedIssue, author: SimulatedUser, *, own: str, every: str) -> bool:
+        """Tell whether the caller may change what `author` has added to an issue.
+
+        The permission `every` is enough for it, and `own` if the caller is the author. A read-only status forbids it.
+        """
+        is_own = self.user is not None and self.user.id == author.id
+        is_permitted = self.may(every, issue.project) or (is_own and self.may(own, issue.project))
+        return is_permitted and not self.is_read_only(issue)
 
     def issue(self) -> SimulatedIssue:
         """Return the issue that the path names. An anonymous visitor sees none."""

@@ -30,6 +30,7 @@ CATEGORIES = {
     "indeterminate": {"id": 4, "key": "indeterminate", "name": "In Progress", "colorName": "yellow"},
     "done": {"id": 3, "key": "done", "name": "Done", "colorName": "green"},
 }
+EMBEDDED_COMMENTS = 100
 
 
 class Representation:
@@ -63,7 +64,7 @@ class Representation:
             "id": project.id,
             "key": project.key,
             "name": project.name,
-            "projectTypeKey": "software",
+            "projectTypeKey": project.type_key,
         }
 
     def status(self, status: SimulatedStatus) -> dict[str, Any]:
@@ -128,8 +129,10 @@ class Representation:
         return {name: FIELDS[name](self, issue) for name in names}
 
     def comments(self, issue: SimulatedIssue) -> dict[str, Any]:
-        comments = [self.comment(issue, comment) for comment in issue.comments]
-        return {"comments": comments, "maxResults": len(comments), "total": len(comments), "startAt": 0}
+        """Return the comments as they are embedded in an issue: on Cloud the newest of them only, oldest first."""
+        shown = issue.comments[-EMBEDDED_COMMENTS:] if self._site.is_cloud else issue.comments
+        comments = [self.comment(issue, comment) for comment in shown]
+        return {"comments": comments, "maxResults": len(comments), "total": len(issue.comments), "startAt": 0}
 
     def changelog(self, issue: SimulatedIssue, limit: int | None) -> dict[str, Any]:
         """Return the history as it is embedded in an issue: newest entries first on Cloud, last on Data Center."""
@@ -188,16 +191,17 @@ class Representation:
         }
 
     def comment(self, issue: SimulatedIssue, comment: SimulatedComment, *, properties: bool = False) -> dict[str, Any]:
-        bean = {
+        bean: dict[str, Any] = {
             "self": f"{self._api}/issue/{issue.id}/comment/{comment.id}",
             "id": str(comment.id),
             "author": self.user(comment.author),
-            "updateAuthor": self.user(comment.author),
+            "updateAuthor": self.user(comment.update_author),
             "body": comment.body,
             "created": self.time(comment.created),
-            "updated": self.time(comment.created),
-            "jsdPublic": True,
+            "updated": self.time(comment.updated),
         }
+        if self._site.is_cloud:
+            bean["jsdPublic"] = not comment.is_internal
         if comment.visibility:
             bean["visibility"] = comment.visibility
         if properties:

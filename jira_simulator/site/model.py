@@ -8,6 +8,9 @@ from typing import Any
 
 CLOUD = "cloud"
 DATA_CENTER = "data_center"
+SOFTWARE = "software"
+SERVICE_DESK = "service_desk"
+PROJECT_TYPES = (SOFTWARE, SERVICE_DESK, "business")
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ class SimulatedProject:
     issue_count: int = 0
     workflows: dict[str, SimulatedWorkflow] = field(default_factory=dict)
     """By the name of the issue type, for types whose workflow is not `workflow`."""
+    type_key: str = SOFTWARE
+    """What Jira calls `projectTypeKey`. Only a service desk tells internal comments from public ones."""
 
     def workflow_of(self, issue_type: SimulatedIssueType) -> SimulatedWorkflow:
         return self.workflows.get(issue_type.name, self.workflow)
@@ -133,6 +138,11 @@ class HistoryEntry:
 
 @dataclass
 class SimulatedComment:
+    """A comment. `is_internal`: a note for the agents of a service desk, which its customers do not see.
+
+    `visibility` restricts it to a role or a group, which is something else.
+    """
+
     id: int
     issue_id: int
     author: SimulatedUser
@@ -140,6 +150,18 @@ class SimulatedComment:
     created: datetime
     properties: dict[str, Any]
     visibility: dict[str, Any] | None = None
+    is_internal: bool = False
+    edited: datetime | None = None
+    edited_by: SimulatedUser | None = None
+
+    @property
+    def updated(self) -> datetime:
+        """When it was edited last; when it was created, as long as nobody has edited it."""
+        return self.edited or self.created
+
+    @property
+    def update_author(self) -> SimulatedUser:
+        return self.edited_by or self.author
 
 
 @dataclass(frozen=True)

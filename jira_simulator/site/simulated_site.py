@@ -18,9 +18,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jira_simulator.site import fields as field_rules
+from jira_simulator.site import limits
 from jira_simulator.site.access_tokens import AccessTokens
 from jira_simulator.site.model import (
     CLOUD,
+    SERVICE_DESK,
     DeletedIssue,
     HistoryEntry,
     HistoryItem,
@@ -41,6 +43,8 @@ ONE_AFTER_THE_OTHER = timedelta(seconds=1)
 PLACEHOLDER = "given"
 PLACEHOLDERS: dict[str, Any] = {"labels": [PLACEHOLDER], "priority": {"name": "Medium"}}
 """For required fields that take another type than text."""
+INTERNAL = "sd.public.comment"
+"""The property that makes a comment internal when it comes with it."""
 
 
 class SimulatedSite:
@@ -49,6 +53,7 @@ class SimulatedSite:
     `identity` is what the site has that is not its address: the cloudId of a Cloud site, the server id of a Data
     Center. `shows_identity` says whether it tells that: as both flavours do, in serverInfo too, or nowhere.
     `keeps_properties` is False where the properties that come with a new issue or comment are lost on their way.
+    Nobody has said whether the edit or the deletion of a comment is an update of its issue: by default, it is none.
     """
 
     def __init__(self, name: str, flavor: str, first_id: int = 10_000) -> None:
@@ -67,12 +72,14 @@ class SimulatedSite:
         self.attachments: dict[int, SimulatedAttachment] = {}
         self.upload_limit = 10 * 1024 * 1024
         self.text_limit = field_rules.LongestText()
+        self.issue_limits = limits.OF_CLOUD if flavor == CLOUD else limits.OF_DATA_CENTER
         self.takes_attachments = True
         self.read_only_statuses: frozenset[str] = frozenset()
         self.translations: dict[str, str] = {}
         self.permissions = Permissions()
         self.clock_offset = timedelta()
         self.links_count_as_updates = False
+        self.comment_changes_count_as_updates = False
         self.identity = str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
         self.shows_identity = "usual"
         self.keeps_properties = True
@@ -105,6 +112,10 @@ class SimulatedSite:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out who listens: that is no part of what the site is."""
         return {**self.__dict__, "on_change": _ignore}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the defaults for what an earlier version, which has kept the site, did not have."""
+        self.__dict__ = {**SimulatedSite(state["name"], state["flavor"]).__dict__, **state}
 
     def renumber(self) -> None:
         """Let each issue have the id of another one, as an import does that gives ids in an order of its own."""
@@ -281,16 +292,50 @@ class SimulatedSite:
         properties: Iterable[dict[str, Any]] = (),
         visibility: dict[str, Any] | None = None,
     ) -> SimulatedComment:
-        """Raises JiraError when `body` is no text, is too long or is empty."""
-        if error := self.text_limit.error(body):
-            raise JiraError(400, comment=error)
-        if body is None or not body.strip():
-            raise JiraError(400, comment="Comment body can not be empty!")
-        comment = SimulatedComment(self.new_id(), issue.id, user, body, self.now(), self._kept(properties), visibility)
+        """Raises JiraError when `body` is no text, is too long or is empty, or when the issue has no room for it.
+
+        In a service desk, the property `sd.public.comment` may make it internal. Elsewhere it is like any other.
+        """
+        text = self._comment_body(body)
+        self.issue_limits.check_comments(len(issue.comments) + 1)
+        kept = self._kept(properties)
+        comment = SimulatedComment(self.new_id(), issue.id, user, text, self.now(), kept, visibility)
+        comment.is_internal = issue.project.type_key == SERVICE_DESK and _says_internal(kept.get(INTERNAL))
         issue.comments.append(comment)
         self.comments[comment.id] = comment
         self.touch(issue)
         return comment
+
+    def edit_comment(
+        self, user: SimulatedUser, comment: SimulatedComment, body: str | None, visibility: dict[str, Any] | None
+    ) -> None:
+        """Give a comment another text. It stays internal or public. Raises JiraError as `add_comment` does.
+
+        A comment that stays the same was not edited. The history of the issue never tells of an edit.
+        """
+        text = self._comment_body(body)
+        if (text, visibility) == (comment.body, comment.visibility):
+            return
+        comment.body, comment.visibility = text, visibility
+        comment.edited, comment.edited_by = self._time_after(comment.updated), user
+        self._comment_changed(comment)
+
+    def delete_comment(self, comment: SimulatedComment) -> None:
+        """Delete a comment. The history of the issue does not tell of it."""
+        self.issues[comment.issue_id].comments.remove(comment)
+        del self.comments[comment.id]
+        self._comment_changed(comment)
+
+    def _comment_body(self, body: str | None) -> str:
+        if error := self.text_limit.error(body):
+            raise JiraError(400, comment=error)
+        if body is None or not body.strip():
+            raise JiraError(400, comment="Comment body can not be empty!")
+        return body
+
+    def _comment_changed(self, comment: SimulatedComment) -> None:
+        if self.comment_changes_count_as_updates:
+            self.touch(self.issues[comment.issue_id])
 
     def attach(
         self, user: SimulatedUser, issue: SimulatedIssue, filename: str, mime_type: str, content: bytes
@@ -308,9 +353,14 @@ class SimulatedSite:
         self._changed(user, issue, [HistoryItem("Attachment", str(attachment.id), attachment.filename, None, None)])
 
     def add_remote_link(self, issue: SimulatedIssue, body: dict[str, Any]) -> tuple[SimulatedRemoteLink, bool]:
-        """Add a remote link, or update the link with the same globalId. Tell whether the link is new."""
+        """Add a remote link, or update the link with the same globalId. Tell whether the link is new.
+
+        Raises JiraError when the issue has no room for one more.
+        """
         global_id = body.get("globalId")
         known = next((link for link in issue.links if global_id and link.global_id == global_id), None)
+        if known is None:
+            self.issue_limits.check_links(len(issue.links) + 1)
         link = known or SimulatedRemoteLink(self.new_id(), global_id, {})
         link.body = {key: body.get(key) for key in ("application", "relationship", "object")}
         if known is None:
@@ -319,16 +369,25 @@ class SimulatedSite:
             self.touch(issue)
         return link, known is None
 
+    def remove_remote_link(self, issue: SimulatedIssue, link: SimulatedRemoteLink) -> None:
+        issue.links.remove(link)
+        if self.links_count_as_updates:
+            self.touch(issue)
+
     def _kept(self, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
         return {entry["key"]: entry["value"] for entry in entries} if self.keeps_properties else {}
 
     def touch(self, issue: SimulatedIssue) -> None:
         """Set the issue's `updated` to the present time, which may be earlier than before; notify the search index."""
+        issue.updated = self._time_after(issue.updated)
+        self.on_change(issue, False)
+
+    def _time_after(self, before: datetime) -> datetime:
+        """Return the present time for a change that follows one at `before`."""
         now = self.now()
         # Two changes within a millisecond must differ in time, or whoever compares times takes them for one.
-        is_tie = now <= issue.updated < now + ONE_AFTER_THE_OTHER
-        issue.updated = issue.updated + timedelta(milliseconds=1) if is_tie else now
-        self.on_change(issue, False)
+        is_tie = now <= before < now + ONE_AFTER_THE_OTHER
+        return before + timedelta(milliseconds=1) if is_tie else now
 
     def _changed(self, user: SimulatedUser, issue: SimulatedIssue, items: list[HistoryItem]) -> None:
         if not items:
@@ -362,6 +421,11 @@ def _updated_labels(labels: list[str], operations: Iterable[dict[str, Any]]) -> 
 
 def _ignore(_issue: SimulatedIssue, _is_deleted: bool) -> None:  # noqa: FBT001 - the site calls it so
     """Take the place of `on_change` where nobody listens."""
+
+
+def _says_internal(value: Any) -> bool:
+    """Tell whether the value of the property makes a comment internal. A text "true" does not."""
+    return isinstance(value, dict) and value.get("internal") is True
 
 
 def _text(value: Any) -> str | None:

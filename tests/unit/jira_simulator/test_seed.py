@@ -48,7 +48,13 @@ def test_a_seed_attachment_is_text_or_base64(new_site: NewSite) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"flavour": "cloud"}, {"users": []}, {"name": "No Good"}, {"projects": [{"key": "SUP", "keyy": 1}]}],
+    [
+        {"flavour": "cloud"},
+        {"users": []},
+        {"name": "No Good"},
+        {"projects": [{"key": "SUP", "keyy": 1}]},
+        {"projects": [{"key": "SUP", "projectTypeKey": "desk"}]},
+    ],
 )
 def test_a_seed_with_an_unknown_key_or_a_bad_value_is_refused(change: dict[str, Any]) -> None:
     seed = {"name": "acme", "users": [{"name": "sync", "token": "t"}], **change}

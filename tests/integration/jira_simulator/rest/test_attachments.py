@@ -111,7 +111,74 @@ def test_a_fault_redirects_a_download_to_another_host(jira: SiteClient) -> None:
 
 def test_attachments_can_be_switched_off(jira: SiteClient) -> None:
     key = jira.create()
+    [attached] = jira.attach(key, "a.txt", b"1").json()
     assert jira.http.get("/attachment/meta").json()["enabled"]
     jira.control.settings(jira.name, attachments=False)
     assert not jira.http.get("/attachment/meta").json()["enabled"]
     assert jira.attach(key, "a.txt", b"1").status_code == 403
+    assert jira.http.get(f"/attachment/{attached['id']}").status_code == 404
+    assert jira.http.delete(f"/attachment/{attached['id']}").status_code == 404
+    jira.control.settings(jira.name, attachments=True)
+    assert jira.http.get(f"/attachment/{attached['id']}").status_code == 200
+
+
+def test_a_deleted_file_is_in_the_history_and_raises_updated(jira: SiteClient) -> None:
+    key = jira.create()
+    [attached] = jira.attach(key, "a.txt", b"1").json()
+    before = jira.control.issue(jira.name, key)["updated"]
+    assert jira.http.delete(f"/attachment/{attached['id']}").status_code == 204
+    issue = jira.read(key, expand="changelog")
+    entries = issue["changelog"]["histories"]
+    [item] = entries[0 if jira.is_cloud else -1]["items"]
+    assert (item["field"], item["from"], item["fromString"]) == ("Attachment", attached["id"], "a.txt")
+    assert (item["to"], item["toString"]) == (None, None)
+    assert issue["fields"]["attachment"] == []
+    assert jira.control.issue(jira.name, key)["updated"] > before
+
+
+def test_a_file_that_is_gone_cannot_be_deleted_again(jira: SiteClient) -> None:
+    [attached] = jira.attach(jira.create(), "a.txt", b"1").json()
+    statuses = [jira.http.delete(f"/attachment/{attached['id']}").status_code for _ in range(2)]
+    assert statuses == [204, 404]
+
+
+def test_a_file_of_an_issue_that_is_hidden_cannot_be_deleted(jira: SiteClient) -> None:
+    key = jira.create()
+    [attached] = jira.attach(key, "a.txt", b"1").json()
+    jira.control.hide(jira.name, key)
+    assert jira.http.delete(f"/attachment/{attached['id']}").status_code == 404
+    assert len(jira.control.issue(jira.name, key)["attachments"]) == 1
+
+
+def upload(jira: SiteClient, key: str, count: int) -> int:
+    files = [("file", (f"{number}.txt", b"1")) for number in range(count)]
+    headers = {"X-Atlassian-Token": "no-check"}
+    return jira.http.post(f"/issue/{key}/attachments", files=files, headers=headers).status_code
+
+
+@pytest.mark.parametrize(("count", "status", "attached"), [(60, 200, 60), (61, 413, 0)])
+def test_more_than_sixty_files_at_once_are_413_and_none_is_attached(
+    jira: SiteClient, count: int, status: int, attached: int
+) -> None:
+    key = jira.create()
+    assert upload(jira, key, count) == status
+    assert len(jira.control.issue(jira.name, key)["attachments"]) == attached
+
+
+def test_files_beyond_the_limit_of_an_issue_are_413_and_none_is_attached(jira: SiteClient) -> None:
+    jira.control.settings(jira.name, attachmentsPerIssue=3)
+    key = jira.create()
+    assert [upload(jira, key, count) for count in (2, 2, 1, 1)] == [200, 413, 200, 413]
+    assert len(jira.control.issue(jira.name, key)["attachments"]) == 3
+    assert upload(jira, jira.create(), 3) == 200
+    jira.control.settings(jira.name, attachmentsPerIssue=None)
+    assert upload(jira, key, 1) == 200
+
+
+def test_a_deleted_file_makes_room_for_another(jira: SiteClient) -> None:
+    jira.control.settings(jira.name, attachmentsPerIssue=1)
+    key = jira.create()
+    [attached] = jira.attach(key, "a.txt", b"1").json()
+    assert jira.attach(key, "b.txt", b"1").status_code == 413
+    jira.http.delete(f"/attachment/{attached['id']}").raise_for_status()
+    assert jira.attach(key, "b.txt", b"1").status_code == 200

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from jira_simulator.client import Person
 
 if TYPE_CHECKING:
     from conftest import SiteClient
@@ -148,6 +151,7 @@ def test_a_write_without_its_permission_is_403_and_changes_nothing(
     jira: SiteClient, permission: str, method: str, path: str, body: Any
 ) -> None:
     key = jira.create()
+    jira.http.post(f"/issue/{key}/remotelink", json=LINK).raise_for_status()
     before = jira.control.issue(jira.name, key)
     revoke(jira, permission)
     assert jira.http.request(method, f"/issue/{key}{path}", json=body).status_code == 403
@@ -161,6 +165,104 @@ def test_without_create_attachments_an_upload_is_403(jira: SiteClient) -> None:
     revoke(jira, "CREATE_ATTACHMENTS")
     assert jira.attach(key, "a.txt", b"1").status_code == 403
     assert jira.control.issue(jira.name, key)["attachments"] == []
+
+
+@pytest.mark.parametrize("permission", ["LINK_ISSUES", "EDIT_ISSUES"])
+def test_the_deletion_of_a_link_by_its_id_needs_two_permissions(jira: SiteClient, permission: str) -> None:
+    key = jira.create()
+    link = jira.http.post(f"/issue/{key}/remotelink", json=LINK).json()["id"]
+    revoke(jira, permission)
+    assert jira.http.delete(f"/issue/{key}/remotelink/{link}").status_code == 403
+    jira.control.permissions(jira.name, "sync", "SUP", grant=[permission])
+    assert jira.http.delete(f"/issue/{key}/remotelink/{link}").status_code == 204
+
+
+# What is one's own, and what is not
+
+# revoked, whether one may still change what one has added oneself, and what another account has added
+OWN_AND_ALL = [((), True, True), (("ALL",), True, False), (("OWN",), True, True), (("OWN", "ALL"), False, False)]
+
+
+@pytest.fixture
+def yuki(jira: SiteClient) -> Iterator[Person]:
+    """Another account on the same site."""
+    login = "yuki@example.com" if jira.is_cloud else "yuki"
+    with jira.control.person(jira.name, login, "yuki-token", bearer=not jira.is_cloud) as person:
+        yield person
+
+
+@pytest.mark.parametrize(("revoked", "own_goes", "other_goes"), OWN_AND_ALL)
+def test_a_file_is_deleted_by_those_who_may_delete_their_own_or_all(
+    jira: SiteClient, yuki: Person, revoked: tuple[str, ...], *, own_goes: bool, other_goes: bool
+) -> None:
+    key = jira.create()
+    [own], other = jira.attach(key, "own.txt", b"1").json(), yuki.attach(key, "other.txt", b"2")
+    revoke(jira, "CREATE_ATTACHMENTS", *(f"DELETE_{whose}_ATTACHMENTS" for whose in revoked))
+    for file, goes in ((own["id"], own_goes), (other, other_goes)):
+        answer = jira.http.delete(f"/attachment/{file}")
+        assert answer.status_code == (204 if goes else 403)
+        if not goes:
+            assert answer.json()["errorMessages"] == [
+                f"You do not have permission to delete attachment with id: {file}"
+            ]
+        assert jira.http.get(f"/attachment/{file}").status_code == (404 if goes else 200)
+
+
+@pytest.mark.parametrize(("revoked", "own_goes", "other_goes"), OWN_AND_ALL)
+def test_a_comment_is_deleted_by_those_who_may_delete_their_own_or_all(
+    jira: SiteClient, yuki: Person, revoked: tuple[str, ...], *, own_goes: bool, other_goes: bool
+) -> None:
+    key = jira.create()
+    own, other = jira.http.post(f"/issue/{key}/comment", json={"body": "own"}).json()["id"], yuki.comment(key, "other")
+    revoke(jira, *(f"DELETE_{whose}_COMMENTS" for whose in revoked))
+    for comment, goes in ((own, own_goes), (other, other_goes)):
+        answer = jira.http.delete(f"/issue/{key}/comment/{comment}")
+        assert answer.status_code == (204 if goes else 400)
+        if not goes:
+            message = f"You do not have permission to delete comment with id: {comment}"
+            assert answer.json()["errorMessages"] == [message]
+        assert jira.http.get(f"/issue/{key}/comment/{comment}").status_code == (404 if goes else 200)
+
+
+@pytest.mark.parametrize(("revoked", "own_changes", "other_changes"), OWN_AND_ALL)
+def test_a_comment_is_edited_by_those_who_may_edit_their_own_or_all(
+    jira: SiteClient, yuki: Person, revoked: tuple[str, ...], *, own_changes: bool, other_changes: bool
+) -> None:
+    key = jira.create()
+    own, other = jira.http.post(f"/issue/{key}/comment", json={"body": "own"}).json()["id"], yuki.comment(key, "other")
+    revoke(jira, *(f"EDIT_{whose}_COMMENTS" for whose in revoked))
+    for comment, changes in ((own, own_changes), (other, other_changes)):
+        answer = jira.http.put(f"/issue/{key}/comment/{comment}", json={"body": "new"})
+        assert answer.status_code == (200 if changes else 400)
+        if not changes:
+            assert "do not have the permission to edit this comment." in answer.json()["errorMessages"][0]
+        body = jira.http.get(f"/issue/{key}/comment/{comment}").json()["body"]
+        assert (body == "new") is changes
+
+
+def test_in_a_read_only_status_files_stay_and_comments_are_added_only(jira: SiteClient) -> None:
+    key = jira.create()
+    [file] = jira.attach(key, "a.txt", b"1").json()
+    path = f"/issue/{key}/comment"
+    comment = jira.http.post(path, json={"body": "text"}).json()["id"]
+    jira.control.settings(jira.name, readOnlyStatuses=["Open"])
+    before = jira.control.issue(jira.name, key)
+    assert jira.http.delete(f"/attachment/{file['id']}").status_code == 403
+    assert jira.http.put(f"{path}/{comment}", json={"body": "new"}).status_code == 400
+    assert jira.http.delete(f"{path}/{comment}").status_code == 400
+    assert jira.control.issue(jira.name, key) == before
+    assert jira.http.post(path, json={"body": "text"}).status_code == 201
+
+
+def test_an_anonymous_visitor_is_told_that_a_file_is_gone_and_not_to_sign_in(jira: SiteClient) -> None:
+    key = jira.create()
+    [file] = jira.attach(key, "a.txt", b"1").json()
+    comment = jira.http.post(f"/issue/{key}/comment", json={"body": "text"}).json()["id"]
+    with jira.visitor() as visitor:
+        assert visitor.delete(f"/attachment/{file['id']}").status_code == 404
+        assert visitor.put(f"/issue/{key}/comment/{comment}", json={"body": "new"}).status_code == 401
+        assert visitor.delete(f"/issue/{key}/comment/{comment}").status_code == 405
+    assert jira.http.get(f"/attachment/{file['id']}").status_code == 200
 
 
 def test_a_permission_is_revoked_for_one_user_in_one_project(cloud: SiteClient) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx
+import pytest
+
 if TYPE_CHECKING:
     from conftest import SiteClient
 
@@ -38,3 +41,21 @@ def test_an_issue_type_may_have_a_workflow_of_its_own(cloud: SiteClient) -> None
     assert statuses["Bug"] == ["New", "Fixed"]
     assert "In Review" in statuses["Task"]
     assert [issue["status"] for issue in cloud.control.issues("more")] == ["Fixed", "In Progress"]
+
+
+def test_a_project_shows_its_type(jira: SiteClient) -> None:
+    key = jira.create()
+    assert jira.http.get("/project/SUP").json()["projectTypeKey"] == "software"
+    jira.control.change_project(jira.name, "SUP", "service_desk")
+    jira.control.add_project(jira.name, key="NEW", projectTypeKey="business")
+    types = {project["key"]: project["projectTypeKey"] for project in jira.http.get("/project").json()}
+    assert types == {"SUP": "service_desk", "DEV": "software", "RES": "software", "NEW": "business"}
+    assert jira.http.get("/project/SUP").json()["projectTypeKey"] == "service_desk"
+    assert jira.read(key)["fields"]["project"]["projectTypeKey"] == "service_desk"
+
+
+def test_there_is_no_other_type_of_project(jira: SiteClient) -> None:
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        jira.control.change_project(jira.name, "SUP", "service-desk")
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        jira.control.add_project(jira.name, key="NEW", projectTypeKey="service-desk")

@@ -137,6 +137,37 @@ def test_a_remote_link_raises_updated_if_the_site_is_set_so(new_site: NewSite, c
     assert (issue.updated > before) is counts
 
 
+@pytest.mark.parametrize("counts", [False, True])
+def test_a_link_that_is_removed_raises_updated_if_the_site_is_set_so(new_site: NewSite, counts: bool) -> None:
+    site = new_site()
+    issue = create(site, "SUP")
+    link, _ = site.add_remote_link(issue, LINK)
+    before = issue.updated
+    site.links_count_as_updates = counts
+    site.remove_remote_link(issue, link)
+    assert (issue.links, issue.updated > before) == ([], counts)
+
+
+def test_a_comment_that_is_edited_at_once_is_updated_later_than_it_was_created(new_site: NewSite) -> None:
+    site = new_site()
+    user = site.users["sync"]
+    comment = site.add_comment(user, create(site, "SUP"), "before")
+    with served_by_node(timedelta(seconds=-0.5)):
+        site.edit_comment(user, comment, "after", None)
+    assert comment.updated > comment.created
+
+
+def test_a_site_that_an_earlier_version_has_kept_takes_the_defaults(new_site: NewSite) -> None:
+    site = new_site(flavor="data_center")
+    kept = site.__getstate__()
+    del kept["issue_limits"], kept["comment_changes_count_as_updates"]
+    restored = SimulatedSite.__new__(SimulatedSite)
+    restored.__setstate__(kept)
+    assert restored.issue_limits == site.issue_limits
+    assert restored.comment_changes_count_as_updates is False
+    assert restored.projects is site.projects
+
+
 # Moves and deletions
 
 
