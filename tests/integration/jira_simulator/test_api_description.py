@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
+from jira_simulator.client import Person
 from jira_simulator.rest.token_endpoint import scope_on_cloud
 from jira_simulator.site.access_tokens import OF_CLOUD
 from sync_model.oauth import ATLASSIANS_ENDPOINT
@@ -51,12 +52,29 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int]] = [
     ("GET", "/issue/SUP-1/transitions", None, 200),
     ("GET", "/issue/SUP-1/comment?orderBy=-created", None, 200),
     ("POST", "/issue/SUP-1/comment", {"body": "x", "properties": [{"key": "a", "value": 1}]}, 201),
+    ("POST", "/issue/SUP-1/comment", {"body": ""}, 400),
+    ("GET", "/issue/SUP-1/comment/{comment}", None, 200),
+    ("GET", "/issue/SUP-1/comment/1", None, 404),
+    ("PUT", "/issue/SUP-1/comment/{comment}", {"body": "x"}, 200),
+    ("PUT", "/issue/SUP-1/comment/{comment}", {"body": ""}, 400),
+    ("PUT", "/issue/SUP-1/comment/1", {"body": "x"}, 404),
+    ("DELETE", "/issue/SUP-1/comment/{comment}", None, 204),
+    ("DELETE", "/issue/SUP-1/comment/1", None, 404),
     ("GET", "/issue/SUP-1/properties", None, 200),
     ("PUT", "/issue/SUP-1/properties/p", {"x": 1}, 201),
     ("GET", "/attachment/{attachment}", None, 200),
     ("GET", "/issue/SUP-1/remotelink", None, 200),
     ("POST", "/issue/SUP-1/remotelink", {"globalId": "g", "object": {"url": "https://x", "title": "t"}}, 201),
+    ("GET", "/issue/SUP-1/remotelink/{link}", None, 200),
+    ("GET", "/issue/SUP-1/remotelink/1", None, 404),
+    ("DELETE", "/issue/SUP-1/remotelink?globalId=given", None, 204),
+    ("DELETE", "/issue/SUP-1/remotelink?globalId=other", None, 404),
+    ("DELETE", "/issue/SUP-1/remotelink", None, 400),
+    ("DELETE", "/issue/SUP-1/remotelink/{link}", None, 204),
+    ("DELETE", "/issue/SUP-1/remotelink/1", None, 404),
+    ("DELETE", "/issue/SUP-1/remotelink/x", None, 400),
     ("DELETE", "/attachment/{attachment}", None, 204),
+    ("DELETE", "/attachment/1", None, 404),
 ]
 
 
@@ -95,16 +113,63 @@ def violations(answer: Any, schema: dict[str, Any]) -> list[str]:
     ]
 
 
+def ids(ann: Person) -> dict[str, Any]:
+    """Return what the placeholders in the paths stand for, and make what is not there yet."""
+    fields = ann.http.get("/issue/SUP-1").json()["fields"]
+    given = {"globalId": "given", "object": {"url": "https://x", "title": "t"}}
+    return {
+        "type": fields["issuetype"]["id"],
+        "attachment": fields["attachment"][0]["id"],
+        "comment": fields["comment"]["comments"][0]["id"],
+        "link": ann.http.post("/issue/SUP-1/remotelink", json=given).json()["id"],
+    }
+
+
 @pytest.mark.parametrize(("method", "path", "body", "status"), CALLS)
 def test_an_answer_has_the_shape_that_atlassian_describes(ann, control, method, path, body, status):
-    issue = ann.http.get("/issue/SUP-1").json()
-    names = {"type": issue["fields"]["issuetype"]["id"], "attachment": issue["fields"]["attachment"][0]["id"]}
-    path = path.format(**names)
+    path = path.format(**ids(ann))
     answer = ann.http.request(method, path, json=body)
     assert answer.status_code == status, answer.text
     schema = schema_for(method, template_of(path), status)
     if schema and answer.content:
         assert violations(without_nulls(answer.json()), schema) == []
+
+
+REFUSED: list[tuple[str, str, dict[str, Any] | None, list[str], int]] = [
+    # method, path, body, the permissions that are missing, status
+    ("PUT", "/issue/SUP-1/comment/{comment}", {"body": "x"}, ["EDIT_OWN_COMMENTS", "EDIT_ALL_COMMENTS"], 400),
+    ("DELETE", "/issue/SUP-1/comment/{comment}", None, ["DELETE_OWN_COMMENTS", "DELETE_ALL_COMMENTS"], 400),
+    ("DELETE", "/issue/SUP-1/remotelink/{link}", None, ["EDIT_ISSUES"], 403),
+    ("DELETE", "/issue/SUP-1/remotelink?globalId=given", None, ["LINK_ISSUES"], 403),
+    ("DELETE", "/attachment/{attachment}", None, ["DELETE_OWN_ATTACHMENTS", "DELETE_ALL_ATTACHMENTS"], 403),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "missing", "status"), REFUSED)
+def test_a_call_without_its_permission_is_refused_as_atlassian_describes(
+    ann, control, method, path, body, missing, status
+):
+    path = path.format(**ids(ann))
+    control.permissions("cloud", "ann", "SUP", revoke=missing)
+    assert ann.http.request(method, path, json=body).status_code == status
+    described = description()["paths"][template_of(path)][method.lower()]["responses"]
+    assert re.search("permission", described[str(status)]["description"])
+
+
+def test_limits_of_an_issue_are_answered_as_atlassian_describes(ann, control):
+    ids(ann)
+    control.settings("cloud", attachmentsPerIssue=1, commentsPerIssue=1, linksPerIssue=0)
+    files, headers = {"file": ("a.txt", b"1")}, {"X-Atlassian-Token": "no-check"}
+    paths = {
+        "attachments": ann.http.post("/issue/SUP-1/attachments", files=files, headers=headers),
+        "comment": ann.http.post("/issue/SUP-1/comment", json={"body": "x"}),
+        "remotelink": ann.http.get("/issue/SUP-1/remotelink"),
+    }
+    for name, answer in paths.items():
+        assert answer.status_code == 413
+        method = answer.request.method.lower()
+        described = description()["paths"][template_of(f"/issue/SUP-1/{name}")][method]["responses"]["413"]
+        assert "per-issue limit" in described["description"]
 
 
 def test_the_screen_of_a_transition_has_the_shape_that_atlassian_describes(control):
@@ -127,7 +192,10 @@ def test_the_answer_to_an_anonymous_caller_is_described_without_a_body(nobody):
 def test_every_endpoint_that_is_used_exists_in_the_description(ann, control):
     ann.move("SUP-1", "In Progress")
     ann.edit("SUP-1", summary="y")
-    ann.attach("SUP-1", "x.txt", b"x")
+    ann.remove_file(ann.attach("SUP-1", "x.txt", b"x"))
+    comment = ann.comment("SUP-1", "x")
+    ann.edit_comment("SUP-1", comment, "y")
+    ann.delete_comment("SUP-1", comment)
     used = {(call["method"], call["path"]) for call in control.calls("cloud")}
     for method, path in used:
         assert method.lower() in description()["paths"][template_of(path.removeprefix("/rest/api/2"))]
@@ -135,7 +203,7 @@ def test_every_endpoint_that_is_used_exists_in_the_description(ann, control):
 
 @pytest.mark.parametrize(("method", "path", "_body", "_status"), CALLS)
 def test_a_call_needs_the_scope_that_atlassian_describes(method, path, _body, _status):
-    path = path.format(type="1", attachment="1")
+    path = path.format(type="1", attachment="1", comment="1", link="1")
     operation = description()["paths"][template_of(path)][method.lower()]
     (scopes,) = [way["OAuth2"] for way in operation["security"] if "OAuth2" in way]
     assert scopes == [scope for scope in [scope_on_cloud(method, "/rest/api/2" + path.partition("?")[0])] if scope]
