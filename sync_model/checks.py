@@ -20,7 +20,7 @@ def check_sync(
     whatever is wrong with a value that it looks up. Of a sync that `runs_elsewhere`, what is lacking here is not said.
     """
     problems: set[Problem] = set()
-    warnings = {Problem(file, where, message) for where, message in _rule_warnings(sync)}
+    warnings = {Problem(file, where, message) for where, message in _warnings(sync)}
     for side in Side:
         resolved = resolve(sync, side, environ)
         warnings |= {Problem(file, warning.field, warning.message) for warning in resolved.warnings}
@@ -31,6 +31,11 @@ def check_sync(
     if sync.user_project_key.upper() == sync.dev_project_key.upper() and len(set(sites_of(sync, environ))) == 1:
         problems.add(Problem(file, "devProjectKey", "is the same project as userProjectKey"))
     return list(problems), list(warnings)
+
+
+def _warnings(sync: Sync) -> Iterator[tuple[str, str]]:
+    yield from _rule_warnings(sync)
+    yield from _file_warnings(sync)
 
 
 def _rule_warnings(sync: Sync) -> Iterator[tuple[str, str]]:
@@ -63,6 +68,20 @@ def _contradictions(rule: Rule) -> Iterator[tuple[str, str]]:
         if match["variable"] not in PLACEHOLDERS:
             known = ", ".join(f"${{{name}}}" for name in PLACEHOLDERS)
             yield "actions.commentTemplate", f"{match[0]} is no placeholder and stays as it is; there are {known}"
+
+
+def _file_warnings(sync: Sync) -> Iterator[tuple[str, str]]:
+    """Yield where two fields say different things of the files to copy, and which of the two counts."""
+    if sync.attachments is None:
+        return
+    if sync.default_behavior.sync_attachments:
+        yield "defaultBehavior.syncAttachments", "is true, but attachments is given, which counts"
+    for index, rule in enumerate(sync.rules):
+        against = [side for side in Side if rule.sync_direction.leads_from(side) and not sync.carries_files(side)]
+        if rule.enabled and rule.actions.sync_attachments and against:
+            ways = " and ".join(f"from {side} to {side.other}" for side in against)
+            message = f"copies files {ways}, where attachments carries none; the rule copies them all the same"
+            yield f"rules[{index}].actions.syncAttachments", message
 
 
 def sites_of(sync: Sync, environ: Mapping[str, str]) -> tuple[str, str]:

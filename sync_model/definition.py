@@ -12,8 +12,26 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sync_model.attachments import AttachmentsOrShort
 from sync_model.program_names import PROGRAMS, SUPERVISORD
+from sync_model.sides import Direction, Side
 from sync_model.values import ConfigModel, Days, Hours, Minutes, Name, Names, ProjectKey, Statuses, Text, Url
+
+__all__ = [
+    "ANY_STATUS",
+    "PLACEHOLDERS",
+    "Account",
+    "Actions",
+    "Conditions",
+    "DefaultBehavior",
+    "Direction",
+    "Fallback",
+    "OnDelete",
+    "Rule",
+    "Side",
+    "Sync",
+    "fold",
+]
 
 # To supervisorctl, `all` is every program. The others are the group's own programs, whose logs have these names.
 RESERVED_NAMES = PROGRAMS | {"all", SUPERVISORD}
@@ -22,17 +40,6 @@ RESERVED_DATABASES = frozenset({"admin", "config", "local", "jira_sync"})
 PLACEHOLDERS = ("sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary")
 ANY_STATUS = "*"
 MAX_SIDE_BY_SIDE = 64
-
-
-class Side(StrEnum):
-    """One of the two projects of a sync: where customers report, or where developers work."""
-
-    USER = "user"
-    DEV = "dev"
-
-    @property
-    def other(self) -> Side:
-        return Side.DEV if self is Side.USER else Side.USER
 
 
 def fold(status: str) -> str:
@@ -85,19 +92,6 @@ class Account(ConfigModel):
         if token is not None and not token.get_secret_value().strip():
             raise PydanticCustomError("blank", "is empty")
         return token
-
-
-class Direction(StrEnum):
-    """Which side's status changes a rule answers."""
-
-    USER_TO_DEV = "user_to_dev"
-    DEV_TO_USER = "dev_to_user"
-    BOTH = "both"
-    NONE = "none"
-
-    def leads_from(self, side: Side) -> bool:
-        """Tell whether this direction carries over a change on `side`."""
-        return self is Direction.BOTH or self == f"{side}_to_{side.other}"
 
 
 class Conditions(ConfigModel):
@@ -196,7 +190,7 @@ class Fallback(StrEnum):
 class DefaultBehavior(ConfigModel):
     sync_attachments: bool = False
     """Files that customers add to an issue later are copied to its counterpart, whatever its status. (Files that
-    developers add leave the dev project only by a rule.)"""
+    developers add leave the dev project only by a rule.) Where `attachments` is given, that counts instead."""
     only_on_status_change: bool = True
     """What holds for rules that do not say `onStatusChange`."""
     skip_intermediate_statuses: bool = True
@@ -260,6 +254,9 @@ class Sync(ConfigModel):
     most_moves_per_hour: int = Field(default=20, ge=2)
     """After so many moves of the two issues of one pair within an hour, the pair waits for a person: two automations
     may contradict each other. `jira-sync retry` lets it go on."""
+    most_writes_per_hour: int = Field(default=200, ge=10)
+    """After so many writes to the two issues of one pair within an hour, moves not counted, the pair waits for a
+    person: two services may answer each other. `jira-sync retry` lets it go on."""
     most_creations_at_once: int = Field(default=200, ge=1)
     """If more counterparts than this are to be created at once, in both directions together, none of them is created
     before a person says so: `jira-sync confirm`, or the button on the status page. All else goes on. It does not hold
@@ -286,6 +283,10 @@ class Sync(ConfigModel):
     then on counts."""
     issue_type: Text | None = None
     """The type of issues that are created."""
+    attachments: AttachmentsOrShort | None = None
+    """Which files follow by themselves, whatever the status of their issue: `true` (both ways), `false` (none), a
+    direction, or an object. A rule's `syncAttachments` copies files in the rule's direction in any case. Where
+    `attachments` is absent, `defaultBehavior.syncAttachments` counts."""
     default_behavior: DefaultBehavior = DefaultBehavior()
     """What holds for all rules."""
     rules: tuple[Rule, ...]
@@ -339,6 +340,12 @@ class Sync(ConfigModel):
     def has_own_account(self, side: Side) -> bool:
         """Tell whether `side` has an account of its own, in which `jira` and the environment fill in nothing."""
         return (self.user_jira if side is Side.USER else self.dev_jira) is not None
+
+    def carries_files(self, side: Side) -> bool:
+        """Tell whether files that are added on `side` follow by themselves, without a rule."""
+        if self.attachments is not None:
+            return self.attachments.sync_direction.leads_from(side)
+        return side is Side.USER and self.default_behavior.sync_attachments
 
     def only_on_status_change(self, rule: Rule) -> bool:
         own = rule.conditions.on_status_change

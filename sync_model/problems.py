@@ -105,9 +105,16 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     """Return the keys of the object at `loc`, by the model's JSON Schema."""
     node = _schema()
     for part in loc:
-        node = node["items"] if isinstance(part, int) else node["properties"][part]
-        choices = [node, *node.get("anyOf", [])]
-        reference = next((choice["$ref"] for choice in choices if "$ref" in choice), None)
-        if reference:
-            node = _schema()["$defs"][reference.rpartition("/")[2]]
+        node = _holder(node["items"] if isinstance(part, int) else node["properties"][part])
     return sorted(node["properties"])
+
+
+def _holder(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the object or list that a node of the schema is, refers to or offers; a node without one as it is."""
+    choices = [_referred_to(choice) for choice in (node, *node.get("anyOf", []))]
+    return next((choice for choice in choices if "properties" in choice or "items" in choice), node)
+
+
+def _referred_to(node: dict[str, Any]) -> dict[str, Any]:
+    reference = node.get("$ref")
+    return _schema()["$defs"][reference.rpartition("/")[2]] if reference else node

@@ -1,7 +1,8 @@
 """The JSON Schema of a sync's file. With it, editors complete and explain fields and mark what is wrong.
 
-The text below a field in `definition` describes the field. It is read from the source when the schema is asked for.
-pydantic could read it too (`use_attribute_docstrings`), but then every worker would parse the source as it starts.
+The text below a field in `definition` or `attachments` describes the field. It is read from the source when the schema
+is asked for. pydantic could read it too (`use_attribute_docstrings`), but then every worker would parse the source as
+it starts.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from sync_model import definition
+from sync_model import attachments, definition
 from sync_model.definition import OnDelete, Sync
 
 FILE = "sync.schema.json"
@@ -25,11 +27,12 @@ IDENTITY = "urn:jira-sync:sync"
 def json_schema() -> dict[str, Any]:
     """Return the schema, draft 2020-12.
 
-    A file that the schema accepts loads, unless several fields or several files contradict each other. The schema is
-    stricter in one way: a value must have the type and spelling of the documentation.
+    A file that the schema accepts loads, unless several fields or several files contradict each other, or a list names
+    the same thing in two spellings. The schema is stricter in one way: a value must have the type and spelling of the
+    documentation.
     """
     schema = Sync.model_json_schema(by_alias=True, schema_generator=_PlainSchema)
-    descriptions = dict(_descriptions())
+    descriptions = {**dict(_descriptions(definition)), **dict(_descriptions(attachments))}
     for name, model in [("Sync", schema), *schema["$defs"].items()]:
         for field, field_schema in model.get("properties", {}).items():
             is_required = field in model.get("required", ())
@@ -41,12 +44,12 @@ def json_schema() -> dict[str, Any]:
     return {**header, **schema, "if": is_transition, "then": has_status}
 
 
-def _descriptions() -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the text below each field, by the model's name and the field's name in a file."""
-    for model in ast.parse(inspect.getsource(definition)).body:
+def _descriptions(module: ModuleType) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the text below each field in `module`, by the model's name and the field's name in a file."""
+    for model in ast.parse(inspect.getsource(module)).body:
         if not isinstance(model, ast.ClassDef):
             continue
-        fields = getattr(getattr(definition, model.name), "model_fields", {})
+        fields = getattr(getattr(module, model.name), "model_fields", {})
         for line, below in zip(model.body, model.body[1:], strict=False):
             if isinstance(line, ast.AnnAssign) and isinstance(below, ast.Expr):
                 field = fields[ast.unparse(line.target)]

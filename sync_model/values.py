@@ -73,10 +73,18 @@ def _checked_project_key(key: str) -> str:
     return key
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """Return one text as a list of it, and a list as it is."""
     if not isinstance(value, str | list | tuple):
         raise PydanticCustomError("text_or_list", 'must be a text in quotes, or a list of them, [ "…" ]')
     return [value] if isinstance(value, str) else value
+
+
+def not_empty(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse an empty list. pydantic's own check would call a list empty, too, whose items are all at fault."""
+    if not texts:
+        raise PydanticCustomError("blank", "is empty")
+    return texts
 
 
 def _pattern(pattern: str) -> WithJsonSchema:
@@ -92,10 +100,10 @@ Url = Annotated[Text, AfterValidator(_checked_url), _pattern(r"https?://[^?#]+|\
 ProjectKey = Annotated[Text, AfterValidator(_checked_project_key), _pattern(PROJECT_KEY_PATTERN.pattern)]
 Statuses = Annotated[
     tuple[Text, ...],
-    Field(min_length=1),
-    BeforeValidator(_as_list, json_schema_input_type=Text | Annotated[list[Text], Field(min_length=1)]),
+    BeforeValidator(as_list, json_schema_input_type=Text | Annotated[list[Text], Field(min_length=1)]),
+    AfterValidator(not_empty),
 ]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list, json_schema_input_type=Name | list[Name])]
+Names = Annotated[tuple[Name, ...], BeforeValidator(as_list, json_schema_input_type=Name | list[Name])]
 Minutes = Annotated[float, Field(gt=0, le=MINUTES_PER_WEEK, allow_inf_nan=False)]
 Days = Annotated[float, Field(gt=0, le=DAYS_PER_DECADE, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=HOURS_PER_YEAR, allow_inf_nan=False)]

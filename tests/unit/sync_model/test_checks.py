@@ -99,3 +99,47 @@ def test_a_rule_that_contradicts_itself_loads_with_a_warning(folder, definition,
     folder.write("sync-ab.json", data)
     assert folder.problems() == []
     assert any(text.startswith(f"sync-ab.json: {warning}") for text in folder.warnings()), folder.warnings()
+
+
+COPIES = {"syncAttachments": True}
+
+
+@pytest.mark.parametrize(
+    # attachments     syncDirection  actions  enabled  warned of
+    ("attachments", "direction", "actions", "enabled", "ways"),
+    [
+        ("user_to_dev", "dev_to_user", COPIES, True, "from dev to user"),
+        ("user_to_dev", "both", COPIES, True, "from dev to user"),
+        ("dev_to_user", "user_to_dev", COPIES, True, "from user to dev"),
+        (False, "both", COPIES, True, "from user to dev and from dev to user"),
+        ("user_to_dev", "user_to_dev", COPIES, True, None),
+        (True, "both", COPIES, True, None),
+        (None, "dev_to_user", COPIES, True, None),
+        ("user_to_dev", "dev_to_user", COPIES, False, None),
+        ("user_to_dev", "dev_to_user", {"syncStatus": True}, True, None),
+        ("user_to_dev", "none", COPIES, True, None),
+    ],
+)
+def test_a_rule_that_copies_files_where_attachments_carries_none_is_warned_about(
+    folder, definition, attachments, direction, actions, enabled, ways
+):
+    rule = {"sourceStatus": "Done", "syncDirection": direction, "actions": actions, "enabled": enabled}
+    data = definition(attachments=attachments)
+    folder.write("sync-ab.json", {**data, "rules": [*data["rules"], rule]})
+    message = f"copies files {ways}, where attachments carries none; the rule copies them all the same"
+    assert folder.problems() == []
+    assert folder.warnings() == ([f"sync-ab.json: rules[1].actions.syncAttachments: {message}"] if ways else [])
+
+
+@pytest.mark.parametrize(
+    # attachments  syncAttachments  is warned about
+    ("attachments", "default", "is_warned"),
+    [(True, True, True), (False, True, True), (True, False, False), (True, None, False), (None, True, False)],
+)
+def test_attachments_beside_the_field_that_it_replaces_is_warned_about(
+    folder, definition, attachments, default, is_warned
+):
+    folder.write("sync-ab.json", definition(attachments=attachments, defaultBehavior={"syncAttachments": default}))
+    warning = "sync-ab.json: defaultBehavior.syncAttachments: is true, but attachments is given, which counts"
+    assert folder.problems() == []
+    assert folder.warnings() == ([warning] if is_warned else [])

@@ -30,9 +30,11 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 KEYS = ["name", "jira", "userJira", "devJira", "userProjectKey", "rules", "databaseName", "mostMovesPerHour",
-        "sideBySide", "syncIntervalMinutes", "defaultBehavior", "onDelete", "onDeleteStatus", "enabled"]  # fmt: skip
+        "sideBySide", "syncIntervalMinutes", "defaultBehavior", "onDelete", "onDeleteStatus", "enabled", "attachments",
+        "mostWritesPerHour"]  # fmt: skip
 RULE_KEYS = ["sourceStatus", "syncDirection", "targetProject", "priority", "conditions", "actions", "id", "enabled"]
 ACCOUNT_KEYS = ["baseUrl", "siteUrl", "email", "apiToken", "authType", "caFile", "clientCertificate", "clientKey"]
+FILE_KEYS = ["syncDirection", "deletes", "maxMegabytes", "only", "except"]
 
 
 def load_beside_a_good_one(write: Callable[[Path], object], good: dict[str, Any]) -> Loaded:
@@ -60,9 +62,10 @@ def test_no_bytes_in_a_file_raise(definition, content):
     top=st.dictionaries(st.sampled_from(KEYS) | TEXTS, VALUES, max_size=3),
     rule=st.dictionaries(st.sampled_from(RULE_KEYS) | TEXTS, VALUES, max_size=3),
     account=st.dictionaries(st.sampled_from(ACCOUNT_KEYS) | TEXTS, VALUES, max_size=3),
+    files=st.dictionaries(st.sampled_from(FILE_KEYS) | TEXTS, VALUES, max_size=3),
 )
-def test_no_value_of_any_field_raises(definition, top, rule, account):
-    data = definition("sync-x")
+def test_no_value_of_any_field_raises(definition, top, rule, account, files):
+    data = definition("sync-x", attachments=files)
     data["jira"] |= account
     data["rules"] = [data["rules"][0] | rule]
     text = json.dumps(data | top)
