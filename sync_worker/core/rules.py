@@ -113,8 +113,13 @@ def _comments(rule: Rule, cause: Cause, *, creates: bool) -> list[Comment]:
 
 
 def tops_up_files(sync: Sync, side: Side) -> bool:
-    """Files that customers add later follow; what developers add does not leave the dev project unasked."""
-    return side is Side.USER and sync.default_behavior.sync_attachments
+    """Tell whether files that are added on `side` follow without a rule, as the field `topping_up` says."""
+    return sync.carries_files(side)
+
+
+def topping_up(sync: Sync) -> str:
+    """Return the name of the field that says whose files follow without a rule."""
+    return "defaultBehavior.syncAttachments" if sync.attachments is None else "attachments"
 
 
 def _without_rule(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[Action]:
@@ -124,5 +129,5 @@ def _without_rule(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list
     if side is Side.DEV and cause.kind is CauseKind.STATUS and cause.is_done and cause.may_move and target:
         return [Move(f"{FALLBACK} {sync.default_behavior.fallback_behavior}", target)]
     if cause.kind is CauseKind.UPDATE and tops_up_files(sync, side):
-        return [CopyAttachments("defaultBehavior.syncAttachments")]
+        return [CopyAttachments(topping_up(sync))]
     return []

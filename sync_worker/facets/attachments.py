@@ -29,7 +29,7 @@ from sync_worker.core.errors import (
 )
 from sync_worker.core.issue import Attachment, Issue
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import active_rules, tops_up_files
+from sync_worker.core.rules import active_rules, topping_up, tops_up_files
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import lifetime_of
 from sync_worker.core.uncertainty import left_open, missed, time_to_settle, unknown
@@ -68,7 +68,7 @@ class Attachments:
             if rule.sync_direction.leads_from(side.other) and rule.actions.sync_attachments:
                 yield rule.label
         if tops_up_files(sync, side.other):
-            yield "defaultBehavior.syncAttachments"
+            yield topping_up(sync)
 
     def carry_out(self, intent: Intent[CopyAttachments]) -> None:
         """See that every file on the issue is on its counterpart too.

@@ -36,6 +36,9 @@ SYNCS = st.fixed_dictionaries(
                 "fallbackBehavior": st.sampled_from(["ignore", "default_to_closed"]),
             }
         ),
+        "attachments": st.none()
+        | st.booleans()
+        | st.fixed_dictionaries({"syncDirection": st.sampled_from(["user_to_dev", "dev_to_user"])}),
         "onDelete": st.sampled_from(["keep", "comment", "transition"]),
         "onDeleteStatus": st.just("Cancelled"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync_model.definition import Side
-from sync_worker.core.actions import Action, Comment, Create, Link, Move
+from sync_worker.core.actions import Action, Comment, CopyAttachments, Create, Link, Move
 from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.rules import actions_for
 from worker_values import NOON, cause, rule, sync
@@ -100,6 +100,40 @@ class TestChoiceOfRule:
         done = cause(to_status="Finished", is_done=is_done)
         actions = called_for(done, FOLLOWS, side=side, defaultBehavior={"fallbackBehavior": behavior})
         assert [action.to for action in actions if isinstance(action, Move)] == ([target] if target else [])
+
+
+class TestFilesWithoutARule:
+    UPDATE = cause("update-1", to_status="Open", kind=CauseKind.UPDATE)
+
+    @pytest.mark.parametrize(
+        # the sync says                                                        user's update               dev's update
+        ("said", "user", "dev"),
+        [
+            ({}, None, None),
+            ({"defaultBehavior": {"syncAttachments": True}}, "defaultBehavior.syncAttachments", None),
+            ({"attachments": True}, "attachments", "attachments"),
+            ({"attachments": "dev_to_user", "defaultBehavior": {"syncAttachments": True}}, None, "attachments"),
+            ({"attachments": False, "defaultBehavior": {"syncAttachments": True}}, None, None),
+        ],
+    )
+    def test_an_update_that_no_rule_answers_copies_files_by_the_field_that_says_so(self, said, user, dev):
+        for side, label in ((Side.USER, user), (Side.DEV, dev)):
+            copies = [CopyAttachments(label)] if label else []
+            assert called_for(self.UPDATE, FOLLOWS, side=side, **said) == copies
+            assert called_for(self.UPDATE, FOLLOWS, side=side, paired=False, **said) == []
+
+    @pytest.mark.parametrize("side", list(Side))
+    def test_a_rule_and_a_resync_copy_files_where_attachments_carries_them(self, side):
+        follows = rule("Reopened", "both", syncStatus=True)
+        resync = cause(to_status="Reopened", kind=CauseKind.RESYNC)
+        for attachments in (True, False):
+            for change in (REOPENED, resync):
+                actions = called_for(change, follows, side=side, attachments=attachments)
+                assert ("attachments" in kinds(actions)) is attachments
+
+    def test_a_rule_copies_files_in_its_own_direction_whatever_attachments_says(self):
+        copies = rule("Reopened", "dev_to_user", syncAttachments=True)
+        assert called_for(REOPENED, copies, side=Side.DEV, attachments=False) == [CopyAttachments("Reopened")]
 
 
 class TestMovedAndDeletedIssues:

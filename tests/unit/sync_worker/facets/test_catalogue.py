@@ -105,7 +105,7 @@ def _alone(subject: Sync, label: str) -> list[Sync]:
     own_fields = subject.default_behavior.model_copy(
         update={"fallback_behavior": Fallback.IGNORE, "sync_attachments": False}
     )
-    without_fields = {"default_behavior": own_fields, "on_delete": OnDelete.KEEP}
+    without_fields = {"default_behavior": own_fields, "attachments": None, "on_delete": OnDelete.KEEP}
     named = [{"rules": (rule,), **without_fields} for rule in subject.rules if rule.label == label]
     return [subject.model_copy(update=update) for update in named or [{"rules": ()}]]
 
