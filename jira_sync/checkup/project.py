@@ -119,7 +119,8 @@ def _check_moves(
 def _check_uploads(sync: Sync, side: Side, own: ProjectFacts, other: ProjectFacts | None) -> Finding:
     limit = own.survey.upload_limit()
     if limit == 0:
-        advice = "have them switched on (Jira settings, attachments), or take syncAttachments out of the file"
+        fields = "syncAttachments" if sync.attachments is None else "attachments and syncAttachments"
+        advice = f"have them switched on (Jira settings, attachments), or take {fields} out of the file"
         return failed("attachments are switched off on this site, but rules copy files", advice)
     if limit is None:
         return passed("it takes attachments, and names no limit to their size")
@@ -127,7 +128,8 @@ def _check_uploads(sync: Sync, side: Side, own: ProjectFacts, other: ProjectFact
     if other_limit and other_limit > limit:
         other_takes = f"{sync.project_key(side.other)} takes up to {_size(other_limit)}"
         says = f"it takes attachments of up to {_size(limit)}; {other_takes}"
-        return warning(says, "larger files are not copied, and are given up; raise the limit here if need be")
+        instead = "are given up" if sync.attachments is None else "are linked to"
+        return warning(says, f"larger files are not copied, and {instead}; raise the limit here if need be")
     return passed(f"it takes attachments of up to {_size(limit)}")
 
 

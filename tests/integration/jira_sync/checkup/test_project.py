@@ -53,6 +53,15 @@ def test_attachments_that_cannot_be_copied_are_reported(doctor):
     )
 
 
+def test_advice_about_attachments_names_the_fields_that_are_in_the_file(doctor):
+    doctor.write(attachments="user_to_dev")
+    doctor.control.settings("one", uploadLimit=20 * 1024 * 1024)
+    assert doctor.matching(doctor.problems(), "warning", "attachments of up to 10 MB", "not copied, and are linked to")
+    doctor.control.settings("two", attachments=False)
+    advice = "take attachments and syncAttachments out"
+    assert doctor.matching(doctor.problems(), "failed", "attachments are switched off on this site", advice)
+
+
 def test_a_request_that_fails_ends_the_checks_of_its_side_only(doctor):
     doctor.control.fault("one", "status", status=503, path="/mypermissions$")
     found = doctor.problems()
