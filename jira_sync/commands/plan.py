@@ -12,7 +12,7 @@ import typer
 from jira_sync.context.command_line import AsJson, Name, Panel
 from jira_sync.context.database import database, server_of
 from jira_sync.context.target import find_target
-from jira_sync.output.planned_steps import print_steps, totals
+from jira_sync.output.planned_steps import mails, print_steps, totals, writes
 from jira_sync.output.terminal import note, out, print_json, warn
 from jira_sync.output.wording import issues
 
@@ -65,6 +65,8 @@ def _as_json(file: SyncFile, steps: Sequence[PlannedStep], pause: Pause | None, 
         "isFirstCycle": not progress.cursors,
         "paused": str(pause) if pause else None,
         "totals": totals(steps),
+        "writes": writes(steps),
+        "mails": mails(steps),
         "steps": [asdict(step) for step in steps],
     }
 

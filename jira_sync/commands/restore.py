@@ -24,12 +24,18 @@ def add_to(app: typer.Typer) -> None:
 def restore(
     name: Name,
     file: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="FILE", help="What backup wrote, or mongodump --archive --gzip.", callback=seen_from_here
         ),
-    ],
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", "--force", help="Replace what is in the database.")] = False,
+    previous_format: Annotated[
+        bool,
+        typer.Option(
+            "--previous-format", help="Put back what was there before a newer version raised the database's format."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Put a backup in the place of one sync's database.
@@ -38,21 +44,32 @@ def restore(
     to its end before anything is touched. What was done in Jira since the
     backup is not done again. See docs/backup.md.
 
+    With --previous-format, what was there before a newer version raised
+    the format of the database takes its place: it is kept for 30 days,
+    so that the version before can go on. See docs/upgrading.md.
+
     Example: jira-sync restore sync-ab /backups/sync-ab.2025-01-31 --replace
     """
     from sync_worker.database.lease import Lease
     from sync_worker.database.restore import Restore
 
+    if (file is None) is not previous_format:
+        raise typer.BadParameter("say which FILE, or --previous-format")
     target = find_target(os.environ)
     sync = target.sync(name).sync
-    contents = check_backup(file, sync.database)
-    if contents.sync not in (None, name):
-        warn(f"this is a backup of {contents.sync}: what that one created since is not recognised by {name}")
+    checked = check_backup(file, sync.database) if file else None
+    if checked and checked.sync not in (None, name):
+        warn(f"this is a backup of {checked.sync}: what that one created since is not recognised by {name}")
     with database(target, name, is_needed=True) as client:
         lease = Lease(client, sync.database, target.run_dir, lambda: None)
         try:
-            with progress_bar("restoring", contents.counts.total()) as advance:
-                Restore(client, sync, lease).run(file, contents, current_user(), advance, replace_existing=replace)
+            with progress_bar("restoring", checked.counts.total() if checked else 0) as advance:
+                work = Restore(client, sync, lease)
+                if file and checked:
+                    contents = checked
+                    work.run(file, contents, current_user(), advance, replace_existing=replace)
+                else:
+                    contents = work.back_to_previous_format(current_user(), advance)
         finally:
             lease.release()
     if as_json:

@@ -16,18 +16,13 @@ if TYPE_CHECKING:
     from sync_worker.engine.dry_run import PlannedStep
 
 STYLES = {"nothing": "dim", "wait": "yellow", "cannot": "red", "give up": "bold red"}
-TOTALS = {
-    "create": "to create",
-    "move": "to move",
-    "link": "to link",
-    "attachments": "to copy",
-    "comment": "to comment on",
+OTHER_TOTALS = {
     "wait": "waiting",
     "cannot": "that cannot be done now",
     "give up": "to be given up",
     "nothing": "with nothing to do",
 }
-"""The totals in their order: first the kinds of actions to be done, then the other verdicts."""
+"""What the totals call the verdicts but `do`, in their order. The kinds of actions to be done come before them."""
 
 
 def print_steps(steps: Sequence[PlannedStep], limit: int, more: str) -> None:
@@ -40,12 +35,34 @@ def print_steps(steps: Sequence[PlannedStep], limit: int, more: str) -> None:
         print_line(f"and {issues(len(steps_by_issue) - limit)} more ({more})")
     counts = ", ".join(f"{count} {label}" for label, count in totals(steps).items())
     print_line(f"in all: {counts}" if counts else "nothing to do")
+    if written := writes(steps):
+        told = mails(steps)
+        print_line(
+            f"{written} {'write' if written == 1 else 'writes'} to Jira; it tells people of {told} of them by mail"
+        )
 
 
 def totals(steps: Sequence[PlannedStep]) -> dict[str, int]:
     """Return how many steps there are of each kind, without the kinds that have none."""
+    from sync_worker.facets.catalogue import FACETS
+
     counts = Counter(step.what if step.verdict == "do" else step.verdict for step in steps)
-    return {label: counts[kind] for kind, label in TOTALS.items() if counts[kind]}
+    labels = {kind: facet.words.planned for kind, facet in FACETS.items()} | OTHER_TOTALS
+    return {label: counts[kind] for kind, label in labels.items() if counts[kind]}
+
+
+def writes(steps: Sequence[PlannedStep]) -> int:
+    """Return how many requests that change something the steps come to. A link is put on either issue."""
+    from sync_worker.facets.catalogue import FACETS
+
+    return sum(step.is_write and step.what in FACETS for step in steps)
+
+
+def mails(steps: Sequence[PlannedStep]) -> int:
+    """Return of how many of them Jira tells people by mail: those who watch the issue, say."""
+    from sync_worker.facets.catalogue import FACETS
+
+    return sum(step.is_write and step.what in FACETS and FACETS[step.what].notifies for step in steps)
 
 
 def _lines(steps: Sequence[PlannedStep]) -> Iterator[Text]:

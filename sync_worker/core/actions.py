@@ -40,10 +40,14 @@ class Link:
 
 @dataclass(frozen=True)
 class CopyAttachments:
-    """See that every file on the issue is on its counterpart too."""
+    """See that the issue's files are on its counterpart, too.
+
+    `everything`: also those that were there before the sync's file had files follow by themselves.
+    """
 
     kind: ClassVar[str] = "attachments"
     rule: str
+    everything: bool = False
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class Attachment:
     size: int
     mime_type: str
     author: str | None = None
+    created: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,19 @@ class Alike:
     """Issues without any marker that an attempt may have created: by our account, at that time, with that summary."""
 
     issues: tuple[Created, ...]
+
+
+@dataclass(frozen=True)
+class SeenComment:
+    """A comment as a list of all comments of an issue shows it.
+
+    `is_public`: whoever sees the issue sees it, in a service desk the customers, too.
+    """
+
+    id: str
+    created: datetime
+    body: str
+    is_public: bool
 
 
 @dataclass(frozen=True)

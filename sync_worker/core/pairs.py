@@ -10,6 +10,14 @@ from sync_model.definition import Side
 
 
 @dataclass(frozen=True)
+class Writes:
+    """How many writes there were since a time, within an hour."""
+
+    since: datetime
+    count: int
+
+
+@dataclass(frozen=True)
 class Pair:
     """Two issues that are each other's counterpart, by immutable ids; unique on both sides.
 
@@ -18,7 +26,8 @@ class Pair:
     and another date is another issue. `away` names the sides whose issue was moved out of its project. `missing` maps a
     side to when a direct read first did not find its issue, `gone` to when a later one confirmed it: that issue is
     gone, or not visible to us. `waves` counts, for each side, the confirmations (`core.brakes`) before that.
-    `moves` are the times of our latest moves of either issue, on the clock of the user side.
+    `moves` are the times of our latest moves of either issue, on the clock of the user side, and `writes` counts what
+    else we have written to them.
     """
 
     user_id: str
@@ -34,6 +43,7 @@ class Pair:
     born: Mapping[str, datetime] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     waves: Mapping[str, int] = field(default_factory=dict)
+    writes: Writes | None = None
 
     @classmethod
     def of(cls, side: Side, own: tuple[str, str], other: tuple[str, str], created: datetime) -> Pair:
@@ -55,6 +65,21 @@ class Pair:
         """Tell whether its latest `most` moves came within an hour. That stays so until a person forgets them."""
         # A clock that was set back meanwhile does not count as less than no time.
         return len(self.moves) >= most and abs(self.moves[-1] - self.moves[-most]) <= timedelta(hours=1)
+
+    def wrote(self, at: datetime, count: int) -> Pair:
+        """Return this pair after so many more writes, at a time on the clock of the user side."""
+        before = self.writes
+        if before is None or abs(at - before.since) > timedelta(hours=1):
+            return replace(self, writes=Writes(at, count))
+        return replace(self, writes=Writes(before.since, before.count + count))
+
+    def is_written_too_often(self, most: int) -> bool:
+        """Tell whether there were so many writes within an hour. That stays so until a person forgets them."""
+        return self.writes is not None and self.writes.count >= most
+
+    def released(self) -> Pair:
+        """Return this pair without what held it, as a person has asked for."""
+        return replace(self, moves=(), writes=None)
 
     def found(self, side: Side, key: str, *, in_project: bool) -> Pair:
         """Return this pair after a direct read of `side`'s issue, which may have moved since."""

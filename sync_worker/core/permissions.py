@@ -25,3 +25,4 @@ class Permission(StrEnum):
     COMMENT = "ADD_COMMENTS", "comment"
     LINK = "LINK_ISSUES", "link issues"
     ATTACH = "CREATE_ATTACHMENTS", "attach files"
+    DELETE_OWN_FILES = "DELETE_OWN_ATTACHMENTS", "delete files that it has attached"

@@ -26,6 +26,7 @@ from sync_worker.core.issue import (
     Issue,
     MarkedIssues,
     OwnComment,
+    SeenComment,
     StatusName,
     TextSource,
     Transition,
@@ -280,6 +281,15 @@ class Jira(Protocol):
 
     def upload(self, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
         """Put a file on the issue, passing its content on as it comes, and return it as it is there."""
+
+    def file_is_gone(self, attachment_id: str) -> bool:
+        """Tell whether the site says that a file is not there (any more). None is gone where files are switched off."""
+
+    def delete_file(self, issue_id: str, attachment_id: str) -> None:
+        """Delete a file from an issue. One that is not there is deleted."""
+
+    def comments_of(self, issue_id: str) -> list[SeenComment]:
+        """Return all comments of an issue that our account sees."""
 
 
 class Store(Protocol):

@@ -68,7 +68,8 @@ class Progress:
     `census_failure` is set while the census fails, on the user side's clock. `identity` says what the database is, and
     what it is about; None until the first look, and where the version before wrote this. `is_moving` is set while what
     was found again elsewhere takes the place of what is remembered. `brakes` says what waits until a person
-    confirms it.
+    confirms it. `carried_since` maps the kind of a facet and a side, `attachments user`, to when its items came to be
+    carried over by themselves, on that side's clock: what was there before stays.
     """
 
     cursors: Mapping[str, datetime] = field(default_factory=dict)
@@ -85,6 +86,7 @@ class Progress:
     identity: Identity | None = None
     is_moving: bool = False
     brakes: Brakes = field(default_factory=Brakes)
+    carried_since: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def known(self) -> Identity:

@@ -39,7 +39,7 @@ def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[A
     if sync.adds_cross_link(rule):
         actions.append(Link(rule.label))
     if rule.actions.sync_attachments or tops_up_files(sync, side):
-        actions.append(CopyAttachments(rule.label))
+        actions.append(CopyAttachments(rule.label, everything=rule.actions.sync_attachments))
     # The move comes after links and files: in some statuses an issue can only be read.
     if rule.actions.sync_status and cause.may_move:
         actions.append(Move(rule.label, rule.target_for(cause.to_status)))
@@ -73,7 +73,7 @@ def _resync(sync: Sync, side: Side, cause: Cause) -> list[Action]:
         actions.append(Link("resync"))
     copied = (rule.actions.sync_attachments and rule.sync_direction.leads_from(side) for rule in sync.ordered_rules)
     if any(copied) or tops_up_files(sync, side):
-        actions.append(CopyAttachments("resync"))
+        actions.append(CopyAttachments("resync", everything=True))
     asserted = actions_for(sync, side, replace(cause, kind=CauseKind.STATUS), paired=True)
     return actions + [action for action in asserted if isinstance(action, Move)]
 

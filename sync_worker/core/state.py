@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sync_model.definition import Side, fold
-from sync_worker.core.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_moves
+from sync_worker.core.causes import ASKED_FOR, Cause, CauseKind, without_moves
 from sync_worker.core.issue import StatusChange
+from sync_worker.core.items import Handled, Items
 from sync_worker.core.timing import LONG_AGO
 
 MOST_DEAD_LETTERS = 20
@@ -44,14 +45,13 @@ class IssueState:
 
     `updated` is what the last direct read gave; another one says that something changed, in whichever direction. `seen`
     holds the ids of the status changes that were seen. Those that are dated more than an hour before `seen_until` count
-    as seen, too. `wrote_until` is the `updated` that our last own write left. `copied` maps attachments to their copies
-    on the counterpart. `received` lists the attachments that are copies themselves. `uploads` maps attachments to an
-    attempt at their upload of which it is not known what became. `uncopied` are the attachments that cannot be copied,
-    as was said; no edit of the issue has them tried again. `pending` is the issue's outbox: the causes that are not
-    carried out yet, in the order in which they will be. `dead` are its dead letters: the latest causes that were given
-    up, until a person has them tried again. `created` is the issue's creation date, None where the version before wrote
-    this: an issue with the same id and another date is another issue. `withheld` are the latest changes that could not
-    be carried out because this issue or its counterpart is gone, or not visible to us: they wait until both are there.
+    as seen, too. `wrote_until` is the `updated` that our last own write left. `handled` maps the kind of a facet to
+    what is remembered of the issue's items of that kind (`core.items`). `pending` is the issue's outbox: the causes
+    that are not carried out yet, in the order in which they will be. `dead` are its dead letters: the latest causes
+    that were given up, until a person has them tried again. `created` is the issue's creation date, None where the
+    version before wrote this: an issue with the same id and another date is another issue. `withheld` are the latest
+    changes that could not be carried out because this issue or its counterpart is gone, or not visible to us: they wait
+    until both are there.
     """
 
     side: Side
@@ -63,10 +63,7 @@ class IssueState:
     seen: tuple[str, ...] = ()
     own_moves: tuple[OwnMove, ...] = ()
     wrote_until: datetime | None = None
-    copied: Mapping[str, str] = field(default_factory=dict)
-    received: tuple[str, ...] = ()
-    uploads: Mapping[str, Attempt] = field(default_factory=dict)
-    uncopied: tuple[str, ...] = ()
+    handled: Mapping[str, Items] = field(default_factory=dict)
     pending: tuple[Cause, ...] = ()
     dead: tuple[Cause, ...] = ()
     created: datetime | None = None
@@ -138,7 +135,16 @@ class IssueState:
         waiting = {cause.id: cause for cause in (*self.dead, *self.pending)}
         causes = sorted(waiting.values(), key=lambda cause: cause.at)
         pending = tuple(replace(cause, failure=None, wave=ASKED_FOR) for cause in causes)
-        return replace(self, pending=pending, dead=(), uncopied=())
+        return replace(self, pending=pending, dead=(), handled=_without_refusals(self.handled))
+
+    def items(self, kind: str) -> Items:
+        """Return what is remembered of the issue's items of a kind."""
+        return self.handled.get(kind, {})
+
+    def with_items(self, kind: str, changed: Mapping[str, Handled | None]) -> IssueState:
+        """Return this state with these items of a kind remembered; None stands for one to be forgotten."""
+        items = {key: handled for key, handled in {**self.items(kind), **changed}.items() if handled}
+        return replace(self, handled={**self.handled, kind: items})
 
     def dismissed(self) -> IssueState:
         """Return this state without what was given up."""
@@ -174,6 +180,10 @@ class IssueState:
 
     def without_own_move(self, cause: str) -> IssueState:
         return replace(self, own_moves=tuple(move for move in self.own_moves if move.cause != cause))
+
+
+def _without_refusals(handled: Mapping[str, Items]) -> dict[str, Items]:
+    return {kind: {key: item for key, item in items.items() if not item.is_refused} for kind, items in handled.items()}
 
 
 def _is_replaced(old: Cause, new: Cause) -> bool:

@@ -39,6 +39,7 @@ from sync_worker.core.errors import InvalidRequest
 from sync_worker.database import backup_formats
 from sync_worker.database.backup_formats import FORMAT, LONGEST_LINE, READABLE, VERSION, Document, Found, Header
 from sync_worker.database.documents.conversion import PROGRESS
+from sync_worker.database.documents.kept_format import KEPT
 from sync_worker.database.documents.replacing import ASIDE, MOVING
 from sync_worker.database.mongodb_errors import errors_translated
 
@@ -78,7 +79,7 @@ def collections_of(database: Database[Document]) -> list[str]:
 
 
 def _is_kept(collection: str) -> bool:
-    return collection not in LEFT_OUT and not collection.startswith((STAGING, ASIDE, MOVING, "system."))
+    return collection not in LEFT_OUT and not collection.startswith((STAGING, ASIDE, MOVING, KEPT, "system."))
 
 
 def write(database: Database[Document], sync: str, file: IO[bytes], step: Step) -> None:

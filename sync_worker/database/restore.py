@@ -12,9 +12,10 @@ they are posted (`engine.intents`). Moves that our account made since are ours (
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,16 @@ from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import JournalEntry
 from sync_worker.database import backup
+from sync_worker.database.backup_formats import Found
 from sync_worker.database.connection import durable_database
 from sync_worker.database.documents.conversion import PROGRESS, to_progress
 from sync_worker.database.documents.formats import format_of, readable
 from sync_worker.database.documents.indexes import create_indexes
+from sync_worker.database.documents.kept_format import OF_A_FORMAT
 from sync_worker.database.documents.progress import RESTORING
 from sync_worker.database.lease import Lease
 from sync_worker.database.mongodb_errors import errors_translated
+from sync_worker.database.previous_format import PreviousFormat
 from sync_worker.database.store import MongoStore
 
 LOOK_BACK = timedelta(days=1)
@@ -58,7 +62,32 @@ class Restore:
     def run(
         self, path: Path, contents: backup.Contents, by: str, step: Callable[[int], None], *, replace_existing: bool
     ) -> None:
-        """Do it, in the name of `by`. `contents` is the result of `backup.check`.
+        """Do it, in the name of `by`. `contents` is the result of `backup.check`. Raises as `_run` does."""
+        text = f"the backup of {contents.made}" if contents.made else str(path)
+        source = partial(backup.documents, path, contents)
+        self._run(contents, source, JournalEntry(datetime.now(UTC), by, "restore", text=text), step, replace_existing)
+
+    def back_to_previous_format(self, by: str, step: Callable[[int], None]) -> backup.Contents:
+        """Put back what was remembered before the format was raised; return it. The journal stays.
+
+        Raises as `_run` does, and NeedsOperator when nothing is kept.
+        """
+        previous = PreviousFormat(self._database)
+        text = f"what was kept of format {previous.number} on {previous.contents.made}"
+        entry = JournalEntry(datetime.now(UTC), by, "restore", text=text)
+        self._run(previous.contents, previous.documents, entry, step, replace_existing=True, only=OF_A_FORMAT)
+        return previous.contents
+
+    def _run(
+        self,
+        contents: backup.Contents,
+        documents: Callable[[], Iterator[Found]],
+        entry: JournalEntry,
+        step: Callable[[int], None],
+        replace_existing: bool,  # noqa: FBT001 - this is not called from elsewhere
+        only: Collection[str] | None = None,
+    ) -> None:
+        """Put `documents` in the place of what is there, or of those collections in `only`.
 
         Raises NeedsOperator when a person must do something first, LeaseLost when a worker has begun meanwhile,
         Damaged when the file has changed since the check, and Unavailable when MongoDB does not answer.
@@ -76,14 +105,13 @@ class Restore:
             self._lease.hold()
             self._drop_staging()
             try:
-                names = self._load(path, contents, step)
+                names = self._load(documents(), contents, step)
             except backup.Damaged:
                 self._drop_staging()
                 raise
-            self._swap(names)
+            self._swap(names, only)
         self._store.save_progress(progress)
-        text = f"the backup of {contents.made}" if contents.made else str(path)
-        self._store.record([JournalEntry(datetime.now(UTC), by, "restore", text=text)])
+        self._store.record([entry])
 
     def _progress_to_restore(self, contents: backup.Contents) -> Progress:
         document = contents.progress or {}
@@ -112,7 +140,7 @@ class Restore:
             if name.startswith(backup.STAGING):
                 self._database.drop_collection(name)
 
-    def _load(self, path: Path, contents: backup.Contents, step: Callable[[int], None]) -> list[str]:
+    def _load(self, documents: Iterator[Found], contents: backup.Contents, step: Callable[[int], None]) -> list[str]:
         """Load the backup into staging collections; return the names that these are to get."""
         staging = {name: self._database[backup.STAGING + name] for name in WITH_WRITER}
         for collection in staging.values():
@@ -120,7 +148,7 @@ class Restore:
         create_indexes(staging["issues"], staging["pairs"])
         waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
         size = 0
-        for done, (_, name, document, length) in enumerate(backup.documents(path, contents), 1):
+        for done, (_, name, document, length) in enumerate(documents, 1):
             if name != backup.FIRST:
                 writer = {"writer": self._lease.token} if name in WITH_WRITER else {}
                 waiting[name].append({**document, **writer})
@@ -145,8 +173,11 @@ class Restore:
                 raise backup.Damaged(f"nothing was restored: {_refused(name, error)}") from error
         waiting.clear()
 
-    def _swap(self, names: list[str]) -> None:
-        """Let the loaded collections take their places. A collection that is not in the backup is dropped."""
+    def _swap(self, names: list[str], only: Collection[str] | None) -> None:
+        """Let the loaded collections take their places.
+
+        A collection that is not in the backup is dropped, unless it is none of those in `only`.
+        """
         self._lease.check()
         mark = {RESTORING: datetime.now(UTC), "format": self._store.format, "writer": self._lease.token}
         self._database["progress"].replace_one({"_id": PROGRESS}, mark, upsert=True)
@@ -156,7 +187,7 @@ class Restore:
             if backup.STAGING + name in existing:
                 self._database[backup.STAGING + name].rename(name, dropTarget=True)
         for name in backup.collections_of(self._database):
-            if name not in {*names, backup.FIRST}:
+            if name not in {*names, backup.FIRST} and (only is None or name in only):
                 self._database.drop_collection(name)
         self._database["requests"].delete_many({})
 

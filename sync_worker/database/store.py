@@ -7,6 +7,7 @@
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique, too: the fields
                of `core.pairs.Pair`; and, for the indexes, `is_away` and `is_missing`
     aside_…    what was remembered of issues and pairs before a person had the sync begin anew
+    format_1_… what was remembered before the format was raised; see `database.documents.kept_format`
     requests   one document per request of an operator: `kind`, `issues` and `by` of `core.records.Request`
     unprocessable   one document per issue that cannot be handled now, `_id: "user:10001"`: the fields of
                `core.unprocessable.UnprocessableIssue`
@@ -32,6 +33,7 @@ from sync_worker.database.documents.conversion import PROGRESS
 from sync_worker.database.documents.formats import format_of, format_to_write, readable
 from sync_worker.database.documents.indexes import create_indexes
 from sync_worker.database.documents.issues import IssueDocuments
+from sync_worker.database.documents.kept_format import keep
 from sync_worker.database.documents.outbox import Outbox
 from sync_worker.database.documents.pairs import PairDocuments
 from sync_worker.database.documents.progress import ProgressDocument
@@ -73,6 +75,8 @@ class MongoStore(
             return False  # the indexes are there: the progress was written after them
         create_indexes(self._issues, self._pairs)
         if stored is not None:
+            self._lease.check()
+            keep(self._database, stored)
             self._raise_format()
         return stored is None
 

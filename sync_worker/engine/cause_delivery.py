@@ -18,10 +18,12 @@ from sync_worker.core.errors import (
     to_go_by,
 )
 from sync_worker.engine.intents import IntentLog, OpenIntent
-from sync_worker.facets.catalogue import FACETS
+from sync_worker.engine.item_delivery import ItemDelivery
+from sync_worker.facets.catalogue import ACTION_FACETS, ITEM_FACETS
 from sync_worker.facets.earlier_links import CounterpartFound
 from sync_worker.facets.protocol import Facet, Work
 
+Carries = Facet[Any] | ItemDelivery
 NOT_ABOUT_ONE_ISSUE = (StopRequested, LeaseLost, Paused, NeedsOperator, SiteThrottled)
 
 
@@ -38,7 +40,8 @@ class CauseDelivery:
 
     def __init__(self, intents: IntentLog) -> None:
         self._intents = intents
-        self._facets: dict[str, Facet[Any]] = {kind: facet(intents) for kind, facet in FACETS.items()}
+        self._facets: dict[str, Carries] = {kind: facet(intents) for kind, facet in ACTION_FACETS.items()}
+        self._facets |= {kind: ItemDelivery(intents, facet(intents)) for kind, facet in ITEM_FACETS.items()}
 
     def deliver(self, work: Work) -> CarriedOut:
         """Do everything that the cause calls for and is not done yet.
@@ -67,7 +70,7 @@ class CauseDelivery:
                 failures[action.kind] = error
         return _result(work, to_go_by(failures.values()) if failures else None)
 
-    def _deliver_action(self, facet: Facet[Any], intent: OpenIntent[Action]) -> InvalidRequest | Unavailable | None:
+    def _deliver_action(self, facet: Carries, intent: OpenIntent[Action]) -> InvalidRequest | Unavailable | None:
         """Carry out one action. Its failure is returned, and noted in the journal."""
         try:
             facet.carry_out(intent)

@@ -29,6 +29,7 @@ from sync_worker.engine.creation_brake import hold_creations
 from sync_worker.engine.delivery import Delivery
 from sync_worker.engine.detection import Detection
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.reach import carried_since
 from sync_worker.engine.recognition import adoption
 from sync_worker.engine.recognition.discovery import discover
 from sync_worker.engine.recognition.identification import Identification
@@ -111,6 +112,7 @@ class Cycle:
         requests = [request for request in requests if request.kind not in (adoption.KIND, confirmation.KIND)]
         self._answer_requests(requests, progress, unprocessable)
         progress = self.predecessor.before_cycle(self.context, progress)
+        progress = replace(progress, carried_since=carried_since(self.context.sync, progress))
         detection = Detection(self.context, unprocessable, Strangers(self.context, progress).meet)
         detected = detection.run(progress)
         progress = replace(detected.progress, definition=self.digest)
@@ -118,7 +120,9 @@ class Cycle:
         self.on_detected()
         held = hold_creations(self.context, self._take_census(progress, unprocessable, detected.back))
         progress = held.progress
-        intents = IntentLog(self.context, progress.known, progress.restored, self.actions)
+        intents = IntentLog(
+            self.context, progress.known, progress.restored, progress.carried_since, counts=self.actions
+        )
         delivery = Delivery(
             intents,
             detection.read,
@@ -173,7 +177,7 @@ class Cycle:
         """Let pairs be moved again that waited for a person, because they had been moved too often."""
         store = self.context.store
         pairs = (store.pair_of(state.side, state.id) for state in states)
-        store.save_pairs([replace(pair, moves=()) for pair in pairs if pair and pair.moves])
+        store.save_pairs([pair.released() for pair in pairs if pair and pair != pair.released()])
 
     def _take_census(
         self, progress: Progress, unprocessable: UnprocessableIssues, back: Mapping[Side, Collection[str]]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sync_model.definition import Fallback, Side, Sync, fold
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.issue import Issue, StatusChange
-from sync_worker.core.rules import creates_from, tops_up_files
+from sync_worker.core.items import Items, Reach, looked_at, news
+from sync_worker.core.rules import creates_from
 from sync_worker.core.state import IssueState, OwnMove
 from sync_worker.core.timing import LONG_AGO, NODES_APART
-from sync_worker.facets.attachments import missing_attachments
+from sync_worker.facets.catalogue import ITEM_FACETS
 
 SEEN_WINDOW = timedelta(hours=1)
 """How far times in the part of a history that is not shown may be off."""
@@ -32,11 +34,13 @@ def observe(
     accounts: Container[str | None],
     baseline: datetime | None,
     unknown_until: datetime | None = None,
+    reaches: Mapping[str, Reach] = MappingProxyType({}),
 ) -> IssueState:
     """Return what is to be remembered after a direct read of `issue`, with new causes at the end of `pending`.
 
     `paired` says whether the issue has a counterpart. `accounts` are or were ours on its site. Changes before
-    `baseline` are only noted. Up to `unknown_until` our account may have moved the issue without our knowing.
+    `baseline` are only noted. Up to `unknown_until` our account may have moved the issue without our knowing. `reaches`
+    says by kind which of its items are carried over by themselves.
     """
     if state is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
@@ -53,7 +57,7 @@ def observe(
         if _is_answered(sync, side, change.to_status, issue)
     ]
     if not causes and issue.updated != state.updated:
-        causes += _update_causes(sync, side, issue, state, paired=paired, status_stands=not unseen)
+        causes += _update_causes(sync, side, issue, state, reaches, status_stands=not unseen)
     pending = _queued(state.pending, causes)
     if paired and issue.key != state.key:
         # The new key comes first: it mends links, even if a status cannot be carried over.
@@ -64,6 +68,7 @@ def observe(
         status=issue.status,
         updated=issue.updated,
         own_moves=own_moves,
+        handled=_looked_at(issue, state, reaches),
         pending=pending,
         created=issue.created,
     )
@@ -196,15 +201,14 @@ def _status_cause(change: StatusChange, issue: Issue, *, may_move: bool) -> Caus
 
 
 def _update_causes(
-    sync: Sync, side: Side, issue: Issue, state: IssueState, *, paired: bool, status_stands: bool
+    sync: Sync, side: Side, issue: Issue, state: IssueState, reaches: Mapping[str, Reach], *, status_stands: bool
 ) -> list[Cause]:
-    """Return the cause that an update is for rules that do not wait for a status change, and for missing files."""
+    """Return the cause that an update is for rules that do not wait for a status change, and for news of items."""
     asserted = status_stands and any(
         not sync.only_on_status_change(rule) and rule.sync_direction.leads_from(side) and rule.answers(issue.status)
         for rule in sync.ordered_rules
     )
-    top_up = paired and tops_up_files(sync, side) and missing_attachments(issue, state)
-    if not asserted and not top_up:
+    if not asserted and not any(_has_news(issue, state, kind, reach) for kind, reach in reaches.items()):
         return []
     identity = f"update-{int(issue.updated.timestamp() * 1000)}"
     echo = issue.updated == state.wrote_until
@@ -213,6 +217,18 @@ def _update_causes(
             identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=asserted and not echo
         ),
     ]
+
+
+def _has_news(issue: Issue, state: IssueState, kind: str, reach: Reach) -> bool:
+    return any(True for _ in news(ITEM_FACETS[kind].observe(issue), state.items(kind), reach))
+
+
+def _looked_at(issue: Issue, state: IssueState, reaches: Mapping[str, Reach]) -> dict[str, Items]:
+    """Return what is remembered of the issue's items after this direct read."""
+    return {
+        kind: looked_at(ITEM_FACETS[kind].observe(issue), known, removals=kind in reaches and reaches[kind].removals)
+        for kind, known in state.handled.items()
+    }
 
 
 def _is_answered(sync: Sync, side: Side, status: str, issue: Issue) -> bool:

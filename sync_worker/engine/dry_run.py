@@ -27,7 +27,7 @@ from sync_worker.engine.creation_brake import HOLD
 from sync_worker.engine.cycle import Cycle
 from sync_worker.engine.dry_site import DryRunSite
 from sync_worker.engine.dry_store import DryRunStore
-from sync_worker.facets.protocol import FAILED, FOUND, GIVEN_UP, SKIPPED
+from sync_worker.facets.protocol import DONE, FAILED, FOUND, GIVEN_UP, SKIPPED
 
 Verdict = Literal["do", "nothing", "wait", "cannot", "give up"]
 
@@ -46,6 +46,8 @@ class PlannedStep:
     rule: str | None = None
     cause: str | None = None
     text: str = ""
+    is_write: bool = False
+    """Whether Jira would be asked to change something."""
 
 
 def dry_run(context: Context, digest: str, predecessor: Predecessor) -> list[PlannedStep]:
@@ -93,7 +95,8 @@ def _step(entry: JournalEntry) -> PlannedStep:
         text = "found again"
     elif entry.who != WORKER:
         text = f"asked for by {entry.who}"
-    return PlannedStep(verdict, entry.what, entry.issue, entry.counterpart, entry.rule, entry.cause, text)
+    is_write = entry.result == DONE and entry.who == WORKER
+    return PlannedStep(verdict, entry.what, entry.issue, entry.counterpart, entry.rule, entry.cause, text, is_write)
 
 
 def _settled(sync: Sync, dry_store: DryRunStore, state: IssueState, cause: Cause) -> PlannedStep:

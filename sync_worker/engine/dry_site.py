@@ -121,6 +121,8 @@ class DryRunSite:
     def upload(self, _issue_id: str, attachment: Attachment, _content: Iterator[bytes]) -> Attachment:
         return replace(attachment, id=f"-{next(self._numbers)}", author=None)
 
+    def delete_file(self, issue_id: str, attachment_id: str) -> None: ...
+
     def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
         """Give the file to whoever looks into it, and do not even ask for it otherwise."""
 

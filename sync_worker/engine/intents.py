@@ -18,6 +18,7 @@ from sync_worker.core.context import Context
 from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, OutcomeUnknown, unless_carried_out
 from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issue import Issue
+from sync_worker.core.items import Reach
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
@@ -26,6 +27,7 @@ from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.core.uncertainty import left_open, long_over, missed, time_to_settle, unknown
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import needs_history_before, observe
+from sync_worker.engine.reach import reaches_of
 from sync_worker.facets.protocol import DONE, FAILED, SKIPPED, Intent, Work
 
 LONGEST_TEXT = 500
@@ -38,6 +40,7 @@ class IntentLog:
     context: Context
     identity: Identity
     restored: Restored | None = None
+    carried_since: Mapping[str, datetime] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
 
@@ -49,16 +52,28 @@ class IntentLog:
         """Return the intent of one of the work's actions."""
         return OpenIntent(self, work, action)
 
-    def observe(self, side: Side, issue: Issue, state: IssueState | None) -> IssueState:
-        accounts, until = self.accounts[side], self.restored.until[side] if self.restored else None
-        sync = self.context.sync
-        return observe(sync, side, issue, state, paired=True, accounts=accounts, baseline=None, unknown_until=until)
+    def reaches(self, side: Side, pair: Pair | None) -> dict[str, Reach]:
+        """Return by kind what is carried over by itself of the items of a pair's issue of `side`."""
+        return reaches_of(self.context.sync, side, pair.created if pair else None, self.carried_since)
+
+    def observe(self, side: Side, issue: Issue, state: IssueState | None, pair: Pair | None = None) -> IssueState:
+        return observe(
+            self.context.sync,
+            side,
+            issue,
+            state,
+            paired=True,
+            accounts=self.accounts[side],
+            baseline=None,
+            unknown_until=self.restored.until[side] if self.restored else None,
+            reaches=self.reaches(side, pair),
+        )
 
     def observed(self, side: Side, issue: Issue) -> IssueState:
         before = self.context.store.state(side, issue.id)
         if needs_history_before(before, issue):
             raise InvalidRequest(f"{issue.key}: the site shows only a part of its history")
-        state = self.observe(side, issue, before)
+        state = self.observe(side, issue, before, self.context.store.pair_of(side, issue.id))
         if state != before:
             self.context.store.save([state])
         return state

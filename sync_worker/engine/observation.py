@@ -11,6 +11,7 @@ from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.errors import IssueGone
 from sync_worker.core.issue import NOT_SHOWN, Candidate, Issue
+from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
 from sync_worker.core.retry import message_of
@@ -18,6 +19,7 @@ from sync_worker.core.rules import creates_from
 from sync_worker.core.state import IssueState
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import needs_history_before, observe
+from sync_worker.engine.reach import reaches_of
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
 
@@ -108,7 +110,7 @@ class Observation:
         observed: list[IssueState] = []
 
         def observe_one(issue: Issue) -> IssueState:
-            return self._observe(issue, before[issue.id], is_paired=issue.id in believed.pairs)
+            return self._observe(issue, before[issue.id], believed.pairs.get(issue.id))
 
         left = {*met.remembered, *unclear}
         for outcome in each(observe_one, [issue for issue in believed.issues if issue.id not in left], streak):
@@ -170,7 +172,7 @@ class Observation:
         marked = [*shown, *(replace(hidden[issue_id], marker=marker) for issue_id, marker in markers.items())]
         return self.on_strangers(self.side, marked) if marked else Met(), unclear.keys()
 
-    def _observe(self, issue: Issue, state: IssueState | None, *, is_paired: bool) -> IssueState:
+    def _observe(self, issue: Issue, state: IssueState | None, pair: Pair | None) -> IssueState:
         progress = self.progress
         if needs_history_before(state, issue):
             self.context.checkpoint()
@@ -180,10 +182,11 @@ class Observation:
             self.side,
             issue,
             state,
-            paired=is_paired,
+            paired=pair is not None,
             accounts=progress.known.accounts(self.side),
             baseline=None if self._came_later(issue) else progress.baselines.get(self.side),
             unknown_until=progress.restored.until[self.side] if progress.restored else None,
+            reaches=reaches_of(self.context.sync, self.side, pair.created if pair else None, progress.carried_since),
         )
         return observed.noted_in(progress.brakes.creation_releases, state)
 

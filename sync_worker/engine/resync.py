@@ -8,7 +8,7 @@ posted again; links and files are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.identity import Identity, Origin
 from sync_worker.core.issue import Issue
+from sync_worker.core.items import Items
 from sync_worker.core.marks import Mark
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
@@ -124,7 +125,7 @@ class _Resync:
 
         What it went through since it was last looked at is new all the same.
         """
-        before = state and replace(state, pending=(), dead=(), copied={}, uncopied=())
+        before = state and replace(state, pending=(), dead=(), handled=_only_copies(state.handled))
         sync, side = self._context.sync, self._side
         accounts = self._known.accounts(side)
         seen = observe(sync, side, issue, before, paired=True, accounts=accounts, baseline=None)
@@ -151,6 +152,14 @@ class _Resync:
         now = datetime.now(UTC)
         entry = JournalEntry(now, self._request.by, KIND, result, side=self._side, issue=key, text=text)
         self._context.store.record([entry])
+
+
+def _only_copies(handled: Mapping[str, Items]) -> dict[str, Items]:
+    """Return what is remembered of items without what was done for them: that is looked at again."""
+    return {
+        kind: {key: item for key, item in items.items() if item.is_copy or item.attempt}
+        for kind, items in handled.items()
+    }
 
 
 def _uncertain_creation(state: IssueState | None) -> dict[str, Attempt]:

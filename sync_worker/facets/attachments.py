@@ -1,61 +1,99 @@
-"""Attachments: every file is copied to the counterpart, several at a time, never whole in memory.
+"""Attachments: files are copied to the counterpart, several at a time, never whole in memory.
 
-Both issues remember which file is the copy of which: first the counterpart, that this file is a copy (`received`), then
-the issue, that its file has one (`copied`). A file on the counterpart that stands for no other yet is taken for the
-copy by its name and size if we put it there. If somebody else did, if several files look like that, or if it has
-another name there, its content decides.
+A file on the counterpart that stands for no other yet is taken for the copy by its name and size if we put it there. If
+somebody else did, if several files look like that, or if it has another name there, its content decides.
+
+A file that is too large for the counterpart's site is linked to instead. A file that only comments mention which not
+everybody may see stays where it is. Of several files of one name, a text that shows one of them shows the newest: so
+the oldest is copied first, and one that comes late gets another name.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import PurePath
 from threading import BoundedSemaphore
 from typing import ClassVar
 
+from sync_model.attachments import Deletes
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import CopyAttachments, Create
-from sync_worker.core.causes import Attempt
-from sync_worker.core.concurrency import side_by_side
-from sync_worker.core.errors import (
-    InvalidRequest,
-    LeaseLost,
-    SyncError,
-    Unavailable,
-    may_have_happened,
-    to_go_by,
-)
+from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import Attachment, Issue
+from sync_worker.core.items import Item, News, Reach, Verb
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules, topping_up, tops_up_files
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import lifetime_of
-from sync_worker.core.uncertainty import left_open, missed, time_to_settle, unknown
-from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words
+from sync_worker.facets.private_files import private_files
+from sync_worker.facets.protocol import End, Intents, Step, Told, Words
 
 FILES_AT_ONCE = 4
+MEGABYTE = 1024 * 1024
 
 
-def _filename(text: str) -> str:
-    """Return the name from what the journal says of a file: its name and its size."""
-    return text.rpartition(", ")[0]
+LINKED, DELETED = "link: ", "delete: "
+"""How the journal begins to speak of a file that was not copied."""
+
+
+def _phrase(copy: str, link: str, delete: str) -> Callable[[str], str]:
+    """Return what makes a phrase of what the journal says of a file: its name and its size."""
+
+    def phrase(text: str) -> str:
+        name = text.rpartition(", ")[0]
+        for prefix, verb in ((LINKED, link), (DELETED, delete)):
+            if name.startswith(prefix):
+                return f"{verb} {name.removeprefix(prefix)}"
+        return f"{copy} {name}"
+
+    return phrase
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A file that is to be put on the counterpart, as `name` there."""
+
+    file: Attachment
+    name: str
+
+
+@dataclass(frozen=True)
+class LinkTo:
+    """A file that the counterpart is only to have a link to, because it is larger than `limit` bytes."""
+
+    file: Attachment
+    limit: int
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Our copy of a file that is gone. `copy` is None where it is gone as well, or is no copy of ours."""
+
+    copy: Attachment | None
+    filename: str = ""
+
+
+Plan = Copy | LinkTo | Delete
 
 
 class Attachments:
-    """Copies files. `sync.side_by_side` bounds how many are on their way at once, over all issues."""
+    """Carries files. `sync.side_by_side` bounds how many are on their way at once, over all issues."""
 
     kind: ClassVar = CopyAttachments.kind
     after: ClassVar = frozenset({Create.kind})
     holds_up: ClassVar = False
+    at_once: ClassVar = FILES_AT_ONCE
     permission: ClassVar = Permission.ATTACH
+    notifies: ClassVar = True
     words: ClassVar = Words(
         deed="copy file",
         counted="attached",
-        to_do=lambda text: f"copy {_filename(text)}",
-        done=lambda text: f"copied {_filename(text)}",
-        found=lambda text: f"{_filename(text)} was there already",
+        planned="to copy",
+        to_do=_phrase("copy", "link to", "delete"),
+        done=_phrase("copied", "linked to", "deleted"),
+        found=lambda text: f"{text.rpartition(', ')[0]} was there already",
     )
 
     def __init__(self, intents: Intents) -> None:
@@ -70,130 +108,140 @@ class Attachments:
         if tops_up_files(sync, side.other):
             yield topping_up(sync)
 
-    def carry_out(self, intent: Intent[CopyAttachments]) -> None:
-        """See that every file on the issue is on its counterpart too.
-
-        One that does not fit does not hold up the others: the first error is raised when all have had their turn.
-        """
-        missing = missing_attachments(intent.work.issue, intent.work.state)
-        if missing:
-            counterpart = intent.read_counterpart()
-            failures = self._prepare(intent, missing, counterpart)
-            copied = intent.work.state.copied
-            todo = [file for file in missing if file.id not in copied and file.id not in failures]
-            failures |= self._send(intent, todo, counterpart)
-            intent.note_own_write(intent.work.side.other, counterpart.id)
-            self._raise_for(intent, failures)
-        intent.finish()
-
-    def _raise_for(self, intent: Intent[CopyAttachments], failures: dict[str, SyncError]) -> None:
-        """Raise the error that decides, if there is one.
-
-        Files that cannot be copied at all are remembered: that is said once, and not again at every edit of the issue.
-        """
-        if not failures:
+    @staticmethod
+    def also_needs(sync: Sync, side: Side) -> Iterator[tuple[Permission, str]]:
+        if sync.attachments is None or not sync.carries_files(side.other):
             return
-        error = to_go_by(failures.values())
-        if isinstance(error, InvalidRequest) and error.final:
-            intent.confirm_visible()
-            state = intent.work.state
-            intent.remember(replace(state, uncopied=(*state.uncopied, *failures)))
-            why = "; ".join(dict.fromkeys(str(failure) for failure in failures.values()))
-            raise InvalidRequest(why, status=error.status, final=True)
-        raise error
+        yield Permission.LINK, "attachments"
+        if sync.attachments.deletes is Deletes.DELETE:
+            yield Permission.DELETE_OWN_FILES, "attachments.deletes"
 
-    def _prepare(
-        self, intent: Intent[CopyAttachments], missing: Iterable[Attachment], counterpart: Issue
-    ) -> dict[str, SyncError]:
-        """Find what is there already, and remember what is about to be sent. Returns why some files cannot be."""
-        side = intent.work.side.other
-        target, failures, attempts = self._context.jiras[side], dict[str, SyncError](), dict[str, Attempt | None]()
-        limit = target.upload_limit()
-        for file in missing:
-            try:
-                copy = self._existing_copy(intent, file, counterpart)
-            except (InvalidRequest, Unavailable) as error:  # its content could not be compared
-                failures[file.id] = error
-                continue
-            if copy:
-                self._remember_copy(intent, file, copy, FOUND)
-                continue
-            before = intent.work.state.uploads.get(file.id)
-            attempts[file.id], error_now = _next_attempt(file, before, target.now(), limit)
-            if error_now:
-                failures[file.id] = error_now
-        if attempts:
-            intent.remember(_with_uploads(intent.work.state, attempts))
-        return failures
+    @staticmethod
+    def observe(issue: Issue) -> list[Item]:
+        return [_item(file) for file in issue.attachments]
 
-    def _send(
-        self, intent: Intent[CopyAttachments], todo: list[Attachment], counterpart: Issue
-    ) -> dict[str, SyncError]:
-        side = intent.work.side
-        source, target = self._context.jiras[side], self._context.jiras[side.other]
-        failures: dict[str, SyncError] = {}
-        unwinding: Exception | None = None
+    @staticmethod
+    def reach(sync: Sync, side: Side) -> Reach | None:
+        if not tops_up_files(sync, side):
+            return None
+        return Reach(removals=sync.attachments is not None and sync.attachments.deletes is Deletes.DELETE)
 
-        def send(file: Attachment) -> tuple[Attachment, Attachment | Exception]:
-            try:
-                with self._room, source.download(file) as content:
-                    return file, target.upload(counterpart.id, file, content)
-            except Exception as error:  # noqa: BLE001 - sorted below, where there is one thread
-                return file, error
+    @staticmethod
+    def keeps_earlier(sync: Sync) -> bool:
+        return sync.attachments is not None
 
-        for file, outcome in side_by_side(send, todo, FILES_AT_ONCE):
-            if isinstance(outcome, Attachment):
-                self._remember_copy(intent, file, outcome, DONE)
-                continue
-            if not isinstance(outcome, LeaseLost):
-                self._note_end(intent, file, outcome)
-            if isinstance(outcome, InvalidRequest | Unavailable):
-                failures[file.id] = outcome
-            else:
-                unwinding = unwinding or outcome
-        if unwinding:
-            raise unwinding
-        return failures
+    def plan(self, news: Sequence[News], source: End, target: End) -> list[Step[Plan]]:
+        files = {file.id: file for file in source.issue.attachments}
+        added = [files[each.key] for each in news if each.verb is Verb.ADDED]
+        left = self._left(added, source)
+        by_key = {each.key: each for each in news}
+        steps = [
+            self._step(by_key[file.id], file, source, target)
+            for file in sorted(added, key=lambda file: int(file.id))
+            if file.id not in left
+        ]
+        removed = [each for each in news if each.verb is Verb.REMOVED]
+        return steps + [Step(each, self._deletion(each, target)) for each in removed]
 
-    def _note_end(self, intent: Intent[CopyAttachments], file: Attachment, error: Exception) -> None:
-        """Remember when an upload ended that may have been carried out; one that certainly was not is forgotten."""
-        state, now = intent.work.state, self._context.jiras[intent.work.side.other].now()
-        attempt = state.uploads.get(file.id) or Attempt(now)
-        intent.remember(
-            _with_uploads(state, {file.id: left_open(attempt, now, error) if may_have_happened(error) else None})
-        )
-
-    def _remember_copy(self, intent: Intent[CopyAttachments], file: Attachment, copy: Attachment, result: str) -> None:
-        work, store, side = intent.work, self._context.store, intent.work.side.other
-        counterpart = store.state(side, work.counterpart.id(side))
-        if counterpart and copy.id not in counterpart.received:
-            store.save([replace(counterpart, received=(*counterpart.received, copy.id))])
-        copied = {**work.state.copied, file.id: copy.id}
-        intent.remember(_with_uploads(replace(work.state, copied=copied), {file.id: None}))
-        event = "attachment copied" if result == DONE else "attachment found again"
-        intent.report(event, result, file=file.filename, size=file.size)
-
-    def _existing_copy(
-        self, intent: Intent[CopyAttachments], file: Attachment, counterpart: Issue
-    ) -> Attachment | None:
-        """Find the same file on the counterpart, unless it already stands for another one or was copied from there.
+    def find(self, item: Item, source: End, target: End) -> Item | None:
+        """Find the same file on the other issue, unless it already stands for another one or was copied from there.
 
         What we have put there while this file was sent may have got another name there. Its content decides then.
         """
-        work, side = intent.work, intent.work.side.other
-        state = self._context.store.state(side, counterpart.id) or self._intents.observed(side, counterpart)
-        taken = {*work.state.copied.values(), *state.copied}
-        is_only_one = sum(_looks_like(other, file) for other in work.issue.attachments) == 1
-        for candidate in sorted(counterpart.attachments, key=lambda candidate: candidate.filename != file.filename):
-            if candidate.id in taken or candidate.size != file.size:
+        file = next(file for file in source.issue.attachments if file.id == item.key)
+        mine = source.known.get(file.id)
+        is_only_one = sum(_looks_like(other, file) for other in source.issue.attachments) == 1
+        for candidate in sorted(target.issue.attachments, key=lambda candidate: candidate.filename != file.filename):
+            there = target.known.get(candidate.id)
+            if there and there.twin == file.id:
+                return _item(candidate)
+            if (there and there.is_settled and there.twin) or candidate.size != file.size:
                 continue
-            is_ours, has_its_name = candidate.author in self._intents.accounts[side], _looks_like(candidate, file)
-            if not has_its_name and not (is_ours and file.id in work.state.uploads):
+            if any(other.twin == candidate.id for other in source.known.values()):
+                continue
+            is_ours, has_its_name = (
+                candidate.author in self._intents.accounts[target.side],
+                _looks_like(candidate, file),
+            )
+            if not has_its_name and not (is_ours and mine and mine.attempt):
                 continue
             is_certain = is_ours and has_its_name and is_only_one
-            if is_certain or self._digest(work.side, file) == self._digest(side, candidate):
-                return candidate
+            if is_certain or self._digest(source.side, file) == self._digest(target.side, candidate):
+                return _item(candidate)
         return None
+
+    def carry_out(self, step: Step[Plan], source: End, target: End) -> Item | None:
+        match step.plan:
+            case Copy(file, name):
+                with self._room, self._context.jiras[source.side].download(file) as content:
+                    named = replace(file, filename=name)
+                    return _item(self._context.jiras[target.side].upload(target.issue.id, named, content))
+            case LinkTo(file, limit):
+                if self._context.sync.attachments is None:
+                    message = f"{file.filename} has {file.size} bytes; the target takes at most {limit}"
+                    raise InvalidRequest(message, final=True)
+                self._link(file, source, target)
+            case Delete(copy):
+                if copy and self._context.jiras[source.side].file_is_gone(step.key):
+                    self._context.jiras[target.side].delete_file(target.issue.id, copy.id)
+        return None
+
+    def is_ours(self, item: Item, end: End) -> bool:
+        author = next((file.author for file in end.issue.attachments if file.id == item.key), None)
+        return author in self._intents.accounts[end.side]
+
+    def done(self, step: Step[Plan]) -> Told:
+        match step.plan:
+            case Copy(file):
+                return _told("attachment copied", "", file)
+            case LinkTo(file):
+                return _told("attachment linked to", LINKED, file)
+            case Delete(copy, filename):
+                size = copy.size if copy else 0
+                return Told("attachment deleted", f"{DELETED}{filename}, {size}", {"file": filename})
+
+    def found(self, item: Item, source: End) -> Told:
+        file = next(file for file in source.issue.attachments if file.id == item.key)
+        return _told("attachment found again", "", file)
+
+    def question(self, step: Step[Plan]) -> str:
+        return f"{step.plan.file.filename} was uploaded" if isinstance(step.plan, Copy) else ""
+
+    def _left(self, added: Sequence[Attachment], source: End) -> set[str]:
+        """Return the ids of files that stay: those that the sync's file leaves out, and private ones."""
+        policy = self._context.sync.attachments
+        left = {file.id for file in added if policy and not policy.admits(file.filename, file.mime_type)}
+        if len(left) < len(added):
+            comments = self._context.jiras[source.side].comments_of(source.issue.id)
+            left |= private_files(source.issue, comments)
+        return left
+
+    def _step(self, news: News, file: Attachment, source: End, target: End) -> Step[Plan]:
+        limit = self._limit(target.side)
+        if limit is not None and file.size > limit:
+            return Step(news, LinkTo(file, limit))
+        return Step(news, Copy(file, _name_there(file, source, target)), lifetime_of(file.size), line=file.filename)
+
+    def _limit(self, side: Side) -> int | None:
+        policy, of_site = self._context.sync.attachments, self._context.jiras[side].upload_limit()
+        wanted = policy.max_bytes if policy else None
+        return min((limit for limit in (of_site, wanted) if limit is not None), default=None)
+
+    def _deletion(self, news: News, target: End) -> Delete:
+        """Plan to delete the file that we have put there for one that is gone, if it is still that file."""
+        twin = news.handled.twin if news.handled else None
+        copy = next((file for file in target.issue.attachments if file.id == twin), None)
+        known = target.known.get(copy.id) if copy else None
+        is_ours = copy is not None and copy.author in self._intents.accounts[target.side]
+        is_it = copy is not None and known is not None and known.is_copy and known.version in ("", _item(copy).version)
+        return Delete(copy if is_ours and is_it else None, copy.filename if copy else "")
+
+    def _link(self, file: Attachment, source: End, target: End) -> None:
+        site = self._context.jiras[source.side]
+        title = f"{file.filename} ({file.size / MEGABYTE:,.1f} MB), on {source.issue.key}"
+        self._context.jiras[target.side].link(
+            target.issue.id, f"jira-sync-file:{site.site()}:{file.id}", site.browse(source.issue.key), title, ""
+        )
 
     def _digest(self, side: Side, file: Attachment) -> bytes:
         digest = hashlib.sha256()
@@ -203,37 +251,42 @@ class Attachments:
         return digest.digest()
 
 
-def missing_attachments(issue: Issue, state: IssueState) -> list[Attachment]:
-    """Return the files on `issue` that are neither copied yet nor copies themselves, as far as they can be copied."""
-    settled = {*state.copied, *state.received, *state.uncopied}
-    return [file for file in issue.attachments if file.id not in settled]
+def _item(file: Attachment) -> Item:
+    # Of a name, which may be anything, only a digest is remembered.
+    name = hashlib.sha256(file.filename.encode()).hexdigest()[:16]
+    return Item(file.id, f"{file.size} {name}", file.created)
+
+
+def _told(event: str, prefix: str, file: Attachment) -> Told:
+    return Told(event, f"{prefix}{file.filename}, {file.size}", {"file": file.filename, "size": file.size})
 
 
 def _looks_like(file: Attachment, other: Attachment) -> bool:
     return (file.filename, file.size) == (other.filename, other.size)
 
 
-def _next_attempt(
-    file: Attachment, before: Attempt | None, now: datetime, limit: int | None
-) -> tuple[Attempt | None, SyncError | None]:
-    """Return the attempt at an upload that is to be remembered, and why the file is not sent now, if it is not.
-
-    What the attempt `before` would have left was just looked for in vain.
-    """
-    if before:
-        before = missed(before, now)
-        wait = time_to_settle(before, now, lifetime_of(file.size))
-        if wait > timedelta():
-            return before, unknown(f"{file.filename} was uploaded", before, wait)
-        if before.refusal:
-            return None, InvalidRequest(before.refusal, final=True)
-    if limit is not None and file.size > limit:
-        message = f"{file.filename} has {file.size} bytes; the target takes at most {limit}"
-        return None, InvalidRequest(message, final=True)
-    return Attempt(now), None
+def _name_there(file: Attachment, source: End, target: End) -> str:
+    """Return the name of the copy: another one than the file's if a newer file of that name has a copy already."""
+    is_late = any(
+        other.filename == file.filename and int(other.id) > int(file.id) and _has_twin(other, source)
+        for other in source.issue.attachments
+    )
+    taken = {other.filename for other in target.issue.attachments}
+    return next(filter(_none_of(taken), _numbered(file.filename))) if is_late else file.filename
 
 
-def _with_uploads(state: IssueState, attempts: Mapping[str, Attempt | None]) -> IssueState:
-    """Return this state with these attempts at uploads; None takes one away."""
-    uploads = {**state.uploads, **attempts}
-    return replace(state, uploads={key: attempt for key, attempt in uploads.items() if attempt})
+def _has_twin(file: Attachment, end: End) -> bool:
+    handled = end.known.get(file.id)
+    return handled is not None and handled.twin is not None
+
+
+def _numbered(filename: str) -> Iterator[str]:
+    """Yield `name (2).ext`, `name (3).ext` and so on."""
+    path = PurePath(filename)
+    suffix = path.suffix
+    stem = filename.removesuffix(suffix) if suffix else filename
+    return (f"{stem} ({number}){suffix}" for number in count(2))
+
+
+def _none_of(taken: Iterable[str]) -> Callable[[str], bool]:
+    return lambda name: name not in taken

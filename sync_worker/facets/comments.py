@@ -31,9 +31,11 @@ class Comments:
     after: ClassVar = frozenset({Create.kind, Move.kind})  # a comment tells of both
     holds_up: ClassVar = True
     permission: ClassVar = Permission.COMMENT
+    notifies: ClassVar = True
     words: ClassVar = Words(
         deed="comment",
         counted="commented",
+        planned="to comment on",
         to_do=lambda text: f"comment on the {text} side",
         done=lambda text: f"commented on the {text} side",
         found=lambda _text: "comment found again",

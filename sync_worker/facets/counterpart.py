@@ -65,9 +65,11 @@ class Counterpart:
     after: ClassVar = frozenset[str]()
     holds_up: ClassVar = True
     permission: ClassVar = Permission.CREATE
+    notifies: ClassVar = True
     words: ClassVar = Words(
         deed="create counterpart",
         counted="created",
+        planned="to create",
         to_do=lambda text: text or "create",
         done=lambda text: f"created {text}".strip(),
         found=lambda _text: "create found again",

@@ -24,9 +24,11 @@ class Links:
     after: ClassVar = frozenset({Create.kind})
     holds_up: ClassVar = False
     permission: ClassVar = Permission.LINK
+    notifies: ClassVar = False
     words: ClassVar = Words(
         deed="link both",
         counted="linked",
+        planned="to link",
         to_do=lambda text: f"link {text}".strip(),
         done=lambda text: f"linked {text}".strip(),
         found=lambda _text: "link found again",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sync_model.definition import ANY_STATUS, OnDelete, Side, Sync, fold
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import FALLBACK, ON_DELETE, active_rules, may_create
-from sync_worker.facets.catalogue import FACETS
+from sync_worker.facets.catalogue import FACETS, ITEM_FACETS
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,12 @@ class NamedStatus:
 
 def permissions(sync: Sync, side: Side) -> dict[Permission, tuple[str, ...]]:
     """Return the permissions that our account needs in `side`'s project, and what needs each of them."""
-    needed = {facet.permission: tuple(dict.fromkeys(facet.called_for_by(sync, side))) for facet in FACETS.values()}
-    return {Permission.BROWSE: ("any rule",)} | {name: by for name, by in needed.items() if by}
+    needed = [(facet.permission, by) for facet in FACETS.values() for by in facet.called_for_by(sync, side)]
+    needed += [more for facet in ITEM_FACETS.values() for more in facet.also_needs(sync, side)]
+    found: dict[Permission, tuple[str, ...]] = {Permission.BROWSE: ("any rule",)}
+    for permission, by in needed:
+        found[permission] = tuple(dict.fromkeys([*found.get(permission, ()), by]))
+    return found
 
 
 def source_statuses(sync: Sync, side: Side) -> list[NamedStatus]:

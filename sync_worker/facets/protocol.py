@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Action
@@ -19,6 +19,7 @@ from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown
 from sync_worker.core.identity import Identity
 from sync_worker.core.issue import Issue
+from sync_worker.core.items import Item, Items, News, Reach
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.progress import Restored
@@ -71,12 +72,14 @@ class Work:
 class Words:
     """What people read of a facet's actions.
 
-    `deed` names the action on the status page, `counted` in a summary of a cycle. The others make a phrase of what the
-    journal says of an action: what is to be done, what was done, and what an earlier attempt had done.
+    `deed` names the action on the status page, `counted` in a summary of a cycle, `planned` in the totals of a plan.
+    The others make a phrase of what the journal says of an action: what is to be done, what was done, and what an
+    earlier attempt had done.
     """
 
     deed: str
     counted: str
+    planned: str
     to_do: Callable[[str], str]
     done: Callable[[str], str]
     found: Callable[[str], str]
@@ -199,6 +202,8 @@ class Facet(Protocol[A_contra]):
     holds_up: ClassVar[bool]
     words: ClassVar[Words]
     permission: ClassVar[Permission]
+    notifies: ClassVar[bool]
+    """Whether Jira tells people of it by mail, as far as they have not chosen otherwise."""
 
     def __init__(self, intents: Intents) -> None: ...
 
@@ -208,3 +213,108 @@ class Facet(Protocol[A_contra]):
 
     def carry_out(self, intent: Intent[A_contra]) -> None:
         """Do it, unless it is done. Raises what `core.errors` lists."""
+
+
+P = TypeVar("P")
+P_contra = TypeVar("P_contra", contravariant=True)
+P_co = TypeVar("P_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class End:
+    """One of the two issues between which items are carried: as just read, with what is remembered of its items."""
+
+    side: Side
+    issue: Issue
+    known: Items
+
+
+@dataclass(frozen=True)
+class Told:
+    """What log and journal say: the log `event` with `fields`, the journal `text`."""
+
+    event: str
+    text: str
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Step(Generic[P]):
+    """One item that is to be carried over, and what its facet has planned for it.
+
+    `takes`: for how long after its end a request may leave something that nobody sees yet. None for a request that is
+    safe to repeat. Steps of one `line` are carried out one after the other.
+    """
+
+    news: News
+    plan: P
+    takes: timedelta | None = None
+    line: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.news.key
+
+
+class ItemFacet(Protocol[P]):
+    """Carries items of one kind from one issue of a pair to the other. It is a `Facet` as far as that is declared.
+
+    The engine finds out what is new, remembers what is begun and what is done on both sides, tries again, and says what
+    it did (`engine.item_delivery`). An item that both sides remember as each other's is no news on either. So nothing
+    that we have written ourselves comes back.
+    """
+
+    kind: ClassVar[str]
+    after: ClassVar[frozenset[str]]
+    holds_up: ClassVar[bool]
+    at_once: ClassVar[int]
+    """So many of an issue's items are carried at the same time."""
+    words: ClassVar[Words]
+    permission: ClassVar[Permission]
+    notifies: ClassVar[bool]
+    """Whether Jira tells people of it by mail, as far as they have not chosen otherwise."""
+
+    def __init__(self, intents: Intents) -> None: ...
+
+    @staticmethod
+    def called_for_by(sync: Sync, side: Side) -> Iterator[str]: ...
+
+    @staticmethod
+    def also_needs(sync: Sync, side: Side) -> Iterator[tuple[Permission, str]]:
+        """Yield more permissions that the account of `side` needs, with the name of the field that calls for each."""
+
+    @staticmethod
+    def observe(issue: Issue) -> Sequence[Item]:
+        """Return all items of the issue. Pure."""
+
+    @staticmethod
+    def reach(sync: Sync, side: Side) -> Reach | None:
+        """Return what of the items of `side` is carried over unasked, None for nothing. Pure."""
+
+    @staticmethod
+    def keeps_earlier(sync: Sync) -> bool:
+        """Tell whether items stay that were there before the sync's file had them carried over. Pure."""
+
+    def plan(self, news: Sequence[News], source: End, target: End) -> Sequence[Step[P]]:
+        """Return what is to be done about the news, in that order. What is left out stays news."""
+
+    def find(self, item: Item, source: End, target: End) -> Item | None:
+        """Return the item of `target` that is the same as one of `source`, if it stands for no other."""
+
+    def carry_out(self, step: Step[P], source: End, target: End) -> Item | None:
+        """Do it; return what stands for the item on `target` now, as it is there. None: nothing does, nor will.
+
+        Raises what `core.errors` lists.
+        """
+
+    def is_ours(self, item: Item, end: End) -> bool:
+        """Tell whether our account has put an item there."""
+
+    def done(self, step: Step[P]) -> Told:
+        """Return what is said of a step that was carried out."""
+
+    def found(self, item: Item, source: End) -> Told:
+        """Return what is said of an item that was there already."""
+
+    def question(self, step: Step[P]) -> str:
+        """Return what is not certain while it is not known whether a step was carried out."""

@@ -39,9 +39,11 @@ class Status:
     after: ClassVar = frozenset({Create.kind})
     holds_up: ClassVar = True
     permission: ClassVar = Permission.TRANSITION
+    notifies: ClassVar = True
     words: ClassVar = Words(
         deed="move counterpart",
         counted="moved",
+        planned="to move",
         to_do=lambda text: f"move to {_target(text)}",
         done=lambda text: f"moved to {_target(text)}",
         found=lambda _text: "move found again",

@@ -25,6 +25,7 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.templates import fill_in
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.diff import all_seen_up_to, observe
+from sync_worker.engine.reach import reaches_of
 from sync_worker.migration.legacy import LastSeen, LegacyState, expecting_legacy_moves, state_as_left
 from sync_worker.migration.lookup import IssueLookup
 from sync_worker.migration.pairing import ListedIssue, PairClaims
@@ -129,7 +130,16 @@ class MissedChanges:
         paired_at = known.pair.created if known.pair else None
         before = state_as_left(side, issue, self.legacy, known.last_seen, paired_at, state)
         before = expecting_legacy_moves(sync, before, issue, counterpart, self.accounts[side])
-        after = observe(sync, side, issue, before, paired=known.pair is not None, accounts=accounts, baseline=None)
+        after = observe(
+            sync,
+            side,
+            issue,
+            before,
+            paired=known.pair is not None,
+            accounts=accounts,
+            baseline=None,
+            reaches=reaches_of(sync, side, paired_at, {}),
+        )
         queued = [cause for cause in after.pending if cause not in before.pending]
         if not queued:
             self.report.noted += 1

@@ -17,7 +17,7 @@ def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_short_chaos_leaves_nothing_lost_doubled_or_wrong():
     """People edit both sides while workers are killed, MongoDB fails over, Jira answers badly and clocks jump."""
-    done = run("chaos", "--seed", "7", "--edits", "300", "--kills", "25", "--members", "3")
+    done = run("chaos", "--seed", "7", "--edits", "160", "--kills", "14", "--members", "3")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
@@ -26,5 +26,5 @@ def test_a_worker_may_die_at_any_point():
 
     These are the points at equal distances. All of them take half an hour: `python -m benchmarks.crash_points`.
     """
-    done = run("crash_points", "--flavors", "cloud-dc", "--after-writes", "--at-most", "40")
+    done = run("crash_points", "--flavors", "cloud-dc", "--after-writes", "--at-most", "20")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout

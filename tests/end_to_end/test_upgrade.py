@@ -11,6 +11,7 @@ from installations import Installation, revision_before, wheel_of
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from running_groups import SITE, TOKEN
+from simulated_sites import LONG_ENOUGH
 
 WAYS_OUT = not_found("linux", "x86_64", "glibc")
 
@@ -67,10 +68,7 @@ def test_a_group_goes_to_this_version_and_back_to_the_one_before_and_nothing_is_
     group.expect("B", "before B", "while it is paused")
 
     # And back.
-    group.use(before)
-    assert group.attempt("status").returncode == 0
-    group.run("stop")
-    group.run("start")
+    go_back(group, before)
     for letter in "AB":
         group.report(letter, f"back {letter}")
     group.expect("A", "before A", "applied by this version", "while nothing runs", "with this version", "back A")
@@ -82,6 +80,24 @@ def test_a_group_goes_to_this_version_and_back_to_the_one_before_and_nothing_is_
         assert [len(issue["links"]) for issue in users + devs] == [1] * (len(users) + len(devs))
     group.use(now)
     group.run("stop")
+
+
+def go_back(group, before: Installation) -> None:
+    """Have the version before go on, from what is kept of its format."""
+    names = ["sync-a", "sync-b"]
+    group.run("stop", *names)
+    for name in names:
+        group.run("restore", name, "--previous-format")
+    group.use(before)
+    assert group.attempt("status").stdout.count("stopped by an operator") == len(names)
+    group.run("stop")
+    group.run("start")
+    waits = "the database was restored"
+    group.wait_until(
+        lambda: group.attempt("status").stdout.count(waits) == len(names), "both to look for what was done"
+    )
+    group.control.clock("site", LONG_ENOUGH)
+    group.run("sync-now", *names)
 
 
 def test_a_wheel_in_an_empty_folder_says_what_is_missing_and_what_to_do(tmp_path_factory, now, tmp_path):

@@ -8,7 +8,6 @@ may edit documents by hand. A document that does not fit its value is reported, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -48,6 +47,7 @@ def to_progress(document: Document) -> Progress:
 def from_state(state: IssueState, writer: int, number: int) -> Document:
     """Return the document. It has `waiting`, for the indexes, exactly while causes are pending."""
     document: Document = {**_issue_state.dump_python(state), "writer": writer}
+    document["handled"] = {kind: _brief(items) for kind, items in document["handled"].items()}
     if state.pending:
         first = state.pending[0]
         attempts, next_try = (first.failure.attempts, first.failure.next_try) if first.failure else (0, LONG_AGO)
@@ -63,18 +63,15 @@ def to_state(document: Document) -> IssueState:
     """Return what a document in `issues` says. Raises InvalidRequest when it does not fit."""
     try:
         return _issue_state.validate_python(
-            _with_attempts(_without(lifted("issues", document), "_id", "waiting", "writer", "dead_letters"))
+            _without(lifted("issues", document), "_id", "waiting", "writer", "dead_letters")
         )
     except ValidationError as error:
         raise InvalidRequest(f"the document {document['_id']} in `issues` does not fit: {_reason(error)}") from None
 
 
-def _with_attempts(document: Document) -> Document:
-    """Return the document with attempts as its `uploads`. Earlier versions wrote only when an upload was begun."""
-    uploads = document.get("uploads")
-    if not isinstance(uploads, dict):
-        return document
-    return {**document, "uploads": {key: {"at": at} if isinstance(at, datetime) else at for key, at in uploads.items()}}
+def _brief(items: Document) -> Document:
+    """Return items without what is as it is for most of them: an issue may have thousands."""
+    return {key: {name: value for name, value in item.items() if value} for key, item in items.items()}
 
 
 def from_pair(pair: Pair, writer: int, number: int) -> Document:

@@ -19,6 +19,7 @@ from typing import Any
 
 from sync_model import VERSION
 from sync_worker.core.errors import NeedsOperator
+from sync_worker.database.documents.second_format import lift_issue, lower_issue
 
 Document = dict[str, Any]
 Change = Callable[[Document], Document]
@@ -38,7 +39,7 @@ class Format:
     lower: Mapping[str, Change] = field(default_factory=dict)
 
 
-FORMATS = (Format(1),)
+FORMATS = (Format(1), Format(2, {"issues": lift_issue}, {"issues": lower_issue}))
 """Those that this version reads and writes, the oldest one first. Their numbers follow each other."""
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from bson.errors import BSONError
 from pymongo import ASCENDING, DESCENDING, ReplaceOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from sync_model.definition import Side
 from sync_worker.core.concurrency import batches
@@ -86,6 +86,10 @@ class IssueDocuments(FencedCollections):
                 raise self._refusal(self._issues, documents) from None
             if codes & DOCUMENT_REFUSED:
                 raise InvalidRequest(f"its document cannot be stored: {_first_message(error)}") from error
+            raise
+        except OperationFailure as error:
+            if error.code in DOCUMENT_REFUSED:  # what is much too large is refused with all that is in the request
+                raise InvalidRequest(f"its document cannot be stored: {error}"[:LONGEST_MESSAGE]) from error
             raise
         except (BSONError, UnicodeError, OverflowError) as error:
             raise InvalidRequest(f"its document cannot be stored: {type(error).__name__}: {error}") from error

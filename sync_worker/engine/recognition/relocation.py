@@ -219,7 +219,9 @@ class Relocation:
         if issue is None:
             return None
         if state and issue.id == before and not self._is_elsewhere(side):
-            return without_ids_given_out_again(state, issue)
+            # What stands for its items on a site that is elsewhere has another id there. It is recognised again.
+            own = replace(state, handled={}) if self._is_elsewhere(side.other) else state
+            return without_ids_given_out_again(own, issue)
         # Whoever made a move of ours there, under whatever account, has made a move of ours.
         accounts = {change.author for change in issue.changes}
         known = state and _as_of_last_look(state, issue)

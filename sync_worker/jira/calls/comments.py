@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_worker.core.issue import MARKER, OwnComment, TextSource
+from sync_worker.core.issue import MARKER, OwnComment, SeenComment, TextSource
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.calls.permissions import PermissionCalls
-from sync_worker.jira.paging import pages
+from sync_worker.jira.paging import offset_pages, pages
 from sync_worker.jira.parsing import shapes
 
 TEXT = "comment"
 """What Jira calls the text of a comment when it refuses it."""
+
+INTERNAL = "sd.public.comment"
+"""The property of a comment that says whether it is internal."""
 
 
 class CommentCalls(PermissionCalls):
@@ -29,7 +32,7 @@ class CommentCalls(PermissionCalls):
 
         def post(texts: Mapping[str, str]) -> str:
             comment = {"body": texts[TEXT], "properties": properties}
-            return self._transport.post(f"{API_PATH}/issue/{issue_id}/comment", comment, shapes.identity)
+            return self._transport.post(_path(issue_id), comment, shapes.identity)
 
         with self._permitted(Permission.COMMENT, issue_id=issue_id):
             return self._text_limit.send({TEXT: body}, source, post)
@@ -45,6 +48,10 @@ class CommentCalls(PermissionCalls):
         found = (self._marker("comment", comment.id) for comment in comments)
         return any(_is_marker(value, marker, databases) for value in found)
 
+    def comments_of(self, issue_id: str) -> list[SeenComment]:
+        asked = {"orderBy": "created", "expand": "properties"}
+        return list(offset_pages(self._transport.get, _path(issue_id), ("comments",), _seen, **asked))
+
     def own_comments(self, issue_id: str, since: datetime) -> list[OwnComment]:
         return [OwnComment(comment.id, comment.body) for comment in self._own_comments(issue_id, since)]
 
@@ -53,8 +60,8 @@ class CommentCalls(PermissionCalls):
 
         The newest are asked for first, so that few pages have to be read. Not every Jira keeps to that.
         """
-        accounts, path = {self.account(), *self._former_accounts}, f"{API_PATH}/issue/{issue_id}/comment"
-        for page in pages(self._transport.get, path, ("comments",), _comment, orderBy="-created"):
+        accounts = {self.account(), *self._former_accounts}
+        for page in pages(self._transport.get, _path(issue_id), ("comments",), _comment, orderBy="-created"):
             recent = [comment for comment in page if comment.created >= since]
             yield from (comment for comment in recent if by_anybody or comment.author in accounts)
             if _is_newest_first(page) and page[-1].created < since:
@@ -73,6 +80,23 @@ def _comment(data: Mapping[str, Any]) -> _Comment:
     author = shapes.account(data.get("author") or {})
     created = shapes.time_of(data["created"])
     return _Comment(shapes.identity(data), author, created, shapes.text(data.get("body")) or "")
+
+
+def _seen(data: Mapping[str, Any]) -> SeenComment:
+    is_restricted = bool(data.get("visibility")) or data.get("jsdPublic", True) is not True or _is_internal(data)
+    created, body = shapes.time_of(data["created"]), shapes.text(data.get("body")) or ""
+    return SeenComment(shapes.identity(data), created, body, is_public=not is_restricted)
+
+
+def _is_internal(data: Mapping[str, Any]) -> bool:
+    """Tell whether a comment of a service desk is for agents alone. Data Center says so only by a property."""
+    found = {each.get("key"): each.get("value") for each in shapes.objects(data.get("properties") or [])}
+    value = found.get(INTERNAL)
+    return isinstance(value, dict) and value.get("internal") in (True, "true")
+
+
+def _path(issue_id: str) -> str:
+    return f"{API_PATH}/issue/{issue_id}/comment"
 
 
 def _is_newest_first(page: Sequence[_Comment]) -> bool:

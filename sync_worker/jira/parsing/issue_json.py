@@ -206,9 +206,14 @@ def _history_from(changelog: Mapping[str, Any], entries: list[dict[str, Any]]) -
 
 
 def attachment(data: Mapping[str, Any]) -> Attachment:
-    author = shapes.account(data.get("author") or {})
+    created = data.get("created")
     return Attachment(
-        shapes.identity(data), shapes.string(data["filename"]), int(data["size"]), data.get("mimeType") or "", author
+        id=shapes.identity(data),
+        filename=shapes.string(data["filename"]),
+        size=int(data["size"]),
+        mime_type=data.get("mimeType") or "",
+        author=shapes.account(data.get("author") or {}),
+        created=shapes.time_of(created) if created else None,
     )
 
 

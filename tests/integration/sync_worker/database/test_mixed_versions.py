@@ -15,6 +15,7 @@ import pytest
 from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_model.shards import Shard
 from sync_worker.database.connection import SHARED_DATABASE, connect
+from sync_worker.database.documents.formats import readable
 from sync_worker.database.fleet import FORMAT_COUNTS_FOR, GONE_AFTER, SETTLED_AFTER, Container, Fleet
 from warm_processes import WarmProcess
 
@@ -53,6 +54,8 @@ formats.FORMATS = (*FORMATS, Format(
     lower={"issues": rename("state", "status"), "pairs": rename("paired", "created")},
 ))
 """
+OLD = readable()[1]
+NEW = OLD + 1
 MAIN = "sys.exit(process.main())\n"
 
 
@@ -135,13 +138,13 @@ def versions(bench, command, wait_until, tmp_path, database_name) -> Iterator[Ve
 
 
 def test_the_older_format_is_written_until_all_containers_are_new_and_an_old_one_then_refuses(versions, wait_until):
-    versions.see("old", 1)
+    versions.see("old", OLD)
     versions.start("old")
     versions.works("old")
     versions.take_on("by the old one")
 
     # Both are there, and the sync changes hands: old, new, old, new.
-    versions.see("new", 2)
+    versions.see("new", NEW)
     versions.start("new", is_newer=True)
     versions.stands_by("new")
     versions.stop("old")
@@ -157,12 +160,12 @@ def test_the_older_format_is_written_until_all_containers_are_new_and_an_old_one
     versions.stop("old")
     versions.works("new")
     versions.take_on("by the new one again")
-    assert versions.format() == 1
+    assert versions.format() == OLD
     assert set(versions.fields("issues") + versions.fields("pairs")) == {"status", "created"}
 
     # All are new: the format is raised, and what was written before goes on.
     versions.leave("old")
-    wait_until(lambda: versions.format() == 2, "the format to be raised")
+    wait_until(lambda: versions.format() == NEW, "the format to be raised")
     versions.take_on("in the newer format")
     assert set(versions.fields("pairs")) == {"created", "paired"}
     versions.bench.dev.move("DEV-1", "In Progress")
@@ -178,8 +181,10 @@ def test_the_older_format_is_written_until_all_containers_are_new_and_an_old_one
     versions.start("old")
     versions.wait_for("old", lambda beat: beat.phase is Phase.REFUSED, "the old one to refuse")
     reason = versions.beat("old").reason
-    assert reason.startswith("the database was written by a newer version of jira-sync, in format 2; this version, ")
-    assert reason.endswith("reads format 1: start the newer one again, or see docs/upgrading.md")
+    assert reason.startswith(
+        f"the database was written by a newer version of jira-sync, in format {NEW}; this version, "
+    )
+    assert reason.endswith(f"reads formats 1 to {OLD}: start the newer one again, or see docs/upgrading.md")
     versions.start("new", is_newer=True)
     versions.works("new")
     versions.take_on("beside one that refuses")
@@ -197,32 +202,32 @@ def test_a_container_that_is_not_known_to_be_new_counts_as_an_old_one(versions, 
     else:
         versions.see("silent", 1)
         versions.silence("silent", GONE_AFTER + 60)
-    versions.see("new", 2)
+    versions.see("new", NEW)
     versions.start("new", is_newer=True)
     versions.works("new")
     versions.take_on("one")
     assert versions.format() == 1
     versions.silence("silent", FORMAT_COUNTS_FOR + 60)
-    wait_until(lambda: versions.format() == 2, "the format to be raised")
+    wait_until(lambda: versions.format() == NEW, "the format to be raised")
 
 
 def test_containers_that_are_started_together_see_each_other_before_one_of_them_raises_the_format(versions, wait_until):
     versions.start("new", is_newer=True)
     versions.works("new")
     versions.take_on("while none is seen")
-    versions.see("new", 2, up_for=SETTLED_AFTER - 10)
+    versions.see("new", NEW, up_for=SETTLED_AFTER - 10)
     versions.take_on("while all have just been started")
     assert versions.format() == 1
-    versions.see("new", 2, up_for=SETTLED_AFTER + 10)
-    wait_until(lambda: versions.format() == 2, "the format to be raised")
+    versions.see("new", NEW, up_for=SETTLED_AFTER + 10)
+    wait_until(lambda: versions.format() == NEW, "the format to be raised")
 
 
 def test_a_container_without_a_fleet_raises_the_format_at_once(versions, wait_until):
-    versions.see("old", 1)
+    versions.see("old", OLD)
     versions.start("old")
     versions.works("old")
     versions.take_on("one")
     versions.stop("old")
     versions.start("new", is_newer=True, SHARD="")
     versions.works("new")
-    assert versions.format() == 2
+    assert versions.format() == NEW

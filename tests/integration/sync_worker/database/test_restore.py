@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from sync_worker.database.documents import formats
 
 LONG_ENOUGH = 400.0
 """Seconds on Jira's clock after which no request is under way any more and search has caught up."""
+NEWEST = formats.readable()[1]
 
 
 def _power_cut(*_arguments) -> None:
@@ -402,12 +404,12 @@ class TestBetweenVersions:
         bench.stop()
         assert front("backup", "sync-ab", str(after)).code == 0
         monkeypatch.setattr(formats, "FORMATS", formats.FORMATS[:-1])
-        assert "was written by a newer version of jira-sync, in format 2; " in str(bench.try_cycle())
+        assert f"was written by a newer version of jira-sync, in format {NEWEST + 1}; " in str(bench.try_cycle())
         bench.stop()
         for command in ("plan", "restore"):
             ran = front(command, "sync-ab", *([str(after), "--replace"] if command == "restore" else []))
             assert ran.code == 1
-            assert "newer version of jira-sync, in format 2; " in ran.err + ran.out
+            assert f"newer version of jira-sync, in format {NEWEST + 1}; " in ran.err + ran.out
         assert front("restore", "sync-ab", str(before), "--replace").code == 0
         self.look_at_what_was_created_since(bench)
         assert bench.pair()[1] == "DEV-3"
@@ -425,12 +427,64 @@ class TestBetweenVersions:
         newer()
         bench.cycle()
         bench.stop()
-        assert bench.database["progress"].find_one()["format"] == 2
+        assert bench.database["progress"].find_one()["format"] == NEWEST + 1
         assert front("restore", "sync-ab", str(file), "--replace").code == 0
-        assert bench.database["progress"].find_one()["format"] == 1
+        assert bench.database["progress"].find_one()["format"] == NEWEST
         self.look_at_what_was_created_since(bench)
-        assert bench.database["progress"].find_one()["format"] == 2
+        assert bench.database["progress"].find_one()["format"] == NEWEST + 1
         assert len(bench.devs()) == 1
+
+    def test_what_is_kept_of_the_format_before_leads_back_and_nothing_is_done_twice(
+        self, bench, front, newer, monkeypatch
+    ):
+        bench.pair()
+        newer()
+        bench.pair()
+        bench.stop()
+        before = bench.database["pairs"].count_documents({})
+        ran = front("restore", "sync-ab", "--previous-format")
+        assert ran.code == 0, ran.err
+        assert (before, bench.database["pairs"].count_documents({})) == (2, 1)
+        monkeypatch.setattr(formats, "FORMATS", formats.FORMATS[:-1])
+        self.look_at_what_was_created_since(bench)
+        assert bench.pair()[1] == "DEV-3"
+        assert [bench.comments(f"SUP-{number}") for number in (1, 2, 3)] == [
+            [f"followed as DEV-{n}"] for n in (1, 2, 3)
+        ]
+        (entry,) = bench.database["actions"].find({"what": "restore"})
+        assert f"kept of format {NEWEST}" in entry["text"]
+
+    def test_what_is_kept_is_in_no_backup_and_is_removed_by_mongodb(self, bench, front, tmp_path, newer):
+        file = tmp_path / "sync-ab.backup"
+        bench.pair()
+        newer()
+        bench.cycle()
+        kept = {name for name in bench.database.list_collection_names() if name.startswith(f"format_{NEWEST}_")}
+        assert {f"format_{NEWEST}_{name}" for name in ("issues", "pairs", "progress")} <= kept
+        for name in kept:
+            assert bench.database[name].index_information()["kept_at_1"]["expireAfterSeconds"] == 30 * 24 * 3600
+        front("backup", "sync-ab", str(file))
+        assert "format_" not in gzip.decompress(file.read_bytes()).decode()
+
+    def test_what_is_about_to_be_removed_is_not_put_back(self, bench, front, newer):
+        bench.pair()
+        newer()
+        bench.cycle()
+        bench.stop()
+        long_ago = datetime.now(UTC) - timedelta(days=29, hours=1)
+        bench.database[f"format_{NEWEST}_progress"].update_one({}, {"$set": {"kept_at": long_ago}})
+        ran = front("restore", "sync-ab", "--previous-format")
+        assert ran.code == 1
+        assert "is being removed; a backup that was made before leads back" in ran.err
+
+    def test_where_no_format_was_raised_nothing_is_put_back(self, bench, front):
+        bench.pair()
+        bench.stop()
+        ran = front("restore", "sync-ab", "--previous-format")
+        assert ran.code == 1
+        assert "keeps nothing of an older format" in ran.err
+        for arguments in (["file.backup", "--previous-format"], []):
+            assert "say which FILE, or --previous-format" in front("restore", "sync-ab", *arguments).err
 
     def test_a_worker_that_finds_a_newer_format_when_it_has_the_lease_gives_it_back(self, bench):
         """A newer version wrote after the look at the format, and before the lease was free."""

@@ -85,7 +85,7 @@ def test_a_worker_that_is_told_to_stop_ends_after_its_present_request_and_leaves
 def is_begun(bench, action: str, key: str) -> bool:
     """Tell whether it is remembered that the action has begun. Links are safe to repeat, so they follow a creation."""
     remembered = list(bench.database["issues"].find({"_id": f"user:{bench.issue(key)['id']}"}))
-    mark = {"create": '"create"', "attach": '"uploads": {"1', "comment": '"comment"', "link": '"create"'}[action]
+    mark = {"create": '"create"', "attach": '"attempt"', "comment": '"comment"', "link": '"create"'}[action]
     return mark in json.dumps(remembered, default=str)
 
 

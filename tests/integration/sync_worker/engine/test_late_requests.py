@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from simulated_sites import A_DAY_LATER, ATTACH, COMMENT, CREATE, LONG_ENOUGH
+from sync_worker.database.documents.second_format import lower_issue
 from sync_worker.jira import paging
 from worker_bench import EITHER_FLAVOR, LOG
 
@@ -56,7 +57,8 @@ def test_how_long_an_upload_may_still_be_at_work_counts_from_its_end(bench, wait
     late = bench.control.fault("two", "late", status=504, times=1, **ATTACH)
     uploading = threading.Thread(target=bench.cycle_at_once)
     uploading.start()
-    wait_until(lambda: bench.database["issues"].count_documents({"uploads": {"$ne": {}}}) == 1, "the upload to begin")
+    begun = {"handled.attachments": {"$exists": True}}
+    wait_until(lambda: bench.database["issues"].count_documents(begun) == 1, "the upload to begin")
     bench.pass_time(200)
     bench.control.heal("two", held)
     uploading.join()
@@ -227,9 +229,10 @@ def test_what_an_earlier_version_left_uncertain_is_looked_for_before_it_is_tried
     for document in issues.find({"side": "user"}):
         marks = document["pending"][0]["marks"]
         before = {name: {"at": mark["at"], "done": mark["done"]} for name, mark in marks.items()}
-        uploads = {file: attempt["at"] for file, attempt in document["uploads"].items()}
-        change = {"pending.0.marks": before, "uploads": uploads}
-        issues.update_one({"_id": document["_id"]}, {"$set": change})
+        old = lower_issue(document)
+        uploads = {file: attempt["at"] for file, attempt in old["uploads"].items()}
+        change = {"pending.0.marks": before, "uploads": uploads, "copied": old["copied"]}
+        issues.update_one({"_id": document["_id"]}, {"$set": change, "$unset": {"handled": ""}})
     for _ in range(2):
         bench.pass_time(LONG_ENOUGH)
         bench.cycle()

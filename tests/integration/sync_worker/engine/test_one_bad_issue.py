@@ -154,7 +154,7 @@ def test_an_issue_whose_document_is_too_large_for_mongodb_stops_only_itself(benc
     fill_up_document(bench, counterpart)
     bench.dev.move(counterpart, "Closed")
     assert_only_it_is_stopped(bench, counterpart, "cannot be stored", cycles=2)
-    bench.database["issues"].update_one({"key": counterpart}, {"$set": {"copied": {}}})
+    bench.database["issues"].update_one({"key": counterpart}, {"$set": {"handled": {}}})
     bench.pass_time(LONG_ENOUGH)
     assert bench.cycle().failed == 0
     assert bench.status(key) == "Resolved"
@@ -175,9 +175,9 @@ def test_an_issue_whose_failure_cannot_be_stored_stops_only_itself(bench):
 def fill_up_document(bench, key: str) -> None:
     """Make the document of an issue so large that hardly anything can be added to it."""
     document = bench.database["issues"].find_one({"key": key})
-    document["copied"] = {str(number): "x" * 1000 for number in range(16_000)}
-    document["copied"]["rest"] = ""
-    document["copied"]["rest"] = "x" * (MOST_BYTES - len(bson.encode(document)) - 20)
+    items = {str(number): {"twin": "x" * 1000} for number in range(16_000)}
+    document["handled"] = {"attachments": {**items, "rest": {"twin": ""}}}
+    document["handled"]["attachments"]["rest"]["twin"] = "x" * (MOST_BYTES - len(bson.encode(document)) - 20)
     bench.database["issues"].replace_one({"_id": document["_id"]}, document)
 
 

@@ -149,8 +149,8 @@ def test_a_crash_between_the_two_notes_of_a_copy_copies_no_file_twice(bench):
     bench.cycle()
     bench.stop()
     source = f"user:{bench.issue(key)['id']}"
-    assert len(bench.database["issues"].find_one({"_id": source})["copied"]) == 2
-    bench.database["issues"].update_one({"_id": source}, {"$set": {"copied": {}}})
+    assert len(bench.database["issues"].find_one({"_id": source})["handled"]["attachments"]) == 2
+    bench.database["issues"].update_one({"_id": source}, {"$set": {"handled": {}}})
     bench.user.attach(key, "3.txt", b"3")
     bench.dev.move(bench.devs()[0]["key"], "Closed")
     for _ in range(2):

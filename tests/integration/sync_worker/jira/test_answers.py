@@ -52,6 +52,8 @@ READS = {
     "has_comment": lambda jira: jira.has_comment("10000", "m", LONG_AGO),
     "is_comment_marked": lambda jira: jira.is_comment_marked("10001", "m"),
     "own_comments": lambda jira: jira.own_comments("10000", LONG_AGO),
+    "comments_of": lambda jira: jira.comments_of("10000"),
+    "file_is_gone": lambda jira: jira.file_is_gone("10000"),
 }
 WRITES = {
     "create": lambda jira: jira.create(DRAFT),
@@ -60,6 +62,7 @@ WRITES = {
     "comment": lambda jira: jira.comment("10000", "x", "m"),
     "link": lambda jira: jira.link("10000", "g", "https://x", "t", "s"),
     "upload": lambda jira: jira.upload("10000", FILE, iter([b"x"])),
+    "delete_file": lambda jira: jira.delete_file("10000", "10001"),
 }
 ASK_NOTHING = {"now", "site", "browse", "read_size", "create_size", "recognise", "read_labels"}
 NOT_ASKED_FOR_JSON = {"download"}
@@ -129,8 +132,8 @@ def test_what_is_not_jira_s_leaves_open_what_became_of_a_write(simulator, connec
         with pytest.raises(Unavailable) as error:
             WRITES[call](jira)
         assert error.value.ambiguous, name
-        sent[name] = sum(count for (endpoint, _), count in jira.calls.items() if endpoint.startswith("POST"))
-    assert set(sent.values()) == {4 if call == "link" else 1}
+        sent[name] = sum(count for (endpoint, _), count in jira.calls.items() if not endpoint.startswith("GET"))
+    assert set(sent.values()) == {4 if call in ("link", "delete_file") else 1}
 
 
 def test_every_call_to_jira_is_among_those_that_are_tried_here():
@@ -151,7 +154,7 @@ def test_whatever_json_comes_is_said_to_be_not_jira_s_with_the_call_and_the_site
         assert isinstance(error.value, OutcomeUnknown if call in WRITES else NotJira), body
         said = str(error.value)
         assert "the answer is not Jira's; what is between us and the site 127.0.0.1:" in said
-        assert said.startswith(("GET /rest/api/2/", "POST /rest/api/2/"))
+        assert said.startswith(("GET /rest/api/2/", "POST /rest/api/2/", "DELETE /rest/api/2/"))
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ WRITES_TO_STORE = {
     "save_progress", "save", "forget", "save_pair", "save_pairs", "forget_pair", "record", "answer",
     "register", "stage_nothing", "stage",
 }  # fmt: skip
-WRITES_TO_JIRA = {"create", "create_many", "transition", "comment", "link", "upload"}
+WRITES_TO_JIRA = {"create", "create_many", "transition", "comment", "link", "upload", "delete_file"}
 READING = {"Return", "Search", "Read", "Ask", "Tell", "Look", "Give", "How"}
 """How the docstring of a method begins that changes nothing."""
 SATISFIED = [
@@ -82,6 +82,7 @@ def test_a_dry_run_never_passes_a_writing_call_on_to_the_real_site(name):
         "comment": ("1", "text", "marker"),
         "link": ("1", "global", "https://jira.example.com", "title", "summary"),
         "upload": ("1", FILE, iter([b"log"])),
+        "delete_file": ("1", FILE.id),
     }
     getattr(DryRunSite(RealSite()), name)(*calls[name])
 

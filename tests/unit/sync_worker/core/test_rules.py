@@ -133,7 +133,9 @@ class TestFilesWithoutARule:
 
     def test_a_rule_copies_files_in_its_own_direction_whatever_attachments_says(self):
         copies = rule("Reopened", "dev_to_user", syncAttachments=True)
-        assert called_for(REOPENED, copies, side=Side.DEV, attachments=False) == [CopyAttachments("Reopened")]
+        assert called_for(REOPENED, copies, side=Side.DEV, attachments=False) == [
+            CopyAttachments("Reopened", everything=True)
+        ]
 
 
 class TestMovedAndDeletedIssues:

@@ -10,9 +10,11 @@ from sync_model.definition import Side, Sync
 from sync_worker.core.actions import CopyAttachments, Move
 from sync_worker.core.causes import Attempt, CauseKind
 from sync_worker.core.issue import Issue
+from sync_worker.core.items import Handled
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState, OwnMove
 from sync_worker.engine.diff import MOST_SEEN, needs_history_before, observe
+from sync_worker.engine.reach import reaches_of
 from worker_values import FILE, NOON, OUR_ACCOUNT, SOMEBODY, at, cause, change, issue, rule, sync
 
 CREATES = sync(rule("Will Do", createIssue=True, addCrossLink=True, addComment=True))
@@ -27,7 +29,8 @@ REOPENED_BY_OUR_ACCOUNT = issue("Reopened", change(2, 1, "Open", "Reopened", OUR
 
 def look(definition: Sync, now: Issue, state: IssueState | None, *, side: Side = Side.USER, **options) -> IssueState:
     """Return the state of an issue with a counterpart after a direct read."""
-    options = {"paired": True, "accounts": frozenset({OUR_ACCOUNT}), "baseline": None, **options}
+    reaches = reaches_of(definition, side, NOON, {})
+    options = {"paired": True, "accounts": frozenset({OUR_ACCOUNT}), "baseline": None, "reaches": reaches, **options}
     return observe(definition, side, now, state, **options)
 
 
@@ -282,7 +285,7 @@ class TestUpdates:
         after = look(ASSERTS, issue("In Progress", updated=5), seen(ASSERTS, issue("In Progress")))
         (update,) = after.pending
         assert actions_for(ASSERTS, Side.USER, update, paired=True) == [
-            CopyAttachments("In Progress"),
+            CopyAttachments("In Progress", everything=True),
             Move("In Progress", "In Progress"),
         ]
 
@@ -317,17 +320,17 @@ class TestUpdates:
 
     @pytest.mark.parametrize(
         # side        syncAttachments   file known    is a cause
-        ("side", "top_up", "copied", "counts"),
+        ("side", "top_up", "known", "counts"),
         [
             (Side.USER, True, {}, True),
-            (Side.USER, True, {"9": "90"}, False),
+            (Side.USER, True, {"9": Handled(twin="90")}, False),
             (Side.USER, False, {}, False),
             (Side.DEV, True, {}, False),
         ],
     )
-    def test_a_file_that_a_customer_adds_later_is_a_cause_in_every_status(self, side, top_up, copied, counts):
+    def test_a_file_that_a_customer_adds_later_is_a_cause_in_every_status(self, side, top_up, known, counts):
         definition = sync(rule("Reopened", syncStatus=True), defaultBehavior={"syncAttachments": top_up})
-        before = seen(definition, issue("Anything"), side=side, copied=copied)
+        before = seen(definition, issue("Anything"), side=side, handled={"attachments": known})
         now = issue("Anything", updated=5, attachments=(FILE,))
         assert bool(causes(look(definition, now, before, side=side))) is counts
 

@@ -17,8 +17,8 @@ from sync_worker.core.actions import Action, Comment, CopyAttachments, Create, L
 from sync_worker.core.causes import CauseKind
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import actions_for
-from sync_worker.facets.catalogue import COUNTS, FACETS
-from sync_worker.facets.protocol import Facet
+from sync_worker.facets.catalogue import COUNTS, FACETS, ITEM_FACETS
+from sync_worker.facets.protocol import Facet, ItemFacet
 from worker_values import cause, sync
 
 EVERY_FACET = pytest.mark.parametrize("facet", FACETS.values(), ids=FACETS)
@@ -38,10 +38,12 @@ def test_a_facet_depends_only_on_kinds_that_come_before_it_in_the_catalogue(face
 
 
 @EVERY_FACET
-def test_a_facet_has_what_the_protocol_of_facets_declares(facet):
-    for name in ("__init__", "called_for_by", "carry_out"):
-        wanted, own = (inspect.signature(getattr(kind, name)).parameters for kind in (Facet, facet))
-        assert [parameter.lstrip("_") for parameter in own] == list(wanted)
+def test_a_facet_has_what_its_protocol_declares(facet):
+    protocol = ItemFacet if facet.kind in ITEM_FACETS else Facet
+    methods = [name for name, member in vars(protocol).items() if callable(member) or isinstance(member, staticmethod)]
+    for name in {name for name in methods if not name.startswith("_")} | {"__init__"}:
+        wanted, own = (inspect.signature(getattr(kind, name)).parameters for kind in (protocol, facet))
+        assert [parameter.lstrip("_") for parameter in own] == list(wanted), name
     assert isinstance(facet.holds_up, bool)
 
 

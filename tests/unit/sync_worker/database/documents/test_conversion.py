@@ -9,6 +9,7 @@ import pytest
 
 from sync_model.definition import Side
 from sync_worker.core.causes import Attempt, Cause, CauseKind, Failure
+from sync_worker.core.items import Handled
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
@@ -21,6 +22,7 @@ FORMAT = readable()[1]
 CAUSE = Cause("1", CauseKind.STATUS, NOW, "Open", "Will Do", failure=Failure("it is wrong", 3, NOW, NOW, NOW))
 OPEN = Attempt(NOW, ended=NOW, missed=NOW, refusal="blocked")
 QUIET = IssueState(Side.USER, "10001", "SUP-1", "Will Do", NOW, NOW)
+ITEMS = {"7": Handled(attempt=OPEN), "8": Handled("5 a.txt", twin="80"), "9": Handled(is_copy=True, is_gone=True)}
 PAIR = Pair("10001", "20001", "SUP-1", "DEV-1", NOW)
 MISSING = replace(PAIR, away=("user",), missing={"dev": NOW})
 
@@ -28,7 +30,7 @@ EXAMPLES = [
     # value                                     conversion to a document and back         what only the database needs
     (Progress({"user": NOW}, unfit={"user": ("1",)}), conversion.from_progress, conversion.to_progress, {"format"}),
     (QUIET, conversion.from_state, conversion.to_state, set()),
-    (replace(QUIET, uploads={"7": OPEN}), conversion.from_state, conversion.to_state, set()),
+    (replace(QUIET, handled={"attachments": ITEMS}), conversion.from_state, conversion.to_state, set()),
     (replace(QUIET, pending=(CAUSE,)), conversion.from_state, conversion.to_state, {"waiting"}),
     (replace(QUIET, dead=(CAUSE,)), conversion.from_state, conversion.to_state, {"dead_letters"}),
     (PAIR, conversion.from_pair, conversion.to_pair, set()),
@@ -54,12 +56,36 @@ def test_a_document_says_how_its_first_pending_cause_stands():
     assert document["dead_letters"] == 1
 
 
+def test_an_item_is_stored_without_what_is_as_it_is_for_most():
+    document = conversion.from_state(replace(QUIET, handled={"attachments": {"8": ITEMS["8"]}}), WRITER, FORMAT)
+    assert document["handled"] == {"attachments": {"8": {"version": "5 a.txt", "twin": "80"}}}
+
+
 def test_attempts_as_earlier_versions_wrote_them_are_read_without_a_word():
     """They knew only when an attempt was begun."""
     cause = replace(CAUSE, marks={"create": Attempt(NOW, done=True), "comment": Attempt(NOW)})
-    document = conversion.from_state(replace(QUIET, pending=(cause,)), WRITER, FORMAT)
+    document = conversion.from_state(replace(QUIET, pending=(cause,)), WRITER, 1)
     document["pending"][0]["marks"] = {"create": {"at": NOW, "done": True}, "comment": {"at": NOW, "done": False}}
     document["uploads"] = {"7": NOW}
     state = conversion.to_state({"_id": "user:10001", **document})
     assert state.pending[0].marks == cause.marks
-    assert state.uploads == {"7": Attempt(NOW)}
+    assert state.items("attachments") == {"7": Handled(attempt=Attempt(NOW))}
+
+
+def test_what_format_1_knows_of_files_goes_there_and_back():
+    items = {
+        "1": Handled(twin="10"),
+        "2": Handled(is_copy=True),
+        "3": Handled(is_refused=True),
+        "4": Handled(attempt=OPEN),
+        "5": Handled(is_refused=True, attempt=OPEN),
+    }
+    document = conversion.from_state(replace(QUIET, handled={"attachments": items}), WRITER, 1)
+    assert "handled" not in document
+    assert (document["copied"], document["received"], document["uncopied"]) == ({"1": "10"}, ["2"], ["3", "5"])
+    assert conversion.to_state({"_id": "user:10001", **document}).items("attachments") == items
+
+
+def test_an_issue_of_format_1_without_files_has_no_items():
+    document = conversion.from_state(QUIET, WRITER, 1)
+    assert conversion.to_state({"_id": "user:10001", **document}) == QUIET

@@ -1,0 +1,250 @@
+"""Delivery of items: what is new about the items of one kind on an issue is carried over to its counterpart.
+
+    news ──► find ──► plan ──► begin ──► carry out ──► confirm
+             what an earlier attempt, or another sync,      the attempt is       both sides remember that
+             has left there                                 durable              the two are each other's
+
+Both issues were just read, and both remember what they showed when they last agreed (`core.items`). What was begun in
+the other direction is looked for first. So an item of ours that nobody has taken note of yet, after a crash, is not
+carried back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sync_model.definition import Side
+from sync_worker.core.actions import Action
+from sync_worker.core.causes import Attempt
+from sync_worker.core.concurrency import side_by_side
+from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, may_have_happened, to_go_by
+from sync_worker.core.issue import Issue
+from sync_worker.core.items import Handled, Item, News, Reach, news
+from sync_worker.core.uncertainty import left_open, missed, time_to_settle, unknown
+from sync_worker.engine.intents import IntentLog, OpenIntent
+from sync_worker.facets.protocol import DONE, FOUND, End, ItemFacet, Step, Told
+
+Line = list[Step[Any]]
+Outcome = tuple[Step[Any], Item | Exception | None]
+
+
+class ItemDelivery:
+    """Carries the items of one facet over. It is a `facets.protocol.Facet` to who carries out actions."""
+
+    def __init__(self, intents: IntentLog, facet: ItemFacet[Any]) -> None:
+        self._intents, self._facet = intents, facet
+        self.kind, self.after, self.holds_up = facet.kind, facet.after, facet.holds_up
+
+    def carry_out(self, intent: OpenIntent[Action]) -> None:
+        """See that every item of the issue is on its counterpart, too, as far as it is carried over.
+
+        One that does not fit does not hold up the others: the first error is raised when all have had their turn.
+        """
+        if self._news(intent):
+            counterpart = intent.read_counterpart()
+            transfer = _Transfer(self._intents, self._facet, intent, counterpart)
+            transfer.recognise()
+            if found := self._news(intent):
+                transfer.carry_over(found)
+        intent.finish()
+
+    def _news(self, intent: OpenIntent[Action]) -> list[News]:
+        work, kind = intent.work, self._facet.kind
+        reach = self._intents.reaches(work.side, work.counterpart).get(kind, Reach())
+        if getattr(intent.action, "everything", False):
+            reach = replace(reach, since=None)
+        return list(news(self._facet.observe(work.issue), work.state.items(kind), reach))
+
+
+class _Transfer:
+    """What is carried from one issue to its counterpart in one go."""
+
+    def __init__(
+        self, intents: IntentLog, facet: ItemFacet[Any], intent: OpenIntent[Action], counterpart: Issue
+    ) -> None:
+        self._intents, self._context, self._facet = intents, intents.context, facet
+        self._intent, self._counterpart = intent, counterpart
+        self._side = intent.work.side
+        # The two issues of a pair are never worked on at the same time.
+        known = self._context.store.state(self._side.other, counterpart.id)
+        self._there = known or intents.observed(self._side.other, counterpart)
+        self._failures: dict[str, SyncError] = {}
+        self._written = 0
+
+    @property
+    def source(self) -> End:
+        work = self._intent.work
+        return End(work.side, work.issue, work.state.items(self._facet.kind))
+
+    @property
+    def target(self) -> End:
+        return End(self._side.other, self._counterpart, self._there.items(self._facet.kind))
+
+    def recognise(self) -> None:
+        """Find on this issue what was begun on the counterpart's behalf, of which it is not known what became."""
+        begun = {key for key, handled in self.target.known.items() if handled.attempt and not handled.is_settled}
+        for item in self._facet.observe(self._counterpart):
+            if item.key in begun and (found := self._facet.find(item, self.target, self.source)):
+                self._remember_here({found.key: Handled(found.version, twin=item.key, is_copy=True)})
+                self._remember_there({item.key: Handled(item.version, twin=found.key)})
+
+    def carry_over(self, found: Sequence[News]) -> None:
+        """Do what is to be done about the news. Raises the error that decides, once all had their turn."""
+        missing = list(self._missing(found))
+        self._raise_if_held(missing)
+        self._carry_out(self._begin(missing))
+        if self._written:
+            self._count_writes()
+            self._intent.note_own_write(self._side.other, self._counterpart.id)
+        self._raise_for_failures()
+
+    def _missing(self, found: Sequence[News]) -> Iterator[News]:
+        """Yield the news that is to be carried out, once what is there already is confirmed."""
+        for each in found:
+            if each.item is None:
+                yield each
+                continue
+            try:
+                there = self._facet.find(each.item, self.source, self.target)
+            except (InvalidRequest, Unavailable) as error:  # its content could not be compared
+                self._failures[each.key] = error
+                continue
+            if there is None:
+                yield each
+                continue
+            self._confirm(each.item, there, is_copy=self._facet.is_ours(there, self.target))
+            self._report(self._facet.found(each.item, self.source), FOUND)
+
+    def _raise_if_held(self, missing: Sequence[News]) -> None:
+        """Raise InvalidRequest when the two issues were written to so often that a person must look first."""
+        sync, pair = self._context.sync, self._intent.work.counterpart
+        if missing and pair.is_written_too_often(sync.most_writes_per_hour):
+            raise InvalidRequest(
+                f"{pair.user_key} and {pair.dev_key} were written to {sync.most_writes_per_hour} times within an hour, "
+                f"so two automations may contradict each other; nothing more is carried over until "
+                f"jira-sync retry {sync.name}",
+                final=True,
+            )
+
+    def _count_writes(self) -> None:
+        pair = self._intent.work.counterpart.wrote(self._context.jiras[Side.USER].now(), self._written)
+        self._context.store.save_pair(pair)
+        self._intent.pair_with(pair)
+
+    def _begin(self, missing: Sequence[News]) -> list[Line]:
+        """Remember what is about to be done; return it, in lines."""
+        lines: dict[str, Line] = defaultdict(list)
+        begun: dict[str, Handled | None] = {}
+        for step in self._facet.plan(missing, self.source, self.target):
+            if step.takes is not None:
+                begun[step.key], error = self._next_attempt(step, step.takes)
+                if error:
+                    self._failures[step.key] = error
+                    continue
+            lines[step.line or step.key].append(step)
+        if begun:
+            self._remember_here(begun)
+        return list(lines.values())
+
+    def _next_attempt(self, step: Step[Any], takes: timedelta) -> tuple[Handled | None, SyncError | None]:
+        """Return what is to be remembered of an item that is about to be sent, and why it is not, if it is not.
+
+        What an earlier attempt would have left was just looked for in vain.
+        """
+        handled = step.news.handled or Handled()
+        now, before = self._context.jiras[self._side.other].now(), handled.attempt
+        if before:
+            before = missed(before, now)
+            wait = time_to_settle(before, now, takes)
+            if wait > timedelta():
+                return replace(handled, attempt=before), unknown(self._facet.question(step), before, wait)
+            if before.refusal:
+                return None, InvalidRequest(before.refusal, final=True)
+        return replace(handled, attempt=Attempt(now)), None
+
+    def _carry_out(self, lines: Sequence[Line]) -> None:
+        source, target = self.source, self.target
+        unwinding: Exception | None = None
+
+        def attempt(step: Step[Any]) -> Item | Exception | None:
+            try:
+                return self._facet.carry_out(step, source, target)
+            except Exception as error:  # noqa: BLE001 - sorted below, where there is one thread
+                return error
+
+        def carry(line: Line) -> list[Outcome]:
+            return [(step, attempt(step)) for step in line]
+
+        for outcomes in side_by_side(carry, lines, self._facet.at_once):
+            for step, outcome in outcomes:
+                if isinstance(outcome, Exception):
+                    unwinding = unwinding or self._failed(step, outcome)
+                else:
+                    self._done(step, outcome)
+        if unwinding:
+            raise unwinding
+
+    def _done(self, step: Step[Any], there: Item | None) -> None:
+        self._written += 1
+        item = step.news.item
+        if item and there:
+            self._confirm(item, there, is_copy=True)
+        elif item:
+            self._remember_here({step.key: Handled(item.version, is_refused=True)})
+        elif step.news.handled:
+            self._remember_here({step.key: replace(step.news.handled, is_gone=True)})
+        self._report(self._facet.done(step), DONE)
+
+    def _report(self, told: Told, result: str) -> None:
+        self._intent.report(told.event, result, told.text, **told.fields)
+
+    def _failed(self, step: Step[Any], error: Exception) -> Exception | None:
+        """Note the end of a step that failed; return the error if it is not about this item alone."""
+        if step.takes is not None and not isinstance(error, LeaseLost):
+            self._note_end(step, error)
+        if not isinstance(error, InvalidRequest | Unavailable):
+            return error
+        self._failures[step.key] = error
+        return None
+
+    def _note_end(self, step: Step[Any], error: Exception) -> None:
+        """Remember when a request ended that may have been carried out; one that certainly was not is forgotten."""
+        now = self._context.jiras[self._side.other].now()
+        handled = self.source.known.get(step.key, Handled())
+        ended = left_open(handled.attempt or Attempt(now), now, error) if may_have_happened(error) else None
+        self._remember_here({step.key: replace(handled, attempt=ended) if ended else None})
+
+    def _confirm(self, item: Item, there: Item, *, is_copy: bool) -> None:
+        """Remember on both sides that the two stand for each other. The counterpart comes first.
+
+        After a crash in between, this item is found again by what the counterpart remembers of its twin.
+        """
+        self._remember_there({there.key: Handled(there.version, twin=item.key, is_copy=is_copy)})
+        self._remember_here({item.key: Handled(item.version, twin=there.key)})
+
+    def _remember_here(self, changed: Mapping[str, Handled | None]) -> None:
+        self._intent.remember(self._intent.work.state.with_items(self._facet.kind, changed))
+
+    def _remember_there(self, changed: Mapping[str, Handled | None]) -> None:
+        self._there = self._there.with_items(self._facet.kind, changed)
+        self._context.store.save([self._there])
+
+    def _raise_for_failures(self) -> None:
+        """Raise the error that decides, if there is one.
+
+        Items that cannot be carried over at all are remembered: that is said once, and not again at every edit.
+        """
+        if not self._failures:
+            return
+        error = to_go_by(self._failures.values())
+        if isinstance(error, InvalidRequest) and error.final:
+            self._intent.confirm_visible()
+            known = self.source.known
+            self._remember_here({key: replace(known.get(key, Handled()), is_refused=True) for key in self._failures})
+            why = "; ".join(dict.fromkeys(str(failure) for failure in self._failures.values()))
+            raise InvalidRequest(why, status=error.status, final=True)
+        raise error

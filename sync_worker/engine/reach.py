@@ -1,0 +1,46 @@
+"""Reach: which items of an issue are carried over by themselves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sync_model.definition import Side, Sync
+from sync_worker.core.items import Reach
+from sync_worker.core.progress import Progress
+from sync_worker.core.timing import LONG_AGO
+from sync_worker.facets.catalogue import ITEM_FACETS
+
+
+def reaches_of(sync: Sync, side: Side, paired_at: datetime | None, since: Mapping[str, datetime]) -> dict[str, Reach]:
+    """Return by kind what is carried over of the items of an issue of `side`; nothing of one without a counterpart.
+
+    `since` is `Progress.carried_since`. Of a pair that was there before, older items stay.
+    """
+    found: dict[str, Reach] = {}
+    for kind, facet in ITEM_FACETS.items():
+        reach, began = facet.reach(sync, side), since.get(_name(kind, side))
+        if paired_at and reach:
+            found[kind] = replace(reach, since=began) if began and paired_at < began else reach
+    return found
+
+
+def carried_since(sync: Sync, progress: Progress) -> dict[str, datetime]:
+    """Return since when the items of each kind and side are carried over by themselves, as of this cycle.
+
+    What comes to be carried over now is so from the last look on: what came since then has not been seen yet. Where
+    nothing was seen before, that is everything; so it is where the file says it as it always could.
+    """
+    found: dict[str, datetime] = {}
+    for kind, facet in ITEM_FACETS.items():
+        for side in Side:
+            name = _name(kind, side)
+            if facet.reach(sync, side):
+                first = progress.cursors.get(side, LONG_AGO) if facet.keeps_earlier(sync) else LONG_AGO
+                found[name] = progress.carried_since.get(name, first)
+    return found
+
+
+def _name(kind: str, side: Side) -> str:
+    return f"{kind} {side}"

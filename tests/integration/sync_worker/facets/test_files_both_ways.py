@@ -1,0 +1,243 @@
+"""Files both ways: `attachments` in a sync's file."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulated_sites import ATTACH, LONG_ENOUGH
+from worker_bench import EITHER_FLAVOR
+
+DELETES = {"deletes": "delete"}
+
+
+def names(bench, side: str) -> list[str]:
+    return [name for name, _ in bench.files(side)]
+
+
+@EITHER_FLAVOR
+def test_files_of_either_side_arrive_once_and_no_copy_comes_back(bench):
+    bench.start(attachments=True)
+    key, counterpart = bench.pair()
+    bench.user.attach(key, "theirs.txt", b"theirs")
+    bench.dev.attach(counterpart, "ours.txt", b"ours")
+    for _ in range(10):
+        bench.cycle()
+    assert names(bench, "user") == names(bench, "dev") == ["ours.txt", "theirs.txt"]
+    assert bench.files("user") == bench.files("dev")
+
+
+@pytest.mark.parametrize(
+    # the direction       the files of the customer's issue, and of its counterpart
+    ("direction", "user", "dev"),
+    [
+        ("user_to_dev", ["a"], ["a", "b"]),
+        ("dev_to_user", ["a", "b"], ["b"]),
+        (False, ["a"], ["b"]),
+    ],
+)
+def test_files_follow_in_the_direction_that_the_file_names(bench, direction, user, dev):
+    bench.start(attachments=direction, defaultBehavior={"syncAttachments": True})
+    key, counterpart = bench.pair()
+    bench.user.attach(key, "a", b"a")
+    bench.dev.attach(counterpart, "b", b"b")
+    for _ in range(2):
+        bench.cycle()
+    assert (names(bench, "user"), names(bench, "dev")) == (user, dev)
+
+
+def test_a_new_pair_has_all_files_of_its_issue(bench):
+    bench.start(attachments=True)
+    bench.taken_on_with({"before.txt": b"before"})
+    bench.cycle()
+    assert names(bench, "dev") == ["before.txt"]
+
+
+def test_files_that_were_there_before_stay_until_a_person_asks(bench):
+    _key, counterpart = bench.pair()
+    bench.dev.attach(counterpart, "secret.txt", b"secret")
+    bench.cycle()
+    bench.pass_time(60)
+    bench.start(attachments=True)
+    bench.cycle()
+    bench.dev.attach(counterpart, "new.txt", b"new")
+    bench.cycle()
+    assert names(bench, "user") == ["new.txt"]
+    bench.store.ask("resync", [f"dev:{bench.issue(counterpart)['id']}"], by="ann")
+    bench.cycle()
+    assert names(bench, "user") == ["new.txt", "secret.txt"]
+
+
+def test_a_file_that_was_added_while_the_sync_was_being_edited_is_carried_over(bench):
+    _key, counterpart = bench.pair()
+    bench.cycle()
+    bench.stop()
+    bench.dev.attach(counterpart, "new.txt", b"new")
+    bench.start(attachments=True)
+    bench.cycle()
+    assert names(bench, "user") == ["new.txt"]
+
+
+@pytest.mark.parametrize("deletes", ["keep", "delete"])
+def test_our_copy_is_deleted_with_its_original_where_the_file_says_so(bench, deletes):
+    bench.start(attachments={"deletes": deletes})
+    key, counterpart = bench.pair()
+    original = bench.user.attach(key, "a.txt", b"a")
+    bench.dev.attach(counterpart, "b.txt", b"b")
+    bench.cycle()
+    bench.user.remove_file(original)
+    for _ in range(3):
+        bench.cycle()
+    assert names(bench, "dev") == (["b.txt"] if deletes == "delete" else ["a.txt", "b.txt"])
+    assert names(bench, "user") == ["b.txt"]
+
+
+@EITHER_FLAVOR
+def test_a_copy_that_a_person_deletes_is_not_made_again_and_its_original_stays(bench):
+    bench.start(attachments=DELETES)
+    key, counterpart = bench.pair()
+    bench.user.attach(key, "a.txt", b"a")
+    bench.cycle()
+    (copy,) = bench.issue(counterpart)["attachments"]
+    bench.dev.remove_file(copy["id"])
+    for _ in range(3):
+        bench.cycle()
+    assert (names(bench, "user"), names(bench, "dev")) == (["a.txt"], [])
+
+
+def test_a_file_that_a_person_has_put_there_is_never_deleted(bench):
+    """It has the same content as the customer's, so that it counts as the copy of that one."""
+    bench.start(attachments=DELETES)
+    key, counterpart = bench.pair()
+    original = bench.user.attach(key, "a.txt", b"a")
+    bench.dev.attach(counterpart, "a.txt", b"a")
+    bench.cycle()
+    bench.user.remove_file(original)
+    for _ in range(3):
+        bench.cycle()
+    assert names(bench, "dev") == ["a.txt"]
+
+
+def test_nothing_is_deleted_when_files_are_switched_off(bench):
+    bench.start(attachments=DELETES)
+    key, _counterpart = bench.pair()
+    bench.user.attach(key, "a.txt", b"a")
+    bench.cycle()
+    bench.control.settings("one", attachments=False)
+    bench.user.edit(key, summary="Something else")
+    for _ in range(2):
+        bench.cycle()
+    assert names(bench, "dev") == ["a.txt"]
+
+
+def test_deletes_that_are_switched_on_later_delete_nothing_for_what_was_gone_before(bench):
+    bench.start(attachments=True)
+    key, _ = bench.pair()
+    original = bench.user.attach(key, "a.txt", b"a")
+    bench.cycle()
+    bench.user.remove_file(original)
+    bench.cycle()
+    bench.start(attachments=DELETES)
+    bench.user.edit(key, summary="Something else")
+    for _ in range(2):
+        bench.cycle()
+    assert names(bench, "dev") == ["a.txt"]
+
+
+@pytest.mark.parametrize(("site_limit", "own_limit"), [(10, None), (None, 10 / 1024 / 1024)])
+def test_a_file_that_is_too_large_becomes_a_link_and_no_error(bench, site_limit, own_limit):
+    if site_limit:
+        bench.control.settings("two", uploadLimit=site_limit)
+    bench.start(attachments={"maxMegabytes": own_limit} if own_limit else True)
+    key, counterpart = bench.pair()
+    file = bench.user.attach(key, "big.bin", b"x" * 100)
+    bench.user.attach(key, "small.bin", b"x")
+    for _ in range(3):
+        assert bench.cycle().failed == 0
+    assert names(bench, "dev") == ["small.bin"]
+    links = [link for link in bench.issue(counterpart)["links"] if str(link["globalId"]).endswith(f":{file}")]
+    assert [(link["globalId"].split(":")[0], link["object"]["url"].rsplit("/", 1)[1]) for link in links] == [
+        ("jira-sync-file", key)
+    ]
+    assert "big.bin" in links[0]["object"]["title"]
+    assert len(bench.calls("two", path="/remotelink$")) == 2, "one of them leads to the counterpart"
+
+
+def test_files_that_the_patterns_leave_out_stay(bench):
+    bench.start(attachments={"except": ["*.EXE", "image/*"]})
+    key, _ = bench.pair()
+    bench.user.attach(key, "virus.exe", b"1")
+    bench.user.attach(key, "picture.png", b"2", mime_type="image/png")
+    bench.user.attach(key, "log.txt", b"3")
+    bench.cycle()
+    assert names(bench, "dev") == ["log.txt"]
+
+
+@EITHER_FLAVOR
+def test_a_file_of_an_internal_comment_stays_until_a_public_text_shows_it(bench):
+    bench.control.change_project("one", "SUP", "service_desk")
+    bench.start(attachments=True)
+    key, _ = bench.pair()
+    bench.user.attach(key, "internal.png", b"internal")
+    bench.user.comment(key, "Not for everybody: !internal.png!", internal=True)
+    bench.user.attach(key, "public.png", b"public")
+    for _ in range(2):
+        assert bench.cycle().failed == 0
+    assert names(bench, "dev") == ["public.png"]
+    bench.user.comment(key, "Here it is: !internal.png!")
+    bench.user.edit(key, summary="Something else")
+    bench.cycle()
+    assert names(bench, "dev") == ["internal.png", "public.png"]
+
+
+def test_a_file_of_a_restricted_comment_stays(bench):
+    bench.start(attachments=True)
+    _key, counterpart = bench.pair()
+    bench.dev.attach(counterpart, "salaries.txt", b"1")
+    bench.dev.comment(counterpart, "[^salaries.txt]", visibility={"type": "role", "value": "Developers"})
+    bench.cycle()
+    assert names(bench, "user") == []
+
+
+def test_an_older_file_that_comes_late_gets_another_name(bench):
+    """A text that shows it by its name shows the newest of that name."""
+    bench.start(attachments=True)
+    key, counterpart = bench.pair()
+    bench.control.fault("two", "status", status=413, message="not this one", times=1, user="sync", **ATTACH)
+    bench.user.attach(key, "a.tar.gz", b"old")
+    bench.user.attach(key, "a.tar.gz", b"new!")
+    bench.cycle()
+    bench.store.ask("retry", [], by="ann")
+    bench.cycle()
+    files = [(file["filename"], file["size"]) for file in bench.issue(counterpart)["attachments"]]
+    assert files == [("a.tar.gz", 4), ("a.tar (2).gz", 3)]
+
+
+def test_a_copy_whose_upload_has_no_answer_does_not_come_back_as_a_new_file(bench):
+    """Each side's copy arrives, and nobody has taken note of it when both issues are looked at again."""
+    bench.start(attachments=True)
+    key, counterpart = bench.pair()
+    for site in ("one", "two"):
+        bench.control.fault(site, "drop_after", times=1, user="sync", **ATTACH)
+    bench.user.attach(key, "a.txt", b"a")
+    bench.dev.attach(counterpart, "b.txt", b"b")
+    for _ in range(4):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert bench.files("user") == bench.files("dev")
+    assert names(bench, "dev") == ["a.txt", "b.txt"]
+
+
+def test_a_pair_that_is_written_to_too_often_waits_for_a_person(bench):
+    bench.start(attachments=True, mostWritesPerHour=10)
+    key, _ = bench.pair()
+    for number in range(10):
+        bench.user.attach(key, f"{number}.txt", b"x")
+    bench.cycle()
+    bench.user.attach(key, "one more.txt", b"x")
+    bench.cycle()
+    (said,) = bench.dead_letters()
+    assert "written to 10 times within an hour" in said
+    assert len(names(bench, "dev")) == 10
+    bench.store.ask("retry", [], by="ann")
+    bench.cycle()
+    assert len(names(bench, "dev")) == 11

@@ -1,0 +1,70 @@
+"""What is new about the items of an issue: its files, say."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync_worker.core.causes import Attempt
+from sync_worker.core.items import Handled, Item, News, Reach, Verb, looked_at, news
+from worker_values import NOON, at
+
+ITEM = Item("9", "3 a.txt", NOON)
+COPIED, COPY = Handled("3 a.txt", twin="90"), Handled("3 a.txt", twin="80", is_copy=True)
+REMOVALS = Reach(removals=True)
+
+
+@pytest.mark.parametrize(
+    # what is remembered of it                   it is news
+    ("handled", "is_news"),
+    [
+        (None, True),
+        (Handled(attempt=Attempt(NOON)), True),
+        (COPIED, False),
+        (COPY, False),
+        (Handled(is_copy=True), False),
+        (Handled(is_refused=True), False),
+        (Handled(twin="90", is_gone=True), False),
+    ],
+)
+def test_an_item_is_news_until_something_was_done_about_it(handled, is_news):
+    known = {"9": handled} if handled else {}
+    assert list(news([ITEM], known, Reach())) == ([News(Verb.ADDED, "9", ITEM, handled)] if is_news else [])
+
+
+@pytest.mark.parametrize(
+    # put there     carried over since     it is news
+    ("put_there", "since", "is_news"),
+    [(NOON, None, True), (NOON, NOON, True), (NOON, at(1), False), (None, at(1), True)],
+)
+def test_an_item_from_before_stays(put_there, since, is_news):
+    assert bool(list(news([Item("9", "", put_there)], {}, Reach(since=since)))) is is_news
+
+
+def test_an_item_from_before_that_was_begun_is_brought_to_an_end():
+    begun = Handled(attempt=Attempt(NOON))
+    assert list(news([ITEM], {"9": begun}, Reach(since=at(1)))) == [News(Verb.ADDED, "9", ITEM, begun)]
+
+
+@pytest.mark.parametrize(
+    # what is remembered of one that is not there                          it is news
+    ("handled", "is_news"),
+    [(COPIED, True), (COPY, False), (Handled(twin="90", is_gone=True), False), (Handled(is_refused=True), False)],
+)
+def test_that_an_item_was_removed_is_news_where_a_copy_of_it_is_elsewhere(handled, is_news):
+    assert list(news([], {"9": handled}, REMOVALS)) == ([News(Verb.REMOVED, "9", None, handled)] if is_news else [])
+    assert list(news([], {"9": handled}, Reach())) == []
+
+
+def test_an_item_that_is_gone_is_noted_so_that_nothing_is_removed_for_it_later():
+    (gone,) = looked_at([], {"9": COPIED}, removals=False).values()
+    assert list(news([], {"9": gone}, REMOVALS)) == []
+
+
+def test_an_item_that_is_gone_stays_news_where_removals_are_carried_over():
+    assert looked_at([], {"9": COPIED}, removals=True) == {"9": COPIED}
+
+
+def test_an_item_that_is_there_again_is_no_news():
+    again = looked_at([ITEM], {"9": Handled("3 a.txt", twin="90", is_gone=True)}, removals=False)
+    assert again == {"9": COPIED}
+    assert list(news([ITEM], again, REMOVALS)) == []
