@@ -107,6 +107,7 @@ def run(folder: Path, options: argparse.Namespace) -> ChaosResult:
                 settling.wait()
                 if after.edits:
                     _lose_databases_and_rename_sites(rig, workers, syncs)
+                    people.forgot = True
                     _play(after.edits, [], people, faults, workers)
                     settling.facts = people.facts
                 result.unreachable = settling.wait()

@@ -1,9 +1,10 @@
-"""A crash at every point: `.venv/bin/python -m benchmarks.crash_points [--flavors cloud-cloud,cloud-dc] [--jobs N]`.
+"""A crash at every point: `.venv/bin/python -m benchmarks.crash_points [--facet NAME] [--jobs N] …`.
 
-STORY says what happens. It is played once undisturbed, and the calls to Jira and the writes to MongoDB that it takes
-are counted. Then it is played again for each gap between two of them, on sites and a database of its own: everything up
-to the gap, a worker that kills itself in the gap, and further workers that find what was left and finish it. Each time
-the verdict must be clean. A crash after one call is a crash before the next: nothing that lasts happens in between.
+A story says what happens: there is one of everything, and one of each facet in the catalogue. Each is played once
+undisturbed, and the calls to Jira and the writes to MongoDB that it takes are counted. Then it is played again for each
+gap between two of them, on sites and a database of its own: everything up to the gap, a worker that kills itself in the
+gap, and further workers that find what was left and finish it. Each time the verdict must be clean. A crash after one
+call is a crash before the next: nothing that lasts happens in between.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from pathlib import Path
 from benchmarks.rig import command
 from benchmarks.rig.output import machine, publish, table
 from benchmarks.rig.processes import Rig, running_rig
-from benchmarks.scenario.crash_story import STORY, CrashStory
+from benchmarks.scenario.crash_stories import STORIES
+from benchmarks.scenario.crash_story import CrashStory
 from jira_simulator.client import SimulatorControl
+from sync_worker.facets.catalogue import FACETS
 
 FLAVORS = ("cloud-cloud", "cloud-dc")
 KILLED = -9
@@ -40,8 +43,9 @@ LEFT_OUT = "Gaps that follow on mere reading are left out: a crash leaves there 
 
 @dataclass(frozen=True)
 class CrashPoint:
-    """A crash of the worker that runs after act `act`, counted from 0, at its step `number`, counted from 1."""
+    """A crash of the worker that runs after act `act` of a story, counted from 0, at its step `number`, from 1."""
 
+    story: str
     flavors: str
     act: int
     number: int
@@ -63,22 +67,22 @@ class CrashRunner:
         self._rig, self._numbers = rig, itertools.count(1)
         self._after_writes = after_writes
 
-    def count(self, flavors: str) -> list[CrashPoint]:
-        """Play the story undisturbed; return every point at which it could have been disturbed."""
-        with self._story(flavors) as story:
+    def count(self, name: str, flavors: str) -> list[CrashPoint]:
+        """Play a story undisturbed; return every point at which it could have been disturbed."""
+        with self._story(name, flavors) as story:
             points = []
             for act, play in enumerate(story.acts):
                 play()
                 _, steps = story.run_cycle(die_at=0)
                 gaps = _gaps(steps, after_writes=self._after_writes)
-                points += [CrashPoint(flavors, act, number) for number in gaps]
+                points += [CrashPoint(name, flavors, act, number) for number in gaps]
             if wrong := story.wrong():
-                raise RuntimeError(f"it goes wrong even undisturbed: {wrong}")
+                raise RuntimeError(f"{name}, {flavors}: it goes wrong even undisturbed: {wrong}")
         return points
 
     def crash(self, point: CrashPoint) -> CrashResult:
-        """Play the story up to `point`, crash there, and let the next workers finish it."""
-        with self._story(point.flavors) as story:
+        """Play a story up to `point`, crash there, and let the next workers finish it."""
+        with self._story(point.story, point.flavors) as story:
             for play in story.acts[: point.act]:
                 play()
                 story.run_cycle()
@@ -93,9 +97,9 @@ class CrashRunner:
             return CrashResult(point, steps[-1] if code == KILLED else None, story.wrong())
 
     @contextlib.contextmanager
-    def _story(self, flavors: str) -> Iterator[CrashStory]:
+    def _story(self, name: str, flavors: str) -> Iterator[CrashStory]:
         with contextlib.closing(SimulatorControl(self._rig.control.url)) as control:
-            yield CrashStory(self._rig, control, flavors, next(self._numbers))
+            yield STORIES[name](self._rig, control, flavors, next(self._numbers))
 
 
 def _gaps(steps: Sequence[str], *, after_writes: bool) -> list[int]:
@@ -112,18 +116,21 @@ def _gaps(steps: Sequence[str], *, after_writes: bool) -> list[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--facet", choices=FACETS, metavar="NAME", help=f"its story alone: {', '.join(FACETS)}")
     parser.add_argument("--flavors", default=",".join(FLAVORS), metavar="USER-DEV,…")
     parser.add_argument(
         "--after-writes", action="store_true", help="leave out gaps that follow on mere reading, or on notes"
     )
-    parser.add_argument("--at-most", type=int, metavar="N", help="so many gaps at most, spread over the story")
+    parser.add_argument("--at-most", type=int, metavar="N", help="so many gaps at most, spread over the stories")
     parser.add_argument("--jobs", type=int, default=3, help="how many are played at the same time")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, running_rig(Path(folder), []) as rig:
         runner = CrashRunner(rig, after_writes=options.after_writes)
-        points = [point for flavors in options.flavors.split(",") for point in runner.count(flavors)]
+        stories = [options.facet] if options.facet else list(STORIES)
+        played = itertools.product(stories, options.flavors.split(","))
+        points = [point for name, flavors in played for point in runner.count(name, flavors)]
         points = _spread(points, options.at_most)
         with ThreadPoolExecutor(options.jobs) as pool:
             results = _shown(pool.map(runner.crash, points), len(points))
@@ -159,11 +166,18 @@ def _wrong_lines(results: Iterable[CrashResult]) -> Iterator[str]:
 
 
 def _given(options: argparse.Namespace) -> Iterator[str]:
+    if options.facet:
+        yield f"--facet {options.facet}"
     yield f"--flavors {options.flavors}"
     if options.after_writes:
         yield "--after-writes"
     if options.at_most:
         yield f"--at-most {options.at_most}"
+
+
+def _told(stories: Iterable[str]) -> Iterator[str]:
+    for name in stories:
+        yield from (f"*{name}*", "", *(f"{number}. {line}" for number, line in enumerate(STORIES[name].told, 1)), "")
 
 
 def _report(options: argparse.Namespace, results: list[CrashResult], seconds: float) -> str:
@@ -175,9 +189,9 @@ def _report(options: argparse.Namespace, results: list[CrashResult], seconds: fl
     steps = sorted(counts, key=lambda name: (name.split(" ", 1)[1], name))
     rows = [[step, f"{counts[step]}", f"{wrong[step]}"] for step in steps]
     rows.append(["in all", f"{counts.total()}", f"{wrong.total()}"])
-    left_out = ["", LEFT_OUT] if options.after_writes else []
+    left_out = [LEFT_OUT, ""] if options.after_writes else []
     lines = [
-        "A worker is killed in every gap between two calls to Jira or writes to MongoDB that the story below takes,",
+        "A worker is killed in every gap between two calls to Jira or writes to MongoDB that the stories below take,",
         "once in each; the next workers finish what it left, and both sides are compared with what the rules demand.",
         "*Wrong* is a run after which anything was lost, doubled, or not as it must be. Measured by this command:",
         "",
@@ -185,9 +199,8 @@ def _report(options: argparse.Namespace, results: list[CrashResult], seconds: fl
         " ".join(["python -m benchmarks.crash_points", *_given(options)]),
         "```",
         "",
-        *STORY,
+        *_told([options.facet] if options.facet else STORIES),
         *left_out,
-        "",
         table(["the worker died", "times", "wrong"], rows),
         "",
         f"{seconds:.0f} s on {machine()}.",

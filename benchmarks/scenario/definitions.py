@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from benchmarks.verdict.demands import (
     SIDES,
     USER_TO_DEV,
     Demands,
+    FileDemands,
     SyncUnderTest,
 )
+from sync_model.attachments import MEGABYTE
 
 FLAVORS = {"cloud": "cloud", "dc": "data_center"}
 """The beginning of a site's name → its flavor."""
@@ -27,13 +30,41 @@ FIRST_STATUS = {"user": "Open", "dev": "To Do"}
 EXAMPLE_FILE = Path(__file__).parents[2] / "configs" / "sync.example.json"
 SEARCH_LAG_MINUTES = 2
 INTERVAL_MINUTES = 0.02
+FILES = (
+    None,
+    FileDemands(frozenset(SIDES), deletes=True),
+    FileDemands(frozenset(SIDES), largest=15_000),
+    FileDemands(frozenset({"dev"}), deletes=True),
+)
+"""What is demanded of the files of the syncs, in turn. None: the file does not have `attachments`."""
 
 
 def syncs_under_test(count: int) -> list[SyncUnderTest]:
-    """Return `count` syncs: mirrored and as shipped, across and within sites, Cloud and Data Center."""
+    """Return `count` syncs: mirrored and as shipped, across and within sites, Cloud and Data Center, with any files."""
     kinds = ("mirrored", "shipped")
     ends = (("cloud", "dc"), ("dc", "cloud"), ("dc", "dc"), ("cloud", "cloud"))
-    return [sync_under_test(number, kinds[(number + number // 4) % 2], *ends[number % 4]) for number in range(count)]
+    return [
+        with_files(sync_under_test(number, kinds[(number + number // 4) % 2], *ends[number % 4]), FILES[number % 4])
+        for number in range(count)
+    ]
+
+
+def with_files(sync: SyncUnderTest, files: FileDemands | None) -> SyncUnderTest:
+    """Return this sync with `attachments` in its file, so that it does what is demanded; None: without the field."""
+    if files is None:
+        return sync
+    definition = {**sync.definition, "attachments": _attachments(files)}
+    return replace(sync, definition=definition, demands=replace(sync.demands, files=files))
+
+
+def _attachments(files: FileDemands) -> dict[str, Any]:
+    directions = {frozenset(SIDES): "both", frozenset({"user"}): "user_to_dev", frozenset({"dev"}): "dev_to_user"}
+    limit = {"maxMegabytes": files.largest / MEGABYTE} if files.largest else {}
+    return {
+        "syncDirection": directions[files.carried],
+        "deletes": "delete" if files.deletes else "keep",
+        **limit,
+    }
 
 
 def sync_under_test(number: int, kind: str, user_site: str, dev_site: str) -> SyncUnderTest:

@@ -56,6 +56,11 @@ class Editor(Person):
         response = self.http.get(f"/issue/{key}/properties/{MARKER}")
         return str(response.json()["value"]["issue"]) if response.is_success else None
 
+    def files(self, key: str) -> list[str]:
+        """Return the ids of the files of an issue, whoever has attached them."""
+        found = self._ask("GET", f"/issue/{key}", params={"fields": "attachment"})["fields"]["attachment"]
+        return sorted((file["id"] for file in found), key=int)
+
     def delete(self, key: str) -> None:
         self._ask("DELETE", f"/issue/{key}")
 
@@ -87,6 +92,7 @@ class People:
     deleted: set[tuple[str, str]] = field(default_factory=set)
     orphaned: set[tuple[str, str]] = field(default_factory=set)
     noticed_early: set[tuple[str, str]] = field(default_factory=set)
+    forgot: bool = False
     _issues: dict[str, list[ReportedIssue]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -98,7 +104,7 @@ class People:
 
     @property
     def facts(self) -> RunFacts:
-        return RunFacts(frozenset(self.deleted), frozenset(self.orphaned), frozenset(self.noticed_early))
+        return RunFacts(frozenset(self.deleted), frozenset(self.orphaned), frozenset(self.noticed_early), self.forgot)
 
     def close(self) -> None:
         for editor in self._editors.values():
@@ -125,6 +131,8 @@ class People:
             self._create(random, sync)
         elif kind == "clash":
             self._clash(random, issue)
+        elif kind == "files on both sides":
+            self._change_files_on_both_sides(random, issue)
         elif kind == "move project":
             self._move_project(random, issue)
         else:
@@ -133,6 +141,8 @@ class People:
                 self._delete(issue, side, key)
             elif kind == "move":
                 self._move(random, issue, side, key)
+            elif kind == "remove file":
+                self._remove_file(random, issue, side, key)
             else:
                 self._write(kind, random, issue, side, key)
 
@@ -195,6 +205,26 @@ class People:
                 self._write("attach", random, issue, side, keys[side])
             else:
                 self._move(random, issue, side, keys[side])
+
+    def _change_files_on_both_sides(self, random: Random, issue: ReportedIssue) -> None:
+        """Add or remove a file on either side, at almost the same time."""
+        counterpart = self._editor(issue.sync, "user").linked(issue.key)
+        keys = {"user": issue.key, "dev": counterpart} if counterpart else {"user": issue.key}
+        for side in random.sample(list(keys), len(keys)):
+            if random.random() < 0.35:
+                self._remove_file(random, issue, side, keys[side])
+            else:
+                self._write("attach", random, issue, side, keys[side])
+            self.wait(random.choice(SECONDS_BETWEEN_CLASHES))
+
+    def _remove_file(self, random: Random, issue: ReportedIssue, side: str, key: str) -> None:
+        """Remove any file of an issue, also a copy. Where there is none, add one."""
+        editor = self._editor(issue.sync, side)
+        if files := editor.files(key):
+            editor.remove_file(random.choice(files))
+            self.counts["remove file"] += 1
+        else:
+            self._write("attach", random, issue, side, key)
 
     def _write(self, kind: str, random: Random, issue: ReportedIssue, side: str, key: str) -> None:
         editor = self._editor(issue.sync, side)

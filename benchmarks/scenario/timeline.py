@@ -14,8 +14,8 @@ SECONDS_FOR_A_KILL = 1.2
 LEASE_SECONDS = 20.0
 
 EDITS = {
-    "create": 14, "move": 36, "clash": 8, "comment": 12, "attach": 13, "summary": 9, "developer's own": 2,
-    "move project": 4, "delete": 1,
+    "create": 14, "move": 36, "clash": 8, "comment": 12, "attach": 13, "files on both sides": 6, "remove file": 5,
+    "summary": 9, "developer's own": 2, "move project": 4, "delete": 1,
 }  # fmt: skip
 """Kind of edit → its weight."""
 

@@ -26,6 +26,20 @@ ANSWER = "{source} has reached {status}."
 
 
 @dataclass(frozen=True)
+class FileDemands:
+    """Which files follow to the counterpart by themselves, and what becomes of them.
+
+    carried   sides whose files follow
+    deletes   a copy is deleted with its original
+    largest   bytes; of a larger file there is a link and no copy. None: there is no limit
+    """
+
+    carried: frozenset[str]
+    deletes: bool = False
+    largest: int | None = None
+
+
+@dataclass(frozen=True)
 class Demands:
     """What the rules of a sync demand.
 
@@ -36,6 +50,7 @@ class Demands:
     transitions            side → status → statuses that its workflow leads to; None where each leads to every other
     answers_every_status   each status that an issue passes through is answered, not only the last one
     copies_dev_files       the developers' files are copied whenever their issue changes its status
+    files                  which files follow by themselves; the customers' are copied at the creation in any case
     """
 
     moves: Mapping[str, Mapping[str, str]]
@@ -45,6 +60,7 @@ class Demands:
     transitions: Mapping[str, Mapping[str, frozenset[str]]] | None
     answers_every_status: bool
     copies_dev_files: bool
+    files: FileDemands
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,8 @@ def _transitions(workflow: str) -> dict[str, frozenset[str]]:
     }
 
 
+CUSTOMERS_FILES = FileDemands(frozenset({"user"}))
+"""What `defaultBehavior.syncAttachments` demands."""
 _FINISHED = "{source} is finished. Please reopen this issue if anything is missing."
 SHIPPED = Demands(
     moves={
@@ -84,6 +102,7 @@ SHIPPED = Demands(
     transitions={"user": _transitions("customer"), "dev": _transitions("development")},
     answers_every_status=False,
     copies_dev_files=False,
+    files=CUSTOMERS_FILES,
 )
 """What configs/sync.example.json demands."""
 MIRRORED = Demands(
@@ -97,4 +116,5 @@ MIRRORED = Demands(
     transitions=None,
     answers_every_status=True,
     copies_dev_files=True,
+    files=CUSTOMERS_FILES,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from benchmarks.verdict.demands import SIDES, SyncUnderTest
 
 MARKER = "jira-sync"
 ACCOUNT = "sync"
+FILE_LINK = "jira-sync-file"
 IssueDump = dict[str, Any]
 Dumps = Mapping[str, Sequence[IssueDump]]
 """Site → its issues, as `Control.issues` returns them."""
@@ -28,11 +29,13 @@ class RunFacts:
     deleted         (site, id) of issues that were deleted
     orphaned        (site, id) of user issues whose counterpart was deleted
     noticed_early   (site, id) of user issues that the sync had noticed before their status was changed
+    forgot          the syncs lost their databases: which copies they had made of files that are gone, they cannot know
     """
 
     deleted: frozenset[tuple[str, str]] = frozenset()
     orphaned: frozenset[tuple[str, str]] = frozenset()
     noticed_early: frozenset[tuple[str, str]] = frozenset()
+    forgot: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,28 +156,48 @@ def sync_comments(issue: IssueDump) -> list[SyncComment]:
     ]
 
 
-AttachedFile = tuple[str, str]
-"""Its name and its digest."""
+@dataclass(frozen=True)
+class AttachedFile:
+    """A file that is on an issue, or was. `at` is when it was attached, `removed_by` who has deleted it."""
+
+    id: int
+    name: str
+    size: int
+    digest: str
+    at: datetime
+    own: bool
+    removed_by: str | None = None
+
+    @property
+    def is_there(self) -> bool:
+        return self.removed_by is None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.digest[:12]})"
 
 
-def files(issue: IssueDump, *, own: bool) -> Counter[AttachedFile]:
-    """Return the files that the sync attached to an issue (`own`), or people did."""
-    return _counted(attached for attached in issue["attachments"] if (attached["author"] == ACCOUNT) is own)
+def files(issue: IssueDump, *, own: bool) -> list[AttachedFile]:
+    """Return the files that the sync attached to an issue (`own`), or people did; also those that were deleted."""
+    attached = {entry["toId"]: entry["recorded"] for entry in issue["history"] if entry["field"] == "Attachment"}
+    found = [
+        AttachedFile(
+            int(file["id"]),
+            file["filename"],
+            file["size"],
+            file["sha256"],
+            datetime.fromisoformat(attached[file["id"]]),
+            file["author"] == ACCOUNT,
+            file.get("removedBy"),
+        )
+        for file in [*issue["attachments"], *issue["removedFiles"]]
+    ]
+    return sorted((file for file in found if file.own is own), key=lambda file: file.id)
 
 
-def files_before(issue: IssueDump, moment: datetime) -> Counter[AttachedFile]:
-    """Return the files that people attached to an issue before `moment`."""
-    times: dict[str, list[datetime]] = defaultdict(list)
-    for entry in issue["history"]:
-        if entry["field"] == "Attachment":
-            times[entry["to"]].append(datetime.fromisoformat(entry["recorded"]))
-    # The history has the name and the time of a file. Among several of one name, the order says which is which.
-    dated = [(attached, times[attached["filename"]].pop(0)) for attached in issue["attachments"]]
-    return _counted(attached for attached, at in dated if attached["author"] != ACCOUNT and at < moment)
-
-
-def _counted(attachments: Iterable[IssueDump]) -> Counter[AttachedFile]:
-    return Counter((attached["filename"], attached["sha256"]) for attached in attachments)
+def file_links(issue: IssueDump) -> Counter[int]:
+    """Return how many links lead from an issue to each file of its counterpart, by the file's id."""
+    links = (str(link["globalId"] or "") for link in issue["links"])
+    return Counter(int(link.rsplit(":", 1)[1]) for link in links if link.startswith(f"{FILE_LINK}:"))
 
 
 def cross_links(issue: IssueDump) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@ from datetime import timedelta
 from benchmarks.verdict.comments import comment_discrepancies
 from benchmarks.verdict.demands import OTHER, SIDES, SyncUnderTest
 from benchmarks.verdict.evidence import (
-    AttachedFile,
     Discrepancy,
     Dumps,
     IssueDump,
@@ -24,8 +23,8 @@ from benchmarks.verdict.evidence import (
     all_changes,
     counterparts,
     cross_links,
+    file_links,
     files,
-    files_before,
     is_marked,
     is_orphaned,
     issues_of,
@@ -34,11 +33,12 @@ from benchmarks.verdict.evidence import (
     summaries_of,
     sync_comments,
 )
+from benchmarks.verdict.files import file_discrepancies
 
 KINDS = (
     "lost issue", "duplicated issue", "unasked issue", "lost comment", "duplicated comment", "unasked comment",
-    "wrong comment", "lost attachment", "duplicated attachment", "unasked attachment", "wrong status",
-    "missing link", "wrong link", "duplicated link", "wrong summary",
+    "wrong comment", "lost attachment", "duplicated attachment", "unasked attachment", "left attachment",
+    "wrong attachment", "wrong status", "missing link", "wrong link", "duplicated link", "wrong summary",
 )  # fmt: skip
 SAME_TIME = timedelta(milliseconds=50)
 """Two changes that are closer together than this happened at the same time: either may win."""
@@ -80,7 +80,8 @@ def judge(sync: SyncUnderTest, dumps: Dumps, facts: RunFacts | None = None) -> R
     for pair in judged_pairs(sync, dumps, facts):
         user = pair.issues["user"]
         is_noticed_early = (sync.sites["user"], user["id"]) in facts.noticed_early and keys_of(user) == {user["key"]}
-        found = [*_link_discrepancies(pair), *_file_discrepancies(pair), *_summary_discrepancies(pair)]
+        found = [*_link_discrepancies(pair), *_summary_discrepancies(pair)]
+        found += file_discrepancies(pair, forgot=facts.forgot)
         found += comment_discrepancies(pair, is_noticed_early=is_noticed_early)
         if wrong := _wrong_status(pair):
             if _is_overtaken(pair):
@@ -100,7 +101,8 @@ def _count(counts: Counter[str], issues: Iterable[IssueDump]) -> None:
         counts["comments"] += len(issue["comments"])
         counts["comments by the syncs"] += len(sync_comments(issue))
         counts["attachments"] += len(issue["attachments"])
-        counts["copies by the syncs"] += files(issue, own=True).total()
+        counts["copies by the syncs"] += sum(file.is_there for file in files(issue, own=True))
+        counts["links to files"] += file_links(issue).total()
         counts["status changes"] += len(all_changes("user", issue))
 
 
@@ -159,30 +161,6 @@ def _summary_discrepancies(pair: JudgedPair) -> Iterator[Discrepancy]:
     first = summaries_of(pair.issues["dev"])[0]
     if first not in summaries_of(pair.issues["user"]):
         yield "wrong summary", f"it was created as {first!r}"
-
-
-# Files
-
-
-def _file_discrepancies(pair: JudgedPair) -> Iterator[Discrepancy]:
-    user, dev = pair.issues["user"], pair.issues["dev"]
-    user_files = files(user, own=False)
-    yield from _compared(files(dev, own=True), required=user_files, allowed=user_files, where=dev["key"])
-    answered = [change for change in pair.changes("dev") if change.to in pair.sync.demands.moves["dev"]]
-    allowed, required = Counter[AttachedFile](), Counter[AttachedFile]()
-    if pair.sync.demands.copies_dev_files and answered:
-        allowed, required = files(dev, own=False), files_before(dev, answered[-1].at)
-    yield from _compared(files(user, own=True), required=required, allowed=allowed, where=user["key"])
-
-
-def _compared(
-    found: Counter[AttachedFile], *, required: Counter[AttachedFile], allowed: Counter[AttachedFile], where: str
-) -> Iterator[Discrepancy]:
-    for name, digest in required - found:
-        yield "lost attachment", f"{name} ({digest[:12]}) is not on {where}"
-    for name, digest in found - allowed:
-        kind = "duplicated attachment" if (name, digest) in allowed else "unasked attachment"
-        yield kind, f"{name} ({digest[:12]}) is on {where} {found[name, digest]} times"
 
 
 # Statuses

@@ -48,6 +48,11 @@ class Handled:
         """Tell whether nothing is to be done about this version."""
         return self.twin is not None or self.is_copy or self.is_refused
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it may have been carried over, and nobody knows as what."""
+        return self.attempt is not None and not self.is_settled
+
 
 Items = Mapping[str, Handled]
 """What is remembered of the items of one kind on one issue, by their keys."""
@@ -84,17 +89,17 @@ class Reach:
 def news(items: Collection[Item], known: Items, reach: Reach) -> Iterator[News]:
     """Yield what is to be carried over: the items that nothing was done about yet, then what was removed.
 
-    `items` must be all that the issue has.
+    `items` must be all that the issue has. One that is gone and may have been carried over is news in any case.
     """
     for item in items:
         handled = known.get(item.key)
         if (handled is None and reach.covers(item)) or (handled is not None and not handled.is_settled):
             yield News(Verb.ADDED, item.key, item, handled)
-    if reach.removals:
-        there = {item.key for item in items}
-        for key, handled in known.items():
-            if key not in there and handled.twin and not handled.is_copy and not handled.is_gone:
-                yield News(Verb.REMOVED, key, None, handled)
+    there = {item.key for item in items}
+    for key, handled in known.items():
+        is_to_be_removed = reach.removals and handled.twin and not handled.is_copy and not handled.is_gone
+        if key not in there and (is_to_be_removed or handled.is_open):
+            yield News(Verb.REMOVED, key, None, handled)
 
 
 def looked_at(items: Iterable[Item], known: Items, *, removals: bool) -> Items:

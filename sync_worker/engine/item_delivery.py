@@ -46,28 +46,36 @@ class ItemDelivery:
         """
         if self._news(intent):
             counterpart = intent.read_counterpart()
-            transfer = _Transfer(self._intents, self._facet, intent, counterpart)
+            removals = self._reach(intent).removals
+            transfer = _Transfer(self._intents, self._facet, intent, counterpart, removals=removals)
             transfer.recognise()
             if found := self._news(intent):
                 transfer.carry_over(found)
         intent.finish()
 
     def _news(self, intent: OpenIntent[Action]) -> list[News]:
-        work, kind = intent.work, self._facet.kind
-        reach = self._intents.reaches(work.side, work.counterpart).get(kind, Reach())
-        if getattr(intent.action, "everything", False):
-            reach = replace(reach, since=None)
-        return list(news(self._facet.observe(work.issue), work.state.items(kind), reach))
+        known = intent.work.state.items(self._facet.kind)
+        return list(news(self._facet.observe(intent.work.issue), known, self._reach(intent)))
+
+    def _reach(self, intent: OpenIntent[Action]) -> Reach:
+        reach = self._intents.reaches(intent.work.side, intent.work.counterpart).get(self._facet.kind, Reach())
+        return replace(reach, since=None) if getattr(intent.action, "everything", False) else reach
 
 
 class _Transfer:
-    """What is carried from one issue to its counterpart in one go."""
+    """What is carried from one issue to its counterpart in one go; `removals`, too, or not."""
 
     def __init__(
-        self, intents: IntentLog, facet: ItemFacet[Any], intent: OpenIntent[Action], counterpart: Issue
+        self,
+        intents: IntentLog,
+        facet: ItemFacet[Any],
+        intent: OpenIntent[Action],
+        counterpart: Issue,
+        *,
+        removals: bool,
     ) -> None:
         self._intents, self._context, self._facet = intents, intents.context, facet
-        self._intent, self._counterpart = intent, counterpart
+        self._intent, self._counterpart, self._removals = intent, counterpart, removals
         self._side = intent.work.side
         # The two issues of a pair are never worked on at the same time.
         known = self._context.store.state(self._side.other, counterpart.id)
@@ -85,10 +93,15 @@ class _Transfer:
         return End(self._side.other, self._counterpart, self._there.items(self._facet.kind))
 
     def recognise(self) -> None:
-        """Find on this issue what was begun on the counterpart's behalf, of which it is not known what became."""
-        begun = {key for key, handled in self.target.known.items() if handled.attempt and not handled.is_settled}
-        for item in self._facet.observe(self._counterpart):
-            if item.key in begun and (found := self._facet.find(item, self.target, self.source)):
+        """Find on this issue what was begun on the counterpart's behalf, of which it is not known what became.
+
+        What was begun for an item that is gone by now comes last: only by its version can it be told.
+        """
+        begun = {key: handled.version for key, handled in self.target.known.items() if handled.is_open}
+        there = [item for item in self._facet.observe(self._counterpart) if item.key in begun]
+        gone = [Item(key, begun[key]) for key in sorted(begun.keys() - {item.key for item in there})]
+        for item in (*there, *gone):
+            if found := self._facet.find(item, self.target, self.source):
                 self._remember_here({found.key: Handled(found.version, twin=item.key, is_copy=True)})
                 self._remember_there({item.key: Handled(item.version, twin=found.key)})
 
@@ -106,18 +119,54 @@ class _Transfer:
         """Yield the news that is to be carried out, once what is there already is confirmed."""
         for each in found:
             if each.item is None:
-                yield each
+                yield from self._of_removed(each)
                 continue
             try:
                 there = self._facet.find(each.item, self.source, self.target)
             except (InvalidRequest, Unavailable) as error:  # its content could not be compared
                 self._failures[each.key] = error
                 continue
+            if there is None and self._has_lost_its_original(each, each.item):
+                self._remember_here({each.key: Handled(each.item.version, is_copy=True)})
+                continue
             if there is None:
                 yield each
                 continue
             self._confirm(each.item, there, is_copy=self._facet.is_ours(there, self.target))
             self._report(self._facet.found(each.item, self.source), FOUND)
+
+    def _has_lost_its_original(self, added: News, item: Item) -> bool:
+        """Tell whether an item that is not on the counterpart may be a copy of one that was deleted there.
+
+        It is ours, and from before the database was lost or restored, so that nothing tells what it stood for.
+        """
+        restored = self._intents.restored
+        if restored is None or added.handled or item.at is None or item.at > restored.until[self._side]:
+            return False
+        return self._facet.is_ours(item, self.source)
+
+    def _of_removed(self, gone: News) -> Iterator[News]:
+        """Yield the news of an item that is gone, once it is certain whether it was carried over before that."""
+        handled = gone.handled or Handled()
+        if not handled.is_open:
+            yield gone
+        elif not self._failures:  # what is there may belong to an item that could not be compared
+            item = Item(gone.key, handled.version)
+            if there := self._facet.find(item, self.source, self.target):
+                self._confirm(item, there, is_copy=True)
+                if self._removals:
+                    yield replace(gone, handled=self.source.known[gone.key])
+            else:
+                self._settle(item, handled)
+
+    def _settle(self, gone: Item, handled: Handled) -> None:
+        """Note that an attempt to carry over an item that is gone has left nothing; forget it when that is certain."""
+        now = self._context.jiras[self._side.other].now()
+        attempt = missed(handled.attempt or Attempt(now), now)
+        wait = time_to_settle(attempt, now, self._facet.lifetime(gone))
+        self._remember_here({gone.key: replace(handled, attempt=attempt) if wait > timedelta() else None})
+        if wait > timedelta():
+            self._failures[gone.key] = unknown("what is gone by now was carried over", attempt, wait)
 
     def _raise_if_held(self, missing: Sequence[News]) -> None:
         """Raise InvalidRequest when the two issues were written to so often that a person must look first."""
@@ -164,7 +213,8 @@ class _Transfer:
                 return replace(handled, attempt=before), unknown(self._facet.question(step), before, wait)
             if before.refusal:
                 return None, InvalidRequest(before.refusal, final=True)
-        return replace(handled, attempt=Attempt(now)), None
+        version = step.news.item.version if step.news.item else handled.version
+        return replace(handled, version=version, attempt=Attempt(now)), None
 
     def _carry_out(self, lines: Sequence[Line]) -> None:
         source, target = self.source, self.target

@@ -9,7 +9,7 @@ from datetime import datetime
 from sync_model.definition import Side, Sync
 from sync_worker.core.items import Reach
 from sync_worker.core.progress import Progress
-from sync_worker.core.timing import LONG_AGO
+from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
 from sync_worker.facets.catalogue import ITEM_FACETS
 
 
@@ -29,15 +29,17 @@ def reaches_of(sync: Sync, side: Side, paired_at: datetime | None, since: Mappin
 def carried_since(sync: Sync, progress: Progress) -> dict[str, datetime]:
     """Return since when the items of each kind and side are carried over by themselves, as of this cycle.
 
-    What comes to be carried over now is so from the last look on: what came since then has not been seen yet. Where
-    nothing was seen before, that is everything; so it is where the file says it as it always could.
+    What comes to be carried over now is so from the last look on: what came since then has not been seen yet. What came
+    at that very moment counts as seen: it rather stays than leaves a side that it was not meant to leave. Where nothing
+    was seen before, that is everything; so it is where the file says it as it always could.
     """
     found: dict[str, datetime] = {}
     for kind, facet in ITEM_FACETS.items():
         for side in Side:
             name = _name(kind, side)
             if facet.reach(sync, side):
-                first = progress.cursors.get(side, LONG_AGO) if facet.keeps_earlier(sync) else LONG_AGO
+                looked_at = progress.cursors.get(side) if facet.keeps_earlier(sync) else None
+                first = looked_at + CLOCK_GRAIN if looked_at else LONG_AGO
                 found[name] = progress.carried_since.get(name, first)
     return found
 

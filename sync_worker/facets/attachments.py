@@ -11,8 +11,10 @@ the oldest is copied first, and one that comes late gets another name.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import count
 from pathlib import PurePath
 from threading import BoundedSemaphore
@@ -34,6 +36,7 @@ FILES_AT_ONCE = 4
 MEGABYTE = 1024 * 1024
 
 
+_UNNUMBERED = re.compile(r" \(\d+\)(?=(\.[^.]*)?$)")
 LINKED, DELETED = "link: ", "delete: "
 """How the journal begins to speak of a file that was not copied."""
 
@@ -148,14 +151,19 @@ class Attachments:
 
         What we have put there while this file was sent may have got another name there. Its content decides then.
         """
-        file = next(file for file in source.issue.attachments if file.id == item.key)
+        file = next((file for file in source.issue.attachments if file.id == item.key), None)
+        if file is None:
+            return self._find_left_over(item, source, target)
         mine = source.known.get(file.id)
-        is_only_one = sum(_looks_like(other, file) for other in source.issue.attachments) == 1
+        alike = {other.id for other in source.issue.attachments if _looks_like(other, file)}
+        # What is gone by now may have a copy, too.
+        alike |= {key for key, other in source.known.items() if other.is_open and other.version in ("", item.version)}
+        is_only_one = alike == {file.id}
         for candidate in sorted(target.issue.attachments, key=lambda candidate: candidate.filename != file.filename):
             there = target.known.get(candidate.id)
             if there and there.twin == file.id:
                 return _item(candidate)
-            if (there and there.is_settled and there.twin) or candidate.size != file.size:
+            if (there and (there.twin or there.is_open)) or candidate.size != file.size:
                 continue
             if any(other.twin == candidate.id for other in source.known.values()):
                 continue
@@ -163,12 +171,18 @@ class Attachments:
                 candidate.author in self._intents.accounts[target.side],
                 _looks_like(candidate, file),
             )
-            if not has_its_name and not (is_ours and mine and mine.attempt):
+            # What was begun may still be at work: somebody else's file must not stand for it.
+            if not (is_ours if mine and mine.is_open else has_its_name):
                 continue
             is_certain = is_ours and has_its_name and is_only_one
-            if is_certain or self._digest(source.side, file) == self._digest(target.side, candidate):
+            if is_certain or self._digest(source.side, file) == self._digest_there(target.side, candidate):
                 return _item(candidate)
         return None
+
+    @staticmethod
+    def lifetime(item: Item) -> timedelta:
+        size = item.version.partition(" ")[0]
+        return lifetime_of(int(size) if size.isdigit() else 0)
 
     def carry_out(self, step: Step[Plan], source: End, target: End) -> Item | None:
         match step.plan:
@@ -207,6 +221,19 @@ class Attachments:
     def question(self, step: Step[Plan]) -> str:
         return f"{step.plan.file.filename} was uploaded" if isinstance(step.plan, Copy) else ""
 
+    def _find_left_over(self, item: Item, source: End, target: End) -> Item | None:
+        """Find what we have put there for a file that is gone by now, by its name and size."""
+        taken = {other.twin for other in source.known.values()}
+        for candidate in target.issue.attachments:
+            there = target.known.get(candidate.id)
+            if there and there.twin == item.key:
+                return _item(candidate)
+            is_free = candidate.id not in taken and not (there and there.is_settled and there.twin)
+            is_ours = candidate.author in self._intents.accounts[target.side]
+            if is_free and is_ours and item.version in _versions(candidate):
+                return _item(candidate)
+        return None
+
     def _left(self, added: Sequence[Attachment], source: End) -> set[str]:
         """Return the ids of files that stay: those that the sync's file leaves out, and private ones."""
         policy = self._context.sync.attachments
@@ -243,6 +270,15 @@ class Attachments:
             target.issue.id, f"jira-sync-file:{site.site()}:{file.id}", site.browse(source.issue.key), title, ""
         )
 
+    def _digest_there(self, side: Side, candidate: Attachment) -> bytes | None:
+        """Return the digest of a file that may be the same as another one; None when somebody has just deleted it."""
+        try:
+            return self._digest(side, candidate)
+        except InvalidRequest:
+            if self._context.jiras[side].file_is_gone(candidate.id):
+                return None
+            raise
+
     def _digest(self, side: Side, file: Attachment) -> bytes:
         digest = hashlib.sha256()
         with self._context.jiras[side].download(file) as content:
@@ -252,9 +288,18 @@ class Attachments:
 
 
 def _item(file: Attachment) -> Item:
+    return Item(file.id, _version(file.size, file.filename), file.created)
+
+
+def _version(size: int, filename: str) -> str:
     # Of a name, which may be anything, only a digest is remembered.
-    name = hashlib.sha256(file.filename.encode()).hexdigest()[:16]
-    return Item(file.id, f"{file.size} {name}", file.created)
+    return f"{size} {hashlib.sha256(filename.encode()).hexdigest()[:16]}"
+
+
+def _versions(copy: Attachment) -> set[str]:
+    """Return the versions of which a file may be the copy, which may have got another name."""
+    names = {copy.filename, _UNNUMBERED.sub("", copy.filename)}
+    return {_version(copy.size, name) for name in names}
 
 
 def _told(event: str, prefix: str, file: Attachment) -> Told:

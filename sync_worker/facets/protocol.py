@@ -299,7 +299,14 @@ class ItemFacet(Protocol[P]):
         """Return what is to be done about the news, in that order. What is left out stays news."""
 
     def find(self, item: Item, source: End, target: End) -> Item | None:
-        """Return the item of `target` that is the same as one of `source`, if it stands for no other."""
+        """Return the item of `target` that is the same as one of `source`, if it stands for no other.
+
+        An item that `source` does not have any more was begun before: what we have put there for it is found.
+        """
+
+    @staticmethod
+    def lifetime(item: Item) -> timedelta:
+        """Return for how long a request that carries the item may be at work after it has ended for us. Pure."""
 
     def carry_out(self, step: Step[P], source: End, target: End) -> Item | None:
         """Do it; return what stands for the item on `target` now, as it is there. None: nothing does, nor will.

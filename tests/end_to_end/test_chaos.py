@@ -24,7 +24,8 @@ def test_a_short_chaos_leaves_nothing_lost_doubled_or_wrong():
 def test_a_worker_may_die_at_any_point():
     """After what it has written to Jira or to MongoDB; the next worker finishes what was left, once.
 
-    These are the points at equal distances. All of them take half an hour: `python -m benchmarks.crash_points`.
+    These are the points at equal distances, over the stories of all facets. All of them take hours:
+    `python -m benchmarks.crash_points`, which `--facet` narrows down.
     """
     done = run("crash_points", "--flavors", "cloud-dc", "--after-writes", "--at-most", "20")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from simulated_sites import ATTACH, LONG_ENOUGH
@@ -71,6 +73,7 @@ def test_a_file_that_was_added_while_the_sync_was_being_edited_is_carried_over(b
     _key, counterpart = bench.pair()
     bench.cycle()
     bench.stop()
+    bench.pass_time(60)
     bench.dev.attach(counterpart, "new.txt", b"new")
     bench.start(attachments=True)
     bench.cycle()
@@ -225,6 +228,61 @@ def test_a_copy_whose_upload_has_no_answer_does_not_come_back_as_a_new_file(benc
         bench.pass_time(LONG_ENOUGH)
     assert bench.files("user") == bench.files("dev")
     assert names(bench, "dev") == ["a.txt", "b.txt"]
+
+
+@EITHER_FLAVOR
+@pytest.mark.parametrize("deletes", ["keep", "delete"])
+@pytest.mark.parametrize("kind", ["drop_after", "drop_before"])
+def test_a_file_that_is_deleted_after_its_upload_had_no_answer_does_not_come_back(bench, deletes, kind):
+    bench.start(attachments={"deletes": deletes})
+    key, _counterpart = bench.pair()
+    bench.control.fault("two", kind, times=1, user="sync", **ATTACH)
+    original = bench.user.attach(key, "a.txt", b"a")
+    bench.cycle()
+    bench.user.remove_file(original)
+    for _ in range(4):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    arrives_and_stays = (kind, deletes) == ("drop_after", "keep")
+    assert (names(bench, "user"), names(bench, "dev")) == ([], ["a.txt"] if arrives_and_stays else [])
+    assert bench.failures() == []
+
+
+def test_a_crash_between_the_two_notes_of_a_copy_does_not_keep_it_from_being_deleted(bench):
+    """The copy is known as the file's; of the file it is known that it was being sent, and it is gone."""
+    bench.start(attachments=DELETES)
+    key, _counterpart = bench.pair()
+    original = bench.user.attach(key, "a.txt", b"a")
+    bench.cycle()
+    bench.stop()
+    states, source = bench.database["issues"], {"_id": f"user:{bench.issue(key)['id']}"}
+    (copied,) = states.find_one(source)["handled"]["attachments"].values()
+    begun = {"version": copied["version"], "attempt": {"at": datetime.now(UTC)}}
+    states.update_one(source, {"$set": {f"handled.attachments.{original}": begun}})
+    bench.user.remove_file(original)
+    bench.start(attachments=DELETES)
+    for _ in range(4):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert (names(bench, "user"), names(bench, "dev")) == ([], [])
+
+
+@EITHER_FLAVOR
+def test_a_copy_of_a_deleted_file_does_not_come_back_after_the_database_was_lost(bench):
+    bench.start(attachments=True)
+    key, counterpart = bench.pair()
+    original = bench.user.attach(key, "a.txt", b"a")
+    bench.cycle()
+    bench.user.remove_file(original)
+    bench.stop()
+    bench._client.drop_database(bench.database_name)
+    bench.start(attachments=True)
+    bench.cycle()
+    bench.dev.attach(counterpart, "new.txt", b"new")
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert (names(bench, "user"), names(bench, "dev")) == (["new.txt"], ["a.txt", "new.txt"])
 
 
 def test_a_pair_that_is_written_to_too_often_waits_for_a_person(bench):

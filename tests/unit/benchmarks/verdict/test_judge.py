@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from benchmarks.scenario.definitions import sync_under_test
+from benchmarks.verdict.demands import FileDemands
 from benchmarks.verdict.evidence import RunFacts
 from benchmarks.verdict.judge import judge
 
@@ -44,6 +46,7 @@ class Desk:
             "properties": marker,
             "comments": [],
             "attachments": [],
+            "removedFiles": [],
             "links": [],
             "history": [],
         }
@@ -63,10 +66,20 @@ class Desk:
             issue[name] = to
         return str(entry["id"])
 
-    def attach(self, issue: dict[str, Any], filename: str, digest: str, author: str = "ann") -> None:
+    def attach(self, issue: dict[str, Any], filename: str, digest: str, author: str = "ann", size: int = 3) -> None:
         self.set(issue, "Attachment", filename, author)
-        made = {"id": self._id(), "filename": filename, "author": author, "size": 3, "sha256": digest}
+        made = {"id": self._id(), "filename": filename, "author": author, "size": size, "sha256": digest}
+        issue["history"][-1]["toId"] = made["id"]
         issue["attachments"].append(made)
+
+    def remove(self, issue: dict[str, Any], digest: str, author: str, by: str) -> None:
+        """Delete the file with this content that `author` has attached."""
+        file = next(each for each in issue["attachments"] if (each["sha256"], each["author"]) == (digest, author))
+        issue["attachments"].remove(file)
+        issue["removedFiles"].append({**file, "removedBy": by})
+
+    def link_to_file(self, issue: dict[str, Any], file: dict[str, Any]) -> None:
+        issue["links"].append({"globalId": f"jira-sync-file:site:{file['id']}", "object": {}})
 
     def comment(self, issue: dict[str, Any], body: str, cause: str = "", author: str = "sync") -> None:
         properties = {"jira-sync": {"cause": cause}} if cause else {}
@@ -357,3 +370,121 @@ class TestDeletedAndMovedIssues:
         pair.desk.set(issue, "status", "Will Do")
         issue["project"] = "OTHERSUP1"
         assert found(pair) == []
+
+
+class TestFilesBothWays:
+    """Each case is what people and the sync do to the files of a pair, and the violations that there must be."""
+
+    @staticmethod
+    def pair(*, deletes: bool = False) -> tuple[Pair, Any]:
+        """Return a pair with a file of each side, both carried over, and what judges it."""
+        files = FileDemands(frozenset({"user", "dev"}), deletes=deletes, largest=100)
+        sync = replace(SHIPPED, demands=replace(SHIPPED.demands, files=files))
+        pair = shipped()
+        pair.desk.attach(pair.dev, "fix.patch", "bbb")
+        pair.desk.attach(pair.user, "fix.patch", "bbb", "sync")
+
+        def found(facts: RunFacts | None = None) -> list[str]:
+            return [violation.kind for violation in judge(sync, pair.desk.dumps, facts).violations]
+
+        assert found() == []
+        return pair, found
+
+    def test_a_file_of_either_side_must_be_on_the_other(self):
+        pair, found = self.pair()
+        pair.desk.attach(pair.user, "new.txt", "ccc")
+        pair.desk.attach(pair.dev, "new.txt", "ddd")
+        assert found() == ["lost attachment", "lost attachment"]
+
+    def test_a_copy_that_was_carried_back_was_not_asked_for(self):
+        pair, found = self.pair()
+        pair.desk.attach(pair.user, "log.txt", "aaa", "sync")
+        assert found() == ["unasked attachment"]
+
+    @pytest.mark.parametrize(
+        # the sync's file says  the copy goes  the violations
+        ("deletes", "goes", "kinds"),
+        [
+            (True, True, []),
+            (True, False, ["left attachment"]),
+            (False, False, []),
+            (False, True, ["lost attachment"]),
+        ],
+    )
+    def test_a_copy_goes_with_its_original_if_the_file_says_so(self, deletes, goes, kinds):
+        pair, found = self.pair(deletes=deletes)
+        pair.desk.remove(pair.user, "aaa", "ann", by="ann")
+        if goes:
+            pair.desk.remove(pair.dev, "aaa", "sync", by="sync")
+        assert found() == kinds
+
+    def test_a_sync_that_forgot_its_copies_may_leave_them(self):
+        pair, found = self.pair(deletes=True)
+        pair.desk.remove(pair.user, "aaa", "ann", by="ann")
+        assert found(RunFacts(forgot=True)) == []
+
+    def test_nothing_is_deleted_whose_original_is_there(self):
+        pair, found = self.pair(deletes=True)
+        pair.desk.remove(pair.dev, "aaa", "sync", by="sync")
+        assert "lost attachment" in found()
+
+    @pytest.mark.parametrize("author", ["ann", "sync"])
+    def test_no_file_that_a_person_has_put_there_is_deleted_by_the_sync(self, author):
+        pair, found = self.pair(deletes=True)
+        pair.desk.attach(pair.dev, "own.txt", "eee", author="ann")
+        pair.desk.attach(pair.user, "own.txt", "eee", author="sync")
+        pair.desk.remove(pair.dev, "eee", "ann", by=author)
+        pair.desk.remove(pair.user, "eee", "sync", by="sync")
+        assert found() == ([] if author == "ann" else ["lost attachment"])
+
+    def test_a_copy_that_a_person_deletes_is_not_made_again(self):
+        pair, found = self.pair()
+        pair.desk.remove(pair.dev, "aaa", "sync", by="ann")
+        assert found() == []
+        pair.desk.attach(pair.dev, "log.txt", "aaa", "sync")
+        assert found() == ["duplicated attachment"]
+        assert found(RunFacts(forgot=True)) == []
+
+    @pytest.mark.parametrize(("links", "kinds"), [(0, ["lost"]), (1, []), (2, ["duplicated"])])
+    def test_there_is_one_link_to_a_file_that_is_too_large(self, links, kinds):
+        pair, found = self.pair()
+        pair.desk.attach(pair.user, "video.mp4", "fff", size=101)
+        for _ in range(links):
+            pair.desk.link_to_file(pair.dev, pair.user["attachments"][-1])
+        assert found() == [f"{kind} attachment" for kind in kinds]
+
+    def test_a_file_that_is_too_large_is_not_copied_and_one_that_is_not_is_not_linked_to(self):
+        pair, found = self.pair()
+        pair.desk.attach(pair.user, "video.mp4", "fff", size=101)
+        pair.desk.link_to_file(pair.dev, pair.user["attachments"][-1])
+        pair.desk.attach(pair.dev, "video.mp4", "fff", "sync", size=101)
+        pair.desk.link_to_file(pair.dev, pair.user["attachments"][0])
+        assert found() == ["unasked attachment", "unasked attachment"]
+
+    @pytest.mark.parametrize(
+        ("order", "kinds"), [(("old", "new"), []), (("new", "old"), ["wrong attachment"]), (("new", "old (2)"), [])]
+    )
+    def test_the_newest_copy_of_a_name_is_that_of_the_newest_file(self, order, kinds):
+        pair, found = self.pair()
+        for digest in ("old", "new"):
+            pair.desk.attach(pair.user, "a.txt", digest)
+        for copy_of in order:
+            digest, _, number = copy_of.partition(" ")
+            pair.desk.attach(pair.dev, f"a {number}.txt" if number else "a.txt", digest, "sync")
+        assert found() == kinds
+
+    def test_a_copy_has_the_name_of_its_original(self):
+        pair, found = self.pair()
+        pair.dev["attachments"][0]["filename"] = "other.txt"
+        assert found() == ["wrong attachment"]
+
+    def test_in_one_direction_the_developers_files_alone_are_carried_over_after_the_creation(self):
+        files = FileDemands(frozenset({"dev"}))
+        sync = replace(SHIPPED, demands=replace(SHIPPED.demands, files=files))
+        pair = shipped()
+        pair.desk.attach(pair.user, "later.txt", "ccc")
+        pair.desk.attach(pair.dev, "fix.patch", "bbb")
+        assert [violation.kind for violation in judge(sync, pair.desk.dumps).violations] == ["lost attachment"]
+        pair.desk.attach(pair.user, "fix.patch", "bbb", "sync")
+        pair.desk.remove(pair.dev, "aaa", "sync", by="ann")
+        assert judge(sync, pair.desk.dumps).violations == []
