@@ -24,6 +24,7 @@ from jira_sync.commands import (
     confirm,
     dismiss,
     doctor,
+    forget,
     history,
     import_,
     init,
@@ -104,6 +105,7 @@ backfill.add_to(app)
 history.add_to(app)
 backup.add_to(app)
 restore.add_to(app)
+forget.add_to(app)
 adopt.add_to(app)
 import_.add_to(app)
 

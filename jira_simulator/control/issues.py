@@ -79,6 +79,17 @@ def _everything(issue: SimulatedIssue) -> dict[str, Any]:
             }
             for attachment in issue.attachments
         ],
+        "removedFiles": [
+            {
+                "id": str(file.id),
+                "filename": file.filename,
+                "author": file.author.name,
+                "size": file.size,
+                "sha256": file.sha256,
+                "removedBy": file.removed_by.name,
+            }
+            for file in issue.removed_files
+        ],
         "links": [{"id": str(link.id), "globalId": link.global_id, **link.body} for link in issue.links],
         "history": [
             {
@@ -89,6 +100,8 @@ def _everything(issue: SimulatedIssue) -> dict[str, Any]:
                 "field": item.field,
                 "from": item.before_text,
                 "to": item.after_text,
+                "fromId": item.before,
+                "toId": item.after,
             }
             for entry in issue.histories
             for item in entry.items

@@ -175,6 +175,18 @@ class SimulatedAttachment:
     created: datetime
 
 
+@dataclass(frozen=True)
+class SimulatedRemoval:
+    """A file that was deleted. Jira forgets it; who judges a run from outside has to know of it."""
+
+    id: int
+    filename: str
+    size: int
+    sha256: str
+    author: SimulatedUser
+    removed_by: SimulatedUser
+
+
 @dataclass
 class SimulatedRemoteLink:
     id: int
@@ -206,6 +218,7 @@ class SimulatedIssue:
     """The statuses that a condition of the workflow keeps this issue out of."""
     recorded: datetime | None = None
     """When it was created, by this machine's clock. None: an earlier version has kept the issue."""
+    removed_files: tuple[SimulatedRemoval, ...] = ()
 
     @property
     def transitions(self) -> list[SimulatedTransition]:

@@ -7,6 +7,7 @@ that serves the call, and notifies the search index, as Jira does.
 from __future__ import annotations
 
 import copy
+import hashlib
 import secrets
 import time
 import uuid
@@ -32,6 +33,7 @@ from jira_simulator.site.model import (
     SimulatedIssue,
     SimulatedProject,
     SimulatedRemoteLink,
+    SimulatedRemoval,
     SimulatedStatus,
     SimulatedUser,
 )
@@ -350,6 +352,9 @@ class SimulatedSite:
         issue = self.issues[attachment.issue_id]
         issue.attachments.remove(attachment)
         del self.attachments[attachment.id]
+        digest = hashlib.sha256(attachment.content).hexdigest()
+        file = (attachment.id, attachment.filename, len(attachment.content), digest, attachment.author)
+        issue.removed_files = (*issue.removed_files, SimulatedRemoval(*file, removed_by=user))
         self._changed(user, issue, [HistoryItem("Attachment", str(attachment.id), attachment.filename, None, None)])
 
     def add_remote_link(self, issue: SimulatedIssue, body: dict[str, Any]) -> tuple[SimulatedRemoteLink, bool]:

@@ -126,7 +126,8 @@ def _candidates_of_side(
     for batch in batches(ids, READ_AT_ONCE):
         paired, (states, _) = store.paired(side, batch), store.states(side, batch)
         waiting = {issue_id for issue_id, state in states.items() if state.pending}
-        read = reader.read_all(issue_id for issue_id in batch if issue_id not in paired | waiting)
+        left = paired | waiting | store.forgotten(side, batch)
+        read = reader.read_all(issue_id for issue_id in batch if issue_id not in left)
         _complain_of(side, read.unprocessable)
         creatable += [issue for issue in read.issues if creates_from(sync, side, issue.status)]
     # What our account created and marked is a counterpart itself. So may be what it created if its mark is not shown.

@@ -9,7 +9,7 @@ import typer
 
 from jira_sync.context.command_line import AsJson, Name, Panel
 from jira_sync.context.database import database
-from jira_sync.context.issue_lookup import find_issues
+from jira_sync.context.issue_lookup import find_issues, refuse_forgotten
 from jira_sync.context.target import find_target
 from jira_sync.context.worker_requests import print_resynced, worker_requests
 from jira_sync.output.terminal import complain
@@ -23,6 +23,9 @@ def add_to(app: typer.Typer) -> None:
 def resync(
     name: Name,
     issues: Annotated[list[str], typer.Argument(metavar="ISSUE…", help="Keys or ids, of either side.")],
+    remember: Annotated[
+        bool, typer.Option("--remember", help="Take up again what was forgotten by jira-sync forget.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Carry issues over again from scratch: status, links and files.
@@ -38,15 +41,18 @@ def resync(
     """
     from sync_worker.runtime.wiring import read_only_view
 
+    kind = "remember" if remember else "resync"
     target = find_target(os.environ)
     file = target.sync(name)
     with database(target, name) as client:
         with read_only_view(file, client, target.environ) as opened:
             named = find_issues(issues, file.sync, opened.store, opened.jiras)
+            if not remember:
+                refuse_forgotten(name, named, opened.store)
         requests = worker_requests(target, file, client)
         if obstacle := requests.obstacle():
-            requests.submit(named)
+            requests.submit(named, kind)
             complain(f"noted, but not done: {obstacle}")
             return 1
-        outcomes = requests.resync(named)
+        outcomes = requests.resync(named, kind)
     return print_resynced(outcomes, name, as_json=as_json)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sync_model.definition import Side, Sync
     from sync_worker.core.ports import Jira
+    from sync_worker.core.traces import Traces
     from sync_worker.database.store import MongoStore
 
 KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]*)-[0-9]+")
@@ -42,6 +43,48 @@ def find_issues(names: Sequence[str], sync: Sync, store: MongoStore, jiras: Mapp
         kind = NotUnderstood if all(isinstance(error, NotUnderstood) for error in errors) else Unusable
         raise kind(*(problem for error in errors for problem in error.problems))
     return list(found.values())
+
+
+def refuse_forgotten(sync: str, named: Sequence[NamedIssue], store: MongoStore) -> None:
+    """Raise Unusable, with one problem each, when a person had some of these issues forgotten."""
+    from generator.running.errors import Unusable
+
+    forgotten = [issue for issue in named if store.forgotten(issue.side, [issue.id])]
+    if forgotten:
+        advice = "to have it taken up again: jira-sync resync"
+        raise Unusable(
+            *(
+                f"{issue.key} was forgotten, and is left alone; {advice} {sync} {issue} --remember"
+                for issue in forgotten
+            )
+        )
+
+
+def find_traces(name: str, sync: str, store: MongoStore) -> Traces:
+    """Return by which names the database knows the issue called `name`, and its counterpart.
+
+    `name` is a key, present or past, or an id. Raises Unusable when nothing is known of it.
+    """
+    from generator.running.errors import NotUnderstood, Unusable
+    from sync_model.definition import Side
+
+    if re.fullmatch(rf"(?:{'|'.join(Side)}):[0-9]+", name):
+        names = [name]
+    elif name.isdigit() or KEY.fullmatch(name):
+        names = [f"{side}{':' if name.isdigit() else '/'}{name.upper()}" for side in Side]
+    else:
+        raise NotUnderstood(f"{name} is no issue; say its key, or {Side.USER}:ID or {Side.DEV}:ID")
+    found = [traces for each in names if (traces := store.traces([each])).is_known]
+    if len(found) > 1:
+        raise NotUnderstood(f"{name} is an issue on either side: say {' or '.join(_ids_of(found))}")
+    if not found:
+        raise Unusable(f"{sync} knows nothing of {name}: it never did, or {name} was forgotten")
+    return found[0]
+
+
+def _ids_of(found: Sequence[Traces]) -> list[str]:
+    """Return an id of each issue, if one is known."""
+    return [next(iter(traces.issues), str(traces)) for traces in found]
 
 
 def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> NamedIssue:

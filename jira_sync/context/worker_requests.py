@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jira_sync.context.control import ControlledSync, run_cycle_here
 from jira_sync.context.database import url_of_server
-from jira_sync.context.issue_lookup import NamedIssue
+from jira_sync.context.issue_lookup import NamedIssue, find_traces
 from jira_sync.context.target import Target
 from jira_sync.output.outcomes import Outcomes
 from jira_sync.output.terminal import current_user, printable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sync_model.loading import SyncFile
     from sync_worker.core.identity import Decision
     from sync_worker.core.records import JournalEntry
+    from sync_worker.core.traces import Traces
 
 PATIENCE = 120.0
 """Seconds to wait for the worker."""
@@ -76,16 +77,33 @@ class WorkerRequests:
         pause, name = self._store.journal.paused(), self._sync.name
         return f"{name} is {pause}; it is done after jira-sync resume {name}" if pause else None
 
-    def resync(self, issues: Sequence[NamedIssue]) -> list[ResyncOutcome]:
-        """Have `issues` resynced; return what became of each. Raises Unusable if it takes too long."""
+    def resync(self, issues: Sequence[NamedIssue], kind: str = "resync") -> list[ResyncOutcome]:
+        """Have `issues` resynced; return what became of each. Raises Unusable if it takes too long.
+
+        `kind` is `remember` for those that may have been forgotten.
+        """
         entries_before = {str(issue): len(self._journal_entries(issue)) for issue in issues}
-        started, request = datetime.now(UTC), self.submit(issues)
+        started, request = datetime.now(UTC), self.submit(issues, kind)
         self._wait_until_answered(request, started)
         return [self._outcome(issue, entries_before[str(issue)]) for issue in issues]
 
-    def submit(self, issues: Sequence[NamedIssue]) -> str:
+    def submit(self, issues: Sequence[NamedIssue], kind: str = "resync") -> str:
         """Write the request into the database, where the worker finds it; return its id."""
-        return self._store.ask("resync", [str(issue) for issue in issues], current_user())
+        return self._store.ask(kind, [str(issue) for issue in issues], current_user())
+
+    def traces_of(self, issue: str) -> Traces:
+        """Return by which names the sync knows an issue and its counterpart. Raises Unusable when it does not."""
+        return find_traces(issue.strip(), self._sync.name, self._store)
+
+    def submit_to_forget(self, traces: Traces) -> str:
+        """Write the request to forget these issues into the database; return its id."""
+        return self._store.ask("forget", traces.names, current_user())
+
+    def forget(self, traces: Traces) -> DecisionOutcome:
+        """Have all that is remembered of these issues erased. Raises Unusable if it takes too long."""
+        started, request = datetime.now(UTC), self.submit_to_forget(traces)
+        self._wait_until_answered(request, started)
+        return self._said("forget", request)
 
     def decide(self, decision: Decision) -> str:
         """Write a decision into the database, where the worker finds it; return the request's id."""
@@ -95,7 +113,10 @@ class WorkerRequests:
         """Have a decision carried out; return what became of it. Raises Unusable if it takes too long."""
         started, request = datetime.now(UTC), self.decide(decision)
         self._wait_until_answered(request, started)
-        said = [entry for entry in self._store.journal.actions(MOST_ENTRIES) if entry.cause == f"adopt-{request}"]
+        return self._said("adopt", request)
+
+    def _said(self, kind: str, request: str) -> DecisionOutcome:
+        said = [entry for entry in self._store.journal.actions(MOST_ENTRIES) if entry.cause == f"{kind}-{request}"]
         if not said:
             return DecisionOutcome(is_done=False, text="it is not known what became of it")
         last, *details = said
@@ -133,6 +154,8 @@ class WorkerRequests:
         """Return what became of `issue`, by the journal entries after the first `entries_before` ones."""
         entries = self._journal_entries(issue)[entries_before:]
         answers = [entry for entry in entries if entry.what == "resync"]
+        if not answers and self._store.forgotten(issue.side, [issue.id]):
+            return ResyncOutcome(issue, succeeded=False, text="nothing done: it was forgotten")
         if not answers:
             return ResyncOutcome(issue, succeeded=False, text="it is gone, or not visible to us")
         if answers[-1].result == "skipped":

@@ -37,9 +37,7 @@ def print_steps(steps: Sequence[PlannedStep], limit: int, more: str) -> None:
     print_line(f"in all: {counts}" if counts else "nothing to do")
     if written := writes(steps):
         told = mails(steps)
-        print_line(
-            f"{written} {'write' if written == 1 else 'writes'} to Jira; it tells people of {told} of them by mail"
-        )
+        print_line(f"{written} {'change' if written == 1 else 'changes'} in Jira, which tells people of {told} by mail")
 
 
 def totals(steps: Sequence[PlannedStep]) -> dict[str, int]:
@@ -52,7 +50,7 @@ def totals(steps: Sequence[PlannedStep]) -> dict[str, int]:
 
 
 def writes(steps: Sequence[PlannedStep]) -> int:
-    """Return how many requests that change something the steps come to. A link is put on either issue."""
+    """Return how many changes in Jira the steps come to. Two issues that are linked are one."""
     from sync_worker.facets.catalogue import FACETS
 
     return sum(step.is_write and step.what in FACETS for step in steps)

@@ -314,6 +314,21 @@ class Store(Protocol):
     def forget(self, state: IssueState) -> None:
         """Remember nothing of the issue any more."""
 
+    def forgotten(self, side: Side, ids: Collection[str]) -> set[str]:
+        """Return those among `ids` that a person had forgotten: they are left alone."""
+
+    def erase(self, request: Request) -> None:
+        """Erase all that is remembered of the issues that the request names, and of their counterparts, for good.
+
+        Only that they are forgotten is remembered. Raises InvalidRequest when that could not be relied on.
+        """
+
+    def recall(self, side: Side, ids: Collection[str]) -> None:
+        """Have these issues, and their counterparts, be forgotten no more."""
+
+    def recall_all(self, side: Side) -> None:
+        """Have no issue of `side` be forgotten any more: its ids are other issues' now."""
+
     def emptied(self) -> Store:
         """Return a store in which nothing is remembered, for whoever only reads."""
 
@@ -409,6 +424,9 @@ class Store(Protocol):
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
         """Put into the journal what was done, or was not, and why."""
+
+    def record_once(self, entry: JournalEntry) -> None:
+        """Put into the journal what was done for the `cause` of this entry, unless it is there."""
 
     def requests(self) -> list[Request]:
         """Return what operators asked for, oldest first."""

@@ -24,9 +24,10 @@ class SaidOfItself:
 
 @dataclass(frozen=True)
 class Request:
-    """What an operator asked for: `kind` is `retry`, `dismiss` or `resync`. `issues` are named like `user:10001`.
+    """What an operator asked for: `kind` is `retry`, `dismiss`, `resync`, `remember` or `forget`.
 
-    Without issues, `retry` and `dismiss` mean all issues. `by` names the operator.
+    `issues` are named like `user:10001`; `forget` has keys, too, like `user/SUP-1`. Without issues, `retry` and
+    `dismiss` mean all issues. `by` names the operator.
     """
 
     id: str

@@ -58,6 +58,13 @@ class Journal:
             self._actions.insert_many([all_redacted(_entry.dump_python(entry)) for entry in entries], ordered=False)
 
     @errors_translated()
+    def record_once(self, entry: JournalEntry) -> None:
+        """Record what was done for its `cause`, unless it is recorded. Looks through the whole journal."""
+        document = all_redacted(_entry.dump_python(entry))
+        known = {"what": entry.what, "cause": entry.cause}
+        self._actions.update_one(known, {"$setOnInsert": document}, upsert=True)
+
+    @errors_translated()
     def record_cycle(self, cycle: PastCycle) -> None:
         self._cycles.insert_one(all_redacted(asdict(cycle)))
 

@@ -3,6 +3,8 @@
 The backup is loaded into collections beside the present ones, which then take their places. Meanwhile a mark in the
 progress makes every worker refuse to work. So a restore that was interrupted then is noticed, whoever comes next.
 
+What a person had forgotten stays forgotten: the worker erases it anew from what was restored.
+
 The database does not know what was done in Jira after the backup, nor what happened while the backup was made. So the
 cursors go back further than a backup can take, and the progress says `restored`. Before anything else is done, all
 counterparts created since are found by their marks (`engine.recognition.recovery`). Comments are looked for before
@@ -49,6 +51,7 @@ LONGEST_REASON = 200
 INVALID_NAMESPACE = 73
 WITH_WRITER = ("issues", "pairs", "unprocessable")
 """The collections in which each document carries the token of its last writer."""
+FORGOTTEN = "forgotten"
 
 
 class Restore:
@@ -109,7 +112,10 @@ class Restore:
             except backup.Damaged:
                 self._drop_staging()
                 raise
+            forgotten = self._keep_forgotten()
             self._swap(names, only)
+            if forgotten:
+                self._store.ask("forget", forgotten, entry.who)
         self._store.save_progress(progress)
         self._store.record([entry])
 
@@ -158,7 +164,15 @@ class Restore:
                 size = 0
             step(done)
         self._insert(waiting)
-        return sorted({*WITH_WRITER, *contents.counts} - {backup.FIRST, *backup.LEFT_OUT})
+        return sorted({*WITH_WRITER, FORGOTTEN, *contents.counts} - {backup.FIRST, *backup.LEFT_OUT})
+
+    def _keep_forgotten(self) -> list[str]:
+        """Let the tombstones outlive the restore; return of which issues. The backup may hold what was erased since."""
+        kept, staging = list(self._database[FORGOTTEN].find()), self._database[backup.STAGING + FORGOTTEN]
+        self._lease.check()
+        for document in kept:
+            staging.replace_one({"_id": document["_id"]}, document, upsert=True)
+        return [document["_id"] for document in kept]
 
     def _insert(self, waiting: dict[str, list[dict[str, Any]]]) -> None:
         for name, documents in waiting.items():

@@ -11,6 +11,7 @@
     requests   one document per request of an operator: `kind`, `issues` and `by` of `core.records.Request`
     unprocessable   one document per issue that cannot be handled now, `_id: "user:10001"`: the fields of
                `core.unprocessable.UnprocessableIssue`
+    forgotten  one tombstone per issue that a person had forgotten; see `database.documents.forgotten`
     lease      who the writer is; see `database.lease`
     actions, cycles, control   what was done, and whether the sync is paused; see `database.journal`
 
@@ -30,6 +31,7 @@ from pymongo import MongoClient
 from sync_worker.core.ports import Fate
 from sync_worker.core.records import JournalEntry
 from sync_worker.database.documents.conversion import PROGRESS
+from sync_worker.database.documents.forgotten import ForgottenDocuments
 from sync_worker.database.documents.formats import format_of, format_to_write, readable
 from sync_worker.database.documents.indexes import create_indexes
 from sync_worker.database.documents.issues import IssueDocuments
@@ -51,7 +53,14 @@ NOWHERE = "jira_sync_nowhere"
 
 
 class MongoStore(
-    ProgressDocument, IssueDocuments, Outbox, PairDocuments, RequestDocuments, UnprocessableDocuments, Replacing
+    ProgressDocument,
+    IssueDocuments,
+    Outbox,
+    PairDocuments,
+    RequestDocuments,
+    UnprocessableDocuments,
+    ForgottenDocuments,
+    Replacing,
 ):
     """Satisfies `core.ports.Store`, for the writer who holds `lease`. Without the lease it can be read from."""
 
@@ -99,3 +108,6 @@ class MongoStore(
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
         self.journal.record(entries)
+
+    def record_once(self, entry: JournalEntry) -> None:
+        self.journal.record_once(entry)

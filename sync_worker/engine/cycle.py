@@ -23,7 +23,7 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
-from sync_worker.engine import confirmation, resync
+from sync_worker.engine import confirmation, forgetting, resync
 from sync_worker.engine.census import Census
 from sync_worker.engine.creation_brake import hold_creations
 from sync_worker.engine.delivery import Delivery
@@ -102,8 +102,10 @@ class Cycle:
     def run(self) -> CycleResult:
         """Do it. Raises Unavailable or NeedsOperator when the pass could not be completed; nothing is lost by that."""
         store = self.context.store
-        progress = begin_recovery(self.context, finish_move(self.context, store.progress()))
-        requests, unprocessable = store.requests(), UnprocessableIssues(self.context)
+        progress, requests = finish_move(self.context, store.progress()), store.requests()
+        if self._forget_issues(requests):
+            progress, requests = store.progress(), store.requests()  # they may have named what was erased
+        progress, unprocessable = begin_recovery(self.context, progress), UnprocessableIssues(self.context)
         decisions = [request for request in requests if request.kind == adoption.KIND]
         for request in (request for request in requests if request.kind == confirmation.KIND):
             progress = confirmation.confirm(self.context, progress, request)
@@ -149,11 +151,18 @@ class Cycle:
             held=progress.brakes.held,
         )
 
+    def _forget_issues(self, requests: list[Request]) -> bool:
+        """Erase what operators want forgotten; tell whether there was anything."""
+        meant = [request for request in requests if request.kind == forgetting.KIND]
+        for request in meant:
+            forgetting.forget(self.context, request)
+        return bool(meant)
+
     def _answer_requests(self, requests: list[Request], progress: Progress, unprocessable: UnprocessableIssues) -> None:
         """Do what operators asked for; after an edit of the sync's file, try all that waits again at once."""
         store = self.context.store
         for request in requests:
-            if request.kind == resync.KIND:
+            if request.kind in (resync.KIND, resync.REMEMBER):
                 unprocessable.handled_all(resync.resync(self.context, request, progress.known))
                 continue
             asked = [state for state in store.failing() if _is_meant(request, state)]

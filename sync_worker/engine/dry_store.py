@@ -17,6 +17,7 @@ from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.retry import is_due
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
+from sync_worker.core.traces import Traces
 from sync_worker.core.unprocessable import UnprocessableIssue
 
 PLENTY = 1_000_000
@@ -35,6 +36,9 @@ class DryRunStore:
     _states: dict[tuple[Side, str], IssueState | None] = field(default_factory=dict)
     _pairs: dict[str, Pair] = field(default_factory=dict)
     _forgotten: set[tuple[str, str]] = field(default_factory=set)
+    _erased: set[tuple[Side, str]] = field(default_factory=set)
+    _recalled: set[tuple[Side, str]] = field(default_factory=set)
+    _all_recalled: set[Side] = field(default_factory=set)
     _progress: Progress | None = None
     _requests: list[Request] | None = None
     _staged: list[IssueState | Pair] = field(default_factory=list)
@@ -73,6 +77,25 @@ class DryRunStore:
 
     def forget(self, state: IssueState) -> None:
         self._states[state.side, state.id] = None
+
+    def forgotten(self, side: Side, ids: Collection[str]) -> set[str]:
+        here = {id_ for id_ in ids if (side, id_) in self._erased}
+        kept = [id_ for id_ in ids if (side, id_) not in self._erased]
+        recalled = {id_ for id_ in kept if (side, id_) in self._recalled or side in self._all_recalled}
+        return here | (self.beneath.forgotten(side, kept) - recalled)
+
+    def erase(self, request: Request) -> None:
+        for side, issue_id in [(side, one) for side, ids in Traces.of(request.issues).ids.items() for one in ids]:
+            if pair := self.pair_of(side, issue_id):
+                self.forget_pair(pair)
+            self._states[side, issue_id] = self._unprocessable[side, issue_id] = None
+            self._erased.add((side, issue_id))
+
+    def recall(self, side: Side, ids: Collection[str]) -> None:
+        self._recalled |= {(side, issue_id) for issue_id in ids}
+
+    def recall_all(self, side: Side) -> None:
+        self._all_recalled.add(side)
 
     def due(self, side: Side, now: datetime, limit: int) -> list[Waiting]:
         beneath = self.beneath.due(side, now, min(limit + len(self._states), PLENTY))
@@ -216,6 +239,9 @@ class DryRunStore:
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
         self.entries += entries
+
+    def record_once(self, entry: JournalEntry) -> None:
+        self.entries.append(entry)
 
     def requests(self) -> list[Request]:
         return self._requests if self._requests is not None else self.beneath.requests()

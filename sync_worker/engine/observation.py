@@ -81,8 +81,14 @@ class Observation:
                 for issue_id in batch
                 if issue_id not in unfit and (issue_id in self.always or self._is_news(issue_id, states.get(issue_id)))
             ]
-            if wanted:
+            if wanted := self._without_forgotten(wanted, states):
                 yield from self._remember(wanted, states, streak)
+
+    def _without_forgotten(self, wanted: list[str], states: Mapping[str, IssueState]) -> list[str]:
+        """Leave out what a person had forgotten: nothing is remembered of it, so that it always seems to be new."""
+        unknown = [issue_id for issue_id in wanted if issue_id not in states]
+        forgotten = self.context.store.forgotten(self.side, unknown) if unknown else set()
+        return [issue_id for issue_id in wanted if issue_id not in forgotten]
 
     def _is_news(self, issue_id: str, state: IssueState | None) -> bool:
         updated = self.shown[issue_id].updated

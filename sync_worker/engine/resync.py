@@ -35,6 +35,8 @@ from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 from sync_worker.facets.protocol import DONE, SKIPPED
 
 KIND = "resync"
+REMEMBER = "remember"
+"""A resync of issues that were forgotten, which are not forgotten any more. What happened meanwhile is only noted."""
 
 
 def resync(context: Context, request: Request, identity: Identity) -> list[tuple[Side, str]]:
@@ -46,6 +48,8 @@ def resync(context: Context, request: Request, identity: Identity) -> list[tuple
     queued: list[tuple[Side, str]] = []
     for side in Side:
         ids = [name.partition(":")[2] for name in request.issues if name.startswith(f"{side}:")]
+        if request.kind == REMEMBER and ids:
+            context.store.recall(side, ids)
         for batch in batches(ids, READ_AT_ONCE):
             queued += [(side, issue_id) for issue_id in _Resync(context, request, side, identity).queue(batch)]
     return queued
@@ -63,12 +67,16 @@ class _Resync:
         self._context.checkpoint()
         side, store = self._side, self._context.store
         self._context.jiras[side].account()
+        forgotten = store.forgotten(side, ids)
+        ids = [issue_id for issue_id in ids if issue_id not in forgotten]
         states, _ = store.states(side, ids)
         read = Reader(self._context.jiras[side], self._context.checkpoint).read_with_histories(ids)
         for issue_id, why in read.unprocessable.items():
             known = states.get(issue_id)
             self._record(known.key if known else issue_id, SKIPPED, why)
         made, unread = self._look_for_counterparts(read.issues)
+        if self._request.kind == REMEMBER:
+            states, _ = store.states(side, ids)
         pairs, unprocessable = store.pairs_of(side, ids)
         queued = []
         for issue in read.issues:
@@ -105,7 +113,8 @@ class _Resync:
             return set(), []
         clocks: dict[str, datetime] = {one: context.jiras[one].now() for one in Side}
         context.jiras[side.other].account()
-        search = CounterpartSearch(context, IntentLog(context, self._known, Restored(until=clocks)))
+        intents = IntentLog(context, self._known, Restored(until=clocks))
+        search = CounterpartSearch(context, intents, only_notes=self._request.kind == REMEMBER)
         ahead = clocks[side.other] - clocks[side]
         oldest = min(issue.created for issue in alone)
         unread = search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})

@@ -65,7 +65,8 @@ class MissedChanges:
         for batch in batches(self._legacy_issues(side), READ_AT_ONCE):
             self.context.checkpoint()
             states, unprocessable = store.states(side, [issue.id for issue in batch])
-            fresh = [issue for issue in batch if issue.id not in states and issue.id not in unprocessable]
+            left = unprocessable.keys() | store.forgotten(side, [issue.id for issue in batch])
+            fresh = [issue for issue in batch if issue.id not in states and issue.id not in left]
             news = [issue for issue in batch if issue.id in states and _was_seen_later(issue, cursor)]
             self.report.known += len(batch) - len(fresh) - len(news)
             changed = [issue for issue in fresh if self._may_have_changed(issue)]

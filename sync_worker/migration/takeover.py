@@ -176,8 +176,10 @@ class TakeOver:
             self._store.forget_pair(pair)
         for batch in batches(claims.new, READ_AT_ONCE):
             self._context.checkpoint()
-            self._store.save_pairs(batch)
-            self._store.record([self._entry(pair) for pair in batch])
+            forgotten = {side: self._store.forgotten(side, [pair.id(side) for pair in batch]) for side in Side}
+            pairs = [pair for pair in batch if not any(pair.id(side) in forgotten[side] for side in Side)]
+            self._store.save_pairs(pairs)
+            self._store.record([self._entry(pair) for pair in pairs])
 
     def _entry(self, pair: Pair) -> JournalEntry:
         keys, text = (pair.user_key, pair.dev_key), "from the replaced service"

@@ -37,6 +37,7 @@ class FencedCollections:
         self._pairs = self._database["pairs"]
         self._requests = self._database["requests"]
         self._unprocessable = self._database["unprocessable"]
+        self._forgotten = self._database["forgotten"]
 
     def _unless_superseded(self, identity: str | ObjectId) -> dict[str, Any]:
         """Match a document unless somebody else has written it since we have the right to."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from sync_model.definition import Side
 from sync_worker.core.context import Context
-from sync_worker.core.identity import Decision, Identity, SeenSide, SideIdentity, decisions_for, differences
+from sync_worker.core.identity import Decision, Identity, Kind, SeenSide, SideIdentity, decisions_for, differences
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request, one_after_the_other
 from sync_worker.engine.dry_store import DryRunStore
@@ -121,6 +121,10 @@ def _new(context: Context, progress: Progress, seen: Mapping[Side, SeenSide]) ->
     fresh = Identity(uuid.uuid4().hex, (context.sync.name,), {side: SideIdentity.of(seen[side]) for side in Side})
     fresh = replace(fresh, ignored=tuple(sorted(owners)), discovered=True)
     context.store.begin_anew()
+    for side in {
+        difference.side for difference in differences(known.sides, seen) if difference.kind is not Kind.ACCOUNT
+    }:
+        context.store.recall_all(side)
     progress = _saved(context, Progress(definition=progress.definition), fresh)
     text = f"the sync begins anew: {_pairs(count)} and what else it remembered are set aside in its database"
     return Adopted(progress, text)

@@ -43,10 +43,14 @@ class Found:
 
 @dataclass(frozen=True)
 class CounterpartSearch:
-    """Makes pairs of issues that are each other's counterpart, as their marks say."""
+    """Makes pairs of issues that are each other's counterpart, as their marks say.
+
+    `only_notes`: what happened to them before is no cause.
+    """
 
     context: Context
     intents: IntentLog
+    only_notes: bool = False
 
     def since(self, side: Side, at: datetime, only: Collection[str] | None = None) -> list[str]:
         """Find what was created for issues of `side`, or for those with the ids `only`, at or after `at`.
@@ -79,6 +83,7 @@ class CounterpartSearch:
         If several were created for one issue, the first one counts. Returns the counterparts.
         """
         self.context.checkpoint()
+        found = self._without_forgotten(side, found)
         counterparts = {
             match.mark.issue: match for match in sorted(found, key=lambda match: int(match.id), reverse=True)
         }
@@ -102,6 +107,13 @@ class CounterpartSearch:
                 paired.append(other)
         return paired
 
+    def _without_forgotten(self, side: Side, found: Sequence[Found]) -> list[Found]:
+        """Leave out the pairs that a person had forgotten, of which the marks still tell."""
+        store = self.context.store
+        sources = store.forgotten(side, [match.mark.issue for match in found]) if found else set()
+        made = store.forgotten(side.other, [match.id for match in found]) if found else set()
+        return [match for match in found if match.mark.issue not in sources and match.id not in made]
+
     def _read(self, side: Side, ids: Iterable[str]) -> dict[str, Issue]:
         read = Reader(self.context.jiras[side], self.context.checkpoint).read_with_histories(ids)
         self._leave_alone(side, read.unprocessable)
@@ -120,6 +132,8 @@ class CounterpartSearch:
         known = store.state(side.other, counterpart.id)
         other = known or self._long_seen(side.other, counterpart)
         states = [self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart, mark)]
+        if self.only_notes:
+            states = [replace(state, pending=()) for state in states]
         if before:
             store.save(states)
             return

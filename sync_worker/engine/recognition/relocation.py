@@ -64,6 +64,8 @@ class Relocation:
             self._relocate(pairs)
         for side in Side:
             self._keep_other_states(side)
+            if self._is_elsewhere(side):
+                store.recall_all(side)
         self.progress = self._moved_progress()
         store.save_progress(replace(self.progress, is_moving=True))
         return finish_move(self.context, replace(self.progress, is_moving=True))

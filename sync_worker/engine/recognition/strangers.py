@@ -71,7 +71,10 @@ class Strangers:
         }
         new = [Found(issue_id, mark) for issue_id, mark in ours.items() if mark.issue not in {*pairs, *begun}]
         self._search().pair_up(side.other, new)
-        return Met(ours.keys(), self.context.store.paired(side, [found.id for found in new]))
+        # What was made for an issue that a person had forgotten has its words, and is left alone with it.
+        forgotten = self.context.store.forgotten(side.other, sources)
+        left = {issue_id for issue_id, mark in ours.items() if mark.issue in forgotten}
+        return Met(ours.keys(), left | self.context.store.paired(side, [found.id for found in new]))
 
     def _our_mark(self, side: Side, issue: Issue) -> Mark | None:
         """Return the issue's mark if it is ours. Raises NeedsOperator when another installation is at work."""

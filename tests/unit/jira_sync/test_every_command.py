@@ -63,6 +63,7 @@ USAGES: dict[str, tuple[list[str], dict[str, str | None]]] = {
     ),  # Jira comes first
     "adopt": (["NAME", "--same-site", "--yes"], OWN_SERVER),
     "history": (["NAME", "SUP-1"], OWN_SERVER),
+    "forget": (["NAME", "SUP-1", "--yes"], OWN_SERVER),
     "backup": (["NAME", "sync-ab.backup"], OWN_SERVER),
     "restore": (["NAME", "sync-ab.backup"], {**OWN_SERVER, NO_MONGODB: "No such file"}),  # the file comes first
     "import": (["NAME", "--dry-run"], OWN_SERVER),

@@ -94,6 +94,7 @@ NOT_UNDERSTOOD = [
     ["import", "sync-ab", "--json"],
     ["backfill", "sync-ab", "--since", "yesterday"],
     ["backfill", "sync-ab", "--since", "2026-01-01", "--json"],
+    ["forget", "sync-ab", "SUP-1", "--json"],
     ["start", "--json", "--foreground"],
     ["start", "sync-ab", "--strict"],
     ["render", "--stdout", "--diff"],
@@ -112,6 +113,7 @@ def test_what_is_not_understood_exits_with_2_and_says_so(capsys, arguments):
 MORE_ARGUMENTS = {
     "history": ["SUP-1"],
     "resync": ["SUP-1"],
+    "forget": ["SUP-1"],
     "backup": ["file"],
     "restore": ["file"],
     "backfill": ["--since", "2026-01-01"],

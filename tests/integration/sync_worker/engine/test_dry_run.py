@@ -108,9 +108,9 @@ def test_a_dry_run_leaves_out_what_an_interrupted_cycle_has_done(bench, front):
     bench.cycle()
     bench.control.heal("one")
     bench.pass_time(60)
-    (line, total) = lines(planned(bench, front))
+    (line, total, changes) = lines(planned(bench, front))
     assert line.startswith(f"{key} → DEV-1  link  (rule take-on")
-    assert total == "in all: 1 to link"
+    assert (total, changes) == ("in all: 1 to link", "1 change in Jira, which tells people of 0 by mail")
 
 
 def test_a_dry_run_beside_a_running_worker_says_what_a_pause_means(bench, front):
@@ -129,10 +129,11 @@ def test_a_dry_run_shows_some_of_many_issues_and_counts_the_rest(bench, front):
     bench.start()
     bench.control.create_many("one", "SUP", 120, status="Will Do")
     said = lines(planned(bench, front, "--limit", "2"))
-    assert len(said) == 4
+    assert len(said) == 5
     assert said[2:] == [
         "and 118 issues more (--limit)",
         "in all: 120 to create, 120 to link, 120 to comment on",
+        "360 changes in Jira, which tells people of 240 by mail",
     ]
 
 

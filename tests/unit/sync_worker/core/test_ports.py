@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sync_model.definition import Side
 from sync_worker.core import ports
 from sync_worker.core.issue import Draft, Transition
 from sync_worker.core.pairs import Pair
@@ -33,7 +34,7 @@ def parameters(function: Callable[..., Any]) -> list[tuple[str, object, object]]
 
 WRITES_TO_STORE = {
     "save_progress", "save", "forget", "save_pair", "save_pairs", "forget_pair", "record", "answer",
-    "register", "stage_nothing", "stage",
+    "register", "stage_nothing", "stage", "erase", "recall", "recall_all", "record_once",
 }  # fmt: skip
 WRITES_TO_JIRA = {"create", "create_many", "transition", "comment", "link", "upload", "delete_file"}
 READING = {"Return", "Search", "Read", "Ask", "Tell", "Look", "Give", "How"}
@@ -109,6 +110,10 @@ def test_a_dry_run_never_passes_a_write_on_to_the_real_store(name):
         "save_pair": (pair,),
         "save_pairs": ([pair],),
         "forget_pair": (pair,),
+        "erase": (Request("1", "forget", ("user:1", "dev:2", "user/U-1")),),
+        "recall": (Side.USER, ["1"]),
+        "recall_all": (Side.USER,),
+        "record_once": (JournalEntry(NOON, "ann", "forget", cause="forget-1"),),
         "record": ([JournalEntry(NOON, "worker", "link")],),
         "answer": (Request("1", "retry"),),
         "register": ("database",),
