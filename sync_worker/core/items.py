@@ -97,7 +97,8 @@ def news(items: Collection[Item], known: Items, reach: Reach) -> Iterator[News]:
             yield News(Verb.ADDED, item.key, item, handled)
     there = {item.key for item in items}
     for key, handled in known.items():
-        is_to_be_removed = reach.removals and handled.twin and not handled.is_copy and not handled.is_gone
+        is_done = handled.is_copy or handled.is_gone or handled.is_refused
+        is_to_be_removed = reach.removals and handled.twin and not is_done
         if key not in there and (is_to_be_removed or handled.is_open):
             yield News(Verb.REMOVED, key, None, handled)
 

@@ -183,7 +183,9 @@ class IssueState:
 
 
 def _without_refusals(handled: Mapping[str, Items]) -> dict[str, Items]:
-    return {kind: {key: item for key, item in items.items() if not item.is_refused} for kind, items in handled.items()}
+    return {
+        kind: {key: replace(item, is_refused=False) for key, item in items.items()} for kind, items in handled.items()
+    }
 
 
 def _is_replaced(old: Cause, new: Cause) -> bool:

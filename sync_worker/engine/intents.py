@@ -42,6 +42,7 @@ class IntentLog:
     restored: Restored | None = None
     carried_since: Mapping[str, datetime] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    _writes: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     @cached_property
@@ -138,6 +139,13 @@ class IntentLog:
             now, WORKER, "change", result, side=state.side, issue=state.key, cause=str(cause), text=text
         )
         self.context.store.record([entry])
+
+    def reserve_writes(self, wanted: int) -> int:
+        """Return how many of so many writes may be done without a person's word, in this cycle."""
+        with self._lock:
+            granted = min(wanted, max(self.context.sync.most_writes_at_once - self._writes, 0))
+            self._writes += granted
+        return granted
 
     def _count(self, kind: str, result: str) -> None:
         with self._lock:

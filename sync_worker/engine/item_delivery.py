@@ -18,8 +18,8 @@ from datetime import timedelta
 from typing import Any
 
 from sync_model.definition import Side
-from sync_worker.core.actions import Action
-from sync_worker.core.causes import Attempt
+from sync_worker.core.actions import Action, Create
+from sync_worker.core.causes import ASKED_FOR, Attempt
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, may_have_happened, to_go_by
 from sync_worker.core.issue import Issue
@@ -108,8 +108,7 @@ class _Transfer:
     def carry_over(self, found: Sequence[News]) -> None:
         """Do what is to be done about the news. Raises the error that decides, once all had their turn."""
         missing = list(self._missing(found))
-        self._raise_if_held(missing)
-        self._carry_out(self._begin(missing))
+        self._carry_out(self._begin(missing if self._is_asked_for else self._unless_held(missing)))
         if self._written:
             self._count_writes()
             self._intent.note_own_write(self._side.other, self._counterpart.id)
@@ -168,18 +167,39 @@ class _Transfer:
         if wait > timedelta():
             self._failures[gone.key] = unknown("what is gone by now was carried over", attempt, wait)
 
-    def _raise_if_held(self, missing: Sequence[News]) -> None:
-        """Raise InvalidRequest when the two issues were written to so often that a person must look first."""
+    @property
+    def _is_asked_for(self) -> bool:
+        """Whether a person has asked for it, or a counterpart was created for it, which has a brake of its own."""
+        cause = self._intent.work.cause
+        return cause.wave == ASKED_FOR or cause.begun(Create.kind) is not None
+
+    def _unless_held(self, missing: Sequence[News]) -> Sequence[News]:
+        """Return what may be carried over without a person's word. What may not is noted as failed for good."""
+        if not missing:
+            return missing
         sync, pair = self._context.sync, self._intent.work.counterpart
-        if missing and pair.is_written_too_often(sync.most_writes_per_hour):
-            raise InvalidRequest(
-                f"{pair.user_key} and {pair.dev_key} were written to {sync.most_writes_per_hour} times within an hour, "
-                f"so two automations may contradict each other; nothing more is carried over until "
-                f"jira-sync retry {sync.name}",
-                final=True,
+        if pair.is_written_too_often(sync.most_writes_per_hour):
+            self._hold(
+                missing,
+                f"{pair.user_key} and {pair.dev_key} were written to {sync.most_writes_per_hour} times "
+                "within an hour, so two automations may contradict each other",
             )
+            return ()
+        granted = self._intents.reserve_writes(len(missing))
+        if held := missing[granted:]:
+            self._hold(held, f"more than mostWritesAtOnce ({sync.most_writes_at_once}) writes came to be done at once")
+        return missing[:granted]
+
+    def _hold(self, held: Sequence[News], why: str) -> None:
+        """Note that these wait for a person. They are not refused: whoever asks for them again gets them."""
+        error = InvalidRequest(
+            f"{why}; nothing more is carried over until jira-sync retry {self._context.sync.name}", final=True
+        )
+        self._failures |= {each.key: error for each in held}
 
     def _count_writes(self) -> None:
+        if self._is_asked_for:
+            return
         pair = self._intent.work.counterpart.wrote(self._context.jiras[Side.USER].now(), self._written)
         self._context.store.save_pair(pair)
         self._intent.pair_with(pair)

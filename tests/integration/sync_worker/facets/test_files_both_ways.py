@@ -285,6 +285,39 @@ def test_a_copy_of_a_deleted_file_does_not_come_back_after_the_database_was_lost
     assert (names(bench, "user"), names(bench, "dev")) == (["new.txt"], ["a.txt", "new.txt"])
 
 
+def test_what_is_too_much_at_once_waits_for_a_person(bench):
+    bench.start(attachments=DELETES, mostWritesAtOnce=10)
+    keys = [bench.pair()[0] for _ in range(3)]
+    originals = [bench.user.attach(keys[0], f"{number}.txt", b"x") for number in range(5)]
+    bench.cycle()
+    for key in keys[1:]:
+        for number in range(5):
+            bench.user.attach(key, f"{number}.txt", b"x")
+    for original in originals:
+        bench.user.remove_file(original)
+    bench.cycle()
+    sent, deleted = bench.calls("two", **ATTACH), bench.calls("two", "/attachment/", "DELETE")
+    assert len(sent) + len(deleted) == 5 + 10
+    (said,) = set(bench.dead_letters())
+    assert "more than mostWritesAtOnce (10) writes" in said
+    bench.user.edit(keys[0], summary="Something else")
+    bench.cycle()
+    bench.store.ask("retry", [], by="ann")
+    bench.cycle()
+    assert sorted(len(issue["attachments"]) for issue in bench.devs()) == [0, 5, 5]
+    assert bench.dead_letters() == []
+
+
+def test_the_files_of_a_new_pair_do_not_wait(bench):
+    bench.start(attachments=True, mostWritesAtOnce=10, mostWritesPerHour=10)
+    key = bench.taken_on_with({f"{number}.txt": b"x" for number in range(25)})
+    bench.cycle()
+    assert len(names(bench, "dev")) == 25
+    bench.user.attach(key, "one more.txt", b"x")
+    bench.cycle()
+    assert len(names(bench, "dev")) == 26
+
+
 def test_a_pair_that_is_written_to_too_often_waits_for_a_person(bench):
     bench.start(attachments=True, mostWritesPerHour=10)
     key, _ = bench.pair()

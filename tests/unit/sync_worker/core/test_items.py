@@ -48,7 +48,13 @@ def test_an_item_from_before_that_was_begun_is_brought_to_an_end():
 @pytest.mark.parametrize(
     # what is remembered of one that is not there                          it is news
     ("handled", "is_news"),
-    [(COPIED, True), (COPY, False), (Handled(twin="90", is_gone=True), False), (Handled(is_refused=True), False)],
+    [
+        (COPIED, True),
+        (COPY, False),
+        (Handled(twin="90", is_gone=True), False),
+        (Handled(is_refused=True), False),
+        (Handled(twin="90", is_refused=True), False),
+    ],
 )
 def test_that_an_item_was_removed_is_news_where_a_copy_of_it_is_elsewhere(handled, is_news):
     assert list(news([], {"9": handled}, REMOVALS)) == ([News(Verb.REMOVED, "9", None, handled)] if is_news else [])
