@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -171,6 +171,8 @@ class Attachments:
                 candidate.author in self._intents.accounts[target.side],
                 _looks_like(candidate, file),
             )
+            if item.version not in _versions(candidate) and _is_begun(_versions(candidate), source):
+                continue
             # What was begun may still be at work: somebody else's file must not stand for it.
             if not (is_ours if mine and mine.is_open else has_its_name):
                 continue
@@ -300,6 +302,11 @@ def _versions(copy: Attachment) -> set[str]:
     """Return the versions of which a file may be the copy, which may have got another name."""
     names = {copy.filename, _UNNUMBERED.sub("", copy.filename)}
     return {_version(copy.size, name) for name in names}
+
+
+def _is_begun(versions: Collection[str], end: End) -> bool:
+    """Tell whether a file with one of these versions may have been sent, and nobody knows as what."""
+    return any(handled.is_open and handled.version in versions for handled in end.known.values())
 
 
 def _told(event: str, prefix: str, file: Attachment) -> Told:

@@ -268,6 +268,7 @@ class FakeStore:
 
     def __init__(self, world: World, number: int = 2) -> None:
         self._world, self.format = world, number
+        self.journal: list[JournalEntry] = []
         self._issues: dict[tuple[Side, str], Document] = {}
         pair = Pair.of(Side.USER, (IDS[Side.USER], KEYS[Side.USER]), (IDS[Side.DEV], KEYS[Side.DEV]), NOON)
         born = {side: issue().created for side in Side}
@@ -293,7 +294,7 @@ class FakeStore:
         self._world.store("pair", lambda: self._pair.update(from_pair(pair, 1, self.format)))
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
-        self._world.store("journal", lambda: None)
+        self._world.store("journal", lambda: self.journal.extend(entries))
 
     def unprocessable(self) -> list[Any]:
         return []

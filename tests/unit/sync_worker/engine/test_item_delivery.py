@@ -37,7 +37,8 @@ from sync_worker.engine.failures import FailedCauses
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.pair_delivery import PairDelivery
 from sync_worker.engine.unprocessable import UnprocessableIssues
-from sync_worker.facets.attachments import Attachments
+from sync_worker.facets.attachments import DELETED, Attachments
+from sync_worker.facets.protocol import DONE
 from worker_values import OUR_ACCOUNT, sync
 
 SILENT = structlog.wrap_logger(
@@ -68,9 +69,10 @@ REQUESTS = st.tuples(
 )
 HAPPENINGS = st.dictionaries(REQUESTS, st.sampled_from(Trouble) | EDITS, max_size=2)
 """What happens at which requests of one look at the issues, or just before them."""
-SENDING = st.dictionaries(st.tuples(st.just("upload"), st.integers(0, 1)), st.sampled_from(Trouble), min_size=1)
-
-
+SENDING = st.dictionaries(
+    st.sampled_from([("upload", 0), ("upload", 1), ("state", 2), ("state", 3)]), st.sampled_from(Trouble), min_size=1
+)
+"""What happens as a file is sent, and as it is confirmed on both sides."""
 Happenings = Mapping[tuple[str, int], Any]
 
 
@@ -210,6 +212,7 @@ class Agreement:
         self.no_file_was_sent_twice()
         self.copies_go_with_their_originals()
         self.only_our_copies_were_deleted()
+        self.each_deletion_is_told_once()
 
     def every_file_has_what_stands_for_it(self) -> None:
         twins = [handled.twin for key, handled in self._known.items() if handled.twin and self._own.files[key].is_there]
@@ -227,7 +230,8 @@ class Agreement:
                 counterpart = self._other.files[twin]
                 assert counterpart.content == stored.content
                 assert counterpart.removed_by != "us"
-                assert self._known_there[twin].twin in (None, stored.file.id)
+                if counterpart.is_there:
+                    assert self._known_there[twin].twin in (None, stored.file.id)
 
     def nothing_else_was_sent(self) -> None:
         for copy in self._copies():
@@ -258,6 +262,12 @@ class Agreement:
         assert not deleted or self._bench.sync.attachments.deletes == "delete"
         gone = Counter(stored.content for stored in self._own.files.values() if not stored.is_there)
         assert Counter(stored.content for stored in deleted) <= gone
+
+    def each_deletion_is_told_once(self) -> None:
+        """Format 1 does not say what was done about a file that is gone."""
+        told = [entry for entry in self._bench.store.journal if entry.text.startswith(DELETED) and entry.result == DONE]
+        gone = [stored for side in self._bench.sides.values() for stored in side.files.values() if not stored.is_there]
+        assert len(told) <= len(gone) or self._bench.knew_format_1
 
     def _lost_track_of(self) -> set[bytes]:
         """Return the contents of files that were gone before it was known whether they had been sent.
@@ -415,3 +425,17 @@ def test_a_file_of_a_person_does_not_stand_for_a_copy_that_is_still_on_its_way()
     bench.look([Side.USER])
     bench.settle()
     check_agreement(bench)
+
+
+def test_what_was_sent_is_not_taken_for_the_copy_of_a_file_of_another_name():
+    bench = Bench({"syncDirection": "both"})
+    bench.add(Side.DEV, "a.txt", b"x")
+    bench.look([Side.DEV], {("upload", 0): Trouble.CRASH_MEANWHILE})
+    bench.add(Side.DEV, "b.txt", b"x")
+    bench.look([Side.DEV], {("upload", 0): Trouble.CRASH_AFTER})
+    bench.look([Side.USER])
+    for _ in range(2):
+        bench.remove(Side.DEV)
+    bench.settle()
+    check_agreement(bench)
+    assert bench.names(Side.DEV) == []
