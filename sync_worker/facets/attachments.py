@@ -37,6 +37,7 @@ MEGABYTE = 1024 * 1024
 
 
 _UNNUMBERED = re.compile(r" \(\d+\)(?=(\.[^.]*)?$)")
+FILE_LINK = "jira-sync-file:"
 LINKED, DELETED = "link: ", "delete: "
 """How the journal begins to speak of a file that was not copied."""
 
@@ -268,9 +269,22 @@ class Attachments:
     def _link(self, file: Attachment, source: End, target: End) -> None:
         site = self._context.jiras[source.side]
         title = f"{file.filename} ({file.size / MEGABYTE:,.1f} MB), on {source.issue.key}"
-        self._context.jiras[target.side].link(
-            target.issue.id, f"jira-sync-file:{site.site()}:{file.id}", site.browse(source.issue.key), title, ""
-        )
+        global_id = self._global_id(file, source, target)
+        self._context.jiras[target.side].link(target.issue.id, global_id, site.browse(source.issue.key), title, "")
+
+    def _global_id(self, file: Attachment, source: End, target: End) -> str:
+        """Return the global id of the link to a file: of the one that is there, whatever its site was called then.
+
+        It is looked for only where the link may have been put under another address, or by an earlier database.
+        """
+        addresses, of_file = self._intents.identity.sides[source.side].addresses, f":{file.id}"
+        if self._intents.restored or len(addresses) > 1:
+            links = self._context.jiras[target.side].links_of(target.issue.id)
+            ours = [link for link in links if link.startswith(FILE_LINK) and link.endswith(of_file)]
+            of_site = [link for link in ours if link.removeprefix(FILE_LINK).removesuffix(of_file) in addresses]
+            if found := of_site or (ours if len(ours) == 1 else []):
+                return found[0]
+        return f"{FILE_LINK}{self._context.jiras[source.side].site()}{of_file}"
 
     def _digest_there(self, side: Side, candidate: Attachment) -> bytes | None:
         """Return the digest of a file that may be the same as another one; None when somebody has just deleted it."""

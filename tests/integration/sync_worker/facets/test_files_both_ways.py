@@ -332,3 +332,22 @@ def test_a_pair_that_is_written_to_too_often_waits_for_a_person(bench):
     bench.store.ask("retry", [], by="ann")
     bench.cycle()
     assert len(names(bench, "dev")) == 11
+
+
+def test_a_link_to_a_file_is_put_once_though_its_site_got_another_address_and_the_database_was_lost(bench):
+    bench.start(attachments={"maxMegabytes": 10 / 1024 / 1024})
+    key, counterpart = bench.pair()
+    file = bench.user.attach(key, "big.bin", b"x" * 100)
+    bench.cycle()
+    bench.stop()
+    bench._client.drop_database(bench.database_name)
+    bench.control.add_name("one", "renamed")
+    account = bench.definition["jira"]
+    renamed = {**account, "baseUrl": account["baseUrl"].replace("/one", "/renamed")}
+    bench.start(attachments={"maxMegabytes": 10 / 1024 / 1024}, jira=renamed)
+    for _ in range(2):
+        bench.cycle()
+        bench.user.edit(key, summary="Something else")
+        bench.pass_time(LONG_ENOUGH)
+    links = [link["globalId"] for link in bench.issue(counterpart)["links"]]
+    assert len([link for link in links if link.startswith("jira-sync-file:") and link.endswith(f":{file}")]) == 1
