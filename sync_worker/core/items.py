@@ -33,7 +33,8 @@ class Handled:
     `version` is what its side showed when both sides last agreed. `twin` is the key of what stands for it on the
     counterpart; None while nothing does. `is_copy`: we have put it there for its twin. `is_gone`: a direct read did not
     show it any more. `is_refused`: it cannot be carried over, as was said; only a person's word has it tried again.
-    `attempt`: a request that may have carried it over, of which it is not known what became.
+    `attempt`: a request that may have carried it over, of which it is not known what became. Until then `version` is
+    the one that was sent.
     """
 
     version: str = ""

@@ -100,7 +100,7 @@ def test_an_import_is_shown_first_then_done_and_the_worker_goes_on_from_there(be
         f"{keys['missed_dev']}  To Do → Closed",
     ):
         assert line in lines
-    assert "1 to create, 1 to move" in lines[-1]
+    assert "1 to create, 1 to move" in lines[-2]
 
     assert waits == []
     ran = front("import", legacy.database.name, "--yes")

@@ -61,6 +61,12 @@ def test_that_an_item_was_removed_is_news_where_a_copy_of_it_is_elsewhere(handle
     assert list(news([], {"9": handled}, Reach())) == []
 
 
+@pytest.mark.parametrize("reach", [Reach(), REMOVALS])
+def test_an_item_that_was_begun_and_is_gone_is_news_until_it_is_certain_what_became_of_it(reach):
+    begun = Handled("3 a.txt", attempt=Attempt(NOON))
+    assert list(news([], {"9": begun}, reach)) == [News(Verb.REMOVED, "9", None, begun)]
+
+
 def test_an_item_that_is_gone_is_noted_so_that_nothing_is_removed_for_it_later():
     (gone,) = looked_at([], {"9": COPIED}, removals=False).values()
     assert list(news([], {"9": gone}, REMOVALS)) == []

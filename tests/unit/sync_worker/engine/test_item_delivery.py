@@ -56,6 +56,7 @@ CONTENTS = st.sampled_from([b"x", b"y", b"long"])
 SIDES = st.sampled_from(list(Side))
 LOOKS = st.sampled_from([(Side.USER, Side.DEV), (Side.DEV, Side.USER), (Side.USER,), (Side.DEV,)])
 NUMBERS = st.integers(0, 3)
+LATEST = -1
 POLICIES = st.builds(
     lambda direction, deletes, limits: {"syncDirection": direction, "deletes": deletes, **limits},
     st.sampled_from(["both", "both", "both", "user_to_dev", "dev_to_user", "none"]),
@@ -228,7 +229,9 @@ class Agreement:
                 assert link in self._other.links, f"{stored} has nothing that stands for it"
             if twin:
                 counterpart = self._other.files[twin]
-                assert counterpart.content == stored.content
+                # Of what is gone nobody can tell the content any more.
+                if counterpart.is_there or not stored.is_copy:
+                    assert counterpart.content in {stored.content, *self._lost_track_of()}
                 assert counterpart.removed_by != "us"
                 if counterpart.is_there:
                     assert self._known_there[twin].twin in (None, stored.file.id)
@@ -345,10 +348,12 @@ class FilesOfAPair(RuleBasedStateMachine):
     def something_happens_while_the_sync_looks(self, sides, happenings):
         self.bench.look(sides, happenings)
 
-    @rule(side=SIDES, name=NAMES, content=CONTENTS, happenings=SENDING)
-    def something_goes_wrong_as_a_file_is_sent(self, side, name, content, happenings):
+    @rule(side=SIDES, name=NAMES, content=CONTENTS, happenings=SENDING, goes=st.sampled_from([False, False, True]))
+    def something_goes_wrong_as_a_file_is_sent(self, side, name, content, happenings, goes):
         self.bench.add(side, name, content)
         self.bench.look([side], happenings)
+        if goes:
+            self.bench.remove(side, LATEST)
 
     @rule(minutes=st.sampled_from([1, 10]))
     def time_passes(self, minutes):
@@ -376,12 +381,13 @@ class FilesOfAPair(RuleBasedStateMachine):
 
 
 TestFilesOfAPair = FilesOfAPair.TestCase
+# The same courses of events every time: what is new here is a change of the engine, not the luck of a draw.
 TestFilesOfAPair.settings = settings(
     max_examples=600,
     stateful_step_count=25,
     derandomize=True,
     deadline=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 
