@@ -259,7 +259,6 @@ class _Transfer:
             raise unwinding
 
     def _done(self, step: Step[Any], there: Item | None) -> None:
-        self._written += 1
         item = step.news.item
         if item and there:
             self._confirm(item, there, is_copy=True)
@@ -267,7 +266,9 @@ class _Transfer:
             self._remember_here({step.key: Handled(item.version, is_refused=True)})
         elif step.news.handled:
             self._remember_here({step.key: replace(step.news.handled, is_gone=True)})
-        self._report(self._facet.done(step), DONE)
+        if told := self._facet.done(step):
+            self._written += 1
+            self._report(told, DONE)
 
     def _report(self, told: Told, result: str) -> None:
         self._intent.report(told.event, result, told.text, **told.fields)

@@ -76,7 +76,6 @@ class Delete:
     """Our copy of a file that is gone. `copy` is None where it is gone as well, or is no copy of ours."""
 
     copy: Attachment | None
-    filename: str = ""
 
 
 Plan = Copy | LinkTo | Delete
@@ -144,7 +143,7 @@ class Attachments:
             for file in sorted(added, key=lambda file: int(file.id))
             if file.id not in left
         ]
-        removed = [each for each in news if each.verb is Verb.REMOVED]
+        removed = [each for each in news if each.verb is Verb.REMOVED and self._is_gone(each.key, source.side)]
         return steps + [Step(each, self._deletion(each, target)) for each in removed]
 
     def find(self, item: Item, source: End, target: End) -> Item | None:
@@ -199,7 +198,7 @@ class Attachments:
                     raise InvalidRequest(message, final=True)
                 self._link(file, source, target)
             case Delete(copy):
-                if copy and self._context.jiras[source.side].file_is_gone(step.key):
+                if copy:
                     self._context.jiras[target.side].delete_file(target.issue.id, copy.id)
         return None
 
@@ -207,15 +206,14 @@ class Attachments:
         author = next((file.author for file in end.issue.attachments if file.id == item.key), None)
         return author in self._intents.accounts[end.side]
 
-    def done(self, step: Step[Plan]) -> Told:
+    def done(self, step: Step[Plan]) -> Told | None:
         match step.plan:
             case Copy(file):
                 return _told("attachment copied", "", file)
             case LinkTo(file):
                 return _told("attachment linked to", LINKED, file)
-            case Delete(copy, filename):
-                size = copy.size if copy else 0
-                return Told("attachment deleted", f"{DELETED}{filename}, {size}", {"file": filename})
+            case Delete(copy):
+                return _told("attachment deleted", DELETED, copy) if copy else None
 
     def found(self, item: Item, source: End) -> Told:
         file = next(file for file in source.issue.attachments if file.id == item.key)
@@ -264,7 +262,14 @@ class Attachments:
         known = target.known.get(copy.id) if copy else None
         is_ours = copy is not None and copy.author in self._intents.accounts[target.side]
         is_it = copy is not None and known is not None and known.is_copy and known.version in ("", _item(copy).version)
-        return Delete(copy if is_ours and is_it else None, copy.filename if copy else "")
+        return Delete(copy if is_ours and is_it else None)
+
+    def _is_gone(self, file: str, side: Side) -> bool:
+        """Tell whether the site itself says so. What a read does not show may be hidden, or not be told."""
+        try:
+            return self._context.jiras[side].file_is_gone(file)
+        except InvalidRequest:
+            return False
 
     def _link(self, file: Attachment, source: End, target: End) -> None:
         site = self._context.jiras[source.side]

@@ -118,6 +118,7 @@ def test_a_file_that_a_person_has_put_there_is_never_deleted(bench):
     for _ in range(3):
         bench.cycle()
     assert names(bench, "dev") == ["a.txt"]
+    assert not [entry for entry in bench.database["actions"].find() if entry["text"].startswith("delete: ")]
 
 
 def test_nothing_is_deleted_when_files_are_switched_off(bench):
@@ -130,6 +131,7 @@ def test_nothing_is_deleted_when_files_are_switched_off(bench):
     for _ in range(2):
         bench.cycle()
     assert names(bench, "dev") == ["a.txt"]
+    assert not [entry for entry in bench.database["actions"].find() if entry["text"].startswith("delete: ")]
 
 
 def test_deletes_that_are_switched_on_later_delete_nothing_for_what_was_gone_before(bench):
