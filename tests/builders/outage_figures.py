@@ -27,7 +27,8 @@ class Figures:
         began = datetime.now(UTC)
         yield
         self.traffic.wait_until_served()
-        assert self.traffic.violations() == []
+        violations = self.traffic.violations()
+        assert violations == [], violations
         self.wait_until_whole()
         until, dumps = datetime.now(UTC), self.traffic.dumps()
         longest = max(longest_unserved(sync, dumps, began, until) for sync in self.traffic.syncs)
