@@ -5,8 +5,10 @@ Each sync gets an issue every three seconds: for how long nobody served one can 
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
@@ -22,6 +24,8 @@ SECONDS_BETWEEN = 3.0
 SECONDS_TO_SERVE = 600.0
 LOOK_EVERY = 1.0
 CLOCK_STEP_EVERY = 4.0
+SECONDS_UNDER_WAY = 150.0
+"""For so long after a machine is reached again, what it had sent before may still arrive."""
 
 
 def write_configs(rig: Rig, syncs: Sequence[SyncUnderTest], folder: Path, token: str) -> None:
@@ -43,7 +47,7 @@ class SteadyTraffic:
     def __init__(self, rig: Rig, syncs: Sequence[SyncUnderTest]) -> None:
         self._control, self.syncs = rig.control, syncs
         self._reported: list[Reported] = []
-        self._clock_offset = 0.0
+        self._clock_offset, self._under_way_until = 0.0, 0.0
         self._stopped = Event()
         self._error: Exception | None = None
         self._thread = Thread(target=self._run, name="traffic", daemon=True)
@@ -89,10 +93,23 @@ class SteadyTraffic:
         while left := self._left(wanted):
             assert self._error is None, repr(self._error)
             assert time.monotonic() < deadline, f"not served: {left[:10]} and more: {len(left)}"
-            if self._are_overtaken(left) and time.monotonic() > stepped_at + CLOCK_STEP_EVERY:
+            may_step = time.monotonic() > max(stepped_at + CLOCK_STEP_EVERY, self._under_way_until)
+            if may_step and self._are_overtaken(left):
                 self._pass_time(LONG_ENOUGH)
                 stepped_at = time.monotonic()
             time.sleep(LOOK_EVERY)
+
+    @contextmanager
+    def requests_under_way(self) -> Iterator[None]:
+        """Let no clock be moved while a machine is cut off, and for a while after.
+
+        What its workers have sent may arrive all the same. Nobody may be made certain that it will not.
+        """
+        self._under_way_until = math.inf
+        try:
+            yield
+        finally:
+            self._under_way_until = time.monotonic() + SECONDS_UNDER_WAY
 
     def _left(self, wanted: Sequence[Reported]) -> list[Reported]:
         """Return which of the wanted issues lack a counterpart, a link or the comment."""

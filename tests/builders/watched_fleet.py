@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -69,6 +69,14 @@ class WatchedFleet:
         lease = self.lease(sync)
         heartbeat = parse_heartbeat(lease.heartbeat, datetime.now(UTC)) if lease and lease.heartbeat else None
         return heartbeat is not None and heartbeat.last_success is not None
+
+    @contextmanager
+    def cut_off(self, fault: Callable[..., object], node: object, what: str) -> Iterator[None]:
+        """Have a machine be cut off from `what` for as long as the block takes, by the command `fault`."""
+        with self.traffic.requests_under_way():
+            fault("cut", node, what)
+            yield
+            fault("heal", node)
 
     def start_traffic(self) -> None:
         """Have customers report issues, once each sync has begun. What was reported before is only noted."""

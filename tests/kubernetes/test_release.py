@@ -91,12 +91,11 @@ def test_an_edited_file_reaches_the_pods_and_restarts_its_sync_alone(release, fi
 def test_a_node_that_is_cut_off_from_the_control_plane_goes_on_while_its_pods_run_elsewhere_too(release, figures):
     node = release.busiest()
     held = release.held_on(node)
-    with figures.of("a node is cut off from the control plane, and back"):
-        release.cluster.fault("cut", node, "managers")
+    what = "a node is cut off from the control plane, and back"
+    with figures.of(what), release.cut_off(release.cluster.fault, node, "managers"):
         release.cluster.await_pods_elsewhere(node, 3)
         release.traffic.wait_until_served()
         assert release.held_on(node) == held
-        release.cluster.fault("heal", node)
 
 
 def test_a_new_version_stands_by_before_the_old_one_is_stopped(release, images, figures):
@@ -125,11 +124,9 @@ def test_a_node_that_dies_is_replaced(release, figures):
 
 def test_a_node_that_is_cut_off_from_everything_is_replaced(release, figures):
     node = release.busiest()
-    with figures.of("a node is cut off from everything"):
-        release.cluster.fault("cut", node, "all")
+    with figures.of("a node is cut off from everything"), release.cut_off(release.cluster.fault, node, "all"):
         release.cluster.await_pods_elsewhere(node, 3)
         release.traffic.wait_until_served()
-        release.cluster.fault("heal", node)
 
 
 def test_a_node_that_is_drained_hands_its_syncs_over(release, figures):
@@ -144,11 +141,10 @@ def test_a_node_that_is_cut_off_from_mongodb_is_drained_by_a_person(release, fig
     """The cluster sees a node that is well, and moves nothing by itself."""
     node = release.busiest()
     with figures.of("a node is cut off from MongoDB and Jira, without standbys, and a person drains it at once"):
-        release.cluster.fault("cut", node, "outside")
-        release.cluster.drain(node)
-        release.cluster.await_pods_elsewhere(node, 3)
-        release.traffic.wait_until_served()
-        release.cluster.fault("heal", node)
+        with release.cut_off(release.cluster.fault, node, "outside"):
+            release.cluster.drain(node)
+            release.cluster.await_pods_elsewhere(node, 3)
+            release.traffic.wait_until_served()
         release.cluster.run("uncordon", node.name)
 
 
@@ -172,11 +168,10 @@ def test_a_standby_takes_over_from_a_node_that_is_cut_off_from_mongodb(release, 
     """The cluster sees a node that is well, and moves nothing."""
     node = release.busiest()
     pods = {pod.uid: pod.restarts for pod in release.cluster.pods()}
-    with figures.of("a node is cut off from MongoDB and Jira; its standbys are elsewhere"):
-        release.cluster.fault("cut", node, "outside")
+    what = "a node is cut off from MongoDB and Jira; its standbys are elsewhere"
+    with figures.of(what), release.cut_off(release.cluster.fault, node, "outside"):
         release.traffic.wait_until_served()
         assert release.held_on(node) == set()
-        release.cluster.fault("heal", node)
     assert {pod.uid: pod.restarts for pod in release.cluster.pods()} == pods
     assert release.held_on(node) == set()
 

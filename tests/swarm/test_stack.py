@@ -43,11 +43,9 @@ def test_a_container_gives_nothing_away_and_nothing_in_it_can_be_changed(stack):
 
 def test_a_node_that_is_cut_off_from_the_managers_goes_on_until_its_tasks_run_elsewhere(stack, figures):
     node = stack.swarm.busiest(stack.service, stack.swarm.followers())
-    with figures.of("a node is cut off from the managers"):
-        stack.swarm.fault("cut", node, "managers")
+    with figures.of("a node is cut off from the managers"), stack.cut_off(stack.swarm.fault, node, "managers"):
         stack.await_no_task_on(node)
         stack.traffic.wait_until_served()
-        stack.swarm.fault("heal", node)
 
 
 def test_an_edit_that_is_pushed_reaches_all_containers_and_restarts_its_sync_alone(stack, figures):
@@ -80,11 +78,10 @@ def test_a_standby_takes_over_from_a_node_that_is_cut_off_from_mongodb(stack, fi
     node = max(stack.swarm.followers(), key=lambda node: len(stack.held_on(node)))
     held, slots = stack.held_on(node), stack.slots_on(node)
     assert held
-    with figures.of("a node is cut off from MongoDB and Jira; its standbys are elsewhere"):
-        stack.swarm.fault("cut", node, "outside")
+    what = "a node is cut off from MongoDB and Jira; its standbys are elsewhere"
+    with figures.of(what), stack.cut_off(stack.swarm.fault, node, "outside"):
         stack.traffic.wait_until_served()
         assert stack.held_on(node) == set()
-        stack.swarm.fault("heal", node)
     assert stack.slots_on(node) == slots
     assert stack.held_on(node) == set()
 
@@ -120,11 +117,9 @@ def test_the_leader_of_the_managers_dies_and_its_shards_run_elsewhere(stack, fig
 
 def test_a_node_that_is_cut_off_from_everything_is_replaced(stack, figures):
     node = stack.swarm.busiest(stack.service, stack.swarm.followers())
-    with figures.of("a node is cut off from everything"):
-        stack.swarm.fault("cut", node, "all")
+    with figures.of("a node is cut off from everything"), stack.cut_off(stack.swarm.fault, node, "all"):
         stack.await_no_task_on(node)
         stack.traffic.wait_until_served()
-        stack.swarm.fault("heal", node)
 
 
 def test_a_node_that_is_drained_hands_its_syncs_over(stack, figures):
