@@ -48,11 +48,8 @@ down: ## stop everything that `make demo` and `make up` started
 		! ls "$${RUN_DIR:-run}"/settings.json "$${RUN_DIR:-run}"/group-*/settings.json 2> /dev/null | grep -q . \
 		|| ./jira-sync stop; }
 
-# Many tests wait for processes: three run at once on two cores.
-TESTS_AT_ONCE ?= $(shell expr $$(nproc) \* 3 / 2)
-
 test: $(VENV)/.dev ## all tests but those of the container and the chart
-	@$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 docs: $(VENV)/.dev ## write what is generated: the schema, README's table of variables
 	@$(BIN)/python -m generator.documents
