@@ -9,6 +9,7 @@ import contextlib
 import email.utils
 import json
 import multiprocessing
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +46,7 @@ context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["benchmarks.scenario.crash_stories", "benchmarks.rig.warm_worker"])
 
 
-class CrashStory:
+class CrashStory(ABC):
     """One story: its sites, its sync with its database, and `acts`, in their order: what people do in each.
 
     `told` is the story in words, `changes` what the sync's file says besides the shipped one, `files` what is demanded
@@ -72,8 +73,9 @@ class CrashStory:
         self._clock_offset = 0.0
 
     @property
+    @abstractmethod
     def acts(self) -> Sequence[Callable[[], object]]:
-        raise NotImplementedError
+        """What people do, in its order. After each of these, a worker runs a cycle."""
 
     def run_cycle(self, die_at: int | None = None) -> tuple[int | None, list[str]]:
         """Have a worker run one cycle. Return its exit code, and its steps unless `die_at` is None."""

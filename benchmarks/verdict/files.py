@@ -158,5 +158,5 @@ def _name_discrepancies(
 
 def _is_numbered(name: str, original: str) -> bool:
     suffix = PurePath(original).suffix
-    stem = original.removesuffix(suffix) if suffix else original
+    stem = original.removesuffix(suffix)
     return re.fullmatch(rf"{re.escape(stem)} \(\d+\){re.escape(suffix)}", name) is not None

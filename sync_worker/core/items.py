@@ -117,8 +117,3 @@ def looked_at(items: Iterable[Item], known: Items, *, removals: bool) -> Items:
         return handled if waits or handled.is_gone == is_gone else replace(handled, is_gone=is_gone)
 
     return {key: look(key, handled) for key, handled in known.items()}
-
-
-def twin_of(key: str, known: Items) -> str | None:
-    """Return the key of the item that is remembered as standing for the counterpart's item `key`."""
-    return next((own for own, handled in known.items() if handled.twin == key), None)

@@ -68,7 +68,8 @@ class Restore:
         """Do it, in the name of `by`. `contents` is the result of `backup.check`. Raises as `_run` does."""
         text = f"the backup of {contents.made}" if contents.made else str(path)
         source = partial(backup.documents, path, contents)
-        self._run(contents, source, JournalEntry(datetime.now(UTC), by, "restore", text=text), step, replace_existing)
+        entry = JournalEntry(datetime.now(UTC), by, "restore", text=text)
+        self._run(contents, source, entry, step, replace_existing=replace_existing)
 
     def back_to_previous_format(self, by: str, step: Callable[[int], None]) -> backup.Contents:
         """Put back what was remembered before the format was raised; return it. The journal stays.
@@ -87,7 +88,8 @@ class Restore:
         documents: Callable[[], Iterator[Found]],
         entry: JournalEntry,
         step: Callable[[int], None],
-        replace_existing: bool,  # noqa: FBT001 - this is not called from elsewhere
+        *,
+        replace_existing: bool,
         only: Collection[str] | None = None,
     ) -> None:
         """Put `documents` in the place of what is there, or of those collections in `only`.

@@ -70,11 +70,11 @@ class IntentLog:
             reaches=self.reaches(side, pair),
         )
 
-    def observed(self, side: Side, issue: Issue) -> IssueState:
+    def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
         before = self.context.store.state(side, issue.id)
         if needs_history_before(before, issue):
             raise InvalidRequest(f"{issue.key}: the site shows only a part of its history")
-        state = self.observe(side, issue, before, self.context.store.pair_of(side, issue.id))
+        state = self.observe(side, issue, before, pair)
         if state != before:
             self.context.store.save([state])
         return state

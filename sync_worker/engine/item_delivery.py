@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from sync_model.definition import Side
-from sync_worker.core.actions import Action, Create
+from sync_worker.core.actions import Create
 from sync_worker.core.causes import ASKED_FOR, Attempt
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, may_have_happened, to_go_by
@@ -39,47 +39,40 @@ class ItemDelivery:
         self._intents, self._facet = intents, facet
         self.kind, self.after, self.holds_up = facet.kind, facet.after, facet.holds_up
 
-    def carry_out(self, intent: OpenIntent[Action]) -> None:
+    def carry_out(self, intent: OpenIntent[Any]) -> None:
         """See that every item of the issue is on its counterpart, too, as far as it is carried over.
 
         One that does not fit does not hold up the others: the first error is raised when all have had their turn.
         """
-        if self._news(intent):
-            counterpart = intent.read_counterpart()
-            removals = self._reach(intent).removals
-            transfer = _Transfer(self._intents, self._facet, intent, counterpart, removals=removals)
+        reach = self._reach(intent)
+        if self._news(intent, reach):
+            transfer = _Transfer(self._intents, self._facet, intent, intent.read_counterpart(), reach)
             transfer.recognise()
-            if found := self._news(intent):
+            if found := self._news(intent, reach):
                 transfer.carry_over(found)
         intent.finish()
 
-    def _news(self, intent: OpenIntent[Action]) -> list[News]:
+    def _news(self, intent: OpenIntent[Any], reach: Reach) -> list[News]:
         known = intent.work.state.items(self._facet.kind)
-        return list(news(self._facet.observe(intent.work.issue), known, self._reach(intent)))
+        return list(news(self._facet.observe(intent.work.issue), known, reach))
 
-    def _reach(self, intent: OpenIntent[Action]) -> Reach:
+    def _reach(self, intent: OpenIntent[Any]) -> Reach:
         reach = self._intents.reaches(intent.work.side, intent.work.counterpart).get(self._facet.kind, Reach())
-        return replace(reach, since=None) if getattr(intent.action, "everything", False) else reach
+        return replace(reach, since=None) if intent.action.everything else reach
 
 
 class _Transfer:
-    """What is carried from one issue to its counterpart in one go; `removals`, too, or not."""
+    """What is carried from one issue to its counterpart in one go."""
 
     def __init__(
-        self,
-        intents: IntentLog,
-        facet: ItemFacet[Any],
-        intent: OpenIntent[Action],
-        counterpart: Issue,
-        *,
-        removals: bool,
+        self, intents: IntentLog, facet: ItemFacet[Any], intent: OpenIntent[Any], counterpart: Issue, reach: Reach
     ) -> None:
         self._intents, self._context, self._facet = intents, intents.context, facet
-        self._intent, self._counterpart, self._removals = intent, counterpart, removals
+        self._intent, self._counterpart, self._reach = intent, counterpart, reach
         self._side = intent.work.side
         # The two issues of a pair are never worked on at the same time.
         known = self._context.store.state(self._side.other, counterpart.id)
-        self._there = known or intents.observed(self._side.other, counterpart)
+        self._there = known or intents.observed(self._side.other, counterpart, intent.work.counterpart)
         self._failures: dict[str, SyncError] = {}
         self._written = 0
 
@@ -153,7 +146,7 @@ class _Transfer:
             item = Item(gone.key, handled.version)
             if there := self._facet.find(item, self.source, self.target):
                 self._confirm(item, there, is_copy=True)
-                if self._removals:
+                if self._reach.removals:
                     yield replace(gone, handled=self.source.known[gone.key])
             else:
                 self._settle(item, handled)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -29,6 +29,7 @@ from sync_worker.core.items import Item, News, Reach, Verb
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules, topping_up, tops_up_files
 from sync_worker.core.timing import lifetime_of
+from sync_worker.facets.earlier_links import leading_to
 from sync_worker.facets.private_files import private_files
 from sync_worker.facets.protocol import End, Intents, Step, Told, Words
 
@@ -167,10 +168,7 @@ class Attachments:
                 continue
             if any(other.twin == candidate.id for other in source.known.values()):
                 continue
-            is_ours, has_its_name = (
-                candidate.author in self._intents.accounts[target.side],
-                _looks_like(candidate, file),
-            )
+            is_ours, has_its_name = self._is_ours(candidate, target.side), _looks_like(candidate, file)
             if item.version not in _versions(candidate) and _is_begun(_versions(candidate), source):
                 continue
             # What was begun may still be at work: somebody else's file must not stand for it.
@@ -203,8 +201,10 @@ class Attachments:
         return None
 
     def is_ours(self, item: Item, end: End) -> bool:
-        author = next((file.author for file in end.issue.attachments if file.id == item.key), None)
-        return author in self._intents.accounts[end.side]
+        return any(file.id == item.key and self._is_ours(file, end.side) for file in end.issue.attachments)
+
+    def _is_ours(self, file: Attachment, side: Side) -> bool:
+        return file.author in self._intents.accounts[side]
 
     def done(self, step: Step[Plan]) -> Told | None:
         match step.plan:
@@ -229,9 +229,8 @@ class Attachments:
             there = target.known.get(candidate.id)
             if there and there.twin == item.key:
                 return _item(candidate)
-            is_free = candidate.id not in taken and not (there and there.is_settled and there.twin)
-            is_ours = candidate.author in self._intents.accounts[target.side]
-            if is_free and is_ours and item.version in _versions(candidate):
+            is_free = candidate.id not in taken and not (there and there.twin)
+            if is_free and self._is_ours(candidate, target.side) and item.version in _versions(candidate):
                 return _item(candidate)
         return None
 
@@ -259,10 +258,11 @@ class Attachments:
         """Plan to delete the file that we have put there for one that is gone, if it is still that file."""
         twin = news.handled.twin if news.handled else None
         copy = next((file for file in target.issue.attachments if file.id == twin), None)
-        known = target.known.get(copy.id) if copy else None
-        is_ours = copy is not None and copy.author in self._intents.accounts[target.side]
-        is_it = copy is not None and known is not None and known.is_copy and known.version in ("", _item(copy).version)
-        return Delete(copy if is_ours and is_it else None)
+        if copy is None or not self._is_ours(copy, target.side):
+            return Delete(None)
+        known = target.known.get(copy.id)
+        is_it = known is not None and known.is_copy and known.version in ("", _item(copy).version)
+        return Delete(copy if is_it else None)
 
     def _is_gone(self, file: str, side: Side) -> bool:
         """Tell whether the site itself says so. What a read does not show may be hidden, or not be told."""
@@ -282,14 +282,12 @@ class Attachments:
 
         It is looked for only where the link may have been put under another address, or by an earlier database.
         """
-        addresses, of_file = self._intents.identity.sides[source.side].addresses, f":{file.id}"
+        addresses = self._intents.identity.sides[source.side].addresses
         if self._intents.restored or len(addresses) > 1:
             links = self._context.jiras[target.side].links_of(target.issue.id)
-            ours = [link for link in links if link.startswith(FILE_LINK) and link.endswith(of_file)]
-            of_site = [link for link in ours if link.removeprefix(FILE_LINK).removesuffix(of_file) in addresses]
-            if found := of_site or (ours if len(ours) == 1 else []):
+            if found := leading_to(file.id, addresses, links, FILE_LINK):
                 return found[0]
-        return f"{FILE_LINK}{self._context.jiras[source.side].site()}{of_file}"
+        return f"{FILE_LINK}{self._context.jiras[source.side].site()}:{file.id}"
 
     def _digest_there(self, side: Side, candidate: Attachment) -> bytes | None:
         """Return the digest of a file that may be the same as another one; None when somebody has just deleted it."""
@@ -343,7 +341,7 @@ def _name_there(file: Attachment, source: End, target: End) -> str:
         for other in source.issue.attachments
     )
     taken = {other.filename for other in target.issue.attachments}
-    return next(filter(_none_of(taken), _numbered(file.filename))) if is_late else file.filename
+    return next(name for name in _numbered(file.filename) if name not in taken) if is_late else file.filename
 
 
 def _has_twin(file: Attachment, end: End) -> bool:
@@ -353,11 +351,6 @@ def _has_twin(file: Attachment, end: End) -> bool:
 
 def _numbered(filename: str) -> Iterator[str]:
     """Yield `name (2).ext`, `name (3).ext` and so on."""
-    path = PurePath(filename)
-    suffix = path.suffix
-    stem = filename.removesuffix(suffix) if suffix else filename
+    suffix = PurePath(filename).suffix
+    stem = filename.removesuffix(suffix)
     return (f"{stem} ({number}){suffix}" for number in count(2))
-
-
-def _none_of(taken: Iterable[str]) -> Callable[[str], bool]:
-    return lambda name: name not in taken

@@ -7,6 +7,7 @@ was there before the database was made is asked for its links, once, before it i
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from sync_model.definition import Side
@@ -31,10 +32,17 @@ class CounterpartFound(Exception):
         self.id, self.mark = issue_id, mark
 
 
-def target_of(link: str) -> tuple[str, str]:
-    """Return the address of the site that one of our links leads to, and the id of the issue there."""
-    address, _, issue_id = link.removeprefix(PREFIX).rpartition(":")
-    return address, issue_id
+def target_of(link: str, prefix: str = PREFIX) -> tuple[str, str]:
+    """Return the address of the site that one of our links leads to, and the id of what is there: of an issue, say."""
+    address, _, identity = link.removeprefix(prefix).rpartition(":")
+    return address, identity
+
+
+def leading_to(identity: str, addresses: Collection[str], links: Iterable[str], prefix: str = PREFIX) -> list[str]:
+    """Return those of our links that lead to what has this id on the site that is, or was, at these addresses."""
+    ours = [link for link in links if link.startswith(prefix) and target_of(link, prefix)[1] == identity]
+    of_site = [link for link in ours if target_of(link, prefix)[0] in addresses]
+    return of_site or (ours if len(ours) == 1 else [])
 
 
 @dataclass

@@ -13,7 +13,7 @@ from sync_worker.core.errors import OutcomeUnknown
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules
-from sync_worker.facets.earlier_links import PREFIX, target_of
+from sync_worker.facets.earlier_links import PREFIX, leading_to
 from sync_worker.facets.protocol import Intent, Intents, Words
 
 
@@ -89,8 +89,5 @@ class Links:
 
     def _links_there(self, side: Side, pair: Pair) -> list[str]:
         """Return the global ids of the links on `side`'s issue that lead to its counterpart."""
-        addresses, other = self._intents.identity.sides[side.other].addresses, pair.id(side.other)
-        links = [link for link in self._context.jiras[side].links_of(pair.id(side)) if link.startswith(PREFIX)]
-        ours = [link for link in links if target_of(link)[1] == other]
-        of_site = [link for link in ours if target_of(link)[0] in addresses]
-        return of_site or (ours if len(ours) == 1 else [])
+        addresses = self._intents.identity.sides[side.other].addresses
+        return leading_to(pair.id(side.other), addresses, self._context.jiras[side].links_of(pair.id(side)))

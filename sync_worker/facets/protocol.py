@@ -180,8 +180,8 @@ class Intents(Protocol):
     def observe(self, side: Side, issue: Issue, state: IssueState | None) -> IssueState:
         """Return the state of an issue of a pair after a direct read."""
 
-    def observed(self, side: Side, issue: Issue) -> IssueState:
-        """Write and return what others did to `issue`, before we change it ourselves."""
+    def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
+        """Write and return what others did to `issue`, one of `pair`, before we change it ourselves."""
 
     def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
         """Remember whether marks of a kind, `issue` or `comment`, are found where they were put."""
@@ -216,8 +216,6 @@ class Facet(Protocol[A_contra]):
 
 
 P = TypeVar("P")
-P_contra = TypeVar("P_contra", contravariant=True)
-P_co = TypeVar("P_co", covariant=True)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Status:
     def carry_out(self, intent: Intent[Move]) -> None:
         work, action = intent.work, intent.action
         counterpart = intent.read_counterpart()
-        state = self._intents.observed(work.side.other, counterpart)
+        state = self._intents.observed(work.side.other, counterpart, work.counterpart)
         own_move = state.own_move(work.cause.id)
         if self._is_superseded(intent, state):
             text = "status left alone: the counterpart was changed later"

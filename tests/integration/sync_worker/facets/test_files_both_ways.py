@@ -16,6 +16,10 @@ def names(bench, side: str) -> list[str]:
     return [name for name, _ in bench.files(side)]
 
 
+def deletions_told(bench) -> list[str]:
+    return [entry["text"] for entry in bench.database["actions"].find() if entry["text"].startswith("delete: ")]
+
+
 @EITHER_FLAVOR
 def test_files_of_either_side_arrive_once_and_no_copy_comes_back(bench):
     bench.start(attachments=True)
@@ -118,7 +122,7 @@ def test_a_file_that_a_person_has_put_there_is_never_deleted(bench):
     for _ in range(3):
         bench.cycle()
     assert names(bench, "dev") == ["a.txt"]
-    assert not [entry for entry in bench.database["actions"].find() if entry["text"].startswith("delete: ")]
+    assert deletions_told(bench) == []
 
 
 def test_nothing_is_deleted_when_files_are_switched_off(bench):
@@ -131,7 +135,7 @@ def test_nothing_is_deleted_when_files_are_switched_off(bench):
     for _ in range(2):
         bench.cycle()
     assert names(bench, "dev") == ["a.txt"]
-    assert not [entry for entry in bench.database["actions"].find() if entry["text"].startswith("delete: ")]
+    assert deletions_told(bench) == []
 
 
 def test_deletes_that_are_switched_on_later_delete_nothing_for_what_was_gone_before(bench):
