@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sync_model.definition import Side, fold
+from sync_model.definition import Side
 from sync_worker.core.causes import ASKED_FOR, Cause, CauseKind, without_moves
-from sync_worker.core.issue import StatusChange
 from sync_worker.core.items import Handled, Items
 from sync_worker.core.timing import LONG_AGO
 
@@ -19,39 +18,18 @@ MOST_WITHHELD = 20
 
 
 @dataclass(frozen=True)
-class OwnMove:
-    """A move that we made on behalf of a cause. It is no cause itself when it shows up in the issue's history.
-
-    `to_id` is the id of the status, where it was known.
-    `landed`: it has shown up there. `settled`: we know that it was carried out. With both it can be forgotten.
-    """
-
-    cause: str
-    to_status: str
-    landed: bool = False
-    settled: bool = False
-    to_id: str = ""
-
-    def led_to(self, change: StatusChange) -> bool:
-        """Tell whether `change` brought the issue where this move was to bring it."""
-        if self.to_id and change.to_id:
-            return self.to_id == change.to_id
-        return fold(self.to_status) == fold(change.to_status)
-
-
-@dataclass(frozen=True)
 class IssueState:
     """What is remembered of one issue.
 
     `updated` is what the last direct read gave; another one says that something changed, in whichever direction. `seen`
     holds the ids of the status changes that were seen. Those that are dated more than an hour before `seen_until` count
-    as seen, too. `wrote_until` is the `updated` that our last own write left. `handled` maps the kind of a facet to
-    what is remembered of the issue's items of that kind (`core.items`). `pending` is the issue's outbox: the causes
-    that are not carried out yet, in the order in which they will be. `dead` are its dead letters: the latest causes
-    that were given up, until a person has them tried again. `created` is the issue's creation date, None where the
-    version before wrote this: an issue with the same id and another date is another issue. `withheld` are the latest
-    changes that could not be carried out because this issue or its counterpart is gone, or not visible to us: they wait
-    until both are there.
+    as seen, too. `handled` maps the kind of a facet to what is remembered of the issue's items of that kind
+    (`core.items`), and of what we have done to the issue ourselves (`core.own_moves`). `pending` is the issue's outbox:
+    the causes that are not carried out yet, in the order in which they will be. `dead` are its dead letters: the latest
+    causes that were given up, until a person has them tried again. `created` is the issue's creation date, None where
+    the version before wrote this: an issue with the same id and another date is another issue. `withheld` are the
+    latest changes that could not be carried out because this issue or its counterpart is gone, or not visible to us:
+    they wait until both are there.
     """
 
     side: Side
@@ -61,8 +39,6 @@ class IssueState:
     updated: datetime
     seen_until: datetime
     seen: tuple[str, ...] = ()
-    own_moves: tuple[OwnMove, ...] = ()
-    wrote_until: datetime | None = None
     handled: Mapping[str, Items] = field(default_factory=dict)
     pending: tuple[Cause, ...] = ()
     dead: tuple[Cause, ...] = ()
@@ -144,7 +120,8 @@ class IssueState:
     def with_items(self, kind: str, changed: Mapping[str, Handled | None]) -> IssueState:
         """Return this state with these items of a kind remembered; None stands for one to be forgotten."""
         items = {key: handled for key, handled in {**self.items(kind), **changed}.items() if handled}
-        return replace(self, handled={**self.handled, kind: items})
+        others = {name: known for name, known in self.handled.items() if name != kind}
+        return replace(self, handled={**others, kind: items} if items else others)
 
     def dismissed(self) -> IssueState:
         """Return this state without what was given up."""
@@ -170,16 +147,6 @@ class IssueState:
         older = [cause for cause in self.dead if cause.at <= at]
         newer = [cause for cause in self.dead if cause.at > at]
         return replace(self, dead=(*without_moves(older), *newer))
-
-    def own_move(self, cause: str) -> OwnMove | None:
-        return next((move for move in self.own_moves if move.cause == cause), None)
-
-    def with_own_move(self, move: OwnMove) -> IssueState:
-        """Return this state with `move` in the place of an earlier one of the same cause."""
-        return replace(self, own_moves=(*self.without_own_move(move.cause).own_moves, move))
-
-    def without_own_move(self, cause: str) -> IssueState:
-        return replace(self, own_moves=tuple(move for move in self.own_moves if move.cause != cause))
 
 
 def _without_refusals(handled: Mapping[str, Items]) -> dict[str, Items]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sync_worker.core.causes import Attempt
-from sync_worker.core.errors import OutcomeUnknown
+from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, SyncError
 from sync_worker.core.timing import BETWEEN_LOOKS, CLOCK_GRAIN, LONG_AGO, NODES_APART, is_in_future
 
 FAR_BACK = timedelta(days=1)
@@ -51,6 +51,19 @@ def time_to_settle(attempt: Attempt, now: datetime, takes: timedelta) -> timedel
     """
     seen_from, looked_from = attempt.ended or now, attempt.missed or now
     return max(seen_from + takes, looked_from + BETWEEN_LOOKS) - now
+
+
+def settle(attempt: Attempt, now: datetime, takes: timedelta, what: str) -> tuple[Attempt | None, SyncError | None]:
+    """Return what there is to remember of `attempt` after a look at `now` that has missed what it would have left.
+
+    That is nothing once it is certain that it was not carried out. Until then there is an error, which says that it is
+    not certain whether `what`. If something else than Jira has refused the request, that is an error for good.
+    """
+    attempt = missed(attempt, now)
+    wait = time_to_settle(attempt, now, takes)
+    if wait > timedelta():
+        return attempt, unknown(what, attempt, wait)
+    return None, InvalidRequest(attempt.refusal, final=True) if attempt.refusal else None
 
 
 def unknown(what: str, attempt: Attempt, wait: timedelta) -> OutcomeUnknown:

@@ -36,7 +36,7 @@ from sync_worker.engine.belief import Belief
 from sync_worker.engine.observation import Observation, OnStrangers, leave_all
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
-from sync_worker.facets.protocol import DONE
+from sync_worker.facets.work import DONE
 
 
 @dataclass

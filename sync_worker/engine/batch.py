@@ -16,7 +16,7 @@ from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.unprocessable import UnprocessableIssues
-from sync_worker.facets.protocol import Work
+from sync_worker.facets.work import Work
 
 Key = tuple[Side, str]
 

@@ -1,4 +1,4 @@
-"""Carrying out one cause: all of its actions, each at most once."""
+"""Delivery of one cause: all of its actions, in their order."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from sync_worker.core.errors import (
     Unavailable,
     to_go_by,
 )
+from sync_worker.engine.action_delivery import ActionDelivery
 from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.engine.item_delivery import ItemDelivery
 from sync_worker.facets.catalogue import ACTION_FACETS, ITEM_FACETS
+from sync_worker.facets.counterpart import Counterpart
 from sync_worker.facets.earlier_links import CounterpartFound
-from sync_worker.facets.protocol import Facet, Work
+from sync_worker.facets.work import Work
 
-Carries = Facet[Any] | ItemDelivery
+Carries = ActionDelivery[Any] | ItemDelivery
 NOT_ABOUT_ONE_ISSUE = (StopRequested, LeaseLost, Paused, NeedsOperator, SiteThrottled)
 
 
@@ -36,12 +38,19 @@ class CarriedOut:
 
 
 class CauseDelivery:
-    """Carries out causes. Safe to use for several issues at once, if no two of them belong to one pair."""
+    """Carries out causes. Safe to use for several issues at once, if no two of them belong to one pair.
+
+    `creation` is what gives an issue a counterpart.
+    """
 
     def __init__(self, intents: IntentLog) -> None:
         self._intents = intents
-        self._facets: dict[str, Carries] = {kind: facet(intents) for kind, facet in ACTION_FACETS.items()}
-        self._facets |= {kind: ItemDelivery(intents, facet(intents)) for kind, facet in ITEM_FACETS.items()}
+        self.creation = ActionDelivery(intents, Counterpart(intents))
+        self._carries: dict[str, Carries] = {
+            **{kind: ActionDelivery(intents, facet(intents)) for kind, facet in ACTION_FACETS.items()},
+            **{kind: ItemDelivery(intents, facet(intents)) for kind, facet in ITEM_FACETS.items()},
+            Counterpart.kind: self.creation,
+        }
 
     def deliver(self, work: Work) -> CarriedOut:
         """Do everything that the cause calls for and is not done yet.
@@ -53,27 +62,27 @@ class CauseDelivery:
         """
         failures: dict[str, SyncError] = {}
         for action in work.actions:
-            facet = self._facets[action.kind]
-            if work.cause.has_done(action.kind) or not facet.after.isdisjoint(failures):
+            carries = self._carries[action.kind]
+            if work.cause.has_done(action.kind) or not carries.after.isdisjoint(failures):
                 continue
             intent = self._intents.of(work, action)
             try:
-                error = self._deliver_action(facet, intent)
+                error = self._deliver_action(carries, intent)
             except (*NOT_ABOUT_ONE_ISSUE, CounterpartFound):
                 raise
             except Exception as unexpected:  # noqa: BLE001 - whatever is wrong with one issue must not stop the others
                 return CarriedOut(intent.work, unexpected)
             work = intent.work
-            if isinstance(error, Unavailable) and facet.holds_up:
+            if isinstance(error, Unavailable) and carries.holds_up:
                 return _result(work, error)
             if error is not None:
                 failures[action.kind] = error
         return _result(work, to_go_by(failures.values()) if failures else None)
 
-    def _deliver_action(self, facet: Carries, intent: OpenIntent[Action]) -> InvalidRequest | Unavailable | None:
+    def _deliver_action(self, carries: Carries, intent: OpenIntent[Action]) -> InvalidRequest | Unavailable | None:
         """Carry out one action. Its failure is returned, and noted in the journal."""
         try:
-            facet.carry_out(intent)
+            carries.carry_out(intent)
         except (InvalidRequest, Unavailable) as error:
             self._intents.report_failure(intent.work, intent.action, error)
             return error

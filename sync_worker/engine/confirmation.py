@@ -14,7 +14,7 @@ from sync_worker.core.brakes import CREATIONS
 from sync_worker.core.context import Context
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request, one_after_the_other
-from sync_worker.facets.protocol import DONE, SKIPPED
+from sync_worker.facets.work import DONE, SKIPPED
 
 KIND = "confirm"
 

@@ -19,7 +19,7 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
-from sync_worker.facets.protocol import SKIPPED
+from sync_worker.facets.work import SKIPPED
 
 Key = tuple[Side, str]
 HOLD = "hold"

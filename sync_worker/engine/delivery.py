@@ -3,7 +3,8 @@
 Delivery         one cycle's delivery, in batches: this module
 PairDelivery     the two issues of one pair, one after the other: their causes in their order
 CauseDelivery    one cause: its actions
-a facet          one action
+ActionDelivery   one action, ItemDelivery where it is about the items of an issue; a facet says how
+BulkCreation     the counterparts of many issues
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.ports import READ_AT_ONCE, Read, Waiting
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.batch import Batch, Key, read_batch
+from sync_worker.engine.bulk_creation import BulkCreation
 from sync_worker.engine.failures import FailedCauses
-from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.engine.pair_delivery import Delivered, PairDelivery
 from sync_worker.engine.unprocessable import UnprocessableIssues
-from sync_worker.facets.counterpart import Counterpart, missing_counterpart
-from sync_worker.facets.protocol import Intent, Work
+from sync_worker.facets.counterpart import missing_counterpart
+from sync_worker.facets.work import Work
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class Delivery:
         self._intents, self._context = intents, intents.context
         self._read, self._unprocessable, self._is_past_deadline = read, unprocessable, is_past_deadline
         self._predecessor = predecessor
-        self._counterparts = Counterpart(intents)
         self._failures = FailedCauses(intents)
-        self._pairs = PairDelivery(intents, self._failures, unprocessable, self._predecessor, self._must_end)
+        self._pairs = PairDelivery(intents, self._failures, unprocessable, predecessor, self._must_end)
+        self._bulk_creation = BulkCreation(intents, self._pairs.creation, self._failed_to_create)
         self._failing: set[Key] = set()
         self._handled, self._streak = 0, Streak()
 
@@ -116,10 +118,10 @@ class Delivery:
     def _create_counterparts(self, batch: Batch, creating: dict[Key, Create]) -> dict[Key, Work]:
         """Create in bulk what can be; return how each work stands now."""
         intents = {key: self._intents.of(batch.works[key], create) for key, create in creating.items()}
-        self._counterparts.create_many(intents.values(), self._predecessor, self._failed_to_create)
+        self._bulk_creation.create(intents.values(), self._predecessor)
         return {key: intent.work for key, intent in intents.items()}
 
-    def _failed_to_create(self, intents: Sequence[Intent[Create]], error: Exception) -> None:
+    def _failed_to_create(self, intents: Sequence[OpenIntent[Create]], error: Exception) -> None:
         for intent in intents:
             self._pairs.note_failure(intent.work, error)
             self._failing.add(intent.work.key)

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from sync_model.definition import Fallback, Side, Sync, fold
+from sync_worker.core import own_moves
+from sync_worker.core.actions import Move
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.items import Items, Reach, looked_at, news
 from sync_worker.core.rules import creates_from
-from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO, NODES_APART
 from sync_worker.facets.catalogue import ITEM_FACETS
 
@@ -35,17 +37,18 @@ def observe(
     baseline: datetime | None,
     unknown_until: datetime | None = None,
     reaches: Mapping[str, Reach] = MappingProxyType({}),
+    is_echo: bool = False,
 ) -> IssueState:
     """Return what is to be remembered after a direct read of `issue`, with new causes at the end of `pending`.
 
     `paired` says whether the issue has a counterpart. `accounts` are or were ours on its site. Changes before
     `baseline` are only noted. Up to `unknown_until` our account may have moved the issue without our knowing. `reaches`
-    says by kind which of its items are carried over by themselves.
+    says by kind which of its items are carried over by themselves. `is_echo`: its update may be our own and no more.
     """
     if state is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
     unseen = _in_order([change for change in issue.changes if not is_seen(state, change)], issue)
-    own_moves, theirs, followed = _split_by_author(state, unseen, accounts, unknown_until)
+    moves, theirs, followed = _split_by_author(state, unseen, accounts, unknown_until)
     if len(theirs) < len(unseen):
         # A move of ours supersedes what came before it on this issue: that moves the counterpart no more.
         state = state.superseded()
@@ -57,7 +60,8 @@ def observe(
         if _is_answered(sync, side, change.to_status, issue)
     ]
     if not causes and issue.updated != state.updated:
-        causes += _update_causes(sync, side, issue, state, reaches, status_stands=not unseen)
+        asserts = not unseen and _asserts_status(sync, side, issue)
+        causes += _update_causes(issue, state, reaches, asserts=asserts, is_echo=is_echo)
     pending = _queued(state.pending, causes)
     if paired and issue.key != state.key:
         # The new key comes first: it mends links, even if a status cannot be carried over.
@@ -67,8 +71,7 @@ def observe(
         key=issue.key,
         status=issue.status,
         updated=issue.updated,
-        own_moves=own_moves,
-        handled=_looked_at(issue, state, reaches),
+        handled=_looked_at(issue, state, reaches) | ({Move.kind: moves} if moves else {}),
         pending=pending,
         created=issue.created,
     )
@@ -170,29 +173,23 @@ def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline
 
 def _split_by_author(
     state: IssueState, unseen: Sequence[StatusChange], accounts: Container[str | None], unknown_until: datetime | None
-) -> tuple[tuple[OwnMove, ...], list[StatusChange], list[StatusChange]]:
-    """Split unseen changes into our own moves, marked as landed, and changes that others made.
+) -> tuple[Items, list[StatusChange], list[StatusChange]]:
+    """Split unseen changes into our own moves, of which those are returned that are left, and what others did.
 
     The third part holds the changes of others that a move of ours followed.
     """
-    own_moves, theirs, followed = list(state.own_moves), [], []
+    moves, theirs, followed = state.items(Move.kind), [], []
     for change in unseen:
-        match = next(
-            (
-                index
-                for index, move in enumerate(own_moves)
-                if not move.landed and change.author in accounts and move.led_to(change)
-            ),
-            None,
-        )
-        forgotten = unknown_until is not None and change.author in accounts and change.at <= unknown_until
-        if match is None and not forgotten:
+        by_us = change.author in accounts
+        cause = own_moves.cause_of(change, moves) if by_us else None
+        forgotten = by_us and unknown_until is not None and change.at <= unknown_until
+        if cause is None and not forgotten:
             theirs.append(change)
             continue
-        if match is not None:
-            own_moves[match] = replace(own_moves[match], landed=True)
+        if cause is not None:
+            moves = own_moves.landed(moves, cause, change)
         followed = list(theirs)
-    return tuple(move for move in own_moves if not (move.landed and move.settled)), theirs, followed
+    return moves, theirs, followed
 
 
 def _status_cause(change: StatusChange, issue: Issue, *, may_move: bool) -> Cause:
@@ -200,23 +197,23 @@ def _status_cause(change: StatusChange, issue: Issue, *, may_move: bool) -> Caus
     return Cause(change.id, CauseKind.STATUS, change.at, change.from_status, change.to_status, is_done, may_move)
 
 
-def _update_causes(
-    sync: Sync, side: Side, issue: Issue, state: IssueState, reaches: Mapping[str, Reach], *, status_stands: bool
-) -> list[Cause]:
-    """Return the cause that an update is for rules that do not wait for a status change, and for news of items."""
-    asserted = status_stands and any(
+def _asserts_status(sync: Sync, side: Side, issue: Issue) -> bool:
+    """Tell whether a rule answers every update of such an issue, not only changes of its status."""
+    return any(
         not sync.only_on_status_change(rule) and rule.sync_direction.leads_from(side) and rule.answers(issue.status)
         for rule in sync.ordered_rules
     )
-    if not asserted and not any(_has_news(issue, state, kind, reach) for kind, reach in reaches.items()):
+
+
+def _update_causes(
+    issue: Issue, state: IssueState, reaches: Mapping[str, Reach], *, asserts: bool, is_echo: bool
+) -> list[Cause]:
+    """Return the cause that an update is for rules that do not wait for a status change, and for news of items."""
+    if not asserts and not any(_has_news(issue, state, kind, reach) for kind, reach in reaches.items()):
         return []
     identity = f"update-{int(issue.updated.timestamp() * 1000)}"
-    echo = issue.updated == state.wrote_until
-    return [
-        Cause(
-            identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=asserted and not echo
-        ),
-    ]
+    may_move = asserts and not is_echo
+    return [Cause(identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=may_move)]
 
 
 def _has_news(issue: Issue, state: IssueState, kind: str, reach: Reach) -> bool:
@@ -228,6 +225,7 @@ def _looked_at(issue: Issue, state: IssueState, reaches: Mapping[str, Reach]) ->
     return {
         kind: looked_at(ITEM_FACETS[kind].observe(issue), known, removals=kind in reaches and reaches[kind].removals)
         for kind, known in state.handled.items()
+        if kind in ITEM_FACETS
     }
 
 

@@ -27,7 +27,7 @@ from sync_worker.engine.creation_brake import HOLD
 from sync_worker.engine.cycle import Cycle
 from sync_worker.engine.dry_site import DryRunSite
 from sync_worker.engine.dry_store import DryRunStore
-from sync_worker.facets.protocol import DONE, FAILED, FOUND, GIVEN_UP, SKIPPED
+from sync_worker.facets.work import DONE, FAILED, FOUND, GIVEN_UP, SKIPPED
 
 Verdict = Literal["do", "nothing", "wait", "cannot", "give up"]
 

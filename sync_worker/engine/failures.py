@@ -21,7 +21,7 @@ from sync_worker.core.retry import after_failure
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CONFIRM_AFTER
 from sync_worker.engine.intents import IntentLog
-from sync_worker.facets.protocol import GIVEN_UP, SKIPPED
+from sync_worker.facets.work import GIVEN_UP, SKIPPED
 
 
 class FailedCauses:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.records import JournalEntry, Request
-from sync_worker.facets.protocol import DONE, SKIPPED
+from sync_worker.facets.work import DONE, SKIPPED
 
 KIND = "forget"
 SAID = "an issue was forgotten"

@@ -1,4 +1,4 @@
-"""What is remembered while causes are carried out: what is about to happen, and what has. See `facets.protocol`."""
+"""What is remembered while causes are carried out: what is about to happen, and what has. See `facets.work`."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import REQUEST_LIFETIME
-from sync_worker.core.uncertainty import left_open, long_over, missed, time_to_settle, unknown
+from sync_worker.core.uncertainty import left_open, long_over, settle
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
-from sync_worker.facets.protocol import DONE, FAILED, SKIPPED, Intent, Work
+from sync_worker.facets.work import DONE, FAILED, SKIPPED, Intent, Work
 
 LONGEST_TEXT = 500
 
 
 @dataclass
 class IntentLog:
-    """Satisfies `facets.protocol.Intents` for one cycle. `counts` counts what is done, by kind and result."""
+    """Satisfies `facets.work.Intents` for one cycle. `counts` counts what is done, by kind and result."""
 
     context: Context
     identity: Identity
@@ -50,24 +50,34 @@ class IntentLog:
         return {side: self.identity.accounts(side) for side in Side}
 
     def of(self, work: Work, action: A) -> OpenIntent[A]:
-        """Return the intent of one of the work's actions."""
+        """Return the intent to carry out one of the work's actions."""
         return OpenIntent(self, work, action)
 
     def reaches(self, side: Side, pair: Pair | None) -> dict[str, Reach]:
         """Return by kind what is carried over by itself of the items of a pair's issue of `side`."""
         return reaches_of(self.context.sync, side, pair.created if pair else None, self.carried_since)
 
-    def observe(self, side: Side, issue: Issue, state: IssueState | None, pair: Pair | None = None) -> IssueState:
+    def observe(
+        self,
+        side: Side,
+        issue: Issue,
+        state: IssueState | None,
+        pair: Pair | None = None,
+        *,
+        paired: bool = True,
+        is_echo: bool = False,
+    ) -> IssueState:
         return observe(
             self.context.sync,
             side,
             issue,
             state,
-            paired=True,
+            paired=paired,
             accounts=self.accounts[side],
             baseline=None,
             unknown_until=self.restored.until[side] if self.restored else None,
             reaches=self.reaches(side, pair),
+            is_echo=is_echo,
         )
 
     def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
@@ -118,6 +128,7 @@ class IntentLog:
         text: str | None = None,
         **fields: object,
     ) -> None:
+        """Say of many intents what `Intent.report` says of one. The journal takes them in one write."""
         for intent in intents:
             work, action = intent.work, intent.action
             self._count(action.kind, result)
@@ -153,13 +164,14 @@ class IntentLog:
 
 
 class OpenIntent(Generic[A]):
-    """Satisfies `facets.protocol.Intent`. Nothing else replaces the work of a cause while it is carried out."""
+    """Satisfies `facets.work.Intent`. Nothing else replaces the work of a cause while it is carried out."""
 
     def __init__(self, intents: IntentLog, work: Work, action: A) -> None:
         self._intents, self._context = intents, intents.context
         self.work, self.action = work, action
 
     def begun(self, side: Side) -> Attempt | None:
+        """Return since when the action may have happened on `side`; None when it certainly has not."""
         work, restored = self.work, self._intents.restored
         attempt = work.cause.begun(self.action.kind)
         if attempt is None and restored and restored.may_know(work.cause, work.side):
@@ -168,6 +180,11 @@ class OpenIntent(Generic[A]):
 
     @contextmanager
     def attempt(self, side: Side, *, after: str = "") -> Iterator[None]:
+        """Surround the request to `side`.
+
+        That it is begun is remembered before, and taken back if it certainly was not carried out. `after` is as in
+        `core.causes.Attempt`.
+        """
         jira = self._context.jiras[side]
         attempt = Attempt(jira.now(), after=after)
         self._mark_and_save(attempt)
@@ -177,19 +194,23 @@ class OpenIntent(Generic[A]):
         ):
             yield
 
-    def missed(self, side: Side, what: str, takes: timedelta = REQUEST_LIFETIME) -> None:
-        attempt, now = self.begun(side), self._context.jiras[side].now()
+    def missed(self, side: Side, what: str, takes: timedelta | None) -> None:
+        """Note that an earlier attempt has not left what it would have left; return when that is certain.
+
+        `what` may have happened otherwise. `takes` is for how long after its end the attempt may leave something that
+        nobody sees; None for no longer than any request. Raises what `core.uncertainty.settle` returns.
+        """
+        attempt = self.begun(side)
         if attempt is None:
             return
-        attempt = missed(attempt, now)
-        wait = time_to_settle(attempt, now, takes)
-        self._mark_and_save(attempt if wait > timedelta() else None)
-        if wait > timedelta():
-            raise unknown(what, attempt, wait)
-        if attempt.refusal:
-            raise InvalidRequest(attempt.refusal, final=True)
+        left, error = settle(attempt, self._context.jiras[side].now(), takes or REQUEST_LIFETIME, what)
+        if left != self.work.cause.begun(self.action.kind):
+            self._mark_and_save(left)
+        if error:
+            raise error
 
     def leave_open(self, side: Side, error: OutcomeUnknown) -> None:
+        """Note that something else than Jira has refused a request to `side`, if it did. The next write carries it."""
         if error.refusal:
             now = self._context.jiras[side].now()
             self.mark(left_open(Attempt(now), now, error))
@@ -199,10 +220,12 @@ class OpenIntent(Generic[A]):
         self._context.store.save([self.work.state])
 
     def mark(self, attempt: Attempt | None) -> None:
+        """Note how far the action has come; None when it has not begun. The next write carries it."""
         cause = self.work.cause.marked(self.action.kind, attempt)
         self.work = replace(self.work, cause=cause, state=self.work.state.with_cause(cause))
 
     def finish(self) -> None:
+        """Note that the action is done. The next write carries it: to look for a mark once too often does no harm."""
         self.mark(Attempt(self._context.jiras[self.work.side].now(), done=True))
 
     def pair_with(self, pair: Pair) -> None:
@@ -214,25 +237,40 @@ class OpenIntent(Generic[A]):
             self.read_counterpart()
 
     def confirm_visible(self) -> None:
+        """See that the issue and its counterpart are visible to us. Raises IssueGone or CounterpartGone.
+
+        What is hidden answers like what is not there. So this is asked before anybody takes note that something of an
+        issue is gone for good.
+        """
         self._intents.confirm_visible(self.work.state, self.work.pair)
 
     def note(self, state: IssueState) -> None:
         self.work = replace(self.work, state=state)
 
     def remember(self, state: IssueState) -> None:
+        """Write the issue's state as it is now."""
         self.note(state)
         self._context.store.save([state])
 
-    def note_own_write(self, side: Side, issue_id: str) -> None:
-        # Only rules that answer every update need to know, so only for them is it looked up.
-        sync, store = self._context.sync, self._context.store
+    def read_back(self, side: Side) -> None:
+        """Take note of what we have just written to the issue of `side`, so that it is nobody's update.
+
+        Only rules that answer every update need to know, so only for them is it read.
+        """
+        sync, work, store = self._context.sync, self.work, self._context.store
         if all(sync.only_on_status_change(rule) for rule in sync.ordered_rules):
             return
+        is_own_side = side is work.side
+        issue_id = work.issue.id if is_own_side else work.counterpart.id(side)
         written = self._context.jiras[side].issue(issue_id)
-        if written and side is self.work.side:
-            self.note(replace(self.work.state, wrote_until=written.updated))
-        elif written and (state := store.state(side, issue_id)):
-            store.save([replace(state, wrote_until=written.updated)])
+        state = work.state if is_own_side else store.state(side, issue_id)
+        if written is None or state is None or needs_history_before(state, written):
+            return
+        seen = self._intents.observe(side, written, state, work.pair, paired=work.pair is not None, is_echo=True)
+        if is_own_side:
+            self.note(seen)
+        else:
+            store.save([seen])
 
     def read_counterpart(self) -> Issue:
         pair, side = self.work.counterpart, self.work.side.other

@@ -24,16 +24,17 @@ from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, may_have_happened, to_go_by
 from sync_worker.core.issue import Issue
 from sync_worker.core.items import Handled, Item, News, Reach, news
-from sync_worker.core.uncertainty import left_open, missed, time_to_settle, unknown
+from sync_worker.core.uncertainty import left_open, settle
 from sync_worker.engine.intents import IntentLog, OpenIntent
-from sync_worker.facets.protocol import DONE, FOUND, End, ItemFacet, Step, Told
+from sync_worker.facets.protocol import End, ItemFacet, Step, Told
+from sync_worker.facets.work import DONE, FOUND
 
 Line = list[Step[Any]]
 Outcome = tuple[Step[Any], Item | Exception | None]
 
 
 class ItemDelivery:
-    """Carries the items of one facet over. It is a `facets.protocol.Facet` to who carries out actions."""
+    """Carries the items of one facet over: to who carries out actions, it is like `engine.action_delivery`."""
 
     def __init__(self, intents: IntentLog, facet: ItemFacet[Any]) -> None:
         self._intents, self._facet = intents, facet
@@ -104,7 +105,7 @@ class _Transfer:
         self._carry_out(self._begin(missing if self._is_asked_for else self._unless_held(missing)))
         if self._written:
             self._count_writes()
-            self._intent.note_own_write(self._side.other, self._counterpart.id)
+            self._intent.read_back(self._side.other)
         self._raise_for_failures()
 
     def _missing(self, found: Sequence[News]) -> Iterator[News]:
@@ -153,12 +154,11 @@ class _Transfer:
 
     def _settle(self, gone: Item, handled: Handled) -> None:
         """Note that an attempt to carry over an item that is gone has left nothing; forget it when that is certain."""
-        now = self._context.jiras[self._side.other].now()
-        attempt = missed(handled.attempt or Attempt(now), now)
-        wait = time_to_settle(attempt, now, self._facet.lifetime(gone))
-        self._remember_here({gone.key: replace(handled, attempt=attempt) if wait > timedelta() else None})
-        if wait > timedelta():
-            self._failures[gone.key] = unknown("what is gone by now was carried over", attempt, wait)
+        now, what = self._context.jiras[self._side.other].now(), "what is gone by now was carried over"
+        left, error = settle(handled.attempt or Attempt(now), now, self._facet.lifetime(gone), what)
+        self._remember_here({gone.key: replace(handled, attempt=left) if left else None})
+        if left and error:
+            self._failures[gone.key] = error
 
     @property
     def _is_asked_for(self) -> bool:
@@ -218,14 +218,11 @@ class _Transfer:
         What an earlier attempt would have left was just looked for in vain.
         """
         handled = step.news.handled or Handled()
-        now, before = self._context.jiras[self._side.other].now(), handled.attempt
-        if before:
-            before = missed(before, now)
-            wait = time_to_settle(before, now, takes)
-            if wait > timedelta():
-                return replace(handled, attempt=before), unknown(self._facet.question(step), before, wait)
-            if before.refusal:
-                return None, InvalidRequest(before.refusal, final=True)
+        now = self._context.jiras[self._side.other].now()
+        if handled.attempt:
+            left, error = settle(handled.attempt, now, takes, self._facet.question(step))
+            if error:
+                return replace(handled, attempt=left) if left else None, error
         version = step.news.item.version if step.news.item else handled.version
         return replace(handled, version=version, attempt=Attempt(now)), None
 

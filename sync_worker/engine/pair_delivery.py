@@ -23,9 +23,9 @@ from sync_worker.engine.failures import FailedCauses
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 from sync_worker.engine.unprocessable import UnprocessableIssues
-from sync_worker.facets.counterpart import Counterpart, missing_counterpart
+from sync_worker.facets.counterpart import missing_counterpart
 from sync_worker.facets.earlier_links import CounterpartFound
-from sync_worker.facets.protocol import FOUND, SKIPPED, Work
+from sync_worker.facets.work import FOUND, SKIPPED, Work
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Delivered:
 class PairDelivery:
     """Delivers to pairs. Safe to use from several threads, one pair each.
 
-    `must_end` tells that the cycle's time is up. `predecessor` may know the counterpart of an issue that has none.
+    `creation` gives one issue a counterpart. `must_end` tells that the cycle's time is up. `predecessor` may know the
+    counterpart of an issue that has none.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class PairDelivery:
         self._intents, self._context, self._failures = intents, intents.context, failures
         self._unprocessable, self._predecessor, self._must_end = unprocessable, predecessor, must_end
         self._causes = CauseDelivery(intents)
-        self._counterparts = Counterpart(intents)
+        self.creation = self._causes.creation
 
     def deliver(self, group: Sequence[tuple[Key, Work | None]]) -> Delivered:
         """Carry out what both issues of a pair, or one without a counterpart, have waiting."""
@@ -177,7 +178,7 @@ class PairDelivery:
         if create is None:
             return None
         intent = self._intents.of(work, create)
-        return intent.work if self._counterparts.find(intent) else None
+        return intent.work if self.creation.is_done(intent) else None
 
     def _deliver_cause(self, work: Work) -> CarriedOut:
         side = work.side

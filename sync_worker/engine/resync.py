@@ -32,7 +32,7 @@ from sync_worker.engine.diff import observe
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
-from sync_worker.facets.protocol import DONE, SKIPPED
+from sync_worker.facets.work import DONE, SKIPPED
 
 KIND = "resync"
 REMEMBER = "remember"

@@ -31,7 +31,8 @@ from sync_worker.core.rules import active_rules, topping_up, tops_up_files
 from sync_worker.core.timing import lifetime_of
 from sync_worker.facets.earlier_links import leading_to
 from sync_worker.facets.private_files import private_files
-from sync_worker.facets.protocol import End, Intents, Step, Told, Words
+from sync_worker.facets.protocol import End, Step, Told, Words
+from sync_worker.facets.work import Intents
 
 FILES_AT_ONCE = 4
 MEGABYTE = 1024 * 1024

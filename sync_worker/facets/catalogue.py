@@ -9,15 +9,17 @@ from sync_worker.facets.attachments import Attachments
 from sync_worker.facets.comments import Comments
 from sync_worker.facets.counterpart import Counterpart
 from sync_worker.facets.links import Links
-from sync_worker.facets.protocol import Facet, ItemFacet
+from sync_worker.facets.protocol import ActionFacet, Facet, ItemFacet
 from sync_worker.facets.status import Status
 
-_ALL: tuple[type[Facet[Any] | ItemFacet[Any]], ...] = (Counterpart, Status, Links, Attachments, Comments)
+_ALL: tuple[type[Facet], ...] = (Counterpart, Status, Links, Attachments, Comments)
 FACETS = {facet.kind: facet for facet in _ALL}
 """By the kind of their actions, in the order in which these are carried out."""
 ITEM_FACETS = {kind: cast(type[ItemFacet[Any]], facet) for kind, facet in FACETS.items() if hasattr(facet, "observe")}
 """Those that keep the items of two issues in step."""
-ACTION_FACETS = {kind: cast(type[Facet[Any]], facet) for kind, facet in FACETS.items() if kind not in ITEM_FACETS}
+ACTION_FACETS = {
+    kind: cast(type[ActionFacet[Any, Any, Any]], facet) for kind, facet in FACETS.items() if kind not in ITEM_FACETS
+}
 """Those that carry out, once, what a rule calls for."""
 _COUNTED = {facet.words.counted: f"{kind} done" for kind, facet in FACETS.items()}
 COUNTS = {name: _COUNTED[name] for name in CycleSummary.model_fields if name in _COUNTED}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
@@ -12,16 +13,27 @@ from sync_worker.core.causes import Attempt
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import TextSource
 from sync_worker.core.permissions import Permission
-from sync_worker.core.ports import Jira
 from sync_worker.core.rules import ON_DELETE, active_rules
 from sync_worker.core.templates import fill_in, is_filled_in, plain_text
+from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.core.uncertainty import dated_since
-from sync_worker.facets.protocol import Intent, Intents, Words, Work
+from sync_worker.facets.protocol import Request, Told, Words
+from sync_worker.facets.work import FOUND, Intent, Intents, Work
 
 COMMENT = "comment"
 """The kind of mark that a comment carries; see `core.identity.SideIdentity`."""
 LOOKED_BACK = timedelta(days=1)
 """A comment is also looked for so long before its attempt, which costs little: a wrong clock may have dated that."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One comment: on the issue with this id, with this mark, about what."""
+
+    issue_id: str
+    marker: str
+    body: str
+    source: TextSource | None
 
 
 class Comments:
@@ -52,29 +64,41 @@ class Comments:
         if sync.on_delete is OnDelete.COMMENT:
             yield ON_DELETE
 
-    def carry_out(self, intent: Intent[Comment]) -> None:
+    def plan(self, intent: Intent[Comment]) -> Sequence[Request[Planned]]:
         work, side = intent.work, intent.action.side
-        issue_id = work.pair.id(side) if work.pair else work.issue.id
-        jira = self._context.jiras[side]
-        marker = f"{work.side}:{work.issue.id}:{work.cause.id}"
         if side is not work.side:
             intent.confirm_counterpart()
-        begun = intent.begun(side)
-        was_posted = begun is not None and (
-            self._was_posted(jira, issue_id, marker, begun)
-            or self._is_there_unmarked(side, issue_id, intent.action.template, begun)
-        )
-        if not was_posted:
-            intent.missed(side, "the comment was posted")
-            body = fill_in(intent.action.template, self._placeholders(work))
-            with intent.attempt(side, after=self._last_comment(side, issue_id)):
-                posted = jira.comment(
-                    issue_id, body, marker, self._intents.identity.database, source=self._source(work, side)
-                )
-            self._read_back(side, posted, marker)
-            intent.report("comment posted", on=side)
-        intent.note_own_write(side, issue_id)
-        intent.finish()
+        issue_id = work.pair.id(side) if work.pair else work.issue.id
+        marker = f"{work.side}:{work.issue.id}:{work.cause.id}"
+        body = fill_in(intent.action.template, self._placeholders(work))
+        planned = Planned(issue_id, marker, body, self._source(work, side))
+        return [Request(side, planned, "the comment was posted", REQUEST_LIFETIME)]
+
+    def find(self, intent: Intent[Comment], request: Request[Planned], attempt: Attempt) -> str | None:
+        """Return "" if an earlier attempt has posted the comment: its id is of no use."""
+        was_posted = self._was_posted(request, attempt) or self._is_there_unmarked(intent, request, attempt)
+        return "" if was_posted else None
+
+    def prepare(self, _intent: Intent[Comment], request: Request[Planned]) -> str:
+        """Return the id of our last comment there, "0" when there is none; "" where comments keep their marks."""
+        if self._intents.identity.arrives(request.side, COMMENT):
+            return ""
+        jira = self._context.jiras[request.side]
+        posted = jira.own_comments(request.plan.issue_id, jira.now() - LOOKED_BACK)
+        return str(max((int(comment.id) for comment in posted), default=0))
+
+    def carry_out(self, _intent: Intent[Comment], request: Request[Planned]) -> str:
+        """Post the comment; return its id."""
+        planned, database = request.plan, self._intents.identity.database
+        jira = self._context.jiras[request.side]
+        return jira.comment(planned.issue_id, planned.body, planned.marker, database, source=planned.source)
+
+    def confirm(self, _intent: Intent[Comment], request: Request[Planned], receipt: str, result: str) -> Told:
+        side = request.side
+        if result == FOUND:
+            return Told("comment found again", str(side), {"on": side})
+        self._read_back(side, receipt, request.plan.marker)
+        return Told("comment posted", str(side), {"on": side})
 
     def _source(self, work: Work, side: Side) -> TextSource | None:
         """Return the issue that a comment on `side` is about, unless that is the one that it is posted on."""
@@ -96,29 +120,23 @@ class Comments:
         }
         return {name: plain_text(value) for name, value in values.items()}
 
-    def _was_posted(self, jira: Jira, issue_id: str, marker: str, begun: Attempt) -> bool:
-        databases, since = self._intents.identity.databases, dated_since(begun, jira.now()) - LOOKED_BACK
+    def _was_posted(self, request: Request[Planned], begun: Attempt) -> bool:
+        jira, databases = self._context.jiras[request.side], self._intents.identity.databases
+        since = dated_since(begun, jira.now()) - LOOKED_BACK
         # Another database whose comments are ours may have posted them by another account.
-        return jira.has_comment(issue_id, marker, since, databases, by_anybody=len(databases) > 1)
+        by_anybody = len(databases) > 1
+        return jira.has_comment(request.plan.issue_id, request.plan.marker, since, databases, by_anybody=by_anybody)
 
     # Where comments do not keep their marks, or where that is not known yet
 
-    def _last_comment(self, side: Side, issue_id: str) -> str:
-        """Return the id of our last comment on an issue, "0" when there is none; "" where comments keep their marks."""
-        if self._intents.identity.arrives(side, COMMENT):
-            return ""
-        jira = self._context.jiras[side]
-        posted = jira.own_comments(issue_id, jira.now() - LOOKED_BACK)
-        return str(max((int(comment.id) for comment in posted), default=0))
-
-    def _is_there_unmarked(self, side: Side, issue_id: str, template: str, begun: Attempt) -> bool:
+    def _is_there_unmarked(self, intent: Intent[Comment], request: Request[Planned], begun: Attempt) -> bool:
         """Tell whether a comment that our account has posted since the attempt began has its words, but no mark."""
-        if self._intents.identity.arrives(side, COMMENT):
+        if self._intents.identity.arrives(request.side, COMMENT):
             return False
-        jira = self._context.jiras[side]
-        since = dated_since(begun, jira.now())
-        posted = (own for own in jira.own_comments(issue_id, since) if int(own.id) > int(begun.after or 0))
-        return any(is_filled_in(template, own.body) and not jira.is_comment_marked(own.id) for own in posted)
+        jira, template = self._context.jiras[request.side], intent.action.template
+        posted = jira.own_comments(request.plan.issue_id, dated_since(begun, jira.now()))
+        later = (own for own in posted if int(own.id) > int(begun.after or 0))
+        return any(is_filled_in(template, own.body) and not jira.is_comment_marked(own.id) for own in later)
 
     def _read_back(self, side: Side, comment_id: str, marker: str) -> None:
         """See whether the mark of the first comment that was posted on a site has arrived there."""

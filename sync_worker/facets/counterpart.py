@@ -1,56 +1,35 @@
-"""Counterpart: an issue gets one counterpart in the other project, created alone or with many in one request.
+"""Counterpart: an issue gets one counterpart in the other project.
 
-The request that creates a counterpart carries a marker. So what an earlier attempt created can be found again.
+The request that creates a counterpart carries a marker. So what an earlier attempt created can be found again. Many are
+created in one request by `engine.bulk_creation`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, find
-from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, Bulk, Done, NoStreak
 from sync_worker.core.causes import Attempt
-from sync_worker.core.concurrency import side_by_side
-from sync_worker.core.context import Predecessor
-from sync_worker.core.errors import (
-    InvalidRequest,
-    OutcomeUnknown,
-    SiteThrottled,
-    Unavailable,
-    unless_carried_out,
-)
+from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, Unavailable
 from sync_worker.core.issue import Alike, Created, Draft, Issue, TextSource
-from sync_worker.core.marks import Mark, label_in, unmarked
+from sync_worker.core.marks import Mark, unmarked
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
-from sync_worker.core.ports import Jira
 from sync_worker.core.rules import active_rules, may_create
 from sync_worker.core.state import IssueState
 from sync_worker.core.templates import without_mentions
 from sync_worker.core.timing import lifetime_of
 from sync_worker.core.uncertainty import dated_since
-from sync_worker.facets.earlier_links import CounterpartFound, EarlierLinks
+from sync_worker.facets.earlier_links import EarlierLinks
 from sync_worker.facets.fields import choose_type, fields_for
-from sync_worker.facets.protocol import DONE, FOUND, Intent, Intents, Words, Work
+from sync_worker.facets.protocol import Request, Told, Words
+from sync_worker.facets.work import DONE, FOUND, Intent, Intents, Work
 
 ISSUE = "issue"
 """The kind of mark that a counterpart carries; see `core.identity.SideIdentity`."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A counterpart that `intent` is to create as `draft` says; `begun` if that was tried before."""
-
-    intent: Intent[Create]
-    draft: Draft
-
-    @property
-    def begun(self) -> Attempt | None:
-        return self.intent.work.cause.begun(Create.kind)
 
 
 def missing_counterpart(work: Work) -> Create | None:
@@ -83,80 +62,49 @@ class Counterpart:
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
         return (rule.label for rule in active_rules(sync) if may_create(rule, side.other))
 
-    def carry_out(self, intent: Intent[Create]) -> None:
-        if intent.work.pair is None:
-            if self._may_be_hidden(intent):
-                raise OutcomeUnknown("whether it got a counterpart before the restore is not certain: a mark is hidden")
-            planned = Planned(intent, self._draft(intent))
-            if created := self._look_for(planned):
-                self._adopt([(planned, created)], FOUND)
-            else:
-                self._raise_if_created_before(intent)
-                self._read_back(planned, self._create_alone(planned))
-        intent.finish()
+    def plan(self, intent: Intent[Create]) -> Sequence[Request[Draft]]:
+        if intent.work.pair is not None:
+            return []
+        if self.may_be_hidden(intent):
+            raise OutcomeUnknown("whether it got a counterpart before the restore is not certain: a mark is hidden")
+        return [self.request(intent)]
 
-    def find(self, intent: Intent[Create]) -> bool:
-        """Tell whether an earlier attempt has created the counterpart; then it is one now. Raises OutcomeUnknown."""
-        if intent.work.cause.begun(Create.kind) is None:
-            return False
-        planned = Planned(intent, self._draft(intent))
-        created = self._look_for(planned)
-        if created:
-            self._adopt([(planned, created)], FOUND)
-        return created is not None
+    def request(self, intent: Intent[Create]) -> Request[Draft]:
+        begun, side = intent.work.cause.begun(Create.kind), intent.work.side.other
+        takes = lifetime_of(issues=begun.at_once if begun else 1) + self._context.jiras[side].search_lag
+        what = "the counterpart was created (search may still lag behind)"
+        return Request(side, self._draft(intent), what, takes)
 
-    # In bulk
-
-    def create_many(
-        self,
-        intents: Iterable[Intent[Create]],
-        predecessor: Predecessor,
-        on_failure: Callable[[Sequence[Intent[Create]], Exception], None],
-    ) -> None:
-        """Create in bulk what is to be created, and look in bulk for what may have been created already.
-
-        What does not come about here is left to `carry_out`, which says for each issue why. An issue of which
-        `predecessor` may know a counterpart is left to it, too. `on_failure` is told for which intents the site did not
-        answer; what may have been carried out all the same stays begun, and is looked for at their next try.
-        """
-        limit = self._context.sync.side_by_side
-        free = [intent for intent in side_by_side(self._unless_created_before, list(intents), limit) if intent]
-        planned = [plan for intent in free if (plan := self._plan(intent, predecessor))]
-        for side in Side:
-            here = [plan for plan in planned if plan.intent.work.side is side]
-            begun, fresh = [plan for plan in here if plan.begun], [plan for plan in here if not plan.begun]
-            if len(begun) > 1:
-                self._find_many(begun, on_failure)
-            if len(fresh) > 1:
-                fresh = self._create_first(fresh, on_failure)
-            if len(fresh) > 1:
-                self._create_in_bulk(fresh, on_failure)
-
-    def _plan(self, intent: Intent[Create], predecessor: Predecessor) -> Planned | None:
-        if predecessor.names_counterpart(intent.work.side, intent.work.issue) or self._may_be_hidden(intent):
-            return None
-        try:
-            return Planned(intent, self._draft(intent))
-        except SiteThrottled:
-            raise
-        except (InvalidRequest, Unavailable):
-            return None
-
-    def _may_be_hidden(self, intent: Intent[Create]) -> bool:
+    def may_be_hidden(self, intent: Intent[Create]) -> bool:
         """Tell whether the issue may have a counterpart whose mark cannot be read; see `core.progress.Restored`."""
         restored, work = self._intents.restored, intent.work
         return restored is not None and restored.hides_counterpart_of(work.cause, work.side)
 
-    def _unless_created_before(self, intent: Intent[Create]) -> Intent[Create] | None:
-        try:
-            self._raise_if_created_before(intent)
-        except SiteThrottled:
-            raise
-        except (CounterpartFound, InvalidRequest, Unavailable):
-            return None
-        return intent
+    def find(self, intent: Intent[Create], request: Request[Draft], attempt: Attempt) -> Created | None:
+        if intent.work.cause.begun(Create.kind) is None:
+            return None  # what a database that was lost or restored does not know of was found by its marks already
+        target = self._context.jiras[request.side]
+        (found,) = target.find_created([request.plan], dated_since(attempt, target.now()))
+        if isinstance(found, Unavailable):
+            raise found
+        return self._only_one(request.side, found) if isinstance(found, Alike) else found
 
-    def _raise_if_created_before(self, intent: Intent[Create]) -> None:
+    def _only_one(self, side: Side, alike: Alike) -> Created | None:
+        """Return the one issue that may be the counterpart. Raises InvalidRequest when there are several."""
+        paired = self._context.store.paired(side, [issue.id for issue in alike.issues])
+        free = [issue for issue in alike.issues if issue.id not in paired]
+        if len(free) > 1:
+            keys, site = ", ".join(issue.key for issue in free), self._context.jiras[side].site()
+            why = f"which of {keys} was created for it cannot be told, as {site} does not keep marks"
+            raise InvalidRequest(f"{why}; delete those that are too many, then retry", final=True)
+        return free[0] if free else None
+
+    def prepare(self, intent: Intent[Create], _request: Request[Draft]) -> str:
+        self.raise_if_created_before(intent)
+        self.raise_if_emptied()
+        return ""
+
+    def raise_if_created_before(self, intent: Intent[Create]) -> None:
         """Raise CounterpartFound when an earlier database of ours has created a counterpart for the issue.
 
         Raises OutcomeUnknown while there may be such a counterpart.
@@ -169,52 +117,49 @@ class Counterpart:
             raise OutcomeUnknown(f"{why}; search may still lag behind")
         self._earlier.raise_if_found(work.side, work.issue, is_lost=is_lost)
 
-    def _raise_if_emptied(self) -> None:
+    def raise_if_emptied(self) -> None:
         """Raise Unavailable when somebody has emptied the database: that it knows no counterpart says nothing then."""
         if not self._context.store.is_still(self._intents.identity.database):
             raise Unavailable("the database was emptied meanwhile; what is in Jira is looked at first")
 
-    def _create_first(
-        self, planned: list[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
-    ) -> list[Planned]:
-        """Create one alone where it is not known yet whether marks arrive; return those that may be created in bulk.
+    def carry_out(self, _intent: Intent[Create], request: Request[Draft]) -> Created:
+        return self._context.jiras[request.side].create(request.plan)
 
-        If the site does not answer, as many wait as one request would have been for.
+    def confirm(self, intent: Intent[Create], request: Request[Draft], receipt: Created, result: str) -> Told:
+        told = self.adopt([(intent, receipt)], result)
+        if result == DONE:
+            self._read_back(request, receipt)
+        return told
+
+    def adopt(self, created: Sequence[tuple[Intent[Create], Created]], result: str) -> Told:
+        """Make each the counterpart of its issue; return what is said of each.
+
+        Its beginning is no change of anybody's; what people do to it from there on is. One that was created by
+        an earlier attempt may have been noted meanwhile as a stranger, with changes that count after all.
         """
-        side = planned[0].intent.work.side.other
-        arrives = self._intents.identity.arrives(side, ISSUE)
-        if arrives is not None:
-            return planned if arrives else [plan for plan in planned if _is_labelled(plan.draft)]
-        while planned:
-            first, rest = planned[0], planned[1:]
-            try:
-                created = self._create_alone(first)
-            except InvalidRequest:
-                planned = rest  # `carry_out` says why
-                continue
-            except NOT_ABOUT_ONE_ITEM:
-                raise
-            except Unavailable as error:
-                planned = planned[self._target(first.intent).create_size.now :]
-                on_failure([first.intent], error)
-                if waiting := [plan.intent for plan in rest[: len(rest) - len(planned)]]:
-                    on_failure(waiting, Unavailable(f"the first creation on this site must have an answer: {error}"))
-                continue
-            self._read_back(first, created)
-            return rest if self._intents.identity.arrives(side, ISSUE) else []
-        return []
+        store = self._context.store
+        store.save([self._first_state(intent, issue, result) for intent, issue in created])
+        pairs = [self._pair(intent, issue) for intent, issue in created]
+        store.save_pairs(pairs)
+        for (intent, _), pair in zip(created, pairs, strict=True):
+            intent.pair_with(pair)
+        return Told("counterpart found again" if result == FOUND else "counterpart created")
 
-    def _create_alone(self, planned: Planned) -> Created:
-        side = planned.intent.work.side.other
-        self._raise_if_emptied()
-        with planned.intent.attempt(side):
-            created = self._target(planned.intent).create(planned.draft)
-        self._adopt([(planned, created)], DONE)
-        return created
+    def _first_state(self, intent: Intent[Create], created: Created, result: str) -> IssueState:
+        side = intent.work.side.other
+        state = IssueState.blank(side, created.id, created.key)
+        counterpart = self._context.jiras[side].issue(created.id) if result == FOUND else None
+        return self._intents.observe(side, counterpart, state) if counterpart else state
 
-    def _read_back(self, planned: Planned, created: Created) -> None:
+    def _pair(self, intent: Intent[Create], created: Created) -> Pair:
+        work = intent.work
+        own, other = (work.issue.id, work.issue.key), (created.id, created.key)
+        pair = Pair.of(work.side, own, other, self._context.jiras[work.side.other].now())
+        return replace(pair, born={work.side: work.issue.created})
+
+    def _read_back(self, request: Request[Draft], created: Created) -> None:
         """See whether the mark of the first issue that was created on a site has arrived there."""
-        side, target = planned.intent.work.side.other, self._target(planned.intent)
+        side, target = request.side, self._context.jiras[request.side]
         if self._intents.identity.arrives(side, ISSUE) is not None:
             return
         try:
@@ -223,120 +168,10 @@ class Counterpart:
             marker = None  # what cannot be read is of no use
         except Unavailable:
             return  # the next one is read back
-        self._intents.note_arrival(side, ISSUE, arrives=planned.draft.is_marked_by(marker))
-
-    def _create_in_bulk(
-        self, planned: Sequence[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
-    ) -> None:
-        """Create as many at once as the site bears.
-
-        A request that was refused as a whole has created nothing, and is made smaller. What is refused by itself is
-        left to `carry_out`. Any other failure is not followed by a second request.
-        """
-        size = self._target(planned[0].intent).create_size
-        bulk = Bulk(self._create_chunk, size, NoStreak(), may_repeat=_is_refusal, ends_with=_is_about_the_cycle)
-        for outcome in bulk.run(planned):
-            if isinstance(outcome, Done):
-                error: Exception | None = self._take_in(outcome.items, outcome.result)
-            else:
-                error = None if _is_refusal(outcome.error) else outcome.error
-            if error is not None:
-                on_failure([plan.intent for plan in outcome.items], error)
-
-    def _create_chunk(self, chunk: list[Planned]) -> tuple[list[Created | InvalidRequest], Collection[Planned]]:
-        self._raise_if_emptied()
-        target = self._target(chunk[0].intent)
-        attempt = Attempt(target.now(), at_once=len(chunk))
-        try:
-            self._mark(chunk, attempt)
-        except InvalidRequest:  # one of them cannot be stored, and nothing was sent
-            for plan in chunk:
-                plan.intent.mark(None)
-            raise
-        with unless_carried_out(
-            lambda: self._mark(chunk, None),
-            lambda _error: self._note_doubt(chunk, replace(attempt, ended=target.now())),
-        ):
-            return target.create_many([plan.draft for plan in chunk]), ()
-
-    def _note_doubt(self, chunk: list[Planned], attempt: Attempt) -> None:
-        """Write when a request ended of which it is not known what became.
-
-        What something else than Jira said was about all of them: one alone may pass. So it is not kept. If this cannot
-        be stored, the request counts as begun, as was written before it.
-        """
-        with suppress(InvalidRequest):
-            self._mark(chunk, attempt)
-
-    def _take_in(self, chunk: Sequence[Planned], result: Sequence[Created | InvalidRequest]) -> InvalidRequest | None:
-        """Adopt what was created. Returns the error if that cannot be stored; then it is looked for again."""
-        outcome = list(zip(chunk, result, strict=True))
-        try:
-            self._adopt([(plan, issue) for plan, issue in outcome if isinstance(issue, Created)], DONE)
-            self._mark([plan for plan, issue in outcome if not isinstance(issue, Created)], None)
-        except InvalidRequest as error:
-            return error
-        return None
-
-    def _mark(self, planned: Sequence[Planned], attempt: Attempt | None) -> None:
-        """Write, in one go, that these were begun; or that they certainly were not carried out."""
-        for plan in planned:
-            plan.intent.mark(attempt)
-        self._context.store.save(plan.intent.work.state for plan in planned)
-
-    def _find_many(
-        self, planned: Sequence[Planned], on_failure: Callable[[Sequence[Intent[Create]], Exception], None]
-    ) -> None:
-        """Find in one search what earlier attempts created. What cannot be read is left to be looked for alone."""
-        target = self._target(planned[0].intent)
-        since = min(dated_since(plan.begun, target.now()) for plan in planned if plan.begun)
-        outcome = target.find_created([plan.draft for plan in planned], since)
-        found = [(plan, found) for plan, found in zip(planned, outcome, strict=True) if isinstance(found, Created)]
-        self._adopt(found, FOUND)
-        for plan in (plan for plan, found in zip(planned, outcome, strict=True) if found is None):
-            try:
-                self._missed(plan.intent)
-            except (OutcomeUnknown, InvalidRequest) as error:
-                on_failure([plan.intent], error)
-
-    # One by one
-
-    def _look_for(self, planned: Planned) -> Created | None:
-        """Find what an earlier attempt created. Raises OutcomeUnknown until it is certain that there is nothing."""
-        if planned.begun is None:
-            return None
-        target = self._target(planned.intent)
-        (found,) = target.find_created([planned.draft], dated_since(planned.begun, target.now()))
-        if isinstance(found, Unavailable):
-            raise found
-        if isinstance(found, Alike):
-            found = self._only_one(planned, found)
-        if found is None:
-            self._missed(planned.intent)
-        return found
-
-    def _only_one(self, planned: Planned, alike: Alike) -> Created | None:
-        """Return the one issue that may be the counterpart. Raises InvalidRequest when there are several."""
-        side = planned.intent.work.side.other
-        paired = self._context.store.paired(side, [issue.id for issue in alike.issues])
-        free = [issue for issue in alike.issues if issue.id not in paired]
-        if len(free) > 1:
-            keys, site = ", ".join(issue.key for issue in free), self._target(planned.intent).site()
-            why = f"which of {keys} was created for it cannot be told, as {site} does not keep marks"
-            raise InvalidRequest(f"{why}; delete those that are too many, then retry", final=True)
-        return free[0] if free else None
-
-    def _missed(self, intent: Intent[Create]) -> None:
-        """Note that a look has not found the counterpart; return when it is certain that there is none."""
-        begun = intent.work.cause.begun(Create.kind)
-        takes = lifetime_of(issues=begun.at_once if begun else 1) + self._target(intent).search_lag
-        intent.missed(intent.work.side.other, "the counterpart was created (search may still lag behind)", takes)
-
-    def _target(self, intent: Intent[Create]) -> Jira:
-        return self._context.jiras[intent.work.side.other]
+        self._intents.note_arrival(side, ISSUE, arrives=request.plan.is_marked_by(marker))
 
     def _draft(self, intent: Intent[Create]) -> Draft:
-        work, target = intent.work, self._target(intent)
+        work, target = intent.work, self._context.jiras[intent.work.side.other]
         project = self._context.project_id(work.side.other)
         chosen = choose_type(target.issue_types(project), intent.action.issue_type, work.issue.issue_type)
         screen = target.create_screen(project, chosen.id)
@@ -364,45 +199,3 @@ class Counterpart:
         if not text or source.site() == target.site():
             return work.issue
         return replace(work.issue, description=without_mentions(text, source.display_name))
-
-    def _adopt(self, created: Sequence[tuple[Planned, Created]], result: str) -> None:
-        """Make each the counterpart of its issue.
-
-        Its beginning is no change of anybody's; what people do to it from there on is. One that was created by
-        an earlier attempt may have been noted meanwhile as a stranger, with changes that count after all.
-        """
-        store = self._context.store
-        store.save([self._first_state(plan.intent, issue, result) for plan, issue in created])
-        pairs = [self._pair(plan.intent, issue) for plan, issue in created]
-        store.save_pairs(pairs)
-        for (plan, _), pair in zip(created, pairs, strict=True):
-            plan.intent.pair_with(pair)
-        event = "counterpart found again" if result == FOUND else "counterpart created"
-        self._intents.report_all([plan.intent for plan, _ in created], event, result)
-
-    def _first_state(self, intent: Intent[Create], created: Created, result: str) -> IssueState:
-        side = intent.work.side.other
-        state = IssueState.blank(side, created.id, created.key)
-        counterpart = self._target(intent).issue(created.id) if result == FOUND else None
-        return self._intents.observe(side, counterpart, state) if counterpart else state
-
-    def _pair(self, intent: Intent[Create], created: Created) -> Pair:
-        work = intent.work
-        own, other = (work.issue.id, work.issue.key), (created.id, created.key)
-        pair = Pair.of(work.side, own, other, self._target(intent).now())
-        return replace(pair, born={work.side: work.issue.created})
-
-
-def _is_labelled(draft: Draft) -> bool:
-    """Tell whether a draft carries a mark that any site keeps."""
-    labels = draft.fields.get("labels")
-    return isinstance(labels, list) and label_in(labels) is not None
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Tell whether a request was refused as a whole, so that nothing was created."""
-    return isinstance(error, InvalidRequest)
-
-
-def _is_about_the_cycle(error: Exception) -> bool:
-    return isinstance(error, NOT_ABOUT_ONE_ITEM)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, Link
 from sync_worker.core.causes import CauseKind
-from sync_worker.core.errors import OutcomeUnknown
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules
 from sync_worker.facets.earlier_links import PREFIX, leading_to
-from sync_worker.facets.protocol import Intent, Intents, Words
+from sync_worker.facets.protocol import Request, SafeToRepeat, Told, Words
+from sync_worker.facets.work import Intent, Intents
 
 
-class Links:
+@dataclass(frozen=True)
+class Planned:
+    """One link: on the issue with this id, with the counterpart's key, and as what it is shown."""
+
+    issue_id: str
+    key: str
+    summary: str
+
+
+class Links(SafeToRepeat):
     """Links the issues of a pair. Jira itself adds a link of the same `globalId` only once."""
 
     kind: ClassVar = Link.kind
@@ -41,34 +50,34 @@ class Links:
     def called_for_by(sync: Sync, _side: Side) -> Iterator[str]:
         return (rule.label for rule in active_rules(sync) if sync.adds_cross_link(rule))
 
-    def carry_out(self, intent: Intent[Link]) -> None:
+    def plan(self, intent: Intent[Link]) -> Sequence[Request[Planned]]:
         work, pair = intent.work, intent.work.counterpart
         if work.cause.kind is CauseKind.MOVED and not pair.linked and not self._are_linked(pair):
-            return
-        missing = [side for side in Side if pair.linked.get(side) != pair.key(side.other)]
-        for side in missing:
-            key = pair.key(side.other)
-            site, other_site = self._context.jiras[side], self._context.jiras[side.other]
-            if side is not work.side:
-                intent.confirm_counterpart()
-            global_id = self._global_id(side, pair)
-            summary = work.issue.summary if side is not work.side else ""
-            try:
-                site.link(pair.id(side), global_id, other_site.browse(key), key, summary)
-            except OutcomeUnknown as error:
-                # It is safe to repeat: each further attempt is a look, too.
-                if work.cause.begun(Link.kind):
-                    intent.missed(side, "the link was put")
-                else:
-                    intent.leave_open(side, error)
-                raise
-            pair = replace(pair, linked={**pair.linked, side: key}, links={**pair.links, side: global_id})
-            intent.pair_with(pair)
-            intent.note_own_write(side, pair.id(side))
-        self._context.store.save_pair(pair)
-        intent.finish()
-        if missing:
-            intent.report("cross-linked")
+            return []
+        return [
+            Request(
+                side,
+                Planned(pair.id(side), pair.key(side.other), work.issue.summary if side is not work.side else ""),
+                "the link was put",
+            )
+            for side in _sides_without_link(pair)
+        ]
+
+    def carry_out(self, intent: Intent[Link], request: Request[Planned]) -> str:
+        """Put the link; return its global id."""
+        side, planned = request.side, request.plan
+        if side is not intent.work.side:
+            intent.confirm_counterpart()
+        global_id = self._global_id(side, intent.work.counterpart)
+        address = self._context.jiras[side.other].browse(planned.key)
+        self._context.jiras[side].link(planned.issue_id, global_id, address, planned.key, planned.summary)
+        return global_id
+
+    def confirm(self, intent: Intent[Link], request: Request[Planned], receipt: str, _result: str) -> Told | None:
+        pair, side = intent.work.counterpart, request.side
+        linked, links = {**pair.linked, side: request.plan.key}, {**pair.links, side: receipt}
+        intent.pair_with(replace(pair, linked=linked, links=links))
+        return None if _sides_without_link(intent.work.counterpart) else Told("cross-linked")
 
     def _are_linked(self, pair: Pair) -> bool:
         """Tell whether an earlier database has put links, of which this one does not know."""
@@ -91,3 +100,7 @@ class Links:
         """Return the global ids of the links on `side`'s issue that lead to its counterpart."""
         addresses = self._intents.identity.sides[side.other].addresses
         return leading_to(pair.id(side.other), addresses, self._context.jiras[side].links_of(pair.id(side)))
+
+
+def _sides_without_link(pair: Pair) -> list[Side]:
+    return [side for side in Side if pair.linked.get(side) != pair.key(side.other)]

@@ -1,71 +1,32 @@
 """What a facet is: one kind of thing that the two issues of a pair share, such as their status or their files.
 
-A facet declares what it is called, what it depends on and what it needs. It carries out the actions of its kind. The
-engine does the rest: it decides when, remembers what is begun, and tries again what failed.
+A facet declares what it is called, what it depends on and what it needs, and says how things of its kind are carried
+over. The engine does the rest, once for all facets: it decides when, remembers what is begun and what is done, tries
+again what failed, and says what it did. There are two sorts.
+
+`ActionFacet`   does, once, what a rule calls for in answer to a cause     `engine.action_delivery`
+`ItemFacet`     keeps the items of two issues in step                      `engine.item_delivery`
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Action
-from sync_worker.core.causes import Attempt, Cause
-from sync_worker.core.context import Context
-from sync_worker.core.errors import InvalidRequest, OutcomeUnknown
-from sync_worker.core.identity import Identity
+from sync_worker.core.causes import Attempt
 from sync_worker.core.issue import Issue
-from sync_worker.core.items import Item, Items, News, Reach
-from sync_worker.core.pairs import Pair
+from sync_worker.core.items import Handled, Item, Items, News, Reach
 from sync_worker.core.permissions import Permission
-from sync_worker.core.progress import Restored
 from sync_worker.core.state import IssueState
-from sync_worker.core.timing import REQUEST_LIFETIME
+from sync_worker.facets.work import Intent, Intents
 
-DONE, FOUND, SKIPPED, FAILED, GIVEN_UP = "done", "found", "skipped", "failed", "given up"
-"""What became of an action, as the journal has it. `found`: an earlier attempt had done it."""
-
-A_co = TypeVar("A_co", bound=Action, covariant=True)
 A_contra = TypeVar("A_contra", bound=Action, contravariant=True)
-
-
-@dataclass(frozen=True)
-class Work:
-    """One cause in hand: its issue as just read, the issue's state, its pair if it has one.
-
-    `actions` is what the cause calls for, in the order in which it is to be done. It is decided once, when the work is
-    taken up. `is_confirmed`: the counterpart was seen to be the issue that it was when the two became a pair.
-    """
-
-    issue: Issue
-    state: IssueState
-    cause: Cause
-    pair: Pair | None
-    actions: tuple[Action, ...]
-    is_confirmed: bool = False
-
-    @property
-    def side(self) -> Side:
-        return self.state.side
-
-    @property
-    def key(self) -> tuple[Side, str]:
-        return self.state.side, self.state.id
-
-    @property
-    def counterpart(self) -> Pair:
-        """The pair that the issue belongs to. Raises InvalidRequest when it has no counterpart."""
-        if self.pair is None:
-            raise InvalidRequest(f"{self.issue.key} has no counterpart")
-        return self.pair
-
-    @property
-    def counterpart_key(self) -> str | None:
-        return self.pair.key(self.side.other) if self.pair else None
+P = TypeVar("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -85,113 +46,17 @@ class Words:
     found: Callable[[str], str]
 
 
-class Intent(Protocol[A_co]):
-    """One action of one cause while it is carried out. `work` is how the cause stands now.
+@dataclass(frozen=True)
+class Told:
+    """What log and journal say: the log `event` with `fields`, the journal `text`."""
 
-    Whatever Jira does not make safe to repeat follows one pattern. What is about to happen is remembered first, and it
-    carries a mark. Where an earlier attempt may have been carried out unseen, the mark is looked for before there is a
-    second attempt: until two looks, apart, have missed it (`core.uncertainty`).
-    """
-
-    @property
-    def work(self) -> Work: ...
-
-    @property
-    def action(self) -> A_co: ...
-
-    def begun(self, side: Side) -> Attempt | None:
-        """Return since when the action may have happened on `side`; None when it certainly has not."""
-
-    def attempt(self, side: Side, *, after: str = "") -> AbstractContextManager[None]:
-        """Surround the request to `side`.
-
-        That it is begun is remembered before, and taken back if it certainly was not carried out. `after` is as in
-        `core.causes.Attempt`.
-        """
-
-    def missed(self, side: Side, what: str, takes: timedelta = REQUEST_LIFETIME) -> None:
-        """Note that an earlier attempt has not left what it would have left; return when that is certain.
-
-        `what` says what is not certain otherwise. `takes` is for how long after its end the attempt may leave something
-        that nobody sees. Raises OutcomeUnknown as long as the attempt may have been carried out, and InvalidRequest if
-        something else than Jira has refused it for good.
-        """
-
-    def leave_open(self, side: Side, error: OutcomeUnknown) -> None:
-        """Note that something else than Jira has refused a request to `side`, if it did. The next write carries it."""
-
-    def mark(self, attempt: Attempt | None) -> None:
-        """Note how far the action has come; None when it has not begun. The next write carries it."""
-
-    def finish(self) -> None:
-        """Note that the action is done. The next write carries it: to look for a mark once too often does no harm."""
-
-    def pair_with(self, pair: Pair) -> None:
-        """Note the issue's pair as it is now."""
-
-    def confirm_counterpart(self) -> None:
-        """See that the counterpart is the issue that it was. Raises InvalidRequest when it is not, or is gone.
-
-        Whatever writes to the counterpart without having read it calls this first.
-        """
-
-    def confirm_visible(self) -> None:
-        """See that the issue and its counterpart are visible to us. Raises IssueGone or CounterpartGone.
-
-        What is hidden answers like what is not there. So this is asked before anybody takes note that something of an
-        issue is gone for good.
-        """
-
-    def note(self, state: IssueState) -> None:
-        """Note the issue's state as it is now. The next write carries it."""
-
-    def remember(self, state: IssueState) -> None:
-        """Write the issue's state as it is now."""
-
-    def note_own_write(self, side: Side, issue_id: str) -> None:
-        """Note up to which `updated` an update of an issue is the echo of what we just wrote to it."""
-
-    def read_counterpart(self) -> Issue:
-        """Read the counterpart directly. Raises InvalidRequest when it is gone, or is another issue by now."""
-
-    def report(self, event: str, result: str = DONE, text: str | None = None, **fields: object) -> None:
-        """Say in the log, and in the journal as `text`, that the action was carried out or need not be."""
+    event: str
+    text: str = ""
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
-class Intents(Protocol):
-    """What all intents of one cycle have in common. Safe to use from several threads.
-
-    `identity` says what the database and the two sides are, `accounts` maps a side to the ids of the accounts there
-    that are or were ours. `restored`: what may have been done that the database does not know of.
-    """
-
-    @property
-    def context(self) -> Context: ...
-
-    @property
-    def identity(self) -> Identity: ...
-
-    @property
-    def accounts(self) -> Mapping[Side, frozenset[str]]: ...
-
-    @property
-    def restored(self) -> Restored | None: ...
-
-    def observe(self, side: Side, issue: Issue, state: IssueState | None) -> IssueState:
-        """Return the state of an issue of a pair after a direct read."""
-
-    def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
-        """Write and return what others did to `issue`, one of `pair`, before we change it ourselves."""
-
-    def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
-        """Remember whether marks of a kind, `issue` or `comment`, are found where they were put."""
-
-    def report_all(self, intents: Sequence[Intent[Action]], event: str, result: str = DONE) -> None:
-        """Say of many intents what `Intent.report` says of one. The journal takes them in one write."""
-
-
-class Facet(Protocol[A_contra]):
-    """Carries out one kind of action. `kind` names the kind in marks, in the journal and in metrics.
+class Facet(Protocol):
+    """What every facet declares. `kind` names it in marks, in the journal and in metrics.
 
     `after`: the kinds of action of the same cause without which this one makes no sense. If one of them fails, this one
     waits. `holds_up`: while Jira does not answer for it, the other actions of the cause wait, too.
@@ -211,11 +76,63 @@ class Facet(Protocol[A_contra]):
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
         """Yield what in the sync's file may call for it on `side`: labels of rules, names of fields."""
 
-    def carry_out(self, intent: Intent[A_contra]) -> None:
-        """Do it, unless it is done. Raises what `core.errors` lists."""
+
+@dataclass(frozen=True)
+class Request(Generic[P]):
+    """One request that an action takes, to an issue of `side`, and what its facet has planned for it.
+
+    `what` may have happened when its answer is lost. `takes`: for how long after its end it may leave something that
+    nobody sees yet; None for a request that is safe to repeat. `leaves`: what would be taken for somebody's change of
+    that issue, if it does leave such a thing; `there` is what is remembered of the issue then.
+    """
+
+    side: Side
+    plan: P
+    what: str
+    takes: timedelta | None = None
+    leaves: Handled | None = None
+    there: IssueState | None = None
 
 
-P = TypeVar("P")
+class SafeToRepeat:
+    """What there is to say of a facet all of whose requests are safe to repeat: nothing is looked for before them."""
+
+    def find(self, _intent: object, _request: object, _attempt: Attempt) -> None:
+        return None
+
+    def prepare(self, _intent: object, _request: object) -> str:
+        return ""
+
+
+class ActionFacet(Facet, Protocol[A_contra, P, R]):
+    """Carries out one kind of action, at most once for each cause.
+
+    What it sends to Jira leaves a receipt, R: what is there now.
+    """
+
+    def plan(self, intent: Intent[A_contra]) -> Sequence[Request[P]]:
+        """Return the requests that are still to be made, one after the other. Raises what `core.errors` lists."""
+
+    def find(self, intent: Intent[A_contra], request: Request[P], attempt: Attempt) -> R | None:
+        """Return what an earlier attempt at a request has left, if it has. Raises what `core.errors` lists.
+
+        It is not called for one that is safe to repeat.
+        """
+
+    def prepare(self, intent: Intent[A_contra], request: Request[P]) -> str:
+        """Do what must come right before a request that is not safe to repeat; return `Attempt.after`.
+
+        Nothing was sent by then. Raises what `core.errors` lists.
+        """
+
+    def carry_out(self, intent: Intent[A_contra], request: Request[P]) -> R:
+        """Make the request; return what is there now. Raises what `core.errors` lists."""
+
+    def confirm(self, intent: Intent[A_contra], request: Request[P], receipt: R, result: str, /) -> Told | None:
+        """Write what is there now; return what is said of that, None while more is to come.
+
+        `result` is `facets.work.FOUND` when an earlier attempt has left it, else DONE.
+        """
 
 
 @dataclass(frozen=True)
@@ -225,15 +142,6 @@ class End:
     side: Side
     issue: Issue
     known: Items
-
-
-@dataclass(frozen=True)
-class Told:
-    """What log and journal say: the log `event` with `fields`, the journal `text`."""
-
-    event: str
-    text: str
-    fields: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -254,28 +162,16 @@ class Step(Generic[P]):
         return self.news.key
 
 
-class ItemFacet(Protocol[P]):
-    """Carries items of one kind from one issue of a pair to the other. It is a `Facet` as far as that is declared.
+class ItemFacet(Facet, Protocol[P]):
+    """Carries items of one kind from one issue of a pair to the other.
 
     The engine finds out what is new, remembers what is begun and what is done on both sides, tries again, and says what
     it did (`engine.item_delivery`). An item that both sides remember as each other's is no news on either. So nothing
     that we have written ourselves comes back.
     """
 
-    kind: ClassVar[str]
-    after: ClassVar[frozenset[str]]
-    holds_up: ClassVar[bool]
     at_once: ClassVar[int]
     """So many of an issue's items are carried at the same time."""
-    words: ClassVar[Words]
-    permission: ClassVar[Permission]
-    notifies: ClassVar[bool]
-    """Whether Jira tells people of it by mail, as far as they have not chosen otherwise."""
-
-    def __init__(self, intents: Intents) -> None: ...
-
-    @staticmethod
-    def called_for_by(sync: Sync, side: Side) -> Iterator[str]: ...
 
     @staticmethod
     def also_needs(sync: Sync, side: Side) -> Iterator[tuple[Permission, str]]:

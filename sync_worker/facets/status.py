@@ -6,24 +6,34 @@ and must not move this issue back when their turn comes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
 from sync_model.definition import OnDelete, Side, Sync, fold
+from sync_worker.core import own_moves
 from sync_worker.core.actions import Create, Move
 from sync_worker.core.causes import STATUS_CAUSES
-from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, SyncError, Unavailable, unless_carried_out
+from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
 from sync_worker.core.issue import Issue, Transition
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
 from sync_worker.core.rules import FALLBACK, ON_DELETE, active_rules, moves_counterpart
-from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.facets.protocol import SKIPPED, Intent, Intents, Words
+from sync_worker.facets.protocol import Request, SafeToRepeat, Told, Words
+from sync_worker.facets.work import SKIPPED, Intent, Intents
 
 CONFLICT = 409
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A move of an issue, as just read, by one of the transitions that it offers."""
+
+    issue: Issue
+    transition: Transition
 
 
 def _target(text: str) -> str:
@@ -32,8 +42,11 @@ def _target(text: str) -> str:
     return f"{after}, from {before}" if arrow else text
 
 
-class Status:
-    """Moves counterparts."""
+class Status(SafeToRepeat):
+    """Moves counterparts.
+
+    A move is safe to repeat: an issue that is where it was to be brought is not moved.
+    """
 
     kind: ClassVar = Move.kind
     after: ClassVar = frozenset({Create.kind})
@@ -62,28 +75,61 @@ class Status:
         if sync.on_delete is OnDelete.TRANSITION:
             yield ON_DELETE
 
-    def carry_out(self, intent: Intent[Move]) -> None:
-        work, action = intent.work, intent.action
+    def plan(self, intent: Intent[Move]) -> Sequence[Request[Planned]]:
+        work, action, side = intent.work, intent.action, intent.work.side.other
         counterpart = intent.read_counterpart()
-        state = self._intents.observed(work.side.other, counterpart, work.counterpart)
-        own_move = state.own_move(work.cause.id)
-        if self._is_superseded(intent, state):
+        there = self._intents.observed(side, counterpart, work.counterpart)
+        move = there.items(Move.kind).get(work.cause.id)
+        without_move = there.with_items(Move.kind, {work.cause.id: None})
+        if self._is_superseded(intent, there):
             text = "status left alone: the counterpart was changed later"
             intent.report(text, SKIPPED, status=counterpart.status)
-            self._context.store.save([state.without_own_move(work.cause.id)])
+            self._context.store.save([without_move])
         elif (
             fold(counterpart.status) == fold(action.to)
-            or (own_move and own_move.landed)
+            or own_moves.has_landed(move)
             or self._was_there_before_restore(intent, counterpart)
         ):
-            self._context.store.save([state.without_own_move(work.cause.id).superseded()])
+            self._context.store.save([without_move.superseded()])
         else:
-            self._give_up_if_refused(intent, state)
-            self._move(intent, counterpart, state)
-        intent.finish()
-        # The counterpart is where it belongs: what this issue went through before is history.
-        if work.cause.kind in STATUS_CAUSES:
-            intent.note(intent.work.state.expired(work.cause.at))
+            return [self._request(intent, counterpart, there)]
+        _end_history(intent)
+        return []
+
+    def _request(self, intent: Intent[Move], counterpart: Issue, there: IssueState) -> Request[Planned]:
+        pair, most = intent.work.counterpart, self._context.sync.most_moves_per_hour
+        if pair.moves_too_often(most):
+            raise InvalidRequest(
+                f"{pair.user_key} and {pair.dev_key} were moved {most} times within an hour, so two automations may "
+                f"contradict each other; they stay as they are until jira-sync retry {self._context.sync.name}",
+                final=True,
+            )
+        target = self._context.jiras[there.side]
+        transition = target.transition_to(counterpart, intent.action.to)
+        if transition is None:
+            offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
+            raise InvalidRequest(_unreachable(counterpart, intent.action, offered))
+        leaves = own_moves.expected(transition.to_status, transition.to_id, since=target.now())
+        planned = Planned(counterpart, transition)
+        return Request(there.side, planned, "the counterpart was moved", leaves=leaves, there=there)
+
+    def carry_out(self, intent: Intent[Move], request: Request[Planned]) -> str:
+        """Move the counterpart; return the status that it is in now."""
+        target, issue, transition = self._context.jiras[request.side], request.plan.issue, request.plan.transition
+        try:
+            target.transition(issue, transition)
+        except InvalidRequest as error:
+            raise _after_refused_move(target, issue, intent.action, transition, error) from error
+        return transition.to_status
+
+    def confirm(self, intent: Intent[Move], request: Request[Planned], receipt: str, _result: str) -> Told:
+        if request.there:
+            self._context.store.save([replace(request.there.superseded(), status=receipt)])
+        now, most = self._context.jiras[Side.USER].now(), self._context.sync.most_moves_per_hour
+        intent.pair_with(intent.work.counterpart.moved(now, most))
+        _end_history(intent)
+        before = request.plan.issue.status
+        return Told("counterpart moved", f"{before} → {receipt}", {"status": receipt, "previous": before})
 
     def _is_superseded(self, intent: Intent[Move], counterpart: IssueState) -> bool:
         """Tell whether the counterpart's own, later change is about to move our issue: the later change wins."""
@@ -115,48 +161,12 @@ class Status:
             if since <= change.at <= restored.until[side]
         )
 
-    def _give_up_if_refused(self, intent: Intent[Move], state: IssueState) -> None:
-        """Raise InvalidRequest when something else than Jira has refused this move and it was not made all the same."""
-        cause = intent.work.cause
-        if cause.begun(Move.kind):
-            try:
-                intent.missed(state.side, "the counterpart was moved")
-            except InvalidRequest:
-                self._context.store.save([state.without_own_move(cause.id)])
-                raise
 
-    def _move(self, intent: Intent[Move], counterpart: Issue, state: IssueState) -> None:
-        """Write that this move is ours, then carry it out."""
-        pair, most = intent.work.counterpart, self._context.sync.most_moves_per_hour
-        if pair.moves_too_often(most):
-            raise InvalidRequest(
-                f"{pair.user_key} and {pair.dev_key} were moved {most} times within an hour, so two automations may "
-                f"contradict each other; they stay as they are until jira-sync retry {self._context.sync.name}",
-                final=True,
-            )
-        cause, store, target = intent.work.cause, self._context.store, self._context.jiras[state.side]
-        transition = target.transition_to(counterpart, intent.action.to)
-        if transition is None:
-            offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
-            raise InvalidRequest(_unreachable(counterpart, intent.action, offered))
-        expecting = state.with_own_move(OwnMove(cause.id, transition.to_status, to_id=transition.to_id))
-        store.save([expecting])
-        with unless_carried_out(lambda: store.save([state])):
-            try:
-                target.transition(counterpart, transition)
-            except OutcomeUnknown as error:
-                intent.leave_open(state.side, error)
-                raise
-            except InvalidRequest as error:
-                raise _after_refused_move(target, counterpart, intent.action, transition, error) from error
-        own_move = OwnMove(cause.id, transition.to_status, settled=True, to_id=transition.to_id)
-        settled = expecting.with_own_move(own_move).superseded()
-        store.save([replace(settled, status=transition.to_status)])
-        pair = pair.moved(self._context.jiras[Side.USER].now(), most)
-        store.save_pair(pair)
-        intent.pair_with(pair)
-        text = f"{counterpart.status} → {transition.to_status}"
-        intent.report("counterpart moved", text=text, status=transition.to_status, previous=counterpart.status)
+def _end_history(intent: Intent[Move]) -> None:
+    """Note that the counterpart is where it belongs: what this issue went through before is history."""
+    cause = intent.work.cause
+    if cause.kind in STATUS_CAUSES:
+        intent.note(intent.work.state.expired(cause.at))
 
 
 def _after_refused_move(

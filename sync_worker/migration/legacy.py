@@ -15,8 +15,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync_model.definition import Side, Sync, fold
+from sync_worker.core import own_moves
+from sync_worker.core.actions import Move
 from sync_worker.core.issue import Issue, StatusChange
-from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.diff import is_seen, with_history
 
@@ -112,15 +114,8 @@ def state_as_left(
         state,
         pending=tuple(cause for cause in state.pending if cause.id not in answered),
         dead=tuple(cause for cause in state.dead if cause.id not in answered),
-        wrote_until=_wrote_until(issue, state, legacy),
     )
     return with_history(state, seen)
-
-
-def _wrote_until(issue: Issue, state: IssueState, legacy: LegacyState) -> datetime | None:
-    """Return the `updated` that our account's last write left. What the service has seen may have been its own."""
-    until = max((at for at in (state.wrote_until, legacy.last_sync) if at), default=None)
-    return issue.updated if until and issue.updated <= until else until
 
 
 def seen_by_legacy(
@@ -156,12 +151,12 @@ def expecting_legacy_moves(
     A person may use the same account. A move was the service's if a rule calls for it by the counterpart's status.
     """
     unseen = [change for change in issue.changes if not is_seen(state, change) and change.author == account]
-    moves = [
-        OwnMove(f"import-{change.id}", change.to_status, settled=True)
+    moves = {
+        f"import-{change.id}": own_moves.made(change.to_status)
         for change in unseen
         if counterpart and _is_called_for(sync, state.side, change, counterpart)
-    ]
-    return replace(state, own_moves=(*state.own_moves, *moves))
+    }
+    return state.with_items(Move.kind, moves)
 
 
 def _is_called_for(sync: Sync, side: Side, change: StatusChange, counterpart: Issue) -> bool:

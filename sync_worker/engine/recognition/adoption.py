@@ -20,7 +20,7 @@ from sync_worker.engine.dry_store import DryRunStore
 from sync_worker.engine.recognition.discovery import discover
 from sync_worker.engine.recognition.identification import are_there, see_sides
 from sync_worker.engine.recognition.relocation import Relocation
-from sync_worker.facets.protocol import DONE, SKIPPED
+from sync_worker.facets.work import DONE, SKIPPED
 
 KIND = "adopt"
 

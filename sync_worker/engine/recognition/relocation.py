@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync_model.definition import Side
+from sync_worker.core.actions import Move
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity
@@ -267,7 +268,7 @@ def _as_of_last_look(state: IssueState, issue: Issue) -> IssueState:
     return replace(
         state_there,
         seen_until=all_seen_up_to(state.updated),
-        own_moves=state.own_moves,
+        handled={Move.kind: moves} if (moves := state.items(Move.kind)) else {},
         pending=state.pending,
         withheld=state.withheld,
         dead=state.dead,

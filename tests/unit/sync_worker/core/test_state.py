@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from sync_worker.core.causes import Attempt, Cause, CauseKind
-from sync_worker.core.state import OwnMove
 from worker_values import at, cause, failure, state
 
 
@@ -75,11 +74,3 @@ def test_a_cause_replaces_the_pending_one_of_the_same_id():
     after = state(cause("1"), cause("2")).with_cause(marked)
     assert after.pending == (marked, cause("2"))
     assert state(cause("2")).with_cause(marked).pending == (cause("2"),)
-
-
-def test_each_cause_has_at_most_one_own_move():
-    moves = state().with_own_move(OwnMove("1", "A")).with_own_move(OwnMove("2", "B"))
-    after = moves.with_own_move(OwnMove("1", "C", settled=True))
-    assert after.own_moves == (OwnMove("2", "B"), OwnMove("1", "C", settled=True))
-    assert (after.own_move("1"), after.own_move("3")) == (OwnMove("1", "C", settled=True), None)
-    assert after.without_own_move("1").own_moves == (OwnMove("2", "B"),)

@@ -11,8 +11,9 @@ from sync_worker.core.actions import CopyAttachments, Move
 from sync_worker.core.causes import Attempt, CauseKind
 from sync_worker.core.issue import Issue
 from sync_worker.core.items import Handled
+from sync_worker.core.own_moves import expected, made
 from sync_worker.core.rules import actions_for
-from sync_worker.core.state import IssueState, OwnMove
+from sync_worker.core.state import IssueState
 from sync_worker.engine.diff import MOST_SEEN, needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
 from worker_values import FILE, NOON, OUR_ACCOUNT, SOMEBODY, at, cause, change, issue, rule, sync
@@ -37,6 +38,11 @@ def look(definition: Sync, now: Issue, state: IssueState | None, *, side: Side =
 def seen(definition: Sync, before: Issue | None = None, *, side: Side = Side.USER, **fields) -> IssueState:
     """Return the state after `before`, an open issue, was seen for the first time, with nothing left to do."""
     return replace(look(definition, before or issue(), None, side=side), **{"pending": (), **fields})
+
+
+def ours(move: Handled) -> dict[str, dict[str, Handled]]:
+    """Return what is remembered of an issue that we move, or have moved, for cause c."""
+    return {Move.kind: {"c": move}}
 
 
 def causes(state: IssueState) -> list[tuple[str, str, str]]:
@@ -172,35 +178,35 @@ class TestStatusChanges:
 class TestOwnMoves:
     def test_a_status_that_we_set_is_no_cause_and_is_forgotten_once_it_is_in_the_history(self):
         definition = sync(rule("Reopened", "both", syncStatus=True))
-        before = seen(definition, own_moves=(OwnMove("c", "Reopened", settled=True),))
+        before = seen(definition, handled=ours(made("Reopened")))
         after = look(definition, REOPENED_BY_OUR_ACCOUNT, before)
-        assert (causes(after), after.own_moves) == ([], ())
+        assert (causes(after), after.handled) == ([], {})
 
     def test_a_move_of_ours_whose_answer_was_lost_is_kept_as_landed(self):
-        before = seen(FOLLOWS, own_moves=(OwnMove("c", "Reopened"),))
+        before = seen(FOLLOWS, handled=ours(expected("Reopened", since=NOON)))
         after = look(FOLLOWS, REOPENED_BY_OUR_ACCOUNT, before)
-        assert (causes(after), after.own_moves) == ([], (OwnMove("c", "Reopened", landed=True),))
+        assert (causes(after), after.handled) == ([], ours(Handled(" Reopened", twin="2")))
 
     def test_a_status_change_by_a_person_who_uses_our_account_is_a_cause(self):
         assert causes(look(FOLLOWS, REOPENED_BY_OUR_ACCOUNT, seen(FOLLOWS))) == [("status", "2", "Reopened")]
 
     def test_a_status_change_by_a_person_into_the_status_that_we_set_is_a_cause(self):
-        before = seen(FOLLOWS, own_moves=(OwnMove("c", "Reopened"),))
+        before = seen(FOLLOWS, handled=ours(expected("Reopened", since=NOON)))
         assert causes(look(FOLLOWS, REOPENED, before)) == [("status", "2", "Reopened")]
 
     def test_a_status_change_by_a_person_after_our_move_is_a_cause(self):
-        before = seen(FOLLOWS, own_moves=(OwnMove("c", "Closed", settled=True),))
+        before = seen(FOLLOWS, handled=ours(made("Closed")))
         changes = change(2, 1, "Open", "Closed", OUR_ACCOUNT), change(3, 2, "Closed", "Reopened")
         assert causes(look(FOLLOWS, issue("Reopened", *changes, updated=2), before)) == [("status", "3", "Reopened")]
 
     def test_a_status_change_by_a_person_before_our_move_is_an_intermediate_one(self):
-        before = seen(FOLLOWS, own_moves=(OwnMove("c", "Closed", settled=True),))
+        before = seen(FOLLOWS, handled=ours(made("Closed")))
         changes = change(2, 1, "Open", "Reopened"), change(3, 2, "Reopened", "Closed", OUR_ACCOUNT)
         assert causes(look(FOLLOWS, issue("Closed", *changes, updated=2), before)) == []
 
     @pytest.mark.parametrize(
         # the sync             who moved, in this order                       causes, and whether they may move
-        ("definition", "authors", "expected"),
+        ("definition", "authors", "causes_left"),
         [
             (FOLLOWS_EACH_STATUS, (SOMEBODY, OUR_ACCOUNT), [("Reopened", False)]),
             (FOLLOWS_EACH_STATUS, (OUR_ACCOUNT, SOMEBODY), [("Reopened", True)]),
@@ -210,30 +216,31 @@ class TestOwnMoves:
             (FOLLOWS, (SOMEBODY, OUR_ACCOUNT, SOMEBODY), [("Reopened", True)]),
         ],
     )
-    def test_our_move_supersedes_the_status_changes_before_it_and_none_after_it(self, definition, authors, expected):
-        before = seen(definition, own_moves=(OwnMove("c", "Closed"),))
+    def test_our_move_supersedes_the_status_changes_before_it_and_none_after_it(self, definition, authors, causes_left):
+        before = seen(definition, handled=ours(expected("Closed", since=NOON)))
         statuses = ["Closed" if author == OUR_ACCOUNT else "Reopened" for author in authors]
         changes = [
             change(number, number, "Open", status, author)
             for number, (status, author) in enumerate(zip(statuses, authors, strict=True), 1)
         ]
         after = look(definition, issue(statuses[-1], *changes, updated=9), before)
-        assert [(cause.to_status, cause.may_move) for cause in after.pending] == expected
-        assert after.own_moves == (OwnMove("c", "Closed", landed=True),)
+        assert [(cause.to_status, cause.may_move) for cause in after.pending] == causes_left
+        landed_as = str(authors.index(OUR_ACCOUNT) + 1)
+        assert after.handled == ours(Handled(" Closed", twin=landed_as))
 
     def test_our_move_supersedes_waiting_and_dead_status_changes_but_no_new_key(self):
         waiting, given_up = cause(to_status="Reopened"), cause(to_status="Reopened")
         moved = cause(to_status="Open", kind=CauseKind.MOVED)
-        own_moves = (OwnMove("c", "Closed", settled=True),)
-        before = seen(FOLLOWS, own_moves=own_moves, pending=(waiting, moved), dead=(given_up,))
+        moves = ours(made("Closed"))
+        before = seen(FOLLOWS, handled=moves, pending=(waiting, moved), dead=(given_up,))
         after = look(FOLLOWS, issue("Closed", change(2, 1, "Open", "Closed", OUR_ACCOUNT), updated=1), before)
         assert [cause.may_move for cause in (*after.pending, *after.dead)] == [False, True, False]
 
     def test_a_move_of_ours_accounts_for_one_status_change_only(self):
-        before = seen(FOLLOWS, own_moves=(OwnMove("c", "Reopened"),))
-        ours, back = change(2, 1, "Open", "Reopened", OUR_ACCOUNT), change(3, 2, "Reopened", "Open")
+        before = seen(FOLLOWS, handled=ours(expected("Reopened", since=NOON)))
+        our_move, back = change(2, 1, "Open", "Reopened", OUR_ACCOUNT), change(3, 2, "Reopened", "Open")
         theirs = change(4, 3, "Open", "Reopened", OUR_ACCOUNT)
-        after = look(FOLLOWS, issue("Reopened", ours, back, theirs, updated=3), before)
+        after = look(FOLLOWS, issue("Reopened", our_move, back, theirs, updated=3), before)
         assert causes(after) == [("status", "4", "Reopened")]
 
 
@@ -295,13 +302,14 @@ class TestUpdates:
         assert called_for(definition, update) == [Move]
 
     @pytest.mark.parametrize(
-        # updated   what is called for
-        ("updated", "kinds"),
-        [(5, [CopyAttachments]), (6, [CopyAttachments, Move]), (4.9, [CopyAttachments, Move])],
+        # is it our own   what is called for
+        ("is_echo", "kinds"),
+        [(True, [CopyAttachments]), (False, [CopyAttachments, Move])],
     )
-    def test_the_echo_of_our_own_write_and_nothing_else_does_not_move_the_counterpart(self, updated, kinds):
-        before = seen(ASSERTS, issue("In Progress"), wrote_until=at(5))
-        assert called_for(ASSERTS, look(ASSERTS, issue("In Progress", updated=updated), before)) == kinds
+    def test_the_echo_of_our_own_write_and_nothing_else_does_not_move_the_counterpart(self, is_echo, kinds):
+        before = seen(ASSERTS, issue("In Progress"))
+        after = look(ASSERTS, issue("In Progress", updated=5), before, is_echo=is_echo)
+        assert called_for(ASSERTS, after) == kinds
 
     @pytest.mark.parametrize("updated", [-0.1, -100, -100_000, 100_000])
     def test_an_update_that_is_dated_before_the_last_one_is_a_cause_too(self, updated):
@@ -336,17 +344,17 @@ class TestUpdates:
 
     @pytest.mark.parametrize(
         # where it went, by whom                                        what is waiting
-        ("status", "author", "own_moves", "expected"),
+        ("status", "author", "handled", "expected"),
         [
-            ("In Review", SOMEBODY, (), ["update"]),
-            ("Closed", OUR_ACCOUNT, (OwnMove("c", "Closed"),), ["update"]),
-            ("Reopened", SOMEBODY, (), ["status"]),
+            ("In Review", SOMEBODY, {}, ["update"]),
+            ("Closed", OUR_ACCOUNT, ours(expected("Closed", since=NOON)), ["update"]),
+            ("Reopened", SOMEBODY, {}, ["status"]),
         ],
     )
-    def test_a_file_that_is_added_together_with_a_status_change_is_copied(self, status, author, own_moves, expected):
+    def test_a_file_that_is_added_together_with_a_status_change_is_copied(self, status, author, handled, expected):
         definition = sync(rule("Reopened", syncStatus=True), defaultBehavior={"syncAttachments": True})
         now = issue(status, change(2, 1, "Open", status, author), updated=1, attachments=(FILE,))
-        after = look(definition, now, seen(definition, own_moves=own_moves))
+        after = look(definition, now, seen(definition, handled=handled))
         assert [cause.kind.value for cause in after.pending] == expected
         assert CopyAttachments in called_for(definition, after)
         assert (Move in called_for(definition, after)) is (expected == ["status"])

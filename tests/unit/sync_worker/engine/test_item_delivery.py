@@ -38,7 +38,7 @@ from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.pair_delivery import PairDelivery
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.attachments import DELETED, Attachments
-from sync_worker.facets.protocol import DONE
+from sync_worker.facets.work import DONE
 from worker_values import OUR_ACCOUNT, sync
 
 SILENT = structlog.wrap_logger(

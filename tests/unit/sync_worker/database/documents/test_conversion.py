@@ -9,7 +9,9 @@ import pytest
 
 from sync_model.definition import Side
 from sync_worker.core.causes import Attempt, Cause, CauseKind, Failure
+from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.items import Handled
+from sync_worker.core.own_moves import expected, made
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
@@ -84,6 +86,28 @@ def test_what_format_1_knows_of_files_goes_there_and_back():
     assert "handled" not in document
     assert (document["copied"], document["received"], document["uncopied"]) == ({"1": "10"}, ["2"], ["3", "5"])
     assert conversion.to_state({"_id": "user:10001", **document}).items("attachments") == items
+
+
+def test_what_format_1_knows_of_our_own_moves_goes_there_and_back():
+    moves = {
+        "1": expected("In Review", "31", since=QUIET.updated),
+        "2": made("Done"),
+        "3": Handled("6 Closed", twin="?"),
+    }
+    document = conversion.from_state(replace(QUIET, handled={"move": moves}), WRITER, 1)
+    assert document["own_moves"] == [
+        {"cause": "1", "to_status": "In Review", "landed": False, "settled": False, "to_id": "31"},
+        {"cause": "2", "to_status": "Done", "landed": False, "settled": True, "to_id": ""},
+        {"cause": "3", "to_status": "Closed", "landed": True, "settled": False, "to_id": "6"},
+    ]
+    assert conversion.to_state({"_id": "user:10001", **document}).items("move") == moves
+
+
+@pytest.mark.parametrize("moves", [5, "x", [5], [{"cause": "1"}], [{"to_status": "Done"}]])
+def test_own_moves_of_format_1_that_do_not_fit_are_reported(moves):
+    document = {**conversion.from_state(QUIET, WRITER, 1), "own_moves": moves}
+    with pytest.raises(InvalidRequest, match=r"handled\.move"):
+        conversion.to_state({"_id": "user:10001", **document})
 
 
 def test_an_issue_of_format_1_without_files_has_no_items():
