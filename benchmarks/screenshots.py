@@ -100,7 +100,7 @@ def _fill(scene: Scene) -> None:
         "mobile-app": {"phase": Phase.CYCLE, "since": seconds_ago(2)},
     }
     for name, (user, dev, description) in SYNCS.items():
-        last = CycleSummary(started=seconds_ago(60), duration=2.4, fetched=9, moved=1, calls=17)
+        last = CycleSummary(started=seconds_ago(60), duration=2.4, fetched=9, calls=17, moved=1)
         state: dict[str, Any] = {
             "last_success": seconds_ago(rng.randint(5, 280)),
             "last_cycle": last,

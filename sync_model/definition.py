@@ -39,6 +39,8 @@ RESERVED_NAMES = PROGRAMS | {"all", SUPERVISORD}
 RESERVED_DATABASES = frozenset({"admin", "config", "local", "jira_sync"})
 PLACEHOLDERS = ("sourceKey", "targetKey", "sourceStatus", "targetStatus", "sourceSummary")
 ANY_STATUS = "*"
+FILES = "attachments"
+"""The kind of items that files are."""
 MAX_SIDE_BY_SIDE = 64
 
 
@@ -123,6 +125,11 @@ class Actions(ConfigModel):
     """Whose issue the comment goes to: `user` or `dev`."""
     issue_type: Text | None = None
     """The type of the counterpart, for this rule."""
+
+    @property
+    def items_carried_in_full(self) -> frozenset[str]:
+        """The kinds of items of which the rule has all carried over that an issue has."""
+        return frozenset({FILES}) if self.sync_attachments else frozenset()
 
 
 class Rule(ConfigModel):
@@ -350,6 +357,15 @@ class Sync(ConfigModel):
         if self.attachments is not None:
             return self.attachments.sync_direction.leads_from(side)
         return side is Side.USER and self.default_behavior.sync_attachments
+
+    def items_carried_from(self, side: Side) -> dict[str, str]:
+        """Return the kinds of items that follow by themselves when they are added on `side`.
+
+        Each kind, which is the name of its field, has the name of the field that says so in this file.
+        """
+        if not self.carries_files(side):
+            return {}
+        return {FILES: "defaultBehavior.syncAttachments" if self.attachments is None else FILES}
 
     def only_on_status_change(self, rule: Rule) -> bool:
         own = rule.conditions.on_status_change

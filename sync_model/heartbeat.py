@@ -51,20 +51,24 @@ class CycleSummary(_Record):
     """What one cycle did.
 
     `duration` is in seconds. `calls` counts requests to Jira. `failed` counts issues whose changes could not be carried
-    out, `left` counts issues whose turn did not come.
+    out, `left` counts issues whose turn did not come. There is one more number for each kind of action, by the facet's
+    word for it, such as `created`.
     """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, int]
 
     started: AwareDatetime
     duration: float
     fetched: int = 0
-    created: int = 0
-    moved: int = 0
-    commented: int = 0
-    attached: int = 0
-    linked: int = 0
     failed: int = 0
     left: int = 0
     calls: int = 0
+
+    @property
+    def actions(self) -> dict[str, int]:
+        """How many actions of each kind were carried out."""
+        return dict(self.__pydantic_extra__)
 
 
 class CallCount(_Record):

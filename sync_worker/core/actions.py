@@ -39,13 +39,13 @@ class Link:
 
 
 @dataclass(frozen=True)
-class CopyAttachments:
-    """See that the issue's files are on its counterpart, too.
+class CarryItems:
+    """See that the issue's items of one kind, such as its files, are on its counterpart, too.
 
-    `everything`: also those that were there before the sync's file had files follow by themselves.
+    `everything`: also those that were there before the sync's file had items of this kind follow by themselves.
     """
 
-    kind: ClassVar[str] = "attachments"
+    kind: str
     rule: str
     everything: bool = False
 
@@ -60,7 +60,7 @@ class Comment:
     template: str
 
 
-Action = Create | Move | Link | CopyAttachments | Comment
+Action = Create | Move | Link | CarryItems | Comment
 
 A = TypeVar("A", bound=Action)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sync_model.definition import Direction, OnDelete, Rule, Side, Sync
-from sync_worker.core.actions import Action, Comment, CopyAttachments, Create, Link, Move, find
+from sync_worker.core.actions import Action, CarryItems, Comment, Create, Link, Move, find
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.templates import DEFAULT_CREATE_TEMPLATE, DEFAULT_DELETE_TEMPLATE, DEFAULT_TEMPLATE
 
@@ -38,8 +38,8 @@ def actions_for(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[A
         actions.append(Create(rule.label, sync.issue_type_for(rule)))
     if sync.adds_cross_link(rule):
         actions.append(Link(rule.label))
-    if rule.actions.sync_attachments or tops_up_files(sync, side):
-        actions.append(CopyAttachments(rule.label, everything=rule.actions.sync_attachments))
+    following, in_full = sync.items_carried_from(side), rule.actions.items_carried_in_full
+    actions += [CarryItems(kind, rule.label, everything=kind in in_full) for kind in sorted({*following, *in_full})]
     # The move comes after links and files: in some statuses an issue can only be read.
     if rule.actions.sync_status and cause.may_move:
         actions.append(Move(rule.label, rule.target_for(cause.to_status)))
@@ -71,9 +71,10 @@ def _resync(sync: Sync, side: Side, cause: Cause) -> list[Action]:
     actions: list[Action] = []
     if any(sync.adds_cross_link(rule) for rule in sync.ordered_rules if rule.sync_direction is not Direction.NONE):
         actions.append(Link("resync"))
-    copied = (rule.actions.sync_attachments and rule.sync_direction.leads_from(side) for rule in sync.ordered_rules)
-    if any(copied) or tops_up_files(sync, side):
-        actions.append(CopyAttachments("resync", everything=True))
+    carried = {*sync.items_carried_from(side)}.union(
+        *(rule.actions.items_carried_in_full for rule in sync.ordered_rules if rule.sync_direction.leads_from(side))
+    )
+    actions += [CarryItems(kind, "resync", everything=True) for kind in sorted(carried)]
     asserted = actions_for(sync, side, replace(cause, kind=CauseKind.STATUS), paired=True)
     return actions + [action for action in asserted if isinstance(action, Move)]
 
@@ -112,22 +113,12 @@ def _comments(rule: Rule, cause: Cause, *, creates: bool) -> list[Comment]:
     return [Comment(rule.label, Side(rule.actions.comment_on), rule.actions.comment_template or default)]
 
 
-def tops_up_files(sync: Sync, side: Side) -> bool:
-    """Tell whether files that are added on `side` follow without a rule, as the field `topping_up` says."""
-    return sync.carries_files(side)
-
-
-def topping_up(sync: Sync) -> str:
-    """Return the name of the field that says whose files follow without a rule."""
-    return "defaultBehavior.syncAttachments" if sync.attachments is None else "attachments"
-
-
 def _without_rule(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[Action]:
     if not paired:
         return []
     target = sync.default_behavior.fallback_behavior.target_status
     if side is Side.DEV and cause.kind is CauseKind.STATUS and cause.is_done and cause.may_move and target:
         return [Move(f"{FALLBACK} {sync.default_behavior.fallback_behavior}", target)]
-    if cause.kind is CauseKind.UPDATE and tops_up_files(sync, side):
-        return [CopyAttachments(topping_up(sync))]
+    if cause.kind is CauseKind.UPDATE:
+        return [CarryItems(kind, field) for kind, field in sync.items_carried_from(side).items()]
     return []

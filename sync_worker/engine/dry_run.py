@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 import structlog
 
 from sync_model.definition import Sync
-from sync_worker.core.actions import CopyAttachments, Move, find
+from sync_worker.core.actions import Move, find
 from sync_worker.core.brakes import HeldWork
 from sync_worker.core.causes import Cause
 from sync_worker.core.context import Context, Predecessor
@@ -27,6 +27,7 @@ from sync_worker.engine.creation_brake import HOLD
 from sync_worker.engine.cycle import Cycle
 from sync_worker.engine.dry_site import DryRunSite
 from sync_worker.engine.dry_store import DryRunStore
+from sync_worker.facets.catalogue import ITEM_FACETS
 from sync_worker.facets.work import DONE, FAILED, FOUND, GIVEN_UP, SKIPPED
 
 Verdict = Literal["do", "nothing", "wait", "cannot", "give up"]
@@ -89,8 +90,8 @@ def _until_confirmed(context: Context, held: HeldWork) -> str:
 def _step(entry: JournalEntry) -> PlannedStep:
     verdicts: dict[str, Verdict] = {SKIPPED: "nothing", FAILED: "cannot", GIVEN_UP: "give up"}
     verdict, text = verdicts.get(entry.result, "do"), entry.text
-    if entry.result == FOUND and entry.what == CopyAttachments.kind:
-        verdict, text = "nothing", f"{text.rpartition(', ')[0]} is there already"
+    if entry.result == FOUND and entry.what in ITEM_FACETS:
+        verdict, text = "nothing", ITEM_FACETS[entry.what].words.found(text)
     elif entry.result == FOUND:
         text = "found again"
     elif entry.who != WORKER:

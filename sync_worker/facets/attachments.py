@@ -21,13 +21,13 @@ from threading import BoundedSemaphore
 from typing import ClassVar
 
 from sync_model.attachments import Deletes
-from sync_model.definition import Side, Sync
-from sync_worker.core.actions import CopyAttachments, Create
+from sync_model.definition import FILES, Side, Sync
+from sync_worker.core.actions import Create
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import Attachment, Issue
 from sync_worker.core.items import Item, News, Reach, Verb
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import active_rules, topping_up, tops_up_files
+from sync_worker.core.rules import active_rules
 from sync_worker.core.timing import lifetime_of
 from sync_worker.facets.earlier_links import leading_to
 from sync_worker.facets.private_files import private_files
@@ -86,7 +86,7 @@ Plan = Copy | LinkTo | Delete
 class Attachments:
     """Carries files. `sync.side_by_side` bounds how many are on their way at once, over all issues."""
 
-    kind: ClassVar = CopyAttachments.kind
+    kind: ClassVar = FILES
     after: ClassVar = frozenset({Create.kind})
     holds_up: ClassVar = False
     at_once: ClassVar = FILES_AT_ONCE
@@ -110,8 +110,8 @@ class Attachments:
         for rule in active_rules(sync):
             if rule.sync_direction.leads_from(side.other) and rule.actions.sync_attachments:
                 yield rule.label
-        if tops_up_files(sync, side.other):
-            yield topping_up(sync)
+        if FILES in (carried := sync.items_carried_from(side.other)):
+            yield carried[FILES]
 
     @staticmethod
     def also_needs(sync: Sync, side: Side) -> Iterator[tuple[Permission, str]]:
@@ -127,7 +127,7 @@ class Attachments:
 
     @staticmethod
     def reach(sync: Sync, side: Side) -> Reach | None:
-        if not tops_up_files(sync, side):
+        if not sync.carries_files(side):
             return None
         return Reach(removals=sync.attachments is not None and sync.attachments.deletes is Deletes.DELETE)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sync_model.heartbeat import CycleSummary
 from sync_worker.facets.attachments import Attachments
 from sync_worker.facets.comments import Comments
 from sync_worker.facets.counterpart import Counterpart
@@ -21,6 +20,5 @@ ACTION_FACETS = {
     kind: cast(type[ActionFacet[Any, Any, Any]], facet) for kind, facet in FACETS.items() if kind not in ITEM_FACETS
 }
 """Those that carry out, once, what a rule calls for."""
-_COUNTED = {facet.words.counted: f"{kind} done" for kind, facet in FACETS.items()}
-COUNTS = {name: _COUNTED[name] for name in CycleSummary.model_fields if name in _COUNTED}
-"""What a summary calls the actions that were done, by their kind and result, in the order of the summary."""
+COUNTS = {facet.words.counted: f"{kind} done" for kind, facet in FACETS.items()}
+"""What a summary calls the actions that were done, by their kind and result."""

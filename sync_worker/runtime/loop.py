@@ -32,7 +32,6 @@ from sync_worker.core.retry import wait_after
 from sync_worker.core.schedule import first_delay, next_start
 from sync_worker.core.wakeup import Wakeup
 from sync_worker.engine.cycle import CycleResult, counts_of
-from sync_worker.facets.catalogue import COUNTS
 from sync_worker.runtime.heartbeats import BEAT_EVERY, HeartbeatSender
 
 LOOK_EVERY = 3.0
@@ -198,7 +197,7 @@ class Worker:
         self.heartbeats.completed(summary, result)
         waiting = {"queued": result.queued, "dead": result.dead}
         self.log.info("cycle completed", **summary.model_dump(exclude={"started"}), **waiting)
-        counts = {name: getattr(summary, name) for name in ("fetched", *COUNTS, "failed", "left", "calls")}
+        counts = {"fetched": summary.fetched, **done, "failed": summary.failed, "left": summary.left, "calls": calls}
         self.record_cycle(PastCycle(cycle.started, summary.duration, {**counts, **waiting}))
 
     def _report_failure(self, cycle: _StartedCycle, error: Exception) -> None:

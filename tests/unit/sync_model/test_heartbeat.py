@@ -27,7 +27,7 @@ NOBODY = 2**30
 
 
 def heartbeat() -> Heartbeat:
-    last = CycleSummary(started=NOW, duration=1.5, fetched=3, created=1, calls=9)
+    last = CycleSummary(started=NOW, duration=1.5, fetched=3, calls=9, created=1)
     return Heartbeat(
         name="sync-ab", pid=7, digest="d", phase=Phase.WAITING, since=NOW, sent=NOW, last_cycle=last, next_cycle=NOW
     )

@@ -237,7 +237,7 @@ class TestClocks:
 
 
 def is_at_rest(beat: Heartbeat) -> Any:
-    return beat.totals.cycles and beat.last_cycle.fetched == beat.last_cycle.created == 0
+    return beat.totals.cycles and beat.last_cycle.fetched == beat.last_cycle.actions["created"] == 0
 
 
 def is_write(call: dict[str, Any]) -> bool:

@@ -106,7 +106,7 @@ def test_a_worker_whose_clock_is_hours_off_from_that_of_the_sites_misses_and_rep
     bench.pass_time(hours * 3600)
     for _ in range(2):
         bench.pair()
-    assert bench.cycle().created == 0
+    assert bench.cycle().actions["created"] == 0
 
 
 @pytest.mark.defect(2)

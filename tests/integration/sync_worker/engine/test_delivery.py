@@ -21,7 +21,7 @@ def test_more_issues_than_one_batch_holds_are_all_carried_over(bench):
     for number in range(120):
         bench.taken_on(f"issue {number}")
     summary = bench.cycle()
-    assert (summary.created, summary.failed) == (120, 0)
+    assert (summary.actions["created"], summary.failed) == (120, 0)
     assert len({issue["summary"] for issue in bench.devs()}) == 120
 
 

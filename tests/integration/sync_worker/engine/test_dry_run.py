@@ -99,7 +99,7 @@ def test_a_dry_run_plans_what_the_next_cycle_then_does(bench, front, no_early_re
     report = json.loads(planned(bench, front, "--json").out)
     assert report["totals"] == {"to move": 1, "to comment on": 2, "waiting": 1, "that cannot be done now": 1}
     result = bench.worker.run_once(bench._one_pass) or bench.worker.heartbeats.findings.last_cycle
-    assert (result.moved, result.commented, result.failed) == (1, 2, 1)
+    assert (result.actions["moved"], result.actions["commented"], result.failed) == (1, 2, 1)
 
 
 def test_a_dry_run_leaves_out_what_an_interrupted_cycle_has_done(bench, front):
@@ -122,7 +122,7 @@ def test_a_dry_run_beside_a_running_worker_says_what_a_pause_means(bench, front)
     assert "jira-sync resume sync-ab" in ran.err
     assert f"{key} → DEV-?  create" in ran.out
     bench.store.journal.resume()
-    assert bench.cycle().created == 1
+    assert bench.cycle().actions["created"] == 1
 
 
 def test_a_dry_run_shows_some_of_many_issues_and_counts_the_rest(bench, front):

@@ -45,7 +45,7 @@ def test_a_change_that_keeps_failing_is_given_up_after_the_configured_time_and_n
     assert dead["failure"]["last_at"] - dead["failure"]["first_at"] >= timedelta(hours=2)
     assert bench.outbox() == []
     bench.control.heal("one", fault)
-    assert bench.cycle().moved == 0
+    assert bench.cycle().actions["moved"] == 0
 
 
 def test_a_site_s_clock_that_jumps_ahead_has_no_change_given_up(bench):

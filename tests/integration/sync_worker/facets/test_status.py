@@ -63,7 +63,7 @@ def test_rules_that_move_both_sides_do_not_make_two_issues_chase_each_other(benc
     bench.start(rules=[take_on, chase("user_to_dev", "Reopened"), chase("dev_to_user", "Resolved")])
     _, counterpart = bench.pair()
     bench.dev.move(counterpart, "Closed")
-    assert [bench.cycle().moved for _ in range(5)] == [1, 0, 0, 0, 0]
+    assert [bench.cycle().actions["moved"] for _ in range(5)] == [1, 0, 0, 0, 0]
 
 
 def test_a_rule_that_answers_every_update_moves_a_strayed_counterpart_back(bench):

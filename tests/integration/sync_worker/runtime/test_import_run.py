@@ -107,7 +107,7 @@ def test_an_import_is_shown_first_then_done_and_the_worker_goes_on_from_there(be
     assert ran.code == 0, ran.err
     assert [keys["new"] in each for each in waits] == [True]
     assert everything(bench, legacy)[1:] == before[1:]
-    assert bench.cycle().created == 1
+    assert bench.cycle().actions["created"] == 1
     assert bench.status(keys["missed"]) == "Resolved"
     assert {each["key"] for each in bench.devs()} - {each["key"] for each in before[3]} == {
         bench.comments(keys["new"])[0].removeprefix("followed as ")

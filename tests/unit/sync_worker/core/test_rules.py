@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync_model.definition import Side
-from sync_worker.core.actions import Action, Comment, CopyAttachments, Create, Link, Move
+from sync_worker.core.actions import Action, CarryItems, Comment, Create, Link, Move
 from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.rules import actions_for
 from worker_values import NOON, cause, rule, sync
@@ -118,7 +118,7 @@ class TestFilesWithoutARule:
     )
     def test_an_update_that_no_rule_answers_copies_files_by_the_field_that_says_so(self, said, user, dev):
         for side, label in ((Side.USER, user), (Side.DEV, dev)):
-            copies = [CopyAttachments(label)] if label else []
+            copies = [CarryItems("attachments", label)] if label else []
             assert called_for(self.UPDATE, FOLLOWS, side=side, **said) == copies
             assert called_for(self.UPDATE, FOLLOWS, side=side, paired=False, **said) == []
 
@@ -134,7 +134,7 @@ class TestFilesWithoutARule:
     def test_a_rule_copies_files_in_its_own_direction_whatever_attachments_says(self):
         copies = rule("Reopened", "dev_to_user", syncAttachments=True)
         assert called_for(REOPENED, copies, side=Side.DEV, attachments=False) == [
-            CopyAttachments("Reopened", everything=True)
+            CarryItems("attachments", "Reopened", everything=True)
         ]
 
 

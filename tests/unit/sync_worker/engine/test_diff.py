@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sync_model.definition import Side, Sync
-from sync_worker.core.actions import CopyAttachments, Move
+from sync_worker.core.actions import CarryItems, Move
 from sync_worker.core.causes import Attempt, CauseKind
 from sync_worker.core.issue import Issue
 from sync_worker.core.items import Handled
@@ -292,7 +292,7 @@ class TestUpdates:
         after = look(ASSERTS, issue("In Progress", updated=5), seen(ASSERTS, issue("In Progress")))
         (update,) = after.pending
         assert actions_for(ASSERTS, Side.USER, update, paired=True) == [
-            CopyAttachments("In Progress", everything=True),
+            CarryItems("attachments", "In Progress", everything=True),
             Move("In Progress", "In Progress"),
         ]
 
@@ -304,7 +304,7 @@ class TestUpdates:
     @pytest.mark.parametrize(
         # is it our own   what is called for
         ("is_echo", "kinds"),
-        [(True, [CopyAttachments]), (False, [CopyAttachments, Move])],
+        [(True, [CarryItems]), (False, [CarryItems, Move])],
     )
     def test_the_echo_of_our_own_write_and_nothing_else_does_not_move_the_counterpart(self, is_echo, kinds):
         before = seen(ASSERTS, issue("In Progress"))
@@ -356,7 +356,7 @@ class TestUpdates:
         now = issue(status, change(2, 1, "Open", status, author), updated=1, attachments=(FILE,))
         after = look(definition, now, seen(definition, handled=handled))
         assert [cause.kind.value for cause in after.pending] == expected
-        assert CopyAttachments in called_for(definition, after)
+        assert CarryItems in called_for(definition, after)
         assert (Move in called_for(definition, after)) is (expected == ["status"])
 
 

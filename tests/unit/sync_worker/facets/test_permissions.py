@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sync_model.definition import Side, fold
 from sync_strategies import STATUSES, SYNCS
-from sync_worker.core.actions import Comment, CopyAttachments, Create, Link, Move
+from sync_worker.core.actions import CarryItems, Comment, Create, Link, Move
 from sync_worker.core.causes import CauseKind
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import actions_for
@@ -34,7 +34,7 @@ def test_the_permissions_of_a_sync_cover_every_action_that_a_change_calls_for(fi
                 assert kind is CauseKind.MOVED or all(Permission.LINK in needed for needed in there.values())
             case Comment():
                 assert Permission.COMMENT in there[action.side]
-            case CopyAttachments():
+            case CarryItems():
                 assert Permission.ATTACH in there[side.other]
                 assert permissions.copies_files(subject, side.other)
 

@@ -98,7 +98,7 @@ def test_the_heartbeat_says_how_the_last_cycle_ended_and_when_the_next_one_start
     assert (seen.next_cycle is None) if phase is Phase.PAUSED else (seen.next_cycle > seen.since)
     assert heartbeat(worker).phase is Phase.STOPPING
     if error is None:
-        assert (seen.last_cycle.created, seen.queued, seen.dead_letters) == (2, 4, 1)
+        assert (seen.last_cycle.actions["created"], seen.queued, seen.dead_letters) == (2, 4, 1)
         assert seen.oldest_change == seen.last_success - timedelta(seconds=90)
         assert (seen.trouble.issue, seen.trouble.attempts, seen.trouble.error) == ("DEV-3", 5, "no such status")
 
