@@ -26,7 +26,7 @@ def change(bench, key: str, edit: dict[str, dict[str, Any]]) -> Callable[[], Non
 
 WRONG = {"$set": {"status": 5}}
 MISSING = {"$unset": {"updated": ""}}
-EDITS = [WRONG, MISSING, {"$set": {"pending": "nothing"}}, {"$set": {"own_moves": [{"cause": "1"}]}}]
+EDITS = [WRONG, MISSING, {"$set": {"pending": "nothing"}}, {"$set": {"handled": {"move": {"1": 5}}}}]
 
 
 class TestIssuesAndProgress:
