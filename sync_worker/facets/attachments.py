@@ -23,7 +23,7 @@ from typing import ClassVar
 from sync_model.attachments import Deletes
 from sync_model.definition import FILES, Side, Sync
 from sync_worker.core.actions import Create
-from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment, Issue
 from sync_worker.core.items import Item, News, Reach, Verb
 from sync_worker.core.permissions import Permission
@@ -188,9 +188,7 @@ class Attachments:
     def carry_out(self, step: Step[Plan], source: End, target: End) -> Item | None:
         match step.plan:
             case Copy(file, name):
-                with self._room, self._context.jiras[source.side].download(file) as content:
-                    named = replace(file, filename=name)
-                    return _item(self._context.jiras[target.side].upload(target.issue.id, named, content))
+                return self._copy(file, name, source, target)
             case LinkTo(file, limit):
                 if self._context.sync.attachments is None:
                     message = f"{file.filename} has {file.size} bytes; the target takes at most {limit}"
@@ -200,6 +198,16 @@ class Attachments:
                 if copy:
                     self._context.jiras[target.side].delete_file(target.issue.id, copy.id)
         return None
+
+    def _copy(self, file: Attachment, name: str, source: End, target: End) -> Item:
+        named = replace(file, filename=name)
+        try:
+            with self._room, self._context.jiras[source.side].download(file) as content:
+                return _item(self._context.jiras[target.side].upload(target.issue.id, named, content))
+        except InvalidRequest as error:
+            if self._is_gone(file.id, source.side):
+                raise Unavailable(f"{file.filename} was deleted meanwhile; its issue is looked at again") from error
+            raise
 
     def is_ours(self, item: Item, end: End) -> bool:
         return any(file.id == item.key and self._is_ours(file, end.side) for file in end.issue.attachments)

@@ -445,3 +445,14 @@ def test_what_was_sent_is_not_taken_for_the_copy_of_a_file_of_another_name():
     bench.settle()
     check_agreement(bench)
     assert bench.names(Side.DEV) == []
+
+
+def test_a_file_that_is_deleted_while_it_is_carried_over_is_no_failure():
+    bench = Bench({"syncDirection": "user_to_dev"})
+    bench.add(Side.USER, "a.txt", b"x")
+    bench.add(Side.USER, "b.txt", b"y")
+    bench.look([Side.USER], {("download", 0): ("remove", Side.USER)})
+    bench.settle()
+    check_agreement(bench)
+    assert bench.names(Side.DEV) == ["b.txt"]
+    assert bench.state(Side.USER).dead == ()
