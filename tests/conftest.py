@@ -19,7 +19,11 @@ from hypothesis import settings
 from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 from benchmarks.rig.waiting import wait_until
 from sync_model import redaction
-from warm_processes import COMMAND_MODULES, WarmProcesses
+
+# What the shared modules assert is told in full when it fails. Each must be named before it is imported first.
+pytest.register_assert_rewrite(*(path.stem for path in (Path(__file__).parent / "builders").glob("*.py")))
+
+from warm_processes import COMMAND_MODULES, WarmProcesses  # noqa: E402
 
 MEMORY = Path("/dev/shm")
 IN_MEMORY = f"jira-sync-mongodb-{socket.gethostname()}-"
