@@ -51,24 +51,17 @@ class CycleSummary(_Record):
     """What one cycle did.
 
     `duration` is in seconds. `calls` counts requests to Jira. `failed` counts issues whose changes could not be carried
-    out, `left` counts issues whose turn did not come. There is one more number for each kind of action, by the facet's
-    word for it, such as `created`.
+    out, `left` counts issues whose turn did not come. `actions` counts what was carried out, by the facets' words for
+    it, such as `created`.
     """
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, int]
 
     started: AwareDatetime
     duration: float
     fetched: int = 0
+    actions: dict[str, int] = {}
     failed: int = 0
     left: int = 0
     calls: int = 0
-
-    @property
-    def actions(self) -> dict[str, int]:
-        """How many actions of each kind were carried out."""
-        return dict(self.__pydantic_extra__)
 
 
 class CallCount(_Record):

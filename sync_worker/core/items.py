@@ -54,6 +54,13 @@ class Handled:
         """Tell whether it may have been carried over, and nobody knows as what."""
         return self.attempt is not None and not self.is_settled
 
+    def removed(self) -> Handled:
+        """Return what is remembered once its removal was carried over.
+
+        Nothing stands for the item any more. So it is news again if it comes back under the same key.
+        """
+        return Handled(self.version, is_gone=True)
+
 
 Items = Mapping[str, Handled]
 """What is remembered of the items of one kind on one issue, by their keys."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sync_worker.core.causes import Attempt
-from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, SyncError
+from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, SyncError, may_have_happened
 from sync_worker.core.timing import BETWEEN_LOOKS, CLOCK_GRAIN, LONG_AGO, NODES_APART, is_in_future
 
 FAR_BACK = timedelta(days=1)
@@ -21,6 +21,11 @@ FAR_BACK = timedelta(days=1)
 def left_open(attempt: Attempt, now: datetime, error: Exception) -> Attempt:
     """Return `attempt` after its request has ended, at `now`, in an error that leaves open what became of it."""
     return replace(attempt, ended=now, refusal=error.refusal if isinstance(error, OutcomeUnknown) else "")
+
+
+def after_end(attempt: Attempt, now: datetime, error: Exception) -> Attempt | None:
+    """Return what there is to remember of `attempt` after its request has ended in `error`; None if it was not done."""
+    return left_open(attempt, now, error) if may_have_happened(error) else None
 
 
 def missed(attempt: Attempt, now: datetime) -> Attempt:

@@ -33,8 +33,8 @@ looked for at their next try."""
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A counterpart that `intent` is to create by `request`; `begun` if that was tried before."""
+class Creation:
+    """A counterpart that `intent` is to create by `request`."""
 
     intent: OpenIntent[Create]
     request: Request[Draft]
@@ -73,11 +73,11 @@ class BulkCreation:
             if len(fresh) > 1:
                 self._create_in_bulk(fresh)
 
-    def _plan(self, intent: OpenIntent[Create], predecessor: Predecessor) -> Planned | None:
+    def _plan(self, intent: OpenIntent[Create], predecessor: Predecessor) -> Creation | None:
         if predecessor.names_counterpart(intent.work.side, intent.work.issue) or self._facet.may_be_hidden(intent):
             return None
         try:
-            return Planned(intent, self._facet.request(intent))
+            return Creation(intent, self._facet.request(intent))
         except SiteThrottled:
             raise
         except (InvalidRequest, Unavailable):
@@ -92,7 +92,7 @@ class BulkCreation:
             return None
         return intent
 
-    def _create_first(self, planned: list[Planned]) -> list[Planned]:
+    def _create_first(self, planned: list[Creation]) -> list[Creation]:
         """Create one alone where it is not known yet whether marks arrive; return those that may be created in bulk.
 
         If the site does not answer, as many wait as one request would have been for.
@@ -120,7 +120,7 @@ class BulkCreation:
             return rest if self._intents.identity.arrives(side, ISSUE) else []
         return []
 
-    def _create_in_bulk(self, planned: Sequence[Planned]) -> None:
+    def _create_in_bulk(self, planned: Sequence[Creation]) -> None:
         """Create as many at once as the site bears.
 
         A request that was refused as a whole has created nothing, and is made smaller. What is refused by itself is
@@ -136,7 +136,7 @@ class BulkCreation:
             if error is not None:
                 self._on_failure([plan.intent for plan in outcome.items], error)
 
-    def _create_chunk(self, chunk: list[Planned]) -> tuple[list[Created | InvalidRequest], Collection[Planned]]:
+    def _create_chunk(self, chunk: list[Creation]) -> tuple[list[Created | InvalidRequest], Collection[Creation]]:
         self._facet.raise_if_emptied()
         target = self._target(chunk)
         attempt = Attempt(target.now(), at_once=len(chunk))
@@ -152,7 +152,7 @@ class BulkCreation:
         ):
             return target.create_many([plan.draft for plan in chunk]), ()
 
-    def _note_doubt(self, chunk: list[Planned], attempt: Attempt) -> None:
+    def _note_doubt(self, chunk: list[Creation], attempt: Attempt) -> None:
         """Write when a request ended of which it is not known what became.
 
         What something else than Jira said was about all of them: one alone may pass. So it is not kept. If this cannot
@@ -161,7 +161,7 @@ class BulkCreation:
         with suppress(InvalidRequest):
             self._mark(chunk, attempt)
 
-    def _take_in(self, chunk: Sequence[Planned], result: Sequence[Created | InvalidRequest]) -> InvalidRequest | None:
+    def _take_in(self, chunk: Sequence[Creation], result: Sequence[Created | InvalidRequest]) -> InvalidRequest | None:
         """Adopt what was created. Returns the error if that cannot be stored; then it is looked for again."""
         outcome = list(zip(chunk, result, strict=True))
         try:
@@ -172,13 +172,13 @@ class BulkCreation:
             return error
         return None
 
-    def _mark(self, planned: Sequence[Planned], attempt: Attempt | None) -> None:
+    def _mark(self, planned: Sequence[Creation], attempt: Attempt | None) -> None:
         """Write, in one go, that these were begun; or that they certainly were not carried out."""
         for plan in planned:
             plan.intent.mark(attempt)
         self._context.store.save(plan.intent.work.state for plan in planned)
 
-    def _find_many(self, planned: Sequence[Planned]) -> None:
+    def _find_many(self, planned: Sequence[Creation]) -> None:
         """Find in one search what earlier attempts created. What cannot be read is left to be looked for alone."""
         target = self._target(planned)
         since = min(dated_since(plan.begun, target.now()) for plan in planned if plan.begun)
@@ -190,11 +190,11 @@ class BulkCreation:
             except (OutcomeUnknown, InvalidRequest) as error:
                 self._on_failure([plan.intent], error)
 
-    def _adopt(self, created: Sequence[tuple[Planned, Created]], result: str) -> None:
+    def _adopt(self, created: Sequence[tuple[Creation, Created]], result: str) -> None:
         told = self._facet.adopt([(plan.intent, issue) for plan, issue in created], result)
         self._intents.report_all([plan.intent for plan, _ in created], told.event, result, told.text)
 
-    def _target(self, planned: Sequence[Planned]) -> Jira:
+    def _target(self, planned: Sequence[Creation]) -> Jira:
         return self._context.jiras[planned[0].request.side]
 
 

@@ -46,10 +46,11 @@ class CauseDelivery:
     def __init__(self, intents: IntentLog) -> None:
         self._intents = intents
         self.creation = ActionDelivery(intents, Counterpart(intents))
+        others = {kind: facet for kind, facet in ACTION_FACETS.items() if facet is not Counterpart}
         self._carries: dict[str, Carries] = {
-            **{kind: ActionDelivery(intents, facet(intents)) for kind, facet in ACTION_FACETS.items()},
-            **{kind: ItemDelivery(intents, facet(intents)) for kind, facet in ITEM_FACETS.items()},
             Counterpart.kind: self.creation,
+            **{kind: ActionDelivery(intents, facet(intents)) for kind, facet in others.items()},
+            **{kind: ItemDelivery(intents, facet(intents)) for kind, facet in ITEM_FACETS.items()},
         }
 
     def deliver(self, work: Work) -> CarriedOut:

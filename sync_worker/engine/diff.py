@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from sync_model.definition import Fallback, Side, Sync, fold
-from sync_worker.core import own_moves
-from sync_worker.core.actions import Move
+from sync_worker.core import own_writes
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.items import Items, Reach, looked_at, news
@@ -37,13 +36,12 @@ def observe(
     baseline: datetime | None,
     unknown_until: datetime | None = None,
     reaches: Mapping[str, Reach] = MappingProxyType({}),
-    is_echo: bool = False,
 ) -> IssueState:
     """Return what is to be remembered after a direct read of `issue`, with new causes at the end of `pending`.
 
     `paired` says whether the issue has a counterpart. `accounts` are or were ours on its site. Changes before
     `baseline` are only noted. Up to `unknown_until` our account may have moved the issue without our knowing. `reaches`
-    says by kind which of its items are carried over by themselves. `is_echo`: its update may be our own and no more.
+    says by kind which of its items are carried over by themselves.
     """
     if state is None:
         return _first_sight(sync, side, issue, paired=paired, baseline=baseline)
@@ -61,7 +59,7 @@ def observe(
     ]
     if not causes and issue.updated != state.updated:
         asserts = not unseen and _asserts_status(sync, side, issue)
-        causes += _update_causes(issue, state, reaches, asserts=asserts, is_echo=is_echo)
+        causes += _update_causes(issue, state, reaches, asserts=asserts)
     pending = _queued(state.pending, causes)
     if paired and issue.key != state.key:
         # The new key comes first: it mends links, even if a status cannot be carried over.
@@ -71,7 +69,7 @@ def observe(
         key=issue.key,
         status=issue.status,
         updated=issue.updated,
-        handled=_looked_at(issue, state, reaches) | ({Move.kind: moves} if moves else {}),
+        handled=_looked_at(issue, state, reaches) | ({own_writes.MOVES: moves} if moves else {}),
         pending=pending,
         created=issue.created,
     )
@@ -178,16 +176,16 @@ def _split_by_author(
 
     The third part holds the changes of others that a move of ours followed.
     """
-    moves, theirs, followed = state.items(Move.kind), [], []
+    moves, theirs, followed = state.items(own_writes.MOVES), [], []
     for change in unseen:
         by_us = change.author in accounts
-        cause = own_moves.cause_of(change, moves) if by_us else None
+        cause = own_writes.cause_of(change, moves) if by_us else None
         forgotten = by_us and unknown_until is not None and change.at <= unknown_until
         if cause is None and not forgotten:
             theirs.append(change)
             continue
         if cause is not None:
-            moves = own_moves.landed(moves, cause, change)
+            moves = own_writes.landed(moves, cause, change)
         followed = list(theirs)
     return moves, theirs, followed
 
@@ -205,14 +203,15 @@ def _asserts_status(sync: Sync, side: Side, issue: Issue) -> bool:
     )
 
 
-def _update_causes(
-    issue: Issue, state: IssueState, reaches: Mapping[str, Reach], *, asserts: bool, is_echo: bool
-) -> list[Cause]:
+def _update_causes(issue: Issue, state: IssueState, reaches: Mapping[str, Reach], *, asserts: bool) -> list[Cause]:
     """Return the cause that an update is for rules that do not wait for a status change, and for news of items."""
     if not asserts and not any(_has_news(issue, state, kind, reach) for kind, reach in reaches.items()):
         return []
     identity = f"update-{int(issue.updated.timestamp() * 1000)}"
-    may_move = asserts and not is_echo
+    is_echo = own_writes.is_last_write(issue.updated, state.handled)
+    # Somebody's update that still waits is not taken back by our own.
+    waits = any(cause.kind is CauseKind.UPDATE and cause.may_move for cause in state.pending)
+    may_move = asserts and (waits or not is_echo)
     return [Cause(identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=may_move)]
 
 
@@ -221,12 +220,18 @@ def _has_news(issue: Issue, state: IssueState, kind: str, reach: Reach) -> bool:
 
 
 def _looked_at(issue: Issue, state: IssueState, reaches: Mapping[str, Reach]) -> dict[str, Items]:
-    """Return what is remembered of the issue's items after this direct read."""
-    return {
-        kind: looked_at(ITEM_FACETS[kind].observe(issue), known, removals=kind in reaches and reaches[kind].removals)
-        for kind, known in state.handled.items()
-        if kind in ITEM_FACETS
-    }
+    """Return what is remembered of the issue after this direct read, without our own moves.
+
+    Of a kind that only a later version knows, it stays as it is: that version would carry all of it over again.
+    """
+
+    def look(kind: str, known: Items) -> Items:
+        if kind not in ITEM_FACETS:
+            return known
+        removals = kind in reaches and reaches[kind].removals
+        return looked_at(ITEM_FACETS[kind].observe(issue), known, removals=removals)
+
+    return {kind: look(kind, known) for kind, known in state.handled.items() if kind != own_writes.MOVES}
 
 
 def _is_answered(sync: Sync, side: Side, status: str, issue: Issue) -> bool:

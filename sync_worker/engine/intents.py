@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +12,11 @@ from threading import Lock
 from typing import Generic
 
 from sync_model.definition import Side
+from sync_worker.core import own_writes
 from sync_worker.core.actions import A, Action
 from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
-from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, OutcomeUnknown, unless_carried_out
+from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, LeaseLost, OutcomeUnknown, Unavailable
 from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issue import Issue
 from sync_worker.core.items import Reach
@@ -23,11 +24,11 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.state import IssueState
-from sync_worker.core.timing import REQUEST_LIFETIME
-from sync_worker.core.uncertainty import left_open, long_over, settle
+from sync_worker.core.uncertainty import after_end, left_open, long_over, settle
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.diff import needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
+from sync_worker.facets.protocol import Told
 from sync_worker.facets.work import DONE, FAILED, SKIPPED, Intent, Work
 
 LONGEST_TEXT = 500
@@ -63,21 +64,17 @@ class IntentLog:
         issue: Issue,
         state: IssueState | None,
         pair: Pair | None = None,
-        *,
-        paired: bool = True,
-        is_echo: bool = False,
     ) -> IssueState:
         return observe(
             self.context.sync,
             side,
             issue,
             state,
-            paired=paired,
+            paired=True,
             accounts=self.accounts[side],
             baseline=None,
             unknown_until=self.restored.until[side] if self.restored else None,
             reaches=self.reaches(side, pair),
-            is_echo=is_echo,
         )
 
     def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
@@ -103,7 +100,18 @@ class IntentLog:
             raise CounterpartGone(f"{pair.key(side)}, the counterpart, is gone, or not visible to us")
         return issue
 
-    def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
+    def learn_arrival(self, side: Side, kind: str, look: Callable[[], bool]) -> None:
+        if self.identity.arrives(side, kind) is not None:
+            return
+        try:
+            arrives = look()
+        except InvalidRequest:
+            arrives = False  # what cannot be read is of no use
+        except Unavailable:
+            return  # the next one is looked for
+        self._note_arrival(side, kind, arrives=arrives)
+
+    def _note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
         with self._lock:
             if self.identity.arrives(side, kind) is not None:
                 return
@@ -170,7 +178,7 @@ class OpenIntent(Generic[A]):
         self._intents, self._context = intents, intents.context
         self.work, self.action = work, action
 
-    def begun(self, side: Side) -> Attempt | None:
+    def may_have_begun(self, side: Side) -> Attempt | None:
         """Return since when the action may have happened on `side`; None when it certainly has not."""
         work, restored = self.work, self._intents.restored
         attempt = work.cause.begun(self.action.kind)
@@ -188,22 +196,24 @@ class OpenIntent(Generic[A]):
         jira = self._context.jiras[side]
         attempt = Attempt(jira.now(), after=after)
         self._mark_and_save(attempt)
-        with unless_carried_out(
-            lambda: self._mark_and_save(None),
-            lambda error: self._mark_and_save(left_open(attempt, jira.now(), error)),
-        ):
+        try:
             yield
+        except LeaseLost:
+            raise
+        except Exception as error:
+            self._mark_and_save(after_end(attempt, jira.now(), error))
+            raise
 
-    def missed(self, side: Side, what: str, takes: timedelta | None) -> None:
+    def missed(self, side: Side, what: str, takes: timedelta) -> None:
         """Note that an earlier attempt has not left what it would have left; return when that is certain.
 
         `what` may have happened otherwise. `takes` is for how long after its end the attempt may leave something that
-        nobody sees; None for no longer than any request. Raises what `core.uncertainty.settle` returns.
+        nobody sees. Raises what `core.uncertainty.settle` returns.
         """
-        attempt = self.begun(side)
+        attempt = self.may_have_begun(side)
         if attempt is None:
             return
-        left, error = settle(attempt, self._context.jiras[side].now(), takes or REQUEST_LIFETIME, what)
+        left, error = settle(attempt, self._context.jiras[side].now(), takes, what)
         if left != self.work.cause.begun(self.action.kind):
             self._mark_and_save(left)
         if error:
@@ -252,10 +262,10 @@ class OpenIntent(Generic[A]):
         self.note(state)
         self._context.store.save([state])
 
-    def read_back(self, side: Side) -> None:
-        """Take note of what we have just written to the issue of `side`, so that it is nobody's update.
+    def note_own_write(self, side: Side) -> None:
+        """Note up to which `updated` an update of the issue of `side` is the echo of what we just wrote to it.
 
-        Only rules that answer every update need to know, so only for them is it read.
+        Only rules that answer every update need to know, so only for them is it looked up.
         """
         sync, work, store = self._context.sync, self.work, self._context.store
         if all(sync.only_on_status_change(rule) for rule in sync.ordered_rules):
@@ -264,13 +274,13 @@ class OpenIntent(Generic[A]):
         issue_id = work.issue.id if is_own_side else work.counterpart.id(side)
         written = self._context.jiras[side].issue(issue_id)
         state = work.state if is_own_side else store.state(side, issue_id)
-        if written is None or state is None or needs_history_before(state, written):
+        if written is None or state is None:
             return
-        seen = self._intents.observe(side, written, state, work.pair, paired=work.pair is not None, is_echo=True)
+        state = state.with_items(own_writes.UPDATES, own_writes.last_write(written.updated))
         if is_own_side:
-            self.note(seen)
+            self.note(state)
         else:
-            store.save([seen])
+            store.save([state])
 
     def read_counterpart(self) -> Issue:
         pair, side = self.work.counterpart, self.work.side.other
@@ -279,6 +289,9 @@ class OpenIntent(Generic[A]):
             raise InvalidRequest(why, final=True)
         self.work = replace(self.work, is_confirmed=True)
         return issue
+
+    def tell(self, told: Told, result: str) -> None:
+        self.report(told.event, result, told.text, **told.fields)
 
     def report(self, event: str, result: str = DONE, text: str | None = None, **fields: object) -> None:
         self._intents.report_all([self], event, result, text, **fields)

@@ -21,12 +21,12 @@ from sync_model.definition import Side
 from sync_worker.core.actions import Create
 from sync_worker.core.causes import ASKED_FOR, Attempt
 from sync_worker.core.concurrency import side_by_side
-from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, may_have_happened, to_go_by
+from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, to_go_by
 from sync_worker.core.issue import Issue
 from sync_worker.core.items import Handled, Item, News, Reach, news
-from sync_worker.core.uncertainty import left_open, settle
+from sync_worker.core.uncertainty import after_end, settle
 from sync_worker.engine.intents import IntentLog, OpenIntent
-from sync_worker.facets.protocol import End, ItemFacet, Step, Told
+from sync_worker.facets.protocol import End, ItemFacet, Step
 from sync_worker.facets.work import DONE, FOUND
 
 Line = list[Step[Any]]
@@ -105,7 +105,7 @@ class _Transfer:
         self._carry_out(self._begin(missing if self._is_asked_for else self._unless_held(missing)))
         if self._written:
             self._count_writes()
-            self._intent.read_back(self._side.other)
+            self._intent.note_own_write(self._side.other)
         self._raise_for_failures()
 
     def _missing(self, found: Sequence[News]) -> Iterator[News]:
@@ -126,7 +126,7 @@ class _Transfer:
                 yield each
                 continue
             self._confirm(each.item, there, is_copy=self._facet.is_ours(there, self.target))
-            self._report(self._facet.found(each.item, self.source), FOUND)
+            self._intent.tell(self._facet.found(each.item, self.source), FOUND)
 
     def _has_lost_its_original(self, added: News, item: Item) -> bool:
         """Tell whether an item that is not on the counterpart may be a copy of one that was deleted there.
@@ -255,13 +255,10 @@ class _Transfer:
         elif item:
             self._remember_here({step.key: Handled(item.version, is_refused=True)})
         elif step.news.handled:
-            self._remember_here({step.key: replace(step.news.handled, is_gone=True)})
+            self._remember_here({step.key: step.news.handled.removed()})
         if told := self._facet.done(step):
             self._written += 1
-            self._report(told, DONE)
-
-    def _report(self, told: Told, result: str) -> None:
-        self._intent.report(told.event, result, told.text, **told.fields)
+            self._intent.tell(told, DONE)
 
     def _failed(self, step: Step[Any], error: Exception) -> Exception | None:
         """Note the end of a step that failed; return the error if it is not about this item alone."""
@@ -276,7 +273,7 @@ class _Transfer:
         """Remember when a request ended that may have been carried out; one that certainly was not is forgotten."""
         now = self._context.jiras[self._side.other].now()
         handled = self.source.known.get(step.key, Handled())
-        ended = left_open(handled.attempt or Attempt(now), now, error) if may_have_happened(error) else None
+        ended = after_end(handled.attempt or Attempt(now), now, error)
         self._remember_here({step.key: replace(handled, attempt=ended) if ended else None})
 
     def _confirm(self, item: Item, there: Item, *, is_copy: bool) -> None:

@@ -156,6 +156,8 @@ class PairDelivery:
     def _take_up(self, state: IssueState, cause: Cause, issue: Issue | None) -> Work:
         if cause.kind is CauseKind.GONE:
             issue = tombstone(state)
+        elif issue and issue.updated != state.updated:  # it was read again since, on behalf of its counterpart
+            issue = self._context.jiras[state.side].issue(state.id)
         if issue is None:
             raise IssueGone(f"{state.key} is gone, or not visible to us")
         pair = self._context.store.pair_of(state.side, state.id)

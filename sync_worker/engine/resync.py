@@ -21,6 +21,7 @@ from sync_worker.core.identity import Identity, Origin
 from sync_worker.core.issue import Issue
 from sync_worker.core.items import Items
 from sync_worker.core.marks import Mark
+from sync_worker.core.own_writes import only_own_writes
 from sync_worker.core.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Restored
@@ -165,10 +166,11 @@ class _Resync:
 
 def _only_copies(handled: Mapping[str, Items]) -> dict[str, Items]:
     """Return what is remembered of items without what was done for them: that is looked at again."""
-    return {
+    copies = {
         kind: {key: item for key, item in items.items() if item.is_copy or item.attempt}
         for kind, items in handled.items()
     }
+    return copies | only_own_writes(handled)
 
 
 def _uncertain_creation(state: IssueState | None) -> dict[str, Attempt]:

@@ -10,12 +10,10 @@ from typing import ClassVar
 from sync_model.definition import OnDelete, Side, Sync
 from sync_worker.core.actions import Comment, Create, Move, find
 from sync_worker.core.causes import Attempt
-from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import TextSource
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import ON_DELETE, active_rules
 from sync_worker.core.templates import fill_in, is_filled_in, plain_text
-from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.core.uncertainty import dated_since
 from sync_worker.facets.protocol import Request, Told, Words
 from sync_worker.facets.work import FOUND, Intent, Intents, Work
@@ -27,7 +25,7 @@ LOOKED_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedComment:
     """One comment: on the issue with this id, with this mark, about what."""
 
     issue_id: str
@@ -64,22 +62,22 @@ class Comments:
         if sync.on_delete is OnDelete.COMMENT:
             yield ON_DELETE
 
-    def plan(self, intent: Intent[Comment]) -> Sequence[Request[Planned]]:
+    def plan(self, intent: Intent[Comment]) -> Sequence[Request[PlannedComment]]:
         work, side = intent.work, intent.action.side
         if side is not work.side:
             intent.confirm_counterpart()
         issue_id = work.pair.id(side) if work.pair else work.issue.id
         marker = f"{work.side}:{work.issue.id}:{work.cause.id}"
         body = fill_in(intent.action.template, self._placeholders(work))
-        planned = Planned(issue_id, marker, body, self._source(work, side))
-        return [Request(side, planned, "the comment was posted", REQUEST_LIFETIME)]
+        planned = PlannedComment(issue_id, marker, body, self._source(work, side))
+        return [Request(side, planned, "the comment was posted")]
 
-    def find(self, intent: Intent[Comment], request: Request[Planned], attempt: Attempt) -> str | None:
+    def find(self, intent: Intent[Comment], request: Request[PlannedComment], attempt: Attempt) -> str | None:
         """Return "" if an earlier attempt has posted the comment: its id is of no use."""
         was_posted = self._was_posted(request, attempt) or self._is_there_unmarked(intent, request, attempt)
         return "" if was_posted else None
 
-    def prepare(self, _intent: Intent[Comment], request: Request[Planned]) -> str:
+    def prepare(self, _intent: Intent[Comment], request: Request[PlannedComment]) -> str:
         """Return the id of our last comment there, "0" when there is none; "" where comments keep their marks."""
         if self._intents.identity.arrives(request.side, COMMENT):
             return ""
@@ -87,17 +85,18 @@ class Comments:
         posted = jira.own_comments(request.plan.issue_id, jira.now() - LOOKED_BACK)
         return str(max((int(comment.id) for comment in posted), default=0))
 
-    def carry_out(self, _intent: Intent[Comment], request: Request[Planned]) -> str:
+    def carry_out(self, _intent: Intent[Comment], request: Request[PlannedComment]) -> str:
         """Post the comment; return its id."""
         planned, database = request.plan, self._intents.identity.database
         jira = self._context.jiras[request.side]
         return jira.comment(planned.issue_id, planned.body, planned.marker, database, source=planned.source)
 
-    def confirm(self, _intent: Intent[Comment], request: Request[Planned], receipt: str, result: str) -> Told:
+    def confirm(self, _intent: Intent[Comment], request: Request[PlannedComment], receipt: str, result: str) -> Told:
         side = request.side
         if result == FOUND:
             return Told("comment found again", str(side), {"on": side})
-        self._read_back(side, receipt, request.plan.marker)
+        jira, marker = self._context.jiras[side], request.plan.marker
+        self._intents.learn_arrival(side, COMMENT, lambda: jira.is_comment_marked(receipt, marker))
         return Told("comment posted", str(side), {"on": side})
 
     def _source(self, work: Work, side: Side) -> TextSource | None:
@@ -120,7 +119,7 @@ class Comments:
         }
         return {name: plain_text(value) for name, value in values.items()}
 
-    def _was_posted(self, request: Request[Planned], begun: Attempt) -> bool:
+    def _was_posted(self, request: Request[PlannedComment], begun: Attempt) -> bool:
         jira, databases = self._context.jiras[request.side], self._intents.identity.databases
         since = dated_since(begun, jira.now()) - LOOKED_BACK
         # Another database whose comments are ours may have posted them by another account.
@@ -129,7 +128,7 @@ class Comments:
 
     # Where comments do not keep their marks, or where that is not known yet
 
-    def _is_there_unmarked(self, intent: Intent[Comment], request: Request[Planned], begun: Attempt) -> bool:
+    def _is_there_unmarked(self, intent: Intent[Comment], request: Request[PlannedComment], begun: Attempt) -> bool:
         """Tell whether a comment that our account has posted since the attempt began has its words, but no mark."""
         if self._intents.identity.arrives(request.side, COMMENT):
             return False
@@ -137,15 +136,3 @@ class Comments:
         posted = jira.own_comments(request.plan.issue_id, dated_since(begun, jira.now()))
         later = (own for own in posted if int(own.id) > int(begun.after or 0))
         return any(is_filled_in(template, own.body) and not jira.is_comment_marked(own.id) for own in later)
-
-    def _read_back(self, side: Side, comment_id: str, marker: str) -> None:
-        """See whether the mark of the first comment that was posted on a site has arrived there."""
-        if self._intents.identity.arrives(side, COMMENT) is not None:
-            return
-        try:
-            arrives = self._context.jiras[side].is_comment_marked(comment_id, marker)
-        except InvalidRequest:
-            arrives = False  # what cannot be read is of no use
-        except Unavailable:
-            return  # the next one is read back
-        self._intents.note_arrival(side, COMMENT, arrives=arrives)

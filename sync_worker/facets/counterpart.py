@@ -128,7 +128,8 @@ class Counterpart:
     def confirm(self, intent: Intent[Create], request: Request[Draft], receipt: Created, result: str) -> Told:
         told = self.adopt([(intent, receipt)], result)
         if result == DONE:
-            self._read_back(request, receipt)
+            target, draft = self._context.jiras[request.side], request.plan
+            self._intents.learn_arrival(request.side, ISSUE, lambda: draft.is_marked_by(target.mark_of(receipt.id)))
         return told
 
     def adopt(self, created: Sequence[tuple[Intent[Create], Created]], result: str) -> Told:
@@ -156,19 +157,6 @@ class Counterpart:
         own, other = (work.issue.id, work.issue.key), (created.id, created.key)
         pair = Pair.of(work.side, own, other, self._context.jiras[work.side.other].now())
         return replace(pair, born={work.side: work.issue.created})
-
-    def _read_back(self, request: Request[Draft], created: Created) -> None:
-        """See whether the mark of the first issue that was created on a site has arrived there."""
-        side, target = request.side, self._context.jiras[request.side]
-        if self._intents.identity.arrives(side, ISSUE) is not None:
-            return
-        try:
-            marker = target.mark_of(created.id)
-        except InvalidRequest:
-            marker = None  # what cannot be read is of no use
-        except Unavailable:
-            return  # the next one is read back
-        self._intents.note_arrival(side, ISSUE, arrives=request.plan.is_marked_by(marker))
 
     def _draft(self, intent: Intent[Create]) -> Draft:
         work, target = intent.work, self._context.jiras[intent.work.side.other]

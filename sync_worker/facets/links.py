@@ -8,17 +8,18 @@ from typing import ClassVar
 
 from sync_model.definition import Side, Sync
 from sync_worker.core.actions import Create, Link
-from sync_worker.core.causes import CauseKind
+from sync_worker.core.causes import Attempt, CauseKind
+from sync_worker.core.errors import OutcomeUnknown
 from sync_worker.core.pairs import Pair
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules
 from sync_worker.facets.earlier_links import PREFIX, leading_to
-from sync_worker.facets.protocol import Request, SafeToRepeat, Told, Words
+from sync_worker.facets.protocol import Request, Told, Words
 from sync_worker.facets.work import Intent, Intents
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedLink:
     """One link: on the issue with this id, with the counterpart's key, and as what it is shown."""
 
     issue_id: str
@@ -26,7 +27,7 @@ class Planned:
     summary: str
 
 
-class Links(SafeToRepeat):
+class Links:
     """Links the issues of a pair. Jira itself adds a link of the same `globalId` only once."""
 
     kind: ClassVar = Link.kind
@@ -50,20 +51,31 @@ class Links(SafeToRepeat):
     def called_for_by(sync: Sync, _side: Side) -> Iterator[str]:
         return (rule.label for rule in active_rules(sync) if sync.adds_cross_link(rule))
 
-    def plan(self, intent: Intent[Link]) -> Sequence[Request[Planned]]:
+    def plan(self, intent: Intent[Link]) -> Sequence[Request[PlannedLink]]:
         work, pair = intent.work, intent.work.counterpart
         if work.cause.kind is CauseKind.MOVED and not pair.linked and not self._are_linked(pair):
             return []
         return [
             Request(
                 side,
-                Planned(pair.id(side), pair.key(side.other), work.issue.summary if side is not work.side else ""),
+                PlannedLink(pair.id(side), pair.key(side.other), work.issue.summary if side is not work.side else ""),
                 "the link was put",
+                is_repeatable=True,
             )
             for side in _sides_without_link(pair)
         ]
 
-    def carry_out(self, intent: Intent[Link], request: Request[Planned]) -> str:
+    def find(self, intent: Intent[Link], request: Request[PlannedLink], _attempt: Attempt) -> str | None:
+        """Jira updates a link that is there: to put it again is to look whether it can be put."""
+        try:
+            return self.carry_out(intent, request)
+        except OutcomeUnknown:
+            return None
+
+    def prepare(self, _intent: Intent[Link], _request: Request[PlannedLink]) -> str:
+        return ""
+
+    def carry_out(self, intent: Intent[Link], request: Request[PlannedLink]) -> str:
         """Put the link; return its global id."""
         side, planned = request.side, request.plan
         if side is not intent.work.side:
@@ -73,11 +85,15 @@ class Links(SafeToRepeat):
         self._context.jiras[side].link(planned.issue_id, global_id, address, planned.key, planned.summary)
         return global_id
 
-    def confirm(self, intent: Intent[Link], request: Request[Planned], receipt: str, _result: str) -> Told | None:
+    def confirm(self, intent: Intent[Link], request: Request[PlannedLink], receipt: str, _result: str) -> Told | None:
         pair, side = intent.work.counterpart, request.side
         linked, links = {**pair.linked, side: request.plan.key}, {**pair.links, side: receipt}
-        intent.pair_with(replace(pair, linked=linked, links=links))
-        return None if _sides_without_link(intent.work.counterpart) else Told("cross-linked")
+        pair = replace(pair, linked=linked, links=links)
+        intent.pair_with(pair)
+        if _sides_without_link(pair):
+            return None
+        self._context.store.save_pair(pair)
+        return Told("cross-linked")
 
     def _are_linked(self, pair: Pair) -> bool:
         """Tell whether an earlier database has put links, of which this one does not know."""

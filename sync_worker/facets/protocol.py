@@ -22,6 +22,7 @@ from sync_worker.core.issue import Issue
 from sync_worker.core.items import Handled, Item, Items, News, Reach
 from sync_worker.core.permissions import Permission
 from sync_worker.core.state import IssueState
+from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.facets.work import Intent, Intents
 
 A_contra = TypeVar("A_contra", bound=Action, contravariant=True)
@@ -78,30 +79,30 @@ class Facet(Protocol):
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What a request leaves on an issue that would be taken for somebody's change of it.
+
+    `there` is what is remembered of the issue before, `leaves` what is to be remembered besides: see `core.own_writes`.
+    """
+
+    there: IssueState
+    leaves: Handled
+
+
+@dataclass(frozen=True)
 class Request(Generic[P]):
     """One request that an action takes, to an issue of `side`, and what its facet has planned for it.
 
     `what` may have happened when its answer is lost. `takes`: for how long after its end it may leave something that
-    nobody sees yet; None for a request that is safe to repeat. `leaves`: what would be taken for somebody's change of
-    that issue, if it does leave such a thing; `there` is what is remembered of the issue then.
+    nobody sees yet. `is_repeatable`: a second one does no harm, so it may be made as soon as an answer was lost.
     """
 
     side: Side
     plan: P
     what: str
-    takes: timedelta | None = None
-    leaves: Handled | None = None
-    there: IssueState | None = None
-
-
-class SafeToRepeat:
-    """What there is to say of a facet all of whose requests are safe to repeat: nothing is looked for before them."""
-
-    def find(self, _intent: object, _request: object, _attempt: Attempt) -> None:
-        return None
-
-    def prepare(self, _intent: object, _request: object) -> str:
-        return ""
+    takes: timedelta = REQUEST_LIFETIME
+    is_repeatable: bool = False
+    expected: Expected | None = None
 
 
 class ActionFacet(Facet, Protocol[A_contra, P, R]):
@@ -111,16 +112,20 @@ class ActionFacet(Facet, Protocol[A_contra, P, R]):
     """
 
     def plan(self, intent: Intent[A_contra]) -> Sequence[Request[P]]:
-        """Return the requests that are still to be made, one after the other. Raises what `core.errors` lists."""
+        """Return the requests that are still to be made, one after the other.
+
+        If what the action is for is there already, that is confirmed, and there are none. Raises what `core.errors`
+        lists.
+        """
 
     def find(self, intent: Intent[A_contra], request: Request[P], attempt: Attempt) -> R | None:
         """Return what an earlier attempt at a request has left, if it has. Raises what `core.errors` lists.
 
-        It is not called for one that is safe to repeat.
+        It is called before a repeatable one only if something else than Jira has refused that.
         """
 
     def prepare(self, intent: Intent[A_contra], request: Request[P]) -> str:
-        """Do what must come right before a request that is not safe to repeat; return `Attempt.after`.
+        """Do what must come right before a request that is not repeatable; return `Attempt.after`.
 
         Nothing was sent by then. Raises what `core.errors` lists.
         """

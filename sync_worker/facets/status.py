@@ -12,9 +12,9 @@ from datetime import timedelta
 from typing import ClassVar
 
 from sync_model.definition import OnDelete, Side, Sync, fold
-from sync_worker.core import own_moves
+from sync_worker.core import own_writes
 from sync_worker.core.actions import Create, Move
-from sync_worker.core.causes import STATUS_CAUSES
+from sync_worker.core.causes import STATUS_CAUSES, Attempt
 from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
 from sync_worker.core.issue import Issue, Transition
 from sync_worker.core.permissions import Permission
@@ -22,14 +22,14 @@ from sync_worker.core.ports import Jira
 from sync_worker.core.rules import FALLBACK, ON_DELETE, active_rules, moves_counterpart
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.facets.protocol import Request, SafeToRepeat, Told, Words
+from sync_worker.facets.protocol import Expected, Request, Told, Words
 from sync_worker.facets.work import SKIPPED, Intent, Intents
 
 CONFLICT = 409
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedMove:
     """A move of an issue, as just read, by one of the transitions that it offers."""
 
     issue: Issue
@@ -42,10 +42,10 @@ def _target(text: str) -> str:
     return f"{after}, from {before}" if arrow else text
 
 
-class Status(SafeToRepeat):
+class Status:
     """Moves counterparts.
 
-    A move is safe to repeat: an issue that is where it was to be brought is not moved.
+    A move may be repeated, because its plan reads where the counterpart is before each attempt.
     """
 
     kind: ClassVar = Move.kind
@@ -75,7 +75,7 @@ class Status(SafeToRepeat):
         if sync.on_delete is OnDelete.TRANSITION:
             yield ON_DELETE
 
-    def plan(self, intent: Intent[Move]) -> Sequence[Request[Planned]]:
+    def plan(self, intent: Intent[Move]) -> Sequence[Request[PlannedMove]]:
         work, action, side = intent.work, intent.action, intent.work.side.other
         counterpart = intent.read_counterpart()
         there = self._intents.observed(side, counterpart, work.counterpart)
@@ -87,7 +87,7 @@ class Status(SafeToRepeat):
             self._context.store.save([without_move])
         elif (
             fold(counterpart.status) == fold(action.to)
-            or own_moves.has_landed(move)
+            or own_writes.has_landed(move)
             or self._was_there_before_restore(intent, counterpart)
         ):
             self._context.store.save([without_move.superseded()])
@@ -96,7 +96,7 @@ class Status(SafeToRepeat):
         _end_history(intent)
         return []
 
-    def _request(self, intent: Intent[Move], counterpart: Issue, there: IssueState) -> Request[Planned]:
+    def _request(self, intent: Intent[Move], counterpart: Issue, there: IssueState) -> Request[PlannedMove]:
         pair, most = intent.work.counterpart, self._context.sync.most_moves_per_hour
         if pair.moves_too_often(most):
             raise InvalidRequest(
@@ -109,27 +109,36 @@ class Status(SafeToRepeat):
         if transition is None:
             offered = ", ".join(target.reachable_statuses(counterpart)) or "nothing"
             raise InvalidRequest(_unreachable(counterpart, intent.action, offered))
-        leaves = own_moves.expected(transition.to_status, transition.to_id, since=target.now())
-        planned = Planned(counterpart, transition)
-        return Request(there.side, planned, "the counterpart was moved", leaves=leaves, there=there)
+        leaves = own_writes.expected_move(transition.to_status, transition.to_id, since=target.now())
+        planned, expected = PlannedMove(counterpart, transition), Expected(there, leaves)
+        return Request(there.side, planned, "the counterpart was moved", is_repeatable=True, expected=expected)
 
-    def carry_out(self, intent: Intent[Move], request: Request[Planned]) -> str:
-        """Move the counterpart; return the status that it is in now."""
+    def find(self, _intent: Intent[Move], _request: Request[PlannedMove], _attempt: Attempt) -> Transition | None:
+        return None  # its plan has looked, and has not found it
+
+    def prepare(self, _intent: Intent[Move], _request: Request[PlannedMove]) -> str:
+        return ""
+
+    def carry_out(self, intent: Intent[Move], request: Request[PlannedMove]) -> Transition:
         target, issue, transition = self._context.jiras[request.side], request.plan.issue, request.plan.transition
         try:
             target.transition(issue, transition)
         except InvalidRequest as error:
             raise _after_refused_move(target, issue, intent.action, transition, error) from error
-        return transition.to_status
+        return transition
 
-    def confirm(self, intent: Intent[Move], request: Request[Planned], receipt: str, _result: str) -> Told:
-        if request.there:
-            self._context.store.save([replace(request.there.superseded(), status=receipt)])
+    def confirm(self, intent: Intent[Move], request: Request[PlannedMove], receipt: Transition, _result: str) -> Told:
+        status, before, store = receipt.to_status, request.plan.issue.status, self._context.store
+        if request.expected:
+            move = own_writes.made_move(status, receipt.to_id)
+            there = request.expected.there.with_items(Move.kind, {intent.work.cause.id: move})
+            store.save([replace(there.superseded(), status=status)])
         now, most = self._context.jiras[Side.USER].now(), self._context.sync.most_moves_per_hour
-        intent.pair_with(intent.work.counterpart.moved(now, most))
+        pair = intent.work.counterpart.moved(now, most)
+        store.save_pair(pair)
+        intent.pair_with(pair)
         _end_history(intent)
-        before = request.plan.issue.status
-        return Told("counterpart moved", f"{before} → {receipt}", {"status": receipt, "previous": before})
+        return Told("counterpart moved", f"{before} → {status}", {"status": status, "previous": before})
 
     def _is_superseded(self, intent: Intent[Move], counterpart: IssueState) -> bool:
         """Tell whether the counterpart's own, later change is about to move our issue: the later change wins."""

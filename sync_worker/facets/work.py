@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -114,5 +114,5 @@ class Intents(Protocol):
     def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
         """Write and return what others did to `issue`, one of `pair`, before we change it ourselves."""
 
-    def note_arrival(self, side: Side, kind: str, *, arrives: bool) -> None:
-        """Remember whether marks of a kind, `issue` or `comment`, are found where they were put."""
+    def learn_arrival(self, side: Side, kind: str, look: Callable[[], bool]) -> None:
+        """See whether the first mark of a kind, `issue` or `comment`, that was put on a site is there."""

@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync_model.definition import Side, Sync, fold
-from sync_worker.core import own_moves
-from sync_worker.core.actions import Move
+from sync_worker.core import own_writes
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
@@ -115,6 +114,8 @@ def state_as_left(
         pending=tuple(cause for cause in state.pending if cause.id not in answered),
         dead=tuple(cause for cause in state.dead if cause.id not in answered),
     )
+    if legacy.last_sync and issue.updated <= legacy.last_sync:  # what the service has seen may have been its own
+        state = state.with_items(own_writes.UPDATES, own_writes.last_write(issue.updated))
     return with_history(state, seen)
 
 
@@ -152,11 +153,11 @@ def expecting_legacy_moves(
     """
     unseen = [change for change in issue.changes if not is_seen(state, change) and change.author == account]
     moves = {
-        f"import-{change.id}": own_moves.made(change.to_status)
+        f"import-{change.id}": own_writes.made_move(change.to_status)
         for change in unseen
         if counterpart and _is_called_for(sync, state.side, change, counterpart)
     }
-    return state.with_items(Move.kind, moves)
+    return state.with_items(own_writes.MOVES, moves)
 
 
 def _is_called_for(sync: Sync, side: Side, change: StatusChange, counterpart: Issue) -> bool:

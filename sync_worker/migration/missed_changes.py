@@ -140,8 +140,6 @@ class MissedChanges:
             accounts=accounts,
             baseline=None,
             reaches=reaches_of(sync, side, paired_at, {}),
-            # What the service has seen may have been its own.
-            is_echo=self.legacy.last_sync is not None and issue.updated <= self.legacy.last_sync,
         )
         queued = [cause for cause in after.pending if cause not in before.pending]
         if not queued:

@@ -192,11 +192,12 @@ class Worker:
             fetched=result.fetched,
             failed=result.failed,
             left=result.left,
-            **done,
+            actions=done,
         )
         self.heartbeats.completed(summary, result)
         waiting = {"queued": result.queued, "dead": result.dead}
-        self.log.info("cycle completed", **summary.model_dump(exclude={"started"}), **waiting)
+        numbers = summary.model_dump(exclude={"started", "actions"})
+        self.log.info("cycle completed", **numbers, **done, **waiting)
         counts = {"fetched": summary.fetched, **done, "failed": summary.failed, "left": summary.left, "calls": calls}
         self.record_cycle(PastCycle(cycle.started, summary.duration, {**counts, **waiting}))
 

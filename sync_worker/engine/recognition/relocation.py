@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync_model.definition import Side
-from sync_worker.core.actions import Move
+from sync_worker.core import own_writes
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity
@@ -223,7 +223,8 @@ class Relocation:
             return None
         if state and issue.id == before and not self._is_elsewhere(side):
             # What stands for its items on a site that is elsewhere has another id there. It is recognised again.
-            own = replace(state, handled={}) if self._is_elsewhere(side.other) else state
+            kept = own_writes.only_own_writes(state.handled) if self._is_elsewhere(side.other) else state.handled
+            own = replace(state, handled=kept)
             return without_ids_given_out_again(own, issue)
         # Whoever made a move of ours there, under whatever account, has made a move of ours.
         accounts = {change.author for change in issue.changes}
@@ -268,7 +269,7 @@ def _as_of_last_look(state: IssueState, issue: Issue) -> IssueState:
     return replace(
         state_there,
         seen_until=all_seen_up_to(state.updated),
-        handled={Move.kind: moves} if (moves := state.items(Move.kind)) else {},
+        handled=own_writes.only_own_writes(state.handled),
         pending=state.pending,
         withheld=state.withheld,
         dead=state.dead,

@@ -76,6 +76,14 @@ def test_an_item_that_is_gone_stays_news_where_removals_are_carried_over():
     assert looked_at([], {"9": COPIED}, removals=True) == {"9": COPIED}
 
 
+def test_an_item_that_comes_back_after_its_removal_was_carried_over_is_news():
+    known = {"9": COPIED.removed()}
+    assert list(news([], known, REMOVALS)) == []
+    (again,) = looked_at([ITEM], known, removals=True).values()
+    assert again == Handled(COPIED.version)
+    assert list(news([ITEM], {"9": again}, REMOVALS)) == [News(Verb.ADDED, "9", ITEM, again)]
+
+
 def test_an_item_that_is_there_again_is_no_news():
     again = looked_at([ITEM], {"9": Handled("3 a.txt", twin="90", is_gone=True)}, removals=False)
     assert again == {"9": COPIED}

@@ -11,7 +11,7 @@ from sync_worker.core.actions import CarryItems, Move
 from sync_worker.core.causes import Attempt, CauseKind
 from sync_worker.core.issue import Issue
 from sync_worker.core.items import Handled
-from sync_worker.core.own_moves import expected, made
+from sync_worker.core.own_writes import expected_move, last_write, made_move
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.engine.diff import MOST_SEEN, needs_history_before, observe
@@ -178,12 +178,12 @@ class TestStatusChanges:
 class TestOwnMoves:
     def test_a_status_that_we_set_is_no_cause_and_is_forgotten_once_it_is_in_the_history(self):
         definition = sync(rule("Reopened", "both", syncStatus=True))
-        before = seen(definition, handled=ours(made("Reopened")))
+        before = seen(definition, handled=ours(made_move("Reopened")))
         after = look(definition, REOPENED_BY_OUR_ACCOUNT, before)
         assert (causes(after), after.handled) == ([], {})
 
     def test_a_move_of_ours_whose_answer_was_lost_is_kept_as_landed(self):
-        before = seen(FOLLOWS, handled=ours(expected("Reopened", since=NOON)))
+        before = seen(FOLLOWS, handled=ours(expected_move("Reopened", since=NOON)))
         after = look(FOLLOWS, REOPENED_BY_OUR_ACCOUNT, before)
         assert (causes(after), after.handled) == ([], ours(Handled(" Reopened", twin="2")))
 
@@ -191,16 +191,16 @@ class TestOwnMoves:
         assert causes(look(FOLLOWS, REOPENED_BY_OUR_ACCOUNT, seen(FOLLOWS))) == [("status", "2", "Reopened")]
 
     def test_a_status_change_by_a_person_into_the_status_that_we_set_is_a_cause(self):
-        before = seen(FOLLOWS, handled=ours(expected("Reopened", since=NOON)))
+        before = seen(FOLLOWS, handled=ours(expected_move("Reopened", since=NOON)))
         assert causes(look(FOLLOWS, REOPENED, before)) == [("status", "2", "Reopened")]
 
     def test_a_status_change_by_a_person_after_our_move_is_a_cause(self):
-        before = seen(FOLLOWS, handled=ours(made("Closed")))
+        before = seen(FOLLOWS, handled=ours(made_move("Closed")))
         changes = change(2, 1, "Open", "Closed", OUR_ACCOUNT), change(3, 2, "Closed", "Reopened")
         assert causes(look(FOLLOWS, issue("Reopened", *changes, updated=2), before)) == [("status", "3", "Reopened")]
 
     def test_a_status_change_by_a_person_before_our_move_is_an_intermediate_one(self):
-        before = seen(FOLLOWS, handled=ours(made("Closed")))
+        before = seen(FOLLOWS, handled=ours(made_move("Closed")))
         changes = change(2, 1, "Open", "Reopened"), change(3, 2, "Reopened", "Closed", OUR_ACCOUNT)
         assert causes(look(FOLLOWS, issue("Closed", *changes, updated=2), before)) == []
 
@@ -217,7 +217,7 @@ class TestOwnMoves:
         ],
     )
     def test_our_move_supersedes_the_status_changes_before_it_and_none_after_it(self, definition, authors, causes_left):
-        before = seen(definition, handled=ours(expected("Closed", since=NOON)))
+        before = seen(definition, handled=ours(expected_move("Closed", since=NOON)))
         statuses = ["Closed" if author == OUR_ACCOUNT else "Reopened" for author in authors]
         changes = [
             change(number, number, "Open", status, author)
@@ -231,13 +231,13 @@ class TestOwnMoves:
     def test_our_move_supersedes_waiting_and_dead_status_changes_but_no_new_key(self):
         waiting, given_up = cause(to_status="Reopened"), cause(to_status="Reopened")
         moved = cause(to_status="Open", kind=CauseKind.MOVED)
-        moves = ours(made("Closed"))
+        moves = ours(made_move("Closed"))
         before = seen(FOLLOWS, handled=moves, pending=(waiting, moved), dead=(given_up,))
         after = look(FOLLOWS, issue("Closed", change(2, 1, "Open", "Closed", OUR_ACCOUNT), updated=1), before)
         assert [cause.may_move for cause in (*after.pending, *after.dead)] == [False, True, False]
 
     def test_a_move_of_ours_accounts_for_one_status_change_only(self):
-        before = seen(FOLLOWS, handled=ours(expected("Reopened", since=NOON)))
+        before = seen(FOLLOWS, handled=ours(expected_move("Reopened", since=NOON)))
         our_move, back = change(2, 1, "Open", "Reopened", OUR_ACCOUNT), change(3, 2, "Reopened", "Open")
         theirs = change(4, 3, "Open", "Reopened", OUR_ACCOUNT)
         after = look(FOLLOWS, issue("Reopened", our_move, back, theirs, updated=3), before)
@@ -302,14 +302,24 @@ class TestUpdates:
         assert called_for(definition, update) == [Move]
 
     @pytest.mark.parametrize(
-        # is it our own   what is called for
-        ("is_echo", "kinds"),
-        [(True, [CarryItems]), (False, [CarryItems, Move])],
+        # updated   what is called for
+        ("updated", "kinds"),
+        [(5, [CarryItems]), (6, [CarryItems, Move]), (4.9, [CarryItems, Move])],
     )
-    def test_the_echo_of_our_own_write_and_nothing_else_does_not_move_the_counterpart(self, is_echo, kinds):
-        before = seen(ASSERTS, issue("In Progress"))
-        after = look(ASSERTS, issue("In Progress", updated=5), before, is_echo=is_echo)
-        assert called_for(ASSERTS, after) == kinds
+    def test_the_echo_of_our_own_write_and_nothing_else_does_not_move_the_counterpart(self, updated, kinds):
+        before = seen(ASSERTS, issue("In Progress"), handled={"update": last_write(at(5))})
+        assert called_for(ASSERTS, look(ASSERTS, issue("In Progress", updated=updated), before)) == kinds
+
+    def test_what_a_newer_version_remembers_of_items_that_this_one_does_not_know_stays(self):
+        newer = {"labels of a later version": {"red": Handled(twin="red")}}
+        after = look(FOLLOWS, issue(updated=5), seen(FOLLOWS, handled=newer))
+        assert after.handled == newer
+
+    def test_an_update_of_somebody_that_waits_still_moves_the_counterpart_after_we_have_written(self):
+        waiting = look(ASSERTS, issue("In Progress", updated=5), seen(ASSERTS, issue("In Progress")))
+        written = waiting.with_items("update", last_write(at(6)))
+        after = look(ASSERTS, issue("In Progress", updated=6), written)
+        assert called_for(ASSERTS, after) == [CarryItems, Move]
 
     @pytest.mark.parametrize("updated", [-0.1, -100, -100_000, 100_000])
     def test_an_update_that_is_dated_before_the_last_one_is_a_cause_too(self, updated):
@@ -347,7 +357,7 @@ class TestUpdates:
         ("status", "author", "handled", "expected"),
         [
             ("In Review", SOMEBODY, {}, ["update"]),
-            ("Closed", OUR_ACCOUNT, ours(expected("Closed", since=NOON)), ["update"]),
+            ("Closed", OUR_ACCOUNT, ours(expected_move("Closed", since=NOON)), ["update"]),
             ("Reopened", SOMEBODY, {}, ["status"]),
         ],
     )

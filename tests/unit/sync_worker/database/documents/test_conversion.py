@@ -11,7 +11,7 @@ from sync_model.definition import Side
 from sync_worker.core.causes import Attempt, Cause, CauseKind, Failure
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.items import Handled
-from sync_worker.core.own_moves import expected, made
+from sync_worker.core.own_writes import expected_move, last_write, made_move
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
@@ -90,8 +90,8 @@ def test_what_format_1_knows_of_files_goes_there_and_back():
 
 def test_what_format_1_knows_of_our_own_moves_goes_there_and_back():
     moves = {
-        "1": expected("In Review", "31", since=QUIET.updated),
-        "2": made("Done"),
+        "1": expected_move("In Review", "31", since=QUIET.updated),
+        "2": made_move("Done"),
         "3": Handled("6 Closed", twin="?"),
     }
     document = conversion.from_state(replace(QUIET, handled={"move": moves}), WRITER, 1)
@@ -103,7 +103,24 @@ def test_what_format_1_knows_of_our_own_moves_goes_there_and_back():
     assert conversion.to_state({"_id": "user:10001", **document}).items("move") == moves
 
 
-@pytest.mark.parametrize("moves", [5, "x", [5], [{"cause": "1"}], [{"to_status": "Done"}]])
+def test_what_format_1_knows_of_our_last_write_goes_there_and_back():
+    state = replace(QUIET, handled={"update": last_write(NOW)})
+    document = conversion.from_state(state, WRITER, 1)
+    assert document["wrote_until"] == NOW
+    assert conversion.to_state({"_id": "user:10001", **document}) == state
+
+
+@pytest.mark.parametrize("fields", [{"wrote_until": "yesterday"}, {"handled": 5, "own_moves": []}])
+def test_what_does_not_fit_in_a_document_of_format_1_is_reported(fields):
+    document = {**conversion.from_state(QUIET, WRITER, 1), **fields}
+    with pytest.raises(InvalidRequest, match="handled"):
+        conversion.to_state({"_id": "user:10001", **document})
+
+
+WRONG_MOVES = [5, "x", [5], [{"cause": "1"}], [{"to_status": "Done"}], [{"cause": "1", "to_status": 5}]]
+
+
+@pytest.mark.parametrize("moves", WRONG_MOVES)
 def test_own_moves_of_format_1_that_do_not_fit_are_reported(moves):
     document = {**conversion.from_state(QUIET, WRITER, 1), "own_moves": moves}
     with pytest.raises(InvalidRequest, match=r"handled\.move"):

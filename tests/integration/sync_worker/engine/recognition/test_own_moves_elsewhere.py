@@ -1,0 +1,32 @@
+"""A side that stays where it is keeps what is remembered of our own moves there."""
+
+from __future__ import annotations
+
+from decisions import decide
+from simulated_sites import LONG_ENOUGH
+from worker_bench import FINISH, START, TAKE_ON
+
+TELL = {
+    "id": "tell",
+    "sourceStatus": "In Progress",
+    "syncDirection": "user_to_dev",
+    "actions": {"addComment": True, "commentTemplate": "a person did it", "commentOn": "dev"},
+}
+
+
+def test_our_move_before_the_other_side_was_moved_elsewhere_is_no_change_of_anybodys(bench):
+    bench.start(rules=[TAKE_ON, START, FINISH, TELL])
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle()
+    assert bench.status(key) == "In Progress"
+    bench.control.clone("two", "three", identity="another-site", renumber=True)
+    bench.definition["devJira"]["baseUrl"] = f"{bench.url}/three"
+    bench.dev_site = "three"
+    bench.start()
+    assert decide(bench, "moved")[0][0] == "done"
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert [comment for dev in bench.devs() for comment in dev["comments"]] == []
