@@ -30,3 +30,20 @@ def publish(title: str, text: str, report: Path | None) -> None:
     print(text)
     if report:
         report.write_text(f"# {title}\n\n{text}\n", encoding="utf-8")
+
+
+def publish_section(title: str, text: str, report: Path | None) -> None:
+    """Print `text`, and write it as the section `title` of the page `report`, in the place of the one there was."""
+    print(text)
+    if report:
+        page = report.read_text(encoding="utf-8") if report.exists() else ""
+        report.write_text(with_section(page, title, text), encoding="utf-8")
+
+
+def with_section(page: str, title: str, text: str) -> str:
+    """Return a page with this section: where the former one of this title was, or else at the end."""
+    heading = f"## {title}\n"
+    before, found, former = page.partition(heading)
+    _, following, after = former.partition("\n## ") if found else ("", "", "")
+    section = f"{heading}\n{text}\n"
+    return f"{before.rstrip()}\n\n{section}{following}{after}" if page else section

@@ -9,13 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pymongo import MongoClient
 
 from benchmarks.rig.processes import SYNC_ACCOUNT, Rig
 from benchmarks.scenario.definitions import site_names
-from benchmarks.scenario.workers import WorkerProcesses
 from benchmarks.verdict.demands import SIDES, SyncUnderTest
 from benchmarks.verdict.evidence import RunFacts
 
@@ -35,14 +34,34 @@ class NotSettled(Exception):
     """A sync still had something to do after a long time."""
 
 
+class Workers(Protocol):
+    """The workers of the syncs, whoever runs them."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def cycles(self, name: str) -> int:
+        """Return how many cycles the sync has completed."""
+
+    def start_ended(self) -> None:
+        """Start every worker that has ended and that nobody else starts again."""
+
+
 @dataclass
 class Settling:
-    """`facts` say what people deleted: what is pending about that may stay so."""
+    """`facts` say what people deleted: what is pending about that may stay so.
+
+    `steps` are the seconds by which the clocks are put forward first. `deadline` is that of the whole wait, and
+    `cycles_deadline` that of a few cycles, both in seconds.
+    """
 
     rig: Rig
-    workers: WorkerProcesses
+    workers: Workers
     syncs: Sequence[SyncUnderTest]
     facts: RunFacts
+    steps: Sequence[float] = STEPS
+    deadline: float = DEADLINE
+    cycles_deadline: float = CYCLES_DEADLINE
     _clock_offset: float = 0.0
 
     def wait(self) -> list[str]:
@@ -50,9 +69,9 @@ class Settling:
 
         Raises NotSettled.
         """
-        deadline = time.monotonic() + DEADLINE
-        for step in STEPS:
-            self._pass_time(step)
+        deadline = time.monotonic() + self.deadline
+        for step in self.steps:
+            self.pass_time(step)
             self._wait_for_cycles(CYCLES_AFTER_A_STEP)
         while True:
             for site in self._sites:
@@ -63,9 +82,10 @@ class Settling:
                 return [*pending, *self._dead_letters()]
             if time.monotonic() > deadline:
                 raise NotSettled("pending: " + "; ".join(pending[:10]) if pending else "the workers keep writing")
-            self._pass_time(LONGEST_STEP)
+            self.pass_time(LONGEST_STEP)
 
-    def _pass_time(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
+        """Put the clocks of the sites forward."""
         self._clock_offset += seconds
         for site in self._sites:
             self.rig.control.clock(site, self._clock_offset)
@@ -76,7 +96,7 @@ class Settling:
 
     def _wait_for_cycles(self, count: int) -> None:
         """Wait until each sync has completed `count` more cycles, the one under way not counted."""
-        deadline = time.monotonic() + CYCLES_DEADLINE
+        deadline = time.monotonic() + self.cycles_deadline
         goals = {name: self.workers.cycles(name) + count + 1 for name in self.workers.names}
         while late := [name for name, goal in goals.items() if self.workers.cycles(name) < goal]:
             if time.monotonic() > deadline:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rig.installations import Installation
 from generator.running.mongod import address_of
 from generator.running.supervisor_rpc import Supervisor
-from installations import Installation
 from jira_simulator.server import RunningSimulator
 from warm_processes import WarmProcesses, command_for
 

@@ -1,6 +1,6 @@
 """jira-sync as people install it: the wheel of some version, in an environment of its own.
 
-What the wheel needs is linked from the environment of the tests.
+What the wheel needs is linked from the environment of whoever runs this.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import venv
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import pytest
-
 REPO = Path(__file__).parents[2]
 BEFORE_RELEASES = "7225f2c5dd1ca32921436f06a507c955b8f4d5a6"
 """The version before, as long as none has a tag."""
 OUR_OWN = ("jira_sync-", "__editable__", "_jira_sync", "_editable")
+
+
+class NotInThisClone(LookupError):
+    """A revision is neither in this clone nor at its origin."""
 
 
 class Installation:
@@ -40,7 +42,12 @@ class Installation:
         subprocess.run([*pip, "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
 
     def run(
-        self, *arguments: str, environ: Mapping[str, str], timeout: float = 120, cwd: Path | None = None, code: str = ""
+        self,
+        *arguments: str,
+        environ: Mapping[str, str],
+        timeout: float = 120,
+        cwd: Path | None = None,
+        code: str = "",  # noqa: ARG002 - see below
     ) -> subprocess.CompletedProcess[str]:
         """Run `jira-sync`, in a folder where no checkout is. `code` is for whoever runs commands otherwise."""
         command = [str(self.folder / "bin" / "jira-sync"), *arguments]
@@ -70,14 +77,23 @@ def wheel_of(revision: str | None, folder: Path) -> Path:
 
 
 def revision_before() -> str:
-    """Return the version before this one: the latest tag, or what stands for it. Skips where it is not to be had."""
+    """Return the version before this one: the latest tag, or what stands for it. Raises NotInThisClone."""
     tags = _git("tag", "--list", "v*", "--merged", "HEAD", "--sort=-version:refname").stdout.split()
-    revision = next((tag for tag in tags if _git("diff", "--quiet", tag, "HEAD").returncode), BEFORE_RELEASES)
-    if _git("cat-file", "-e", f"{revision}^{{commit}}").returncode:
+    return fetched(next((tag for tag in tags if _git("diff", "--quiet", tag, "HEAD").returncode), BEFORE_RELEASES))
+
+
+def fetched(revision: str) -> str:
+    """Return this revision, which is in this clone then. Raises NotInThisClone."""
+    if not has_file(revision):
         _git("fetch", "--quiet", "--depth=1", "origin", revision)  # a shallow clone
-    if _git("cat-file", "-e", f"{revision}^{{commit}}").returncode:
-        pytest.skip(f"the version before, {revision}, is neither in this clone nor at its origin")
+    if not has_file(revision):
+        raise NotInThisClone(f"{revision} is neither in this clone nor at its origin")
     return revision
+
+
+def has_file(revision: str, path: str = "") -> bool:
+    """Tell whether a revision has this file; without a path, whether this clone has the revision."""
+    return _git("cat-file", "-e", f"{revision}:{path}" if path else f"{revision}^{{commit}}").returncode == 0
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
