@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pymongo import MongoClient
@@ -31,6 +31,7 @@ SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_BETWEEN_COUNTS = 1.0
 SEARCH_LAG = 5.0
 """Seconds after which search shows what was changed, while people work and before the group is stopped."""
+MOST_ROUNDS = 20
 UNCERTAIN = {
     "user": SYNC_ACCOUNT["name"],
     "method": "POST",
@@ -88,8 +89,7 @@ class UpgradeRun:
         self._people.learn(self._dumps())
         self._people.withdraw()
         self._people.work()
-        while self._settling.wait() and self._left()["waiting"]:
-            pass  # until no change waits any more for a way that its workflow does not have
+        self._settle()
         self._end(step, frozenset())
         return step.format
 
@@ -114,7 +114,7 @@ class UpgradeRun:
         if step.raised is not None and not restores:
             self._given_up_when_raised = given_up
         self._people.work()
-        self._settling.wait()
+        self._settle()
         self._end(step, given_up)
 
     @contextmanager
@@ -130,10 +130,14 @@ class UpgradeRun:
         for site in self._sites:
             self._rig.control.index(site, lag=SEARCH_LAG)
             self._rig.control.fault(site, "status_after", **UNCERTAIN)
-        wait_until(self._is_in_the_middle, "moves and attempts that are not over", PATIENCE)
+        for _ in range(MOST_ROUNDS):
+            self._people.work()
+            with suppress(TimeoutError):
+                wait_until(self._is_in_the_middle, deadline=2 * SEARCH_LAG)
+                return
+        raise TimeoutError("the syncs are never in the middle of their work")
 
     def _is_in_the_middle(self) -> bool:
-        self._people.work()
         left = self._left()
         return bool(left["own moves"] and left["attempts"])
 
@@ -197,6 +201,14 @@ class UpgradeRun:
         step.calls, step.fetched = sum(each.calls for each in cycles), sum(each.fetched for each in cycles)
         step.peak = self._group.largest_worker()
         return step
+
+    def _settle(self) -> None:
+        """Wait until nothing is left to do, and what no workflow has a way for is given up: more waits behind it."""
+        for _ in range(MOST_ROUNDS):
+            self._settling.wait()
+            if not self._left()["waiting"]:
+                return
+        raise TimeoutError(f"changes still wait: {self._left()}")
 
     def _has_served(self) -> bool:
         """Tell whether the syncs have written to a site. Nobody else writes meanwhile."""

@@ -16,10 +16,15 @@ ACCEPTED, WITHDRAWN, BEGUN = "Will Do", "Cancelled", "In Progress"
 WITH_MORE = 10
 """Each tenth of the first issues has a file and a comment."""
 LARGEST_FILE = 4000
+KINDS_OF_CHANGES = 6
 
 
 class UpgradePeople:
-    """They change `per_round` issues of each sync in each way. What they do follows from the seed of `random`."""
+    """They change `per_round` issues of each sync in each way. What they do follows from the seed of `random`.
+
+    Nobody works on a pair in two rounds after each other. Which of two changes on both sides was the later one, a
+    restored database can tell only if they are further apart than the clocks of two sites are known.
+    """
 
     def __init__(
         self, control: SimulatorControl, syncs: Sequence[SyncUnderTest], per_round: int, random: Random
@@ -30,7 +35,7 @@ class UpgradePeople:
             for site in site_names(syncs)
         }
         self._pairs: dict[str, list[dict[str, str]]] = {}
-        self.reported: dict[str, int] = dict.fromkeys((sync.name for sync in syncs), 0)
+        self._busy: dict[str, set[str]] = {}
 
     def close(self) -> None:
         for editor in self._editors.values():
@@ -41,7 +46,6 @@ class UpgradePeople:
         for sync in self._syncs:
             site, project = sync.sites["user"], sync.projects["user"]
             keys = self._control.create_many(site, project, count, status=ACCEPTED, user=ANN_ACCOUNT["name"])
-            self.reported[sync.name] += count
             for key in keys[::WITH_MORE]:
                 self._editors[site].comment(key, "It happens each day.")
                 self._editors[site].attach(key, "log.txt", self._content("user"))
@@ -65,8 +69,10 @@ class UpgradePeople:
         return sum(self._work_on(sync) for sync in self._syncs)
 
     def _work_on(self, sync: SyncUnderTest) -> int:
-        count = self._per_round
-        pairs = self._random.sample(self._pairs[sync.name], min(6 * count, len(self._pairs[sync.name])))
+        count, busy = self._per_round, self._busy.get(sync.name, ())
+        free = [pair for pair in self._pairs[sync.name] if pair["user"] not in busy]
+        pairs = self._random.sample(free, min(KINDS_OF_CHANGES * count, len(free)))
+        self._busy[sync.name] = {pair["user"] for pair in pairs}
         changes = sum(self._report(sync, with_file=number % 2 == 0) for number in range(count))
         for number, pair in enumerate(pairs):
             side = SIDES[number % 2]
@@ -87,7 +93,6 @@ class UpgradePeople:
         if with_file:
             editor.attach(key, "trace.log", self._content("user"))
         editor.move(key, ACCEPTED)
-        self.reported[sync.name] += 1
         return 1
 
     def _new_name(self) -> str:
