@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from sync_model.definition import OnDelete, Side, Sync, fold
@@ -142,32 +142,34 @@ class Status:
 
     def _is_superseded(self, intent: Intent[Move], counterpart: IssueState) -> bool:
         """Tell whether the counterpart's own, later change is about to move our issue: the later change wins."""
-        cause, sync = intent.work.cause, self._context.sync
+        at, sync = self._time_there(intent), self._context.sync
+        return any(
+            pending.kind in STATUS_CAUSES and pending.at > at and moves_counterpart(sync, counterpart.side, pending)
+            for pending in counterpart.pending
+        )
+
+    def _time_there(self, intent: Intent[Move]) -> datetime:
+        """Return when the cause came about, by the clock of the counterpart's site."""
         ahead = self._context.clock_difference(intent.work.side)
         if abs(ahead) <= CLOCK_GRAIN:
             ahead = timedelta()  # no more than what we cannot tell; most clocks are right to the millisecond
-        return any(
-            pending.kind in STATUS_CAUSES
-            and pending.at > cause.at + ahead
-            and moves_counterpart(sync, counterpart.side, pending)
-            for pending in counterpart.pending
-        )
+        return intent.work.cause.at + ahead
 
     def _was_there_before_restore(self, intent: Intent[Move], counterpart: Issue) -> bool:
         """Tell whether the counterpart was in the status after the backup that our database was restored from.
 
-        Either we moved it there; or it was there already, and somebody has moved it on.
+        Either we moved it there; or it was there already when the cause came about, and somebody has moved it on.
         """
         work, restored, target = intent.work, self._intents.restored, fold(intent.action.to)
         side = work.side.other
         if restored is None or not restored.may_know(work.cause, work.side):
             return False
-        since = work.cause.at + self._context.clock_difference(work.side) - CLOCK_GRAIN
+        at = self._time_there(intent)
         return any(
             (change.author in self._intents.accounts[side] and fold(change.to_status) == target)
-            or fold(change.from_status) == target
+            or (fold(change.from_status) == target and change.at >= at)
             for change in counterpart.changes
-            if since <= change.at <= restored.until[side]
+            if at - CLOCK_GRAIN <= change.at <= restored.until[side]
         )
 
 

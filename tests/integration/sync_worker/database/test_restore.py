@@ -275,6 +275,17 @@ class TestWhatWasDoneSince:
         begin_again(bench, front, file)
         assert bench.status(key) == "Resolved"
 
+    def test_the_later_of_two_changes_wins_after_a_restore_however_close_they_are(self, bench, front, tmp_path):
+        """The earlier one left the status that the later one calls for. So it was not there when that was made."""
+        key, counterpart = bench.pair()
+        file = tmp_path / "sync-ab.backup"
+        front("backup", "sync-ab", str(file))
+        for status in ("In Progress", "Reopened"):
+            bench.user.move(key, status)
+        bench.dev.move(counterpart, "In Progress")
+        begin_again(bench, front, file)
+        assert bench.status(key) == "In Progress"
+
     def test_nothing_is_done_after_a_restore_before_search_must_have_caught_up(self, bench, front, tmp_path):
         bench.start(searchLagMinutes=5)
         bench.pair()
