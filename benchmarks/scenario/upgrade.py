@@ -29,7 +29,7 @@ from sync_worker.database.fleet import Fleet
 PATIENCE = 3600.0
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_BETWEEN_COUNTS = 1.0
-SEARCH_LAG = 5.0
+SEARCH_LAG = 15.0
 """Seconds after which search shows what was changed, while people work and before the group is stopped."""
 MOST_ROUNDS = 20
 UNCERTAIN = {
@@ -126,7 +126,7 @@ class UpgradeRun:
         other.stop()
 
     def _keep_busy(self) -> None:
-        """Have people work until the syncs are in the middle of it: moves not seen yet, attempts not settled."""
+        """Have people work until the syncs are in the middle of it: many moves not seen yet, attempts not settled."""
         for site in self._sites:
             self._rig.control.index(site, lag=SEARCH_LAG)
             self._rig.control.fault(site, "status_after", **UNCERTAIN)
@@ -139,7 +139,7 @@ class UpgradeRun:
 
     def _is_in_the_middle(self) -> bool:
         left = self._left()
-        return bool(left["own moves"] and left["attempts"])
+        return bool(left["own moves"] >= self._people.per_round * len(self._syncs) and left["attempts"])
 
     def _calm_down(self) -> None:
         for site in self._sites:

@@ -29,7 +29,7 @@ class UpgradePeople:
     def __init__(
         self, control: SimulatorControl, syncs: Sequence[SyncUnderTest], per_round: int, random: Random
     ) -> None:
-        self._control, self._syncs, self._per_round, self._random = control, syncs, per_round, random
+        self._control, self._syncs, self.per_round, self._random = control, syncs, per_round, random
         self._editors = {
             site: Editor(f"{control.url}/{site}", login_of_ann(site), ANN_ACCOUNT["token"])
             for site in site_names(syncs)
@@ -60,7 +60,7 @@ class UpgradePeople:
     def withdraw(self) -> None:
         """Withdraw issues that developers have begun, where no way leads to what the rules want then."""
         for sync in self._syncs:
-            for pair in self._pairs[sync.name][: self._per_round] if sync.demands.transitions else ():
+            for pair in self._pairs[sync.name][: self.per_round] if sync.demands.transitions else ():
                 self._editors[sync.sites["user"]].move(pair["user"], WITHDRAWN)
                 self._editors[sync.sites["dev"]].move(pair["dev"], BEGUN)
 
@@ -69,7 +69,7 @@ class UpgradePeople:
         return sum(self._work_on(sync) for sync in self._syncs)
 
     def _work_on(self, sync: SyncUnderTest) -> int:
-        count, busy = self._per_round, self._busy.get(sync.name, ())
+        count, busy = self.per_round, self._busy.get(sync.name, ())
         free = [pair for pair in self._pairs[sync.name] if pair["user"] not in busy]
         pairs = self._random.sample(free, min(KINDS_OF_CHANGES * count, len(free)))
         self._busy[sync.name] = {pair["user"] for pair in pairs}
