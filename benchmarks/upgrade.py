@@ -54,10 +54,13 @@ Before each step, people change issues of all syncs, search lags, and Jira says 
 failed, though it carried them out; in the middle of that the group is stopped. While nothing runs, people change more.
 They go on once it is started. When all is served, both sites are compared with what the rules demand, issue by issue.
 *Wrong* is anything that is lost, doubled, or not as it must be, or a pair that the syncs have moved more often than
-people. *Own moves not seen yet* are issues that the sync has moved without having seen that in their history.
+people. *Own moves not seen yet* are issues that the sync has moved without having seen that in their history. What was
+left at the stop, and is shown for `restore --previous-format`, is what that put back: all of the time before the format
+was raised.
 
-Times begin with the command. *To the format* is when all databases are in the new one. *Issues read* are those that the
-first cycle of each worker took from Jira, the changed ones among them. Sizes are those of the documents of all syncs.
+Times begin with the command, and are those of all syncs together. *To the format* is when all databases are in the new
+one. *Issues read* are those that the first cycle of each worker took from Jira, the changed ones among them; after a
+restore, these are all that were changed in the day before, too. Sizes are those of the documents of all syncs.
 Peak RSS is the kernel's high-water mark, shared pages included. After `restore --previous-format`, a worker waits four
 minutes on Jira's clock until search shows what was done since; here the clock is put forward instead."""
 
