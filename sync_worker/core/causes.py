@@ -90,6 +90,16 @@ class Cause:
         }
         return f"{words.get(self.kind, self.kind)} {self.to_status}".strip()
 
+    @property
+    def may_change_places(self) -> bool:
+        """Whether nothing of it may be under way, so that another cause may come first."""
+        return all(mark.done for mark in self.marks.values())
+
+    @property
+    def next_try(self) -> datetime | None:
+        """When it may be tried again; None for one that has not failed."""
+        return self.failure.next_try if self.failure else None
+
     def due_at_once(self) -> Cause:
         failure = self.failure and replace(self.failure, next_try=self.failure.last_at)
         return replace(self, failure=failure)
@@ -109,3 +119,19 @@ class Cause:
 
 def without_moves(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     return tuple(replace(cause, may_move=False) if cause.kind in STATUS_CAUSES else cause for cause in causes)
+
+
+def in_turn(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    """Return these causes with news of items before, or behind, those that have failed, as whose next try comes first.
+
+    All others stay in their order: one that fails holds up those after it. But items need not wait for a status that
+    may never be carried over, nor the other way round.
+    """
+    items = next((cause for cause in causes if cause.kind is CauseKind.UPDATE and not cause.may_move), None)
+    others = tuple(cause for cause in causes if cause is not items)
+    if not (items and others and others[0].next_try):
+        return causes
+    if not (items.may_change_places and others[0].may_change_places):
+        return causes
+    is_first = items.next_try is None or items.next_try <= others[0].next_try
+    return (items, *others) if is_first else (*others, items)

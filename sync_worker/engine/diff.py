@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from sync_model.definition import Fallback, Side, Sync, fold
 from sync_worker.core import own_writes
-from sync_worker.core.causes import Cause, CauseKind
+from sync_worker.core.actions import Create
+from sync_worker.core.causes import Cause, CauseKind, in_turn
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.items import Items, Reach, looked_at, news
 from sync_worker.core.rules import creates_from
@@ -148,13 +149,19 @@ def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...
     for cause in causes:
         waiting = next((old for old in pending if old.kind is cause.kind is CauseKind.UPDATE), None)
         if waiting:
-            newer = replace(
-                waiting, at=cause.at, to_status=cause.to_status, is_done=cause.is_done, may_move=cause.may_move
-            )
-            pending = tuple(newer if old is waiting else old for old in pending)
+            pending = tuple(_renewed(old, cause) if old is waiting else old for old in pending)
         else:
             pending = (*pending, cause)
-    return pending
+    return in_turn(pending)
+
+
+def _renewed(waiting: Cause, newer: Cause) -> Cause:
+    """Return an update that waits as one that is also about what has changed since.
+
+    What was done for it is to be done again for that. What it may have created is not created again.
+    """
+    marks = {kind: mark for kind, mark in waiting.marks.items() if not mark.done or kind == Create.kind}
+    return replace(newer, id=waiting.id, marks=marks, failure=waiting.failure, wave=waiting.wave)
 
 
 def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline: datetime | None) -> IssueState:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sync_worker.core.bulk import is_about_all
-from sync_worker.core.causes import Cause, Failure
+from sync_worker.core.causes import Cause, Failure, in_turn
 from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, SyncError, Unavailable
 from sync_worker.core.pairs import Pair
 from sync_worker.core.retry import after_failure
@@ -46,6 +46,7 @@ class FailedCauses:
         failure, give_up = after_failure(error, cause.failure, now, patience=patience, jitter=self._jitter())
         failed = replace(cause, failure=failure)
         state = state.with_cause(failed)
+        state = replace(state, pending=in_turn(state.pending))
         if give_up and pair and pair.missing:
             return self._withhold(state, failed)
         is_known = give_up and state.is_known_failure(failed)

@@ -357,3 +357,19 @@ def test_a_link_to_a_file_is_put_once_though_its_site_got_another_address_and_th
         bench.pass_time(LONG_ENOUGH)
     links = [link["globalId"] for link in bench.issue(counterpart)["links"]]
     assert len([link for link in links if link.startswith("jira-sync-file:") and link.endswith(f":{file}")]) == 1
+
+
+def test_a_file_does_not_wait_behind_a_status_that_cannot_be_carried_over(bench):
+    bench.start(attachments=True)
+    key, counterpart = bench.pair()
+    fault = bench.fail_moves()
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle()
+    assert bench.failures() != []
+    bench.dev.attach(counterpart, "late.txt", b"late")
+    bench.cycle()
+    assert names(bench, "user") == ["late.txt"]
+    bench.control.heal("one", fault)
+    bench.pass_time(LONG_ENOUGH)
+    bench.cycle()
+    assert bench.status(key) == "In Progress"

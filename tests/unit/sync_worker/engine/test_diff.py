@@ -336,6 +336,15 @@ class TestUpdates:
         (waiting,) = look(definition, issue("A", updated=6), failed).pending
         assert (waiting.id, waiting.at, waiting.begun("attachments")) == (once.pending[0].id, at(6), Attempt(NOON))
 
+    def test_what_was_done_for_an_update_is_done_again_for_what_changed_since(self):
+        """Its files were copied, and its move failed. Another file was added meanwhile."""
+        definition = sync({**ASSERTS_RULE, "sourceStatus": "*"})
+        once = look(definition, issue("A", updated=5), seen(definition, issue("A")))
+        done = Attempt(NOON, done=True)
+        carried_out = once.pending[0].marked("attachments", done).marked("create", done)
+        (waiting,) = look(definition, issue("A", updated=6), once.with_cause(carried_out)).pending
+        assert (waiting.has_done("attachments"), waiting.has_done("create")) == (False, True)
+
     @pytest.mark.parametrize(
         # side        syncAttachments   file known    is a cause
         ("side", "top_up", "known", "counts"),
