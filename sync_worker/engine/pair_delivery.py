@@ -1,6 +1,6 @@
 """Delivery to one pair: the causes of its two issues, in their order.
 
-What fails holds up only the later causes of its own issue. See `engine.failures` for what becomes of it.
+What fails holds up only the later causes of its own issue, and no items. See `engine.failures` for what becomes of it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class PairDelivery:
         return self._take_up(state, state.pending[0], work.issue) if work and state and state.pending else None
 
     def _deliver_issue(self, key: Key, work: Work | None) -> Exception | None:
-        """Carry out an issue's causes in their order; one that fails holds up the later ones, unless it is given up.
+        """Carry out an issue's causes in their order; one that fails holds up those after it, unless it is given up.
 
         Returns the error of the last one that failed.
         """
