@@ -105,7 +105,7 @@ def test_a_heartbeat_says_what_the_last_cycle_did(group):
     beat = group.wait_until(
         lambda: (found := read_heartbeat(group.run_dir, "sync-a")) and found.last_cycle and found, "a cycle"
     )
-    assert (beat.phase, beat.pid, beat.last_cycle.created) == (Phase.WAITING, group.pid("sync-a"), 1)
+    assert (beat.phase, beat.pid, beat.last_cycle.actions["created"]) == (Phase.WAITING, group.pid("sync-a"), 1)
     assert beat.next_cycle > beat.last_success
 
 

@@ -14,9 +14,13 @@ LIMITS = pytest.mark.parametrize("limit", [1, 4])
 
 
 class Gate:
-    """Work that stays where it is until a test lets it go, and counts what is at work."""
+    """Work that stays where it is until a test lets it go, and counts what is at work.
 
-    def __init__(self) -> None:
+    It fails when it was not let go within so many seconds.
+    """
+
+    def __init__(self, patience: float = 10) -> None:
+        self._patience = patience
         self.begun: list[int] = []
         self.ended: list[int] = []
         self.open = threading.Event()
@@ -25,7 +29,7 @@ class Gate:
     def work(self, number: int) -> int:
         with self._lock:
             self.begun.append(number)
-        assert self.open.wait(10)
+        assert self.open.wait(self._patience)
         with self._lock:
             self.ended.append(number)
         return number
@@ -142,7 +146,7 @@ def test_side_by_side_leaves_no_thread_behind(wrong, wait_until):
 
 
 def test_a_caller_that_takes_no_more_results_has_no_more_items_begun(wait_until):
-    gate = Gate()
+    gate = Gate(patience=0.5)  # closing waits for what is at work, which nobody lets go before
     before = set(threading.enumerate())
     results = side_by_side(lambda number: number if number == 0 else gate.work(number), range(100), 2)
     assert next(results) == 0
