@@ -114,9 +114,13 @@ class Container:
         return (self.run_dir / "logs" / f"{WATCHER}.log").read_text()
 
     def has_applied(self, version: int) -> bool:
-        """Tell whether a version is here, and what was to be done about it is done."""
-        is_edited = any(sync["isEdited"] for sync in self.document()["syncs"])
-        return self.version() == version and not is_edited and not (self.run_dir / "apply.json").exists()
+        """Tell whether a version is here, and what was to be done about it is done.
+
+        These are asked in the order in which they come true: the version is here, it is taken up, that is finished.
+        """
+        if self.version() != version or any(sync["isEdited"] for sync in self.document()["syncs"]):
+            return False
+        return not (self.run_dir / "apply.json").exists()
 
     def has_said(self, rig: Rig, *sentences: str) -> None:
         """Wait until the watcher has said all this."""

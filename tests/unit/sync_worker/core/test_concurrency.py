@@ -146,7 +146,7 @@ def test_side_by_side_leaves_no_thread_behind(wrong, wait_until):
 
 
 def test_a_caller_that_takes_no_more_results_has_no_more_items_begun(wait_until):
-    gate = Gate(patience=0.5)  # closing waits for what is at work, which nobody lets go before
+    gate = Gate(patience=2)  # closing waits for what is at work, which nobody lets go before
     before = set(threading.enumerate())
     results = side_by_side(lambda number: number if number == 0 else gate.work(number), range(100), 2)
     assert next(results) == 0
