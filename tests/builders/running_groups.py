@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rig.installations import Installation
+from benchmarks.rig.waiting import SECONDS_BETWEEN_LOOKS
 from generator.running.mongod import address_of
 from generator.running.supervisor_rpc import Supervisor
 from jira_simulator.server import RunningSimulator
 from warm_processes import WarmProcesses, command_for
 
 TOKEN = "s3cr3t-sync-token"
+SECONDS_BETWEEN_STEPS = 2.0
+"""Between two steps of Jira's clock a worker has a few cycles."""
 USERS = [
     {"name": "sync", "email": "sync@example.com", "token": TOKEN},
     {"name": "ann", "email": "ann@example.com", "token": "ann-token"},
@@ -103,13 +106,22 @@ class Group:
     def counterparts(self, letter: str) -> list[str]:
         return [each["summary"] for each in self.control.issues("site", f"DEV{letter}")]
 
-    def expect(self, letter: str, *summaries: str) -> None:
-        """Wait until these have counterparts, and see that each has one, with one comment."""
-        self.wait_until(lambda: set(summaries) <= set(self.counterparts(letter)), f"{summaries} in DEV{letter}")
+    def expect(self, letter: str, *summaries: str, passing: float = 0) -> None:
+        """Wait until these have counterparts, and see that each has one, with one comment.
 
-        def is_told() -> bool:
-            users = self.control.issues("site", f"SUP{letter}")
-            return all(each["comments"] for each in users if each["summary"] in summaries)
+        `passing`: so many seconds pass on Jira's clock before each look. What was under way when a worker was killed is
+        made again only when it is certain that it is at work no more.
+        """
+        passed = 0.0
 
-        self.wait_until(is_told, "the customers to be told")
+        def are_served() -> bool:
+            nonlocal passed
+            if passing:
+                passed += passing
+                self.control.clock("site", passed)
+            told = {each["summary"] for each in self.control.issues("site", f"SUP{letter}") if each["comments"]}
+            return set(summaries) <= told & set(self.counterparts(letter))
+
+        pause = SECONDS_BETWEEN_STEPS if passing else SECONDS_BETWEEN_LOOKS
+        self.wait_until(are_served, f"{summaries} in DEV{letter}, and their customers to be told", pause=pause)
         assert sorted(self.counterparts(letter)) == sorted(set(self.counterparts(letter)))
