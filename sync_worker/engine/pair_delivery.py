@@ -149,9 +149,9 @@ class PairDelivery:
         return state
 
     def _has_to_wait(self, state: IssueState) -> bool:
-        failure = state.pending[0].failure
+        next_try = state.pending[0].next_try
         now = self._context.jiras[state.side].now() + CLOCK_GRAIN
-        return failure is not None and not is_due(failure.next_try, now)
+        return next_try is not None and not is_due(next_try, now)
 
     def _take_up(self, state: IssueState, cause: Cause, issue: Issue | None) -> Work:
         if cause.kind is CauseKind.GONE:

@@ -58,6 +58,12 @@ FINISH = {
 }
 
 
+def rule_that_comments(identity: str, status: str, text: str, side: str) -> dict[str, Any]:
+    """Return a rule that has `text` said on `side`'s issue when a customer's issue comes into a status."""
+    actions = {"addComment": True, "commentTemplate": text, "commentOn": side}
+    return {"id": identity, "sourceStatus": status, "syncDirection": "user_to_dev", "actions": actions}
+
+
 class HurriedWorker(Worker):
     """A worker that takes note of how long it would wait, and hardly does; a test may act before its requests."""
 

@@ -6,14 +6,9 @@ import pytest
 
 from simulated_sites import LONG_ENOUGH, TRANSITION
 from spoiled_answers import REFUSED
-from worker_bench import FINISH, LOG, REOPEN, START, TAKE_ON
+from worker_bench import FINISH, LOG, REOPEN, START, TAKE_ON, rule_that_comments
 
-TELL = {
-    "id": "tell",
-    "sourceStatus": "In Progress",
-    "syncDirection": "user_to_dev",
-    "actions": {"addComment": True, "commentTemplate": "a person did it", "commentOn": "dev"},
-}
+TELL = rule_that_comments("tell", "In Progress", "a person did it", "dev")
 AT_EVERY_UPDATE = {
     "id": "assert",
     "sourceStatus": "In Progress",
@@ -21,19 +16,9 @@ AT_EVERY_UPDATE = {
     "conditions": {"onStatusChange": False},
     "actions": {"syncStatus": True},
 }
-REPORT = {
-    "id": "report",
-    "sourceStatus": "Reopened",
-    "syncDirection": "user_to_dev",
-    "actions": {"addComment": True, "commentTemplate": "we follow", "commentOn": "user"},
-}
+REPORT = rule_that_comments("report", "Reopened", "we follow", "user")
 
-RESOLVED = {
-    "id": "tell",
-    "sourceStatus": "Resolved",
-    "syncDirection": "user_to_dev",
-    "actions": {"addComment": True, "commentTemplate": "it is resolved", "commentOn": "dev"},
-}
+RESOLVED = rule_that_comments("tell", "Resolved", "it is resolved", "dev")
 
 
 @pytest.mark.parametrize("refused_before", [1, 3])
@@ -213,13 +198,11 @@ def test_a_file_that_is_added_while_the_counterpart_has_its_turn_is_carried_over
     path = f"/issue/{bench.issue(counterpart)['id']}$"
     reads = len(bench.calls("two", path, "GET"))
 
-    def look():
-        if len(bench.calls("two", path, "GET")) >= reads + 1:
-            bench.before_request = lambda: None
-            bench.dev.move(counterpart, "Reopened")
-            bench.dev.attach(counterpart, "two.txt", LOG)
+    def reopen_too():
+        bench.dev.move(counterpart, "Reopened")
+        bench.dev.attach(counterpart, "two.txt", LOG)
 
-    bench.before_request = look
+    once(bench, lambda: len(bench.calls("two", path, "GET")) > reads, reopen_too)
     bench.cycle()
     assert bench.status(counterpart) == "Reopened"
     for _ in range(3):

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from decisions import decide
 from simulated_sites import LONG_ENOUGH
-from worker_bench import FINISH, START, TAKE_ON
+from worker_bench import FINISH, START, TAKE_ON, rule_that_comments
 
-TELL = {
-    "id": "tell",
-    "sourceStatus": "In Progress",
-    "syncDirection": "user_to_dev",
-    "actions": {"addComment": True, "commentTemplate": "a person did it", "commentOn": "dev"},
-}
+TELL = rule_that_comments("tell", "In Progress", "a person did it", "dev")
 
 
 def test_our_move_before_the_other_side_was_moved_elsewhere_is_no_change_of_anybodys(bench):
