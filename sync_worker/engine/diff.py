@@ -98,13 +98,27 @@ def is_seen(state: IssueState, change: StatusChange) -> bool:
 
 
 def without_ids_given_out_again(state: IssueState, issue: Issue) -> IssueState:
-    """Return this state without the ids of changes that were made after it, once its Jira was restored.
+    """Return this state without the ids of what its Jira has forgotten since: it was restored.
 
-    A restored Jira gives out the ids again of what it has forgotten. A change that is dated after the last look is not
-    the one that was seen then.
+    A restored Jira gives out those ids again. A change that is dated after the last look is not the one that was seen
+    then. An item of another version is not the one that was carried over. One that is not there was not removed by a
+    person: what stands for it stays.
     """
     later = {change.id for change in issue.changes if change.at > state.updated + NODES_APART}
-    return replace(state, seen=tuple(seen for seen in state.seen if seen not in later))
+    handled = {kind: _still_there(kind, known, issue) for kind, known in state.handled.items()}
+    return replace(state, seen=tuple(seen for seen in state.seen if seen not in later), handled=handled)
+
+
+def _still_there(kind: str, known: Items, issue: Issue) -> Items:
+    """Return what is remembered of the items that the issue has, and of those of which is not known what became."""
+    if kind not in ITEM_FACETS:
+        return known
+    versions = {item.key: item.version for item in ITEM_FACETS[kind].observe(issue)}
+    return {
+        key: handled
+        for key, handled in known.items()
+        if handled.is_open or (key in versions and handled.version in ("", versions[key]))
+    }
 
 
 def all_seen_up_to(at: datetime) -> datetime:

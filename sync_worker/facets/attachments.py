@@ -163,9 +163,11 @@ class Attachments:
         is_only_one = alike == {file.id}
         for candidate in sorted(target.issue.attachments, key=lambda candidate: candidate.filename != file.filename):
             there = target.known.get(candidate.id)
+            if candidate.size != file.size:
+                continue
             if there and there.twin == file.id:
                 return _item(candidate)
-            if (there and (there.twin or there.is_open)) or candidate.size != file.size:
+            if there and (there.twin or there.is_open):
                 continue
             if any(other.twin == candidate.id for other in source.known.values()):
                 continue

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from decisions import decide
 from simulated_sites import ATTACH, LONG_ENOUGH
 from worker_bench import EITHER_FLAVOR
 
@@ -373,3 +374,45 @@ def test_a_file_does_not_wait_behind_a_status_that_cannot_be_carried_over(bench)
     bench.pass_time(LONG_ENOUGH)
     bench.cycle()
     assert bench.status(key) == "In Progress"
+
+
+@pytest.fixture(name="forgotten")
+def _forgotten(bench):
+    """A pair whose developers' site was restored after a file of either side was carried over; those files' ids there."""
+    bench.start(attachments=DELETES)
+    key, counterpart = bench.pair()
+    backup = bench.control.back_up("two")
+    bench.dev.attach(counterpart, "forgotten.txt", b"forgotten")
+    bench.user.attach(key, "theirs.txt", b"theirs")
+    bench.cycle()
+    ids = [file["id"] for file in bench.issue(counterpart)["attachments"]]
+    bench.stop()
+    bench.control.restore("two", backup)
+    return key, counterpart, ids
+
+
+def after_moved(bench) -> None:
+    bench.start(attachments=DELETES)
+    assert decide(bench, "moved")[0][0] == "done"
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+
+
+@EITHER_FLAVOR
+def test_what_a_restored_jira_has_forgotten_is_not_deleted_on_the_other_side(bench, forgotten):
+    _, counterpart, _ = forgotten
+    bench.dev.edit(counterpart, summary="edited")
+    after_moved(bench)
+    assert (names(bench, "user"), names(bench, "dev")) == (["forgotten.txt", "theirs.txt"], [])
+
+
+@EITHER_FLAVOR
+def test_new_files_are_carried_over_that_have_the_ids_of_those_that_a_restored_jira_has_forgotten(bench, forgotten):
+    _, counterpart, ids = forgotten
+    for name in ("new.txt", "newer.txt"):
+        bench.dev.attach(counterpart, name, f"the {name}".encode())
+    assert [file["id"] for file in bench.issue(counterpart)["attachments"]] == ids
+    after_moved(bench)
+    assert names(bench, "user") == ["forgotten.txt", "new.txt", "newer.txt", "theirs.txt"]
+    assert names(bench, "dev") == ["new.txt", "newer.txt"]
