@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from sync_model.definition import Side
@@ -202,8 +201,8 @@ class _Transfer:
         lines: dict[str, Line] = defaultdict(list)
         begun: dict[str, Handled | None] = {}
         for step in self._facet.plan(missing, self.source, self.target):
-            if step.takes is not None:
-                begun[step.key], error = self._next_attempt(step, step.takes)
+            if item := step.sent_once:
+                begun[step.key], error = self._next_attempt(step, item)
                 if error:
                     self._failures[step.key] = error
                     continue
@@ -212,7 +211,7 @@ class _Transfer:
             self._remember_here(begun)
         return list(lines.values())
 
-    def _next_attempt(self, step: Step[Any], takes: timedelta) -> tuple[Handled | None, SyncError | None]:
+    def _next_attempt(self, step: Step[Any], item: Item) -> tuple[Handled | None, SyncError | None]:
         """Return what is to be remembered of an item that is about to be sent, and why it is not, if it is not.
 
         What an earlier attempt would have left was just looked for in vain.
@@ -220,11 +219,10 @@ class _Transfer:
         handled = step.news.handled or Handled()
         now = self._context.jiras[self._side.other].now()
         if handled.attempt:
-            left, error = settle(handled.attempt, now, takes, self._facet.question(step))
+            left, error = settle(handled.attempt, now, self._facet.lifetime(item), self._facet.question(step))
             if error:
                 return replace(handled, attempt=left) if left else None, error
-        version = step.news.item.version if step.news.item else handled.version
-        return replace(handled, version=version, attempt=Attempt(now)), None
+        return replace(handled, version=item.version, attempt=Attempt(now)), None
 
     def _carry_out(self, lines: Sequence[Line]) -> None:
         source, target = self.source, self.target
@@ -262,7 +260,7 @@ class _Transfer:
 
     def _failed(self, step: Step[Any], error: Exception) -> Exception | None:
         """Note the end of a step that failed; return the error if it is not about this item alone."""
-        if step.takes is not None and not isinstance(error, LeaseLost):
+        if step.sent_once and not isinstance(error, LeaseLost):
             self._note_end(step, error)
         if not isinstance(error, InvalidRequest | Unavailable):
             return error

@@ -257,8 +257,8 @@ class Attachments:
     def _step(self, news: News, file: Attachment, source: End, target: End) -> Step[Plan]:
         limit = self._limit(target.side)
         if limit is not None and file.size > limit:
-            return Step(news, LinkTo(file, limit))
-        return Step(news, Copy(file, _name_there(file, source, target)), lifetime_of(file.size), line=file.filename)
+            return Step(news, LinkTo(file, limit), is_repeatable=True)
+        return Step(news, Copy(file, _name_there(file, source, target)), line=file.filename)
 
     def _limit(self, side: Side) -> int | None:
         policy, of_site = self._context.sync.attachments, self._context.jiras[side].upload_limit()

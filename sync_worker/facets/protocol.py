@@ -153,18 +153,23 @@ class End:
 class Step(Generic[P]):
     """One item that is to be carried over, and what its facet has planned for it.
 
-    `takes`: for how long after its end a request may leave something that nobody sees yet. None for a request that is
-    safe to repeat. Steps of one `line` are carried out one after the other.
+    `is_repeatable`: a second request does no harm. That of a removal always is: what is gone stays gone. Steps of one
+    `line` are carried out one after the other.
     """
 
     news: News
     plan: P
-    takes: timedelta | None = None
+    is_repeatable: bool = False
     line: str = ""
 
     @property
     def key(self) -> str:
         return self.news.key
+
+    @property
+    def sent_once(self) -> Item | None:
+        """Return the item that the request carries; None if a second request does no harm."""
+        return None if self.is_repeatable else self.news.item
 
 
 class ItemFacet(Facet, Protocol[P]):
@@ -205,7 +210,7 @@ class ItemFacet(Facet, Protocol[P]):
 
     @staticmethod
     def lifetime(item: Item) -> timedelta:
-        """Return for how long a request that carries the item may be at work after it has ended for us. Pure."""
+        """Return for how long after its end a request that carries the item may leave what nobody sees yet. Pure."""
 
     def carry_out(self, step: Step[P], source: End, target: End) -> Item | None:
         """Do it; return what stands for the item on `target` now, as it is there. None: nothing does, nor will.

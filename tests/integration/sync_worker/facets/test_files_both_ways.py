@@ -378,7 +378,7 @@ def test_a_file_does_not_wait_behind_a_status_that_cannot_be_carried_over(bench)
 
 @pytest.fixture(name="forgotten")
 def _forgotten(bench):
-    """A pair whose developers' site was restored after a file of either side was carried over; those files' ids there."""
+    """A pair whose second site was restored after a file of either side was carried over, and the ids of both there."""
     bench.start(attachments=DELETES)
     key, counterpart = bench.pair()
     backup = bench.control.back_up("two")
