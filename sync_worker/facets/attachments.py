@@ -1,7 +1,6 @@
 """Attachments: files are copied to the counterpart, several at a time, never whole in memory.
 
-A file on the counterpart that stands for no other yet is taken for the copy by its name and size if we put it there. If
-somebody else did, if several files look like that, or if it has another name there, its content decides.
+What is on the counterpart already is found by `facets.file_twins`.
 
 A file that is too large for the counterpart's site is linked to instead. A file that only comments mention which not
 everybody may see stays where it is. Of several files of one name, a text that shows one of them shows the newest: so
@@ -10,9 +9,7 @@ the oldest is copied first, and one that comes late gets another name.
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -30,15 +27,13 @@ from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import active_rules
 from sync_worker.core.timing import lifetime_of
 from sync_worker.facets.earlier_links import leading_to
+from sync_worker.facets.file_twins import FileTwins, item_of, size_of
 from sync_worker.facets.private_files import private_files
 from sync_worker.facets.protocol import End, Step, Told, Words
 from sync_worker.facets.work import Intents
 
 FILES_AT_ONCE = 4
 MEGABYTE = 1024 * 1024
-
-
-_UNNUMBERED = re.compile(r" \(\d+\)(?=(\.[^.]*)?$)")
 FILE_LINK = "jira-sync-file:"
 LINKED, DELETED = "link: ", "delete: "
 """How the journal begins to speak of a file that was not copied."""
@@ -104,6 +99,7 @@ class Attachments:
     def __init__(self, intents: Intents) -> None:
         self._intents, self._context = intents, intents.context
         self._room = BoundedSemaphore(intents.context.sync.side_by_side)
+        self._twins = FileTwins(intents)
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
@@ -123,7 +119,7 @@ class Attachments:
 
     @staticmethod
     def observe(issue: Issue) -> list[Item]:
-        return [_item(file) for file in issue.attachments]
+        return [item_of(file) for file in issue.attachments]
 
     @staticmethod
     def reach(sync: Sync, side: Side) -> Reach | None:
@@ -149,43 +145,11 @@ class Attachments:
         return steps + [Step(each, self._deletion(each, target)) for each in removed]
 
     def find(self, item: Item, source: End, target: End) -> Item | None:
-        """Find the same file on the other issue, unless it already stands for another one or was copied from there.
-
-        What we have put there while this file was sent may have got another name there. Its content decides then.
-        """
-        file = next((file for file in source.issue.attachments if file.id == item.key), None)
-        if file is None:
-            return self._find_left_over(item, source, target)
-        mine = source.known.get(file.id)
-        alike = {other.id for other in source.issue.attachments if _looks_like(other, file)}
-        # What is gone by now may have a copy, too.
-        alike |= {key for key, other in source.known.items() if other.is_open and other.version in ("", item.version)}
-        is_only_one = alike == {file.id}
-        for candidate in sorted(target.issue.attachments, key=lambda candidate: candidate.filename != file.filename):
-            there = target.known.get(candidate.id)
-            if candidate.size != file.size:
-                continue
-            if there and there.twin == file.id:
-                return _item(candidate)
-            if there and (there.twin or there.is_open):
-                continue
-            if any(other.twin == candidate.id for other in source.known.values()):
-                continue
-            is_ours, has_its_name = self._is_ours(candidate, target.side), _looks_like(candidate, file)
-            if item.version not in _versions(candidate) and _is_begun(_versions(candidate), source):
-                continue
-            # What was begun may still be at work: somebody else's file must not stand for it.
-            if not (is_ours if mine and mine.is_open else has_its_name):
-                continue
-            is_certain = is_ours and has_its_name and is_only_one
-            if is_certain or self._digest(source.side, file) == self._digest_there(target.side, candidate):
-                return _item(candidate)
-        return None
+        return self._twins.find(item, source, target)
 
     @staticmethod
     def lifetime(item: Item) -> timedelta:
-        size = item.version.partition(" ")[0]
-        return lifetime_of(int(size) if size.isdigit() else 0)
+        return lifetime_of(size_of(item) or 0)
 
     def carry_out(self, step: Step[Plan], source: End, target: End) -> Item | None:
         match step.plan:
@@ -205,17 +169,14 @@ class Attachments:
         named = replace(file, filename=name)
         try:
             with self._room, self._context.jiras[source.side].download(file) as content:
-                return _item(self._context.jiras[target.side].upload(target.issue.id, named, content))
+                return item_of(self._context.jiras[target.side].upload(target.issue.id, named, content))
         except InvalidRequest as error:
             if self._is_gone(file.id, source.side):
                 raise Unavailable(f"{file.filename} was deleted meanwhile; its issue is looked at again") from error
             raise
 
     def is_ours(self, item: Item, end: End) -> bool:
-        return any(file.id == item.key and self._is_ours(file, end.side) for file in end.issue.attachments)
-
-    def _is_ours(self, file: Attachment, side: Side) -> bool:
-        return file.author in self._intents.accounts[side]
+        return any(file.id == item.key and self._twins.is_ours(file, end.side) for file in end.issue.attachments)
 
     def done(self, step: Step[Plan]) -> Told | None:
         match step.plan:
@@ -232,18 +193,6 @@ class Attachments:
 
     def question(self, step: Step[Plan]) -> str:
         return f"{step.plan.file.filename} was uploaded" if isinstance(step.plan, Copy) else ""
-
-    def _find_left_over(self, item: Item, source: End, target: End) -> Item | None:
-        """Find what we have put there for a file that is gone by now, by its name and size."""
-        taken = {other.twin for other in source.known.values()}
-        for candidate in target.issue.attachments:
-            there = target.known.get(candidate.id)
-            if there and there.twin == item.key:
-                return _item(candidate)
-            is_free = candidate.id not in taken and not (there and there.twin)
-            if is_free and self._is_ours(candidate, target.side) and item.version in _versions(candidate):
-                return _item(candidate)
-        return None
 
     def _left(self, added: Sequence[Attachment], source: End) -> set[str]:
         """Return the ids of files that stay: those that the sync's file leaves out, and private ones."""
@@ -269,10 +218,10 @@ class Attachments:
         """Plan to delete the file that we have put there for one that is gone, if it is still that file."""
         twin = news.handled.twin if news.handled else None
         copy = next((file for file in target.issue.attachments if file.id == twin), None)
-        if copy is None or not self._is_ours(copy, target.side):
+        if copy is None or not self._twins.is_ours(copy, target.side):
             return Delete(None)
         known = target.known.get(copy.id)
-        is_it = known is not None and known.is_copy and known.version in ("", _item(copy).version)
+        is_it = known is not None and known.is_copy and known.version in ("", item_of(copy).version)
         return Delete(copy if is_it else None)
 
     def _is_gone(self, file: str, side: Side) -> bool:
@@ -300,49 +249,9 @@ class Attachments:
                 return found[0]
         return f"{FILE_LINK}{self._context.jiras[source.side].site()}:{file.id}"
 
-    def _digest_there(self, side: Side, candidate: Attachment) -> bytes | None:
-        """Return the digest of a file that may be the same as another one; None when somebody has just deleted it."""
-        try:
-            return self._digest(side, candidate)
-        except InvalidRequest:
-            if self._context.jiras[side].file_is_gone(candidate.id):
-                return None
-            raise
-
-    def _digest(self, side: Side, file: Attachment) -> bytes:
-        digest = hashlib.sha256()
-        with self._context.jiras[side].download(file) as content:
-            for chunk in content:
-                digest.update(chunk)
-        return digest.digest()
-
-
-def _item(file: Attachment) -> Item:
-    return Item(file.id, _version(file.size, file.filename), file.created)
-
-
-def _version(size: int, filename: str) -> str:
-    # Of a name, which may be anything, only a digest is remembered.
-    return f"{size} {hashlib.sha256(filename.encode()).hexdigest()[:16]}"
-
-
-def _versions(copy: Attachment) -> set[str]:
-    """Return the versions of which a file may be the copy, which may have got another name."""
-    names = {copy.filename, _UNNUMBERED.sub("", copy.filename)}
-    return {_version(copy.size, name) for name in names}
-
-
-def _is_begun(versions: Collection[str], end: End) -> bool:
-    """Tell whether a file with one of these versions may have been sent, and nobody knows as what."""
-    return any(handled.is_open and handled.version in versions for handled in end.known.values())
-
 
 def _told(event: str, prefix: str, file: Attachment) -> Told:
     return Told(event, f"{prefix}{file.filename}, {file.size}", {"file": file.filename, "size": file.size})
-
-
-def _looks_like(file: Attachment, other: Attachment) -> bool:
-    return (file.filename, file.size) == (other.filename, other.size)
 
 
 def _name_there(file: Attachment, source: End, target: End) -> str:
