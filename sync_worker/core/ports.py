@@ -116,8 +116,8 @@ class Fate:
     is_gone: bool
 
 
-class Jira(Protocol):
-    """One Jira site, seen by our account. Safe to use from several threads."""
+class ReadOnlyJira(Protocol):
+    """One Jira site, seen by our account: what changes nothing there. Of a dry run, nothing else reaches the site."""
 
     @property
     def search_lag(self) -> timedelta:
@@ -225,28 +225,11 @@ class Jira(Protocol):
     def create_screen(self, project_id: str, issue_type_id: str) -> CreateScreen:
         """Return what can be set at creation."""
 
-    def create(self, draft: Draft) -> Created:
-        """Create an issue, once: this is never repeated on its own, unless Jira says that it was not carried out."""
-
-    def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
-        """Create issues of one project in one request, once; return what became of each, in the same order."""
-
     def find_created(self, drafts: Sequence[Draft], since: datetime) -> list[Created | Alike | Unavailable | None]:
         """Search for what earlier attempts with the same markers, in one project, created at or after `since`.
 
         An error stands for those of which it cannot be told, because an issue that was found cannot be read. For drafts
         that may have lost their marker, the issues that may be theirs are returned.
-        """
-
-    def transition(self, issue: Issue, transition: Transition) -> None:
-        """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
-
-    def comment(
-        self, issue_id: str, body: str, marker: str, database: str = "", *, source: TextSource | None = None
-    ) -> str:
-        """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id.
-
-        If it is longer than the site takes, it is cut, and names `source`.
         """
 
     def is_comment_marked(self, comment_id: str, marker: str | None = None) -> bool:
@@ -264,9 +247,6 @@ class Jira(Protocol):
     def own_comments(self, issue_id: str, since: datetime) -> list[OwnComment]:
         """Return what our account has posted at or after `since`."""
 
-    def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
-        """Add the remote link `global_id`, or bring it up to date."""
-
     def browse(self, key: str) -> str:
         """Return the address of an issue for people."""
 
@@ -279,17 +259,41 @@ class Jira(Protocol):
     def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
         """Give the file piece by piece; exactly as many bytes as announced, else InvalidRequest."""
 
-    def upload(self, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
-        """Put a file on the issue, passing its content on as it comes, and return it as it is there."""
-
     def file_is_gone(self, attachment_id: str) -> bool:
         """Tell whether the site says that a file is not there (any more). None is gone where files are switched off."""
 
-    def delete_file(self, issue_id: str, attachment_id: str) -> None:
-        """Delete a file from an issue. One that is not there is deleted."""
-
     def comments_of(self, issue_id: str) -> list[SeenComment]:
         """Return all comments of an issue that our account sees."""
+
+
+class Jira(ReadOnlyJira, Protocol):
+    """One Jira site: what changes something there, too. Safe to use from several threads."""
+
+    def create(self, draft: Draft) -> Created:
+        """Create an issue, once: this is never repeated on its own, unless Jira says that it was not carried out."""
+
+    def create_many(self, drafts: Sequence[Draft]) -> list[Created | InvalidRequest]:
+        """Create issues of one project in one request, once; return what became of each, in the same order."""
+
+    def transition(self, issue: Issue, transition: Transition) -> None:
+        """Carry the transition out. Raises Unavailable when `issue` has changed while the call waited its turn."""
+
+    def comment(
+        self, issue_id: str, body: str, marker: str, database: str = "", *, source: TextSource | None = None
+    ) -> str:
+        """Post a comment that carries `marker`, and the id of the database that has it posted; return its own id.
+
+        If it is longer than the site takes, it is cut, and names `source`.
+        """
+
+    def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
+        """Add the remote link `global_id`, or bring it up to date."""
+
+    def upload(self, issue_id: str, attachment: Attachment, content: Iterator[bytes]) -> Attachment:
+        """Put a file on the issue, passing its content on as it comes, and return it as it is there."""
+
+    def delete_file(self, issue_id: str, attachment_id: str) -> None:
+        """Delete a file from an issue. One that is not there is deleted."""
 
 
 class Store(Protocol):

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from sync_worker.core.issue import Attachment, Created, Draft, Issue, OwnComment, TextSource, Transition
-from sync_worker.core.ports import Jira, Read
+from sync_worker.core.ports import Read, ReadOnlyJira
 from sync_worker.core.timing import LONG_AGO
 
 POSTED = "-0"
@@ -23,7 +23,7 @@ class DryRunSite:
     What only reads reaches the real site. An issue that would be created is there from then on, without a key.
     """
 
-    def __init__(self, real: Jira) -> None:
+    def __init__(self, real: ReadOnlyJira) -> None:
         self._real = real
         self._keys: dict[str, str] = {}
         self._made: dict[str, Issue] = {}
@@ -32,7 +32,8 @@ class DryRunSite:
         self._numbers = count(1)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
+        """Return what the real site has under this name if that only reads, else what does nothing."""
+        return getattr(self._real, name) if hasattr(ReadOnlyJira, name) else lambda *_, **__: None
 
     def project_id(self, key: str) -> str:
         identity = self._real.project_id(key)
@@ -76,7 +77,7 @@ class DryRunSite:
     def own_comments(self, issue_id: str, since: datetime) -> list[OwnComment]:
         return [] if issue_id in self._made else self._real.own_comments(issue_id, since)
 
-    # What would change something
+    # What would change something, and is answered
 
     def create(self, draft: Draft) -> Created:
         identity, key = f"-{next(self._numbers)}", f"{self._keys.get(draft.project_id, draft.project_id)}-?"
@@ -116,12 +117,8 @@ class DryRunSite:
     ) -> str:
         return POSTED
 
-    def link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None: ...
-
     def upload(self, _issue_id: str, attachment: Attachment, _content: Iterator[bytes]) -> Attachment:
         return replace(attachment, id=f"-{next(self._numbers)}", author=None)
-
-    def delete_file(self, issue_id: str, attachment_id: str) -> None: ...
 
     def download(self, attachment: Attachment) -> AbstractContextManager[Iterator[bytes]]:
         """Give the file to whoever looks into it, and do not even ask for it otherwise."""

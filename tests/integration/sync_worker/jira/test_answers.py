@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -64,6 +65,7 @@ WRITES = {
     "upload": lambda jira: jira.upload("10000", FILE, iter([b"x"])),
     "delete_file": lambda jira: jira.delete_file("10000", "10001"),
 }
+READ_BY_POST = {"POST /search/jql", "POST /issue/bulkfetch"}
 ASK_NOTHING = {"now", "site", "browse", "read_size", "create_size", "recognise", "read_labels"}
 NOT_ASKED_FOR_JSON = {"download"}
 MAY_STAY_UNKNOWN = {"upload_limit", "display_name", "identity", "check_clock"}
@@ -137,8 +139,17 @@ def test_what_is_not_jira_s_leaves_open_what_became_of_a_write(simulator, connec
 
 
 def test_every_call_to_jira_is_among_those_that_are_tried_here():
-    calls = {name for name in vars(ports.Jira) if not name.startswith("_")}
-    assert calls == {*READS, *WRITES, *ASK_NOTHING, *NOT_ASKED_FOR_JSON, *MAY_STAY_UNKNOWN}
+    reading, writing = ({name for name in vars(port) if name[0] != "_"} for port in (ports.ReadOnlyJira, ports.Jira))
+    assert reading == {*READS, *ASK_NOTHING, *NOT_ASKED_FOR_JSON, *MAY_STAY_UNKNOWN}
+    assert writing == set(WRITES)
+
+
+@pytest.mark.parametrize("call", READS)
+def test_a_call_that_only_reads_sends_nothing_that_changes_something(simulator, connect, call):
+    jira = connect(simulator.url)
+    with suppress(SyncError):
+        READS[call](jira)
+    assert {endpoint for endpoint, _ in jira.calls if not endpoint.startswith("GET ")} <= READ_BY_POST
 
 
 @pytest.mark.parametrize("call", [*READS, *WRITES])
