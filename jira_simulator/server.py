@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import pkgutil
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 from aiohttp import web
 
+from jira_simulator import control, rest
 from jira_simulator.client import SimulatorControl
-from jira_simulator.control import calls, pages, sites
-from jira_simulator.control import issues as control_issues
 from jira_simulator.hosting.hosted_site import GATEWAY, HOSTED, HostedSite, path_below, site_segment
 from jira_simulator.hosting.kept_sites import KeptSites
-from jira_simulator.rest import (
-    about_site,
-    attachments,
-    comments,
-    issues,
-    projects,
-    properties,
-    remote_links,
-    search,
-    token_endpoint,
-)
+from jira_simulator.rest import token_endpoint
 from jira_simulator.rest.authentication import authenticate
 from jira_simulator.rest.fault_effects import ConnectionDropped, Handler, serve_with_faults
 from jira_simulator.rest.incoming_call import API, CALL, IncomingCall, error_answer
@@ -40,10 +31,6 @@ KEPT = web.AppKey("kept", KeptSites)
 SEARCH = re.compile("/search(/|$)")
 
 
-CONTROL_MODULES = (sites, control_issues, calls, pages)
-REST_MODULES = (about_site, projects, search, issues, properties, comments, attachments, remote_links, token_endpoint)
-
-
 def application(seed: Seed, kept: KeptSites | None = None) -> web.Application:
     """Return the application that serves the sites of `seed`, or those that were `kept`, and keeps them."""
     keeping = [keep_sites] if kept else []
@@ -53,13 +40,17 @@ def application(seed: Seed, kept: KeptSites | None = None) -> web.Application:
     if kept:
         app[KEPT] = kept
         keep_now(app)
-    for module in (*CONTROL_MODULES, *REST_MODULES):
-        app.add_routes(module.routes)
-    for module in REST_MODULES:
-        for route in module.routes:
-            if isinstance(route, web.RouteDef) and route.path.startswith(API):
-                app.router.add_route(route.method, f"/{'/'.join(GATEWAY)}{route.path}", route.handler)
+    app.add_routes([*_routes_in(control), *_routes_in(rest)])
+    for route in _routes_in(rest):
+        if route.path.startswith(API):
+            app.router.add_route(route.method, f"/{'/'.join(GATEWAY)}{route.path}", route.handler)
     return app
+
+
+def _routes_in(package: ModuleType) -> Iterator[web.RouteDef]:
+    """Yield the routes of the modules of a package that have any."""
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        yield from getattr(importlib.import_module(found.name), "routes", ())
 
 
 @web.middleware
