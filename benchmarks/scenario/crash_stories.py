@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
 
-from benchmarks.scenario.crash_story import A_DAY, A_MINUTE, CrashStory
+from benchmarks.scenario.crash_story import A_DAY, A_MINUTE, BLOCKED, EMPTY, SIGN_IN, CrashStory
 from benchmarks.verdict.demands import OTHER, SIDES, FileDemands
 from sync_worker.core.identity import Decision
 from sync_worker.facets.attachments import Attachments
@@ -52,12 +52,12 @@ class Everything(CrashStory):
         )  # fmt: skip
 
     def _report(self) -> None:
-        self.spoil("dev", "/issue/bulk$")
+        self.spoil("dev", "/issue/bulk$", SIGN_IN)
         self.report("It is broken", "So is this")
 
     def _finish(self) -> None:
         """The issue is hidden from the sync's account meanwhile."""
-        self.spoil("user", "/comment$")
+        self.spoil("user", "/comment$", BLOCKED)
         self.control.hide(self.sync.sites["user"], self.keys[0])
         self.move_counterpart("In Progress", "Done")
 
@@ -72,7 +72,7 @@ class Everything(CrashStory):
 
     def _add_file(self) -> None:
         """The issue is dated before what the sync knows of it."""
-        self.spoil("dev", "/attachments$")
+        self.spoil("dev", "/attachments$", EMPTY)
         site = self.sync.sites["user"]
         node = self.control.fault(site, "node_clock", offset=-50)
         with self.ann("user") as ann:
@@ -125,11 +125,11 @@ class Creations(CrashStory):
         )  # fmt: skip
 
     def _report_one_and_lose_the_answer(self) -> None:
-        self.spoil("dev", "/issue$")
+        self.spoil("dev", "/issue$", EMPTY)
         self.report("It is broken")
 
     def _report_two_and_lose_the_answer(self) -> None:
-        self.spoil("dev", "/issue/bulk$")
+        self.spoil("dev", "/issue/bulk$", SIGN_IN)
         self.report("This is broken", "And that")
 
     def _report_one(self) -> None:
@@ -162,11 +162,11 @@ class Moves(CrashStory):
         self.move_counterpart("In Progress")
 
     def _finish(self) -> None:
-        self.spoil("user", "/transitions$")
+        self.spoil("user", "/transitions$", SIGN_IN)
         self.move_counterpart("Done")
 
     def _reopen(self) -> None:
-        self.spoil("dev", "/transitions$")
+        self.spoil("dev", "/transitions$", SIGN_IN)
         with self.ann("user") as ann:
             ann.move(self.keys[0], "Reopened")
 
@@ -198,14 +198,14 @@ class CrossLinks(CrashStory):
 
     def _report(self) -> None:
         for side in SIDES:
-            self.spoil(side, "/remotelink$")
+            self.spoil(side, "/remotelink$", SIGN_IN)
         self.report("It is broken")
 
     def _move_issue(self) -> None:
         self._move("user")
 
     def _move_counterpart(self) -> None:
-        self.spoil("user", "/remotelink$")
+        self.spoil("user", "/remotelink$", SIGN_IN)
         self._move("dev")
 
     def _move(self, side: str) -> None:
@@ -234,15 +234,15 @@ class Answers(CrashStory):
         )  # fmt: skip
 
     def _report(self) -> None:
-        self.spoil("user", "/comment$")
+        self.spoil("user", "/comment$", BLOCKED)
         self.report("It is broken")
 
     def _finish_twice(self) -> None:
-        self.spoil("user", "/comment$")
+        self.spoil("user", "/comment$", BLOCKED)
         self.move_counterpart("In Progress", "Done", "Reopened", "Closed")
 
     def _delete(self) -> None:
-        self.spoil("dev", "/comment$")
+        self.spoil("dev", "/comment$", BLOCKED)
         site = self.sync.sites["user"]
         self.deleted.add((site, self.ids[0]))
         self.control.delete(site, self.keys[0])
@@ -322,7 +322,7 @@ class FilesBothWays(CrashStory):
 
     def _add_and_spoil(self, name: str) -> None:
         for side in SIDES:
-            self.spoil(OTHER[side], "/attachments$")
+            self.spoil(OTHER[side], "/attachments$", EMPTY)
             self._attach(side, name, _content(name, side))
 
     def _attach(self, side: str, name: str, content: bytes) -> None:

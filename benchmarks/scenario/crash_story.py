@@ -34,11 +34,7 @@ TOMORROW = email.utils.format_datetime(datetime.now(UTC) + timedelta(days=1), us
 SIGN_IN = {"status": 302, "headers": {"Location": "https://sso.invalid/login", "Date": TOMORROW}}
 BLOCKED = {"status": 403, "headers": {"Content-Type": "text/html"}, "body": "<title>Request blocked</title>"}
 EMPTY = {"status": 200, "body": "{}"}
-SPOILED: Mapping[str, Mapping[str, Any]] = {
-    "/issue/bulk$": SIGN_IN, "/issue$": EMPTY, "/comment$": BLOCKED, "/attachments$": EMPTY, "/remotelink$": SIGN_IN,
-    "/transitions$": SIGN_IN,
-}  # fmt: skip
-"""By the path of a request, what something else answers in Jira's place once Jira has carried it out."""
+"""What a login gateway, a firewall and a proxy answer in Jira's place."""
 
 # Each worker is forked from a server process, which is warm. The stories are imported there beforehand, with the worker
 # and all else that the command imports: multiprocessing has every child import the command's own module again.
@@ -118,10 +114,10 @@ class CrashStory(ABC):
         with self.control.person(site, login_of_ann(site), ANN_ACCOUNT["token"]) as ann:
             yield ann
 
-    def spoil(self, side: str, path: str) -> None:
-        """Have something replace Jira's answer to the next such request of the worker."""
+    def spoil(self, side: str, path: str, answer: Mapping[str, Any]) -> None:
+        """Have something answer in Jira's place once Jira has carried out the next such request of the worker."""
         options = {"times": 1, "user": SYNC_ACCOUNT["name"], "method": "POST", "path": path}
-        self.control.fault(self.sync.sites[side], "answer_after", **options, **SPOILED[path])
+        self.control.fault(self.sync.sites[side], "answer_after", **options, **answer)
 
     def report(self, *summaries: str) -> None:
         """A customer reports issues, with a file each, and they are accepted."""
