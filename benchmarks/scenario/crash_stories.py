@@ -1,6 +1,6 @@
 """The stories of crashes: one of everything, and one of each facet, which makes it do each kind of its work.
 
-`STORIES` has them by name. A facet's story has the name of the facet.
+`STORIES` has them by their kinds. A facet's story is of the facet's kind.
 """
 
 from __future__ import annotations
@@ -12,11 +12,6 @@ from typing import Any, ClassVar
 from benchmarks.scenario.crash_story import A_DAY, A_MINUTE, BLOCKED, EMPTY, SIGN_IN, CrashStory
 from benchmarks.verdict.demands import OTHER, SIDES, FileDemands
 from sync_worker.core.identity import Decision
-from sync_worker.facets.attachments import Attachments
-from sync_worker.facets.comments import Comments
-from sync_worker.facets.counterpart import Counterpart
-from sync_worker.facets.links import Links
-from sync_worker.facets.status import Status
 
 Acts = Sequence[Callable[[], object]]
 DELETED = "Its counterpart is gone."
@@ -27,6 +22,7 @@ EVERYTHING = "everything"
 class Everything(CrashStory):
     """Two issues from their report to the end of one of them."""
 
+    kind = EVERYTHING
     told = (
         "Two issues are taken on, with a file, a comment and cross-links.",
         "A login gateway replaces Jira's answer to their creation, and dates its own a day ahead.",
@@ -110,6 +106,7 @@ class Everything(CrashStory):
 class Creations(CrashStory):
     """Counterparts, one by one and in bulk."""
 
+    kind = "create"
     told = (
         "An issue is taken on, and a proxy replaces the answer to the creation of its counterpart.",
         "Two more are taken on at once; a login gateway replaces the answer to that.",
@@ -139,6 +136,7 @@ class Creations(CrashStory):
 class Moves(CrashStory):
     """Statuses, in both directions."""
 
+    kind = "move"
     told = (
         "An issue is taken on, and its counterpart is started.",
         "It is finished; a login gateway replaces the answer to the move of the issue.",
@@ -182,6 +180,7 @@ class Moves(CrashStory):
 class CrossLinks(CrashStory):
     """The links of a pair to each other, and what becomes of them when an issue gets another key."""
 
+    kind = "link"
     told = (
         "An issue is taken on; a login gateway replaces the answers to both links.",
         "The issue moves to another project, so that the link to it has to name another key.",
@@ -217,6 +216,7 @@ class CrossLinks(CrashStory):
 class Answers(CrashStory):
     """Comments: announcements, answers to a status, and what is said of a deletion."""
 
+    kind = "comment"
     told = (
         "An issue is taken on; a firewall replaces the answer to the comment that announces its counterpart.",
         "The counterpart is finished, reopened and finished at once; the answer to the comment on that is replaced.",
@@ -257,6 +257,7 @@ SCREENSHOT, PATCH, LATE = "screenshot.png", "fix.patch", "late.txt"
 class FilesBothWays(CrashStory):
     """Files of both sides, their copies, and what becomes of these."""
 
+    kind = "attachments"
     told = (
         "An issue is taken on, with a file.",
         "A customer and a developer add a file each at the same time.",
@@ -342,11 +343,4 @@ def _content(name: str, side: str) -> bytes:
     return f"{name} of {side}".encode()
 
 
-STORIES: Mapping[str, type[CrashStory]] = {
-    EVERYTHING: Everything,
-    Counterpart.kind: Creations,
-    Status.kind: Moves,
-    Links.kind: CrossLinks,
-    Attachments.kind: FilesBothWays,
-    Comments.kind: Answers,
-}
+STORIES = {story.kind: story for story in CrashStory.__subclasses__()}

@@ -45,10 +45,12 @@ context.set_forkserver_preload(["benchmarks.scenario.crash_stories", "benchmarks
 class CrashStory(ABC):
     """One story: its sites, its sync with its database, and `acts`, in their order: what people do in each.
 
-    `told` is the story in words, `changes` what the sync's file says besides the shipped one, `files` what is demanded
-    of files under `attachments`. `expected` says of the counts of the verdict what they must be in the end.
+    `kind` is that of the facet that it is about. `told` is the story in words, `changes` what the sync's file says
+    besides the shipped one, `files` what is demanded of files under `attachments`. `expected` says of the counts of the
+    verdict what they must be in the end.
     """
 
+    kind: ClassVar[str]
     told: ClassVar[Sequence[str]]
     changes: ClassVar[Mapping[str, Any]] = {}
     files: ClassVar[FileDemands | None] = None
