@@ -38,6 +38,7 @@ from health_monitor.observation.tracking import Tracking
 from sync_model.heartbeat import CallCount, CycleSummary, Totals
 from sync_model.shards import Shard, owner
 from sync_worker.database.fleet import Container
+from sync_worker.facets.catalogue import FACETS
 
 LOOKS = 10
 ANSWERS = 3
@@ -47,7 +48,7 @@ OTHER_HOST = "node-2"
 TOTALS = Totals(
     cycles=500,
     failed_cycles=3,
-    actions={f"{kind} done": 5 for kind in ("create", "move", "link", "comment", "attachments")},
+    actions={f"{kind} done": 5 for kind in FACETS},
     calls=tuple(
         CallCount(endpoint=endpoint, status=200, count=99)
         for endpoint in ("search", "issue", "changelog", "comment", "myself", "transitions")

@@ -75,8 +75,8 @@ class CallCount(_Record):
 class Totals(_Record):
     """What a worker did since its process started. Each number only grows.
 
-    A key of `actions` is a kind of action (`create`, `move`, `link`, `attachments`, `comment`), a space and a result
-    (`done`, `failed`). `cooldown` is the seconds spent waiting because a site asked for it.
+    A key of `actions` is a kind of action, a space and a result: `create done`, `link failed`. `cooldown` is the
+    seconds spent waiting because a site asked for it.
     """
 
     cycles: int = 0

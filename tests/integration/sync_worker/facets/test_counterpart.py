@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from simulated_sites import CREATE, CREATE_ONE, LONG_ENOUGH
@@ -30,7 +32,7 @@ def test_an_issue_that_a_rule_takes_on_gets_a_counterpart_with_its_fields_files_
     assert bench.comments(key) == [f"followed as {dev['key']}"]
     assert [link["object"]["url"] for link in user["links"]] == [f"{bench.url}/two/browse/{dev['key']}"]
     assert [link["object"]["url"] for link in dev["links"]] == [f"{bench.url}/one/browse/{key}"]
-    assert summary.actions == {"created": 1, "moved": 0, "linked": 1, "attached": 1, "commented": 1}
+    assert +Counter(summary.actions) == {"created": 1, "linked": 1, "attached": 1, "commented": 1}
     assert summary.failed == 0
 
 
