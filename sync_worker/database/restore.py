@@ -8,7 +8,8 @@ What a person had forgotten stays forgotten: the worker erases it anew from what
 The database does not know what was done in Jira after the backup, nor what happened while the backup was made. So the
 cursors go back further than a backup can take, and the progress says `restored`. Before anything else is done, all
 counterparts created since are found by their marks (`engine.recognition.recovery`). Comments are looked for before
-they are posted (`engine.intents`). Moves that our account made since are ours (`engine.diff`, `facets.status`).
+they are posted (`engine.intents`). Moves that our account made since are ours (`engine.detection.diff`,
+`facets.status`).
 """
 
 from __future__ import annotations

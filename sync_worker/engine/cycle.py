@@ -24,10 +24,10 @@ from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine import confirmation, forgetting, resync
-from sync_worker.engine.census import Census
-from sync_worker.engine.creation_brake import hold_creations
-from sync_worker.engine.delivery import Delivery
-from sync_worker.engine.detection import Detection
+from sync_worker.engine.delivery.creation_brake import hold_creations
+from sync_worker.engine.delivery.outbox import Delivery
+from sync_worker.engine.detection.census import Census
+from sync_worker.engine.detection.changes import Detection
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reach import carried_since
 from sync_worker.engine.recognition import adoption

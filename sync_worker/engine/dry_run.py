@@ -23,8 +23,8 @@ from sync_worker.core.ports import Jira
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
-from sync_worker.engine.creation_brake import HOLD
 from sync_worker.engine.cycle import Cycle
+from sync_worker.engine.delivery.creation_brake import HOLD
 from sync_worker.engine.dry_site import DryRunSite
 from sync_worker.engine.dry_store import DryRunStore
 from sync_worker.facets.catalogue import ITEM_FACETS

@@ -26,7 +26,7 @@ from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.state import IssueState
 from sync_worker.core.uncertainty import after_end, left_open, long_over, settle
 from sync_worker.engine.belief import Belief
-from sync_worker.engine.diff import needs_history_before, observe
+from sync_worker.engine.detection.diff import needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
 from sync_worker.facets.protocol import Told
 from sync_worker.facets.work import DONE, FAILED, SKIPPED, Intent, Work

@@ -29,7 +29,7 @@ from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.rules import creates_from
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.engine.diff import observe
+from sync_worker.engine.detection.diff import observe
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.recognition.recovery import CounterpartSearch, Found

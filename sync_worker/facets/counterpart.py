@@ -1,7 +1,7 @@
 """Counterpart: an issue gets one counterpart in the other project.
 
 The request that creates a counterpart carries a marker. So what an earlier attempt created can be found again. Many are
-created in one request by `engine.bulk_creation`.
+created in one request by `engine.delivery.bulk_creation`.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A facet declares what it is called, what it depends on and what it needs, and sa
 over. The engine does the rest, once for all facets: it decides when, remembers what is begun and what is done, tries
 again what failed, and says what it did. There are two sorts.
 
-`ActionFacet`   does, once, what a rule calls for in answer to a cause     `engine.action_delivery`
-`ItemFacet`     keeps the items of two issues in step                      `engine.item_delivery`
+`ActionFacet`   does, once, what a rule calls for in answer to a cause     `engine.delivery.action`
+`ItemFacet`     keeps the items of two issues in step                      `engine.delivery.item`
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class ItemFacet(Facet, Protocol[P]):
     """Carries items of one kind from one issue of a pair to the other.
 
     The engine finds out what is new, remembers what is begun and what is done on both sides, tries again, and says what
-    it did (`engine.item_delivery`). An item that both sides remember as each other's is no news on either. So nothing
+    it did (`engine.delivery.item`). An item that both sides remember as each other's is no news on either. So nothing
     that we have written ourselves comes back.
     """
 

@@ -19,7 +19,7 @@ from sync_worker.core import own_writes
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
-from sync_worker.engine.diff import is_seen, with_history
+from sync_worker.engine.detection.diff import is_seen, with_history
 
 MARGIN = timedelta(days=1)
 """Changes of an issue that the service does not remember count from so long before its cursor. It lost less than that

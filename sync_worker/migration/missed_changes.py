@@ -24,7 +24,7 @@ from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.core.templates import fill_in
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.engine.diff import all_seen_up_to, observe
+from sync_worker.engine.detection.diff import all_seen_up_to, observe
 from sync_worker.engine.reach import reaches_of
 from sync_worker.migration.legacy import LastSeen, LegacyState, expecting_legacy_moves, state_as_left
 from sync_worker.migration.lookup import IssueLookup

@@ -20,7 +20,7 @@ from sync_worker.core.progress import Importing, Progress
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import creates_from
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
-from sync_worker.engine.observation import highest_of
+from sync_worker.engine.detection.observation import highest_of
 from sync_worker.migration.legacy import CLOCK_SKEW, LegacyPair, LegacySource, LegacyState
 from sync_worker.migration.lookup import IssueLookup
 from sync_worker.migration.missed_changes import MissedChanges

@@ -27,7 +27,7 @@ from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
-from sync_worker.engine.diff import observe, with_history, with_key_to_carry_over
+from sync_worker.engine.detection.diff import observe, with_history, with_key_to_carry_over
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
 from sync_worker.facets.work import FOUND

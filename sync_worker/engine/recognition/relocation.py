@@ -29,7 +29,7 @@ from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
-from sync_worker.engine.diff import all_seen_up_to, observe, without_ids_given_out_again
+from sync_worker.engine.detection.diff import all_seen_up_to, observe, without_ids_given_out_again
 from sync_worker.engine.reading import Reader
 
 LOST = "lost-"

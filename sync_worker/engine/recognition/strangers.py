@@ -19,8 +19,8 @@ from sync_worker.core.identity import Decision, Identity, Origin, made_by_anothe
 from sync_worker.core.issue import Issue
 from sync_worker.core.marks import Mark
 from sync_worker.core.progress import Progress, Restored
+from sync_worker.engine.detection.observation import Met
 from sync_worker.engine.intents import IntentLog
-from sync_worker.engine.observation import Met
 from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 
 

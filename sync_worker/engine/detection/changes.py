@@ -24,10 +24,10 @@ from sync_worker.core.ports import READ_AT_ONCE, Read
 from sync_worker.core.progress import Progress
 from sync_worker.core.rules import creates_from
 from sync_worker.core.timing import is_in_future
-from sync_worker.engine.observation import Observation, OnStrangers, highest_of, leave_all
+from sync_worker.engine.detection.observation import Observation, OnStrangers, highest_of, leave_all
+from sync_worker.engine.detection.wrong_times import without_wrong_times
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
-from sync_worker.engine.wrong_times import without_wrong_times
 
 KEPT_ISSUES = 2 * READ_AT_ONCE
 

@@ -18,7 +18,7 @@ from sync_worker.core.retry import message_of
 from sync_worker.core.rules import creates_from
 from sync_worker.core.state import IssueState
 from sync_worker.engine.belief import Belief
-from sync_worker.engine.diff import needs_history_before, observe
+from sync_worker.engine.detection.diff import needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues

@@ -1,6 +1,6 @@
 """Creation of counterparts in bulk: as many in one request as the site bears.
 
-What does not come about here is left to `engine.action_delivery`, which says for each issue why.
+What does not come about here is left to `engine.delivery.action`, which says for each issue why.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sync_worker.core.issue import Created, Draft
 from sync_worker.core.marks import label_in
 from sync_worker.core.ports import Jira
 from sync_worker.core.uncertainty import dated_since
-from sync_worker.engine.action_delivery import ActionDelivery
+from sync_worker.engine.delivery.action import ActionDelivery
 from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.counterpart import ISSUE, Counterpart
 from sync_worker.facets.earlier_links import CounterpartFound

@@ -1,7 +1,7 @@
 """Census, the reconciliation scan: once a day, which issues of pairs are not in their project any more, and why.
 
 Search never tells that an issue was moved away, deleted or hidden from us; search only does not show the issue. So
-absence is a question, not an answer. What becomes of it: `engine.absence`.
+absence is a question, not an answer. What becomes of it: `engine.detection.absence`.
 
 Search by time does not show what was imported with old dates either. So the census also looks at the issues that were
 never seen, if they came after the first look. That the ids say. Others were left alone then, and are now.
@@ -21,8 +21,8 @@ from sync_worker.core.errors import SyncError
 from sync_worker.core.progress import Progress
 from sync_worker.core.retry import after_failure, is_due
 from sync_worker.core.timing import is_in_future
-from sync_worker.engine.absence import Absences
-from sync_worker.engine.observation import Observation, OnStrangers, highest_of, leave_all
+from sync_worker.engine.detection.absence import Absences
+from sync_worker.engine.detection.observation import Observation, OnStrangers, highest_of, leave_all
 from sync_worker.engine.unprocessable import UnprocessableIssues
 
 

@@ -17,9 +17,9 @@ from sync_worker.core.errors import (
     Unavailable,
     to_go_by,
 )
-from sync_worker.engine.action_delivery import ActionDelivery
+from sync_worker.engine.delivery.action import ActionDelivery
+from sync_worker.engine.delivery.item import ItemDelivery
 from sync_worker.engine.intents import IntentLog, OpenIntent
-from sync_worker.engine.item_delivery import ItemDelivery
 from sync_worker.facets.catalogue import ACTION_FACETS, ITEM_FACETS
 from sync_worker.facets.counterpart import Counterpart
 from sync_worker.facets.earlier_links import CounterpartFound

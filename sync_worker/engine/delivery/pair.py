@@ -1,6 +1,7 @@
 """Delivery to one pair: the causes of its two issues, in their order.
 
-What fails holds up only the later causes of its own issue, and no items. See `engine.failures` for what becomes of it.
+What fails holds up only the later causes of its own issue, and no items. See `engine.delivery.failures` for what
+becomes of it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from sync_worker.core.pairs import Pair
 from sync_worker.core.retry import is_due
 from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.engine.batch import Key, work_on
-from sync_worker.engine.cause_delivery import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery
-from sync_worker.engine.failures import FailedCauses
+from sync_worker.engine.delivery.batch import Key, work_on
+from sync_worker.engine.delivery.cause import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery
+from sync_worker.engine.delivery.failures import FailedCauses
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 from sync_worker.engine.unprocessable import UnprocessableIssues

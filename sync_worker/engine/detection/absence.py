@@ -33,7 +33,7 @@ from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CONFIRM_AFTER, is_in_future
 from sync_worker.core.uncertainty import long_over
 from sync_worker.engine.belief import Belief
-from sync_worker.engine.observation import Observation, OnStrangers, leave_all
+from sync_worker.engine.detection.observation import Observation, OnStrangers, leave_all
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.work import DONE

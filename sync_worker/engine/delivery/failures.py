@@ -1,8 +1,8 @@
 """What follows when a cause fails: it goes back into the outbox with the time of its next try, or it is given up.
 
 What no waiting mends, and what has failed for too long, is given up. It is kept as a dead letter, and the later causes
-of its issue go on. Whether an issue of a pair is gone, or not visible to us, the census says (`engine.absence`). Until
-then the causes are tried again. After that they wait until both issues are visible.
+of its issue go on. Whether an issue of a pair is gone, or not visible to us, the census says
+(`engine.detection.absence`). Until then the causes are tried again. After that they wait until both issues are visible.
 """
 
 from __future__ import annotations

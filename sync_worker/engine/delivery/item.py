@@ -33,7 +33,7 @@ Outcome = tuple[Step[Any], Item | Exception | None]
 
 
 class ItemDelivery:
-    """Carries the items of one facet over: to who carries out actions, it is like `engine.action_delivery`."""
+    """Carries the items of one facet over: to who carries out actions, it is like `engine.delivery.action`."""
 
     def __init__(self, intents: IntentLog, facet: ItemFacet[Any]) -> None:
         self._intents, self._facet = intents, facet

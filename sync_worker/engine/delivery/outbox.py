@@ -21,11 +21,11 @@ from sync_worker.core.context import Predecessor
 from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.ports import READ_AT_ONCE, Read, Waiting
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.engine.batch import Batch, Key, read_batch
-from sync_worker.engine.bulk_creation import BulkCreation
-from sync_worker.engine.failures import FailedCauses
+from sync_worker.engine.delivery.batch import Batch, Key, read_batch
+from sync_worker.engine.delivery.bulk_creation import BulkCreation
+from sync_worker.engine.delivery.failures import FailedCauses
+from sync_worker.engine.delivery.pair import Delivered, PairDelivery
 from sync_worker.engine.intents import IntentLog, OpenIntent
-from sync_worker.engine.pair_delivery import Delivered, PairDelivery
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.counterpart import missing_counterpart
 from sync_worker.facets.work import Work

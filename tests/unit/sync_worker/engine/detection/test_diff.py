@@ -14,7 +14,7 @@ from sync_worker.core.items import Handled
 from sync_worker.core.own_writes import expected_move, last_write, made_move
 from sync_worker.core.rules import actions_for
 from sync_worker.core.state import IssueState
-from sync_worker.engine.diff import MOST_SEEN, needs_history_before, observe
+from sync_worker.engine.detection.diff import MOST_SEEN, needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
 from worker_values import FILE, NOON, OUR_ACCOUNT, SOMEBODY, at, cause, change, issue, rule, sync
 

@@ -32,10 +32,10 @@ from sync_worker.core.issue import Issue
 from sync_worker.core.items import Items
 from sync_worker.core.retry import is_due
 from sync_worker.core.state import IssueState
-from sync_worker.engine.batch import work_on
-from sync_worker.engine.failures import FailedCauses
+from sync_worker.engine.delivery.batch import work_on
+from sync_worker.engine.delivery.failures import FailedCauses
+from sync_worker.engine.delivery.pair import PairDelivery
 from sync_worker.engine.intents import IntentLog
-from sync_worker.engine.pair_delivery import PairDelivery
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.attachments import DELETED, Attachments
 from sync_worker.facets.work import DONE
@@ -124,7 +124,7 @@ class Bench:
         """Look at the issues of these sides, and carry out what waits on both, as a cycle does."""
         self.world.expect({request: self._happening(what) for request, what in happenings.items()})
         # Whatever goes wrong, the next look goes on from what is stored.
-        with mock.patch("sync_worker.engine.item_delivery.side_by_side", self.runner), suppress(Crash, SyncError):
+        with mock.patch("sync_worker.engine.delivery.item.side_by_side", self.runner), suppress(Crash, SyncError):
             seen = {side: self._look_at(side) for side in sides}
             self._deliver(seen, dict.fromkeys([*sides, *Side]))
 
