@@ -10,11 +10,11 @@ import json
 import sys
 from pathlib import Path
 
+from generator.running.settings.variables import markdown_table
 from generator.running.terminal import print_line
-from generator.running.variables import markdown_table
 from sync_model.schema import FILE, json_schema
 
-TABLE_BEGINS = "<!-- `make docs` writes this table from generator/running/variables.py -->"
+TABLE_BEGINS = "<!-- `make docs` writes this table from generator/running/settings/variables.py -->"
 TABLE_ENDS = "<!-- end of the table -->"
 FILES_OF_THE_CHART = Path("deploy", "chart", "files")
 IN_THE_CHART = ("alerts.yml", "grafana-dashboard.json")

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from structlog.typing import FilteringBoundLogger
 
 from generator.running.errors import Unusable
-from generator.running.page_settings import PageSettings, read_page_settings
 from generator.running.run_directory import require_own
-from generator.running.settings import Settings, from_environ, of_running_group
-from generator.running.variables import VARIABLES
+from generator.running.settings.group import Settings, from_environ, of_running_group
+from generator.running.settings.page import PageSettings, read_page_settings
+from generator.running.settings.variables import VARIABLES
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
 from health_monitor.access.proxies import Proxies

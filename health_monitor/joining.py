@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from structlog.typing import FilteringBoundLogger
 
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
 from health_monitor.databases import SyncDatabases
 from health_monitor.fleet.link import FleetLink
 from health_monitor.observation.snapshot import Snapshot

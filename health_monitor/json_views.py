@@ -7,8 +7,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from generator.running.pushed import PushedState
-from generator.running.supervisor_rpc import ProgramState
+from generator.running.state.pushed import PushedState
+from generator.running.supervision.supervisor_rpc import ProgramState
 from health_monitor.history import SyncHistory
 from health_monitor.observation.remedy_records import RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView

@@ -10,8 +10,8 @@ from functools import cached_property
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
-from generator.running.page_settings import PageSettings
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.settings.page import PageSettings
 from health_monitor.access.gate import Gate
 from health_monitor.access.refusals import ToldRefusals
 from health_monitor.databases import SyncDatabases

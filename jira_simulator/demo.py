@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from generator.running.run_directory import RECORD
-from generator.running.variables import VARIABLES
+from generator.running.settings.variables import VARIABLES
 
 TEMPLATES = Path("configs/demo")
 """What the files of the demo's syncs are copied from."""

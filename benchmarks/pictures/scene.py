@@ -23,10 +23,10 @@ from typing import Any
 from benchmarks.rig.waiting import wait_until
 from generator.running.errors import NoAnswer, NotRunning
 from generator.running.files import write_if_changed
-from generator.running.manifest import AppliedSync, read_manifest
-from generator.running.page_settings import read_page_settings
-from generator.running.settings import from_environ
-from generator.running.supervisor_rpc import ProgramState, Supervisor
+from generator.running.settings.group import from_environ
+from generator.running.settings.page import read_page_settings
+from generator.running.state.manifest import AppliedSync, read_manifest
+from generator.running.supervision.supervisor_rpc import ProgramState, Supervisor
 from health_monitor.access.credentials import read_credentials
 from health_monitor.access.gate import Gate
 from health_monitor.access.proxies import Proxies

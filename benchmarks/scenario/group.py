@@ -18,8 +18,8 @@ from pathlib import Path
 from benchmarks.rig.measure import cpu_seconds
 from benchmarks.rig.processes import Rig, free_port, running_rig
 from benchmarks.scenario import backlog
-from generator.running.processes import members
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.processes import members
+from generator.running.supervision.supervisor_rpc import Supervisor
 from sync_model.group_environment import GROUP_VARIABLE
 from sync_model.heartbeat import Heartbeat, read_heartbeat
 

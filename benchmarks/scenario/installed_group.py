@@ -12,7 +12,7 @@ from benchmarks.rig.installations import Installation
 from benchmarks.rig.measure import peak_rss
 from benchmarks.rig.processes import Rig, free_port
 from benchmarks.rig.waiting import wait_until
-from generator.running.processes import members
+from generator.running.supervision.processes import members
 from sync_model.heartbeat import Heartbeat, read_heartbeat
 
 SECONDS_FOR_A_COMMAND = 600.0

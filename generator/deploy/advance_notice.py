@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from generator.deploy.moves import moves
 from generator.deploy.newly_answered import newly_answered
 from generator.deploy.own_files import unreadable_files
-from generator.running.news_settings import read_news_settings, unknown_channels
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.settings.news import read_news_settings, unknown_channels
 from sync_model.loading import Loaded
 from sync_model.problems import Problem
 

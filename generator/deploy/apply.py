@@ -9,8 +9,7 @@ from generator.deploy.install import install
 from generator.deploy.prepare import Prepared
 from generator.deploy.programs import START_TIMEOUT, STOP_TIMEOUT
 from generator.deploy.snapshots import drop_snapshots
-from generator.running.descriptors import raise_limit
-from generator.running.intention import (
+from generator.running.state.intention import (
     Intention,
     carry_out,
     read_intention,
@@ -19,9 +18,10 @@ from generator.running.intention import (
     without_this_process,
     write_intention,
 )
-from generator.running.log_files import missing_logs, reopen_logs
-from generator.running.outdated import outdated_workers, with_outdated
-from generator.running.supervisor_rpc import DOWN, SETTLED, Changes, ProgramState, Supervisor
+from generator.running.supervision.descriptors import raise_limit
+from generator.running.supervision.log_files import missing_logs, reopen_logs
+from generator.running.supervision.outdated import outdated_workers, with_outdated
+from generator.running.supervision.supervisor_rpc import DOWN, SETTLED, Changes, ProgramState, Supervisor
 from generator.running.terminal import note_if_possible
 
 SIGNS = {"started": "+", "restarted": "~", "stopped": "-"}

@@ -22,14 +22,17 @@ from generator.deploy.programs import STOP_TIMEOUT
 from generator.deploy.some_syncs import SyncChange, named_syncs, restart_syncs, start_syncs, stop_syncs
 from generator.deploy.start import become_supervisord, check_nothing_is_in_the_way, start_in_background
 from generator.deploy.stop import stop_group
-from generator.running import locking, mongod, processes
+from generator.running import mongod
 from generator.running.code import fingerprint
 from generator.running.errors import NotRunning, NotUnderstood, SocketGone, Unusable
-from generator.running.intention import finish
-from generator.running.project_folder import no_group_runs
-from generator.running.pushed import is_pushed_empty, pushed_state
 from generator.running.run_directory import SOCKET, make_run_directory, require_own
-from generator.running.running_group import (
+from generator.running.settings.group import Settings, of_running_group, run_dir_of
+from generator.running.settings.project_folder import no_group_runs
+from generator.running.state import locking
+from generator.running.state.intention import finish
+from generator.running.state.pushed import is_pushed_empty, pushed_state
+from generator.running.supervision import processes
+from generator.running.supervision.running_group import (
     enter,
     environment_of_group,
     is_container,
@@ -37,8 +40,7 @@ from generator.running.running_group import (
     settings_to_write,
     warn_of_shell,
 )
-from generator.running.settings import Settings, of_running_group, run_dir_of
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.supervisor_rpc import Supervisor
 from generator.running.terminal import complain, note, print_line, print_lines, warn, write_log_lines
 from sync_model.problems import Problem
 

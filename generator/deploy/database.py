@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from generator.running.files import write_if_changed
 from generator.running.mongod import address_of
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
 from generator.running.temporary_mongod import temporary_mongod
 
 USER = "jira-sync"

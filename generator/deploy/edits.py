@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from generator.running.manifest import AppliedSync, read_manifest
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.state.manifest import AppliedSync, read_manifest
 from sync_model.checks import claims_of
 from sync_model.definition import Sync
 from sync_model.loading import Loaded, SyncFile, load_file

@@ -11,9 +11,9 @@ from generator.deploy.prepare import Prepared
 from generator.deploy.snapshots import write_snapshots
 from generator.running.files import write_if_changed
 from generator.running.run_directory import CONF, DEMO, RECORD, named_by
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.settings.variables import default_of
 from generator.running.terminal import warn
-from generator.running.variables import default_of
 from generator.running.worker_users import make_worker_folder, write_users
 
 DEFAULT_RUN_DIR = default_of("RUN_DIR")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from generator.deploy.edits import Edit, edits
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
 from sync_model.checks import sites_of
 from sync_model.definition import Side, Sync
 from sync_model.loading import Loaded

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from generator.deploy.edits import Edit, edits
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
 from sync_model.definition import ANY_STATUS, Rule, Side, Sync, fold
 from sync_model.loading import Loaded
 from sync_model.problems import Problem

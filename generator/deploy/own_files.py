@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from generator.running.errors import Unusable
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
 from generator.running.worker_users import FILE, WorkerUser, read_users, with_new_users
 from sync_model.connection import references
 from sync_model.definition import Sync

@@ -14,11 +14,11 @@ from generator.deploy.programs import Plan, plan_for
 from generator.running import mongod
 from generator.running.elsewhere import require_here
 from generator.running.errors import Unusable
-from generator.running.manifest import AppliedSync, read_elsewhere, read_manifest
 from generator.running.names import unknown_sync
-from generator.running.pushed import unusable_files
 from generator.running.run_directory import make_folder, make_run_directory
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.state.manifest import AppliedSync, read_elsewhere, read_manifest
+from generator.running.state.pushed import unusable_files
 from generator.running.worker_users import WorkerUser
 from sync_model.allowances import lines_to_add
 from sync_model.checks import claims_of

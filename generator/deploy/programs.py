@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generator.running.launcher import launched
-from generator.running.manifest import AppliedSync
 from generator.running.mongod import database_command
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.state.manifest import AppliedSync
 from generator.running.worker_launcher import MODULE as LAUNCHER
 from generator.running.worker_users import FILE, WorkerUser, with_new_users
 from sync_model.loading import Loaded, SyncFile

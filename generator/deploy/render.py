@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from supervisor.options import ProcessConfig, ServerOptions
 
 from generator.deploy.programs import Plan, Program
-from generator.running.descriptors import wanted_limit
-from generator.running.settings import UNSAFE_IN_PATHS, Settings
+from generator.running.settings.group import UNSAFE_IN_PATHS, Settings
+from generator.running.supervision.descriptors import wanted_limit
 
 TEMPLATE = "supervisord.conf.j2"
 

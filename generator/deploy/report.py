@@ -12,9 +12,9 @@ from typing import Any
 
 from generator.deploy.apply import Applied, ProgramChange
 from generator.deploy.some_syncs import SyncChange
-from generator.running.supervisor_rpc import ProgramState
+from generator.running.settings.variables import default_of
+from generator.running.supervision.supervisor_rpc import ProgramState
 from generator.running.terminal import complain, print_json, print_line, warn
-from generator.running.variables import default_of
 from sync_model.connection import resolve, site_of
 from sync_model.definition import Side, Sync
 from sync_model.loading import Loaded

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from generator.deploy.programs import Plan, applied_as
 from generator.running.files import write_if_changed
-from generator.running.manifest import manifest_text
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.state.manifest import manifest_text
 
 
 def write_snapshots(plan: Plan, claims: Mapping[str, Mapping[str, str]], settings: Settings) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from generator.deploy.programs import START_TIMEOUT, STOP_TIMEOUT
 from generator.running.elsewhere import require_here
 from generator.running.errors import NotUnderstood, Unusable
-from generator.running.intention import signals_blocked, stopped_by_a_person
-from generator.running.manifest import read_elsewhere, read_manifest
 from generator.running.names import there_are, unknown_sync
-from generator.running.settings import Settings
-from generator.running.supervisor_rpc import DOWN, SETTLED, Changes, ProgramState, Supervisor
+from generator.running.settings.group import Settings
+from generator.running.state.intention import signals_blocked, stopped_by_a_person
+from generator.running.state.manifest import read_elsewhere, read_manifest
+from generator.running.supervision.supervisor_rpc import DOWN, SETTLED, Changes, ProgramState, Supervisor
 from generator.running.terminal import note, note_if_possible
 from sync_model.program_names import PROGRAMS
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from generator.deploy.prepare import Prepared
 from generator.deploy.programs import START_TIMEOUT
-from generator.running import processes
 from generator.running.errors import NotRunning, Unusable
 from generator.running.files import write_if_changed
-from generator.running.intention import drop_intention
-from generator.running.settings import LOOPBACK, Settings
-from generator.running.supervisor_rpc import POLL_SECONDS, SETTLED, ProgramState, Supervisor
+from generator.running.settings.group import LOOPBACK, Settings
+from generator.running.state.intention import drop_intention
+from generator.running.supervision import processes
+from generator.running.supervision.supervisor_rpc import POLL_SECONDS, SETTLED, ProgramState, Supervisor
 from sync_model.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
 
 MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}

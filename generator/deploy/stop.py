@@ -11,11 +11,11 @@ from pathlib import Path
 
 from generator.deploy.install import unlink_conf
 from generator.deploy.programs import STOP_TIMEOUT
-from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning, SocketGone, Unusable
-from generator.running.intention import drop_intention
 from generator.running.run_directory import PID_FILE, RECORD, SOCKET
-from generator.running.supervisor_rpc import POLL_SECONDS, Supervisor
+from generator.running.state.intention import drop_intention
+from generator.running.supervision import processes
+from generator.running.supervision.supervisor_rpc import POLL_SECONDS, Supervisor
 from sync_model.program_names import DATABASE, MONITOR, SIMULATOR
 
 END_TIMEOUT = 70.0

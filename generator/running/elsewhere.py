@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from generator.running.errors import Unusable
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
 from sync_model.shards import Shard, owner
 
 

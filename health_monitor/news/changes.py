@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from generator.running.news_settings import QuietHours
+from generator.running.settings.news import QuietHours
 from health_monitor.news.records import Change, Finding, Followed, Message, NewsState, Turn
 from sync_model.judgement import Level
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from generator.running.news_channels import Channel
-from generator.running.news_settings import GROUP
+from generator.running.settings.news import GROUP
+from generator.running.settings.news_channels import Channel
 from health_monitor.news.records import Delivery, Failure, Message, NewsState
 
 MOST_WAITING = 200

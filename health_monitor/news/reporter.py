@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from structlog.typing import FilteringBoundLogger
 
-from generator.running.news_channels import Channel
-from generator.running.news_settings import GROUP, NewsSettings, read_news_settings, unknown_channels
+from generator.running.settings.news import GROUP, NewsSettings, read_news_settings, unknown_channels
+from generator.running.settings.news_channels import Channel
 from health_monitor.news import outbox
 from health_monitor.news.changes import Pace, Sender, due, follow
 from health_monitor.news.findings import findings

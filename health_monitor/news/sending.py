@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from generator.running.news_channels import BodyFormat, Channel, Encryption, Mailbox, MailServer, Webhook
+from generator.running.settings.news_channels import BodyFormat, Channel, Encryption, Mailbox, MailServer, Webhook
 from health_monitor.news.bodies import body, mail
 from health_monitor.news.records import Message
 from sync_model.certificates import accept_private_authorities

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from generator.running.intention import read_intention
-from generator.running.locking import lock_holder
-from generator.running.processes import is_suspended
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.state.intention import read_intention
+from generator.running.state.locking import lock_holder
+from generator.running.supervision.processes import is_suspended
 
 
 @dataclass(frozen=True)

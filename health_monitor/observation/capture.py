@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning
-from generator.running.log_files import missing_logs
-from generator.running.manifest import AppliedSync, read_elsewhere, read_manifest
-from generator.running.pushed import pushed_state
-from generator.running.settings import Settings
-from generator.running.supervisor_rpc import ProgramState, Supervisor
+from generator.running.settings.group import Settings
+from generator.running.state.manifest import AppliedSync, read_elsewhere, read_manifest
+from generator.running.state.pushed import pushed_state
+from generator.running.supervision import processes
+from generator.running.supervision.log_files import missing_logs
+from generator.running.supervision.supervisor_rpc import ProgramState, Supervisor
 from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.apply_state import ApplyState, apply_state
 from health_monitor.observation.config_cache import ConfigCache

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from generator.running.pushed import unusable_files
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.state.pushed import unusable_files
 from sync_model.config_files import FileState, entry_state, file_states
 from sync_model.connection import sites
 from sync_model.definition import Sync

@@ -14,9 +14,9 @@ from threading import Event, Lock, Thread
 from structlog.typing import FilteringBoundLogger
 
 from generator.running.errors import NoAnswer, NotRunning, Unusable
-from generator.running.intention import finish
-from generator.running.settings import Settings
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.settings.group import Settings
+from generator.running.state.intention import finish
+from generator.running.supervision.supervisor_rpc import Supervisor
 from health_monitor.fleet.link import FleetLink
 from health_monitor.observation.capture import process_of, take_snapshot
 from health_monitor.observation.config_cache import ConfigCache

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from generator.running.pushed import PushedState
-from generator.running.supervisor_rpc import ProgramState
+from generator.running.state.pushed import PushedState
+from generator.running.supervision.supervisor_rpc import ProgramState
 from health_monitor.fleet.look import FleetLook
 from sync_model.definition import Sync
 from sync_model.judgement import Condition, Facts, Level, SyncVerdict

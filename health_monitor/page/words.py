@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from generator.running.supervisor_rpc import ProgramState
+from generator.running.supervision.supervisor_rpc import ProgramState
 from health_monitor.observation.snapshot import SyncView
 from sync_model.heartbeat import Phase
 from sync_model.judgement import RUNNING_STATES, Condition, Level, SyncVerdict, format_duration

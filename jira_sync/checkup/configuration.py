@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from generator.running.errors import Unusable
-from generator.running.manifest import read_manifest
-from generator.running.pushed import unusable_files
+from generator.running.state.manifest import read_manifest
+from generator.running.state.pushed import unusable_files
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from jira_sync.context.target import Target
 from sync_model.account_lookup import DEFAULT_FILES, DEFAULTS, ConnectionFault

@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from generator.running.news_channels import Channel
-from generator.running.news_settings import GROUP, NewsSettings, read_news_settings, unknown_channels
+from generator.running.settings.news import GROUP, NewsSettings, read_news_settings, unknown_channels
+from generator.running.settings.news_channels import Channel
 from health_monitor.news.records import Message
 from health_monitor.news.reporter import name_of_group
 from health_monitor.news.sending import NotSent, send

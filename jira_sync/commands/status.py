@@ -80,7 +80,7 @@ def status(
     jira-sync status --condition error --json
     """
     from generator.running.errors import NotUnderstood
-    from generator.running.processes import left_behind
+    from generator.running.supervision.processes import left_behind
 
     target = find_target(os.environ)
     if watch and as_json:

@@ -51,7 +51,7 @@ def watch(
     """
     from generator.running.errors import Unusable
     from generator.running.run_directory import require_own
-    from generator.running.settings import run_dir_of
+    from generator.running.settings.group import run_dir_of
     from jira_sync.context.fetching import Follower
     from jira_sync.context.target import find_target
 
@@ -113,7 +113,7 @@ class Applier:
 
     def is_due(self) -> bool:
         """Tell whether another apply has ended before it was done, or the last run here failed, long enough ago."""
-        from generator.running.intention import is_unfinished
+        from generator.running.state.intention import is_unfinished
 
         if self._failed_at is not None:
             return time.monotonic() > self._failed_at + RETRY_EVERY

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from generator.running import locking
 from generator.running.errors import Unusable
-from generator.running.mirroring import held_content, make_sure_of_folder, mirror, note_trouble
-from generator.running.pushed import MirroredVersion, mirrored_version
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.state import locking
+from generator.running.state.mirroring import held_content, make_sure_of_folder, mirror, note_trouble
+from generator.running.state.pushed import MirroredVersion, mirrored_version
 from jira_sync.output.terminal import complain, for_people, note, warn
 from sync_model.connection import database_url
 from sync_model.secret_text import FileFault

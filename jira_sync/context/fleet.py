@@ -41,9 +41,9 @@ def find_fleet(environ: Environ) -> Fleet:
     Whoever pushes need not be where a container is: what this shell says of the database and the fleet counts.
     """
     from generator.running.errors import Unusable
-    from generator.running.running_group import environment_of_group, settings_to_read
-    from generator.running.settings import of_running_group
-    from generator.running.variables import default_of
+    from generator.running.settings.group import of_running_group
+    from generator.running.settings.variables import default_of
+    from generator.running.supervision.running_group import environment_of_group, settings_to_read
     from sync_model.group_secrets import remember_group_secrets
 
     named = seen_from_here(Path(environ["CONFIG_DIR"])) if environ.get("CONFIG_DIR") else None

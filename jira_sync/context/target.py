@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from generator.running.errors import Unusable
-    from generator.running.settings import Settings
+    from generator.running.settings.group import Settings
     from sync_model.loading import SyncFile
 
 Environ = Mapping[str, str]
@@ -36,14 +36,14 @@ class Target:
     @property
     def is_demo(self) -> bool:
         """Tell whether it is the group of the demo in this checkout."""
-        from generator.running.running_group import is_demo
+        from generator.running.supervision.running_group import is_demo
 
         return is_demo(self.settings)
 
     @property
     def not_running(self) -> str:
         """The message if a command needs a running group."""
-        from generator.running.project_folder import no_group_runs
+        from generator.running.settings.project_folder import no_group_runs
 
         return no_group_runs(self.run_dir, self.environ)
 
@@ -84,7 +84,7 @@ class Target:
 
     def has_process(self, name: str) -> bool:
         """Tell whether the group has a process for the sync `name`. Raises NoAnswer."""
-        from generator.running.supervisor_rpc import Supervisor
+        from generator.running.supervision.supervisor_rpc import Supervisor
         from sync_model.judgement import RUNNING_STATES
 
         if not self.is_running:
@@ -126,7 +126,7 @@ class Target:
         """
         from generator.running.errors import Unusable
         from generator.running.names import unknown_sync
-        from generator.running.variables import default_of
+        from generator.running.settings.variables import default_of
 
         if self.is_demo and (self.settings.project_dir / default_of("CONFIG_DIR") / f"{name}.json").exists():
             return Unusable(f"{name} is no sync of the demo, which is what runs here; make down ends it")
@@ -159,8 +159,8 @@ def find_target(environ: Environ, *, is_quiet: bool = False) -> Target:
 
     Unless `is_quiet`, it warns of what this shell sets without effect on the group that runs.
     """
-    from generator.running.running_group import enter, environment_of_group, settings_to_read, warn_of_shell
-    from generator.running.settings import of_running_group
+    from generator.running.settings.group import of_running_group
+    from generator.running.supervision.running_group import enter, environment_of_group, settings_to_read, warn_of_shell
     from sync_model.group_secrets import remember_group_secrets
 
     settings, environ = settings_to_read(environ, waits_for_files=True)

@@ -75,7 +75,7 @@ def _folder_of_group() -> str | None:
     """Return the folder of the group, if it is there and ours alone."""
     with suppress(Exception):
         from generator.running.run_directory import require_own
-        from generator.running.settings import run_dir_of
+        from generator.running.settings.group import run_dir_of
 
         run_dir = run_dir_of(os.environ)
         require_own(run_dir)

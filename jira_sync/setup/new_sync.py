@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from generator.running import mongod
 from generator.running.errors import Unusable
 from generator.running.files import write_if_changed
-from generator.running.running_group import environment_of_group, is_container, settings_to_read
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.supervision.running_group import environment_of_group, is_container, settings_to_read
 from jira_sync.checkup import creation
 from jira_sync.checkup.finding import listed
 from jira_sync.output.terminal import complain, print_line

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.rig.installations import Installation
 from benchmarks.rig.waiting import SECONDS_BETWEEN_LOOKS
 from generator.running.mongod import address_of
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.supervisor_rpc import Supervisor
 from jira_simulator.server import RunningSimulator
 from warm_processes import WarmProcesses, command_for
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.supervisor_rpc import Supervisor
 from helm_chart import REPO, container, environment, templates
 from other_users import PATHS, interpreter_for_others
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from generator.running.variables import VARIABLES
+from generator.running.settings.variables import VARIABLES
 from helm_chart import CHART, MINIMUM, REPO, VARIANTS, environment, objects, templates
 from sync_model import VERSION
 from sync_model.definition import Account

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 
-from generator.running.processes import is_supervisord, members
+from generator.running.supervision.processes import is_supervisord, members
 from sync_model.heartbeat import Phase, read_heartbeat
 from sync_model.program_names import MONITOR
 

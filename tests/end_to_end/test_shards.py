@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from generator.running.processes import members
+from generator.running.supervision.processes import members
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from running_groups import SITE, Group

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from generator.running.settings import from_environ
-from generator.running.variables import FIXED_AT_START
+from generator.running.settings.group import from_environ
+from generator.running.settings.variables import FIXED_AT_START
 from sync_model import VERSION
 from sync_model.account_lookup import DEFAULTS
 from sync_model.definition import Sync

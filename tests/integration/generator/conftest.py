@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from generator.running.processes import is_supervisord, members
-from generator.running.supervisor_rpc import ProgramState, Supervisor
+from generator.running.supervision.processes import is_supervisord, members
+from generator.running.supervision.supervisor_rpc import ProgramState, Supervisor
 from warm_processes import COMMAND, PROMPT, WarmProcesses, command_for
 
 TOKEN = "s3cr3t-literal-token"
@@ -74,7 +74,7 @@ class Group:
 
     def run_impatiently(self, *arguments: str) -> Ran:
         """Run `python -m generator …`, which waits no more than a second for supervisord's answer."""
-        patch = "from generator.running import supervisor_rpc; supervisor_rpc.SECONDS_TO_ANSWER = 1.0"
+        patch = "from generator.running.supervision import supervisor_rpc; supervisor_rpc.SECONDS_TO_ANSWER = 1.0"
         return self.run_as(f"{patch}; {COMMAND}", *arguments)
 
     def run_as(self, code: str, *arguments: str, **environ: str | None) -> Ran:

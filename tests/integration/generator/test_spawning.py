@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from generator.running.code import fingerprint
-from generator.running.processes import command, is_supervisord, members
-from generator.running.running_group import environment_of_group
+from generator.running.supervision.processes import command, is_supervisord, members
+from generator.running.supervision.running_group import environment_of_group
 
 FORKS = """
 import os, sys

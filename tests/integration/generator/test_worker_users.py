@@ -210,6 +210,6 @@ def test_users_that_cannot_be_told_any_more_are_not_given_anew(group, secrets):
 
 def test_worker_users_without_root_is_said(group):
     group.write("sync-a.json")
-    patch = "import os; os.getuid = lambda: 1000; from generator.running import settings"
+    patch = "import os; os.getuid = lambda: 1000; from generator.running.settings import group"
     ran = group.run_as(f"{patch}; {COMMAND}", "start", WORKER_USERS="20001-20002")
     assert (ran.code, "error: WORKER_USERS needs root" in ran.err) == (1, True)

@@ -24,10 +24,10 @@ from generator.deploy.prepare import prepare
 from generator.deploy.start import environment_of_programs
 from generator.deploy.stop import stop_group
 from generator.running import files
-from generator.running.manifest import read_manifest
-from generator.running.processes import members
-from generator.running.settings import from_environ
-from generator.running.supervisor_rpc import Changes, Supervisor
+from generator.running.settings.group import from_environ
+from generator.running.state.manifest import read_manifest
+from generator.running.supervision.processes import members
+from generator.running.supervision.supervisor_rpc import Changes, Supervisor
 from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
 from sync_worker.database.connection import connect
 from sync_worker.database.journal import Journal

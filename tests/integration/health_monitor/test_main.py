@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.supervisor_rpc import Supervisor
 
 REPO = Path(__file__).parents[3]
 

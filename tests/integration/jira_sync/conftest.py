@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from generator.running.processes import members
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.processes import members
+from generator.running.supervision.supervisor_rpc import Supervisor
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from jira_sync.__main__ import main

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from generator.running.processes import members
-from generator.running.pushed import pushed_version
-from generator.running.settings import from_environ
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.settings.group import from_environ
+from generator.running.state.pushed import pushed_version
+from generator.running.supervision.processes import members
+from generator.running.supervision.supervisor_rpc import Supervisor
 from sync_model.shards import Shard
 from sync_worker.database.connection import connect
 from sync_worker.database.pushed_files import PushedFiles, hash_of

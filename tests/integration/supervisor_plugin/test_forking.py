@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.running.processes import is_supervisord, members
+from generator.running.supervision.processes import is_supervisord, members
 
 WAIT = "import signal\nsignal.pause()"
 SLOW_TO_LEAD = """

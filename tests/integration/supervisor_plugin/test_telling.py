@@ -8,7 +8,7 @@ import xmlrpc.client
 
 import pytest
 
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.supervisor_rpc import Supervisor
 from supervisor_plugin.telling import FIELDS
 
 STOCK = "supervisor.rpcinterface:make_main_rpcinterface"

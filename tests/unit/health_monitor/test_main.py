@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from generator.running.page_settings import PageSettings
-from generator.running.settings import from_environ
+from generator.running.settings.group import from_environ
+from generator.running.settings.page import PageSettings
 from health_monitor.__main__ import _gate
 from jira_simulator.demo import TOKEN, demo_environment
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from generator.deploy.programs import plan_for
-from generator.running.settings import WAYS_TO_SPAWN, from_environ
-from generator.running.variables import default_of
+from generator.running.settings.group import WAYS_TO_SPAWN, from_environ
+from generator.running.settings.variables import default_of
 from supervisor_plugin.forking import ENTRY, WARM_UP, is_worker
 from supervisor_plugin.rpcinterface import EXEC, FORK
 from sync_model.loading import load_folder

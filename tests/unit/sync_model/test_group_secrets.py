@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from generator.running.errors import Unusable
-from generator.running.settings import from_environ
+from generator.running.settings.group import from_environ
 from generator.running.terminal import one_line
 from health_monitor.access.credentials import read_credentials
 from sync_model.redaction import redacted

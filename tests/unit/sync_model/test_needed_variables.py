@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.running.variables import VARIABLES
+from generator.running.settings.variables import VARIABLES
 from sync_model.definition import Sync
 from sync_model.needed_variables import needed_by_monitor, needed_by_worker
 

@@ -18,7 +18,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from generator.running.settings import LONGEST_SOCKET_PATH, from_environ
+from generator.running.settings.group import LONGEST_SOCKET_PATH, from_environ
 from warm_processes import COMMAND
 
 NOBODY = 65534

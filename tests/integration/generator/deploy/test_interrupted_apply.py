@@ -10,16 +10,16 @@ import sys
 
 import pytest
 
-from generator.running.intention import FILE, finish
-from generator.running.manifest import read_manifest
-from generator.running.settings import from_environ
+from generator.running.settings.group import from_environ
+from generator.running.state.intention import FILE, finish
+from generator.running.state.manifest import read_manifest
 from warm_processes import PROMPT
 
 EDITED, STOPPED, UNTOUCHED, NEW = "sync-a", "sync-b", "sync-c", "sync-d"
 DYING = """
 import os, signal
 from pathlib import Path
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.supervisor_rpc import Supervisor
 steps = iter(range({steps}))
 def dying(function):
     def call(*arguments, **named):
@@ -38,7 +38,7 @@ HALF_WAY = """
 import os, signal
 if signal.{signal} not in (signal.SIGKILL, signal.SIGSTOP):
     signal.signal(signal.{signal}, signal.SIG_DFL)  # a shell has what it runs in the background ignore some
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.supervisor_rpc import Supervisor
 stock = Supervisor._multicall
 def multicall(self, method, arguments):
     result = stock(self, method, arguments)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from generator.running import processes, running_group
 from generator.running.run_directory import PID_FILE, SOCKET
-from generator.running.running_group import environment_of_group, supervisord_of
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision import processes, running_group
+from generator.running.supervision.running_group import environment_of_group, supervisord_of
+from generator.running.supervision.supervisor_rpc import Supervisor
 from other_users import PATHS, interpreter_for_others
 
 REPO = Path(__file__).parents[4]

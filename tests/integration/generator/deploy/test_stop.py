@@ -7,9 +7,9 @@ import signal
 
 import pytest
 
-from generator.running import supervisor_rpc
 from generator.running.errors import NotRunning, SocketGone
-from generator.running.processes import is_supervisord
+from generator.running.supervision import supervisor_rpc
+from generator.running.supervision.processes import is_supervisord
 
 
 @pytest.mark.defect(25)

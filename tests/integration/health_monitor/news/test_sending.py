@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import pytest
 
-from generator.running.news_channels import BodyFormat, Channel, Mailbox, Webhook, read_mail_server
-from generator.running.news_channels import MailServer as MailAddress
+from generator.running.settings.news_channels import BodyFormat, Channel, Mailbox, Webhook, read_mail_server
+from generator.running.settings.news_channels import MailServer as MailAddress
 from health_monitor.news import sending
 from health_monitor.news.records import Change, Message, Turn
 from health_monitor.news.sending import NotSent, send

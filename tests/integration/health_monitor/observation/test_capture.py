@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from generator.running.settings import from_environ
+from generator.running.settings.group import from_environ
 from health_monitor.observation.capture import take_snapshot
 from sync_model.heartbeat import HeartbeatReader
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from generator.deploy.programs import Plan, plan_for
-from generator.running.manifest import AppliedSync
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
+from generator.running.state.manifest import AppliedSync
 from sync_model.checks import claims_of
 from sync_model.loading import load_folder
 

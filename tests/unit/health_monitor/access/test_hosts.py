@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generator.running.page_settings import read_page_settings
+from generator.running.settings.page import read_page_settings
 from health_monitor.access.hosts import is_allowed
 
 NAMES = ("sync.example.com", "box")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from multidict import CIMultiDict
 
-from generator.running.page_settings import read_page_settings
+from generator.running.settings.page import read_page_settings
 from health_monitor.access.proxies import Proxies
 
 PROXIES = Proxies(("127.0.0.1", "172.18.0.0/16", "2001:db8::/32"), "Remote-User")

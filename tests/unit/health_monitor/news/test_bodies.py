@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from generator.running.news_channels import BodyFormat
+from generator.running.settings.news_channels import BodyFormat
 from health_monitor.news.bodies import body, mail, subject, text
 from health_monitor.news.records import Change, Message, Turn
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from generator.running.news_settings import QuietHours
+from generator.running.settings.news import QuietHours
 from health_monitor.news.changes import MOST_CHANGES, Pace, Sender, due, follow
 from health_monitor.news.records import Finding, Message, NewsState, Turn
 from sync_model.judgement import Level

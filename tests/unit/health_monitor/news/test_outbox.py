@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from generator.running.news_channels import BodyFormat, Webhook
+from generator.running.settings.news_channels import BodyFormat, Webhook
 from health_monitor.news.outbox import (
     LONGEST_PAUSE,
     MOST_WAITING,

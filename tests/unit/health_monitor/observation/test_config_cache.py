@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.running.settings import from_environ
+from generator.running.settings.group import from_environ
 from health_monitor.observation import config_cache
 from health_monitor.observation.config_cache import ConfigCache
 from sync_model.loading import Loaded

@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 import structlog
 
-from generator.running.settings import from_environ
+from generator.running.settings.group import from_environ
 from health_monitor.observation import observer as module
 from health_monitor.observation.observer import IDLE_SNAPSHOT_SECONDS, SNAPSHOT_SECONDS, Observer
 

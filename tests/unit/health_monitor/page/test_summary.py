@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator.running.supervisor_rpc import ProgramState
+from generator.running.supervision.supervisor_rpc import ProgramState
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.page.summary import banners, summarize
 from sync_model.judgement import Condition, Facts, SyncVerdict

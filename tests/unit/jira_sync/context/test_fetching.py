@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from generator.running.pushed import MirroredVersion
+from generator.running.state.pushed import MirroredVersion
 from jira_sync.commands.watch import follow_pushes
 from jira_sync.context.fetching import why_not_followed
 from sync_worker.database.pushed_files import Stamp

@@ -14,7 +14,7 @@ from jira_sync.__main__ import app
 
 REPO = Path(__file__).parents[4]
 PACKAGES = ("jira_sync", "generator", "sync_model", "sync_worker", "health_monitor", "supervisor_plugin")
-MARKDOWN = {"generator/running/variables.py"}
+MARKDOWN = {"generator/running/settings/variables.py"}
 """Its texts go into the table in README.md."""
 COMMANDS = "|".join(sorted(typer.main.get_group(app).commands))
 WRONG = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.running.settings import from_environ
+from generator.running.settings.group import from_environ
 from jira_sync.setup import new_sync
 
 STEPS = ["jira-sync check", "jira-sync doctor sync-ab", "jira-sync plan sync-ab"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from generator.running.errors import Unusable
-from generator.running.settings import from_environ, of_running_group
+from generator.running.settings.group import from_environ, of_running_group
 from sync_model.connection import database_url
 
 TOKEN = "s3cr3t-literal-token"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from generator.running.variables import FIXED_AT_START, VARIABLES
+from generator.running.settings.variables import FIXED_AT_START, VARIABLES
 from sync_model.config_files import config_paths
 from sync_model.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
 from sync_model.parsing import Unreadable, read_content

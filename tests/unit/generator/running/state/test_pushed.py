@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.running.mirroring import held_content, make_sure_of_folder, mirror, note_trouble
-from generator.running.pushed import (
+from generator.running.settings.group import Settings, from_environ
+from generator.running.state.mirroring import held_content, make_sure_of_folder, mirror, note_trouble
+from generator.running.state.pushed import (
     MirroredVersion,
     is_pushed_empty,
     mirrored_version,
@@ -18,7 +19,6 @@ from generator.running.pushed import (
     pushed_version,
     unusable_files,
 )
-from generator.running.settings import Settings, from_environ
 
 AT = datetime(2026, 11, 28, 10, 12, 30, 123000, tzinfo=UTC)
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from generator.running.settings import from_environ
-from generator.running.variables import FIXED_AT_START, VARIABLES
+from generator.running.settings.group import from_environ
+from generator.running.settings.variables import FIXED_AT_START, VARIABLES
 from jira_simulator.demo import PORTS, demo_environment
 from sync_model.account_lookup import DEFAULTS
 
-REPO = Path(__file__).parents[4]
+REPO = Path(__file__).parents[5]
 PACKAGES = ("sync_model", "generator", "sync_worker", "supervisor_plugin", "health_monitor", "jira_sync")
 COMPOSE_ALONE = {"MEMORY_LIMIT", "MONGO_MEMORY_LIMIT", "PIDS_LIMIT", "MONGO_PIDS_LIMIT", "PYTHON_IMAGE", "MONGO_IMAGE"}
 """docker-compose.yml itself reads them. No program does."""

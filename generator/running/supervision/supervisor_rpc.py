@@ -18,9 +18,9 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning, SocketGone, Unusable
 from generator.running.run_directory import PID_FILE, belongs_to_another
+from generator.running.supervision import processes
 
 POLL_SECONDS = 0.05
 SECONDS_TO_ANSWER = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from generator.running.supervisor_rpc import Changes, ProgramState
+from generator.running.supervision.supervisor_rpc import Changes, ProgramState
 from sync_model.heartbeat import read_heartbeat
 
 

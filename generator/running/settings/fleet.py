@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generator.running.variables import default_of
+from generator.running.settings.variables import default_of
 from sync_model.lookup_policy import CONFIG_SOURCE, DATABASE_SOURCE
 from sync_model.shards import Shard, parse_shard
 

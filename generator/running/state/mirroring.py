@@ -11,7 +11,9 @@ from itertools import count
 from pathlib import Path
 
 from generator.running.files import write_if_changed
-from generator.running.pushed import (
+from generator.running.run_directory import make_folder
+from generator.running.settings.group import CURRENT, Settings
+from generator.running.state.pushed import (
     TROUBLE_FILE,
     VERSION_FILE,
     MirroredVersion,
@@ -20,8 +22,6 @@ from generator.running.pushed import (
     pushed_folder,
     trouble_file,
 )
-from generator.running.run_directory import make_folder
-from generator.running.settings import CURRENT, Settings
 
 EMPTY = "0"
 """The folder of no version. The first one is 1."""

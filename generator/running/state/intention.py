@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.running.files import write_if_changed
-from generator.running.locking import lock_holder, lock_if_free
-from generator.running.manifest import read_manifest
-from generator.running.outdated import outdated_workers, with_outdated
-from generator.running.settings import Settings
-from generator.running.supervisor_rpc import Changes, ProgramState, Supervisor
+from generator.running.settings.group import Settings
+from generator.running.state.locking import lock_holder, lock_if_free
+from generator.running.state.manifest import read_manifest
+from generator.running.supervision.outdated import outdated_workers, with_outdated
+from generator.running.supervision.supervisor_rpc import Changes, ProgramState, Supervisor
 
 FILE = "apply.json"
 BLOCKED = (

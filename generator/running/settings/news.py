@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-from generator.running.news_channels import (
+from generator.running.settings.news_channels import (
     BodyFormat,
     Channel,
     Mailbox,
@@ -24,7 +24,7 @@ from generator.running.news_channels import (
     read_mail_server,
     webhook_fault,
 )
-from generator.running.variables import default_of
+from generator.running.settings.variables import default_of
 from sync_model.secret_text import FileFault, read_secret
 from sync_model.values import NAME_PATTERN, url_fault
 

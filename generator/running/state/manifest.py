@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from generator.running.settings import Settings
+from generator.running.settings.group import Settings
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from generator.running.settings import Settings
-from generator.running.supervisor_rpc import ProgramState, Supervisor
+from generator.running.settings.group import Settings
+from generator.running.supervision.supervisor_rpc import ProgramState, Supervisor
 
 
 def missing_logs(settings: Settings, states: Mapping[str, ProgramState]) -> list[str]:

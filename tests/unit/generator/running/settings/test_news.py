@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from generator.running.errors import Unusable
-from generator.running.news_channels import BodyFormat, Encryption, Mailbox, MailServer, Webhook
-from generator.running.news_settings import GROUP, NewsSettings, read_news_settings
-from generator.running.settings import from_environ
+from generator.running.settings.group import from_environ
+from generator.running.settings.news import GROUP, NewsSettings, read_news_settings
+from generator.running.settings.news_channels import BodyFormat, Encryption, Mailbox, MailServer, Webhook
 
 SECRET = "xoxb-s3cr3t-of-the-hook"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generator.running.run_directory import DEMO, holds_group, named_by, others_in
-from generator.running.variables import default_of
+from generator.running.settings.variables import default_of
 
 
 def project_folder(environ: Mapping[str, str], here: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from contextlib import suppress
 
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.supervision.supervisor_rpc import Supervisor
 
 PER_PROGRAM = 3
 SPARE = 400

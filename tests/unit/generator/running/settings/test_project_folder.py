@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.running.project_folder import no_group_runs, project_folder
-from generator.running.settings import from_environ, run_dir_of
+from generator.running.settings.group import from_environ, run_dir_of
+from generator.running.settings.project_folder import no_group_runs, project_folder
 
 
 @pytest.fixture

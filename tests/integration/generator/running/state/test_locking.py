@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.running import locking
 from generator.running.errors import Unusable
+from generator.running.state import locking
 from warm_processes import PROMPT
 
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from generator.running import processes
 from generator.running.errors import NoAnswer, NotRunning
 from generator.running.run_directory import DEMO, SOCKET, act_as_owner, is_closed, require_own
-from generator.running.settings import Settings, from_environ
-from generator.running.shell_differences import without_effect
-from generator.running.supervisor_rpc import Supervisor
+from generator.running.settings.group import Settings, from_environ
+from generator.running.settings.shell_differences import without_effect
+from generator.running.settings.variables import default_of
+from generator.running.supervision import processes
+from generator.running.supervision.supervisor_rpc import Supervisor
 from generator.running.terminal import note, warn
-from generator.running.variables import default_of
 
 Environ = Mapping[str, str]
 SECONDS_TO_SAY_ITS_PID = 2.0

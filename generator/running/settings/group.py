@@ -15,12 +15,12 @@ from typing import Any
 
 from generator.running.code import fingerprint
 from generator.running.errors import Unusable
-from generator.running.fleet_settings import read_fleet_settings
-from generator.running.news_settings import read_news_settings
-from generator.running.page_settings import read_page_settings
-from generator.running.project_folder import project_folder
 from generator.running.run_directory import CONF, DATA, DEMO, RECORD, SOCKET, home_of, is_demo_meant
-from generator.running.variables import default_of
+from generator.running.settings.fleet import read_fleet_settings
+from generator.running.settings.news import read_news_settings
+from generator.running.settings.page import read_page_settings
+from generator.running.settings.project_folder import project_folder
+from generator.running.settings.variables import default_of
 from sync_model.connection import database_url
 from sync_model.group_secrets import remember_group_secrets
 from sync_model.heartbeat import INTERVAL_SECONDS

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from generator.running import processes
 from generator.running.errors import Unusable
 from generator.running.run_directory import user_name
+from generator.running.supervision import processes
 from generator.running.terminal import note
 
 LOCK = ".lock"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from generator.running.settings import CURRENT, PUSHED, Settings
+from generator.running.settings.group import CURRENT, PUSHED, Settings
 
 VERSION_FILE, TROUBLE_FILE = ".version.json", "trouble"
 
