@@ -24,8 +24,8 @@ from benchmarks.pictures.browser import NoBrowser, show_as, start
 from benchmarks.pictures.scene import Monitor, Scene, seconds_ago
 from benchmarks.rig import command
 from benchmarks.rig.processes import new_server
-from sync_model.definition import Side
-from sync_model.heartbeat import CycleSummary, FailingChange, Phase
+from sync_model.definition.sync import Side
+from sync_model.health.heartbeat import CycleSummary, FailingChange, Phase
 from sync_worker.core.causes import Cause, CauseKind, Failure
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState

@@ -30,7 +30,7 @@ from benchmarks.rig.output import machine, publish, table, table_row
 from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario import backlog
 from jira_simulator.site.model import CLOUD, DATA_CENTER
-from sync_model.heartbeat import Phase, read_heartbeat
+from sync_model.health.heartbeat import Phase, read_heartbeat
 from sync_worker.core.rate_limit import API_PATH
 
 SITE = "site"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from generator.running.settings.variables import markdown_table
 from generator.running.terminal import print_line
-from sync_model.schema import FILE, json_schema
+from sync_model.definition.schema import FILE, json_schema
 
 TABLE_BEGINS = "<!-- `make docs` writes this table from generator/running/settings/variables.py -->"
 TABLE_ENDS = "<!-- end of the table -->"

@@ -30,12 +30,12 @@ from health_monitor.observation.observer import Observer
 from health_monitor.observation.own_trouble import OwnTrouble
 from health_monitor.server import runner
 from health_monitor.state import MonitorState
-from sync_model import uncaught
-from sync_model.connection import database_url
-from sync_model.needed_variables import needed_by_monitor
-from sync_model.own_environment import forget_but
+from sync_model.accounts.connection import database_url
+from sync_model.environment.needed_variables import needed_by_monitor
+from sync_model.environment.own_environment import forget_but
 from sync_model.program_names import MONITOR
-from sync_model.program_output import print_error
+from sync_model.secrecy import uncaught
+from sync_model.secrecy.program_output import print_error
 from sync_worker.runtime import logs
 
 ENDED_SESSIONS = "ended_sessions.json"

@@ -16,7 +16,7 @@ from health_monitor.access.credentials import Credential
 from health_monitor.access.gate import Visitor, is_csrf
 from health_monitor.access.sessions import Session
 from health_monitor.state import STATE, MonitorState
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 from sync_worker.core.errors import SyncError
 from sync_worker.database.control import Control
 

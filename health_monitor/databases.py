@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pymongo
 from pymongo import MongoClient
 
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 from sync_model.program_names import MONITOR
 from sync_worker.core.errors import SyncError
 from sync_worker.database.connection import connect

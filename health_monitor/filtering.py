@@ -23,7 +23,7 @@ from typing import Protocol
 from urllib.parse import urlencode
 
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.judgement import Condition, Level
+from sync_model.health.judgement import Condition, Level
 
 ROWS = 100
 """So many rows are shown at once, unless somebody asks for others."""

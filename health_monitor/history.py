@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from health_monitor.databases import DatabaseClient, SyncDatabases
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.core.state import IssueState

@@ -12,10 +12,10 @@ from generator.running.supervision.supervisor_rpc import ProgramState
 from health_monitor.history import SyncHistory
 from health_monitor.observation.remedy_records import RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.definition import Side, Sync
-from sync_model.heartbeat import Heartbeat
-from sync_model.judgement import Condition, Level
-from sync_model.values import is_reference
+from sync_model.definition.sync import Side, Sync
+from sync_model.definition.values import is_reference
+from sync_model.health.heartbeat import Heartbeat
+from sync_model.health.judgement import Condition, Level
 from sync_worker.core.causes import Cause
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState

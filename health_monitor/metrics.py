@@ -16,9 +16,9 @@ from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.remedy_records import Reason, RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.state import STATE, MonitorState
-from sync_model.definition import Side
-from sync_model.heartbeat import Heartbeat
-from sync_model.judgement import RUNNING_STATES, Condition
+from sync_model.definition.sync import Side
+from sync_model.health.heartbeat import Heartbeat
+from sync_model.health.judgement import RUNNING_STATES, Condition
 from sync_model.shards import Shard
 from sync_worker.core.brakes import CREATIONS, GONE
 

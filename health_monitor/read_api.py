@@ -8,7 +8,7 @@ from health_monitor import json_views
 from health_monitor.admission import may_read
 from health_monitor.filtering import ALL_ROWS, ROWS, part_of
 from health_monitor.state import STATE, MonitorState
-from sync_model.judgement import Condition
+from sync_model.health.judgement import Condition
 
 NOT_UP = frozenset({Condition.STARTING, Condition.MISSING})
 NO_SNAPSHOT = "the group has not been looked at yet"

@@ -20,8 +20,8 @@ from health_monitor.json_views import IssueUrl
 from health_monitor.observation.observer import Observer
 from health_monitor.observation.remedy_records import RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.connection import resolve
-from sync_model.definition import Side
+from sync_model.accounts.connection import resolve
+from sync_model.definition.sync import Side
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,8 @@ from jira_sync.commands import (
 )
 from jira_sync.context.invocation import typed_command
 from jira_sync.output.terminal import as_typed, complain, for_people, print_line, say_commands_as
-from sync_model import VERSION, uncaught
+from sync_model import VERSION
+from sync_model.secrecy import uncaught
 
 USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """The base class of typer's errors about a command line. typer exports no name for it."""

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from sync_model import uncaught
+from sync_model.secrecy import uncaught
 from sync_worker.runtime import process
 
 __all__ = ["main"]

@@ -18,7 +18,7 @@ from hypothesis import settings
 
 from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 from benchmarks.rig.waiting import wait_until
-from sync_model import redaction
+from sync_model.secrecy import redaction
 
 # What the shared modules assert is told in full when it fails. Each must be named before it is imported first.
 pytest.register_assert_rewrite(*(path.stem for path in (Path(__file__).parent / "builders").glob("*.py")))

@@ -37,8 +37,8 @@ from health_monitor.observation.observer import Observer
 from health_monitor.page.routes import REFRESH, REFRESH_SECONDS
 from health_monitor.server import runner
 from health_monitor.state import MonitorState
-from sync_model.heartbeat import Heartbeat, Phase, heartbeat_content, write_heartbeat
-from sync_model.loading import load_folder
+from sync_model.files.loading import load_folder
+from sync_model.health.heartbeat import Heartbeat, Phase, heartbeat_content, write_heartbeat
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
 from sync_worker.database.connection import SHARED_DATABASE, connect

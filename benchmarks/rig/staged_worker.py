@@ -29,7 +29,8 @@ def log(_config: str, _run_dir: str) -> None:
 
 def models(_config: str, _run_dir: str) -> None:
     """pydantic, and its models of configuration files and heartbeats."""
-    from sync_model import heartbeat, loading  # noqa: F401
+    from sync_model.files import loading  # noqa: F401
+    from sync_model.health import heartbeat  # noqa: F401
 
 
 def driver(_config: str, _run_dir: str) -> None:
@@ -48,7 +49,7 @@ def parts(config: str, run_dir: str) -> None:
     """The sync's definition, and all parts of its worker."""
     from pathlib import Path
 
-    from sync_model.loading import load_file
+    from sync_model.files.loading import load_file
     from sync_worker.database.connection import connect
     from sync_worker.runtime import logs
     from sync_worker.runtime.loop import Worker

@@ -22,7 +22,7 @@ from benchmarks.verdict.demands import (
     FileDemands,
     SyncUnderTest,
 )
-from sync_model.attachments import MEGABYTE
+from sync_model.definition.attachments import MEGABYTE
 
 FLAVORS = {"cloud": "cloud", "dc": "data_center"}
 """The beginning of a site's name → its flavor."""

@@ -20,8 +20,8 @@ from benchmarks.rig.processes import Rig, free_port, running_rig
 from benchmarks.scenario import backlog
 from generator.running.supervision.processes import members
 from generator.running.supervision.supervisor_rpc import Supervisor
-from sync_model.group_environment import GROUP_VARIABLE
-from sync_model.heartbeat import Heartbeat, read_heartbeat
+from sync_model.accounts.group_environment import GROUP_VARIABLE
+from sync_model.health.heartbeat import Heartbeat, read_heartbeat
 
 SITE = "site"
 INTERVAL = 5.0

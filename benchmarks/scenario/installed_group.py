@@ -13,7 +13,7 @@ from benchmarks.rig.measure import peak_rss
 from benchmarks.rig.processes import Rig, free_port
 from benchmarks.rig.waiting import wait_until
 from generator.running.supervision.processes import members
-from sync_model.heartbeat import Heartbeat, read_heartbeat
+from sync_model.health.heartbeat import Heartbeat, read_heartbeat
 
 SECONDS_FOR_A_COMMAND = 600.0
 

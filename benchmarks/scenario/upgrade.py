@@ -22,7 +22,7 @@ from benchmarks.verdict.demands import SyncUnderTest
 from benchmarks.verdict.evidence import Dumps, RunFacts
 from benchmarks.verdict.judge import Violation, judge
 from benchmarks.verdict.upgrade_report import UpgradeStep, moved_back_and_forth
-from sync_model.heartbeat import Heartbeat
+from sync_model.health.heartbeat import Heartbeat
 from sync_model.shards import MAIN_FLEET
 from sync_worker.database.fleet import Fleet
 

@@ -9,8 +9,8 @@ from generator.deploy.newly_answered import newly_answered
 from generator.deploy.own_files import unreadable_files
 from generator.running.settings.group import Settings
 from generator.running.settings.news import read_news_settings, unknown_channels
-from sync_model.loading import Loaded
-from sync_model.problems import Problem
+from sync_model.files.loading import Loaded
+from sync_model.files.problems import Problem
 
 
 def warnings(loaded: Loaded, settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:

@@ -42,7 +42,7 @@ from generator.running.supervision.running_group import (
 )
 from generator.running.supervision.supervisor_rpc import Supervisor
 from generator.running.terminal import complain, note, print_line, print_lines, warn, write_log_lines
-from sync_model.problems import Problem
+from sync_model.files.problems import Problem
 
 Environ = Mapping[str, str]
 Fetch = Callable[[Settings, Environ], None]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from generator.running.settings.group import Settings
 from generator.running.state.manifest import AppliedSync, read_manifest
-from sync_model.checks import claims_of
-from sync_model.definition import Sync
-from sync_model.loading import Loaded, SyncFile, load_file
+from sync_model.definition.sync import Sync
+from sync_model.files.checks import claims_of
+from sync_model.files.loading import Loaded, SyncFile, load_file
 
 
 @dataclass(frozen=True)

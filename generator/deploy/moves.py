@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 
 from generator.deploy.edits import Edit, edits
 from generator.running.settings.group import Settings
-from sync_model.checks import sites_of
-from sync_model.definition import Side, Sync
-from sync_model.loading import Loaded
-from sync_model.problems import Problem
+from sync_model.definition.sync import Side, Sync
+from sync_model.files.checks import sites_of
+from sync_model.files.loading import Loaded
+from sync_model.files.problems import Problem
 
 
 def moves(loaded: Loaded, settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from generator.deploy.edits import Edit, edits
 from generator.running.settings.group import Settings
-from sync_model.definition import ANY_STATUS, Rule, Side, Sync, fold
-from sync_model.loading import Loaded
-from sync_model.problems import Problem
+from sync_model.definition.sync import ANY_STATUS, Rule, Side, Sync, fold
+from sync_model.files.loading import Loaded
+from sync_model.files.problems import Problem
 
 Answers = Callable[[Rule, Side], bool]
 """Tells whether a rule answers a side's statuses in a certain way."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from generator.running.errors import Unusable
 from generator.running.settings.group import Settings
 from generator.running.worker_users import FILE, WorkerUser, read_users, with_new_users
-from sync_model.connection import references
-from sync_model.definition import Sync
-from sync_model.loading import Loaded
-from sync_model.lookup_policy import GROUP_SECRETS
-from sync_model.needed_variables import needed_by_worker
-from sync_model.problems import Problem
+from sync_model.accounts.connection import references
+from sync_model.accounts.lookup_policy import GROUP_SECRETS
+from sync_model.definition.sync import Sync
+from sync_model.environment.needed_variables import needed_by_worker
+from sync_model.files.loading import Loaded
+from sync_model.files.problems import Problem
 
 
 def users_before(settings: Settings) -> dict[str, WorkerUser]:

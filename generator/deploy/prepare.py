@@ -20,12 +20,12 @@ from generator.running.settings.group import Settings
 from generator.running.state.manifest import AppliedSync, read_elsewhere, read_manifest
 from generator.running.state.pushed import unusable_files
 from generator.running.worker_users import WorkerUser
-from sync_model.allowances import lines_to_add
-from sync_model.checks import claims_of
-from sync_model.loading import Loaded, load_folder
-from sync_model.lookup_policy import JIRA_SITES, LookupPolicy
-from sync_model.needed_variables import needed_by_worker
-from sync_model.problems import Problem
+from sync_model.accounts.lookup_policy import JIRA_SITES, LookupPolicy
+from sync_model.environment.allowances import lines_to_add
+from sync_model.environment.needed_variables import needed_by_worker
+from sync_model.files.checks import claims_of
+from sync_model.files.loading import Loaded, load_folder
+from sync_model.files.problems import Problem
 
 PASSABLE = 0o711
 """Workers of other users pass through such a folder to what is theirs. They cannot see what else is there."""

@@ -12,8 +12,8 @@ from generator.running.settings.group import Settings
 from generator.running.state.manifest import AppliedSync
 from generator.running.worker_launcher import MODULE as LAUNCHER
 from generator.running.worker_users import FILE, WorkerUser, with_new_users
-from sync_model.loading import Loaded, SyncFile
-from sync_model.problems import Problem
+from sync_model.files.loading import Loaded, SyncFile
+from sync_model.files.problems import Problem
 from sync_model.program_names import DATABASE, MONITOR, SIMULATOR, WATCHER
 
 START_SECONDS = 3

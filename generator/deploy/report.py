@@ -15,10 +15,10 @@ from generator.deploy.some_syncs import SyncChange
 from generator.running.settings.variables import default_of
 from generator.running.supervision.supervisor_rpc import ProgramState
 from generator.running.terminal import complain, print_json, print_line, warn
-from sync_model.connection import resolve, site_of
-from sync_model.definition import Side, Sync
-from sync_model.loading import Loaded
-from sync_model.problems import Problem
+from sync_model.accounts.connection import resolve, site_of
+from sync_model.definition.sync import Side, Sync
+from sync_model.files.loading import Loaded
+from sync_model.files.problems import Problem
 
 Environ = Mapping[str, str]
 

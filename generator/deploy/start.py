@@ -21,7 +21,7 @@ from generator.running.settings.group import LOOPBACK, Settings
 from generator.running.state.intention import drop_intention
 from generator.running.supervision import processes
 from generator.running.supervision.supervisor_rpc import POLL_SECONDS, SETTLED, ProgramState, Supervisor
-from sync_model.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
+from sync_model.accounts.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
 
 MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
 """Without them, the C library gives each thread of each worker its own pool of memory, and keeps freed memory."""

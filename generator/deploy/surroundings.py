@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generator.running.errors import Unusable
-from sync_model import mongodb_address, network_settings
-from sync_model.connection import database_url
+from sync_model.accounts.connection import database_url
+from sync_model.environment import mongodb_address, network_settings
 
 
 def check_surroundings(environ: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sync_model.harmless_variables import harmless
+from sync_model.environment.harmless_variables import harmless
 
 MODULE = "generator.running.launcher"
 

@@ -15,7 +15,7 @@ from socket import AF_UNIX, socket
 
 from generator.running.errors import Unusable
 from generator.running.mongod import address_of, database_command
-from sync_model.harmless_variables import harmless
+from sync_model.environment.harmless_variables import harmless
 from sync_model.parent_process import end_with_parent
 
 SECONDS_TO_START = 60.0

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from sync_model.program_output import json_line
-from sync_model.redaction import all_redacted, redacted
+from sync_model.secrecy.program_output import json_line
+from sync_model.secrecy.redaction import all_redacted, redacted
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generator.running.worker_users import make_worker_folder, read_users, worker_folder
-from sync_model.connection import database_url
-from sync_model.harmless_variables import is_harmless
-from sync_model.program_output import print_error
-from sync_model.secret_text import FileFault
+from sync_model.accounts.connection import database_url
+from sync_model.environment.harmless_variables import is_harmless
+from sync_model.secrecy.program_output import print_error
+from sync_model.secrecy.secret_text import FileFault
 
 MODULE = "generator.running.worker_launcher"
 

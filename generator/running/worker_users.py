@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from generator.running.files import write_if_changed
-from sync_model.heartbeat import heartbeat_path
+from sync_model.health.heartbeat import heartbeat_path
 
 FILE = "worker_users.json"
 FOLDER = "workers"

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sync_model.redaction import remember
-from sync_model.secret_text import FileFault, read_secret
+from sync_model.secrecy.redaction import remember
+from sync_model.secrecy.secret_text import FileFault, read_secret
 
 SHORTEST_TOKEN = 16
 LEAST_BITS = 48

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from sync_model.heartbeat import Heartbeat, HeartbeatReader
-from sync_model.judgement_elsewhere import Elsewhere
+from sync_model.health.heartbeat import Heartbeat, HeartbeatReader
+from sync_model.health.judgement_elsewhere import Elsewhere
 from sync_model.shards import Shard, owner
 from sync_worker.database.fleet import Container
 from sync_worker.database.lease_reports import LeaseReport

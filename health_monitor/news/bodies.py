@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from generator.running.settings.news_channels import BodyFormat
 from health_monitor.news.records import Change, Message, Turn
-from sync_model.judgement import format_duration
+from sync_model.health.judgement import format_duration
 
 Json = dict[str, Any]
 ADAPTIVE_CARD = "application/vnd.microsoft.card.adaptive"

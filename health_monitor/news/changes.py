@@ -15,7 +15,7 @@ from datetime import datetime
 
 from generator.running.settings.news import QuietHours
 from health_monitor.news.records import Change, Finding, Followed, Message, NewsState, Turn
-from sync_model.judgement import Level
+from sync_model.health.judgement import Level
 
 LONGEST_STEP = 30.0
 """Seconds: what counts at most from one look to the next one."""

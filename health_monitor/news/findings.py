@@ -11,8 +11,8 @@ from datetime import datetime
 
 from health_monitor.news.records import THE_GROUP, Finding
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.judgement import Condition, Level, format_duration
-from sync_model.redaction import redacted
+from sync_model.health.judgement import Condition, Level, format_duration
+from sync_model.secrecy.redaction import redacted
 
 LONGEST_WHY = 300
 QUIET_CONDITIONS = frozenset({Condition.STARTING, Condition.BACKING_OFF, Condition.STOPPED, Condition.PAUSED})

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from sync_model.judgement import Level
+from sync_model.health.judgement import Level
 
 THE_GROUP = ""
 """The name under which the group itself is remembered. No sync is called so."""

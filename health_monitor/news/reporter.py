@@ -25,7 +25,7 @@ from health_monitor.news.findings import findings
 from health_monitor.news.records import Delivery, Finding, NewsState
 from health_monitor.news.state_file import forget_state, read_state, write_state
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.group_secrets import remember_group_secrets
+from sync_model.environment.group_secrets import remember_group_secrets
 
 LOOK_SECONDS = 2.0
 SECONDS_TO_STOP = 5.0

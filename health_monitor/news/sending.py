@@ -22,8 +22,8 @@ from generator.running.settings.news_channels import BodyFormat, Channel, Encryp
 from health_monitor.news.bodies import body, mail
 from health_monitor.news.records import Message
 from sync_model.certificates import accept_private_authorities
-from sync_model.network_settings import faults
-from sync_model.redaction import redacted
+from sync_model.environment.network_settings import faults
+from sync_model.secrecy.redaction import redacted
 
 DEADLINE_SECONDS = 30.0
 """For all of a request."""

@@ -24,13 +24,13 @@ from health_monitor.observation.own_trouble import read_own_trouble
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.observation.tracking import TrackedSync, Tracking
 from health_monitor.observation.write_fault import write_fault
-from sync_model.definition import Sync
-from sync_model.judgement import SEVERITY, Condition, Facts, ProcessInfo, SyncVerdict, judge
-from sync_model.judgement_elsewhere import judge_elsewhere
-from sync_model.loading import Loaded
-from sync_model.problems import Problem
+from sync_model.definition.sync import Sync
+from sync_model.definition.values import DEFAULT_INTERVAL_MINUTES
+from sync_model.files.loading import Loaded
+from sync_model.files.problems import Problem
+from sync_model.health.judgement import SEVERITY, Condition, Facts, ProcessInfo, SyncVerdict, judge
+from sync_model.health.judgement_elsewhere import judge_elsewhere
 from sync_model.program_names import MONITOR
-from sync_model.values import DEFAULT_INTERVAL_MINUTES
 
 NOT_RUNNING = "supervisord does not run"
 FAILED_STATES = frozenset({"FATAL", "UNKNOWN"})
@@ -259,7 +259,7 @@ def _is_edited(name: str, applied: AppliedSync, loaded: Loaded) -> bool:
 
 
 def process_of(state: ProgramState) -> ProcessInfo:
-    """Return a program as `sync_model.judgement` takes it."""
+    """Return a program as `sync_model.health.judgement` takes it."""
     started = datetime.fromtimestamp(state.started, UTC) if state.started else None
     return ProcessInfo(state.state, state.pid, started, state.description)
 

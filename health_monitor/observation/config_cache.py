@@ -9,10 +9,10 @@ from pathlib import Path
 
 from generator.running.settings.group import Settings
 from generator.running.state.pushed import unusable_files
-from sync_model.config_files import FileState, entry_state, file_states
-from sync_model.connection import sites
-from sync_model.definition import Sync
-from sync_model.loading import Loaded, load_file, load_folder
+from sync_model.accounts.connection import sites
+from sync_model.definition.sync import Sync
+from sync_model.files.config_files import FileState, entry_state, file_states
+from sync_model.files.loading import Loaded, load_file, load_folder
 
 READ_AGAIN_AFTER = 60.0
 """Seconds after which unchanged files are read again, because the secret files that they refer to may have changed."""

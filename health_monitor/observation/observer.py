@@ -24,7 +24,7 @@ from health_monitor.observation.remedies import RemedyStep, SupervisorCommand, d
 from health_monitor.observation.remedy_records import RemedyRecord, read_records, write_records
 from health_monitor.observation.snapshot import Snapshot, databases_elsewhere
 from health_monitor.observation.tracking import Tracking, track_records
-from sync_model.judgement import ProcessInfo, SyncVerdict
+from sync_model.health.judgement import ProcessInfo, SyncVerdict
 from sync_model.program_names import MONITOR
 from sync_worker.core.errors import InvalidRequest, Unavailable
 

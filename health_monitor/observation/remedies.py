@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from health_monitor.observation.remedy_records import Reason, RemedyRecord, TakenRemedy, Termination
-from sync_model.judgement import RUNNING_STATES, ProcessInfo, Remedy, SyncVerdict, format_duration
+from sync_model.health.judgement import RUNNING_STATES, ProcessInfo, Remedy, SyncVerdict, format_duration
 
 KILL_AFTER = 25.0
 """Seconds that a process gets to terminate; a worker finishes its current request within 20."""

@@ -8,9 +8,9 @@ from datetime import datetime
 from generator.running.state.pushed import PushedState
 from generator.running.supervision.supervisor_rpc import ProgramState
 from health_monitor.fleet.look import FleetLook
-from sync_model.definition import Sync
-from sync_model.judgement import Condition, Facts, Level, SyncVerdict
-from sync_model.judgement_elsewhere import Elsewhere
+from sync_model.definition.sync import Sync
+from sync_model.health.judgement import Condition, Facts, Level, SyncVerdict
+from sync_model.health.judgement_elsewhere import Elsewhere
 from sync_model.shards import Shard
 
 

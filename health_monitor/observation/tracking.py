@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from health_monitor.observation.remedy_records import RemedyRecord
-from sync_model.heartbeat import CRASHES_COUNT_FOR, Heartbeat, HeartbeatReader
-from sync_model.judgement import ProcessInfo
+from sync_model.health.heartbeat import CRASHES_COUNT_FOR, Heartbeat, HeartbeatReader
+from sync_model.health.judgement import ProcessInfo
 
 EXPECTED_EXIT = timedelta(minutes=1)
 """A worker that exits within this time after the monitor terminated it has not crashed."""

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from sync_model.heartbeat import heartbeat_path
+from sync_model.health.heartbeat import heartbeat_path
 
 BYTES = 64 * 1024
 """More than any heartbeat has."""

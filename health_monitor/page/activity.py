@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync_model.definition import Side
-from sync_model.judgement import Level
+from sync_model.definition.sync import Side
+from sync_model.health.judgement import Level
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue

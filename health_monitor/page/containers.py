@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.snapshot import SyncView
-from sync_model.judgement import Level
+from sync_model.health.judgement import Level
 from sync_model.shards import Shard
 from sync_worker.database.fleet import Container
 

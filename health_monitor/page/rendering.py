@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from health_monitor.page import activity, chart, containers, words
-from sync_model.judgement import format_duration
+from sync_model.health.judgement import format_duration
 
 STATIC = Path(__file__).parent / "static"
 CHARTS_KEPT = 512

@@ -27,7 +27,7 @@ from health_monitor.page.rendering import STATIC, render
 from health_monitor.page.summary import banners, summarize
 from health_monitor.pages import own_page
 from health_monitor.state import STATE
-from sync_model.judgement import Condition
+from sync_model.health.judgement import Condition
 
 REFRESH = web.AppKey("refresh", float)
 """Seconds after which an open page asks the server again."""

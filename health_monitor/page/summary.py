@@ -10,7 +10,7 @@ from datetime import datetime
 from health_monitor.filtering import LEVEL_WORDS
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.page.words import program_level
-from sync_model.judgement import Condition, Level, format_duration
+from sync_model.health.judgement import Condition, Level, format_duration
 from sync_model.program_names import MONITOR
 
 NAMED_AT_MOST = 3

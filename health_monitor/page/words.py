@@ -7,8 +7,8 @@ from datetime import datetime
 
 from generator.running.supervision.supervisor_rpc import ProgramState
 from health_monitor.observation.snapshot import SyncView
-from sync_model.heartbeat import Phase
-from sync_model.judgement import RUNNING_STATES, Condition, Level, SyncVerdict, format_duration
+from sync_model.health.heartbeat import Phase
+from sync_model.health.judgement import RUNNING_STATES, Condition, Level, SyncVerdict, format_duration
 
 CONDITION_LABELS = {Condition.OK: "in step"}
 PREDICATES = {

@@ -10,12 +10,12 @@ from generator.running.state.manifest import read_manifest
 from generator.running.state.pushed import unusable_files
 from jira_sync.checkup.finding import Finding, failed, passed, warning
 from jira_sync.context.target import Target
-from sync_model.account_lookup import DEFAULT_FILES, DEFAULTS, ConnectionFault
-from sync_model.connection import resolve
-from sync_model.definition import Side, Sync
-from sync_model.loading import Loaded, SyncFile, load_file, load_folder
-from sync_model.problems import Problem
-from sync_model.values import is_reference
+from sync_model.accounts.connection import resolve
+from sync_model.accounts.lookup import DEFAULT_FILES, DEFAULTS, ConnectionFault
+from sync_model.definition.sync import Side, Sync
+from sync_model.definition.values import is_reference
+from sync_model.files.loading import Loaded, SyncFile, load_file, load_folder
+from sync_model.files.problems import Problem
 
 RESTART = "jira-sync stop and jira-sync start"
 

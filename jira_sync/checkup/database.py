@@ -12,8 +12,8 @@ from pymongo.errors import OperationFailure, PyMongoError, WTimeoutError
 from pymongo.write_concern import WriteConcern
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
-from sync_model import mongodb_address
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
+from sync_model.environment import mongodb_address
 from sync_worker.database import rate_limits
 from sync_worker.database.lease import writer_of
 from sync_worker.database.mongodb_errors import unavailable

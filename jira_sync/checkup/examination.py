@@ -16,8 +16,8 @@ from jira_sync.checkup.finding import CheckReport, Finding, ReportSection, faile
 from jira_sync.checkup.identity import check_identity
 from jira_sync.checkup.site import LimitsOf, SiteCheck, check_site
 from jira_sync.context.target import Target
-from sync_model.connection import Connection, database_url, resolve, site_of
-from sync_model.definition import Side
+from sync_model.accounts.connection import Connection, database_url, resolve, site_of
+from sync_model.definition.sync import Side
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.database import rate_limits
 from sync_worker.database.connection import connect

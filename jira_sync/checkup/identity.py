@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from jira_sync.checkup.database import Client
 from jira_sync.checkup.finding import Finding, failed, of_error, passed, warning
-from sync_model.connection import site_of
-from sync_model.definition import Side, Sync
+from sync_model.accounts.connection import site_of
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.errors import SyncError
 from sync_worker.core.identity import (
     INSTEAD,

@@ -15,7 +15,7 @@ from health_monitor.news.sending import NotSent, send
 from health_monitor.observation.news_trouble import read_news_trouble
 from jira_sync.checkup.finding import CheckReport, Finding, ReportSection, failed, passed, warning
 from jira_sync.context.target import Target
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 
 NOBODY = "nobody is told when a sync needs a person: neither NOTIFY_URL nor NOTIFY_MAIL_TO nor NOTIFY_FILE is set"
 SET_ONE = "set one in the group's environment; docs/news.md says how, and jira-sync stop and start make it hold"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from jira_sync.checkup import creation, workflow
 from jira_sync.checkup.finding import Finding, failed, listed, of_error, passed, warning
-from sync_model.definition import Side, Sync
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.errors import SyncError
 from sync_worker.core.permissions import Permission
 from sync_worker.core.site_info import Project, Workflows

@@ -19,7 +19,7 @@ from jira_sync.output.terminal import agrees, complain, out, print_json, print_l
 from jira_sync.output.wording import issues
 
 if TYPE_CHECKING:
-    from sync_model.definition import Side, Sync
+    from sync_model.definition.sync import Side, Sync
     from sync_worker.core.issue import Issue
     from sync_worker.core.ports import Jira
     from sync_worker.database.store import MongoStore
@@ -99,7 +99,7 @@ def find_candidates(
     sync: Sync, jiras: Mapping[Side, Jira], store: MongoStore, since: datetime
 ) -> list[BackfillCandidate]:
     """Return the issues changed since then that have no counterpart and could have one, oldest first."""
-    from sync_model.definition import Side
+    from sync_model.definition.sync import Side
     from sync_worker.core.rules import creates_from
 
     candidates = [

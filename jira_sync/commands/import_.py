@@ -21,7 +21,7 @@ from jira_sync.output.terminal import agrees, current_user, notes, print_json, p
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-    from sync_model.loading import SyncFile
+    from sync_model.files.loading import SyncFile
     from sync_worker.core.errors import OutcomeUnknown
     from sync_worker.engine.dry_run import PlannedStep
     from sync_worker.runtime.import_run import Import, LegacyState, MissedChange, PairFinding, TakeoverReport

@@ -17,7 +17,7 @@ from jira_sync.output.terminal import note, out, print_json, warn
 from jira_sync.output.wording import issues
 
 if TYPE_CHECKING:
-    from sync_model.loading import SyncFile
+    from sync_model.files.loading import SyncFile
     from sync_worker.core.progress import Progress
     from sync_worker.core.records import Pause
     from sync_worker.engine.dry_run import PlannedStep

@@ -95,6 +95,6 @@ def _is_file(path: Path) -> bool:
 
 def _others(folder: Path, version: Version) -> list[str]:
     """Return the files in the folder that a push would add to those of the version."""
-    from sync_model.config_files import config_paths
+    from sync_model.files.config_files import config_paths
 
     return [path.name for path in config_paths(folder) if path.name not in version.hashes]

@@ -15,7 +15,7 @@ from jira_sync.output.terminal import complain, current_user, print_json, print_
 
 if TYPE_CHECKING:
     from jira_sync.context.pushing import Push
-    from sync_model.loading import Loaded
+    from sync_model.files.loading import Loaded
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,7 +65,7 @@ def push(
 
 def _load(folder: Path) -> Loaded:
     from generator.running.errors import Unusable
-    from sync_model.pushable import load_to_push
+    from sync_model.files.pushable import load_to_push
 
     try:
         return load_to_push(folder)

@@ -22,7 +22,7 @@ def schema() -> int:
 
     Example: jira-sync schema > configs/sync.schema.json
     """
-    from sync_model.schema import json_schema
+    from sync_model.definition.schema import json_schema
 
     print_json(json_schema())
     return 0

@@ -222,7 +222,7 @@ def _notes(view: SyncView) -> Iterator[Text]:
 
 
 def _row(view: SyncView, now: datetime) -> list[str | Text]:
-    from sync_model.judgement import format_duration
+    from sync_model.health.judgement import format_duration
 
     verdict, heartbeat = view.verdict, view.facts.heartbeat
     last_success = heartbeat.last_success if heartbeat else None
@@ -240,7 +240,7 @@ def _row(view: SyncView, now: datetime) -> list[str | Text]:
 
 
 def _container_row(fleet: FleetLook, container: Container) -> list[str | Text]:
-    from sync_model.judgement import format_duration
+    from sync_model.health.judgement import format_duration
 
     here = " (this one)" if container.id == fleet.here else ""
     runs = "standing by" if container.is_standby else str(container.syncs - container.standing_by)
@@ -255,7 +255,7 @@ def _container_row(fleet: FleetLook, container: Container) -> list[str | Text]:
 
 
 def _next_cycle(view: SyncView) -> datetime | None:
-    from sync_model.heartbeat import Phase
+    from sync_model.health.heartbeat import Phase
 
     process, heartbeat = view.facts.process, view.facts.heartbeat
     is_up = view.elsewhere.is_held if view.elsewhere else process and process.pid
@@ -265,7 +265,7 @@ def _next_cycle(view: SyncView) -> datetime | None:
 
 
 def _until(at: datetime | None, now: datetime) -> str:
-    from sync_model.judgement import format_duration
+    from sync_model.health.judgement import format_duration
 
     if at is None:
         return "–"

@@ -133,7 +133,7 @@ class Applier:
 
 def look(folder: Path) -> FolderState:
     """Return what tells one state of the folder's files from another; None when the folder is not there."""
-    from sync_model.config_files import file_states
+    from sync_model.files.config_files import file_states
 
     try:
         return file_states(folder) if folder.is_dir() else None

@@ -14,7 +14,7 @@ from jira_sync.context.target import Target, find_target
 from jira_sync.output.outcomes import Outcomes
 
 if TYPE_CHECKING:
-    from sync_model.loading import SyncFile
+    from sync_model.files.loading import SyncFile
     from sync_worker.database.control import Control
 
 T = TypeVar("T")

@@ -33,7 +33,7 @@ def database(target: Target, name: str, *, is_needed: bool = False) -> Iterator[
 
 def server_of(target: Target, client: MongoClient[dict[str, Any]]) -> str:
     """Return in words which server `client` is connected to. No credentials are in it."""
-    from sync_model.connection import database_url
+    from sync_model.accounts.connection import database_url
     from sync_worker.database.mongodb_errors import errors_translated
 
     if not target.settings.embedded and database_url(target.environ):
@@ -54,7 +54,7 @@ def url_of_server(target: Target, client: MongoClient[dict[str, Any]]) -> str:
     One that no variable names is the embedded one, which runs for this command.
     """
     from generator.running import mongod
-    from sync_model.connection import database_url
+    from sync_model.accounts.connection import database_url
     from sync_worker.database.mongodb_errors import errors_translated
 
     if url := database_url(target.environ):

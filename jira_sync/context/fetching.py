@@ -15,8 +15,8 @@ from generator.running.state import locking
 from generator.running.state.mirroring import held_content, make_sure_of_folder, mirror, note_trouble
 from generator.running.state.pushed import MirroredVersion, mirrored_version
 from jira_sync.output.terminal import complain, for_people, note, warn
-from sync_model.connection import database_url
-from sync_model.secret_text import FileFault
+from sync_model.accounts.connection import database_url
+from sync_model.secrecy.secret_text import FileFault
 
 if TYPE_CHECKING:
     from pymongo import MongoClient

@@ -44,7 +44,7 @@ def find_fleet(environ: Environ) -> Fleet:
     from generator.running.settings.group import of_running_group
     from generator.running.settings.variables import default_of
     from generator.running.supervision.running_group import environment_of_group, settings_to_read
-    from sync_model.group_secrets import remember_group_secrets
+    from sync_model.environment.group_secrets import remember_group_secrets
 
     named = seen_from_here(Path(environ["CONFIG_DIR"])) if environ.get("CONFIG_DIR") else None
     settings, environ = settings_to_read(environ, waits_for_files=True)

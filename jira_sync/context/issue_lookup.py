@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sync_model.definition import Side, Sync
+    from sync_model.definition.sync import Side, Sync
     from sync_worker.core.ports import Jira
     from sync_worker.core.traces import Traces
     from sync_worker.database.store import MongoStore
@@ -66,7 +66,7 @@ def find_traces(name: str, sync: str, store: MongoStore) -> Traces:
     `name` is a key, present or past, or an id. Raises Unusable when nothing is known of it.
     """
     from generator.running.errors import NotUnderstood, Unusable
-    from sync_model.definition import Side
+    from sync_model.definition.sync import Side
 
     if re.fullmatch(rf"(?:{'|'.join(Side)}):[0-9]+", name):
         names = [name]
@@ -89,7 +89,7 @@ def _ids_of(found: Sequence[Traces]) -> list[str]:
 
 def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, Jira]) -> NamedIssue:
     from generator.running.errors import NotUnderstood, Unusable
-    from sync_model.definition import Side
+    from sync_model.definition.sync import Side
 
     if match := re.fullmatch(rf"({'|'.join(Side)}):([0-9]+)", name):
         side = Side(match[1])
@@ -112,7 +112,7 @@ def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, J
 
 def _stored_issues(name: str, store: MongoStore) -> list[NamedIssue]:
     """Return the issues that the sync's database knows by this key or id."""
-    from sync_model.definition import Side
+    from sync_model.definition.sync import Side
 
     named = [NamedIssue(state.side, state.id, state.key) for state in store.named([name])]
     found = {str(issue): issue for issue in named}
@@ -124,7 +124,7 @@ def _stored_issues(name: str, store: MongoStore) -> list[NamedIssue]:
 
 def _sides_to_ask(key: str, sync: Sync) -> list[Side]:
     """Return the side of the project that the key names, or both if the project is not one of the sync's."""
-    from sync_model.definition import Side
+    from sync_model.definition.sync import Side
 
     # An issue of either side that was moved to another project has a key of that project.
     project = key.rpartition("-")[0].upper()

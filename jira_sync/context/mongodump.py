@@ -10,7 +10,7 @@ from typing import IO
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from jira_sync.output.terminal import out, printable
-from sync_model.mongodb_address import without_overruled
+from sync_model.environment.mongodb_address import without_overruled
 
 
 def run(tool: str, url: str, database: str, stream: IO[bytes]) -> None:

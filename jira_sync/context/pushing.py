@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sync_model.loading import Loaded, contradictions
-from sync_model.pushable import LOOKS_NOTHING_UP, load_pushed, without_broken
+from sync_model.files.loading import Loaded, contradictions
+from sync_model.files.pushable import LOOKS_NOTHING_UP, load_pushed, without_broken
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.database.pushed_files import PushedFiles, hash_of
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from generator.running.errors import Unusable
     from generator.running.settings.group import Settings
-    from sync_model.loading import SyncFile
+    from sync_model.files.loading import SyncFile
 
 Environ = Mapping[str, str]
 
@@ -85,7 +85,7 @@ class Target:
     def has_process(self, name: str) -> bool:
         """Tell whether the group has a process for the sync `name`. Raises NoAnswer."""
         from generator.running.supervision.supervisor_rpc import Supervisor
-        from sync_model.judgement import RUNNING_STATES
+        from sync_model.health.judgement import RUNNING_STATES
 
         if not self.is_running:
             return False
@@ -99,7 +99,7 @@ class Target:
         The same holds for errors while the connection is used.
         """
         from generator.running.errors import Unusable
-        from sync_model.connection import database_url
+        from sync_model.accounts.connection import database_url
         from sync_worker.core.errors import DatabaseUnavailable
         from sync_worker.database.connection import connect
         from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
@@ -136,7 +136,7 @@ class Target:
         return unknown_sync(name, names, programs)
 
     def _files(self, paths: list[Path] | None = None) -> list[SyncFile]:
-        from sync_model.loading import load_file
+        from sync_model.files.loading import load_file
 
         return [file for path in paths or self._paths() for file in load_file(path, self.environ).files]
 
@@ -146,7 +146,7 @@ class Target:
 
     def _paths(self) -> list[Path]:
         from generator.running.errors import Unusable
-        from sync_model.config_files import config_paths
+        from sync_model.files.config_files import config_paths
 
         folder = self.settings.config_dir
         if not folder.is_dir():
@@ -161,7 +161,7 @@ def find_target(environ: Environ, *, is_quiet: bool = False) -> Target:
     """
     from generator.running.settings.group import of_running_group
     from generator.running.supervision.running_group import enter, environment_of_group, settings_to_read, warn_of_shell
-    from sync_model.group_secrets import remember_group_secrets
+    from sync_model.environment.group_secrets import remember_group_secrets
 
     settings, environ = settings_to_read(environ, waits_for_files=True)
     started_with = environment_of_group(settings.run_dir)

@@ -24,8 +24,8 @@ from jira_sync.output.wording import did
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-    from sync_model.definition import Sync
-    from sync_model.loading import SyncFile
+    from sync_model.definition.sync import Sync
+    from sync_model.files.loading import SyncFile
     from sync_worker.core.identity import Decision
     from sync_worker.core.records import JournalEntry
     from sync_worker.core.traces import Traces

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jira_sync.output.terminal import complain, one_line
 from sync_model import VERSION
-from sync_model.redaction import redacted, remember
+from sync_model.secrecy.redaction import redacted, remember
 
 SECRET_NAME = re.compile("TOKEN|PASS|SECRET|KEY|CREDENTIAL", re.IGNORECASE)
 PASSWORD_IN_URL = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
@@ -44,7 +44,7 @@ def _remember_secrets() -> None:
         if SECRET_NAME.search(name):
             remember(value.strip())
     with suppress(Exception):
-        from sync_model.group_secrets import remember_group_secrets
+        from sync_model.environment.group_secrets import remember_group_secrets
 
         remember_group_secrets(os.environ)
     for text in (*os.environ.values(), *sys.argv[1:]):

@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from generator.running.errors import Unusable
 from jira_sync.checkup.finding import listed
 from jira_sync.setup.interview import Interview, InvalidAnswer
-from sync_model.connection import Connection
-from sync_model.oauth import ATLASSIANS_GATEWAY, OAUTH, OAuthClient, default_endpoint, default_scopes, id_fault
-from sync_model.secret_text import FileFault, read_secret, secret_fault
-from sync_model.values import url_fault
+from sync_model.accounts.connection import Connection
+from sync_model.accounts.oauth import ATLASSIANS_GATEWAY, OAUTH, OAuthClient, default_endpoint, default_scopes, id_fault
+from sync_model.definition.values import url_fault
+from sync_model.secrecy.secret_text import FileFault, read_secret, secret_fault
 from sync_worker.core.errors import NeedsOperator, Unavailable
 from sync_worker.core.site_info import Project, Server
 from sync_worker.jira.probe import Obstacle, cloud_id, patient_client, probe

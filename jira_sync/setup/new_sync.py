@@ -27,11 +27,11 @@ from jira_sync.output.terminal import complain, print_line
 from jira_sync.setup.access import AccessOptions, SiteAccess, choose_project, get_access
 from jira_sync.setup.interview import Interview, InvalidAnswer, is_terminal
 from jira_sync.setup.proposal import Proposal, propose, take_on_status
-from sync_model.checks import claims_of
-from sync_model.config_files import config_paths
-from sync_model.definition import Sync, fold
-from sync_model.loading import load_file
-from sync_model.schema import FILE, json_schema
+from sync_model.definition.schema import FILE, json_schema
+from sync_model.definition.sync import Sync, fold
+from sync_model.files.checks import claims_of
+from sync_model.files.config_files import config_paths
+from sync_model.files.loading import load_file
 from sync_worker.core.site_info import Project, Workflows
 
 READABLE = 0o644

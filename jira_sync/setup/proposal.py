@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sync_model.definition import fold
+from sync_model.definition.sync import fold
 from sync_worker.core.site_info import WorkflowStatus
 
 # Names of statuses, by meaning. The first name that a project has is used.

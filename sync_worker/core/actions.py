@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 
 
 @dataclass(frozen=True)

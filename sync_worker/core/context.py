@@ -9,8 +9,8 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.definition import Side, Sync
-from sync_model.values import DEFAULT_INTERVAL_MINUTES
+from sync_model.definition.sync import Side, Sync
+from sync_model.definition.values import DEFAULT_INTERVAL_MINUTES
 from sync_worker.core.issue import Issue
 from sync_worker.core.ports import Jira, Store
 from sync_worker.core.progress import Progress

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
-from sync_model.redaction import redacted
+from sync_model.secrecy.redaction import redacted
 
 
 class SyncError(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.marks import Mark, place_of
 

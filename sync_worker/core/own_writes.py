@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sync_model.definition import fold
+from sync_model.definition.sync import fold
 from sync_worker.core.actions import Move
 from sync_worker.core.causes import Attempt, CauseKind
 from sync_worker.core.issue import StatusChange

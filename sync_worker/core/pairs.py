@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 
 
 @dataclass(frozen=True)

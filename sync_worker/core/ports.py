@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.brakes import Brakes
 from sync_worker.core.causes import Cause, Failure
 from sync_worker.core.identity import Identity

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from sync_model.redaction import redacted
+from sync_model.secrecy.redaction import redacted
 from sync_worker.core.causes import Failure
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
 

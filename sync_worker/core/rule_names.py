@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from sync_model.definition import ANY_STATUS, OnDelete, Rule, Side, Sync, fold
+from sync_model.definition.sync import ANY_STATUS, OnDelete, Rule, Side, Sync, fold
 from sync_worker.core.issue import StatusName
 from sync_worker.core.rules import active_rules
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.causes import ASKED_FOR, Cause, CauseKind, without_moves
 from sync_worker.core.items import Handled, Items
 from sync_worker.core.timing import LONG_AGO

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from sync_model.definition import PLACEHOLDERS
+from sync_model.definition.sync import PLACEHOLDERS
 from sync_worker.core.long_texts import kept_of
 
 DEFAULT_TEMPLATE = "${sourceKey} is now in status “${sourceStatus}”."

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 
 ERASED = "a forgotten issue"
 """What stands where the key of an issue stood that was forgotten."""

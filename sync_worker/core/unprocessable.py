@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.causes import Failure
 from sync_worker.core.retry import after_failure, is_due
 from sync_worker.core.timing import LONG_AGO

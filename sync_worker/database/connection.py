@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from sync_model import mongodb_address
+from sync_model.environment import mongodb_address
 from sync_worker.database import driver_threads, tls_files
 
 SECONDS_TO_FIND_A_SERVER = 3

@@ -11,7 +11,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 from sync_worker.core.brakes import HeldWork
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.records import JournalEntry, PastCycle, Pause

@@ -21,7 +21,7 @@ from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import OperationFailure
 
-from sync_model.redaction import all_redacted
+from sync_model.secrecy.redaction import all_redacted
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
 from sync_worker.database.connection import answered_soon, durable_database
 from sync_worker.database.mongodb_errors import errors_translated

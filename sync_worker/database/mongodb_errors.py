@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from pymongo.errors import PyMongoError
 
-from sync_model.redaction import redacted
+from sync_model.secrecy.redaction import redacted
 from sync_worker.core.errors import DatabaseUnavailable
 
 LONGEST_MESSAGE = 200

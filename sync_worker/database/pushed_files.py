@@ -32,9 +32,9 @@ from pymongo import ASCENDING, DESCENDING, MongoClient, UpdateOne
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from sync_model.config_files import is_config_name
-from sync_model.parsing import MAXIMUM_FILE_SIZE
-from sync_model.problems import shown
+from sync_model.files.config_files import is_config_name
+from sync_model.files.parsing import MAXIMUM_FILE_SIZE
+from sync_model.files.problems import shown
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.database.connection import MAJORITY, SHARED_DATABASE, durable_database
 from sync_worker.database.mongodb_errors import errors_translated

@@ -26,7 +26,7 @@ from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import BulkWriteError, InvalidName, InvalidOperation, OperationFailure
 
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import JournalEntry

@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 
 from pymongo import MongoClient
 
-from sync_model.mongodb_address import files_in, key_password
-from sync_model.secret_text import file_fault
+from sync_model.environment.mongodb_address import files_in, key_password
+from sync_model.secrecy.secret_text import file_fault
 
 States = Mapping[str, tuple[int, int]]
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.bulk import Failed, Streak, each
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest, IssueGone

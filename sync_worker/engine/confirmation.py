@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.brakes import CREATIONS
 from sync_worker.core.context import Context
 from sync_worker.core.progress import Progress

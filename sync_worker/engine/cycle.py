@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.brakes import HeldWork
 from sync_worker.core.context import Context, NoPredecessor, Predecessor
 from sync_worker.core.errors import SiteThrottled, Unavailable

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 import structlog
 
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 from sync_worker.core.actions import Move, find
 from sync_worker.core.brakes import HeldWork
 from sync_worker.core.causes import Cause

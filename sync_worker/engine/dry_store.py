@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.causes import Cause
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.pairs import Pair

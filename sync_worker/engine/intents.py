@@ -11,7 +11,7 @@ from functools import cached_property
 from threading import Lock
 from typing import Generic
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core import own_writes
 from sync_worker.core.actions import A, Action
 from sync_worker.core.causes import Attempt, Cause

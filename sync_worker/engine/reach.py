@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sync_model.definition import Side, Sync
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.items import Reach
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.actions import Create
 from sync_worker.core.causes import ASKED_FOR, Attempt, Cause, CauseKind
 from sync_worker.core.concurrency import batches

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Collection, Iterable
 from threading import Lock
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.bulk import BatchSize, Bulk, Failed, Streak
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest

@@ -17,8 +17,8 @@ from pathlib import PurePath
 from threading import BoundedSemaphore
 from typing import ClassVar
 
-from sync_model.attachments import Deletes
-from sync_model.definition import FILES, Side, Sync
+from sync_model.definition.attachments import Deletes
+from sync_model.definition.sync import FILES, Side, Sync
 from sync_worker.core.actions import Create
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment, Issue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from sync_model.definition import OnDelete, Side, Sync
+from sync_model.definition.sync import OnDelete, Side, Sync
 from sync_worker.core.actions import Comment, Create, Move, find
 from sync_worker.core.causes import Attempt
 from sync_worker.core.issue import TextSource

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from sync_model.definition import Side, Sync
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.actions import Create, find
 from sync_worker.core.causes import Attempt
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, Unavailable

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Collection
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.issue import Attachment
 from sync_worker.core.items import Item

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from sync_model.definition import Side, Sync
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.actions import Create, Link
 from sync_worker.core.causes import Attempt, CauseKind
 from sync_worker.core.errors import OutcomeUnknown

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sync_model.definition import ANY_STATUS, OnDelete, Side, Sync, fold
+from sync_model.definition.sync import ANY_STATUS, OnDelete, Side, Sync, fold
 from sync_worker.core.permissions import Permission
 from sync_worker.core.rules import FALLBACK, ON_DELETE, active_rules, may_create
 from sync_worker.facets.catalogue import FACETS, ITEM_FACETS

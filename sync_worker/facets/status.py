@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sync_model.definition import OnDelete, Side, Sync, fold
+from sync_model.definition.sync import OnDelete, Side, Sync, fold
 from sync_worker.core import own_writes
 from sync_worker.core.actions import Create, Move
 from sync_worker.core.causes import STATUS_CAUSES, Attempt

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.actions import Action
 from sync_worker.core.causes import Cause
 from sync_worker.core.context import Context

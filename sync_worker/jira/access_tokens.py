@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-from sync_model.oauth import OAuthClient
-from sync_model.redaction import forget
+from sync_model.accounts.oauth import OAuthClient
+from sync_model.secrecy.redaction import forget
 from sync_worker.core.errors import NeedsOperator, SiteThrottled, SyncError
 from sync_worker.core.retry import FIRST_BACKOFF, LONGEST_BACKOFF, MOST_DOUBLINGS
 from sync_worker.jira.token_endpoint import AccessToken

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from sync_model.accounts.connection import site_of
 from sync_model.certificates import not_after, not_after_of_file
-from sync_model.connection import site_of
 from sync_worker.core.errors import SyncError
 from sync_worker.core.expiry import Expiry
 from sync_worker.jira import wording

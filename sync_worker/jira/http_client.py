@@ -16,9 +16,9 @@ from pathlib import Path
 
 import httpx
 
-from sync_model import network_settings
-from sync_model.account_lookup import TlsFiles
+from sync_model.accounts.lookup import TlsFiles
 from sync_model.certificates import accept_private_authorities
+from sync_model.environment import network_settings
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.jira.deadlines import keep_to_deadlines
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import httpx
 
-from sync_model.connection import Connection
+from sync_model.accounts.connection import Connection
 from sync_worker.core.errors import CredentialsRefused, InvalidRequest, NeedsOperator, SyncError
 from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.access_tokens import AccessTokens

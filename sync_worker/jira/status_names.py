@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from sync_model.definition import fold
+from sync_model.definition.sync import fold
 from sync_worker.core.issue import Issue, StatusChange, StatusName
 
 

@@ -16,8 +16,8 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from sync_model.connection import Connection
-from sync_model.definition import fold
+from sync_model.accounts.connection import Connection
+from sync_model.definition.sync import fold
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.ports import IssueType

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from sync_model.oauth import OAuthClient
-from sync_model.redaction import remember
+from sync_model.accounts.oauth import OAuthClient
+from sync_model.secrecy.redaction import remember
 from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, SyncError
 from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.jira import wording

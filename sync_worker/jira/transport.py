@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from sync_model.account_lookup import TlsFiles
-from sync_model.connection import Connection, site_of
-from sync_model.oauth import OAuthClient
+from sync_model.accounts.connection import Connection, site_of
+from sync_model.accounts.lookup import TlsFiles
+from sync_model.accounts.oauth import OAuthClient
 from sync_worker.core.errors import (
     CredentialsRefused,
     NeedsOperator,

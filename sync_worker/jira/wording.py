@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sync_model.redaction import redacted
+from sync_model.secrecy.redaction import redacted
 
 LONGEST = 200
 LONGEST_REASON = 60

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sync_model.definition import Side, Sync, fold
+from sync_model.definition.sync import Side, Sync, fold
 from sync_worker.core import own_writes
 from sync_worker.core.issue import Issue, StatusChange
 from sync_worker.core.state import IssueState

@@ -20,7 +20,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import InvalidName, OperationFailure, PyMongoError
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import DatabaseUnavailable
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.database.mongodb_errors import unavailable

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.context import Context
 from sync_worker.core.issue import Glimpse, Issue
 from sync_worker.core.ports import Jira

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sync_model.definition import PLACEHOLDERS, Side, fold
+from sync_model.definition.sync import PLACEHOLDERS, Side, fold
 from sync_worker.core.actions import Comment, find
 from sync_worker.core.causes import STATUS_CAUSES, Attempt, Cause
 from sync_worker.core.concurrency import batches

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.pairs import Pair
 from sync_worker.migration.legacy import LegacyPair
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sync_model.definition import Side
-from sync_model.values import DEFAULT_INTERVAL_MINUTES
+from sync_model.definition.sync import Side
+from sync_model.definition.values import DEFAULT_INTERVAL_MINUTES
 from sync_worker.core.context import Context
 from sync_worker.core.errors import NeedsOperator, Unavailable
 from sync_worker.core.issue import Issue

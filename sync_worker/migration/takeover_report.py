@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.migration.legacy import LegacyState
 from sync_worker.migration.pairing import PairFinding, PairOutcome
 

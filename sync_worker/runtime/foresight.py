@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from sync_model.certificates import not_after_of_file
-from sync_model.heartbeat import ExpiringRecord
+from sync_model.health.heartbeat import ExpiringRecord
 from sync_worker.core.expiry import Expiry
 
 FIRST_LOOK_AFTER = 300.0

@@ -15,7 +15,7 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from sync_model import VERSION
-from sync_model.heartbeat import (
+from sync_model.health.heartbeat import (
     INTERVAL_SECONDS,
     CallCount,
     CensusTrouble,

@@ -16,7 +16,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from sync_model.loading import SyncFile
+from sync_model.files.loading import SyncFile
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown
 from sync_worker.core.progress import Importing
 from sync_worker.core.timing import LONG_AGO

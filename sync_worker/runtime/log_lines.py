@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sync_model.program_output import printable
+from sync_model.secrecy.program_output import printable
 
 FIRST = ("time", "level", "sync", "event")
 LAST = ("exception",)

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-from sync_model.redaction import all_redacted
+from sync_model.secrecy.redaction import all_redacted
 from sync_worker.runtime.log_lines import as_line
 
 LONGEST_LINE = 4000

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.heartbeat import (
+from sync_model.health.heartbeat import (
     CycleSummary,
     Findings,
     Heartbeat,

@@ -22,15 +22,15 @@ from typing import Any, TextIO
 
 from pymongo import MongoClient
 
-from sync_model.connection import database_url
-from sync_model.definition import Sync
-from sync_model.loading import SyncFile, load_file
-from sync_model.needed_variables import needed_by_worker
-from sync_model.own_environment import forget_but
+from sync_model.accounts.connection import database_url
+from sync_model.definition.sync import Sync
+from sync_model.definition.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
+from sync_model.environment.needed_variables import needed_by_worker
+from sync_model.environment.own_environment import forget_but
+from sync_model.files.loading import SyncFile, load_file
 from sync_model.parent_process import end_with_parent
-from sync_model.program_output import print_error
-from sync_model.secret_text import FileFault
-from sync_model.values import DEFAULT_INTERVAL_MINUTES, MINUTES_PER_WEEK
+from sync_model.secrecy.program_output import print_error
+from sync_model.secrecy.secret_text import FileFault
 from sync_worker.core.wakeup import Wakeup
 from sync_worker.database.connection import connect
 from sync_worker.runtime import logs

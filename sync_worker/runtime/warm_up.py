@@ -29,7 +29,7 @@ from typing import Any
 import bson
 import structlog
 
-from sync_model.loading import load_file
+from sync_model.files.loading import load_file
 from sync_worker.database.connection import connect
 from sync_worker.runtime.process import main
 from sync_worker.runtime.wiring import read_only_view

@@ -15,11 +15,11 @@ import structlog
 from pymongo import MongoClient
 from structlog.typing import FilteringBoundLogger
 
-from sync_model.connection import Connection, database_url, resolve, site_of
-from sync_model.definition import Side, Sync
-from sync_model.heartbeat import Phase
-from sync_model.loading import SyncFile
-from sync_model.mongodb_address import files_in
+from sync_model.accounts.connection import Connection, database_url, resolve, site_of
+from sync_model.definition.sync import Side, Sync
+from sync_model.environment.mongodb_address import files_in
+from sync_model.files.loading import SyncFile
+from sync_model.health.heartbeat import Phase
 from sync_worker.core.context import Context, Predecessor
 from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, SyncError, Unavailable
 from sync_worker.core.expiry import Expiry

@@ -10,7 +10,7 @@ from selenium.webdriver.support.select import Select
 
 from benchmarks.pictures.scene import seconds_ago
 from health_monitor.filtering import ROWS
-from sync_model.heartbeat import Phase
+from sync_model.health.heartbeat import Phase
 from sync_model.shards import Shard, owner
 from sync_worker.database.fleet import Container
 

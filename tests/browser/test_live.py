@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.pictures.scene import seconds_ago
-from sync_model.heartbeat import Phase
+from sync_model.health.heartbeat import Phase
 
 SYNCS = ("sync-a", "sync-b", "sync-c")
 

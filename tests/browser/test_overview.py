@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from benchmarks.pictures.scene import seconds_ago
-from sync_model.definition import Side
-from sync_model.heartbeat import FailingChange, Phase
+from sync_model.definition.sync import Side
+from sync_model.health.heartbeat import FailingChange, Phase
 from sync_worker.core.records import JournalEntry
 
 EVIL = "<script>document.title = 'evil'</script><img src=x onerror=alert(1)>"

@@ -10,8 +10,8 @@ from selenium.webdriver import ActionChains, Keys
 
 from benchmarks.pictures.scene import seconds_ago
 from health_monitor.page.routes import REFRESH_SECONDS
-from sync_model.definition import Side
-from sync_model.heartbeat import Phase
+from sync_model.definition.sync import Side
+from sync_model.health.heartbeat import Phase
 from sync_worker.core.causes import Cause, CauseKind, Failure
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.state import IssueState

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, Unavailable
 from sync_worker.core.issue import Attachment, Issue, SeenComment
 from sync_worker.core.pairs import Pair

@@ -18,7 +18,7 @@ from benchmarks.scenario.definitions import site_seeds, sync_under_test
 from benchmarks.verdict.demands import SyncUnderTest
 from failing_machines import await_fact
 from steady_traffic import SteadyTraffic, write_configs
-from sync_model.heartbeat import parse_heartbeat
+from sync_model.health.heartbeat import parse_heartbeat
 from sync_model.shards import Shard
 from sync_worker.database.fleet import Container, Fleet
 from sync_worker.database.lease_reports import LeaseReport, read_report

@@ -14,8 +14,8 @@ from pymongo import MongoClient
 
 from jira_simulator.client import Person
 from simulated_sites import A_DAY_LATER, TOKEN, TRANSITION, SimulatedSites
-from sync_model.heartbeat import CycleSummary
-from sync_model.loading import load_file
+from sync_model.files.loading import load_file
+from sync_model.health.heartbeat import CycleSummary
 from sync_worker.database.connection import connect
 from sync_worker.runtime import logs
 from sync_worker.runtime.loop import Worker

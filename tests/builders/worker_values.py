@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sync_model.definition import Side, Sync
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.causes import Cause, CauseKind, Failure
 from sync_worker.core.issue import Attachment, Issue, StatusChange
 from sync_worker.core.state import IssueState

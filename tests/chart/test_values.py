@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from generator.running.settings.variables import VARIABLES
 from helm_chart import CHART, MINIMUM, REPO, VARIANTS, environment, objects, templates
 from sync_model import VERSION
-from sync_model.definition import Account
+from sync_model.definition.sync import Account
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())

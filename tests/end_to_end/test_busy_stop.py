@@ -7,7 +7,7 @@ import os
 import signal
 
 from generator.running.supervision.processes import is_supervisord, members
-from sync_model.heartbeat import Phase, read_heartbeat
+from sync_model.health.heartbeat import Phase, read_heartbeat
 from sync_model.program_names import MONITOR
 
 LETTERS = "ABC"

@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient
 
 from simulated_sites import LONG_ENOUGH
-from sync_model.heartbeat import Phase, read_heartbeat
+from sync_model.health.heartbeat import Phase, read_heartbeat
 
 
 def test_files_are_added_edited_broken_and_removed_while_the_group_runs(group):

@@ -15,8 +15,8 @@ import pytest
 from generator.running.settings.group import from_environ
 from generator.running.settings.variables import FIXED_AT_START
 from sync_model import VERSION
-from sync_model.account_lookup import DEFAULTS
-from sync_model.definition import Sync
+from sync_model.accounts.lookup import DEFAULTS
+from sync_model.definition.sync import Sync
 from sync_worker.database.documents.formats import readable
 
 REPO = Path(__file__).parents[2]

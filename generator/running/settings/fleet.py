@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.running.settings.variables import default_of
-from sync_model.lookup_policy import CONFIG_SOURCE, DATABASE_SOURCE
+from sync_model.accounts.lookup_policy import CONFIG_SOURCE, DATABASE_SOURCE
 from sync_model.shards import Shard, parse_shard
 
 FOLDER_SOURCE = default_of(CONFIG_SOURCE)

@@ -21,12 +21,12 @@ from generator.running.settings.news import read_news_settings
 from generator.running.settings.page import read_page_settings
 from generator.running.settings.project_folder import project_folder
 from generator.running.settings.variables import default_of
-from sync_model.connection import database_url
-from sync_model.group_secrets import remember_group_secrets
-from sync_model.heartbeat import INTERVAL_SECONDS
-from sync_model.lookup_policy import DATABASE_SOURCE
-from sync_model.mongodb_address import SCHEMES
-from sync_model.secret_text import FileFault
+from sync_model.accounts.connection import database_url
+from sync_model.accounts.lookup_policy import DATABASE_SOURCE
+from sync_model.environment.group_secrets import remember_group_secrets
+from sync_model.environment.mongodb_address import SCHEMES
+from sync_model.health.heartbeat import INTERVAL_SECONDS
+from sync_model.secrecy.secret_text import FileFault
 from sync_model.shards import Shard
 
 LOG_LEVELS = ("debug", "info", "warning", "error")

@@ -25,8 +25,8 @@ from generator.running.settings.news_channels import (
     webhook_fault,
 )
 from generator.running.settings.variables import default_of
-from sync_model.secret_text import FileFault, read_secret
-from sync_model.values import NAME_PATTERN, url_fault
+from sync_model.definition.values import NAME_PATTERN, url_fault
+from sync_model.secrecy.secret_text import FileFault, read_secret
 
 GROUP = "group"
 """The channel of NOTIFY_URL and NOTIFY_MAIL_TO. Syncs whose files name no other one use it, and the group itself."""

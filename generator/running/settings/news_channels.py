@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sync_model.account_lookup import LOOPBACK_HOSTS
-from sync_model.values import items
+from sync_model.accounts.lookup import LOOPBACK_HOSTS
+from sync_model.definition.values import items
 from sync_model.web_address import split_url
 
 SUBMISSION, RELAY, IMPLICIT_TLS = 587, 25, 465

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sync_model.values import items
+from sync_model.definition.values import items
 
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _BASE = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", re.ASCII)

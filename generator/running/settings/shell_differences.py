@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from generator.running.settings.variables import FIXED_AT_START, VARIABLES
-from sync_model.config_files import config_paths
-from sync_model.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
-from sync_model.parsing import Unreadable, read_content
+from sync_model.accounts.group_environment import GROUP_VARIABLE, STARTED_VARIABLE
+from sync_model.files.config_files import config_paths
+from sync_model.files.parsing import Unreadable, read_content
 
 OF_SYNCS = "JIRA_"
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sync_model.judgement import STUCK_AFTER
+from sync_model.definition.values import DEFAULT_INTERVAL_MINUTES
+from sync_model.health.judgement import STUCK_AFTER
 from sync_model.shards import MAIN_FLEET
-from sync_model.values import DEFAULT_INTERVAL_MINUTES
 
 NO_DEFAULT = "–"
 

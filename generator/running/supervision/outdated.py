@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generator.running.supervision.supervisor_rpc import Changes, ProgramState
-from sync_model.heartbeat import read_heartbeat
+from sync_model.health.heartbeat import read_heartbeat
 
 
 def outdated_workers(run_dir: Path, states: Mapping[str, ProgramState], wanted: Mapping[str, str]) -> frozenset[str]:

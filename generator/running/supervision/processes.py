@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from generator.running.run_directory import PID_FILE, owner_of
-from sync_model.group_environment import GROUP_VARIABLE
+from sync_model.accounts.group_environment import GROUP_VARIABLE
 from sync_model.regular_files import read_regular
 
 LISTENING = "0A"

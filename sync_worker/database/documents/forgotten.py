@@ -17,7 +17,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.records import Request
 from sync_worker.core.traces import Traces

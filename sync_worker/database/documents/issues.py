@@ -10,7 +10,7 @@ from bson.errors import BSONError
 from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.concurrency import batches
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.state import IssueState

@@ -11,7 +11,7 @@ from typing import Any
 
 from pymongo import ASCENDING
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.ports import Backlog, FailingIssue, Waiting
 from sync_worker.core.retry import LATEST_TRY

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.pairs import Pair
 from sync_worker.database.documents.conversion import convert_all, from_pair, to_pair

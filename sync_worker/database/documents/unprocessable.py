@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.database.documents.conversion import convert_all, from_unprocessable, to_unprocessable
 from sync_worker.database.documents.fencing import FencedCollections

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sync_model.definition import Side, Sync
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.context import Context
 from sync_worker.core.identity import Identity

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.actions import Create
 from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, Bulk, Done, NoStreak
 from sync_worker.core.causes import Attempt

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.actions import Create, find
 from sync_worker.core.brakes import CREATIONS, Hold
 from sync_worker.core.concurrency import batches

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.actions import Create
 from sync_worker.core.causes import ASKED_FOR, Attempt
 from sync_worker.core.concurrency import side_by_side

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.actions import Create
 from sync_worker.core.bulk import Streak
 from sync_worker.core.concurrency import side_by_side

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sync_model.definition import OnDelete, Side
+from sync_model.definition.sync import OnDelete, Side
 from sync_worker.core.actions import Comment
 from sync_worker.core.brakes import Brakes, Hold, most_gone_at_once
 from sync_worker.core.bulk import Streak, is_about_all

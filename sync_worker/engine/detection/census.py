@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.brakes import Brakes
 from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, Streak
 from sync_worker.core.context import Context

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.bulk import Streak, is_about_all
 from sync_worker.core.context import Context
 from sync_worker.core.errors import Unavailable

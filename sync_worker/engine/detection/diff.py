@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from sync_model.definition import Fallback, Side, Sync, fold
+from sync_model.definition.sync import Fallback, Side, Sync, fold
 from sync_worker.core import own_writes
 from sync_worker.core.actions import Create
 from sync_worker.core.causes import Cause, CauseKind, in_turn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.bulk import Failed, Streak, each
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context

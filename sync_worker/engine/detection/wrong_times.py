@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.context import Context
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import is_in_future

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.context import Context
 from sync_worker.core.identity import Decision, Identity, Kind, SeenSide, SideIdentity, decisions_for, differences
 from sync_worker.core.progress import Progress

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.identity import Decision, Identity, Origin, in_short, made_by_another

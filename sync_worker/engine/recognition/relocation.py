@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core import own_writes
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.actions import Create
 from sync_worker.core.context import Context
 from sync_worker.core.errors import DatabaseUnavailable, NeedsOperator

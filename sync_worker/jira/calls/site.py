@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Lock
 
-from sync_model.connection import Connection, site_of
+from sync_model.accounts.connection import Connection, site_of
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
 from sync_worker.core.expiry import Expiry

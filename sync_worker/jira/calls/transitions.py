@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync_model.definition import fold
+from sync_model.definition.sync import fold
 from sync_worker.core.errors import Unavailable
 from sync_worker.core.issue import Issue, Transition
 from sync_worker.core.permissions import Permission

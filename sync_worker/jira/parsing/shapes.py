@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sync_model.redaction import redacted
+from sync_model.secrecy.redaction import redacted
 from sync_worker.core.timing import EARLIEST, LATEST
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_model.heartbeat import read_heartbeat
+from sync_model.health.heartbeat import read_heartbeat
 from warm_processes import COMMAND
 
 FIRST = 20001

@@ -28,7 +28,7 @@ from generator.running.settings.group import from_environ
 from generator.running.state.manifest import read_manifest
 from generator.running.supervision.processes import members
 from generator.running.supervision.supervisor_rpc import Changes, Supervisor
-from sync_model.heartbeat import Heartbeat, Phase, write_heartbeat
+from sync_model.health.heartbeat import Heartbeat, Phase, write_heartbeat
 from sync_worker.database.connection import connect
 from sync_worker.database.journal import Journal
 
@@ -44,7 +44,7 @@ from health_monitor.__main__ import main
 from health_monitor import control_api, listening
 from health_monitor.news import changes, outbox, reporter
 from health_monitor.observation import observer
-from sync_model import judgement
+from sync_model.health import judgement
 observer.SNAPSHOT_SECONDS, observer.IDLE_SNAPSHOT_SECONDS = 0.2, 0.5
 judgement.MIN_OBSERVED_SILENCE = 2.0
 changes.LEAST_PAUSE, outbox.FIRST_PAUSE, reporter.LOOK_SECONDS = 0.5, 0.5, 0.1

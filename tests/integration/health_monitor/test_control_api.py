@@ -13,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from sync_model.heartbeat import HeldRecord
+from sync_model.health.heartbeat import HeldRecord
 from sync_worker.database.journal import Journal
 
 ADMIN_TOKEN = "s3cr3t-admin-token"

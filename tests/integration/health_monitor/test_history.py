@@ -10,7 +10,7 @@ import pytest
 from health_monitor import history
 from health_monitor.databases import SyncDatabases
 from health_monitor.history import HistoryCache
-from sync_model.definition import Side, Sync
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.records import JournalEntry
 from sync_worker.database.connection import connect
 from sync_worker.database.journal import Journal

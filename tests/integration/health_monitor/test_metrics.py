@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from sync_model.heartbeat import CallCount, Totals
+from sync_model.health.heartbeat import CallCount, Totals
 
 
 def ago(seconds: float) -> datetime:

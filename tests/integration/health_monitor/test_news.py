@@ -10,7 +10,7 @@ import pytest
 
 from jira_sync.__main__ import main
 from receivers import Receiver, ReceiverServer
-from sync_model.heartbeat import Phase
+from sync_model.health.heartbeat import Phase
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from health_monitor import probe
-from sync_model.heartbeat import Phase
+from sync_model.health.heartbeat import Phase
 
 
 @pytest.mark.defect(15)

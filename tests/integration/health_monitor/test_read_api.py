@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sync_model.definition import Side
-from sync_model.heartbeat import Phase, UnprocessableRecord
+from sync_model.definition.sync import Side
+from sync_model.health.heartbeat import Phase, UnprocessableRecord
 from sync_worker.core.causes import Failure
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.unprocessable import UnprocessableIssue

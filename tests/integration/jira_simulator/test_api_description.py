@@ -14,7 +14,7 @@ from jsonschema import Draft4Validator
 from jira_simulator.client import Person
 from jira_simulator.rest.token_endpoint import scope_on_cloud
 from jira_simulator.site.access_tokens import OF_CLOUD
-from sync_model.oauth import ATLASSIANS_ENDPOINT
+from sync_model.accounts.oauth import ATLASSIANS_ENDPOINT
 
 DESCRIPTION = Path(__file__).parents[4] / "shared" / "jira" / "jira-openapi.json"
 

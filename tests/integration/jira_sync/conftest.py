@@ -21,7 +21,7 @@ from generator.running.supervision.supervisor_rpc import Supervisor
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from jira_sync.__main__ import main
-from sync_model.heartbeat import Phase, read_heartbeat
+from sync_model.health.heartbeat import Phase, read_heartbeat
 
 REPO = Path(__file__).parents[3]
 TOKEN = "s3cr3t-sync-token"

@@ -19,7 +19,7 @@ import bson
 import pytest
 from pymongo import MongoClient
 
-from sync_model.heartbeat import Phase, read_heartbeat, write_heartbeat
+from sync_model.health.heartbeat import Phase, read_heartbeat, write_heartbeat
 
 HOSTILE = "x\x1b]52;c;aGk=\x07\x1b[2J\u202ey\n+ sync-z started\r\x9b31m\u2028[/red]"
 COMMANDS = (

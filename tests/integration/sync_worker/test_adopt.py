@@ -14,7 +14,7 @@ import sys
 import pytest
 
 from decisions import add_third_site, on_another_server, refusal, use_other_name, with_empty_database
-from sync_model.heartbeat import read_heartbeat
+from sync_model.health.heartbeat import read_heartbeat
 from worker_bench import EITHER_FLAVOR
 
 IS_AT_ANOTHER_ADDRESS = "user side: its site is at another address: 127.0.0.1"

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from simulated_sites import TRANSITION
-from sync_model.heartbeat import Phase, read_heartbeat
+from sync_model.health.heartbeat import Phase, read_heartbeat
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from jira_simulator.site.access_tokens import OF_CLOUD
 from relay import Relay
 from simulated_sites import LONG_ENOUGH
-from sync_model.redaction import redacted
+from sync_model.secrecy.redaction import redacted
 from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, SyncError
 from worker_bench import LOG, Bench
 

@@ -10,9 +10,9 @@ from multidict import MultiDict
 from health_monitor.filtering import ROWS, SyncFilter, choices, parse_filter, part_of
 from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.definition import Sync
-from sync_model.judgement import Condition, Facts, SyncVerdict
-from sync_model.judgement_elsewhere import Elsewhere
+from sync_model.definition.sync import Sync
+from sync_model.health.judgement import Condition, Facts, SyncVerdict
+from sync_model.health.judgement_elsewhere import Elsewhere
 from sync_model.shards import Shard
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)

@@ -16,8 +16,8 @@ from health_monitor.fleet.look import FleetLook
 from health_monitor.metrics import SyncCollector
 from health_monitor.observation.remedy_records import Reason, RemedyRecord
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.heartbeat import CallCount, CycleSummary, Heartbeat, Phase, Totals
-from sync_model.judgement import Condition, Facts, judge
+from sync_model.health.heartbeat import CallCount, CycleSummary, Heartbeat, Phase, Totals
+from sync_model.health.judgement import Condition, Facts, judge
 from sync_model.shards import Shard
 from sync_worker.database.fleet import Container
 

@@ -13,7 +13,7 @@ from generator.running.settings.group import WAYS_TO_SPAWN, from_environ
 from generator.running.settings.variables import default_of
 from supervisor_plugin.forking import ENTRY, WARM_UP, is_worker
 from supervisor_plugin.rpcinterface import EXEC, FORK
-from sync_model.loading import load_folder
+from sync_model.files.loading import load_folder
 
 REPO = Path(__file__).parents[3]
 

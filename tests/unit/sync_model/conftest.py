@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sync_model.loading import Loaded, load_folder
+from sync_model.files.loading import Loaded, load_folder
 
 TOKEN = "s3cr3t-token"
 

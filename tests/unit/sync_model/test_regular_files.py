@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sync_model import mongodb_address, network_settings
-from sync_model.connection import database_url, resolve
-from sync_model.definition import Side, Sync
+from sync_model.accounts.connection import database_url, resolve
+from sync_model.definition.sync import Side, Sync
+from sync_model.environment import mongodb_address, network_settings
 from sync_model.regular_files import read_regular
-from sync_model.secret_text import LARGEST_SECRET, FileFault, file_fault, read_secret
+from sync_model.secrecy.secret_text import LARGEST_SECRET, FileFault, file_fault, read_secret
 
 
 def pipe(path: Path) -> None:

@@ -14,7 +14,7 @@ import structlog
 from health_monitor.databases import SyncDatabases
 from health_monitor.fleet import link as link_module
 from health_monitor.fleet.link import FleetLink, look_once
-from sync_model.heartbeat import HeartbeatReader
+from sync_model.health.heartbeat import HeartbeatReader
 from sync_model.shards import Shard
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import SaidOfItself

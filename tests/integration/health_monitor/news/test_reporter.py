@@ -18,9 +18,9 @@ from health_monitor.news import changes, outbox, reporter, sending
 from health_monitor.news.reporter import Reporter
 from health_monitor.observation.news_trouble import news_path, read_news_trouble
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.definition import Sync
-from sync_model.heartbeat import Heartbeat, Phase
-from sync_model.judgement import Facts, ProcessInfo, judge
+from sync_model.definition.sync import Sync
+from sync_model.health.heartbeat import Heartbeat, Phase
+from sync_model.health.judgement import Facts, ProcessInfo, judge
 
 DEFINITION = {"userProjectKey": "U", "devProjectKey": "D", "rules": [{"sourceStatus": "A", "syncDirection": "both"}]}
 

@@ -6,7 +6,7 @@ import json
 
 from generator.running.settings.group import from_environ
 from health_monitor.observation.capture import take_snapshot
-from sync_model.heartbeat import HeartbeatReader
+from sync_model.health.heartbeat import HeartbeatReader
 
 
 def test_an_empty_folder_is_reported_as_trouble(tmp_path):

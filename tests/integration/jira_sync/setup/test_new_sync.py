@@ -21,7 +21,7 @@ from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from jira_sync.__main__ import main
 from jira_sync.setup.access import api_address
-from sync_model.loading import load_file
+from sync_model.files.loading import load_file
 from sync_worker.core.site_info import Server
 
 REPO = Path(__file__).parents[4]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.state import IssueState

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.database.connection import connect
 from sync_worker.database.control import Control

@@ -11,7 +11,7 @@ from pathlib import Path
 import bson
 import pytest
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.items import Handled
 from sync_worker.database.documents.conversion import from_pair, from_state, to_pair, to_state
 

@@ -8,8 +8,8 @@ import pytest
 from pymongo import MongoClient
 
 from simulated_sites import HOUR
-from sync_model.definition import Side
-from sync_model.heartbeat import Phase, read_heartbeat
+from sync_model.definition.sync import Side
+from sync_model.health.heartbeat import Phase, read_heartbeat
 from sync_worker.core.errors import Paused
 from sync_worker.core.records import JournalEntry
 from sync_worker.core.retry import LEAST_TRIES

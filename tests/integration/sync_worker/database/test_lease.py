@@ -17,8 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from simulated_sites import LONG_ENOUGH
-from sync_model.connection import Connection
-from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
+from sync_model.accounts.connection import Connection
+from sync_model.health.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_worker.core.errors import LeaseLost
 from sync_worker.database.connection import connect
 from sync_worker.database.lease import TIMING, WRITER, Lease, LeaseTiming

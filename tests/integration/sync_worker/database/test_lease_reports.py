@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from sync_model.heartbeat import Phase, parse_heartbeat, read_heartbeat
+from sync_model.health.heartbeat import Phase, parse_heartbeat, read_heartbeat
 from sync_worker.core.records import SaidOfItself
 from sync_worker.database.lease import TIMING, WRITER, Lease
 from sync_worker.database.lease_reports import read_report

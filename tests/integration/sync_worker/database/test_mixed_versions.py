@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
+from sync_model.health.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_model.shards import Shard
 from sync_worker.database.connection import SHARED_DATABASE, connect
 from sync_worker.database.documents.formats import readable

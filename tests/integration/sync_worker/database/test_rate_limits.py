@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from benchmarks import shared_limits
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
-from sync_model.connection import Connection, site_of
+from sync_model.accounts.connection import Connection, site_of
 from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.issue import Draft
 from sync_worker.core.rate_limit import call_of

@@ -22,7 +22,7 @@ from pymongo.write_concern import WriteConcern
 
 from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 from simulated_sites import LONG_ENOUGH
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import DatabaseUnavailable, LeaseLost, Unavailable
 from sync_worker.core.state import IssueState
 from sync_worker.database import connection

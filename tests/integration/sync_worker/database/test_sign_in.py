@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from sync_model.connection import Connection
+from sync_model.accounts.connection import Connection
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.database import sign_in
 from sync_worker.database.connection import connect

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from simulated_sites import CREATE
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import OutcomeUnknown, Unavailable
 from sync_worker.database import connection
 from worker_bench import EVERY_FLAVOR, LOG

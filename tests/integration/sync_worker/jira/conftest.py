@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
-from sync_model.connection import Connection
+from sync_model.accounts.connection import Connection
 from sync_worker.jira import JiraClient
 
 USER = {"name": "sync", "email": "sync@example.com", "token": "t"}

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from relay import Authority, Relay
+from sync_model.accounts.connection import Connection, TlsFiles
 from sync_model.certificates import not_after, not_after_of_file
-from sync_model.connection import Connection, TlsFiles
 from sync_worker.jira import JiraClient
 from sync_worker.runtime import foresight
 

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from relay import Authority, Relay, server_side
-from sync_model.account_lookup import TlsFiles
-from sync_model.connection import Connection
+from sync_model.accounts.connection import Connection
+from sync_model.accounts.lookup import TlsFiles
 from sync_worker.core.errors import NeedsOperator, Unavailable
 from sync_worker.jira import JiraClient
 

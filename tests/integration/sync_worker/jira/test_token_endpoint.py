@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from jira_simulator.server import RunningSimulator
-from sync_model.oauth import OAuthClient
-from sync_model.redaction import redacted
+from sync_model.accounts.oauth import OAuthClient
+from sync_model.secrecy.redaction import redacted
 from sync_worker.core.errors import NeedsOperator, SiteThrottled
 from sync_worker.core.retry import LONGEST_RETRY_AFTER
 from sync_worker.jira import token_endpoint

@@ -14,7 +14,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from jira_sync.commands import import_
-from sync_model.loading import load_file
+from sync_model.files.loading import load_file
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown, StopRequested
 from sync_worker.core.progress import Importing
 from sync_worker.core.timing import LONG_AGO

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
+from sync_model.health.heartbeat import Heartbeat, Phase, read_heartbeat
 
 REPO = Path(__file__).parents[4]
 

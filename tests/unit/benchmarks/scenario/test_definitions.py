@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.scenario.definitions import FILES, syncs_under_test
 from benchmarks.verdict.demands import CUSTOMERS_FILES, SIDES
-from sync_model.definition import Sync
-from sync_model.sides import Side
+from sync_model.definition.sides import Side
+from sync_model.definition.sync import Sync
 
 ACCOUNT = {"baseUrl": "https://example.atlassian.net", "email": "sync@example.com", "apiToken": "secret"}
 

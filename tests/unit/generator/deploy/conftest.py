@@ -12,8 +12,8 @@ import pytest
 from generator.deploy.programs import Plan, plan_for
 from generator.running.settings.group import Settings
 from generator.running.state.manifest import AppliedSync
-from sync_model.checks import claims_of
-from sync_model.loading import load_folder
+from sync_model.files.checks import claims_of
+from sync_model.files.loading import load_folder
 
 TOKEN = "s3cr3t-literal-token"
 MONGOD = Path("/opt/mongodb/mongod")

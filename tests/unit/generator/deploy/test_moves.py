@@ -8,8 +8,8 @@ import pytest
 
 from generator.deploy.moves import moves
 from generator.deploy.snapshots import write_snapshots
-from sync_model.checks import claims_of
-from sync_model.loading import load_folder
+from sync_model.files.checks import claims_of
+from sync_model.files.loading import load_folder
 
 SITE = {"email": "a@b.c", "apiToken": "s3cr3t-literal-token"}
 Y = {**SITE, "baseUrl": "https://y.atlassian.net"}

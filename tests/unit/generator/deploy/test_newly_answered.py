@@ -8,8 +8,8 @@ import pytest
 
 from generator.deploy.newly_answered import newly_answered
 from generator.deploy.snapshots import write_snapshots
-from sync_model.checks import claims_of
-from sync_model.loading import load_folder
+from sync_model.files.checks import claims_of
+from sync_model.files.loading import load_folder
 
 CREATES = {"syncDirection": "user_to_dev", "actions": {"createIssue": True}}
 MOVES = {"syncDirection": "user_to_dev", "actions": {"syncStatus": True}}

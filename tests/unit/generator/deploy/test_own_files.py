@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generator.deploy.own_files import secret_files
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 
 GROUP = {"JIRA_API_TOKEN_FILE": "/secrets/token", "JIRA_CLIENT_SECRET_FILE": "/secrets/client"}
 

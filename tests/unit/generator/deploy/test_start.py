@@ -14,7 +14,7 @@ import pytest
 from generator.deploy.prepare import Prepared
 from generator.deploy.start import start_in_background
 from generator.running.errors import Unusable
-from sync_model.loading import Loaded
+from sync_model.files.loading import Loaded
 
 
 class AnswersOnce(BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ import pytest
 from generator.running.settings.news import QuietHours
 from health_monitor.news.changes import MOST_CHANGES, Pace, Sender, due, follow
 from health_monitor.news.records import Finding, Message, NewsState, Turn
-from sync_model.judgement import Level
+from sync_model.health.judgement import Level
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ERROR, LOOK, OK = Level.ERROR, Level.ATTENTION, Level.OK

@@ -9,9 +9,9 @@ import pytest
 from health_monitor.news.findings import LONGEST_WHY, findings
 from health_monitor.news.records import Finding
 from health_monitor.observation.snapshot import Snapshot, SyncView
-from sync_model.heartbeat import CensusTrouble, FailingChange, Heartbeat, HeldRecord, Phase, UnprocessableRecord
-from sync_model.judgement import Condition, Facts, Level, ProcessInfo, judge
-from sync_model.redaction import remember
+from sync_model.health.heartbeat import CensusTrouble, FailingChange, Heartbeat, HeldRecord, Phase, UnprocessableRecord
+from sync_model.health.judgement import Condition, Facts, Level, ProcessInfo, judge
+from sync_model.secrecy.redaction import remember
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=5)

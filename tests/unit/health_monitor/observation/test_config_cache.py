@@ -10,7 +10,7 @@ import pytest
 from generator.running.settings.group import from_environ
 from health_monitor.observation import config_cache
 from health_monitor.observation.config_cache import ConfigCache
-from sync_model.loading import Loaded
+from sync_model.files.loading import Loaded
 
 DEFINITION = {
     "jira": {"baseUrl": "https://jira.example.com", "email": "a@example.com", "apiToken": "${file:TOKEN}"},

@@ -8,7 +8,7 @@ import pytest
 
 from health_monitor.observation.remedies import SupervisorCommand, backoff, decide, restart
 from health_monitor.observation.remedy_records import Reason, RemedyRecord, TakenRemedy, Termination
-from sync_model.judgement import Condition, ProcessInfo, Remedy, SyncVerdict
+from sync_model.health.judgement import Condition, ProcessInfo, Remedy, SyncVerdict
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 PID = 7

@@ -8,8 +8,8 @@ import pytest
 
 from health_monitor.observation.remedy_records import Reason, RemedyRecord, TakenRemedy
 from health_monitor.observation.tracking import TrackedSync, Tracking, track_records
-from sync_model.heartbeat import Heartbeat, Phase
-from sync_model.judgement import ProcessInfo
+from sync_model.health.heartbeat import Heartbeat, Phase
+from sync_model.health.judgement import ProcessInfo
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 

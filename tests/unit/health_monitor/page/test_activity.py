@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from health_monitor.page.activity import cycle_text, failed_changes, failed_changes_text
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.causes import Cause, CauseKind, Failure
 from sync_worker.core.records import PastCycle
 from sync_worker.core.state import IssueState

@@ -7,8 +7,8 @@ import pytest
 from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.snapshot import SyncView
 from health_monitor.page.containers import container_table, place, place_in_words
-from sync_model.judgement import Condition, Facts, SyncVerdict
-from sync_model.judgement_elsewhere import Elsewhere
+from sync_model.health.judgement import Condition, Facts, SyncVerdict
+from sync_model.health.judgement_elsewhere import Elsewhere
 from sync_model.shards import Shard
 from sync_worker.database.fleet import Container
 

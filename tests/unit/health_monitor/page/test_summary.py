@@ -9,7 +9,7 @@ import pytest
 from generator.running.supervision.supervisor_rpc import ProgramState
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from health_monitor.page.summary import banners, summarize
-from sync_model.judgement import Condition, Facts, SyncVerdict
+from sync_model.health.judgement import Condition, Facts, SyncVerdict
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import pytest
 
 from health_monitor.observation.snapshot import SyncView
 from health_monitor.page.words import advice_parts, next_cycle
-from sync_model.heartbeat import Heartbeat, Phase
-from sync_model.judgement import Condition, Facts, ProcessInfo, SyncVerdict
+from sync_model.health.heartbeat import Heartbeat, Phase
+from sync_model.health.judgement import Condition, Facts, ProcessInfo, SyncVerdict
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from health_monitor.observation.snapshot import Snapshot, SyncView
 from jira_sync.commands.status import _parts
-from sync_model.heartbeat import CensusTrouble, Heartbeat, Phase, UnprocessableRecord
-from sync_model.judgement import Condition, Facts, ProcessInfo, SyncVerdict, judge
+from sync_model.health.heartbeat import CensusTrouble, Heartbeat, Phase, UnprocessableRecord
+from sync_model.health.judgement import Condition, Facts, ProcessInfo, SyncVerdict, judge
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

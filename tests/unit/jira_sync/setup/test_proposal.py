@@ -8,7 +8,7 @@ import pytest
 
 from jira_simulator.seed import CATEGORIES, WORKFLOWS
 from jira_sync.setup.proposal import propose, take_on_status
-from sync_model.definition import Sync
+from sync_model.definition.sync import Sync
 from sync_worker.core.site_info import WorkflowStatus
 
 MORE = {

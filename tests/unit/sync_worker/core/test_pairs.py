@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.pairs import Pair
 from worker_values import NOON, at
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core import ports
 from sync_worker.core.issue import Draft, Transition
 from sync_worker.core.pairs import Pair

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.actions import Action, CarryItems, Comment, Create, Link, Move
 from sync_worker.core.causes import Attempt, Cause, CauseKind
 from sync_worker.core.rules import actions_for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.items import Reach
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO

@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 from hypothesis import assume, given, settings
 
-from sync_model.definition import ANY_STATUS, Fallback, OnDelete, Rule, Side, Sync
-from sync_model.heartbeat import CycleSummary
+from sync_model.definition.sync import ANY_STATUS, Fallback, OnDelete, Rule, Side, Sync
+from sync_model.health.heartbeat import CycleSummary
 from sync_strategies import SYNCS
 from sync_worker.core.actions import Action, CarryItems, Comment, Create, Link, Move
 from sync_worker.core.causes import CauseKind

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_model.definition import Side, fold
+from sync_model.definition.sync import Side, fold
 from sync_strategies import STATUSES, SYNCS
 from sync_worker.core.actions import CarryItems, Comment, Create, Link, Move
 from sync_worker.core.causes import CauseKind

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from sync_model.oauth import OAuthClient
-from sync_model.redaction import MASK, redacted, remember
+from sync_model.accounts.oauth import OAuthClient
+from sync_model.secrecy.redaction import MASK, redacted, remember
 from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, SyncError
 from sync_worker.jira.access_tokens import SECONDS_BETWEEN_DROPS, AccessTokens
 from sync_worker.jira.token_endpoint import MARGIN, AccessToken

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync_model import redaction
+from sync_model.secrecy import redaction
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.jira.parsing import issue_json, shapes, site_json
 

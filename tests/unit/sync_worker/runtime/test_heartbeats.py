@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat
+from sync_model.health.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_worker.runtime.heartbeats import HeartbeatSender
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from sync_model.heartbeat import Heartbeat, Phase, read_heartbeat, write_heartbeat
+from sync_model.health.heartbeat import Heartbeat, Phase, read_heartbeat, write_heartbeat
 from sync_worker.core.errors import LeaseLost, NeedsOperator, Paused, StopRequested, Unavailable
 from sync_worker.core.ports import FailingIssue
 from sync_worker.core.wakeup import Wakeup

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from pymongo.errors import NetworkTimeout
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.errors import DatabaseUnavailable, LeaseLost
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import Request

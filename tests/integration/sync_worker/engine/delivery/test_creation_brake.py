@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulated_sites import CREATE, CREATE_MANY, HOUR
-from sync_model.judgement import Condition, Facts, Level, ProcessInfo, judge
+from sync_model.health.judgement import Condition, Facts, Level, ProcessInfo, judge
 from sync_worker.core.errors import LeaseLost
 from sync_worker.database import store
 from worker_bench import EITHER_FLAVOR

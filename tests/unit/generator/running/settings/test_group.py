@@ -10,7 +10,7 @@ import pytest
 
 from generator.running.errors import Unusable
 from generator.running.settings.group import from_environ, of_running_group
-from sync_model.connection import database_url
+from sync_model.accounts.connection import database_url
 
 TOKEN = "s3cr3t-literal-token"
 SERVER = {"DATABASE_URL": "mongodb://h"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generator.running.settings.shell_differences import without_effect
-from sync_model.group_environment import GROUP_VARIABLE, STARTED_VARIABLE, whose
+from sync_model.accounts.group_environment import GROUP_VARIABLE, STARTED_VARIABLE, whose
 
 GROUP = {"JIRA_EMAIL": "a@b.c", "TOKEN": "one", GROUP_VARIABLE: "/r", STARTED_VARIABLE: "now", "OTHER": "1"}
 

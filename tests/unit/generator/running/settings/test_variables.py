@@ -9,7 +9,7 @@ from pathlib import Path
 from generator.running.settings.group import from_environ
 from generator.running.settings.variables import FIXED_AT_START, VARIABLES
 from jira_simulator.demo import PORTS, demo_environment
-from sync_model.account_lookup import DEFAULTS
+from sync_model.accounts.lookup import DEFAULTS
 
 REPO = Path(__file__).parents[5]
 PACKAGES = ("sync_model", "generator", "sync_worker", "supervisor_plugin", "health_monitor", "jira_sync")

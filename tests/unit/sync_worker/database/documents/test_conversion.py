@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync_model.definition import Side
+from sync_model.definition.sync import Side
 from sync_worker.core.causes import Attempt, Cause, CauseKind, Failure
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.items import Handled

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fake_sides import IDS, LARGE, PROJECTS, Crash, FakeSide, FakeStore, Happening, StoredFile, Trouble, World
-from sync_model.attachments import MEGABYTE
-from sync_model.definition import Side
+from sync_model.definition.attachments import MEGABYTE
+from sync_model.definition.sync import Side
 from sync_worker.core.context import Context, NoPredecessor
 from sync_worker.core.errors import SyncError
 from sync_worker.core.identity import Identity, SideIdentity

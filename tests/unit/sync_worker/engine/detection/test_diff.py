@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sync_model.definition import Side, Sync
+from sync_model.definition.sync import Side, Sync
 from sync_worker.core.actions import CarryItems, Move
 from sync_worker.core.causes import Attempt, CauseKind
 from sync_worker.core.issue import Issue

@@ -1,0 +1,1 @@
+"""Accounts: what a sync's file refers to is looked up, as far as it may be, and becomes a connection."""
