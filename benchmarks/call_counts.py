@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.rig import command
 from benchmarks.rig.processes import ANN_ACCOUNT, Rig, running_rig
 from benchmarks.scenario import backlog
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.decisions.rate_limit import API_PATH
 
 SITE = "site"
 USER, DEV = "SUP", "DEV"

@@ -26,9 +26,9 @@ from benchmarks.rig import command
 from benchmarks.rig.processes import new_server
 from sync_model.definition.sync import Side
 from sync_model.health.heartbeat import CycleSummary, FailingChange, Phase
-from sync_worker.core.causes import Cause, CauseKind, Failure
+from sync_worker.core.issues.causes import Cause, CauseKind, Failure
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry, PastCycle
-from sync_worker.core.state import IssueState
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 TOKEN = "of-the-screenshots"

@@ -31,7 +31,7 @@ from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario import backlog
 from jira_simulator.site.model import CLOUD, DATA_CENTER
 from sync_model.health.heartbeat import Phase, read_heartbeat
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.decisions.rate_limit import API_PATH
 
 SITE = "site"
 WRITES = tuple(f"{API_PATH}/issue{rest}" for rest in ("", "/{issue}/comment", "/{issue}/remotelink"))

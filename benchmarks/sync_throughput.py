@@ -30,7 +30,7 @@ from benchmarks.rig.output import MEGABYTE, machine, publish, table, table_row
 from benchmarks.rig.processes import SYNC_ACCOUNT, Rig, running_rig
 from benchmarks.scenario import backlog
 from jira_simulator.client import SimulatorControl
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.decisions.rate_limit import API_PATH
 
 ALL_SIZES, ALL_LATENCIES = "200,2000,20000", "0,50,200"
 SITE, YARDSTICK_SITE = "site", "yardstick"

@@ -12,8 +12,8 @@ from functools import partial
 from health_monitor.databases import DatabaseClient, SyncDatabases
 from sync_model.definition.sync import Sync
 from sync_worker.core.errors import SyncError
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
-from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.database.control import Control
 from sync_worker.database.journal import Journal

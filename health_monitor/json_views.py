@@ -16,9 +16,9 @@ from sync_model.definition.sync import Side, Sync
 from sync_model.definition.values import is_reference
 from sync_model.health.heartbeat import Heartbeat
 from sync_model.health.judgement import Condition, Level
-from sync_worker.core.causes import Cause
+from sync_worker.core.issues.causes import Cause
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry, PastCycle
-from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 
 FROM_HEARTBEAT = (

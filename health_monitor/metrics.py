@@ -20,7 +20,7 @@ from sync_model.definition.sync import Side
 from sync_model.health.heartbeat import Heartbeat
 from sync_model.health.judgement import RUNNING_STATES, Condition
 from sync_model.shards import Shard
-from sync_worker.core.brakes import CREATIONS, GONE
+from sync_worker.core.decisions.brakes import CREATIONS, GONE
 
 NO_ANSWER = "none"
 

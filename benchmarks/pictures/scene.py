@@ -39,8 +39,8 @@ from health_monitor.server import runner
 from health_monitor.state import MonitorState
 from sync_model.files.loading import load_folder
 from sync_model.health.heartbeat import Heartbeat, Phase, heartbeat_content, write_heartbeat
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry, PastCycle
-from sync_worker.core.state import IssueState
 from sync_worker.database.connection import SHARED_DATABASE, connect
 from sync_worker.database.fleet import Container, Fleet
 from sync_worker.database.journal import Journal

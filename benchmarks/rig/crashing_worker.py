@@ -19,7 +19,7 @@ from typing import Any
 import pymongo.monitoring
 
 from sync_worker.__main__ import main
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.jira.transport import Transport
 
 WRITES = frozenset({"insert", "update", "delete", "findAndModify", "createIndexes", "bulkWrite"})

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sync_model.definition.sync import Side
 from sync_model.health.judgement import Level
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry, PastCycle
-from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.facets.catalogue import COUNTS, FACETS
 

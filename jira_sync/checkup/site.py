@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.accounts.connection import Connection
 from sync_model.health.judgement import format_duration
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SyncError
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Clocks, Server
 from sync_worker.jira.limits import Limits
 from sync_worker.jira.probe import Obstacle, Reachable, patient_client, probe

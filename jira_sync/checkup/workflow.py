@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.definition.sync import fold
-from sync_worker.core.rules import FALLBACK, ON_DELETE
+from sync_worker.core.decisions.rules import FALLBACK, ON_DELETE
 from sync_worker.core.site_info import Sample, Workflows, WorkflowStatus
 from sync_worker.facets.permissions import NamedStatus
 

@@ -20,7 +20,7 @@ from jira_sync.output.wording import issues
 
 if TYPE_CHECKING:
     from sync_model.definition.sync import Side, Sync
-    from sync_worker.core.issue import Issue
+    from sync_worker.core.issues.issue import Issue
     from sync_worker.core.ports import Jira
     from sync_worker.database.store import MongoStore
 
@@ -100,7 +100,7 @@ def find_candidates(
 ) -> list[BackfillCandidate]:
     """Return the issues changed since then that have no counterpart and could have one, oldest first."""
     from sync_model.definition.sync import Side
-    from sync_worker.core.rules import creates_from
+    from sync_worker.core.decisions.rules import creates_from
 
     candidates = [
         candidate
@@ -115,7 +115,7 @@ def _candidates_of_side(
     sync: Sync, side: Side, jira: Jira, store: MongoStore, since: datetime
 ) -> list[BackfillCandidate]:
     from sync_worker.core.concurrency import batches
-    from sync_worker.core.rules import creates_from
+    from sync_worker.core.decisions.rules import creates_from
     from sync_worker.engine.reading import Reader
 
     ids = [hit.id for hit in jira.changed_since(jira.project_id(sync.project_key(side)), since)]

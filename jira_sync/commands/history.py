@@ -16,10 +16,10 @@ from jira_sync.output.terminal import print_json, print_line
 from jira_sync.output.wording import did
 
 if TYPE_CHECKING:
-    from sync_worker.core.causes import Cause
-    from sync_worker.core.pairs import Pair
+    from sync_worker.core.issues.causes import Cause
+    from sync_worker.core.issues.pairs import Pair
+    from sync_worker.core.issues.state import IssueState
     from sync_worker.core.records import JournalEntry
-    from sync_worker.core.state import IssueState
     from sync_worker.database.store import MongoStore
 
 STYLES = {"failed": "red", "given up": "bold red", "skipped": "dim"}

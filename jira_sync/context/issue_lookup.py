@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sync_model.definition.sync import Side, Sync
+    from sync_worker.core.issues.traces import Traces
     from sync_worker.core.ports import Jira
-    from sync_worker.core.traces import Traces
     from sync_worker.database.store import MongoStore
 
 KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]*)-[0-9]+")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sync_model.definition.sync import Sync
     from sync_model.files.loading import SyncFile
     from sync_worker.core.identity import Decision
+    from sync_worker.core.issues.traces import Traces
     from sync_worker.core.records import JournalEntry
-    from sync_worker.core.traces import Traces
 
 PATIENCE = 120.0
 """Seconds to wait for the worker."""

@@ -11,8 +11,8 @@ from jira_sync.output.terminal import print_line
 
 if TYPE_CHECKING:
     from jira_sync.output.outcomes import Outcomes
-    from sync_worker.core.causes import Failure
-    from sync_worker.core.state import IssueState
+    from sync_worker.core.issues.causes import Failure
+    from sync_worker.core.issues.state import IssueState
     from sync_worker.core.unprocessable import UnprocessableIssue
     from sync_worker.database.control import FailedIssue
 

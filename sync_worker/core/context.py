@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from sync_model.definition.sync import Side, Sync
 from sync_model.definition.values import DEFAULT_INTERVAL_MINUTES
-from sync_worker.core.issue import Issue
+from sync_worker.core.issues.issue import Issue
 from sync_worker.core.ports import Jira, Store
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import CLOCK_GRAIN

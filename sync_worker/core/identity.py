@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from sync_model.definition.sync import Side
 from sync_worker.core.errors import NeedsOperator
-from sync_worker.core.marks import Mark, place_of
+from sync_worker.core.issues.marks import Mark, place_of
 
 WRITERS_KEPT = 100
 INSTEAD = {

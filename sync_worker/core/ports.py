@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from sync_model.definition.sync import Side
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import (
+from sync_worker.core.issues.issue import (
     Alike,
     Attachment,
     Candidate,
@@ -31,10 +31,10 @@ from sync_worker.core.issue import (
     TextSource,
     Transition,
 )
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
-from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 
 T = TypeVar("T")

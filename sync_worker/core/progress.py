@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.brakes import Brakes
-from sync_worker.core.causes import Cause, Failure
+from sync_worker.core.decisions.brakes import Brakes
 from sync_worker.core.identity import Identity
+from sync_worker.core.issues.causes import Cause, Failure
 from sync_worker.core.timing import LONG_AGO
 
 

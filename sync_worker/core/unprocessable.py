@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sync_model.definition.sync import Side
-from sync_worker.core.causes import Failure
-from sync_worker.core.retry import after_failure, is_due
+from sync_worker.core.decisions.retry import after_failure, is_due
+from sync_worker.core.issues.causes import Failure
 from sync_worker.core.timing import LONG_AGO
 
 

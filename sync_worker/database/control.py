@@ -12,10 +12,10 @@ from typing import Any
 from pymongo import MongoClient
 
 from sync_model.definition.sync import Sync
-from sync_worker.core.brakes import HeldWork
+from sync_worker.core.decisions.brakes import HeldWork
 from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry, PastCycle, Pause
-from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync_worker.core.retry import LONGEST_RETRY_AFTER
+from sync_worker.core.decisions.retry import LONGEST_RETRY_AFTER
 
 START_SHARE = 0.5
 """A new pace starts with this share of the limit that Jira names, or of an assumed one. From there it grows."""

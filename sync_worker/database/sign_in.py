@@ -27,7 +27,7 @@ from pymongo import MongoClient, ReturnDocument
 from pymongo.errors import PyMongoError
 
 from sync_model.accounts.connection import Connection, site_of
-from sync_worker.core.rate_limit import Wait
+from sync_worker.core.decisions.rate_limit import Wait
 from sync_worker.database.connection import SHARED_DATABASE, forgettable_database
 
 LOGIN = " login "

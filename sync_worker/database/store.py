@@ -2,10 +2,10 @@
 
     progress   one document, `_id: "sync"`: the fields of `core.progress.Progress`; and `format`, the number of the
                format in which the database is written; see `database.documents.formats`
-    issues     one document per issue that was seen, `_id: "user:10001"`: the fields of `core.state.IssueState`; and,
-               for the indexes, `waiting` while a cause is pending, and `dead_letters` while one was given up
+    issues     one document per issue that was seen, `_id: "user:10001"`: the fields of `core.issues.state.IssueState`;
+               and, for the indexes, `waiting` while a cause is pending, and `dead_letters` while one was given up
     pairs      one document per pair of counterparts, `_id`: the user issue's id; `dev_id` is unique, too: the fields
-               of `core.pairs.Pair`; and, for the indexes, `is_away` and `is_missing`
+               of `core.issues.pairs.Pair`; and, for the indexes, `is_away` and `is_missing`
     aside_…    what was remembered of issues and pairs before a person had the sync begin anew
     format_1_… what was remembered before the format was raised; see `database.documents.kept_format`
     requests   one document per request of an operator: `kind`, `issues` and `by` of `core.records.Request`

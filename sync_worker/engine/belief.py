@@ -15,11 +15,11 @@ from datetime import timedelta
 from sync_model.definition.sync import Side
 from sync_worker.core.bulk import Failed, Streak, each
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.retry import message_of
 from sync_worker.core.errors import InvalidRequest, IssueGone
 from sync_worker.core.identity import Identity
-from sync_worker.core.issue import Issue
-from sync_worker.core.pairs import Pair
-from sync_worker.core.retry import message_of
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.pairs import Pair
 
 PAIRED_AFTER = timedelta(hours=1)
 """By how much an issue may seem to be younger than its pair: the two were dated by different clocks."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sync_model.definition.sync import Side
-from sync_worker.core.brakes import CREATIONS
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.brakes import CREATIONS
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request, one_after_the_other
 from sync_worker.facets.work import DONE, SKIPPED

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.brakes import HeldWork
 from sync_worker.core.context import Context, NoPredecessor, Predecessor
+from sync_worker.core.decisions.brakes import HeldWork
 from sync_worker.core.errors import SiteThrottled, Unavailable
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import Backlog, FailingIssue
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
-from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine import confirmation, forgetting, resync
 from sync_worker.engine.delivery.creation_brake import hold_creations

@@ -15,14 +15,14 @@ from typing import Any, Literal, cast
 import structlog
 
 from sync_model.definition.sync import Sync
-from sync_worker.core.actions import Move, find
-from sync_worker.core.brakes import HeldWork
-from sync_worker.core.causes import Cause
 from sync_worker.core.context import Context, Predecessor
+from sync_worker.core.decisions.brakes import HeldWork
+from sync_worker.core.decisions.rules import actions_for
+from sync_worker.core.issues.actions import Move, find
+from sync_worker.core.issues.causes import Cause
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import WORKER, JournalEntry
-from sync_worker.core.rules import actions_for
-from sync_worker.core.state import IssueState
 from sync_worker.engine.cycle import Cycle
 from sync_worker.engine.delivery.creation_brake import HOLD
 from sync_worker.engine.dry_site import DryRunSite

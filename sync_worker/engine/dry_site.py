@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sync_worker.core.issue import Attachment, Created, Draft, Issue, OwnComment, TextSource, Transition
+from sync_worker.core.issues.issue import Attachment, Created, Draft, Issue, OwnComment, TextSource, Transition
 from sync_worker.core.ports import Read, ReadOnlyJira
 from sync_worker.core.timing import LONG_AGO
 

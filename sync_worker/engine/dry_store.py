@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.causes import Cause
+from sync_worker.core.decisions.retry import is_due
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.causes import Cause
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
+from sync_worker.core.issues.traces import Traces
 from sync_worker.core.ports import Backlog, Fate, Store, Waiting
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
-from sync_worker.core.retry import is_due
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
-from sync_worker.core.traces import Traces
 from sync_worker.core.unprocessable import UnprocessableIssue
 
 PLENTY = 1_000_000

@@ -12,19 +12,19 @@ from threading import Lock
 from typing import Generic
 
 from sync_model.definition.sync import Side
-from sync_worker.core import own_writes
-from sync_worker.core.actions import A, Action
-from sync_worker.core.causes import Attempt, Cause
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.uncertainty import after_end, left_open, long_over, settle
 from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, LeaseLost, OutcomeUnknown, Unavailable
 from sync_worker.core.identity import INSTEAD, Identity
-from sync_worker.core.issue import Issue
-from sync_worker.core.items import Reach
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues import own_writes
+from sync_worker.core.issues.actions import A, Action
+from sync_worker.core.issues.causes import Attempt, Cause
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.items import Reach
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
-from sync_worker.core.state import IssueState
-from sync_worker.core.uncertainty import after_end, left_open, long_over, settle
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.detection.diff import needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
@@ -191,7 +191,7 @@ class OpenIntent(Generic[A]):
         """Surround the request to `side`.
 
         That it is begun is remembered before, and taken back if it certainly was not carried out. `after` is as in
-        `core.causes.Attempt`.
+        `core.issues.causes.Attempt`.
         """
         jira = self._context.jiras[side]
         attempt = Attempt(jira.now(), after=after)
@@ -208,7 +208,7 @@ class OpenIntent(Generic[A]):
         """Note that an earlier attempt has not left what it would have left; return when that is certain.
 
         `what` may have happened otherwise. `takes` is for how long after its end the attempt may leave something that
-        nobody sees. Raises what `core.uncertainty.settle` returns.
+        nobody sees. Raises what `core.decisions.uncertainty.settle` returns.
         """
         attempt = self.may_have_begun(side)
         if attempt is None:

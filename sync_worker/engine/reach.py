@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sync_model.definition.sync import Side, Sync
-from sync_worker.core.items import Reach
+from sync_worker.core.issues.items import Reach
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
 from sync_worker.facets.catalogue import ITEM_FACETS

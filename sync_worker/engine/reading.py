@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sync_worker.core.bulk import Bulk, Failed, Streak, each
+from sync_worker.core.decisions.retry import message_of
 from sync_worker.core.errors import IssueGone
-from sync_worker.core.issue import Issue
+from sync_worker.core.issues.issue import Issue
 from sync_worker.core.ports import Jira, Read
-from sync_worker.core.retry import message_of
 
 
 @dataclass

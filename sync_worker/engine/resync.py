@@ -13,21 +13,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Create
-from sync_worker.core.causes import ASKED_FOR, Attempt, Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.rules import creates_from
 from sync_worker.core.identity import Identity, Origin
-from sync_worker.core.issue import Issue
-from sync_worker.core.items import Items
-from sync_worker.core.marks import Mark
-from sync_worker.core.own_writes import only_own_writes
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.actions import Create
+from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.items import Items
+from sync_worker.core.issues.marks import Mark
+from sync_worker.core.issues.own_writes import only_own_writes
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import JournalEntry, Request
-from sync_worker.core.rules import creates_from
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.detection.diff import observe
 from sync_worker.engine.intents import IntentLog

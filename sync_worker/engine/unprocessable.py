@@ -9,12 +9,12 @@ from threading import Lock
 from sync_model.definition.sync import Side
 from sync_worker.core.bulk import BatchSize, Bulk, Failed, Streak
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.retry import message_of
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Candidate
+from sync_worker.core.issues.issue import Candidate
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.records import Request
-from sync_worker.core.retry import message_of
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.core.unprocessable import UnprocessableIssue
 

@@ -19,12 +19,12 @@ from typing import ClassVar
 
 from sync_model.definition.attachments import Deletes
 from sync_model.definition.sync import FILES, Side, Sync
-from sync_worker.core.actions import Create
+from sync_worker.core.decisions.rules import active_rules
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import Attachment, Issue
-from sync_worker.core.items import Item, News, Reach, Verb
+from sync_worker.core.issues.actions import Create
+from sync_worker.core.issues.issue import Attachment, Issue
+from sync_worker.core.issues.items import Item, News, Reach, Verb
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import active_rules
 from sync_worker.core.timing import lifetime_of
 from sync_worker.facets.earlier_links import leading_to
 from sync_worker.facets.file_twins import FileTwins, item_of, size_of

@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import ClassVar
 
 from sync_model.definition.sync import OnDelete, Side, Sync
-from sync_worker.core.actions import Comment, Create, Move, find
-from sync_worker.core.causes import Attempt
-from sync_worker.core.issue import TextSource
+from sync_worker.core.decisions.rules import ON_DELETE, active_rules
+from sync_worker.core.decisions.templates import fill_in, is_filled_in, plain_text
+from sync_worker.core.decisions.uncertainty import dated_since
+from sync_worker.core.issues.actions import Comment, Create, Move, find
+from sync_worker.core.issues.causes import Attempt
+from sync_worker.core.issues.issue import TextSource
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import ON_DELETE, active_rules
-from sync_worker.core.templates import fill_in, is_filled_in, plain_text
-from sync_worker.core.uncertainty import dated_since
 from sync_worker.facets.protocol import Request, Told, Words
 from sync_worker.facets.work import FOUND, Intent, Intents, Work
 

@@ -11,18 +11,18 @@ from dataclasses import replace
 from typing import ClassVar
 
 from sync_model.definition.sync import Side, Sync
-from sync_worker.core.actions import Create, find
-from sync_worker.core.causes import Attempt
+from sync_worker.core.decisions.rules import active_rules, may_create
+from sync_worker.core.decisions.templates import without_mentions
+from sync_worker.core.decisions.uncertainty import dated_since
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, Unavailable
-from sync_worker.core.issue import Alike, Created, Draft, Issue, TextSource
-from sync_worker.core.marks import Mark, unmarked
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.actions import Create, find
+from sync_worker.core.issues.causes import Attempt
+from sync_worker.core.issues.issue import Alike, Created, Draft, Issue, TextSource
+from sync_worker.core.issues.marks import Mark, unmarked
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import active_rules, may_create
-from sync_worker.core.state import IssueState
-from sync_worker.core.templates import without_mentions
 from sync_worker.core.timing import lifetime_of
-from sync_worker.core.uncertainty import dated_since
 from sync_worker.facets.earlier_links import EarlierLinks
 from sync_worker.facets.fields import choose_type, fields_for
 from sync_worker.facets.protocol import Request, Told, Words

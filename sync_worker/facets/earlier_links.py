@@ -14,8 +14,8 @@ from sync_model.definition.sync import Side
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity, Origin, made_by_another
-from sync_worker.core.issue import Issue
-from sync_worker.core.marks import Mark
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.marks import Mark
 
 PREFIX = "jira-sync:"
 """How the global ids of our links begin. The address of the other site follows, and the id of the issue there."""

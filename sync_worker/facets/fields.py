@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sync_worker.core.decisions.long_texts import one_line
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Issue
-from sync_worker.core.long_texts import one_line
-from sync_worker.core.marks import unmarked
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.marks import unmarked
 from sync_worker.core.ports import CreateScreen, IssueType
 
 

@@ -13,8 +13,8 @@ from collections.abc import Collection
 
 from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Attachment
-from sync_worker.core.items import Item
+from sync_worker.core.issues.issue import Attachment
+from sync_worker.core.issues.items import Item
 from sync_worker.facets.protocol import End
 from sync_worker.facets.work import Intents
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sync_model.definition.sync import Side, Sync
-from sync_worker.core.actions import Create, Link
-from sync_worker.core.causes import Attempt, CauseKind
+from sync_worker.core.decisions.rules import active_rules
 from sync_worker.core.errors import OutcomeUnknown
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.actions import Create, Link
+from sync_worker.core.issues.causes import Attempt, CauseKind
+from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import active_rules
 from sync_worker.facets.earlier_links import PREFIX, leading_to
 from sync_worker.facets.protocol import Request, Told, Words
 from sync_worker.facets.work import Intent, Intents

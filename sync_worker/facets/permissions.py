@@ -1,6 +1,6 @@
 """What the rules of a sync need of Jira, all of them together: permissions, statuses, issue types. Pure.
 
-`core.rules` says what one change calls for; this module says what any change may call for.
+`core.decisions.rules` says what one change calls for; this module says what any change may call for.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sync_model.definition.sync import ANY_STATUS, OnDelete, Side, Sync, fold
+from sync_worker.core.decisions.rules import FALLBACK, ON_DELETE, active_rules, may_create
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import FALLBACK, ON_DELETE, active_rules, may_create
 from sync_worker.facets.catalogue import FACETS, ITEM_FACETS
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sync_worker.core.issue import Attachment, Issue, SeenComment
+from sync_worker.core.issues.issue import Attachment, Issue, SeenComment
 
 
 def private_files(issue: Issue, comments: Sequence[SeenComment]) -> set[str]:

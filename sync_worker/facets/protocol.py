@@ -16,12 +16,12 @@ from datetime import timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from sync_model.definition.sync import Side, Sync
-from sync_worker.core.actions import Action
-from sync_worker.core.causes import Attempt
-from sync_worker.core.issue import Issue
-from sync_worker.core.items import Handled, Item, Items, News, Reach
+from sync_worker.core.issues.actions import Action
+from sync_worker.core.issues.causes import Attempt
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.items import Handled, Item, Items, News, Reach
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.permissions import Permission
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.facets.work import Intent, Intents
 
@@ -82,7 +82,8 @@ class Facet(Protocol):
 class Expected:
     """What a request leaves on an issue that would be taken for somebody's change of it.
 
-    `there` is what is remembered of the issue before, `leaves` what is to be remembered besides: see `core.own_writes`.
+    `there` is what is remembered of the issue before, `leaves` what is to be remembered besides: see
+    `core.issues.own_writes`.
     """
 
     there: IssueState

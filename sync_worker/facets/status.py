@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from sync_model.definition.sync import OnDelete, Side, Sync, fold
-from sync_worker.core import own_writes
-from sync_worker.core.actions import Create, Move
-from sync_worker.core.causes import STATUS_CAUSES, Attempt
+from sync_worker.core.decisions.rules import FALLBACK, ON_DELETE, active_rules, moves_counterpart
 from sync_worker.core.errors import InvalidRequest, SyncError, Unavailable
-from sync_worker.core.issue import Issue, Transition
+from sync_worker.core.issues import own_writes
+from sync_worker.core.issues.actions import Create, Move
+from sync_worker.core.issues.causes import STATUS_CAUSES, Attempt
+from sync_worker.core.issues.issue import Issue, Transition
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.permissions import Permission
 from sync_worker.core.ports import Jira
-from sync_worker.core.rules import FALLBACK, ON_DELETE, active_rules, moves_counterpart
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.facets.protocol import Expected, Request, Told, Words
 from sync_worker.facets.work import SKIPPED, Intent, Intents

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Action
-from sync_worker.core.causes import Cause
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity
-from sync_worker.core.issue import Issue
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.actions import Action
+from sync_worker.core.issues.causes import Cause
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.progress import Restored
-from sync_worker.core.state import IssueState
 
 DONE, FOUND, SKIPPED, FAILED, GIVEN_UP = "done", "found", "skipped", "failed", "given up"
 """What became of an action, as the journal has it. `found`: an earlier attempt had done it."""

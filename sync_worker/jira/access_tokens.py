@@ -12,8 +12,8 @@ from threading import Lock
 
 from sync_model.accounts.oauth import OAuthClient
 from sync_model.secrecy.redaction import forget
+from sync_worker.core.decisions.retry import FIRST_BACKOFF, LONGEST_BACKOFF, MOST_DOUBLINGS
 from sync_worker.core.errors import NeedsOperator, SiteThrottled, SyncError
-from sync_worker.core.retry import FIRST_BACKOFF, LONGEST_BACKOFF, MOST_DOUBLINGS
 from sync_worker.jira.token_endpoint import AccessToken
 
 SECONDS_BETWEEN_DROPS = 60.0

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from sync_worker.core.decisions.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.core.errors import (
     CredentialsRefused,
     InvalidRequest,
@@ -29,7 +30,6 @@ from sync_worker.core.errors import (
     SyncError,
     Unavailable,
 )
-from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.jira import wording
 from sync_worker.jira.bodies import UnacceptableBody, content
 from sync_worker.jira.half_characters import without_halves

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.ports import IssueType
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.paging import Get, offset_pages
 from sync_worker.jira.parsing import site_json
 

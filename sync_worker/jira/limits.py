@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from sync_worker.core.rate_limit import ApiCall, Wait
+from sync_worker.core.decisions.rate_limit import ApiCall, Wait
 
 
 class Limits(Protocol):

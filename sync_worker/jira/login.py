@@ -9,8 +9,8 @@ from http import HTTPStatus
 import httpx
 
 from sync_model.accounts.connection import Connection
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import CredentialsRefused, InvalidRequest, NeedsOperator, SyncError
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.access_tokens import AccessTokens
 from sync_worker.jira.answers import Answer
 from sync_worker.jira.scopes import lacks_scope, scope_error

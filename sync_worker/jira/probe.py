@@ -19,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from sync_model.accounts.lookup import TlsFiles
-from sync_worker.core.rate_limit import SERVER_INFO
+from sync_worker.core.decisions.rate_limit import SERVER_INFO
 from sync_worker.core.site_info import Server
 from sync_worker.jira.bodies import UnacceptableBody, content
 from sync_worker.jira.deadlines import deadline

@@ -6,8 +6,8 @@ https://community.developer.atlassian.com/t/how-to-solve-unauthorized-scope-does
 
 from __future__ import annotations
 
+from sync_worker.core.decisions.rate_limit import MYSELF, READING_POSTS, WRITES, call_of
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown, SyncError
-from sync_worker.core.rate_limit import MYSELF, READING_POSTS, WRITES, call_of
 from sync_worker.jira import wording
 from sync_worker.jira.answers import Answer
 

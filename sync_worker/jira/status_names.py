@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sync_model.definition.sync import fold
-from sync_worker.core.issue import Issue, StatusChange, StatusName
+from sync_worker.core.issues.issue import Issue, StatusChange, StatusName
 
 
 @dataclass

@@ -19,9 +19,9 @@ from urllib.parse import quote
 from sync_model.accounts.connection import Connection
 from sync_model.definition.sync import fold
 from sync_worker.core.concurrency import side_by_side
+from sync_worker.core.decisions.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.ports import IssueType
-from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.site_info import (
     Clocks,
     Field,

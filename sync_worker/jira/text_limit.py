@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
+from sync_worker.core.decisions.long_texts import cut, length
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import TextSource
-from sync_worker.core.long_texts import cut, length
+from sync_worker.core.issues.issue import TextSource
 
 T = TypeVar("T")
 

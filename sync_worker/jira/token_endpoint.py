@@ -22,8 +22,8 @@ from pydantic import SecretStr
 
 from sync_model.accounts.oauth import OAuthClient
 from sync_model.secrecy.redaction import remember
+from sync_worker.core.decisions.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.core.errors import CredentialsRefused, NeedsOperator, SiteThrottled, SyncError
-from sync_worker.core.retry import clamp_retry_after, seconds_asked_for
 from sync_worker.jira import wording
 from sync_worker.jira.bodies import UnacceptableBody, content
 from sync_worker.jira.deadlines import deadline

@@ -13,9 +13,9 @@ from itertools import chain
 
 import httpx
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import Attachment
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.issues.issue import Attachment
 from sync_worker.jira.answers import Answer
 from sync_worker.jira.bodies import UnacceptableBody, pieces
 from sync_worker.jira.parsing import issue_json

@@ -18,6 +18,7 @@ import httpx
 from sync_model.accounts.connection import Connection, site_of
 from sync_model.accounts.lookup import TlsFiles
 from sync_model.accounts.oauth import OAuthClient
+from sync_worker.core.decisions.rate_limit import MYSELF, READING_POSTS, ApiCall, call_of
 from sync_worker.core.errors import (
     CredentialsRefused,
     NeedsOperator,
@@ -25,7 +26,6 @@ from sync_worker.core.errors import (
     SyncError,
     Unavailable,
 )
-from sync_worker.core.rate_limit import MYSELF, READING_POSTS, ApiCall, call_of
 from sync_worker.jira.access_tokens import AccessTokens
 from sync_worker.jira.answers import SAFE_METHODS, Answer, parsed, raise_for
 from sync_worker.jira.clock import SiteClock

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync_model.definition.sync import Side, Sync, fold
-from sync_worker.core import own_writes
-from sync_worker.core.issue import Issue, StatusChange
-from sync_worker.core.state import IssueState
+from sync_worker.core.issues import own_writes
+from sync_worker.core.issues.issue import Issue, StatusChange
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.detection.diff import is_seen, with_history
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from sync_model.definition.sync import Side
 from sync_worker.core.context import Context
-from sync_worker.core.issue import Glimpse, Issue
+from sync_worker.core.issues.issue import Glimpse, Issue
 from sync_worker.core.ports import Jira
 from sync_worker.engine.reading import Reader
 from sync_worker.migration.legacy import LegacyPair, counterparts_named_in

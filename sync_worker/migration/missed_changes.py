@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sync_model.definition.sync import PLACEHOLDERS, Side, fold
-from sync_worker.core.actions import Comment, find
-from sync_worker.core.causes import STATUS_CAUSES, Attempt, Cause
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
-from sync_worker.core.issue import Issue
-from sync_worker.core.pairs import Pair
+from sync_worker.core.decisions.rules import actions_for
+from sync_worker.core.decisions.templates import fill_in
+from sync_worker.core.issues.actions import Comment, find
+from sync_worker.core.issues.causes import STATUS_CAUSES, Attempt, Cause
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
-from sync_worker.core.rules import actions_for
-from sync_worker.core.state import IssueState
-from sync_worker.core.templates import fill_in
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.detection.diff import all_seen_up_to, observe
 from sync_worker.engine.reach import reaches_of

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sync_model.definition.sync import Side
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
 from sync_worker.migration.legacy import LegacyPair
 
 

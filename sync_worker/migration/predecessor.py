@@ -9,7 +9,7 @@ from sync_model.definition.sync import Side
 from sync_model.definition.values import DEFAULT_INTERVAL_MINUTES
 from sync_worker.core.context import Context
 from sync_worker.core.errors import NeedsOperator, Unavailable
-from sync_worker.core.issue import Issue
+from sync_worker.core.issues.issue import Issue
 from sync_worker.core.progress import Progress
 from sync_worker.migration.legacy import LegacySource, counterparts_named_in
 from sync_worker.migration.takeover import TakeOver

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from sync_model.definition.sync import Side, fold
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.rules import creates_from
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Importing, Progress
 from sync_worker.core.records import WORKER, JournalEntry
-from sync_worker.core.rules import creates_from
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
 from sync_worker.engine.detection.observation import highest_of
 from sync_worker.migration.legacy import CLOCK_SKEW, LegacyPair, LegacySource, LegacyState

@@ -32,7 +32,7 @@ from sync_model.health.heartbeat import (
     repeat_heartbeat,
     write_heartbeat,
 )
-from sync_worker.core.brakes import HeldWork
+from sync_worker.core.decisions.brakes import HeldWork
 from sync_worker.core.records import SaidOfItself
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.engine.cycle import CycleResult

@@ -26,10 +26,10 @@ from sync_model.health.heartbeat import (
     parse_heartbeat,
     read_heartbeat,
 )
+from sync_worker.core.decisions.retry import wait_after
+from sync_worker.core.decisions.schedule import first_delay, next_start
 from sync_worker.core.errors import InvalidRequest, LeaseLost, NeedsOperator, Paused, StopRequested, SyncError
 from sync_worker.core.records import PastCycle
-from sync_worker.core.retry import wait_after
-from sync_worker.core.schedule import first_delay, next_start
 from sync_worker.core.wakeup import Wakeup
 from sync_worker.engine.cycle import CycleResult, counts_of
 from sync_worker.runtime.heartbeats import BEAT_EVERY, HeartbeatSender

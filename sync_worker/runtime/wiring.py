@@ -21,12 +21,12 @@ from sync_model.environment.mongodb_address import files_in
 from sync_model.files.loading import SyncFile
 from sync_model.health.heartbeat import Phase
 from sync_worker.core.context import Context, Predecessor
+from sync_worker.core.decisions.rule_names import unknown_statuses, with_shown_names
 from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, SyncError, Unavailable
 from sync_worker.core.expiry import Expiry
 from sync_worker.core.identity import Decision
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
-from sync_worker.core.rule_names import unknown_statuses, with_shown_names
 from sync_worker.database import rate_limits
 from sync_worker.database.fleet import fleet_of
 from sync_worker.database.journal import Journal

@@ -12,9 +12,9 @@ from benchmarks.pictures.scene import seconds_ago
 from health_monitor.page.routes import REFRESH_SECONDS
 from sync_model.definition.sync import Side
 from sync_model.health.heartbeat import Phase
-from sync_worker.core.causes import Cause, CauseKind, Failure
+from sync_worker.core.issues.causes import Cause, CauseKind, Failure
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry, PastCycle
-from sync_worker.core.state import IssueState
 
 
 def failing_issue(number: int, error: str, *, is_dead: bool, later: int = 0) -> IssueState:

@@ -17,10 +17,10 @@ from typing import Any
 
 from sync_model.definition.sync import Side
 from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, Unavailable
-from sync_worker.core.issue import Attachment, Issue, SeenComment
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.issue import Attachment, Issue, SeenComment
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry
-from sync_worker.core.state import IssueState
 from sync_worker.database.documents.conversion import from_pair, from_state, to_pair, to_state
 from sync_worker.database.documents.formats import Document
 from worker_values import NOON, OUR_ACCOUNT, SOMEBODY, issue

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sync_model.definition.sync import Side, Sync
-from sync_worker.core.causes import Cause, CauseKind, Failure
-from sync_worker.core.issue import Attachment, Issue, StatusChange
-from sync_worker.core.state import IssueState
+from sync_worker.core.issues.causes import Cause, CauseKind, Failure
+from sync_worker.core.issues.issue import Attachment, Issue, StatusChange
+from sync_worker.core.issues.state import IssueState
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OUR_ACCOUNT = "our-account"

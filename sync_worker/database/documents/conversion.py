@@ -13,9 +13,9 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from sync_worker.core.errors import InvalidRequest, NeedsOperator
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.progress import Progress
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.database.documents.formats import Document, format_of, lifted, lowered

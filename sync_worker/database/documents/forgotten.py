@@ -19,8 +19,8 @@ from pymongo import UpdateOne
 
 from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.issues.traces import Traces
 from sync_worker.core.records import Request
-from sync_worker.core.traces import Traces
 from sync_worker.database.documents.fencing import FencedCollections
 from sync_worker.database.documents.formats import Document
 from sync_worker.database.mongodb_errors import errors_translated

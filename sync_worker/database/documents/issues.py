@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 from sync_model.definition.sync import Side
 from sync_worker.core.concurrency import batches
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.state import IssueState
+from sync_worker.core.issues.state import IssueState
 from sync_worker.database.documents.conversion import convert_all, from_state, to_state
 from sync_worker.database.documents.fencing import FencedCollections
 from sync_worker.database.documents.formats import Document

@@ -12,10 +12,10 @@ from typing import Any
 from pymongo import ASCENDING
 
 from sync_model.definition.sync import Side
+from sync_worker.core.decisions.retry import LATEST_TRY
 from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import Backlog, FailingIssue, Waiting
-from sync_worker.core.retry import LATEST_TRY
-from sync_worker.core.state import IssueState
 from sync_worker.database.documents.conversion import to_state
 from sync_worker.database.documents.fencing import FencedCollections
 from sync_worker.database.documents.formats import Document
@@ -85,7 +85,7 @@ def _is_waiting(side: Side) -> dict[str, Any]:
 
 
 def _is_due(side: Side, now: datetime) -> dict[str, Any]:
-    """Match what `core.retry.is_due` says of. Each part of it goes by an index."""
+    """Match what `core.decisions.retry.is_due` says of. Each part of it goes by an index."""
     times = ({"$lte": now}, {"$gt": now + LATEST_TRY})
     return {"$or": [_is_waiting(side) | {"waiting.next_try": time} for time in times]}
 

@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
 from sync_worker.database.documents.conversion import convert_all, from_pair, to_pair
 from sync_worker.database.documents.fencing import FencedCollections
 from sync_worker.database.mongodb_errors import errors_translated

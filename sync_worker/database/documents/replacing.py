@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from pymongo import InsertOne
 
-from sync_worker.core.pairs import Pair
-from sync_worker.core.state import IssueState
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.database.documents.conversion import from_pair, from_state
 from sync_worker.database.documents.fencing import FencedCollections
 from sync_worker.database.documents.indexes import create_indexes

@@ -12,7 +12,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sync_worker.core.own_writes import LAST, MOVES, UPDATES, last_write
+from sync_worker.core.issues.own_writes import LAST, MOVES, UPDATES, last_write
 
 Document = dict[str, Any]
 

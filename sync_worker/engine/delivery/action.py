@@ -6,10 +6,10 @@
 
 Whatever Jira does not make safe to repeat follows one pattern. What is about to happen is remembered first. Where an
 earlier attempt may have been carried out unseen, what it would have left is looked for before there is a second one,
-until two looks, apart, have missed it (`core.uncertainty`).
+until two looks, apart, have missed it (`core.decisions.uncertainty`).
 
-What we write is remembered as ours on the issue where it is (`core.own_writes`), so that it is nobody's change: a
-status change before it is made, because the history shows it whatever becomes of us, and all else after.
+What we write is remembered as ours on the issue where it is (`core.issues.own_writes`), so that it is nobody's change:
+a status change before it is made, because the history shows it whatever becomes of us, and all else after.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, unless_carried_out
-from sync_worker.core.items import Handled
+from sync_worker.core.issues.items import Handled
 from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.protocol import ActionFacet, Expected, Request
 from sync_worker.facets.work import DONE, FOUND

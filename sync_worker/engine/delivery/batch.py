@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sync_model.definition.sync import Side, Sync
-from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.rules import actions_for
 from sync_worker.core.identity import Identity
-from sync_worker.core.issue import Issue
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.causes import Cause, CauseKind
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import Read, Waiting
-from sync_worker.core.rules import actions_for
-from sync_worker.core.state import IssueState
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.work import Work

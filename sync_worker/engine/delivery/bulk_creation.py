@@ -10,16 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Create
 from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, Bulk, Done, NoStreak
-from sync_worker.core.causes import Attempt
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.context import Predecessor
+from sync_worker.core.decisions.uncertainty import dated_since
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, SiteThrottled, Unavailable, unless_carried_out
-from sync_worker.core.issue import Created, Draft
-from sync_worker.core.marks import label_in
+from sync_worker.core.issues.actions import Create
+from sync_worker.core.issues.causes import Attempt
+from sync_worker.core.issues.issue import Created, Draft
+from sync_worker.core.issues.marks import label_in
 from sync_worker.core.ports import Jira
-from sync_worker.core.uncertainty import dated_since
 from sync_worker.engine.delivery.action import ActionDelivery
 from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.counterpart import ISSUE, Counterpart

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sync_worker.core.actions import Action
 from sync_worker.core.errors import (
     InvalidRequest,
     LeaseLost,
@@ -17,6 +16,7 @@ from sync_worker.core.errors import (
     Unavailable,
     to_go_by,
 )
+from sync_worker.core.issues.actions import Action
 from sync_worker.engine.delivery.action import ActionDelivery
 from sync_worker.engine.delivery.item import ItemDelivery
 from sync_worker.engine.intents import IntentLog, OpenIntent

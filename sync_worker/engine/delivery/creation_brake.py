@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Create, find
-from sync_worker.core.brakes import CREATIONS, Hold
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.brakes import CREATIONS, Hold
+from sync_worker.core.decisions.rules import actions_for
+from sync_worker.core.issues.actions import Create, find
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import WORKER, JournalEntry
-from sync_worker.core.rules import actions_for
-from sync_worker.core.state import IssueState
 from sync_worker.facets.work import SKIPPED
 
 Key = tuple[Side, str]

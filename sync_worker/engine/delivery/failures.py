@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sync_worker.core.bulk import is_about_all
-from sync_worker.core.causes import Cause, Failure, in_turn
+from sync_worker.core.decisions.retry import after_failure
 from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, SyncError, Unavailable
-from sync_worker.core.pairs import Pair
-from sync_worker.core.retry import after_failure
-from sync_worker.core.state import IssueState
+from sync_worker.core.issues.causes import Cause, Failure, in_turn
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.timing import CONFIRM_AFTER
 from sync_worker.engine.intents import IntentLog
 from sync_worker.facets.work import GIVEN_UP, SKIPPED

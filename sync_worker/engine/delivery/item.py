@@ -4,9 +4,9 @@
              what an earlier attempt, or another sync,      the attempt is       both sides remember that
              has left there                                 durable              the two are each other's
 
-Both issues were just read, and both remember what they showed when they last agreed (`core.items`). What was begun in
-the other direction is looked for first. So an item of ours that nobody has taken note of yet, after a crash, is not
-carried back.
+Both issues were just read, and both remember what they showed when they last agreed (`core.issues.items`). What was
+begun in the other direction is looked for first. So an item of ours that nobody has taken note of yet, after a crash,
+is not carried back.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from dataclasses import replace
 from typing import Any
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Create
-from sync_worker.core.causes import ASKED_FOR, Attempt
 from sync_worker.core.concurrency import side_by_side
+from sync_worker.core.decisions.uncertainty import after_end, settle
 from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, to_go_by
-from sync_worker.core.issue import Issue
-from sync_worker.core.items import Handled, Item, News, Reach, news
-from sync_worker.core.uncertainty import after_end, settle
+from sync_worker.core.issues.actions import Create
+from sync_worker.core.issues.causes import ASKED_FOR, Attempt
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.items import Handled, Item, News, Reach, news
 from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.protocol import End, ItemFacet, Step
 from sync_worker.facets.work import DONE, FOUND

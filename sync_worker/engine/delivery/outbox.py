@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Create
 from sync_worker.core.bulk import Streak
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.context import Predecessor
 from sync_worker.core.errors import SiteThrottled, Unavailable
+from sync_worker.core.issues.actions import Create
 from sync_worker.core.ports import READ_AT_ONCE, Read, Waiting
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.delivery.batch import Batch, Key, read_batch

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sync_worker.core.actions import Create
-from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.context import Predecessor
+from sync_worker.core.decisions.retry import is_due
 from sync_worker.core.errors import InvalidRequest, IssueGone, OutcomeUnknown
-from sync_worker.core.issue import Issue
-from sync_worker.core.pairs import Pair
-from sync_worker.core.retry import is_due
-from sync_worker.core.state import IssueState
+from sync_worker.core.issues.actions import Create
+from sync_worker.core.issues.causes import Cause, CauseKind
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.delivery.batch import Key, work_on
 from sync_worker.engine.delivery.cause import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery

@@ -16,22 +16,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import OnDelete, Side
-from sync_worker.core.actions import Comment
-from sync_worker.core.brakes import Brakes, Hold, most_gone_at_once
 from sync_worker.core.bulk import Streak, is_about_all
-from sync_worker.core.causes import Cause, CauseKind
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.brakes import Brakes, Hold, most_gone_at_once
+from sync_worker.core.decisions.retry import message_of
+from sync_worker.core.decisions.uncertainty import long_over
 from sync_worker.core.errors import InvalidRequest, Unavailable
-from sync_worker.core.issue import Issue
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.actions import Comment
+from sync_worker.core.issues.causes import Cause, CauseKind
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import WORKER, JournalEntry
-from sync_worker.core.retry import message_of
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CONFIRM_AFTER, is_in_future
-from sync_worker.core.uncertainty import long_over
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.detection.observation import Observation, OnStrangers, leave_all
 from sync_worker.engine.reading import Reader

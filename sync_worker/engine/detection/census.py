@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sync_model.definition.sync import Side
-from sync_worker.core.brakes import Brakes
 from sync_worker.core.bulk import NOT_ABOUT_ONE_ITEM, Streak
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.brakes import Brakes
+from sync_worker.core.decisions.retry import after_failure, is_due
 from sync_worker.core.errors import SyncError
 from sync_worker.core.progress import Progress
-from sync_worker.core.retry import after_failure, is_due
 from sync_worker.core.timing import is_in_future
 from sync_worker.engine.detection.absence import Absences
 from sync_worker.engine.detection.observation import Observation, OnStrangers, highest_of, leave_all

@@ -17,12 +17,12 @@ from datetime import datetime, timedelta
 from sync_model.definition.sync import Side
 from sync_worker.core.bulk import Streak, is_about_all
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.rules import creates_from
 from sync_worker.core.errors import Unavailable
 from sync_worker.core.identity import check_accounts
-from sync_worker.core.issue import Candidate, Issue
+from sync_worker.core.issues.issue import Candidate, Issue
 from sync_worker.core.ports import READ_AT_ONCE, Read
 from sync_worker.core.progress import Progress
-from sync_worker.core.rules import creates_from
 from sync_worker.core.timing import is_in_future
 from sync_worker.engine.detection.observation import Observation, OnStrangers, highest_of, leave_all
 from sync_worker.engine.detection.wrong_times import without_wrong_times

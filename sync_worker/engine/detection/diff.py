@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from sync_model.definition.sync import Fallback, Side, Sync, fold
-from sync_worker.core import own_writes
-from sync_worker.core.actions import Create
-from sync_worker.core.causes import Cause, CauseKind, in_turn
-from sync_worker.core.issue import Issue, StatusChange
-from sync_worker.core.items import Items, Reach, looked_at, news
-from sync_worker.core.rules import creates_from
-from sync_worker.core.state import IssueState
+from sync_worker.core.decisions.rules import creates_from
+from sync_worker.core.issues import own_writes
+from sync_worker.core.issues.actions import Create
+from sync_worker.core.issues.causes import Cause, CauseKind, in_turn
+from sync_worker.core.issues.issue import Issue, StatusChange
+from sync_worker.core.issues.items import Items, Reach, looked_at, news
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.timing import LONG_AGO, NODES_APART
 from sync_worker.facets.catalogue import ITEM_FACETS
 

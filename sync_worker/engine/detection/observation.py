@@ -9,14 +9,14 @@ from sync_model.definition.sync import Side
 from sync_worker.core.bulk import Failed, Streak, each
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.retry import message_of
+from sync_worker.core.decisions.rules import creates_from
 from sync_worker.core.errors import IssueGone
-from sync_worker.core.issue import NOT_SHOWN, Candidate, Issue
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.issue import NOT_SHOWN, Candidate, Issue
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
-from sync_worker.core.retry import message_of
-from sync_worker.core.rules import creates_from
-from sync_worker.core.state import IssueState
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.detection.diff import needs_history_before, observe
 from sync_worker.engine.reach import reaches_of

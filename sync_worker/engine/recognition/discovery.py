@@ -18,8 +18,8 @@ from sync_model.definition.sync import Side
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.identity import Decision, Identity, Origin, in_short, made_by_another
-from sync_worker.core.issue import NOT_SHOWN, MarkedIssue
-from sync_worker.core.marks import Mark
+from sync_worker.core.issues.issue import NOT_SHOWN, MarkedIssue
+from sync_worker.core.issues.marks import Mark
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import WORKER, JournalEntry

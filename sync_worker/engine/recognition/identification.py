@@ -28,7 +28,7 @@ from sync_worker.core.identity import (
     refusal,
     what_to_type,
 )
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.ports import READ_AT_ONCE, Jira
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import Request

@@ -12,20 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Create, find
-from sync_worker.core.causes import Attempt
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.rules import actions_for
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.identity import Origin
-from sync_worker.core.issue import Issue, StatusChange
-from sync_worker.core.marks import Mark
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.actions import Create, find
+from sync_worker.core.issues.causes import Attempt
+from sync_worker.core.issues.issue import Issue, StatusChange
+from sync_worker.core.issues.marks import Mark
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE, Jira
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import WORKER, JournalEntry
-from sync_worker.core.rules import actions_for
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.detection.diff import observe, with_history, with_key_to_carry_over
 from sync_worker.engine.intents import IntentLog

@@ -17,16 +17,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync_model.definition.sync import Side
-from sync_worker.core import own_writes
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity
-from sync_worker.core.issue import NOT_SHOWN, Issue
-from sync_worker.core.marks import Mark
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues import own_writes
+from sync_worker.core.issues.issue import NOT_SHOWN, Issue
+from sync_worker.core.issues.marks import Mark
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
-from sync_worker.core.state import IssueState
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
 from sync_worker.engine.detection.diff import all_seen_up_to, observe, without_ids_given_out_again

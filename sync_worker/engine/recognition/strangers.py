@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Create
 from sync_worker.core.context import Context
 from sync_worker.core.errors import DatabaseUnavailable, NeedsOperator
 from sync_worker.core.identity import Decision, Identity, Origin, made_by_another, what_to_type
-from sync_worker.core.issue import Issue
-from sync_worker.core.marks import Mark
+from sync_worker.core.issues.actions import Create
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.marks import Mark
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.engine.detection.observation import Met
 from sync_worker.engine.intents import IntentLog

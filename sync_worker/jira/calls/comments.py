@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_worker.core.issue import MARKER, OwnComment, SeenComment, TextSource
+from sync_worker.core.decisions.rate_limit import API_PATH
+from sync_worker.core.issues.issue import MARKER, OwnComment, SeenComment, TextSource
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.paging import offset_pages, pages
 from sync_worker.jira.parsing import shapes

@@ -8,10 +8,10 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest, SiteThrottled, Unavailable
-from sync_worker.core.issue import MARKER, NOT_SHOWN, Alike, Created, Draft, Issue
+from sync_worker.core.issues.issue import MARKER, NOT_SHOWN, Alike, Created, Draft, Issue
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.calls.search import SearchCalls, milliseconds
 from sync_worker.jira.parsing import issue_json, shapes, site_json

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Any
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import Attachment
+from sync_worker.core.issues.issue import Attachment
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import transfer
 from sync_worker.jira.calls.permissions import PermissionCalls, known_or_none
 from sync_worker.jira.parsing import shapes, site_json

@@ -8,10 +8,10 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest, IssueGone
-from sync_worker.core.issue import MARKER, NOT_SHOWN, Issue
+from sync_worker.core.issues.issue import MARKER, NOT_SHOWN, Issue
 from sync_worker.core.ports import Read
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.calls.site import SiteCalls
 from sync_worker.jira.parsing import issue_json, shapes
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.parsing import shapes, site_json
 

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from sync_worker.core.bulk import is_about_all
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.calls.issues import IssueCalls
 from sync_worker.jira.calls.projects import ProjectCalls
 from sync_worker.jira.parsing import issue_json, site_json

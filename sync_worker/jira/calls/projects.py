@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest, NeedsOperator
-from sync_worker.core.issue import StatusName
+from sync_worker.core.issues.issue import StatusName
 from sync_worker.core.ports import CreateScreen, IssueType
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira import create_metadata
 from sync_worker.jira.calls.site import SiteCalls
 from sync_worker.jira.parsing import shapes, site_json

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import MARKER, Candidate, Glimpse, MarkedIssue, MarkedIssues
+from sync_worker.core.issues.issue import MARKER, Candidate, Glimpse, MarkedIssue, MarkedIssues
 from sync_worker.jira.calls.projects import ProjectCalls
 from sync_worker.jira.flavours import Make
 from sync_worker.jira.parsing import issue_json, shapes

@@ -9,11 +9,11 @@ from threading import Lock
 
 from sync_model.accounts.connection import Connection, site_of
 from sync_worker.core.bulk import BatchSize
+from sync_worker.core.decisions.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
 from sync_worker.core.expiry import Expiry
-from sync_worker.core.issue import StatusName
+from sync_worker.core.issues.issue import StatusName
 from sync_worker.core.ports import CREATED_AT_ONCE, READ_AT_ONCE
-from sync_worker.core.rate_limit import API_PATH, SERVER_INFO
 from sync_worker.core.site_info import Server
 from sync_worker.jira import site_identity
 from sync_worker.jira.calls.cache import Cache

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sync_model.definition.sync import fold
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import Unavailable
-from sync_worker.core.issue import Issue, Transition
+from sync_worker.core.issues.issue import Issue, Transition
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.calls.permissions import PermissionCalls
 from sync_worker.jira.parsing import issue_json, shapes, site_json
 from sync_worker.jira.transport import Options

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.calls.site import SiteCalls
 from sync_worker.jira.parsing import site_json
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sync_worker.core.bulk import BatchSize
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import NotJira, Unavailable
-from sync_worker.core.issue import MARKER, Attachment, StatusChange
+from sync_worker.core.issues.issue import MARKER, Attachment, StatusChange
 from sync_worker.core.ports import READ_AT_ONCE
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.jira.flavours.protocol import Make
 from sync_worker.jira.paging import MOST_PAGES, Get, in_bearable_pages, offset_pages
 from sync_worker.jira.parsing import issue_json, shapes

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 from sync_worker.core.bulk import BatchSize
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest, NotJira, Unavailable
-from sync_worker.core.issue import Attachment
-from sync_worker.core.rate_limit import API_PATH
+from sync_worker.core.issues.issue import Attachment
 from sync_worker.jira.flavours.protocol import Make
 from sync_worker.jira.paging import MOST_PAGES, Get, in_bearable_pages
 from sync_worker.jira.parsing import issue_json, shapes

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from sync_worker.core.bulk import BatchSize
-from sync_worker.core.issue import Attachment, StatusChange
+from sync_worker.core.issues.issue import Attachment, StatusChange
 from sync_worker.jira.paging import Get
 from sync_worker.jira.transport import Transport
 

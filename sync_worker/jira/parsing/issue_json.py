@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import (
+from sync_worker.core.issues.issue import (
     MARKER,
     NOT_SHOWN,
     Attachment,
@@ -20,7 +20,7 @@ from sync_worker.core.issue import (
     MarkedIssue,
     StatusChange,
 )
-from sync_worker.core.marks import label_in
+from sync_worker.core.issues.marks import label_in
 from sync_worker.core.ports import Read
 from sync_worker.core.timing import LATEST
 from sync_worker.jira.parsing import shapes

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issue import (
+from sync_worker.core.issues.issue import (
     Created,
     StatusName,
     Transition,
 )
 from sync_worker.core.ports import CreateScreen, IssueType
-from sync_worker.core.rate_limit import API_PATH
 from sync_worker.core.site_info import Server
 from sync_worker.jira.parsing import shapes
 from sync_worker.jira.wording import explanation

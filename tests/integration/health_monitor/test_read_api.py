@@ -15,7 +15,7 @@ import pytest
 
 from sync_model.definition.sync import Side
 from sync_model.health.heartbeat import Phase, UnprocessableRecord
-from sync_worker.core.causes import Failure
+from sync_worker.core.issues.causes import Failure
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.core.unprocessable import UnprocessableIssue
 from sync_worker.database.documents.conversion import from_unprocessable

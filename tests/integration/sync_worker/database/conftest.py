@@ -12,9 +12,9 @@ import pytest
 from pymongo import MongoClient
 
 from sync_model.definition.sync import Side
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.progress import Progress
-from sync_worker.core.state import IssueState
 from sync_worker.database.connection import connect
 from sync_worker.database.lease import TIMING, WRITER, Lease, LeaseTiming
 from sync_worker.database.store import MongoStore

@@ -10,9 +10,9 @@ from pymongo import MongoClient
 from simulated_sites import HOUR
 from sync_model.definition.sync import Side
 from sync_model.health.heartbeat import Phase, read_heartbeat
+from sync_worker.core.decisions.retry import LEAST_TRIES
 from sync_worker.core.errors import Paused
 from sync_worker.core.records import JournalEntry
-from sync_worker.core.retry import LEAST_TRIES
 from sync_worker.database.journal import Journal
 
 NOW = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)

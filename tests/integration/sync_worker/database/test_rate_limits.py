@@ -20,9 +20,9 @@ from benchmarks import shared_limits
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
 from sync_model.accounts.connection import Connection, site_of
+from sync_worker.core.decisions.rate_limit import call_of
 from sync_worker.core.errors import SiteThrottled, Unavailable
-from sync_worker.core.issue import Draft
-from sync_worker.core.rate_limit import call_of
+from sync_worker.core.issues.issue import Draft
 from sync_worker.database.rate_limits import SiteLimits
 from sync_worker.jira import JiraClient
 from sync_worker.runtime import logs

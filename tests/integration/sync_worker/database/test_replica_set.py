@@ -24,7 +24,7 @@ from benchmarks.rig.mongo_servers import MongoServer, ReplicaSet
 from simulated_sites import LONG_ENOUGH
 from sync_model.definition.sync import Side
 from sync_worker.core.errors import DatabaseUnavailable, LeaseLost, Unavailable
-from sync_worker.core.state import IssueState
+from sync_worker.core.issues.state import IssueState
 from sync_worker.database import connection
 from sync_worker.database.control import Control
 from sync_worker.database.lease import TIMING, WRITER, Lease

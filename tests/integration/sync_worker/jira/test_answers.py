@@ -19,7 +19,7 @@ from sync_worker.core.errors import (
     SyncError,
     Unavailable,
 )
-from sync_worker.core.issue import Attachment, Draft, Issue, Transition
+from sync_worker.core.issues.issue import Attachment, Draft, Issue, Transition
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ISSUE = Issue("10000", "SUP-1", "1", "Task", "s", None, "Open", False, None, (), None, LONG_AGO, LONG_AGO)

@@ -13,7 +13,7 @@ from threading import Event
 import pytest
 
 from sync_worker.core.errors import InvalidRequest, NotJira, OutcomeUnknown, Unavailable
-from sync_worker.core.issue import Attachment
+from sync_worker.core.issues.issue import Attachment
 from sync_worker.jira import bodies, transfer, transport
 
 ME = json.dumps({"accountId": "me"}).encode()

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from jira_simulator.server import RunningSimulator
 from sync_model.accounts.oauth import OAuthClient
 from sync_model.secrecy.redaction import redacted
+from sync_worker.core.decisions.retry import LONGEST_RETRY_AFTER
 from sync_worker.core.errors import NeedsOperator, SiteThrottled
-from sync_worker.core.retry import LONGEST_RETRY_AFTER
 from sync_worker.jira import token_endpoint
 from sync_worker.jira.http_client import new_http_client
 from sync_worker.jira.token_endpoint import (

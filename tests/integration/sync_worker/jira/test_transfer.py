@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jira_simulator.client import SimulatorControl
-from sync_worker.core.issue import Attachment
+from sync_worker.core.issues.issue import Attachment
 
 REPO = Path(__file__).parents[4]
 LARGE = 24 * 1024 * 1024

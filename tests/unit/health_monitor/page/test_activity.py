@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from health_monitor.page.activity import cycle_text, failed_changes, failed_changes_text
 from sync_model.definition.sync import Side
-from sync_worker.core.causes import Cause, CauseKind, Failure
+from sync_worker.core.issues.causes import Cause, CauseKind, Failure
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import PastCycle
-from sync_worker.core.state import IssueState
 from sync_worker.core.unprocessable import UnprocessableIssue
 
 NOW = datetime(2026, 5, 1, 3, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 
 from sync_model.definition.sync import Side
 from sync_worker.core import ports
-from sync_worker.core.issue import Draft, Transition
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.issue import Draft, Transition
+from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.database.store import MongoStore

@@ -12,7 +12,7 @@ from sync_worker.database import journal, lease, restore, store
 
 
 def exists(name: str) -> bool:
-    """Tell whether `core.pairs.Pair`, say, names a module of the worker or something in one."""
+    """Tell whether `core.issues.pairs.Pair`, say, names a module of the worker or something in one."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         try:

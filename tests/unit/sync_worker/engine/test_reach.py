@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync_model.definition.sync import Side
-from sync_worker.core.items import Reach
+from sync_worker.core.issues.items import Reach
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
 from sync_worker.engine.reach import carried_since, reaches_of

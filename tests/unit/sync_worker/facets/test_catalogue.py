@@ -13,10 +13,10 @@ from hypothesis import assume, given, settings
 from sync_model.definition.sync import ANY_STATUS, Fallback, OnDelete, Rule, Side, Sync
 from sync_model.health.heartbeat import CycleSummary
 from sync_strategies import SYNCS
-from sync_worker.core.actions import Action, CarryItems, Comment, Create, Link, Move
-from sync_worker.core.causes import CauseKind
+from sync_worker.core.decisions.rules import actions_for
+from sync_worker.core.issues.actions import Action, CarryItems, Comment, Create, Link, Move
+from sync_worker.core.issues.causes import CauseKind
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import actions_for
 from sync_worker.facets.catalogue import ACTION_FACETS, COUNTS, FACETS, ITEM_FACETS
 from sync_worker.facets.protocol import ActionFacet, Facet, ItemFacet
 from worker_values import cause, sync

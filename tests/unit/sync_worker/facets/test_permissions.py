@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from sync_model.definition.sync import Side, fold
 from sync_strategies import STATUSES, SYNCS
-from sync_worker.core.actions import CarryItems, Comment, Create, Link, Move
-from sync_worker.core.causes import CauseKind
+from sync_worker.core.decisions.rules import actions_for
+from sync_worker.core.issues.actions import CarryItems, Comment, Create, Link, Move
+from sync_worker.core.issues.causes import CauseKind
 from sync_worker.core.permissions import Permission
-from sync_worker.core.rules import actions_for
 from sync_worker.facets import permissions
 from worker_values import cause, rule, sync
 

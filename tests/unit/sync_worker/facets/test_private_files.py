@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sync_worker.core.issue import Attachment, SeenComment
+from sync_worker.core.issues.issue import Attachment, SeenComment
 from sync_worker.facets.private_files import private_files
 from worker_values import at, issue
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sync_worker.core.issue import StatusName
+from sync_worker.core.issues.issue import StatusName
 from sync_worker.jira.status_names import StatusNames
 from worker_values import change, issue
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from sync_model.definition.sync import Side
-from sync_worker.core.issue import Issue, StatusChange
+from sync_worker.core.issues.issue import Issue, StatusChange
 from sync_worker.migration.legacy import (
     CLOCK_SKEW,
     MARGIN,

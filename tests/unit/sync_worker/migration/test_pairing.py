@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
 from sync_worker.migration.legacy import LegacyPair
 from sync_worker.migration.pairing import ListedIssue, Listing, Location, PairClaims, PairOutcome
 

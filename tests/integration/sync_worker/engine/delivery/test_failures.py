@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from simulated_sites import A_DAY_LATER, TRANSITION
-from sync_worker.core import retry
+from sync_worker.core.decisions import retry
 from sync_worker.core.errors import NeedsOperator
 from worker_bench import EITHER_FLAVOR
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulated_sites import CREATE, LONG_ENOUGH
-from sync_worker.core import retry
+from sync_worker.core.decisions import retry
 
 
 @pytest.mark.defect(10)

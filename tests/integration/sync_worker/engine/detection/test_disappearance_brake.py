@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulated_sites import HOUR
-from sync_worker.core import brakes
+from sync_worker.core.decisions import brakes
 from sync_worker.core.errors import LeaseLost
 from sync_worker.database import store
 

@@ -6,7 +6,7 @@ import pytest
 
 from jira_simulator.seed import Seed
 from jira_simulator.server import RunningSimulator
-from sync_worker.core.issue import Created, Draft
+from sync_worker.core.issues.issue import Created, Draft
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.jira.flavours import data_center
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from sync_model.definition.sync import Side
-from sync_worker.core.causes import Attempt, Cause, CauseKind, Failure
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.items import Handled
-from sync_worker.core.own_writes import expected_move, last_write, made_move
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.causes import Attempt, Cause, CauseKind, Failure
+from sync_worker.core.issues.items import Handled
+from sync_worker.core.issues.own_writes import expected_move, last_write, made_move
+from sync_worker.core.issues.pairs import Pair
+from sync_worker.core.issues.state import IssueState
 from sync_worker.core.progress import Progress
-from sync_worker.core.state import IssueState
 from sync_worker.database.documents import conversion
 from sync_worker.database.documents.formats import readable
 

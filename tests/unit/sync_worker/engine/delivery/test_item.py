@@ -26,12 +26,12 @@ from fake_sides import IDS, LARGE, PROJECTS, Crash, FakeSide, FakeStore, Happeni
 from sync_model.definition.attachments import MEGABYTE
 from sync_model.definition.sync import Side
 from sync_worker.core.context import Context, NoPredecessor
+from sync_worker.core.decisions.retry import is_due
 from sync_worker.core.errors import SyncError
 from sync_worker.core.identity import Identity, SideIdentity
-from sync_worker.core.issue import Issue
-from sync_worker.core.items import Items
-from sync_worker.core.retry import is_due
-from sync_worker.core.state import IssueState
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.items import Items
+from sync_worker.core.issues.state import IssueState
 from sync_worker.engine.delivery.batch import work_on
 from sync_worker.engine.delivery.failures import FailedCauses
 from sync_worker.engine.delivery.pair import PairDelivery

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from sync_model.definition.sync import Side, Sync
-from sync_worker.core.actions import CarryItems, Move
-from sync_worker.core.causes import Attempt, CauseKind
-from sync_worker.core.issue import Issue
-from sync_worker.core.items import Handled
-from sync_worker.core.own_writes import expected_move, last_write, made_move
-from sync_worker.core.rules import actions_for
-from sync_worker.core.state import IssueState
+from sync_worker.core.decisions.rules import actions_for
+from sync_worker.core.issues.actions import CarryItems, Move
+from sync_worker.core.issues.causes import Attempt, CauseKind
+from sync_worker.core.issues.issue import Issue
+from sync_worker.core.issues.items import Handled
+from sync_worker.core.issues.own_writes import expected_move, last_write, made_move
+from sync_worker.core.issues.state import IssueState
 from sync_worker.engine.detection.diff import MOST_SEEN, needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
 from worker_values import FILE, NOON, OUR_ACCOUNT, SOMEBODY, at, cause, change, issue, rule, sync

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync_worker.core.schedule import first_delay, next_start
+from sync_worker.core.decisions.schedule import first_delay, next_start
 
 
 @pytest.mark.defect(8, 17)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.causes import ASKED_FOR, Cause, CauseKind, without_moves
-from sync_worker.core.items import Handled, Items
+from sync_worker.core.issues.causes import ASKED_FOR, Cause, CauseKind, without_moves
+from sync_worker.core.issues.items import Handled, Items
 from sync_worker.core.timing import LONG_AGO
 
 MOST_DEAD_LETTERS = 20
@@ -24,12 +24,12 @@ class IssueState:
     `updated` is what the last direct read gave; another one says that something changed, in whichever direction.
     `seen` holds the ids of the status changes that were seen. Those that are dated more than an hour before
     `seen_until` count as seen, too. `handled` maps the kind of a facet to what is remembered of the issue's items of
-    that kind (`core.items`), and of what we have written to it ourselves (`core.own_writes`). `pending` is the issue's
-    outbox: the causes that are not carried out yet, in the order in which they will be. `dead` are its dead letters:
-    the latest causes that were given up, until a person has them tried again. `created` is the issue's creation date,
-    None where the version before wrote this: an issue with the same id and another date is another issue. `withheld`
-    are the latest changes that could not be carried out because this issue or its counterpart is gone, or not visible
-    to us: they wait until both are there.
+    that kind (`core.issues.items`), and of what we have written to it ourselves (`core.issues.own_writes`). `pending`
+    is the issue's outbox: the causes that are not carried out yet, in the order in which they will be. `dead` are its
+    dead letters: the latest causes that were given up, until a person has them tried again. `created` is the issue's
+    creation date, None where the version before wrote this: an issue with the same id and another date is another
+    issue. `withheld` are the latest changes that could not be carried out because this issue or its counterpart is
+    gone, or not visible to us: they wait until both are there.
     """
 
     side: Side

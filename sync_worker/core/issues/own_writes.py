@@ -1,6 +1,6 @@
 """Own writes: what we have done to an issue ourselves, until a look at it has shown that. It is nobody's change.
 
-It is remembered beside what is remembered of the issue's items (`core.items`), in kinds of its own.
+It is remembered beside what is remembered of the issue's items (`core.issues.items`), in kinds of its own.
 
 `move`     our status changes. Each is named by the id of the cause, one of the counterpart's, that called for it: the
            id of the change is not known before the history shows it. `version` is the status, `attempt` stays while it
@@ -17,10 +17,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import fold
-from sync_worker.core.actions import Move
-from sync_worker.core.causes import Attempt, CauseKind
-from sync_worker.core.issue import StatusChange
-from sync_worker.core.items import Handled, Items
+from sync_worker.core.issues.actions import Move
+from sync_worker.core.issues.causes import Attempt, CauseKind
+from sync_worker.core.issues.issue import StatusChange
+from sync_worker.core.issues.items import Handled, Items
 
 MOVES, UPDATES = Move.kind, CauseKind.UPDATE.value
 KINDS = frozenset({MOVES, UPDATES})

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sync_model.definition.sync import Side
-from sync_worker.core.pairs import Pair
+from sync_worker.core.issues.pairs import Pair
 from worker_values import NOON, at
 
 PAIR = Pair("1", "2", "U-1", "D-1", NOON)

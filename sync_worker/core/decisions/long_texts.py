@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from sync_worker.core.issue import TextSource
+from sync_worker.core.issues.issue import TextSource
 
 LONGEST_SUMMARY = 255
 CUT = "This text was cut: it is longer than this site takes."

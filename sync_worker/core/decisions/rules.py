@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sync_model.definition.sync import Direction, OnDelete, Rule, Side, Sync
-from sync_worker.core.actions import Action, CarryItems, Comment, Create, Link, Move, find
-from sync_worker.core.causes import Cause, CauseKind
-from sync_worker.core.templates import DEFAULT_CREATE_TEMPLATE, DEFAULT_DELETE_TEMPLATE, DEFAULT_TEMPLATE
+from sync_worker.core.decisions.templates import DEFAULT_CREATE_TEMPLATE, DEFAULT_DELETE_TEMPLATE, DEFAULT_TEMPLATE
+from sync_worker.core.issues.actions import Action, CarryItems, Comment, Create, Link, Move, find
+from sync_worker.core.issues.causes import Cause, CauseKind
 
 FALLBACK = "fallbackBehavior"
 ON_DELETE = "onDelete"

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from sync_worker.core.causes import Attempt
+from sync_worker.core.decisions.uncertainty import dated_since, left_open, long_over, missed, time_to_settle, unknown
 from sync_worker.core.errors import OutcomeUnknown, Unavailable
+from sync_worker.core.issues.causes import Attempt
 from sync_worker.core.timing import lifetime_of
-from sync_worker.core.uncertainty import dated_since, left_open, long_over, missed, time_to_settle, unknown
 from worker_values import NOON, at
 
 TAKES = timedelta(minutes=2)

@@ -1,7 +1,7 @@
 """Marks: what an issue carries from the request that created it. They say for which issue it was created, and by whom.
 
-A mark is the value of the issue property `core.issue.MARKER`. The version before wrote `site`, `issue` and `sync` only.
-Where a site does not keep properties, the mark is a label: `jira-sync-DATABASE-PLACE-ISSUE`.
+A mark is the value of the issue property `core.issues.issue.MARKER`. The version before wrote `site`, `issue` and
+`sync` only. Where a site does not keep properties, the mark is a label: `jira-sync-DATABASE-PLACE-ISSUE`.
 """
 
 from __future__ import annotations

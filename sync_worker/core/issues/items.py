@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sync_worker.core.causes import Attempt
+from sync_worker.core.issues.causes import Attempt
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sync_worker.core.causes import Attempt
 from sync_worker.core.errors import InvalidRequest, OutcomeUnknown, SyncError, may_have_happened
+from sync_worker.core.issues.causes import Attempt
 from sync_worker.core.timing import BETWEEN_LOOKS, CLOCK_GRAIN, LONG_AGO, NODES_APART, is_in_future
 
 FAR_BACK = timedelta(days=1)

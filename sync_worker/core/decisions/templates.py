@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from sync_model.definition.sync import PLACEHOLDERS
-from sync_worker.core.long_texts import kept_of
+from sync_worker.core.decisions.long_texts import kept_of
 
 DEFAULT_TEMPLATE = "${sourceKey} is now in status “${sourceStatus}”."
 DEFAULT_DELETE_TEMPLATE = "${sourceKey}, the counterpart of this issue, is gone, or not visible to us."

@@ -25,7 +25,7 @@ class Pair:
     `globalId`. `born` maps a side to the creation date of its issue, as soon as it is known: an issue with the same id
     and another date is another issue. `away` names the sides whose issue was moved out of its project. `missing` maps a
     side to when a direct read first did not find its issue, `gone` to when a later one confirmed it: that issue is
-    gone, or not visible to us. `waves` counts, for each side, the confirmations (`core.brakes`) before that.
+    gone, or not visible to us. `waves` counts, for each side, the confirmations (`core.decisions.brakes`) before that.
     `moves` are the times of our latest moves of either issue, on the clock of the user side, and `writes` counts what
     else we have written to them.
     """

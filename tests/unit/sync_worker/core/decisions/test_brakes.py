@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync_worker.core.brakes import Brakes, Hold
+from sync_worker.core.decisions.brakes import Brakes, Hold
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BRAKES = Brakes(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from sync_model.secrecy.redaction import redacted
-from sync_worker.core.causes import Failure
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
+from sync_worker.core.issues.causes import Failure
 
 LONGEST_RETRY_AFTER = 900.0
 """Seconds. Data Center has been seen to ask for 292 billion years."""

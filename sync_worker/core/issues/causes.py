@@ -63,7 +63,7 @@ class Cause:
 
     `may_move` is False when it must not move the counterpart: the update may be nothing but the echo of our own
     writes, or the issue's status was set since by a later change on the other side. `wave` counts the confirmations of
-    creations (`core.brakes`) before the cause was noted.
+    creations (`core.decisions.brakes`) before the cause was noted.
     """
 
     id: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync_worker.core.causes import Attempt
-from sync_worker.core.items import Handled, Item, News, Reach, Verb, looked_at, news
+from sync_worker.core.issues.causes import Attempt
+from sync_worker.core.issues.items import Handled, Item, News, Reach, Verb, looked_at, news
 from worker_values import NOON, at
 
 ITEM = Item("9", "3 a.txt", NOON)

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from sync_worker.core.causes import Failure
+from sync_worker.core.decisions.retry import after_failure, is_due, seconds_asked_for, wait_after
 from sync_worker.core.errors import InvalidRequest, NeedsOperator, Unavailable
-from sync_worker.core.retry import after_failure, is_due, seconds_asked_for, wait_after
+from sync_worker.core.issues.causes import Failure
 from worker_values import NOON
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync_worker.core.templates import fill_in, plain_text, without_mentions
+from sync_worker.core.decisions.templates import fill_in, plain_text, without_mentions
 
 
 def test_a_template_has_only_its_placeholders_filled_in():

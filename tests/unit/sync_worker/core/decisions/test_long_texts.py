@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sync_worker.core.issue import TextSource
-from sync_worker.core.long_texts import CUT, cut, kept_of, length, one_line
-from sync_worker.core.templates import fill_in, is_filled_in
+from sync_worker.core.decisions.long_texts import CUT, cut, kept_of, length, one_line
+from sync_worker.core.decisions.templates import fill_in, is_filled_in
+from sync_worker.core.issues.issue import TextSource
 
 SOURCE = TextSource("SUP-1", "https://one.example/browse/SUP-1")
 LAST_LINE = f"{CUT} Its source is [SUP-1|https://one.example/browse/SUP-1]."

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sync_model.definition.sync import Side
-from sync_worker.core.actions import Action, CarryItems, Comment, Create, Link, Move
-from sync_worker.core.causes import Attempt, Cause, CauseKind
-from sync_worker.core.rules import actions_for
+from sync_worker.core.decisions.rules import actions_for
+from sync_worker.core.issues.actions import Action, CarryItems, Comment, Create, Link, Move
+from sync_worker.core.issues.causes import Attempt, Cause, CauseKind
 from worker_values import NOON, cause, rule, sync
 
 CREATES = rule("Will Do", createIssue=True, addCrossLink=True, addComment=True, commentTemplate="made ${targetKey}")

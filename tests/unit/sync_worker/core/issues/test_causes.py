@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync_worker.core.causes import Attempt, CauseKind, in_turn
+from sync_worker.core.issues.causes import Attempt, CauseKind, in_turn
 from worker_values import at, cause, failure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync_worker.core.rate_limit import IssuePace, call_of
+from sync_worker.core.decisions.rate_limit import IssuePace, call_of
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from sync_model.definition.sync import ANY_STATUS, OnDelete, Rule, Side, Sync, fold
-from sync_worker.core.issue import StatusName
-from sync_worker.core.rules import active_rules
+from sync_worker.core.decisions.rules import active_rules
+from sync_worker.core.issues.issue import StatusName
 
 Statuses = Mapping[Side, Collection[StatusName]]
 """The statuses of the workflows of each side's project."""

@@ -7,8 +7,8 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from sync_worker.core.items import Handled
-from sync_worker.core.own_writes import (
+from sync_worker.core.issues.items import Handled
+from sync_worker.core.issues.own_writes import (
     cause_of,
     expected_move,
     has_landed,
