@@ -37,7 +37,7 @@ from health_monitor.observation.snapshot import databases_elsewhere
 from health_monitor.observation.tracking import Tracking
 from sync_model.health.heartbeat import CallCount, CycleSummary, Totals
 from sync_model.shards import Shard, owner
-from sync_worker.database.fleet import Container
+from sync_worker.database.shared.fleet import Container
 from sync_worker.facets.catalogue import FACETS
 
 LOOKS = 10

@@ -36,7 +36,7 @@ from sync_model.shards import Shard
 from sync_worker.database.documents.formats import readable
 
 TITLE = "Measured with thousands of pairs"
-FLEET_MODULE = "sync_worker/database/fleet.py"
+FLEET_MODULE = "sync_worker/database/shared/fleet.py"
 OF_FORMAT_1_IN_A_FLEET = "71e44ad379731abe41ba2253c19ccdb77dbb0520"
 """What runs beside, where the version before tells nothing of itself to others: it does, and reads format 1 alone."""
 SHARD, OTHER_SHARD = "1/2", "2/2"

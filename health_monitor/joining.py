@@ -13,7 +13,7 @@ from health_monitor.fleet.link import FleetLink
 from health_monitor.observation.snapshot import Snapshot
 from sync_model import VERSION
 from sync_worker.database.documents.formats import readable
-from sync_worker.database.fleet import Container, this_container
+from sync_worker.database.shared.fleet import Container, this_container
 
 
 def join_fleet(

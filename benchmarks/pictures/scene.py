@@ -42,9 +42,9 @@ from sync_model.health.heartbeat import Heartbeat, Phase, heartbeat_content, wri
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.records import JournalEntry, PastCycle
 from sync_worker.database.connection import SHARED_DATABASE, connect
-from sync_worker.database.fleet import Container, Fleet
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import WRITER, Lease
+from sync_worker.database.shared.fleet import Container, Fleet
 from sync_worker.database.store import MongoStore
 from sync_worker.runtime import logs
 

@@ -18,7 +18,7 @@ from benchmarks.scenario.timeline import TimelineEvent
 from benchmarks.scenario.workers import WorkerProcesses
 from benchmarks.verdict.demands import SIDES, SyncUnderTest
 from sync_worker.database.connection import SHARED_DATABASE
-from sync_worker.database.sign_in import LOGIN
+from sync_worker.database.shared.sign_in import LOGIN
 
 EndFault = Callable[[], None]
 ANY = None

@@ -24,7 +24,7 @@ from benchmarks.verdict.judge import Violation, judge
 from benchmarks.verdict.upgrade_report import UpgradeStep, moved_back_and_forth
 from sync_model.health.heartbeat import Heartbeat
 from sync_model.shards import MAIN_FLEET
-from sync_worker.database.fleet import Fleet
+from sync_worker.database.shared.fleet import Fleet
 
 PATIENCE = 3600.0
 SECONDS_BETWEEN_LOOKS = 0.05

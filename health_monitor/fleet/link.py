@@ -19,9 +19,9 @@ from health_monitor.fleet.look import FleetLook, SeenLease
 from health_monitor.fleet.placement import LastingFaults, placement_faults, speaker
 from sync_model.shards import Shard
 from sync_worker.core.errors import SyncError
-from sync_worker.database.fleet import Container, Fleet
 from sync_worker.database.lease_reports import read_report
 from sync_worker.database.mongodb_errors import errors_translated
+from sync_worker.database.shared.fleet import Container, Fleet
 from sync_worker.database.wakeups import Wakeups
 
 LOOK_EVERY = 2.0

@@ -10,8 +10,8 @@ from functools import cached_property
 from sync_model.health.heartbeat import Heartbeat, HeartbeatReader
 from sync_model.health.judgement_elsewhere import Elsewhere
 from sync_model.shards import Shard, owner
-from sync_worker.database.fleet import Container
 from sync_worker.database.lease_reports import LeaseReport
+from sync_worker.database.shared.fleet import Container
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 from sync_model.shards import Shard
-from sync_worker.database.fleet import Container
+from sync_worker.database.shared.fleet import Container
 
 LASTS_LONG_AFTER = 60.0
 """Seconds. Until then, containers are being replaced, or an engine starts one elsewhere for one that has died."""

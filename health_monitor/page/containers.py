@@ -10,7 +10,7 @@ from health_monitor.fleet.look import FleetLook
 from health_monitor.observation.snapshot import SyncView
 from sync_model.health.judgement import Level
 from sync_model.shards import Shard
-from sync_worker.database.fleet import Container
+from sync_worker.database.shared.fleet import Container
 
 UNFOLDED_AT_MOST = 5
 """So many rows are shown at once, whatever they say. More are unfolded where something is wrong."""

@@ -14,9 +14,9 @@ from pymongo.write_concern import WriteConcern
 from jira_sync.checkup.finding import Finding, failed, listed, passed, warning
 from sync_model.definition.sync import Sync
 from sync_model.environment import mongodb_address
-from sync_worker.database import rate_limits
 from sync_worker.database.lease import writer_of
 from sync_worker.database.mongodb_errors import unavailable
+from sync_worker.database.shared import rate_limits
 
 Client = MongoClient[dict[str, Any]]
 COLLECTION = "doctor"

@@ -19,9 +19,9 @@ from jira_sync.context.target import Target
 from sync_model.accounts.connection import Connection, database_url, resolve, site_of
 from sync_model.definition.sync import Side
 from sync_worker.core.concurrency import side_by_side
-from sync_worker.database import rate_limits
 from sync_worker.database.connection import connect
-from sync_worker.database.sign_in import SignIn
+from sync_worker.database.shared import rate_limits
+from sync_worker.database.shared.sign_in import SignIn
 from sync_worker.jira.limits import NoLimits
 from sync_worker.runtime.wiring import DEFAULT_DATABASE_URL
 

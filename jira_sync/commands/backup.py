@@ -51,7 +51,7 @@ def backup(
     Example: jira-sync backup sync-ab /backups/sync-ab.$(date +%F)
     """
     from generator.running.errors import Unusable
-    from sync_worker.database.backup import collections_of
+    from sync_worker.database.backups.backup import collections_of
 
     target = find_target(os.environ)
     sync = target.sync(name).sync
@@ -77,7 +77,7 @@ def backup(
 
 def _write(client: MongoClient[dict[str, Any]], database_name: str, name: str, stream: IO[bytes]) -> None:
     """Write the database in the project's own format."""
-    from sync_worker.database import backup as own_format
+    from sync_worker.database.backups import backup as own_format
 
     source = client[database_name]
     collections = own_format.collections_of(source)

@@ -14,7 +14,7 @@ from jira_sync.output.outcomes import Outcomes
 from sync_model.regular_files import read_regular
 
 if TYPE_CHECKING:
-    from sync_worker.database.pushed_files import PushedFiles, Version
+    from sync_worker.database.shared.pushed_files import PushedFiles, Version
 
 
 def add_to(app: typer.Typer) -> None:

@@ -50,8 +50,8 @@ def restore(
 
     Example: jira-sync restore sync-ab /backups/sync-ab.2025-01-31 --replace
     """
+    from sync_worker.database.backups.restore import Restore
     from sync_worker.database.lease import Lease
-    from sync_worker.database.restore import Restore
 
     if (file is None) is not previous_format:
         raise typer.BadParameter("say which FILE, or --previous-format")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from health_monitor.fleet.look import FleetLook
     from health_monitor.observation.snapshot import Snapshot, SyncView
     from health_monitor.observation.tracking import Tracking
-    from sync_worker.database.fleet import Container
+    from sync_worker.database.shared.fleet import Container
 
 REFRESH_EVERY = 2.0
 MANY = 20

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from jira_sync.output.progress import progress_bar
 
 if TYPE_CHECKING:
-    from sync_worker.database.backup import Contents
+    from sync_worker.database.backups.backup import Contents
 
 
 def check_backup(file: Path, database_name: str) -> Contents:
     """Read `file` to its end; return what it contains."""
-    from sync_worker.database import backup
+    from sync_worker.database.backups import backup
 
     with progress_bar("checking", file.stat().st_size) as advance:
         return backup.check(file, database_name, advance)

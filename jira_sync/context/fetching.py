@@ -21,7 +21,7 @@ from sync_model.secrecy.secret_text import FileFault
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-    from sync_worker.database.pushed_files import PushedFiles, Stamp, Version
+    from sync_worker.database.shared.pushed_files import PushedFiles, Stamp, Version
 
 Environ = Mapping[str, str]
 
@@ -34,7 +34,7 @@ def fetch(settings: Settings, environ: Environ) -> None:
     if not settings.is_pushed:
         return
     from sync_worker.core.errors import SyncError
-    from sync_worker.database.pushed_files import PushedFiles
+    from sync_worker.database.shared.pushed_files import PushedFiles
 
     make_sure_of_folder(settings)
     try:
@@ -108,7 +108,7 @@ class Follower:
 
     def _look(self) -> bool:
         from sync_worker.database.connection import answered_soon
-        from sync_worker.database.pushed_files import PushedFiles
+        from sync_worker.database.shared.pushed_files import PushedFiles
 
         settings, self._client = self._settings, self._client or _connect(self._environ)
         files = PushedFiles(self._client, settings.fleet)
@@ -136,7 +136,7 @@ class Follower:
 
 
 def _bring(settings: Settings, files: PushedFiles, newest: Stamp) -> None:
-    from sync_worker.database.pushed_files import NOT_AS_PUSHED
+    from sync_worker.database.shared.pushed_files import NOT_AS_PUSHED
 
     version = files.version(newest.number)
     if version is None:
@@ -153,7 +153,7 @@ def _bring(settings: Settings, files: PushedFiles, newest: Stamp) -> None:
 
 def _contents(settings: Settings, files: PushedFiles, version: Version) -> tuple[dict[str, bytes], bool]:
     """Return the contents of a version by the names of its files, and whether one of them was not here."""
-    from sync_worker.database.pushed_files import hash_of
+    from sync_worker.database.shared.pushed_files import hash_of
 
     held = {name: held_content(settings, name) for name in version.hashes}
     contents = {

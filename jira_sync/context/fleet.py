@@ -12,7 +12,7 @@ from jira_sync.context.command_line import seen_from_here
 from jira_sync.context.target import Target
 
 if TYPE_CHECKING:
-    from sync_worker.database.pushed_files import PushedFiles
+    from sync_worker.database.shared.pushed_files import PushedFiles
 
 Environ = Mapping[str, str]
 ADDRESS = ("DATABASE_URL", "DATABASE_URL_FILE")
@@ -29,7 +29,7 @@ class Fleet:
     @contextmanager
     def files(self) -> Iterator[PushedFiles]:
         """Connect to the files of the fleet. Raises Unusable, with advice, if the database is not available."""
-        from sync_worker.database.pushed_files import PushedFiles
+        from sync_worker.database.shared.pushed_files import PushedFiles
 
         with self.target.connect("command") as client:
             yield PushedFiles(client, self.name)

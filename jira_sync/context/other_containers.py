@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def look_nowhere(target: Target) -> FleetLook | None:
     """Return a look at the fleet before anybody is asked; None for a group that has nothing to do with others."""
     from health_monitor.fleet.look import FleetLook
-    from sync_worker.database.fleet import this_container
+    from sync_worker.database.shared.fleet import this_container
 
     settings = target.settings
     return FleetLook(this_container(settings.run_dir)[0], settings.shard) if settings.shard else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sync_model.files.loading import Loaded, contradictions
 from sync_model.files.pushable import LOOKS_NOTHING_UP, load_pushed, without_broken
 from sync_worker.core.errors import NeedsOperator
-from sync_worker.database.pushed_files import PushedFiles, hash_of
+from sync_worker.database.shared.pushed_files import PushedFiles, hash_of
 
 SIGNS = {"added": "+", "changed": "~", "removed": "-", "kept": "!"}
 

@@ -42,11 +42,11 @@ from sync_worker.database.documents.progress import ProgressDocument
 from sync_worker.database.documents.replacing import Replacing
 from sync_worker.database.documents.requests import RequestDocuments
 from sync_worker.database.documents.unprocessable import UnprocessableDocuments
-from sync_worker.database.fleet import Fleet
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
 from sync_worker.database.mongodb_errors import errors_translated
-from sync_worker.database.registry import Registry
+from sync_worker.database.shared.fleet import Fleet
+from sync_worker.database.shared.registry import Registry
 
 NOWHERE = "jira_sync_nowhere"
 """The name of a database that is never written to."""

@@ -20,8 +20,8 @@ from sync_model.files.loading import SyncFile
 from sync_worker.core.errors import NeedsOperator, OutcomeUnknown
 from sync_worker.core.progress import Importing
 from sync_worker.core.timing import LONG_AGO
-from sync_worker.database.fleet import fleet_of
 from sync_worker.database.lease import Lease
+from sync_worker.database.shared.fleet import fleet_of
 from sync_worker.database.store import MongoStore
 from sync_worker.engine.dry_run import PlannedStep, dry_run
 from sync_worker.engine.dry_store import DryRunStore

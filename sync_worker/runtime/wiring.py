@@ -27,11 +27,11 @@ from sync_worker.core.expiry import Expiry
 from sync_worker.core.identity import Decision
 from sync_worker.core.ports import Jira
 from sync_worker.core.records import PastCycle
-from sync_worker.database import rate_limits
-from sync_worker.database.fleet import fleet_of
 from sync_worker.database.journal import Journal
 from sync_worker.database.lease import Lease
-from sync_worker.database.sign_in import SignIn
+from sync_worker.database.shared import rate_limits
+from sync_worker.database.shared.fleet import fleet_of
+from sync_worker.database.shared.sign_in import SignIn
 from sync_worker.database.store import MongoStore
 from sync_worker.engine.cycle import Cycle, CycleResult
 from sync_worker.engine.dry_run import PlannedStep, dry_run

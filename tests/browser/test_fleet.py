@@ -12,7 +12,7 @@ from benchmarks.pictures.scene import seconds_ago
 from health_monitor.filtering import ROWS
 from sync_model.health.heartbeat import Phase
 from sync_model.shards import Shard, owner
-from sync_worker.database.fleet import Container
+from sync_worker.database.shared.fleet import Container
 
 SHARDS = 4
 GLOBEX = {"baseUrl": "https://jira.globex.example", "apiToken": "${ACME_TOKEN}", "authType": "pat"}

@@ -20,8 +20,8 @@ from failing_machines import await_fact
 from steady_traffic import SteadyTraffic, write_configs
 from sync_model.health.heartbeat import parse_heartbeat
 from sync_model.shards import Shard
-from sync_worker.database.fleet import Container, Fleet
 from sync_worker.database.lease_reports import LeaseReport, read_report
+from sync_worker.database.shared.fleet import Container, Fleet
 
 NUMBERS = (0, 2, 4, 6, 8, 10)
 """Of the syncs. All of 3 and all of 4 shards have some of them, and two of them move when 3 become 4."""

@@ -19,7 +19,7 @@ from generator.running.supervision.processes import members
 from generator.running.supervision.supervisor_rpc import Supervisor
 from sync_model.shards import Shard
 from sync_worker.database.connection import connect
-from sync_worker.database.pushed_files import PushedFiles, hash_of
+from sync_worker.database.shared.pushed_files import PushedFiles, hash_of
 from warm_processes import COMMAND, WarmProcesses
 
 WATCHER = "config-watcher"

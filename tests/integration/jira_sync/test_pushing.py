@@ -13,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from jira_sync.__main__ import main
-from sync_worker.database.pushed_files import PushedFiles, hash_of
+from sync_worker.database.shared.pushed_files import PushedFiles, hash_of
 
 LITERAL = "s3cr3t-literal-token"
 

@@ -19,7 +19,7 @@ from health_monitor.observation.snapshot import Snapshot, SyncView
 from sync_model.health.heartbeat import CallCount, CycleSummary, Heartbeat, Phase, Totals
 from sync_model.health.judgement import Condition, Facts, judge
 from sync_model.shards import Shard
-from sync_worker.database.fleet import Container
+from sync_worker.database.shared.fleet import Container
 
 DOCS = Path(__file__).parents[3] / "docs"
 NOW = datetime.now(UTC)

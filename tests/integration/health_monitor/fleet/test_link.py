@@ -19,8 +19,8 @@ from sync_model.shards import Shard
 from sync_worker.core.errors import SyncError
 from sync_worker.core.records import SaidOfItself
 from sync_worker.database.connection import SHARED_DATABASE, connect
-from sync_worker.database.fleet import Container, Fleet
 from sync_worker.database.lease import Lease
+from sync_worker.database.shared.fleet import Container, Fleet
 
 
 class Links:

@@ -16,7 +16,7 @@ from sync_model.health.heartbeat import Heartbeat, Phase, read_heartbeat
 from sync_model.shards import Shard
 from sync_worker.database.connection import SHARED_DATABASE, connect
 from sync_worker.database.documents.formats import readable
-from sync_worker.database.fleet import FORMAT_COUNTS_FOR, GONE_AFTER, SETTLED_AFTER, Container, Fleet
+from sync_worker.database.shared.fleet import FORMAT_COUNTS_FOR, GONE_AFTER, SETTLED_AFTER, Container, Fleet
 from warm_processes import WarmProcess
 
 OLDER = """

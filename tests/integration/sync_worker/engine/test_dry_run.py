@@ -9,7 +9,7 @@ import pytest
 from simulated_sites import LINK, TRANSITION
 from sync_worker.core.decisions import retry
 from sync_worker.core.decisions.rate_limit import ApiCall
-from sync_worker.database.rate_limits import ReadOnlyLimits
+from sync_worker.database.shared.rate_limits import ReadOnlyLimits
 from sync_worker.jira import transport
 from worker_bench import EITHER_FLAVOR
 

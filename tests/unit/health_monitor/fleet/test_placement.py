@@ -6,7 +6,7 @@ import pytest
 
 from health_monitor.fleet.placement import LASTS_LONG_AFTER, LastingFaults, placement_faults, speaker
 from sync_model.shards import Shard
-from sync_worker.database.fleet import Container
+from sync_worker.database.shared.fleet import Container
 
 DIFFER = "containers differ in how many shards there are, so some syncs may run nowhere"
 

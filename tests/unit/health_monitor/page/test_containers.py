@@ -10,7 +10,7 @@ from health_monitor.page.containers import container_table, place, place_in_word
 from sync_model.health.judgement import Condition, Facts, SyncVerdict
 from sync_model.health.judgement_elsewhere import Elsewhere
 from sync_model.shards import Shard
-from sync_worker.database.fleet import Container
+from sync_worker.database.shared.fleet import Container
 
 
 def container(host: str, number: int, total: int = 2, **more) -> Container:

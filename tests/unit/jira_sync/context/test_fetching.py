@@ -9,7 +9,7 @@ import pytest
 from generator.running.state.pushed import MirroredVersion
 from jira_sync.commands.watch import follow_pushes
 from jira_sync.context.fetching import why_not_followed
-from sync_worker.database.pushed_files import Stamp
+from sync_worker.database.shared.pushed_files import Stamp
 
 AT = datetime(2026, 11, 28, 10, 12, tzinfo=UTC)
 HERE = MirroredVersion("main", 12, AT, "ann", 3)

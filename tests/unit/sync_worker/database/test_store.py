@@ -8,7 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from sync_worker.database import journal, lease, restore, store
+from sync_worker.database import journal, lease, store
+from sync_worker.database.backups import restore
 
 
 def exists(name: str) -> bool:

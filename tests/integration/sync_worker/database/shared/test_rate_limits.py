@@ -23,7 +23,7 @@ from sync_model.accounts.connection import Connection, site_of
 from sync_worker.core.decisions.rate_limit import call_of
 from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.issues.issue import Draft
-from sync_worker.database.rate_limits import SiteLimits
+from sync_worker.database.shared.rate_limits import SiteLimits
 from sync_worker.jira import JiraClient
 from sync_worker.runtime import logs
 

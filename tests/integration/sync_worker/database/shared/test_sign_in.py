@@ -14,9 +14,9 @@ from pymongo import MongoClient
 
 from sync_model.accounts.connection import Connection
 from sync_worker.core.errors import NeedsOperator
-from sync_worker.database import sign_in
 from sync_worker.database.connection import connect
-from sync_worker.database.sign_in import SignIn
+from sync_worker.database.shared import sign_in
+from sync_worker.database.shared.sign_in import SignIn
 
 SECRET = "s3cr3t-w0rd"
 REASON = "GET /rest/api/2/myself: 401: the credentials are wrong or have expired"

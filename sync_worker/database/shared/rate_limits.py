@@ -20,9 +20,9 @@ from structlog.typing import FilteringBoundLogger
 
 from sync_worker.core.decisions.rate_limit import READING_POSTS, ApiCall, IssuePace, Wait
 from sync_worker.core.decisions.retry import LONGEST_RETRY_AFTER, clamp_retry_after, seconds_asked_for
-from sync_worker.database import rate_limit_pipelines as pipelines
 from sync_worker.database.connection import SHARED_DATABASE, forgettable_database
-from sync_worker.database.sign_in import LOGIN, SignIn
+from sync_worker.database.shared import rate_limit_pipelines as pipelines
+from sync_worker.database.shared.sign_in import LOGIN, SignIn
 
 DATABASE = SHARED_DATABASE
 KEPT_SECONDS = 24 * 3600

@@ -14,9 +14,9 @@ from bson import SON, Int64
 from pymongo import MongoClient
 
 from sync_worker.core.errors import DatabaseUnavailable, NeedsOperator
-from sync_worker.database import pushed_files
 from sync_worker.database.connection import SHARED_DATABASE, connect
-from sync_worker.database.pushed_files import PushedFiles, hash_of
+from sync_worker.database.shared import pushed_files
+from sync_worker.database.shared.pushed_files import PushedFiles, hash_of
 
 
 class Fleet:

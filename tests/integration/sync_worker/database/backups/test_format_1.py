@@ -15,7 +15,7 @@ from sync_model.definition.sync import Side
 from sync_worker.core.issues.items import Handled
 from sync_worker.database.documents.conversion import from_pair, from_state, to_pair, to_state
 
-FIXTURES = Path(__file__).parents[3] / "fixtures" / "format_1"
+FIXTURES = Path(__file__).parents[4] / "fixtures" / "format_1"
 NAMES = sorted(path.stem for path in FIXTURES.glob("*.backup"))
 
 

@@ -36,8 +36,8 @@ from pymongo.database import Database
 
 from sync_model.regular_files import open_regular
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.database import backup_formats
-from sync_worker.database.backup_formats import FORMAT, LONGEST_LINE, READABLE, VERSION, Document, Found, Header
+from sync_worker.database.backups import backup_formats
+from sync_worker.database.backups.backup_formats import FORMAT, LONGEST_LINE, READABLE, VERSION, Document, Found, Header
 from sync_worker.database.documents.conversion import PROGRESS
 from sync_worker.database.documents.kept_format import KEPT
 from sync_worker.database.documents.replacing import ASIDE, MOVING

@@ -12,7 +12,7 @@ import pytest
 
 from sync_model.shards import Shard
 from sync_worker.database.connection import SHARED_DATABASE
-from sync_worker.database.fleet import GONE_AFTER, KEPT_SECONDS, Container, Fleet, this_container
+from sync_worker.database.shared.fleet import GONE_AFTER, KEPT_SECONDS, Container, Fleet, this_container
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_worker.database import backup
-from sync_worker.database.backup import Damaged
+from sync_worker.database.backups import backup
+from sync_worker.database.backups.backup import Damaged
 
 MB = 1 << 20
 MOST_MEMORY = 256 * MB
@@ -27,7 +27,7 @@ MOST_MEMORY = 256 * MB
 READ = """
 import resource, sys
 from pathlib import Path
-from sync_worker.database import backup
+from sync_worker.database.backups import backup
 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (in_use + int(sys.argv[2]),) * 2)
 try:

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from sync_worker.core.ports import Fate
 from sync_worker.database.documents.conversion import PROGRESS
-from sync_worker.database.rate_limits import DATABASE
+from sync_worker.database.shared.rate_limits import DATABASE
 
 
 class Registry:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sync_worker.core.errors import LeaseLost, NeedsOperator, Unavailable
-from sync_worker.database import backup, restore
+from sync_worker.database.backups import backup, restore
 from sync_worker.database.documents import formats
 
 LONG_ENOUGH = 400.0

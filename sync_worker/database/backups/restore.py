@@ -30,8 +30,9 @@ from sync_model.definition.sync import Sync
 from sync_worker.core.errors import NeedsOperator
 from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import JournalEntry
-from sync_worker.database import backup
-from sync_worker.database.backup_formats import Found
+from sync_worker.database.backups import backup
+from sync_worker.database.backups.backup_formats import Found
+from sync_worker.database.backups.previous_format import PreviousFormat
 from sync_worker.database.connection import durable_database
 from sync_worker.database.documents.conversion import PROGRESS, to_progress
 from sync_worker.database.documents.formats import format_of, readable
@@ -40,7 +41,6 @@ from sync_worker.database.documents.kept_format import OF_A_FORMAT
 from sync_worker.database.documents.progress import RESTORING
 from sync_worker.database.lease import Lease
 from sync_worker.database.mongodb_errors import errors_translated
-from sync_worker.database.previous_format import PreviousFormat
 from sync_worker.database.store import MongoStore
 
 LOOK_BACK = timedelta(days=1)

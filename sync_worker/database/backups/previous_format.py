@@ -11,8 +11,8 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 
 from sync_worker.core.errors import NeedsOperator
-from sync_worker.database.backup import Contents
-from sync_worker.database.backup_formats import Found
+from sync_worker.database.backups.backup import Contents
+from sync_worker.database.backups.backup_formats import Found
 from sync_worker.database.documents.conversion import PROGRESS
 from sync_worker.database.documents.kept_format import KEPT, KEPT_AT, KEPT_FOR, OF_A_FORMAT, kept_name
 from sync_worker.database.mongodb_errors import errors_translated

@@ -16,7 +16,7 @@ from generator.running.errors import Unusable
 from jira_sync.context.mongodump import run as run_mongodump
 from jira_sync.context.mongodump import url_without_database
 from sync_worker.core.errors import Unavailable
-from sync_worker.database import backup
+from sync_worker.database.backups import backup
 
 LONG_ENOUGH = 400.0
 """Seconds on Jira's clock after which no request is under way any more and search has caught up."""
