@@ -1,6 +1,6 @@
 """What a person sees, and types, when a sync finds another site, project, account or database than it remembers.
 
-What a decision does is in `engine/test_adoption.py`.
+What a decision does is in `engine/recognition/test_adoption.py`.
 """
 
 from __future__ import annotations
