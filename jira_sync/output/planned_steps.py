@@ -41,12 +41,17 @@ def print_steps(steps: Sequence[PlannedStep], limit: int, more: str) -> None:
 
 
 def totals(steps: Sequence[PlannedStep]) -> dict[str, int]:
-    """Return how many steps there are of each kind, without the kinds that have none."""
+    """Return how many steps there are of each kind, in the order of the facets, without the kinds that have none."""
     from sync_worker.facets.catalogue import FACETS
 
-    counts = Counter(step.what if step.verdict == "do" else step.verdict for step in steps)
-    labels = {kind: facet.words.planned for kind, facet in FACETS.items()} | OTHER_TOTALS
-    return {label: counts[kind] for kind, label in labels.items() if counts[kind]}
+    planned = [
+        FACETS[kind].words.planned(step.text)
+        for kind in FACETS
+        for step in steps
+        if step.verdict == "do" and step.what == kind
+    ]
+    others = [label for verdict, label in OTHER_TOTALS.items() for step in steps if step.verdict == verdict]
+    return dict(Counter(planned + others))
 
 
 def writes(steps: Sequence[PlannedStep]) -> int:
@@ -60,7 +65,7 @@ def mails(steps: Sequence[PlannedStep]) -> int:
     """Return of how many of them Jira tells people by mail: those who watch the issue, say."""
     from sync_worker.facets.catalogue import FACETS
 
-    return sum(step.is_write and step.what in FACETS and FACETS[step.what].notifies for step in steps)
+    return sum(step.is_write and step.what in FACETS and FACETS[step.what].notifies(step.text) for step in steps)
 
 
 def _lines(steps: Sequence[PlannedStep]) -> Iterator[Text]:

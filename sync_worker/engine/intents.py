@@ -17,8 +17,8 @@ from sync_worker.core.decisions.uncertainty import after_end, left_open, long_ov
 from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, LeaseLost, OutcomeUnknown, Unavailable
 from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issues import own_writes
-from sync_worker.core.issues.actions import A, Action
-from sync_worker.core.issues.causes import Attempt, Cause
+from sync_worker.core.issues.actions import A, Action, Create
+from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause
 from sync_worker.core.issues.issue import Issue
 from sync_worker.core.issues.items import Reach
 from sync_worker.core.issues.pairs import Pair
@@ -218,6 +218,32 @@ class OpenIntent(Generic[A]):
             self._mark_and_save(left)
         if error:
             raise error
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Tell whether a person has asked for it, or a counterpart was created for it, which has a brake of its own."""
+        cause = self.work.cause
+        return cause.wave == ASKED_FOR or cause.begun(Create.kind) is not None
+
+    def why_held(self) -> str:
+        """Return why nothing more is written to the pair without a person's word; "" when it may be."""
+        pair, most = self.work.counterpart, self._context.sync.most_writes_per_hour
+        if self.is_asked_for or not pair.is_written_too_often(most):
+            return ""
+        written = f"{pair.user_key} and {pair.dev_key} were written to {most} times within an hour"
+        return f"{written}, so two automations may contradict each other"
+
+    def held(self, why: str) -> InvalidRequest:
+        """Return the error for what waits for a person."""
+        name = self._context.sync.name
+        return InvalidRequest(f"{why}; nothing more is carried over until jira-sync retry {name}", final=True)
+
+    def count_writes(self, count: int) -> None:
+        """Count what was written to the pair, unless a person has asked for it."""
+        if not self.is_asked_for:
+            pair = self.work.counterpart.wrote(self._context.jiras[Side.USER].now(), count)
+            self._context.store.save_pair(pair)
+            self.pair_with(pair)
 
     def leave_open(self, side: Side, error: OutcomeUnknown) -> None:
         """Note that something else than Jira has refused a request to `side`, if it did. The next write carries it."""

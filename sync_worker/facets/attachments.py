@@ -9,7 +9,7 @@ the oldest is copied first, and one that comes late gets another name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -23,7 +23,7 @@ from sync_worker.core.decisions.rules import active_rules
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.issue import Attachment, Issue
-from sync_worker.core.issues.items import Item, News, Reach, Verb
+from sync_worker.core.issues.items import Handled, Item, News, Reach, Verb
 from sync_worker.core.permissions import Permission
 from sync_worker.core.timing import lifetime_of
 from sync_worker.facets.earlier_links import leading_to
@@ -33,21 +33,27 @@ from sync_worker.facets.protocol import End, Step, Told, Words
 from sync_worker.facets.work import Intents
 
 FILES_AT_ONCE = 4
-MEGABYTE = 1024 * 1024
+KILOBYTE, MEGABYTE = 1024, 1024 * 1024
 FILE_LINK = "jira-sync-file:"
-LINKED, DELETED = "link: ", "delete: "
-"""How the journal begins to speak of a file that was not copied."""
+COPIED, LINKED, DELETED = "", "link: ", "delete: "
+"""How the journal begins to speak of a file, by what was done about it."""
+PLANNED = {COPIED: "to copy", LINKED: "to link to", DELETED: "to delete"}
+
+
+def _deed(text: str) -> tuple[str, str]:
+    """Return how the journal begins to speak of a file, and the name of the file. Its size follows at the end."""
+    name = text.rpartition(", ")[0]
+    begin = next((begin for begin in (LINKED, DELETED) if name.startswith(begin)), COPIED)
+    return begin, name.removeprefix(begin)
 
 
 def _phrase(copy: str, link: str, delete: str) -> Callable[[str], str]:
-    """Return what makes a phrase of what the journal says of a file: its name and its size."""
+    """Return what makes a phrase of what the journal says of a file."""
+    verbs = {COPIED: copy, LINKED: link, DELETED: delete}
 
     def phrase(text: str) -> str:
-        name = text.rpartition(", ")[0]
-        for prefix, verb in ((LINKED, link), (DELETED, delete)):
-            if name.startswith(prefix):
-                return f"{verb} {name.removeprefix(prefix)}"
-        return f"{copy} {name}"
+        begin, name = _deed(text)
+        return f"{verbs[begin]} {name}"
 
     return phrase
 
@@ -86,11 +92,10 @@ class Attachments:
     holds_up: ClassVar = False
     at_once: ClassVar = FILES_AT_ONCE
     permission: ClassVar = Permission.ATTACH
-    notifies: ClassVar = True
     words: ClassVar = Words(
         deed="copy file",
         counted="attached",
-        planned="to copy",
+        planned=lambda text: PLANNED[_deed(text)[0]],
         to_do=_phrase("copy", "link to", "delete"),
         done=_phrase("copied", "linked to", "deleted"),
         found=lambda text: f"{text.rpartition(', ')[0]} was there already",
@@ -100,6 +105,10 @@ class Attachments:
         self._intents, self._context = intents, intents.context
         self._room = BoundedSemaphore(intents.context.sync.side_by_side)
         self._twins = FileTwins(intents)
+
+    @staticmethod
+    def notifies(text: str) -> bool:
+        return _deed(text)[0] != LINKED
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
@@ -131,25 +140,32 @@ class Attachments:
     def keeps_earlier(sync: Sync) -> bool:
         return sync.attachments is not None
 
+    def left_out(self, news: Sequence[News], source: End) -> dict[str, Told]:
+        added, policy = _added(news, source), self._context.sync.attachments
+        left = {file.id for file in added if policy and not policy.admits(file.filename, file.mime_type)}
+        private = set[str]()
+        if len(left) < len(added):
+            private = private_files(source.issue, self._context.jiras[source.side].comments_of(source.issue.id))
+        whys = dict.fromkeys(private, "only comments that not everybody may see mention it")
+        whys |= dict.fromkeys(left, "attachments leaves it out")
+        return {file.id: _left_out(file, whys[file.id]) for file in added if file.id in whys}
+
     def plan(self, news: Sequence[News], source: End, target: End) -> list[Step[Plan]]:
-        files = {file.id: file for file in source.issue.attachments}
-        added = [files[each.key] for each in news if each.verb is Verb.ADDED]
-        left = self._left(added, source)
         by_key = {each.key: each for each in news}
         steps = [
             self._step(by_key[file.id], file, source, target)
-            for file in sorted(added, key=lambda file: int(file.id))
-            if file.id not in left
+            for file in sorted(_added(news, source), key=lambda file: int(file.id))
         ]
-        removed = [each for each in news if each.verb is Verb.REMOVED and self._is_gone(each.key, source.side)]
-        return steps + [Step(each, self._deletion(each, target)) for each in removed]
+        gone = [each for each in news if each.verb is Verb.REMOVED]
+        removed = self._removed(source) if gone else ()
+        return steps + [Step(each, self._deletion(each, target)) for each in gone if each.key in removed]
 
     def find(self, item: Item, source: End, target: End) -> Item | None:
         return self._twins.find(item, source, target)
 
     @staticmethod
     def lifetime(item: Item) -> timedelta:
-        return lifetime_of(size_of(item) or 0)
+        return lifetime_of(size_of(item))
 
     def carry_out(self, step: Step[Plan], source: End, target: End) -> Item | None:
         match step.plan:
@@ -181,7 +197,7 @@ class Attachments:
     def done(self, step: Step[Plan]) -> Told | None:
         match step.plan:
             case Copy(file):
-                return _told("attachment copied", "", file)
+                return _told("attachment copied", COPIED, file)
             case LinkTo(file):
                 return _told("attachment linked to", LINKED, file)
             case Delete(copy):
@@ -189,19 +205,10 @@ class Attachments:
 
     def found(self, item: Item, source: End) -> Told:
         file = next(file for file in source.issue.attachments if file.id == item.key)
-        return _told("attachment found again", "", file)
+        return _told("attachment found again", COPIED, file)
 
     def question(self, step: Step[Plan]) -> str:
         return f"{step.plan.file.filename} was uploaded" if isinstance(step.plan, Copy) else ""
-
-    def _left(self, added: Sequence[Attachment], source: End) -> set[str]:
-        """Return the ids of files that stay: those that the sync's file leaves out, and private ones."""
-        policy = self._context.sync.attachments
-        left = {file.id for file in added if policy and not policy.admits(file.filename, file.mime_type)}
-        if len(left) < len(added):
-            comments = self._context.jiras[source.side].comments_of(source.issue.id)
-            left |= private_files(source.issue, comments)
-        return left
 
     def _step(self, news: News, file: Attachment, source: End, target: End) -> Step[Plan]:
         limit = self._limit(target.side)
@@ -220,12 +227,22 @@ class Attachments:
         copy = next((file for file in target.issue.attachments if file.id == twin), None)
         if copy is None or not self._twins.is_ours(copy, target.side):
             return Delete(None)
-        known = target.known.get(copy.id)
-        is_it = known is not None and known.is_copy and known.version in ("", item_of(copy).version)
+        known = target.known.get(copy.id, Handled())
+        is_it = known.is_copy and known.twin in (None, news.key) and known.version in ("", item_of(copy).version)
         return Delete(copy if is_it else None)
 
+    def _removed(self, source: End) -> Collection[str]:
+        """Return the ids of the files of which the site itself says that they were removed.
+
+        What a read does not show may be hidden, or not be told. A Jira that was restored from a backup has never had
+        it: what stands for it on the counterpart may be the last copy.
+        """
+        try:
+            return self._context.jiras[source.side].removed_files(source.issue.id)
+        except InvalidRequest:
+            return ()
+
     def _is_gone(self, file: str, side: Side) -> bool:
-        """Tell whether the site itself says so. What a read does not show may be hidden, or not be told."""
         try:
             return self._context.jiras[side].file_is_gone(file)
         except InvalidRequest:
@@ -233,7 +250,8 @@ class Attachments:
 
     def _link(self, file: Attachment, source: End, target: End) -> None:
         site = self._context.jiras[source.side]
-        title = f"{file.filename} ({file.size / MEGABYTE:,.1f} MB), on {source.issue.key}"
+        size = f"{file.size / MEGABYTE:,.1f} MB" if file.size >= MEGABYTE else f"{file.size / KILOBYTE:,.1f} kB"
+        title = f"{file.filename} ({size}), on {source.issue.key}"
         global_id = self._global_id(file, source, target)
         self._context.jiras[target.side].link(target.issue.id, global_id, site.browse(source.issue.key), title, "")
 
@@ -248,6 +266,15 @@ class Attachments:
             if found := leading_to(file.id, addresses, links, FILE_LINK):
                 return found[0]
         return f"{FILE_LINK}{self._context.jiras[source.side].site()}:{file.id}"
+
+
+def _added(news: Sequence[News], source: End) -> list[Attachment]:
+    files = {file.id: file for file in source.issue.attachments}
+    return [files[each.key] for each in news if each.verb is Verb.ADDED]
+
+
+def _left_out(file: Attachment, why: str) -> Told:
+    return Told("attachment left where it is", f"{file.filename} stays: {why}", {"file": file.filename, "why": why})
 
 
 def _told(event: str, prefix: str, file: Attachment) -> Told:

@@ -41,11 +41,11 @@ class Comments:
     after: ClassVar = frozenset({Create.kind, Move.kind})  # a comment tells of both
     holds_up: ClassVar = True
     permission: ClassVar = Permission.COMMENT
-    notifies: ClassVar = True
+    has_own_brake: ClassVar = False
     words: ClassVar = Words(
         deed="comment",
         counted="commented",
-        planned="to comment on",
+        planned=lambda _text: "to comment on",
         to_do=lambda text: f"comment on the {text} side",
         done=lambda text: f"commented on the {text} side",
         found=lambda _text: "comment found again",
@@ -53,6 +53,10 @@ class Comments:
 
     def __init__(self, intents: Intents) -> None:
         self._intents, self._context = intents, intents.context
+
+    @staticmethod
+    def notifies(_text: str) -> bool:
+        return True
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:

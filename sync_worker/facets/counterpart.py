@@ -44,11 +44,11 @@ class Counterpart:
     after: ClassVar = frozenset[str]()
     holds_up: ClassVar = True
     permission: ClassVar = Permission.CREATE
-    notifies: ClassVar = True
+    has_own_brake: ClassVar = True
     words: ClassVar = Words(
         deed="create counterpart",
         counted="created",
-        planned="to create",
+        planned=lambda _text: "to create",
         to_do=lambda text: text or "create",
         done=lambda text: f"created {text}".strip(),
         found=lambda _text: "create found again",
@@ -57,6 +57,10 @@ class Counterpart:
     def __init__(self, intents: Intents) -> None:
         self._intents, self._context = intents, intents.context
         self._earlier = EarlierLinks(intents.context, intents.identity)
+
+    @staticmethod
+    def notifies(_text: str) -> bool:
+        return True
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:

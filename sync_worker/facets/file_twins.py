@@ -25,10 +25,10 @@ def item_of(file: Attachment) -> Item:
     return Item(file.id, _version(file.size, file.filename), file.created)
 
 
-def size_of(item: Item) -> int | None:
-    """Return how many bytes a file has; None where that was not remembered."""
+def size_of(item: Item) -> int:
+    """Return how many bytes a file has; 0 where that was not remembered."""
     size = item.version.partition(" ")[0]
-    return int(size) if size.isdigit() else None
+    return int(size) if size.isdigit() else 0
 
 
 class FileTwins:
@@ -95,8 +95,7 @@ class FileTwins:
 
 def _is_known_as_twin(candidate: Attachment, item: Item, target: End) -> bool:
     there = target.known.get(candidate.id)
-    # Another size: a Jira that was restored has given the id of the twin to another file.
-    return there is not None and there.twin == item.key and size_of(item) in (candidate.size, None)
+    return there is not None and there.twin == item.key
 
 
 def _is_free(candidate: Attachment, source: End, target: End) -> bool:

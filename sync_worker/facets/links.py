@@ -34,11 +34,11 @@ class Links:
     after: ClassVar = frozenset({Create.kind})
     holds_up: ClassVar = False
     permission: ClassVar = Permission.LINK
-    notifies: ClassVar = False
+    has_own_brake: ClassVar = False
     words: ClassVar = Words(
         deed="link both",
         counted="linked",
-        planned="to link",
+        planned=lambda _text: "to link",
         to_do=lambda text: f"link {text}".strip(),
         done=lambda text: f"linked {text}".strip(),
         found=lambda _text: "link found again",
@@ -46,6 +46,10 @@ class Links:
 
     def __init__(self, intents: Intents) -> None:
         self._intents, self._context = intents, intents.context
+
+    @staticmethod
+    def notifies(_text: str) -> bool:
+        return False
 
     @staticmethod
     def called_for_by(sync: Sync, _side: Side) -> Iterator[str]:

@@ -34,14 +34,14 @@ R = TypeVar("R")
 class Words:
     """What people read of a facet's actions.
 
-    `deed` names the action on the status page, `counted` in a summary of a cycle, `planned` in the totals of a plan.
-    The others make a phrase of what the journal says of an action: what is to be done, what was done, and what an
-    earlier attempt had done.
+    `deed` names the action on the status page, `counted` in a summary of a cycle. The others make a phrase of what the
+    journal says of an action: how the totals of a plan call it, what is to be done, what was done, and what an earlier
+    attempt had done.
     """
 
     deed: str
     counted: str
-    planned: str
+    planned: Callable[[str], str]
     to_do: Callable[[str], str]
     done: Callable[[str], str]
     found: Callable[[str], str]
@@ -68,10 +68,12 @@ class Facet(Protocol):
     holds_up: ClassVar[bool]
     words: ClassVar[Words]
     permission: ClassVar[Permission]
-    notifies: ClassVar[bool]
-    """Whether Jira tells people of it by mail, as far as they have not chosen otherwise."""
 
     def __init__(self, intents: Intents) -> None: ...
+
+    @staticmethod
+    def notifies(text: str) -> bool:
+        """Tell whether Jira tells people by mail of what the journal says so, if they have not chosen otherwise."""
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:
@@ -109,8 +111,11 @@ class Request(Generic[P]):
 class ActionFacet(Facet, Protocol[A_contra, P, R]):
     """Carries out one kind of action, at most once for each cause.
 
-    What it sends to Jira leaves a receipt, R: what is there now.
+    What it sends to Jira leaves a receipt, R: what is there now. `has_own_brake`: the facet bounds by itself how much
+    it does without a person's word. What others do is bounded by `mostWritesPerHour`.
     """
+
+    has_own_brake: ClassVar[bool]
 
     def plan(self, intent: Intent[A_contra]) -> Sequence[Request[P]]:
         """Return the requests that are still to be made, one after the other.
@@ -200,8 +205,11 @@ class ItemFacet(Facet, Protocol[P]):
     def keeps_earlier(sync: Sync) -> bool:
         """Tell whether items stay that were there before the sync's file had them carried over. Pure."""
 
+    def left_out(self, news: Sequence[News], source: End) -> Mapping[str, Told]:
+        """Return what is said of the items that are not carried over, by their keys. They stay news."""
+
     def plan(self, news: Sequence[News], source: End, target: End) -> Sequence[Step[P]]:
-        """Return what is to be done about the news, in that order. What is left out stays news."""
+        """Return what is to be done about the news, in that order. What is not among it stays news."""
 
     def find(self, item: Item, source: End, target: End) -> Item | None:
         """Return the item of `target` that is the same as one of `source`, if it stands for no other.

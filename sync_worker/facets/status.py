@@ -52,11 +52,11 @@ class Status:
     after: ClassVar = frozenset({Create.kind})
     holds_up: ClassVar = True
     permission: ClassVar = Permission.TRANSITION
-    notifies: ClassVar = True
+    has_own_brake: ClassVar = True
     words: ClassVar = Words(
         deed="move counterpart",
         counted="moved",
-        planned="to move",
+        planned=lambda _text: "to move",
         to_do=lambda text: f"move to {_target(text)}",
         done=lambda text: f"moved to {_target(text)}",
         found=lambda _text: "move found again",
@@ -64,6 +64,10 @@ class Status:
 
     def __init__(self, intents: Intents) -> None:
         self._intents, self._context = intents, intents.context
+
+    @staticmethod
+    def notifies(_text: str) -> bool:
+        return True
 
     @staticmethod
     def called_for_by(sync: Sync, side: Side) -> Iterator[str]:

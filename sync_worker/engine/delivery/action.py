@@ -47,6 +47,8 @@ class ActionDelivery(Generic[F]):
 
     def make(self, intent: OpenIntent[Any], request: Request[Any]) -> None:
         """Make a request of which nothing is there yet."""
+        if not self.facet.has_own_brake and (why := intent.why_held()):
+            raise intent.held(why)
         if request.is_repeatable:
             receipt = self._make_again(intent, request)
         else:
@@ -54,6 +56,8 @@ class ActionDelivery(Generic[F]):
             with intent.attempt(request.side, after=after):
                 receipt = self.facet.carry_out(intent, request)
         self._confirm(intent, request, receipt, DONE)
+        if not self.facet.has_own_brake:
+            intent.count_writes(1)
 
     def _is_found(self, intent: OpenIntent[Any], request: Request[Any]) -> bool:
         """Tell whether an earlier attempt has left what a request would, and confirm it.

@@ -16,17 +16,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sync_model.definition.sync import Side
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.decisions.uncertainty import after_end, settle
 from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, to_go_by
-from sync_worker.core.issues.actions import Create
-from sync_worker.core.issues.causes import ASKED_FOR, Attempt
+from sync_worker.core.issues.causes import Attempt
 from sync_worker.core.issues.issue import Issue
 from sync_worker.core.issues.items import Handled, Item, News, Reach, news
 from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.protocol import End, ItemFacet, Step
-from sync_worker.facets.work import DONE, FOUND
+from sync_worker.facets.work import DONE, FOUND, SKIPPED
 
 Line = list[Step[Any]]
 Outcome = tuple[Step[Any], Item | Exception | None]
@@ -100,10 +98,11 @@ class _Transfer:
 
     def carry_over(self, found: Sequence[News]) -> None:
         """Do what is to be done about the news. Raises the error that decides, once all had their turn."""
-        missing = list(self._missing(found))
-        self._carry_out(self._begin(missing if self._is_asked_for else self._unless_held(missing)))
+        missing = self._leave_out(list(self._missing(found)))
+        steps = list(self._facet.plan(missing, self.source, self.target)) if missing else []
+        self._carry_out(self._begin(steps if self._intent.is_asked_for else self._unless_held(steps)))
         if self._written:
-            self._count_writes()
+            self._intent.count_writes(self._written)
             self._intent.note_own_write(self._side.other)
         self._raise_for_failures()
 
@@ -159,48 +158,36 @@ class _Transfer:
         if left and error:
             self._failures[gone.key] = error
 
-    @property
-    def _is_asked_for(self) -> bool:
-        """Whether a person has asked for it, or a counterpart was created for it, which has a brake of its own."""
-        cause = self._intent.work.cause
-        return cause.wave == ASKED_FOR or cause.begun(Create.kind) is not None
+    def _leave_out(self, missing: Sequence[News]) -> Sequence[News]:
+        """Return what is to be carried over. Of each other item, it is said once that it stays."""
+        left = self._facet.left_out(missing, self.source) if missing else {}
+        untold = {each.key: each.item for each in missing if each.key in left and each.handled is None}
+        if untold:
+            self._remember_here({key: Handled(item.version) for key, item in untold.items() if item})
+        for key in untold:
+            self._intent.tell(left[key], SKIPPED)
+        return [each for each in missing if each.key not in left]
 
-    def _unless_held(self, missing: Sequence[News]) -> Sequence[News]:
-        """Return what may be carried over without a person's word. What may not is noted as failed for good."""
-        if not missing:
-            return missing
-        sync, pair = self._context.sync, self._intent.work.counterpart
-        if pair.is_written_too_often(sync.most_writes_per_hour):
-            self._hold(
-                missing,
-                f"{pair.user_key} and {pair.dev_key} were written to {sync.most_writes_per_hour} times "
-                "within an hour, so two automations may contradict each other",
-            )
-            return ()
-        granted = self._intents.reserve_writes(len(missing))
-        if held := missing[granted:]:
-            self._hold(held, f"more than mostWritesAtOnce ({sync.most_writes_at_once}) writes came to be done at once")
-        return missing[:granted]
+    def _unless_held(self, steps: Sequence[Step[Any]]) -> Line:
+        """Return what may be carried out without a person's word. What may not is noted as failed for good."""
+        writes = [step.key for step in steps if self._facet.done(step)]
+        if not writes:
+            return list(steps)
+        if why := self._intent.why_held():
+            held = writes
+        else:
+            held = writes[self._intents.reserve_writes(len(writes)) :]
+            most = self._context.sync.most_writes_at_once
+            why = f"more than mostWritesAtOnce ({most}) writes came to be done at once"
+        # They are not refused: whoever asks for them again gets them.
+        self._failures |= {key: self._intent.held(why) for key in held}
+        return [step for step in steps if step.key not in held]
 
-    def _hold(self, held: Sequence[News], why: str) -> None:
-        """Note that these wait for a person. They are not refused: whoever asks for them again gets them."""
-        error = InvalidRequest(
-            f"{why}; nothing more is carried over until jira-sync retry {self._context.sync.name}", final=True
-        )
-        self._failures |= {each.key: error for each in held}
-
-    def _count_writes(self) -> None:
-        if self._is_asked_for:
-            return
-        pair = self._intent.work.counterpart.wrote(self._context.jiras[Side.USER].now(), self._written)
-        self._context.store.save_pair(pair)
-        self._intent.pair_with(pair)
-
-    def _begin(self, missing: Sequence[News]) -> list[Line]:
+    def _begin(self, steps: Sequence[Step[Any]]) -> list[Line]:
         """Remember what is about to be done; return it, in lines."""
         lines: dict[str, Line] = defaultdict(list)
         begun: dict[str, Handled | None] = {}
-        for step in self._facet.plan(missing, self.source, self.target):
+        for step in steps:
             if item := step.sent_once:
                 begun[step.key], error = self._next_attempt(step, item)
                 if error:

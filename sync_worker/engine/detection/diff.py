@@ -13,7 +13,7 @@ from sync_worker.core.issues import own_writes
 from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.causes import Cause, CauseKind, in_turn
 from sync_worker.core.issues.issue import Issue, StatusChange
-from sync_worker.core.issues.items import Items, Reach, looked_at, news
+from sync_worker.core.issues.items import Handled, Items, Reach, looked_at, news
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.timing import LONG_AGO, NODES_APART
 from sync_worker.facets.catalogue import ITEM_FACETS
@@ -97,12 +97,11 @@ def is_seen(state: IssueState, change: StatusChange) -> bool:
     return change.id in state.seen or change.at < state.seen_until - SEEN_WINDOW
 
 
-def without_ids_given_out_again(state: IssueState, issue: Issue) -> IssueState:
-    """Return this state without the ids of what its Jira has forgotten since: it was restored.
+def as_restored(state: IssueState, issue: Issue) -> IssueState:
+    """Return this state without the ids of what its Jira has forgotten since, because it was restored from a backup.
 
     A restored Jira gives out those ids again. A change that is dated after the last look is not the one that was seen
-    then. An item of another version is not the one that was carried over. One that is not there was not removed by a
-    person: what stands for it stays.
+    then. An item of another version is not the one that was carried over.
     """
     later = {change.id for change in issue.changes if change.at > state.updated + NODES_APART}
     handled = {kind: _still_there(kind, known, issue) for kind, known in state.handled.items()}
@@ -110,15 +109,36 @@ def without_ids_given_out_again(state: IssueState, issue: Issue) -> IssueState:
 
 
 def _still_there(kind: str, known: Items, issue: Issue) -> Items:
-    """Return what is remembered of the items that the issue has, and of those of which is not known what became."""
+    """Return what is remembered of the items of an issue without those that its Jira has forgotten."""
     if kind not in ITEM_FACETS:
         return known
     versions = {item.key: item.version for item in ITEM_FACETS[kind].observe(issue)}
-    return {
-        key: handled
-        for key, handled in known.items()
-        if handled.is_open or (key in versions and handled.version in ("", versions[key]))
-    }
+
+    def is_forgotten(key: str, handled: Handled) -> bool:
+        if key in versions:
+            return handled.version not in ("", versions[key])
+        return not (handled.is_open or handled.is_gone)
+
+    return {key: handled for key, handled in known.items() if not is_forgotten(key, handled)}
+
+
+def as_counterpart_is_restored(state: IssueState, issue: Issue, counterpart: IssueState) -> IssueState:
+    """Return this state without what stood for its items on the counterpart and is not remembered there any more.
+
+    An item whose copy was forgotten is carried over again. A copy stays one.
+    """
+
+    def kept(known: Items, there: Items) -> Items:
+        return {
+            key: handled if handled.twin in there else replace(handled, twin=None)
+            for key, handled in known.items()
+            if handled.twin is None or handled.twin in there or handled.is_copy
+        }
+
+    items = {kind: kept(state.items(kind), counterpart.items(kind)) for kind in ITEM_FACETS if kind in state.handled}
+    are_all_kept = all(known.keys() == state.items(kind).keys() for kind, known in items.items())
+    renewed = [] if are_all_kept else [_update_cause(issue, may_move=_has_update_that_moves(state))]
+    return replace(state, handled={**state.handled, **items}, pending=_queued(state.pending, renewed))
 
 
 def all_seen_up_to(at: datetime) -> datetime:
@@ -228,12 +248,18 @@ def _update_causes(issue: Issue, state: IssueState, reaches: Mapping[str, Reach]
     """Return the cause that an update is for rules that do not wait for a status change, and for news of items."""
     if not asserts and not any(_has_news(issue, state, kind, reach) for kind, reach in reaches.items()):
         return []
-    identity = f"update-{int(issue.updated.timestamp() * 1000)}"
     is_echo = own_writes.is_last_write(issue.updated, state.handled)
     # Somebody's update that still waits is not taken back by our own.
-    waits = any(cause.kind is CauseKind.UPDATE and cause.may_move for cause in state.pending)
-    may_move = asserts and (waits or not is_echo)
-    return [Cause(identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=may_move)]
+    return [_update_cause(issue, may_move=asserts and (_has_update_that_moves(state) or not is_echo))]
+
+
+def _has_update_that_moves(state: IssueState) -> bool:
+    return any(cause.kind is CauseKind.UPDATE and cause.may_move for cause in state.pending)
+
+
+def _update_cause(issue: Issue, *, may_move: bool) -> Cause:
+    identity = f"update-{int(issue.updated.timestamp() * 1000)}"
+    return Cause(identity, CauseKind.UPDATE, issue.updated, None, issue.status, issue.is_done, may_move=may_move)
 
 
 def _has_news(issue: Issue, state: IssueState, kind: str, reach: Reach) -> bool:

@@ -29,7 +29,7 @@ from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
-from sync_worker.engine.detection.diff import all_seen_up_to, observe, without_ids_given_out_again
+from sync_worker.engine.detection.diff import all_seen_up_to, as_counterpart_is_restored, as_restored, observe
 from sync_worker.engine.reading import Reader
 
 LOST = "lost-"
@@ -119,8 +119,9 @@ class Relocation:
                     new = _with_issue(new, side, issue) if issue else self._without_issue(new, side)
                 self._seen.add((side, pair.id(side)))
             is_back = any(side in {**pair.gone, **pair.missing} and pair.id(side) in places[side] for side in Side)
-            found = [self._state(side, pair.id(side), places[side].get(pair.id(side))) for side in Side]
-            states += [state.back() if is_back else state for state in found if state]
+            issues = {side: places[side].get(pair.id(side)) for side in Side}
+            found = [state for side in Side if (state := self._state(side, pair.id(side), issues[side]))]
+            states += [state.back() if is_back else state for state in _in_agreement(found, issues)]
             relocated.append(new)
             self._count(pair, new, are_there=all(pair.id(side) in places[side] for side in Side))
         self.context.store.stage(states, relocated)
@@ -225,7 +226,7 @@ class Relocation:
             # What stands for its items on a site that is elsewhere has another id there. It is recognised again.
             kept = own_writes.only_own_writes(state.handled) if self._is_elsewhere(side.other) else state.handled
             own = replace(state, handled=kept)
-            return without_ids_given_out_again(own, issue)
+            return as_restored(own, issue)
         # Whoever made a move of ours there, under whatever account, has made a move of ours.
         accounts = {change.author for change in issue.changes}
         known = state and _as_of_last_look(state, issue)
@@ -296,3 +297,14 @@ def _is_as_old(pair: Pair, side: Side, issue: Issue) -> bool:
 
 def _is_same_moment(one: datetime, other: datetime) -> bool:
     return abs(one - other) < SAME_MOMENT
+
+
+def _in_agreement(states: Sequence[IssueState], issues: Mapping[Side, Issue | None]) -> Sequence[IssueState]:
+    """Return the states of a pair's issues, none of which names an item of the other one that is forgotten there."""
+    there = {state.side: state for state in states}
+    return [
+        as_counterpart_is_restored(state, issue, there[state.side.other])
+        if (issue := issues[state.side]) and state.side.other in there
+        else state
+        for state in states
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 from sync_worker.core.decisions.rate_limit import API_PATH
@@ -13,7 +14,7 @@ from sync_worker.core.issues.issue import Attachment
 from sync_worker.core.permissions import Permission
 from sync_worker.jira import transfer
 from sync_worker.jira.calls.permissions import PermissionCalls, known_or_none
-from sync_worker.jira.parsing import shapes, site_json
+from sync_worker.jira.parsing import issue_json, shapes, site_json
 
 META = f"{API_PATH}/attachment/meta"
 
@@ -44,6 +45,13 @@ class FileCalls(PermissionCalls):
         # Where files are switched off, or our account is nobody in particular, all of them seem to be gone.
         self.account()
         return self._transport.get(META, site_json.upload_limit) != 0
+
+    def removed_files(self, issue_id: str) -> frozenset[str]:
+        get, parse = self._transport.get, issue_json.files_removed
+        entries = self._flavour.history(get, issue_id, issue_json.files_removed_in_entry)
+        if entries is None:
+            entries = get(f"{API_PATH}/issue/{issue_id}", parse, fields="created", expand="changelog")
+        return frozenset(chain.from_iterable(entries))
 
     def delete_file(self, issue_id: str, attachment_id: str) -> None:
         try:

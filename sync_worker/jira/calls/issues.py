@@ -49,7 +49,7 @@ class IssueCalls(SiteCalls):
         if issue.history_from is None:
             return issue
         try:
-            entries = self._flavour.history(self._transport.get, issue.id)
+            entries = self._flavour.history(self._transport.get, issue.id, issue_json.changes_in_entry)
             if entries is not None:
                 changes = issue_json.in_order(chain.from_iterable(entries))
                 return self._status_names.named(replace(issue, changes=changes, history_from=None))

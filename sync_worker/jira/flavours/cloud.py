@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from sync_worker.core.bulk import BatchSize
 from sync_worker.core.decisions.rate_limit import API_PATH
 from sync_worker.core.errors import NotJira, Unavailable
-from sync_worker.core.issues.issue import MARKER, Attachment, StatusChange
+from sync_worker.core.issues.issue import MARKER, Attachment
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.jira.flavours.protocol import Make
 from sync_worker.jira.paging import MOST_PAGES, Get, in_bearable_pages, offset_pages
@@ -79,8 +79,8 @@ class Cloud:
             raise Unavailable(f"{errors} issues could not be read for the moment")
         return found
 
-    def history(self, get: Get, issue_id: str) -> Iterator[list[StatusChange]]:
-        return offset_pages(get, f"{API_PATH}/issue/{issue_id}/changelog", ("values",), issue_json.changes_in_entry)
+    def history(self, get: Get, issue_id: str, make: Make[T]) -> Iterator[T]:
+        return offset_pages(get, f"{API_PATH}/issue/{issue_id}/changelog", ("values",), make)
 
     def projects(self, get: Get, make: Make[T]) -> Iterator[T]:
         return offset_pages(get, f"{API_PATH}/project/search", ("values",), make)

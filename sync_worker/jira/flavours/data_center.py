@@ -89,7 +89,7 @@ class DataCenter:
                 found += filter(None, [read_one(key)])
         return found
 
-    def history(self, _get: Get, _issue_id: str) -> None:
+    def history(self, _get: Get, _issue_id: str, _make: Make[T]) -> None:
         """Data Center has no other changelog than the one that an issue is read with."""
 
     def projects(self, get: Get, make: Make[T]) -> list[T]:

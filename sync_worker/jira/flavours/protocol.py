@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from sync_worker.core.bulk import BatchSize
-from sync_worker.core.issues.issue import Attachment, StatusChange
+from sync_worker.core.issues.issue import Attachment
 from sync_worker.jira.paging import Get
 from sync_worker.jira.transport import Transport
 
@@ -66,8 +66,8 @@ class Flavour(Protocol):
         `read_one` reads a single issue. Raises Unavailable when one of them cannot be read for the moment.
         """
 
-    def history(self, get: Get, issue_id: str) -> Iterable[list[StatusChange]] | None:
-        """Return the status changes in the entries of the whole changelog of an issue.
+    def history(self, get: Get, issue_id: str, make: Make[T]) -> Iterable[T] | None:
+        """Return what `make` makes of the entries of the whole changelog of an issue.
 
         Returns None where there is no more of it than a direct read shows.
         """

@@ -176,18 +176,34 @@ def changes_in_entry(entry: Mapping[str, Any]) -> list[StatusChange]:
     ]
 
 
+def files_removed(data: Mapping[str, Any]) -> list[list[str]]:
+    """Return the ids of the files that the changelog of an issue says were removed, by its entries."""
+    return [files_removed_in_entry(entry) for entry in (data.get("changelog") or {}).get("histories") or ()]
+
+
+def files_removed_in_entry(entry: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the files that one entry of a changelog says were removed."""
+    items = (item for item in entry.get("items") or () if _is_about("attachment", item))
+    return [str(item["from"]) for item in items if item.get("from") and not item.get("to")]
+
+
 def in_order(changes: Iterable[StatusChange]) -> tuple[StatusChange, ...]:
     """Return the changes, oldest first."""
     return tuple(sorted(changes, key=lambda change: (change.at, int(change.id) if change.id.isdigit() else 0)))
 
 
 def _is_status(item: Mapping[str, Any]) -> bool:
-    """Tell whether an item of a changelog says that the status changed. A custom field may have that name.
+    """Tell whether an item of a changelog says that the status changed.
 
     A transition that leads back to where it began changes nothing.
     """
-    is_about_it = (item.get("fieldId") or item.get("field")) == "status" and item.get("fieldtype") != "custom"
-    return is_about_it and (item.get("from") is None or item.get("from") != item.get("to"))
+    return _is_about("status", item) and (item.get("from") is None or item.get("from") != item.get("to"))
+
+
+def _is_about(field: str, item: Mapping[str, Any]) -> bool:
+    """Tell whether an item of a changelog is about one of Jira's own fields. A custom field may have that name."""
+    name = item.get("fieldId") or item.get("field")
+    return isinstance(name, str) and name.lower() == field and item.get("fieldtype") != "custom"
 
 
 def _time_shown(data: Mapping[str, Any]) -> datetime | None:

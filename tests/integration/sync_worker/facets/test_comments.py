@@ -35,3 +35,21 @@ def test_what_the_source_says_becomes_no_markup_in_a_comment(bench):
     bench.cycle()
     summary = bench.devs()[0]["summary"]
     assert bench.comments(key)[-1] == rf"{summary}, {counterpart}: In \[~ann\] \{{panel\}}"
+
+
+def test_a_pair_on_which_two_automations_make_us_comment_waits_for_a_person(bench):
+    actions = {"addComment": True, "commentTemplate": "now ${sourceStatus}"}
+    rule = {"sourceStatus": "*", "syncDirection": "dev_to_user", "actions": actions}
+    bench.start(rules=[bench.definition["rules"][0], rule], mostWritesPerHour=10)
+    key, counterpart = bench.pair()
+    before = len(bench.comments(key))
+    for number in range(12):
+        bench.dev.move(counterpart, ("In Progress", "Reopened")[number % 2])
+        bench.cycle()
+    assert len(bench.comments(key)) == before + 10
+    assert {said.partition(" times")[0] for said in bench.dead_letters()} == {
+        f"{key} and {counterpart} were written to 10"
+    }
+    bench.store.ask("retry", [], by="ann")
+    bench.cycle()
+    assert len(bench.comments(key)) == before + 12

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from decisions import decide
 from simulated_sites import ATTACH, LONG_ENOUGH
 from worker_bench import EITHER_FLAVOR
 
@@ -376,43 +375,46 @@ def test_a_file_does_not_wait_behind_a_status_that_cannot_be_carried_over(bench)
     assert bench.status(key) == "In Progress"
 
 
-@pytest.fixture(name="forgotten")
-def _forgotten(bench):
-    """A pair whose second site was restored after a file of either side was carried over, and the ids of both there."""
-    bench.start(attachments=DELETES)
-    key, counterpart = bench.pair()
-    backup = bench.control.back_up("two")
-    bench.dev.attach(counterpart, "forgotten.txt", b"forgotten")
-    bench.user.attach(key, "theirs.txt", b"theirs")
+def test_files_that_stay_anyway_do_not_count_as_writes(bench):
+    bench.start(attachments={"except": ["*.exe"]}, mostWritesAtOnce=10)
+    key, _ = bench.pair()
     bench.cycle()
-    ids = [file["id"] for file in bench.issue(counterpart)["attachments"]]
-    bench.stop()
-    bench.control.restore("two", backup)
-    return key, counterpart, ids
+    for number in range(12):
+        bench.user.attach(key, f"{number}.exe", b"%d" % number)
+    bench.user.attach(key, "z.txt", b"z")
+    summary = bench.cycle()
+    assert (names(bench, "dev"), summary.failed) == (["z.txt"], 0)
 
 
-def after_moved(bench) -> None:
-    bench.start(attachments=DELETES)
-    assert decide(bench, "moved")[0][0] == "done"
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+def test_a_file_that_stays_anyway_does_not_hold_a_pair_that_was_written_to_often(bench):
+    bench.start(attachments={"except": ["*.exe"]}, mostWritesPerHour=10)
+    key, _ = bench.pair()
+    for number in range(10):
+        bench.user.attach(key, f"{number}.txt", b"x")
+    bench.cycle()
+    bench.user.attach(key, "one more.exe", b"x")
+    bench.cycle()
+    assert bench.dead_letters() == []
 
 
-@EITHER_FLAVOR
-def test_what_a_restored_jira_has_forgotten_is_not_deleted_on_the_other_side(bench, forgotten):
-    _, counterpart, _ = forgotten
-    bench.dev.edit(counterpart, summary="edited")
-    after_moved(bench)
-    assert (names(bench, "user"), names(bench, "dev")) == (["forgotten.txt", "theirs.txt"], [])
-
-
-@EITHER_FLAVOR
-def test_new_files_are_carried_over_that_have_the_ids_of_those_that_a_restored_jira_has_forgotten(bench, forgotten):
-    _, counterpart, ids = forgotten
-    for name in ("new.txt", "newer.txt"):
-        bench.dev.attach(counterpart, name, f"the {name}".encode())
-    assert [file["id"] for file in bench.issue(counterpart)["attachments"]] == ids
-    after_moved(bench)
-    assert names(bench, "user") == ["forgotten.txt", "new.txt", "newer.txt", "theirs.txt"]
-    assert names(bench, "dev") == ["new.txt", "newer.txt"]
+@pytest.mark.parametrize(
+    # the file        the comment that mentions it                        why it stays
+    ("name", "comment", "why"),
+    [
+        ("setup.exe", None, "attachments leaves it out"),
+        ("notes.txt", "see notes.txt", "only comments that not everybody may see mention it"),
+    ],
+)
+def test_it_is_said_once_of_a_file_that_stays_why_it_does(bench, name, comment, why):
+    bench.start(attachments={"except": ["*.exe"]})
+    key, _ = bench.pair()
+    bench.cycle()
+    bench.user.attach(key, name, b"x")
+    if comment:
+        bench.user.comment(key, comment, visibility={"type": "role", "value": "Administrators"})
+    bench.cycle()
+    bench.user.edit(key, summary="edited")
+    bench.cycle()
+    said = [entry for entry in bench.store.journal.actions(100) if entry.what == "attachments"]
+    assert [(entry.result, entry.issue, entry.text) for entry in said] == [("skipped", key, f"{name} stays: {why}")]
+    assert names(bench, "dev") == []

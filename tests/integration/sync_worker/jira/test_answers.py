@@ -55,6 +55,7 @@ READS = {
     "own_comments": lambda jira: jira.own_comments("10000", LONG_AGO),
     "comments_of": lambda jira: jira.comments_of("10000"),
     "file_is_gone": lambda jira: jira.file_is_gone("10000"),
+    "removed_files": lambda jira: jira.removed_files("10000"),
 }
 WRITES = {
     "create": lambda jira: jira.create(DRAFT),

@@ -66,6 +66,8 @@ WORDS = [
     (Move.kind, "Done", "move to Done", "moved to Done", "move found again"),
     (Link.kind, "", "link", "linked", "link found again"),
     ("attachments", "a, b.txt, 42", "copy a, b.txt", "copied a, b.txt", "a, b.txt was there already"),
+    ("attachments", "link: a.txt, 42", "link to a.txt", "linked to a.txt", "link: a.txt was there already"),
+    ("attachments", "delete: a.txt, 42", "delete a.txt", "deleted a.txt", "delete: a.txt was there already"),
     (Comment.kind, "user", "comment on the user side", "commented on the user side", "comment found again"),
     (Comment.kind, "dev", "comment on the dev side", "commented on the dev side", "comment found again"),
 ]
@@ -79,6 +81,23 @@ def test_a_facet_makes_phrases_of_what_the_journal_says_of_its_actions(kind, tex
 
 def test_the_phrases_of_every_facet_are_tested():
     assert {kind for kind, *_ in WORDS} == set(FACETS)
+
+
+PLANNED = [
+    # facet        its text in the journal   how a plan counts it   whether Jira tells people of it
+    (Create.kind, "", "to create", True),
+    (Move.kind, "To Do → Done", "to move", True),
+    (Link.kind, "", "to link", False),
+    ("attachments", "a.txt, 42", "to copy", True),
+    ("attachments", "link: a.txt, 42", "to link to", False),
+    ("attachments", "delete: a.txt, 42", "to delete", True),
+    (Comment.kind, "user", "to comment on", True),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "planned", "notifies"), PLANNED)
+def test_a_plan_counts_what_is_done_by_what_it_does_to_people_and_their_files(kind, text, planned, notifies):
+    assert (FACETS[kind].words.planned(text), FACETS[kind].notifies(text)) == (planned, notifies)
 
 
 @EVERY_FACET

@@ -1,0 +1,169 @@
+"""Files, after one of the two Jiras was restored from a backup: it has forgotten some, and gives out their ids anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from decisions import decide
+from simulated_sites import LONG_ENOUGH
+from worker_bench import EITHER_FLAVOR, Bench
+
+DELETES = {"deletes": "delete"}
+pytestmark = EITHER_FLAVOR
+
+
+@dataclass
+class Forgotten:
+    """A pair. A file of either side was carried over before the developers' site was restored, which has neither now.
+
+    `ids` are those that the two had there, `theirs` is the one on the customers' site that was copied.
+    """
+
+    bench: Bench
+    key: str
+    counterpart: str
+    ids: list[str]
+    theirs: str
+
+    def after_moved(self) -> None:
+        self.bench.start(attachments=DELETES)
+        assert decide(self.bench, "moved")[0][0] == "done"
+        self.go_on()
+
+    def go_on(self, cycles: int = 3) -> None:
+        for _ in range(cycles):
+            self.bench.pass_time(LONG_ENOUGH)
+            self.bench.cycle()
+
+    def attach(self, name: str, content: bytes) -> str:
+        """Attach a file to the issue that was restored; return its id."""
+        self.bench.dev.attach(self.counterpart, name, content)
+        return next(file["id"] for file in self._files() if file["filename"] == name)
+
+    def id_of_copy(self, name: str) -> str:
+        return next(file["id"] for file in self._files() if file["filename"] == name)
+
+    def names(self, side: str) -> list[str]:
+        return [name for name, _ in self.bench.files(side)]
+
+    def _files(self):
+        return self.bench.issue(self.counterpart)["attachments"]
+
+
+@pytest.fixture(name="forgotten")
+def _forgotten(bench) -> Forgotten:
+    bench.start(attachments=DELETES)
+    key, counterpart = bench.pair()
+    backup = bench.control.back_up("two")
+    bench.dev.attach(counterpart, "forgotten.txt", b"forgotten")
+    theirs = bench.user.attach(key, "theirs.txt", b"theirs")
+    bench.cycle()
+    bench.cycle()
+    ids = [file["id"] for file in bench.issue(counterpart)["attachments"]]
+    bench.stop()
+    bench.control.restore("two", backup)
+    return Forgotten(bench, key, counterpart, ids, theirs)
+
+
+@pytest.mark.parametrize("is_edited", [True, False], ids=["edited", "as it was"])
+def test_what_was_forgotten_is_not_deleted_on_the_other_side_before_anybody_says_anything(forgotten, is_edited):
+    if is_edited:
+        forgotten.bench.dev.edit(forgotten.counterpart, summary="edited")
+    forgotten.bench.start(attachments=DELETES)
+    for _ in range(3):
+        forgotten.bench.pass_time(3700)
+        forgotten.bench.cycle()
+    assert forgotten.names("user") == ["forgotten.txt", "theirs.txt"]
+
+
+@pytest.mark.parametrize("is_edited", [True, False], ids=["edited", "as it was"])
+def test_after_adopt_a_forgotten_original_keeps_its_copy_and_a_forgotten_copy_is_made_again(forgotten, is_edited):
+    if is_edited:
+        forgotten.bench.dev.edit(forgotten.counterpart, summary="edited")
+    forgotten.after_moved()
+    assert (forgotten.names("user"), forgotten.names("dev")) == (["forgotten.txt", "theirs.txt"], ["theirs.txt"])
+
+
+def test_a_copy_that_a_person_had_deleted_before_is_not_made_again(bench):
+    bench.start(attachments=DELETES)
+    key, counterpart = bench.pair()
+    bench.user.attach(key, "theirs.txt", b"theirs")
+    bench.cycle()
+    bench.dev.remove_file(bench.issue(counterpart)["attachments"][0]["id"])
+    bench.cycle()
+    bench.user.edit(key, summary="edited")
+    assert decide(bench, "moved")[0][0] == "done"
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert [name for name, _ in bench.files("dev")] == []
+
+
+@pytest.mark.parametrize("content", [b"another", b"different"], ids=["of another size", "of the same size"])
+def test_a_new_file_is_carried_over_that_has_the_id_of_a_forgotten_one(forgotten, content):
+    assert forgotten.attach("new.txt", content) == forgotten.ids[0]
+    forgotten.after_moved()
+    assert forgotten.names("user") == ["forgotten.txt", "new.txt", "theirs.txt"]
+    assert forgotten.names("dev") == ["new.txt", "theirs.txt"]
+
+
+def test_a_copy_is_not_deleted_with_a_file_whose_own_copy_had_its_id(forgotten):
+    forgotten.attach("filler.txt", b"the filler")
+    forgotten.after_moved()
+    forgotten.bench.user.attach(forgotten.key, "second.txt", b"the second file")
+    forgotten.go_on()
+    assert forgotten.ids[1] in {forgotten.id_of_copy(name) for name in ("second.txt", "theirs.txt")}
+    forgotten.bench.user.remove_file(forgotten.theirs)
+    forgotten.go_on()
+    assert forgotten.names("user") == ["filler.txt", "forgotten.txt", "second.txt"]
+    assert forgotten.names("dev") == ["filler.txt", "second.txt"]
+
+
+def test_a_copy_is_not_deleted_with_a_file_whose_own_copy_had_its_id_although_nobody_has_said_anything(forgotten):
+    forgotten.attach("filler.txt", b"the filler")
+    forgotten.bench.start(attachments=DELETES)
+    forgotten.go_on()
+    forgotten.bench.user.attach(forgotten.key, "second.txt", b"the second file")
+    forgotten.go_on()
+    assert forgotten.id_of_copy("second.txt") == forgotten.ids[1]
+    forgotten.bench.user.remove_file(forgotten.theirs)
+    forgotten.go_on()
+    assert forgotten.names("dev") == ["filler.txt", "second.txt"]
+
+
+def test_a_copy_whose_answer_is_lost_is_not_made_twice_under_the_id_of_a_forgotten_one(forgotten):
+    forgotten.attach("filler.txt", b"the filler")
+    forgotten.after_moved()
+    lost = {"times": 1, "method": "POST", "path": "/attachments$", "status": 200, "body": "{}"}
+    forgotten.bench.control.fault("two", "answer_after", **lost)
+    forgotten.bench.user.attach(forgotten.key, "second.txt", b"the second file")
+    forgotten.go_on(6)
+    assert forgotten.names("dev") == ["filler.txt", "second.txt", "theirs.txt"]
+
+
+@pytest.mark.parametrize("restored", ["one", "two"])
+def test_nothing_is_deleted_although_a_whole_pair_was_forgotten_too(bench, restored):
+    bench.start(attachments=DELETES)
+    key, counterpart = bench.pair()
+    person, issue = (bench.user, key) if restored == "one" else (bench.dev, counterpart)
+    backup = bench.control.back_up(restored)
+    person.attach(issue, "forgotten.txt", b"forgotten")
+    bench.cycle()
+    bench.pair()
+    bench.cycle()
+    other = bench.dev_site if restored == "one" else "one"
+    bench.stop()
+    bench.control.restore(restored, backup)
+    person.edit(issue, summary="edited")
+    bench.start(attachments=DELETES)
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    files = [
+        file
+        for found in bench.control.issues(other)
+        for file in bench.control.issue(other, found["key"])["attachments"]
+    ]
+    assert [file["filename"] for file in files] == ["forgotten.txt"]
