@@ -262,8 +262,8 @@ class Sync(ConfigModel):
     """After so many moves of the two issues of one pair within an hour, the pair waits for a person: two automations
     may contradict each other. `jira-sync retry` lets it go on."""
     most_writes_per_hour: int = Field(default=200, ge=10)
-    """After so many writes to the two issues of one pair within an hour, moves not counted, the pair waits for a
-    person: two services may answer each other. `jira-sync retry` lets it go on."""
+    """After so many writes to the two issues of one pair within an hour, moves not counted, what else came to be
+    written in that hour waits for a person: two services may answer each other. `jira-sync retry` lets it go on."""
     most_writes_at_once: int = Field(default=1000, ge=10)
     """After so many writes in one cycle to pairs that were there before, creations, moves and the answers of rules not
     counted, the rest waits for a person: something may have changed many issues at once. `jira-sync retry` lets as many

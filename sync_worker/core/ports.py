@@ -262,8 +262,8 @@ class ReadOnlyJira(Protocol):
     def file_is_gone(self, attachment_id: str) -> bool:
         """Tell whether the site says that a file is not there (any more). None is gone where files are switched off."""
 
-    def removed_files(self, issue_id: str) -> frozenset[str]:
-        """Return the ids of the files of which the history of an issue says that they were removed from it."""
+    def removed_files(self, issue_id: str) -> frozenset[tuple[str, str]]:
+        """Return the ids and names of the files that were removed from an issue, as its history tells."""
 
     def comments_of(self, issue_id: str) -> list[SeenComment]:
         """Return all comments of an issue that our account sees."""

@@ -227,21 +227,21 @@ class OpenIntent(Generic[A]):
 
     def why_held(self) -> str:
         """Return why nothing more is written to the pair without a person's word; "" when it may be."""
-        pair, most = self.work.counterpart, self._context.sync.most_writes_per_hour
-        if self.is_asked_for or not pair.is_written_too_often(most):
+        pair, most, now = self.work.pair, self._context.sync.most_writes_per_hour, self._context.jiras[Side.USER].now()
+        if pair is None or self.is_asked_for or not pair.is_written_too_often(now, most):
             return ""
         written = f"{pair.user_key} and {pair.dev_key} were written to {most} times within an hour"
         return f"{written}, so two automations may contradict each other"
 
-    def held(self, why: str) -> InvalidRequest:
-        """Return the error for what waits for a person."""
+    def waits_for_person(self, why: str) -> InvalidRequest:
+        """Return the error for what is not written without a person's word."""
         name = self._context.sync.name
         return InvalidRequest(f"{why}; nothing more is carried over until jira-sync retry {name}", final=True)
 
     def count_writes(self, count: int) -> None:
-        """Count what was written to the pair, unless a person has asked for it."""
-        if not self.is_asked_for:
-            pair = self.work.counterpart.wrote(self._context.jiras[Side.USER].now(), count)
+        """Count what was written to the pair, if there is one, unless a person has asked for it."""
+        if self.work.pair and not self.is_asked_for:
+            pair = self.work.pair.wrote(self._context.jiras[Side.USER].now(), count)
             self._context.store.save_pair(pair)
             self.pair_with(pair)
 

@@ -9,7 +9,7 @@ the oldest is copied first, and one that comes late gets another name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -23,11 +23,12 @@ from sync_worker.core.decisions.rules import active_rules
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.issue import Attachment, Issue
-from sync_worker.core.issues.items import Handled, Item, News, Reach, Verb
+from sync_worker.core.issues.items import Handled, Item, Items, News, Reach, Verb
 from sync_worker.core.permissions import Permission
+from sync_worker.core.ports import ReadOnlyJira
 from sync_worker.core.timing import lifetime_of
 from sync_worker.facets.earlier_links import leading_to
-from sync_worker.facets.file_twins import FileTwins, item_of, size_of
+from sync_worker.facets.file_twins import FileTwins, item_of, may_be_named, size_of
 from sync_worker.facets.private_files import private_files
 from sync_worker.facets.protocol import End, Step, Told, Words
 from sync_worker.facets.work import Intents
@@ -140,6 +141,11 @@ class Attachments:
     def keeps_earlier(sync: Sync) -> bool:
         return sync.attachments is not None
 
+    @staticmethod
+    def removed(jira: ReadOnlyJira, issue: Issue, gone: Items) -> set[str]:
+        removed = jira.removed_files(issue.id)
+        return {file for file, name in removed if file in gone and may_be_named(gone[file].version, name)}
+
     def left_out(self, news: Sequence[News], source: End) -> dict[str, Told]:
         added, policy = _added(news, source), self._context.sync.attachments
         left = {file.id for file in added if policy and not policy.admits(file.filename, file.mime_type)}
@@ -156,9 +162,7 @@ class Attachments:
             self._step(by_key[file.id], file, source, target)
             for file in sorted(_added(news, source), key=lambda file: int(file.id))
         ]
-        gone = [each for each in news if each.verb is Verb.REMOVED]
-        removed = self._removed(source) if gone else ()
-        return steps + [Step(each, self._deletion(each, target)) for each in gone if each.key in removed]
+        return steps + [Step(each, self._deletion(each, target)) for each in news if each.verb is Verb.REMOVED]
 
     def find(self, item: Item, source: End, target: End) -> Item | None:
         return self._twins.find(item, source, target)
@@ -230,17 +234,6 @@ class Attachments:
         known = target.known.get(copy.id, Handled())
         is_it = known.is_copy and known.twin in (None, news.key) and known.version in ("", item_of(copy).version)
         return Delete(copy if is_it else None)
-
-    def _removed(self, source: End) -> Collection[str]:
-        """Return the ids of the files of which the site itself says that they were removed.
-
-        What a read does not show may be hidden, or not be told. A Jira that was restored from a backup has never had
-        it: what stands for it on the counterpart may be the last copy.
-        """
-        try:
-            return self._context.jiras[source.side].removed_files(source.issue.id)
-        except InvalidRequest:
-            return ()
 
     def _is_gone(self, file: str, side: Side) -> bool:
         try:

@@ -31,6 +31,11 @@ def size_of(item: Item) -> int:
     return int(size) if size.isdigit() else 0
 
 
+def may_be_named(version: str, filename: str) -> bool:
+    """Tell whether a file of this version may have this name. Of an earlier format, versions may be "": not known."""
+    return version in ("", _version(size_of(Item("", version)), filename))
+
+
 class FileTwins:
     """Finds the twins of files, of which each has one at the most."""
 
@@ -69,7 +74,8 @@ class FileTwins:
         # What was begun may still be at work: somebody else's file must not stand for it.
         if not (is_ours if mine and mine.is_open else has_its_name):
             return False
-        is_certain = is_ours and has_its_name and _is_only_one(file, source)
+        # A copy of something else may only look like this file.
+        is_certain = is_ours and has_its_name and not (there and there.is_copy) and _is_only_one(file, source)
         return is_certain or self._digest(source.side, file) == self._digest_there(target.side, candidate)
 
     def _was_sent(self, gone: Item, candidate: Attachment, target: End) -> bool:
@@ -95,7 +101,8 @@ class FileTwins:
 
 def _is_known_as_twin(candidate: Attachment, item: Item, target: End) -> bool:
     there = target.known.get(candidate.id)
-    return there is not None and there.twin == item.key
+    # Another version: a Jira that was restored has given the id to another file.
+    return there is not None and there.twin == item.key and there.version in ("", item_of(candidate).version)
 
 
 def _is_free(candidate: Attachment, source: End, target: End) -> bool:

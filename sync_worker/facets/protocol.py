@@ -10,7 +10,7 @@ again what failed, and says what it did. There are two sorts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -22,6 +22,7 @@ from sync_worker.core.issues.issue import Issue
 from sync_worker.core.issues.items import Handled, Item, Items, News, Reach
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.permissions import Permission
+from sync_worker.core.ports import ReadOnlyJira
 from sync_worker.core.timing import REQUEST_LIFETIME
 from sync_worker.facets.work import Intent, Intents
 
@@ -204,6 +205,14 @@ class ItemFacet(Facet, Protocol[P]):
     @staticmethod
     def keeps_earlier(sync: Sync) -> bool:
         """Tell whether items stay that were there before the sync's file had them carried over. Pure."""
+
+    @staticmethod
+    def removed(jira: ReadOnlyJira, issue: Issue, gone: Items) -> Collection[str]:
+        """Return which of the items that an issue does not show any more were removed from it, as the site tells.
+
+        What is not shown may also be hidden, or forgotten by a site that was restored from a backup. Then what stands
+        for it may be all that is left. Raises what `core.errors` lists.
+        """
 
     def left_out(self, news: Sequence[News], source: End) -> Mapping[str, Told]:
         """Return what is said of the items that are not carried over, by their keys. They stay news."""

@@ -238,8 +238,8 @@ class FakeSide:
     def file_is_gone(self, attachment_id: str) -> bool:
         return self._world.read("file", lambda: not self.files[attachment_id].is_there)
 
-    def removed_files(self, issue_id: str) -> frozenset[str]:
-        removed = (number for number, stored in self.files.items() if not stored.is_there)
+    def removed_files(self, issue_id: str) -> frozenset[tuple[str, str]]:
+        removed = ((number, stored.file.filename) for number, stored in self.files.items() if not stored.is_there)
         return self._world.read("history", lambda: frozenset(removed))
 
     def delete_file(self, issue_id: str, attachment_id: str) -> None:

@@ -101,7 +101,8 @@ def news(items: Collection[Item], known: Items, reach: Reach) -> Iterator[News]:
     """
     for item in items:
         handled = known.get(item.key)
-        if (handled is None and reach.covers(item)) or (handled is not None and not handled.is_settled):
+        is_settled, is_open = (handled.is_settled, handled.is_open) if handled else (False, False)
+        if is_open or (reach.covers(item) and not is_settled):
             yield News(Verb.ADDED, item.key, item, handled)
     there = {item.key for item in items}
     for key, handled in known.items():

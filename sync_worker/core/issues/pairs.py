@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from sync_model.definition.sync import Side
 
+AN_HOUR = timedelta(hours=1)
+
 
 @dataclass(frozen=True)
 class Writes:
@@ -64,18 +66,18 @@ class Pair:
     def moves_too_often(self, most: int) -> bool:
         """Tell whether its latest `most` moves came within an hour. That stays so until a person forgets them."""
         # A clock that was set back meanwhile does not count as less than no time.
-        return len(self.moves) >= most and abs(self.moves[-1] - self.moves[-most]) <= timedelta(hours=1)
+        return len(self.moves) >= most and abs(self.moves[-1] - self.moves[-most]) <= AN_HOUR
 
     def wrote(self, at: datetime, count: int) -> Pair:
         """Return this pair after so many more writes, at a time on the clock of the user side."""
         before = self.writes
-        if before is None or abs(at - before.since) > timedelta(hours=1):
+        if before is None or abs(at - before.since) > AN_HOUR:
             return replace(self, writes=Writes(at, count))
         return replace(self, writes=Writes(before.since, before.count + count))
 
-    def is_written_too_often(self, most: int) -> bool:
-        """Tell whether there were so many writes within an hour. That stays so until a person forgets them."""
-        return self.writes is not None and self.writes.count >= most
+    def is_written_too_often(self, at: datetime, most: int) -> bool:
+        """Tell whether there were so many writes within an hour, which is not over, or until a person forgets them."""
+        return self.writes is not None and self.writes.count >= most and abs(at - self.writes.since) <= AN_HOUR
 
     def released(self) -> Pair:
         """Return this pair without what held it, as a person has asked for."""

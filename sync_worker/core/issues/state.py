@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.issues.causes import ASKED_FOR, Cause, CauseKind, without_moves
+from sync_worker.core.issues.actions import Create
+from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_moves
 from sync_worker.core.issues.items import Handled, Items
 from sync_worker.core.timing import LONG_AGO
 
@@ -69,7 +70,7 @@ class IssueState:
         state = self
         for cause in causes:
             replaced = [old for old in state.dead if _is_replaced(old, cause)]
-            begun = {action: mark for old in replaced for action, mark in old.marks.items()}
+            begun = {action: mark for old in replaced for action, mark in marks_of_later_update(old).items()}
             given_up = replace(cause, marks={**begun, **cause.marks})
             dead = (*(old for old in state.dead if old not in replaced), given_up)[-MOST_DEAD_LETTERS:]
             state = replace(state.without_cause(cause.id), dead=dead)
@@ -91,7 +92,8 @@ class IssueState:
         known = {cause.id for cause in self.pending}
         waited = [cause for cause in self.withheld if cause.id not in known]
         pending = [*waited, *(cause.due_at_once() for cause in self.pending if cause.kind is not CauseKind.GONE)]
-        return replace(self, pending=tuple(sorted(pending, key=lambda cause: cause.at)), withheld=())
+        dead = tuple(cause for cause in self.dead if cause.kind is not CauseKind.GONE)
+        return replace(self, pending=tuple(sorted(pending, key=lambda cause: cause.at)), withheld=(), dead=dead)
 
     def is_known_failure(self, cause: Cause) -> bool:
         """Tell whether an earlier update of the issue was given up for the same reason as this one."""
@@ -153,6 +155,14 @@ def _without_refusals(handled: Mapping[str, Items]) -> dict[str, Items]:
     return {
         kind: {key: replace(item, is_refused=False) for key, item in items.items()} for kind, items in handled.items()
     }
+
+
+def marks_of_later_update(update: Cause) -> dict[str, Attempt]:
+    """Return what of the marks of an update holds for a later one, which is about what has changed since, too.
+
+    What was done for it is to be done again for that. What it may have created is not created again.
+    """
+    return {kind: mark for kind, mark in update.marks.items() if not mark.done or kind == Create.kind}
 
 
 def _is_replaced(old: Cause, new: Cause) -> bool:

@@ -26,6 +26,9 @@ from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.protocol import End, ItemFacet, Step
 from sync_worker.facets.work import DONE, FOUND, SKIPPED
 
+LOOKS_FOR_REMOVAL = 2
+"""So many looks that find an item gone, and its removal not told, before that counts as it was told."""
+
 Line = list[Step[Any]]
 Outcome = tuple[Step[Any], Item | Exception | None]
 
@@ -98,7 +101,7 @@ class _Transfer:
 
     def carry_over(self, found: Sequence[News]) -> None:
         """Do what is to be done about the news. Raises the error that decides, once all had their turn."""
-        missing = self._leave_out(list(self._missing(found)))
+        missing = self._leave_out(self._without_untold_removals(list(self._missing(found))))
         steps = list(self._facet.plan(missing, self.source, self.target)) if missing else []
         self._carry_out(self._begin(steps if self._intent.is_asked_for else self._unless_held(steps)))
         if self._written:
@@ -158,6 +161,26 @@ class _Transfer:
         if left and error:
             self._failures[gone.key] = error
 
+    def _without_untold_removals(self, missing: Sequence[News]) -> Sequence[News]:
+        """Return the news without items that are gone, but were not removed, as far as their site tells.
+
+        A site may show that an item is gone a moment before it tells of its removal.
+        """
+        gone = {each.key: each.handled for each in missing if each.item is None and each.handled}
+        if not gone:
+            return missing
+        failure = self._intent.work.cause.failure
+        try:
+            removed = self._facet.removed(self._context.jiras[self._side], self.source.issue, gone)
+            untold = None if failure and failure.attempts >= LOOKS_FOR_REMOVAL else "is not told"
+        except (InvalidRequest, Unavailable) as error:
+            removed, untold = (), f"cannot be told: {error}"
+        unseen = gone.keys() - removed
+        if untold:
+            why = f"whether what {self.source.issue.key} does not show any more was removed {untold}"
+            self._failures |= dict.fromkeys(unseen, Unavailable(why))
+        return [each for each in missing if each.key not in unseen]
+
     def _leave_out(self, missing: Sequence[News]) -> Sequence[News]:
         """Return what is to be carried over. Of each other item, it is said once that it stays."""
         left = self._facet.left_out(missing, self.source) if missing else {}
@@ -173,14 +196,13 @@ class _Transfer:
         writes = [step.key for step in steps if self._facet.done(step)]
         if not writes:
             return list(steps)
-        if why := self._intent.why_held():
-            held = writes
-        else:
-            held = writes[self._intents.reserve_writes(len(writes)) :]
+        why, held = self._intent.why_held(), writes
+        if not why:
             most = self._context.sync.most_writes_at_once
             why = f"more than mostWritesAtOnce ({most}) writes came to be done at once"
+            held = writes[self._intents.reserve_writes(len(writes)) :]
         # They are not refused: whoever asks for them again gets them.
-        self._failures |= {key: self._intent.held(why) for key in held}
+        self._failures |= dict.fromkeys(held, self._intent.waits_for_person(why))
         return [step for step in steps if step.key not in held]
 
     def _begin(self, steps: Sequence[Step[Any]]) -> list[Line]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from sync_model.definition.sync import Fallback, Side, Sync, fold
 from sync_worker.core.decisions.rules import creates_from
+from sync_worker.core.decisions.uncertainty import long_over
 from sync_worker.core.issues import own_writes
-from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.causes import Cause, CauseKind, in_turn
 from sync_worker.core.issues.issue import Issue, StatusChange
 from sync_worker.core.issues.items import Handled, Items, Reach, looked_at, news
-from sync_worker.core.issues.state import IssueState
+from sync_worker.core.issues.state import IssueState, marks_of_later_update
 from sync_worker.core.timing import LONG_AGO, NODES_APART
 from sync_worker.facets.catalogue import ITEM_FACETS
 
@@ -97,47 +97,66 @@ def is_seen(state: IssueState, change: StatusChange) -> bool:
     return change.id in state.seen or change.at < state.seen_until - SEEN_WINDOW
 
 
-def as_restored(state: IssueState, issue: Issue) -> IssueState:
-    """Return this state without the ids of what its Jira has forgotten since, because it was restored from a backup.
+def as_restored(state: IssueState, issue: Issue, removed: Mapping[str, Collection[str]]) -> IssueState:
+    """Return this state without the ids of what its Jira has forgotten, if it was restored from a backup.
 
     A restored Jira gives out those ids again. A change that is dated after the last look is not the one that was seen
-    then. An item of another version is not the one that was carried over.
+    then. An item of another version is not the one that was carried over. `removed` names by kind the items that are
+    not there because somebody has removed them.
     """
     later = {change.id for change in issue.changes if change.at > state.updated + NODES_APART}
-    handled = {kind: _still_there(kind, known, issue) for kind, known in state.handled.items()}
+    handled = {
+        kind: _without_forgotten(kind, known, issue, removed.get(kind, ())) if kind in ITEM_FACETS else known
+        for kind, known in state.handled.items()
+    }
     return replace(state, seen=tuple(seen for seen in state.seen if seen not in later), handled=handled)
 
 
-def _still_there(kind: str, known: Items, issue: Issue) -> Items:
-    """Return what is remembered of the items of an issue without those that its Jira has forgotten."""
-    if kind not in ITEM_FACETS:
-        return known
+def items_not_shown(state: IssueState, issue: Issue) -> dict[str, Items]:
+    """Return by kind the items that are remembered of an issue which does not show them."""
+    found: dict[str, Items] = {}
+    for kind, facet in ITEM_FACETS.items():
+        shown = {item.key for item in facet.observe(issue)}
+        found[kind] = {key: handled for key, handled in state.items(kind).items() if key not in shown}
+    return {kind: items for kind, items in found.items() if items}
+
+
+def _without_forgotten(kind: str, known: Items, issue: Issue, removed: Collection[str]) -> Items:
     versions = {item.key: item.version for item in ITEM_FACETS[kind].observe(issue)}
 
     def is_forgotten(key: str, handled: Handled) -> bool:
         if key in versions:
             return handled.version not in ("", versions[key])
-        return not (handled.is_open or handled.is_gone)
+        return key not in removed and not handled.is_open
 
     return {key: handled for key, handled in known.items() if not is_forgotten(key, handled)}
 
 
-def as_counterpart_is_restored(state: IssueState, issue: Issue, counterpart: IssueState) -> IssueState:
-    """Return this state without what stood for its items on the counterpart and is not remembered there any more.
+def as_counterpart_is(state: IssueState, issue: Issue, counterpart: IssueState) -> IssueState:
+    """Return this state without what stands for its items on the counterpart and is not remembered there.
 
-    An item whose copy was forgotten is carried over again. A copy stays one.
+    A restored Jira has forgotten it. An item of which that was the copy is carried over again, by an update that waits
+    in `pending` then. A copy stays one.
     """
 
-    def kept(known: Items, there: Items) -> Items:
-        return {
-            key: handled if handled.twin in there else replace(handled, twin=None)
-            for key, handled in known.items()
-            if handled.twin is None or handled.twin in there or handled.is_copy
-        }
+    def kept(handled: Handled, there: Items) -> Handled:
+        if handled.twin is None or handled.twin in there:
+            return handled
+        if handled.is_copy or handled.is_gone:
+            return replace(handled, twin=None)
+        return Handled(handled.version, attempt=long_over(LONG_AGO))
 
-    items = {kind: kept(state.items(kind), counterpart.items(kind)) for kind in ITEM_FACETS if kind in state.handled}
-    are_all_kept = all(known.keys() == state.items(kind).keys() for kind, known in items.items())
-    renewed = [] if are_all_kept else [_update_cause(issue, may_move=_has_update_that_moves(state))]
+    items = {
+        kind: {key: kept(handled, counterpart.items(kind)) for key, handled in state.items(kind).items()}
+        for kind in ITEM_FACETS
+        if kind in state.handled
+    }
+    are_missing = any(
+        handled.is_open and not state.items(kind)[key].is_open
+        for kind, known in items.items()
+        for key, handled in known.items()
+    )
+    renewed = [_update_cause(issue, may_move=_has_update_that_moves(state))] if are_missing else []
     return replace(state, handled={**state.handled, **items}, pending=_queued(state.pending, renewed))
 
 
@@ -194,8 +213,9 @@ def _renewed(waiting: Cause, newer: Cause) -> Cause:
 
     What was done for it is to be done again for that. What it may have created is not created again.
     """
-    marks = {kind: mark for kind, mark in waiting.marks.items() if not mark.done or kind == Create.kind}
-    return replace(newer, id=waiting.id, marks=marks, failure=waiting.failure, wave=waiting.wave)
+    return replace(
+        newer, id=waiting.id, marks=marks_of_later_update(waiting), failure=waiting.failure, wave=waiting.wave
+    )
 
 
 def _first_sight(sync: Sync, side: Side, issue: Issue, *, paired: bool, baseline: datetime | None) -> IssueState:

@@ -12,7 +12,8 @@ interrupted, and issues may change their ids among each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -29,8 +30,9 @@ from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
-from sync_worker.engine.detection.diff import all_seen_up_to, as_counterpart_is_restored, as_restored, observe
+from sync_worker.engine.detection.diff import all_seen_up_to, as_counterpart_is, as_restored, items_not_shown, observe
 from sync_worker.engine.reading import Reader
+from sync_worker.facets.catalogue import ITEM_FACETS
 
 LOST = "lost-"
 """How the id of an issue begins that was not found again."""
@@ -226,11 +228,19 @@ class Relocation:
             # What stands for its items on a site that is elsewhere has another id there. It is recognised again.
             kept = own_writes.only_own_writes(state.handled) if self._is_elsewhere(side.other) else state.handled
             own = replace(state, handled=kept)
-            return as_restored(own, issue)
+            return as_restored(own, issue, self._removed(own, issue))
         # Whoever made a move of ours there, under whatever account, has made a move of ours.
         accounts = {change.author for change in issue.changes}
         known = state and _as_of_last_look(state, issue)
         return observe(self.context.sync, side, issue, known, paired=True, accounts=accounts, baseline=None)
+
+    def _removed(self, state: IssueState, issue: Issue) -> Mapping[str, Collection[str]]:
+        """Return by kind which items are not there because somebody has removed them; none where that is not told."""
+        jira, found = self.context.jiras[state.side], dict[str, Collection[str]]()
+        for kind, items in items_not_shown(state, issue).items():
+            with suppress(InvalidRequest):
+                found[kind] = ITEM_FACETS[kind].removed(jira, issue, items)
+        return found
 
     def _keep_other_states(self, side: Side) -> None:
         """Lay down what is remembered of issues without a counterpart. Elsewhere, only what waits is kept."""
@@ -303,7 +313,7 @@ def _in_agreement(states: Sequence[IssueState], issues: Mapping[Side, Issue | No
     """Return the states of a pair's issues, none of which names an item of the other one that is forgotten there."""
     there = {state.side: state for state in states}
     return [
-        as_counterpart_is_restored(state, issue, there[state.side.other])
+        as_counterpart_is(state, issue, there[state.side.other])
         if (issue := issues[state.side]) and state.side.other in there
         else state
         for state in states

@@ -46,7 +46,7 @@ class FileCalls(PermissionCalls):
         self.account()
         return self._transport.get(META, site_json.upload_limit) != 0
 
-    def removed_files(self, issue_id: str) -> frozenset[str]:
+    def removed_files(self, issue_id: str) -> frozenset[tuple[str, str]]:
         get, parse = self._transport.get, issue_json.files_removed
         entries = self._flavour.history(get, issue_id, issue_json.files_removed_in_entry)
         if entries is None:

@@ -176,15 +176,16 @@ def changes_in_entry(entry: Mapping[str, Any]) -> list[StatusChange]:
     ]
 
 
-def files_removed(data: Mapping[str, Any]) -> list[list[str]]:
-    """Return the ids of the files that the changelog of an issue says were removed, by its entries."""
+def files_removed(data: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
+    """Return the ids and names of the files that the changelog of an issue says were removed, by its entries."""
     return [files_removed_in_entry(entry) for entry in (data.get("changelog") or {}).get("histories") or ()]
 
 
-def files_removed_in_entry(entry: Mapping[str, Any]) -> list[str]:
-    """Return the ids of the files that one entry of a changelog says were removed."""
+def files_removed_in_entry(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the ids and names of the files that one entry of a changelog says were removed."""
     items = (item for item in entry.get("items") or () if _is_about("attachment", item))
-    return [str(item["from"]) for item in items if item.get("from") and not item.get("to")]
+    removed = (item for item in items if item.get("from") and not item.get("to"))
+    return [(str(item["from"]), shapes.string(item.get("fromString") or "")) for item in removed]
 
 
 def in_order(changes: Iterable[StatusChange]) -> tuple[StatusChange, ...]:

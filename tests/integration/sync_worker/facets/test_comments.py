@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from simulated_sites import HOUR
+from worker_bench import TAKE_ON, rule_that_comments
+
 
 def test_every_intermediate_status_is_commented_when_the_sync_asks_for_it(bench):
     actions = {"addComment": True, "commentTemplate": "now ${sourceStatus}"}
@@ -53,3 +56,31 @@ def test_a_pair_on_which_two_automations_make_us_comment_waits_for_a_person(benc
     bench.store.ask("retry", [], by="ann")
     bench.cycle()
     assert len(bench.comments(key)) == before + 12
+
+
+def test_a_comment_on_an_issue_without_a_counterpart_is_posted_and_holds_up_nothing(bench):
+    rule = rule_that_comments("acknowledge", "In Progress", "seen", "user")
+    bench.start(rules=[TAKE_ON, {**rule, "conditions": {"requireMapping": False}}])
+    key = bench.user.create("SUP", "It is broken")
+    bench.cycle()
+    bench.user.move(key, "In Progress")
+    bench.cycle()
+    assert bench.comments(key) == ["seen"]
+    for status in ("Resolved", "Reopened", "Will Do"):
+        bench.user.move(key, status)
+    bench.cycle()
+    assert len(bench.devs()) == 1
+
+
+def test_the_files_of_another_hour_hold_no_comment(bench):
+    rules = [TAKE_ON, rule_that_comments("begun", "In Progress", "begun", "dev")]
+    bench.start(attachments=True, mostWritesPerHour=10, rules=rules)
+    key, counterpart = bench.pair()
+    for number in range(10):
+        bench.user.attach(key, f"{number}.txt", b"x")
+    bench.cycle()
+    bench.pass_time(2 * HOUR)
+    bench.cycle()
+    bench.user.move(key, "In Progress")
+    bench.cycle()
+    assert (bench.comments(counterpart), bench.dead_letters()) == (["begun"], [])

@@ -86,19 +86,88 @@ def test_after_adopt_a_forgotten_original_keeps_its_copy_and_a_forgotten_copy_is
     assert (forgotten.names("user"), forgotten.names("dev")) == (["forgotten.txt", "theirs.txt"], ["theirs.txt"])
 
 
-def test_a_copy_that_a_person_had_deleted_before_is_not_made_again(bench):
+def test_after_adopt_a_forgotten_copy_is_made_again_although_somebody_has_looked_before(forgotten):
+    forgotten.bench.dev.edit(forgotten.counterpart, summary="edited")
+    forgotten.bench.start(attachments=DELETES)
+    forgotten.go_on()
+    forgotten.after_moved()
+    assert (forgotten.names("user"), forgotten.names("dev")) == (["forgotten.txt", "theirs.txt"], ["theirs.txt"])
+
+
+def test_a_forgotten_copy_of_a_file_from_before_is_made_again(bench):
+    bench.start()
+    key, _ = bench.pair()
+    bench.user.attach(key, "early.txt", b"early")
+    bench.cycle()
+    bench.pass_time(60)
+    backup = bench.control.back_up("two")
+    bench.start(attachments=True)
+    bench.cycle()
+    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
+    bench.cycle()
+    assert [name for name, _ in bench.files("dev")] == ["early.txt"]
+    bench.stop()
+    bench.control.restore("two", backup)
+    bench.start()
+    assert decide(bench, "moved")[0][0] == "done"
+    bench.cycle()
+    assert [name for name, _ in bench.files("dev")] == ["early.txt"]
+
+
+@pytest.mark.parametrize("is_noticed", [True, False], ids=["before the worker stopped", "while it was down"])
+@pytest.mark.parametrize("removed", ["original", "copy"])
+def test_what_a_person_has_removed_is_not_taken_for_forgotten(bench, removed, is_noticed):
     bench.start(attachments=DELETES)
     key, counterpart = bench.pair()
-    bench.user.attach(key, "theirs.txt", b"theirs")
+    original = bench.user.attach(key, "theirs.txt", b"theirs")
     bench.cycle()
-    bench.dev.remove_file(bench.issue(counterpart)["attachments"][0]["id"])
     bench.cycle()
-    bench.user.edit(key, summary="edited")
+    if removed == "original":
+        bench.user.remove_file(original)
+    else:
+        bench.dev.remove_file(bench.issue(counterpart)["attachments"][0]["id"])
+    if is_noticed:
+        bench.cycle()
+    bench.stop()
+    bench.start()
     assert decide(bench, "moved")[0][0] == "done"
     for _ in range(3):
         bench.pass_time(LONG_ENOUGH)
         bench.cycle()
     assert [name for name, _ in bench.files("dev")] == []
+
+
+@pytest.mark.parametrize("is_adopted", [True, False], ids=["adopted", "nobody has said anything"])
+@pytest.mark.parametrize("is_noticed", [True, False], ids=["later", "at once"])
+def test_a_last_copy_does_not_go_with_another_file_that_has_the_id_of_its_original(forgotten, is_adopted, is_noticed):
+    mistake = forgotten.attach("mistake.txt", b"mistake!!")
+    assert mistake == forgotten.ids[0]
+    forgotten.bench.start(attachments=DELETES)
+    if is_noticed:
+        forgotten.go_on()
+    if is_adopted:
+        assert decide(forgotten.bench, "moved")[0][0] == "done"
+    forgotten.bench.dev.remove_file(mistake)
+    forgotten.go_on()
+    assert "forgotten.txt" in forgotten.names("user")
+
+
+def test_resync_takes_no_other_file_for_a_forgotten_copy(forgotten):
+    for name in ("one.txt", "two.txt"):
+        forgotten.attach(name, f"this is {name}".encode())
+    forgotten.bench.start(attachments=DELETES)
+    forgotten.go_on()
+    forgotten.bench.store.ask("resync", [f"user:{forgotten.bench.issue(forgotten.key)['id']}"], by="ann")
+    forgotten.go_on()
+    assert forgotten.names("dev") == ["one.txt", "theirs.txt", "two.txt"]
+
+
+def test_after_adopt_a_corrected_file_is_not_taken_for_the_copy_of_the_forgotten_one(forgotten):
+    forgotten.attach("filler.txt", b"filler")
+    forgotten.after_moved()
+    forgotten.attach("forgotten.txt", b"FORGOTTEN")
+    forgotten.go_on()
+    assert forgotten.bench.files("dev")[1] in forgotten.bench.files("user")
 
 
 @pytest.mark.parametrize("content", [b"another", b"different"], ids=["of another size", "of the same size"])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from simulated_sites import ATTACH, LONG_ENOUGH
-from worker_bench import EITHER_FLAVOR
+from worker_bench import EITHER_FLAVOR, FINISH, REOPEN, START, TAKE_ON
 
 DELETES = {"deletes": "delete"}
 
@@ -418,3 +418,92 @@ def test_it_is_said_once_of_a_file_that_stays_why_it_does(bench, name, comment, 
     said = [entry for entry in bench.store.journal.actions(100) if entry.what == "attachments"]
     assert [(entry.result, entry.issue, entry.text) for entry in said] == [("skipped", key, f"{name} stays: {why}")]
     assert names(bench, "dev") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "before"), [("x.exe", {"except": ["*.exe"]}), ("notes.txt", True)], ids=["left out", "private"]
+)
+def test_a_file_that_stayed_is_one_from_before_once_attachments_was_off(bench, name, before):
+    bench.start(attachments=before)
+    key, _ = bench.pair()
+    bench.cycle()
+    bench.user.attach(key, name, b"x")
+    if before is True:
+        bench.user.comment(key, f"see {name}", visibility={"type": "role", "value": "Administrators"})
+    bench.cycle()
+    bench.pass_time(60)
+    bench.start(attachments=False)
+    bench.cycle()
+    bench.pass_time(60)
+    bench.start(attachments=True)
+    bench.cycle()
+    bench.user.comment(key, f"[^{name}]")
+    bench.cycle()
+    assert names(bench, "dev") == []
+
+
+NOTHING = '{"startAt": 0, "maxResults": 100, "total": 0, "isLast": true, "values": []}'
+REFUSED = [{"kind": "status", "status": status} for status in (403, 404, 500)]
+
+
+@pytest.fixture(name="carried")
+def _carried(bench) -> tuple[str, str]:
+    """The key of an issue and the id of its file, which has a copy."""
+    bench.start(attachments=DELETES)
+    key, _ = bench.pair()
+    file = bench.user.attach(key, "a.txt", b"a")
+    bench.cycle()
+    bench.cycle()
+    assert names(bench, "dev") == ["a.txt"]
+    return key, file
+
+
+@pytest.mark.parametrize("answer", [*REFUSED, {"kind": "answer_after", "status": 200, "body": NOTHING}])
+def test_a_copy_goes_also_when_its_original_is_gone_before_the_history_tells(bench, carried, answer):
+    _, file = carried
+    bench.user.remove_file(file)
+    bench.control.fault("one", **answer, times=1, method="GET", path="/changelog$", user="sync")
+    for _ in range(4):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert (names(bench, "dev"), bench.failures(), bench.dead_letters()) == ([], [], [])
+
+
+def test_a_new_file_does_not_wait_for_a_history_that_cannot_be_read(bench, carried):
+    key, file = carried
+    bench.user.remove_file(file)
+    bench.user.attach(key, "b.txt", b"b")
+    bench.control.fault("one", "status", status=500, method="GET", path="/changelog$", user="sync")
+    bench.cycle()
+    assert names(bench, "dev") == ["a.txt", "b.txt"]
+
+
+@EITHER_FLAVOR
+def test_a_removal_is_found_in_a_history_of_several_pages(bench, carried):
+    key, file = carried
+    bench.user.remove_file(file)
+    for number in range(130):
+        bench.user.edit(key, summary=f"edited {number}")
+    bench.cycle()
+    assert names(bench, "dev") == []
+
+
+def test_retry_carries_files_that_were_held_although_an_earlier_update_was_given_up_after_its_own(bench):
+    start = {**START, "conditions": {"onStatusChange": False}}
+    bench.start(rules=[TAKE_ON, REOPEN, start, FINISH], attachments=True, mostWritesAtOnce=10)
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle()
+    bench.user.move(key, "Resolved")
+    bench.cycle()
+    bench.refuse_moves(1)
+    bench.dev.edit(counterpart, summary="edited")
+    bench.cycle()
+    assert bench.dead_letters()
+    for number in range(12):
+        bench.dev.attach(counterpart, f"{number}.txt", b"x")
+    bench.cycle()
+    assert len(names(bench, "user")) == 10
+    bench.store.ask("retry", [], by="ann")
+    bench.cycle()
+    assert len(names(bench, "user")) == 12

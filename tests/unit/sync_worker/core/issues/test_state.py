@@ -35,6 +35,11 @@ class TestDeadLetters:
         after = state(cause("1", may_move=False), dead=(cause("1", failure=failure(5)),)).requeued()
         assert [cause.may_move for cause in after.pending] == [False]
 
+    def test_what_was_to_be_said_of_a_deletion_is_not_kept_once_the_issue_is_back(self):
+        gone = cause("gone", kind=CauseKind.GONE, failure=failure(5))
+        after = state(cause("1"), dead=(cause("2"), gone)).back()
+        assert (ids(after.pending), ids(after.dead)) == (["1"], ["2"])
+
     def test_dismissing_forgets_the_dead_letters_and_nothing_else(self):
         after = state(cause("2", failure=failure(9)), dead=(cause("1"),)).dismissed()
         assert after == state(cause("2", failure=failure(9)))
