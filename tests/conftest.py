@@ -41,8 +41,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """More than one test per core: most of them wait for processes of their own."""
-    return max(2, (os.cpu_count() or 1) * 3 // 2)
+    """Two tests per core: most of them wait for processes of their own."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(name="wait_until", scope="session")
