@@ -209,10 +209,7 @@ def _queued(pending: tuple[Cause, ...], causes: list[Cause]) -> tuple[Cause, ...
 
 
 def _renewed(waiting: Cause, newer: Cause) -> Cause:
-    """Return an update that waits as one that is also about what has changed since.
-
-    What was done for it is to be done again for that. What it may have created is not created again.
-    """
+    """Return an update that waits as one that is also about what has changed since."""
     return replace(
         newer, id=waiting.id, marks=marks_of_later_update(waiting), failure=waiting.failure, wave=waiting.wave
     )

@@ -115,13 +115,12 @@ class Relocation:
         relocated: list[Pair] = []
         for pair in pairs:
             new = pair
-            for side in Side:
-                issue = places[side].get(pair.id(side))
+            issues = {side: places[side].get(pair.id(side)) for side in Side}
+            for side, issue in issues.items():
                 if (side, pair.id(side)) not in self._unread:
                     new = _with_issue(new, side, issue) if issue else self._without_issue(new, side)
                 self._seen.add((side, pair.id(side)))
             is_back = any(side in {**pair.gone, **pair.missing} and pair.id(side) in places[side] for side in Side)
-            issues = {side: places[side].get(pair.id(side)) for side in Side}
             found = [state for side in Side if (state := self._state(side, pair.id(side), issues[side]))]
             states += [state.back() if is_back else state for state in _in_agreement(found, issues)]
             relocated.append(new)

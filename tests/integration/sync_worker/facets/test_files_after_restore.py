@@ -14,6 +14,16 @@ DELETES = {"deletes": "delete"}
 pytestmark = EITHER_FLAVOR
 
 
+def go_on(bench: Bench, cycles: int = 3) -> None:
+    for _ in range(cycles):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+
+
+def names(bench: Bench, side: str) -> list[str]:
+    return [name for name, _ in bench.files(side)]
+
+
 @dataclass
 class Forgotten:
     """A pair. A file of either side was carried over before the developers' site was restored, which has neither now.
@@ -33,23 +43,20 @@ class Forgotten:
         self.go_on()
 
     def go_on(self, cycles: int = 3) -> None:
-        for _ in range(cycles):
-            self.bench.pass_time(LONG_ENOUGH)
-            self.bench.cycle()
+        go_on(self.bench, cycles)
 
     def attach(self, name: str, content: bytes) -> str:
         """Attach a file to the issue that was restored; return its id."""
         self.bench.dev.attach(self.counterpart, name, content)
-        return next(file["id"] for file in self._files() if file["filename"] == name)
+        return self.id_of_file(name)
 
-    def id_of_copy(self, name: str) -> str:
-        return next(file["id"] for file in self._files() if file["filename"] == name)
+    def id_of_file(self, name: str) -> str:
+        """Return the id of a file of the issue that was restored."""
+        files = self.bench.issue(self.counterpart)["attachments"]
+        return next(file["id"] for file in files if file["filename"] == name)
 
     def names(self, side: str) -> list[str]:
-        return [name for name, _ in self.bench.files(side)]
-
-    def _files(self):
-        return self.bench.issue(self.counterpart)["attachments"]
+        return names(self.bench, side)
 
 
 @pytest.fixture(name="forgotten")
@@ -105,13 +112,13 @@ def test_a_forgotten_copy_of_a_file_from_before_is_made_again(bench):
     bench.cycle()
     bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
     bench.cycle()
-    assert [name for name, _ in bench.files("dev")] == ["early.txt"]
+    assert names(bench, "dev") == ["early.txt"]
     bench.stop()
     bench.control.restore("two", backup)
     bench.start()
     assert decide(bench, "moved")[0][0] == "done"
     bench.cycle()
-    assert [name for name, _ in bench.files("dev")] == ["early.txt"]
+    assert names(bench, "dev") == ["early.txt"]
 
 
 @pytest.mark.parametrize("is_noticed", [True, False], ids=["before the worker stopped", "while it was down"])
@@ -131,10 +138,8 @@ def test_what_a_person_has_removed_is_not_taken_for_forgotten(bench, removed, is
     bench.stop()
     bench.start()
     assert decide(bench, "moved")[0][0] == "done"
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
-    assert [name for name, _ in bench.files("dev")] == []
+    go_on(bench)
+    assert names(bench, "dev") == []
 
 
 @pytest.mark.parametrize("is_adopted", [True, False], ids=["adopted", "nobody has said anything"])
@@ -183,7 +188,7 @@ def test_a_copy_is_not_deleted_with_a_file_whose_own_copy_had_its_id(forgotten):
     forgotten.after_moved()
     forgotten.bench.user.attach(forgotten.key, "second.txt", b"the second file")
     forgotten.go_on()
-    assert forgotten.ids[1] in {forgotten.id_of_copy(name) for name in ("second.txt", "theirs.txt")}
+    assert forgotten.ids[1] in {forgotten.id_of_file(name) for name in ("second.txt", "theirs.txt")}
     forgotten.bench.user.remove_file(forgotten.theirs)
     forgotten.go_on()
     assert forgotten.names("user") == ["filler.txt", "forgotten.txt", "second.txt"]
@@ -196,7 +201,7 @@ def test_a_copy_is_not_deleted_with_a_file_whose_own_copy_had_its_id_although_no
     forgotten.go_on()
     forgotten.bench.user.attach(forgotten.key, "second.txt", b"the second file")
     forgotten.go_on()
-    assert forgotten.id_of_copy("second.txt") == forgotten.ids[1]
+    assert forgotten.id_of_file("second.txt") == forgotten.ids[1]
     forgotten.bench.user.remove_file(forgotten.theirs)
     forgotten.go_on()
     assert forgotten.names("dev") == ["filler.txt", "second.txt"]
@@ -227,9 +232,7 @@ def test_nothing_is_deleted_although_a_whole_pair_was_forgotten_too(bench, resto
     bench.control.restore(restored, backup)
     person.edit(issue, summary="edited")
     bench.start(attachments=DELETES)
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    go_on(bench)
     files = [
         file
         for found in bench.control.issues(other)
