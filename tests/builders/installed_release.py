@@ -90,10 +90,11 @@ class Release(WatchedFleet):
         return node
 
     def wait_until_whole(self) -> None:
-        """Wait until all nodes are ready and take pods, and all pods run that shall, and no other."""
+        """Wait until all nodes are ready and take pods, the pods that shall run do and no other, and hold the syncs."""
         self.cluster.await_whole()
         self.cluster.await_pods(self.pods_wanted)
         self.await_shards(self.values["shards"], times=self.values.get("replicasPerShard", 1))
+        self.await_holders()
 
 
 def image_values(image: str) -> dict[str, Any]:

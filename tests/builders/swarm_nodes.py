@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from docker_images import SECONDS_FOR_AN_IMAGE, SECONDS_TO_ANSWER, run_docker
@@ -116,6 +117,16 @@ class Swarm:
         said = self.run("service", "ps", service, "--no-trunc", "--filter", "desired-state=running", "--format", form)
         rows = [line.split("\t") for line in said.splitlines()]
         return [Task(int(name.split(".")[1]), node, image, state) for name, node, image, state in rows]
+
+    def await_no_others(self, service: str) -> None:
+        """Wait until each node runs one container of a service for each task that it has, and no other."""
+        await_fact(partial(self._are_no_others, service), f"no container of {service} to run without a task")
+
+    def _are_no_others(self, service: str) -> bool:
+        label = f"label=com.docker.swarm.service.name={service}"
+        running = {node.name: len(node.run("ps", "--quiet", "--filter", label).split()) for node in self.nodes}
+        wanted = Counter(task.node for task in self.tasks(service))
+        return running == {node.name: wanted[node.name] for node in self.nodes}
 
     def busiest(self, service: str, among: Sequence[Node]) -> Node:
         """Return that of these nodes which has the most tasks of a service."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,6 +70,17 @@ class WatchedFleet:
         lease = self.lease(sync)
         heartbeat = parse_heartbeat(lease.heartbeat, datetime.now(UTC)) if lease and lease.heartbeat else None
         return heartbeat is not None and heartbeat.last_success is not None
+
+    def await_holders(self) -> None:
+        """Wait until each lease is held by a worker that runs: it was renewed after this call."""
+        began = time.monotonic()
+
+        def are_renewed() -> bool:
+            leases = [self.lease(sync) for sync in self.syncs]
+            passed = time.monotonic() - began
+            return all(lease and lease.is_held and (lease.renewed_ago or 0.0) < passed for lease in leases)
+
+        await_fact(are_renewed, "each sync to be held by a worker that runs")
 
     @contextmanager
     def cut_off(self, fault: Callable[..., object], node: object, what: str) -> Iterator[None]:

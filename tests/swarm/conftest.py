@@ -143,9 +143,16 @@ class Stack(WatchedFleet):
         self.await_shards(int(self.settings["SHARDS"]), times=2 if int(self.settings["STANDBYS"]) else 1)
 
     def wait_until_whole(self) -> None:
-        """Wait until all nodes are in the swarm. A node that was cut off ends its old containers only then."""
+        """Wait until all nodes are in the swarm, run what they shall and nothing else, and hold the syncs.
+
+        A node that was cut off ends its old containers only when it is back. Their workers hold syncs until then, while
+        those of the new containers stand by.
+        """
         self.swarm.wait_until_whole()
+        for service in self.services:
+            self.swarm.await_no_others(service)
         self.await_containers()
+        self.await_holders()
 
 
 @pytest.fixture(scope="session")
