@@ -28,7 +28,6 @@ from benchmarks.rig.processes import Rig, running_rig
 from benchmarks.scenario.crash_stories import STORIES
 from benchmarks.scenario.crash_story import CrashStory
 from jira_simulator.client import SimulatorControl
-from sync_worker.facets.catalogue import FACETS
 
 FLAVORS = ("cloud-cloud", "cloud-dc")
 KILLED = -9
@@ -116,7 +115,7 @@ def _gaps(steps: Sequence[str], *, after_writes: bool) -> list[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--facet", choices=FACETS, metavar="NAME", help=f"its story alone: {', '.join(FACETS)}")
+    parser.add_argument("--facet", choices=STORIES, metavar="NAME", help=f"one story alone: {', '.join(STORIES)}")
     parser.add_argument("--flavors", default=",".join(FLAVORS), metavar="USER-DEV,…")
     parser.add_argument(
         "--after-writes", action="store_true", help="leave out gaps that follow on mere reading, or on notes"

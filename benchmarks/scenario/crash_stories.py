@@ -1,4 +1,4 @@
-"""The stories of crashes: one of everything, and one of each facet, which makes it do each kind of its work.
+"""The stories of crashes: one of everything, one of each facet, which makes it do each kind of its work, and others.
 
 `STORIES` has them by their kinds. A facet's story is of the facet's kind.
 """
@@ -16,7 +16,7 @@ from sync_worker.core.identity import Decision
 Acts = Sequence[Callable[[], object]]
 DELETED = "Its counterpart is gone."
 ON_DELETION: Mapping[str, Any] = {"onDelete": "comment", "onDeleteComment": DELETED}
-EVERYTHING = "everything"
+EVERYTHING, RESTORED = "everything", "restored"
 
 
 class Everything(CrashStory):
@@ -251,7 +251,7 @@ class Answers(CrashStory):
 
 LARGEST = 10_000
 """Bytes. Larger files are linked to."""
-SCREENSHOT, PATCH, LATE = "screenshot.png", "fix.patch", "late.txt"
+SCREENSHOT, PATCH, NOTES, LATE = "screenshot.png", "fix.patch", "notes.txt", "late.txt"
 
 
 class FilesBothWays(CrashStory):
@@ -339,8 +339,51 @@ class FilesBothWays(CrashStory):
             ann.remove_file(found)
 
 
+class RestoredSite(FilesBothWays):
+    """Files on a site that is restored from a backup from before them."""
+
+    kind = RESTORED
+    told = (
+        "An issue is taken on, with a file, and the developers' site is backed up.",
+        "A developer adds two files, and a customer one.",
+        "The site is restored, and knows neither the two nor the copy of the third.",
+        "The developer adds a file, to which the site gives the id of a forgotten one.",
+        "A person says that the sync moved, and so the forgotten copy is made again.",
+        "The developer adds the forgotten files again, whose copies are there, and the customer deletes theirs.",
+    )
+    expected: ClassVar = {"pairs": 1, "comments by the syncs": 1, "copies by the syncs": 4}
+
+    @property
+    def acts(self) -> Acts:
+        return (
+            self._report, self._back_up, self._add_three, self.wait, self._restore, self.wait_long,
+            self._say_what_has_happened, self.wait, self._add_again_and_delete, self.wait_long, self._edit_both,
+            self.wait_long,
+        )  # fmt: skip
+
+    def _back_up(self) -> None:
+        self.backup = self.control.back_up(self.sync.sites["dev"])
+
+    def _add_three(self) -> None:
+        self._add_on_both_sides()
+        self._attach("dev", NOTES, b"developer's notes")
+
+    def _restore(self) -> None:
+        self.control.restore(self.sync.sites["dev"], self.backup)
+        self._attach("dev", LATE, _content(LATE, "dev"))
+
+    def _say_what_has_happened(self) -> None:
+        with self.database() as database:
+            database["requests"].insert_one({"kind": "adopt", "issues": [Decision.MOVED], "by": "ann"})
+
+    def _add_again_and_delete(self) -> None:
+        self._attach("dev", NOTES, b"developer's notes")
+        self._attach("dev", PATCH, b"developer's patch")
+        self._remove("user", b"customer's screenshot")
+
+
 def _content(name: str, side: str) -> bytes:
     return f"{name} of {side}".encode()
 
 
-STORIES = {story.kind: story for story in CrashStory.__subclasses__()}
+STORIES = {story.kind: story for story in [*CrashStory.__subclasses__(), RestoredSite]}

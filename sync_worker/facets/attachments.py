@@ -36,15 +36,16 @@ from sync_worker.facets.work import Intents
 FILES_AT_ONCE = 4
 KILOBYTE, MEGABYTE = 1024, 1024 * 1024
 FILE_LINK = "jira-sync-file:"
-COPIED, LINKED, DELETED = "", "link: ", "delete: "
-"""How the journal begins to speak of a file, by what was done about it."""
+COPIED, LINKED, DELETED = "copy: ", "link: ", "delete: "
+"""How the journal begins to speak of a file, by what was done about it. Without one of them, it was copied."""
+DEEDS = (COPIED, LINKED, DELETED)
 PLANNED = {COPIED: "to copy", LINKED: "to link to", DELETED: "to delete"}
 
 
 def _deed(text: str) -> tuple[str, str]:
     """Return how the journal begins to speak of a file, and the name of the file. Its size follows at the end."""
     name = text.rpartition(", ")[0]
-    begin = next((begin for begin in (LINKED, DELETED) if name.startswith(begin)), COPIED)
+    begin = next((begin for begin in DEEDS if name.startswith(begin)), COPIED)
     return begin, name.removeprefix(begin)
 
 
@@ -99,7 +100,7 @@ class Attachments:
         planned=lambda text: PLANNED[_deed(text)[0]],
         to_do=_phrase("copy", "link to", "delete"),
         done=_phrase("copied", "linked to", "deleted"),
-        found=lambda text: f"{text.rpartition(', ')[0]} was there already",
+        found=lambda text: f"{_deed(text)[1]} was there already",
     )
 
     def __init__(self, intents: Intents) -> None:
@@ -270,8 +271,10 @@ def _left_out(file: Attachment, why: str) -> Told:
     return Told("attachment left where it is", f"{file.filename} stays: {why}", {"file": file.filename, "why": why})
 
 
-def _told(event: str, prefix: str, file: Attachment) -> Told:
-    return Told(event, f"{prefix}{file.filename}, {file.size}", {"file": file.filename, "size": file.size})
+def _told(event: str, deed: str, file: Attachment) -> Told:
+    name = file.filename
+    begin = "" if deed == COPIED and not name.startswith(DEEDS) else deed
+    return Told(event, f"{begin}{name}, {file.size}", {"file": name, "size": file.size})
 
 
 def _name_there(file: Attachment, source: End, target: End) -> str:

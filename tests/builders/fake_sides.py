@@ -31,6 +31,8 @@ KEYS = {Side.USER: "U-1", Side.DEV: "D-2"}
 PROJECTS = {Side.USER: "10", Side.DEV: "20"}
 LARGE = 4
 """Bytes. It is the size of files that are linked to."""
+BACKUP = "a backup"
+"""What has removed a file that the history does not tell of."""
 STILL_AT_WORK = timedelta(seconds=90)
 """For so long a request whose answer is lost may be at work. It is less than `core.timing.REQUEST_LIFETIME`."""
 
@@ -151,6 +153,10 @@ class StoredFile:
         return self.removed_by is None
 
     @property
+    def is_forgotten(self) -> bool:
+        return self.removed_by == BACKUP
+
+    @property
     def is_copy(self) -> bool:
         return self.origin is not None
 
@@ -173,6 +179,11 @@ class FakeSide:
         """Remove one of the files that are there, if there are any."""
         there = self.there()
         return self._take_away(there[number % len(there)], "person") if there else None
+
+    def forget(self, number: int) -> StoredFile | None:
+        """Forget one of the files that are there, if there are any: a backup is restored that is from before it."""
+        there = self.there()
+        return self._take_away(there[number % len(there)], BACKUP) if there else None
 
     def touch(self) -> None:
         """Edit something else than files."""
@@ -239,8 +250,11 @@ class FakeSide:
         return self._world.read("file", lambda: not self.files[attachment_id].is_there)
 
     def removed_files(self, issue_id: str) -> frozenset[tuple[str, str]]:
-        removed = ((number, stored.file.filename) for number, stored in self.files.items() if not stored.is_there)
-        return self._world.read("history", lambda: frozenset(removed))
+        def told() -> frozenset[tuple[str, str]]:
+            removed = [stored.file for stored in self.files.values() if not stored.is_there and not stored.is_forgotten]
+            return frozenset((file.id, file.filename) for file in removed)
+
+        return self._world.read("history", told)
 
     def delete_file(self, issue_id: str, attachment_id: str) -> None:
         stored = self.files[attachment_id]

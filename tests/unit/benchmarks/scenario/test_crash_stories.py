@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.scenario.crash_stories import EVERYTHING, STORIES
+from benchmarks.scenario.crash_stories import EVERYTHING, RESTORED, STORIES
 from sync_worker.facets.catalogue import FACETS
 
 
 def test_every_facet_in_the_catalogue_has_a_story_in_its_name_and_there_is_one_of_everything():
-    assert set(STORIES) == {EVERYTHING, *FACETS}
+    assert set(STORIES) == {EVERYTHING, *FACETS, RESTORED}
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -65,7 +65,7 @@ POLICIES = st.builds(
 )
 EDITS = st.tuples(st.just("add"), SIDES, NAMES, CONTENTS) | st.tuples(st.just("remove"), SIDES, NUMBERS)
 REQUESTS = st.tuples(
-    st.sampled_from(["upload", "upload", "state", "state", "download", "deletion", "link", "issue", "file", "journal"]),
+    st.sampled_from([*["upload", "state"] * 2, "download", "deletion", "link", "issue", "file", "history", "journal"]),
     st.integers(0, 5),
 )
 HAPPENINGS = st.dictionaries(REQUESTS, st.sampled_from(Trouble) | EDITS, max_size=2)
@@ -109,7 +109,13 @@ class Bench:
 
     def remove(self, side: Side, number: int = 0) -> None:
         """Remove one of the files that are there."""
-        removed = self.sides[side].remove(number)
+        self._note_removed(side, self.sides[side].remove(number))
+
+    def forget(self, side: Side, number: int = 0) -> None:
+        """Restore a backup of a site that is from before one of the files that are there."""
+        self._note_removed(side, self.sides[side].forget(number))
+
+    def _note_removed(self, side: Side, removed: StoredFile | None) -> None:
         if removed and removed.is_copy:
             known = {handled.twin for handled in self.items(side.other).values()}
             self.unknown_copies_removed[side, removed.content] += removed.file.id not in known
@@ -256,14 +262,16 @@ class Agreement:
             if not copy.is_there or self._was_refused(copy) or copy.content in self._lost_track_of():
                 continue
             assert copy.file.id in originals, f"{copy} stands for nothing"
-            is_deleted = self._bench.sync.attachments.deletes == "delete"
-            assert originals[copy.file.id].is_there or not is_deleted, f"the original of {copy} is gone"
+            original, is_deleted = originals[copy.file.id], self._bench.sync.attachments.deletes == "delete"
+            stays = original.is_there or original.is_forgotten or not is_deleted
+            assert stays, f"the original of {copy} is gone"
 
     def only_our_copies_were_deleted(self) -> None:
         deleted = [stored for stored in self._other.files.values() if stored.removed_by == "us"]
         assert all(stored.is_copy for stored in deleted)
         assert not deleted or self._bench.sync.attachments.deletes == "delete"
-        gone = Counter(stored.content for stored in self._own.files.values() if not stored.is_there)
+        removed = [stored for stored in self._own.files.values() if not stored.is_there and not stored.is_forgotten]
+        gone = Counter(stored.content for stored in removed)
         assert Counter(stored.content for stored in deleted) <= gone
 
     def each_deletion_is_told_once(self) -> None:
@@ -335,6 +343,10 @@ class FilesOfAPair(RuleBasedStateMachine):
     @rule(side=SIDES, number=NUMBERS)
     def a_person_removes_a_file(self, side, number):
         self.bench.remove(side, number)
+
+    @rule(side=SIDES, number=NUMBERS)
+    def a_backup_is_restored_that_is_from_before_a_file(self, side, number):
+        self.bench.forget(side, number)
 
     @rule(side=SIDES)
     def a_person_edits_something_else(self, side):
