@@ -119,6 +119,12 @@ class Bench:
     def _ann(self, site: str, flavor: str) -> Person:
         return self.sites.person(site, "ann" if flavor == "dc" else "ann@example.com", "ann-token")
 
+    def have_developers_on(self, site: str) -> None:
+        """Have the developers' issues be on another site, which is there already."""
+        self.definition["devJira"]["baseUrl"] = f"{self.url}/{site}"
+        flavor = "dc" if self.definition["devJira"].get("authType") == "pat" else "cloud"
+        self.dev, self.dev_site = self._ann(site, flavor), site
+
     def on_one_site(self) -> None:
         """Make both projects those of one site, with one account."""
         del self.definition["devJira"]
@@ -193,9 +199,9 @@ class Bench:
         return self.worker.heartbeats.findings.last_cycle
 
     def pass_time(self, seconds: float) -> None:
-        """Let the clocks of both sites run ahead."""
+        """Let the clocks of the sites run ahead."""
         self._ahead += seconds
-        for site in ("one", "two"):
+        for site in {"one", "two", self.dev_site}:
             self.control.clock(site, self._ahead)
 
     def pass_time_and_cycle(self, seconds: float) -> None:

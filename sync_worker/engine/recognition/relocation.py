@@ -21,7 +21,6 @@ from sync_model.definition.sync import Side
 from sync_worker.core.context import Context
 from sync_worker.core.errors import InvalidRequest
 from sync_worker.core.identity import Identity
-from sync_worker.core.issues import own_writes
 from sync_worker.core.issues.issue import NOT_SHOWN, Issue
 from sync_worker.core.issues.marks import Mark
 from sync_worker.core.issues.pairs import Pair
@@ -32,6 +31,7 @@ from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
 from sync_worker.engine.detection.diff import all_seen_up_to, as_counterpart_is, as_restored, items_not_shown, observe
 from sync_worker.engine.reading import Reader
+from sync_worker.engine.recognition.items_elsewhere import keys_there, with_keys, with_twins
 from sync_worker.facets.catalogue import ITEM_FACETS
 
 LOST = "lost-"
@@ -80,10 +80,11 @@ class Relocation:
 
     def _is_elsewhere(self, side: Side) -> bool:
         """Tell whether ids on `side` mean something else than they did."""
+        return self.known.sides[side].project != self.now.sides[side].project or self._is_on_another_site(side)
+
+    def _is_on_another_site(self, side: Side) -> bool:
         before, now = self.known.sides[side], self.now.sides[side]
-        if before.project != now.project or before.site != now.site:
-            return True
-        return before.site is None and before.addresses[-1] != now.addresses[-1]
+        return before.site != now.site or (before.site is None and before.addresses[-1] != now.addresses[-1])
 
     def _moved_progress(self) -> Progress:
         """Return the progress. On a side that is elsewhere, what changed since the last look counts."""
@@ -121,7 +122,7 @@ class Relocation:
                     new = _with_issue(new, side, issue) if issue else self._without_issue(new, side)
                 self._seen.add((side, pair.id(side)))
             is_back = any(side in {**pair.gone, **pair.missing} and pair.id(side) in places[side] for side in Side)
-            found = [state for side in Side if (state := self._state(side, pair.id(side), issues[side]))]
+            found = self._states(pair, issues)
             states += [state.back() if is_back else state for state in _in_agreement(found, issues)]
             relocated.append(new)
             self._count(pair, new, are_there=all(pair.id(side) in places[side] for side in Side))
@@ -212,22 +213,38 @@ class Relocation:
 
     # What is remembered of issues
 
-    def _state(self, side: Side, before: str, issue: Issue | None) -> IssueState | None:
+    def _states(self, pair: Pair, issues: Mapping[Side, Issue | None]) -> list[IssueState]:
+        """Return what is to be remembered of the two issues of a pair, as far as they are there."""
+        before = {side: self._known_state(side, pair.id(side)) for side in Side}
+        known = dict(before)
+        for side, issue in issues.items():
+            if issue is None or not self._has_other_keys(side, pair.id(side), issue):
+                continue
+            keys, own, other = keys_there(before[side], issue), known[side], known[side.other]
+            known[side] = own and with_keys(own, keys)
+            known[side.other] = other and with_twins(other, before[side], keys)
+        found = (self._state(side, pair.id(side), issues[side], known[side]) for side in Side)
+        return [state for state in found if state]
+
+    def _known_state(self, side: Side, issue_id: str) -> IssueState | None:
+        return self.context.store.states(side, [issue_id])[0].get(issue_id) if issue_id.isdigit() else None
+
+    def _has_other_keys(self, side: Side, before: str, issue: Issue) -> bool:
+        """Tell whether the items of an issue that had the id `before` have other keys than they had."""
+        return self._is_on_another_site(side) or issue.id != before
+
+    def _state(self, side: Side, before: str, issue: Issue | None, state: IssueState | None) -> IssueState | None:
         """Return what is to be remembered of an issue that had the id `before`; None for one that is not there.
 
-        On another site, all ids are others, those of files and of changes, too. So a change is known by its time: what
-        came after the last look is new. What was still to be done is kept.
+        On another site, all ids are others, those of changes, too. So a change is known by its time: what came after
+        the last look is new. What was still to be done is kept.
         """
-        state = self.context.store.states(side, [before])[0].get(before) if before.isdigit() else None
         if (side, before) in self._unread or (issue is None and (side, before) in self._hidden):
             return state
         if issue is None:
             return None
         if state and issue.id == before and not self._is_elsewhere(side):
-            # What stands for its items on a site that is elsewhere has another id there. It is recognised again.
-            kept = own_writes.only_own_writes(state.handled) if self._is_elsewhere(side.other) else state.handled
-            own = replace(state, handled=kept)
-            return as_restored(own, issue, self._removed(own, issue))
+            return as_restored(state, issue, self._removed(state, issue))
         # Whoever made a move of ours there, under whatever account, has made a move of ours.
         accounts = {change.author for change in issue.changes}
         known = state and _as_of_last_look(state, issue)
@@ -260,7 +277,8 @@ class Relocation:
         if issue is None or (state.created and not _is_same_moment(state.created, issue.created)):
             self.details.append(f"{state.key} is not there: what waited for it is dropped")
             return None
-        return self._state(side, state.id, issue)
+        known = with_keys(state, keys_there(state, issue)) if self._has_other_keys(side, state.id, issue) else state
+        return self._state(side, state.id, issue, known)
 
 
 def finish_move(context: Context, progress: Progress) -> Progress:
@@ -279,7 +297,7 @@ def _as_of_last_look(state: IssueState, issue: Issue) -> IssueState:
     return replace(
         state_there,
         seen_until=all_seen_up_to(state.updated),
-        handled=own_writes.only_own_writes(state.handled),
+        handled=state.handled,
         pending=state.pending,
         withheld=state.withheld,
         dead=state.dead,

@@ -17,8 +17,7 @@ def test_our_move_before_the_other_side_was_moved_elsewhere_is_no_change_of_anyb
     bench.cycle()
     assert bench.status(key) == "In Progress"
     bench.control.clone("two", "three", identity="another-site", renumber=True)
-    bench.definition["devJira"]["baseUrl"] = f"{bench.url}/three"
-    bench.dev_site = "three"
+    bench.have_developers_on("three")
     bench.start()
     assert decide(bench, "moved")[0][0] == "done"
     for _ in range(3):
