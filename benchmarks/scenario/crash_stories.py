@@ -258,7 +258,7 @@ class FilesBothWays(CrashStory):
     """Files of both sides, their copies, and what becomes of these."""
 
     kind = "attachments"
-    told = (
+    told: ClassVar[Sequence[str]] = (
         "An issue is taken on, with a file.",
         "A customer and a developer add a file each at the same time.",
         "The customer adds two more of the name that there is already, and the developer one of that name.",
@@ -386,4 +386,5 @@ def _content(name: str, side: str) -> bytes:
     return f"{name} of {side}".encode()
 
 
-STORIES = {story.kind: story for story in [*CrashStory.__subclasses__(), RestoredSite]}
+_KNOWN: list[type[CrashStory]] = [*CrashStory.__subclasses__(), *FilesBothWays.__subclasses__()]
+STORIES = {story.kind: story for story in _KNOWN}

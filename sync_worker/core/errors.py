@@ -137,9 +137,14 @@ class Paused(Exception):
     """An operator wants this sync to do nothing for the time being. The message says who, and why."""
 
 
+def is_final(error: Exception) -> bool:
+    """Tell whether no waiting mends what has ended in this error."""
+    return isinstance(error, InvalidRequest) and error.final
+
+
 def to_go_by(errors: Iterable[SyncError]) -> SyncError:
     """Return which of several errors decides: one that waiting may mend, if there is one, so that it is tried again."""
-    return min(errors, key=lambda error: isinstance(error, InvalidRequest) and error.final)
+    return min(errors, key=is_final)
 
 
 def may_have_happened(error: Exception) -> bool:

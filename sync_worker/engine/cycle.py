@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from sync_model.definition.sync import Side
 from sync_worker.core.context import Context, NoPredecessor, Predecessor
-from sync_worker.core.decisions.brakes import HeldWork
+from sync_worker.core.decisions.brakes import HeldWork, WritesAtOnce
 from sync_worker.core.errors import SiteThrottled, Unavailable
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import Backlog, FailingIssue
@@ -88,7 +88,8 @@ class Cycle:
 
     `is_past_deadline` ends the delivery early, so that a long backlog does not keep new changes from being noticed.
     `on_detected` is called when all news is remembered. `actions` counts what is done, by kind and result.
-    `identification` is the process's own: it remembers whether the sites were asked who they are.
+    `identification` is the process's own: it remembers whether the sites were asked who they are. So is
+    `writes_at_once`, which counts over cycles of which each goes on with what the one before had left.
     """
 
     context: Context
@@ -98,6 +99,7 @@ class Cycle:
     on_detected: Callable[[], None] = _nothing
     predecessor: Predecessor = field(default_factory=NoPredecessor)
     identification: Identification = field(default_factory=Identification)
+    writes_at_once: WritesAtOnce = field(default_factory=WritesAtOnce)
 
     def run(self) -> CycleResult:
         """Do it. Raises Unavailable or NeedsOperator when the pass could not be completed; nothing is lost by that."""
@@ -123,7 +125,12 @@ class Cycle:
         held = hold_creations(self.context, self._take_census(progress, unprocessable, detected.back))
         progress = held.progress
         intents = IntentLog(
-            self.context, progress.known, progress.restored, progress.carried_since, counts=self.actions
+            self.context,
+            progress.known,
+            progress.restored,
+            progress.carried_since,
+            counts=self.actions,
+            writes_at_once=self.writes_at_once,
         )
         delivery = Delivery(
             intents,
@@ -134,6 +141,8 @@ class Cycle:
             held=held.issues,
         )
         delivered = delivery.run()
+        if not delivered.left:
+            self.writes_at_once.begin_anew()
         for request in requests:
             store.answer(request)
         backlog, bad = store.backlog(), unprocessable.current

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Lock
+from types import MappingProxyType
 from typing import Generic
 
 from sync_model.definition.sync import Side
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.brakes import WritesAtOnce
 from sync_worker.core.decisions.uncertainty import after_end, left_open, long_over, settle
 from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, LeaseLost, OutcomeUnknown, Unavailable
 from sync_worker.core.identity import INSTEAD, Identity
@@ -43,7 +45,7 @@ class IntentLog:
     restored: Restored | None = None
     carried_since: Mapping[str, datetime] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    _writes: int = 0
+    writes_at_once: WritesAtOnce = field(default_factory=WritesAtOnce)
     _lock: Lock = field(default_factory=Lock)
 
     @cached_property
@@ -63,7 +65,7 @@ class IntentLog:
         side: Side,
         issue: Issue,
         state: IssueState | None,
-        pair: Pair | None = None,
+        reaches: Mapping[str, Reach] = MappingProxyType({}),
     ) -> IssueState:
         return observe(
             self.context.sync,
@@ -74,14 +76,14 @@ class IntentLog:
             accounts=self.accounts[side],
             baseline=None,
             unknown_until=self.restored.until[side] if self.restored else None,
-            reaches=self.reaches(side, pair),
+            reaches=reaches,
         )
 
     def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
         before = self.context.store.state(side, issue.id)
         if needs_history_before(before, issue):
             raise InvalidRequest(f"{issue.key}: the site shows only a part of its history")
-        state = self.observe(side, issue, before, pair)
+        state = self.observe(side, issue, before, self.reaches(side, pair))
         if state != before:
             self.context.store.save([state])
         return state
@@ -160,11 +162,8 @@ class IntentLog:
         self.context.store.record([entry])
 
     def reserve_writes(self, wanted: int) -> int:
-        """Return how many of so many writes may be done without a person's word, in this cycle."""
-        with self._lock:
-            granted = min(wanted, max(self.context.sync.most_writes_at_once - self._writes, 0))
-            self._writes += granted
-        return granted
+        """Return how many of so many writes may be done without a person's word."""
+        return self.writes_at_once.reserve(wanted, self.context.sync.most_writes_at_once)
 
     def _count(self, kind: str, result: str) -> None:
         with self._lock:
@@ -235,8 +234,8 @@ class OpenIntent(Generic[A]):
 
     def waits_for_person(self, why: str) -> InvalidRequest:
         """Return the error for what is not written without a person's word."""
-        name = self._context.sync.name
-        return InvalidRequest(f"{why}; nothing more is carried over until jira-sync retry {name}", final=True)
+        name, key = self._context.sync.name, self.work.issue.key
+        return InvalidRequest(f"{why}; to carry it over all the same: jira-sync retry {name} {key}", final=True)
 
     def count_writes(self, count: int) -> None:
         """Count what was written to the pair, if there is one, unless a person has asked for it."""

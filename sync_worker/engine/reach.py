@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sync_model.definition.sync import Side, Sync
 from sync_worker.core.issues.items import Reach
@@ -30,18 +30,31 @@ def carried_since(sync: Sync, progress: Progress) -> dict[str, datetime]:
     """Return since when the items of each kind and side are carried over by themselves, as of this cycle.
 
     What comes to be carried over now is so from the last look on: what came since then has not been seen yet. What came
-    at that very moment counts as seen: it rather stays than leaves a side that it was not meant to leave. Where nothing
-    was seen before, that is everything; so it is where the file says it as it always could.
+    at that very moment counts as seen: it rather stays than leaves a side that it was not meant to leave. Where the
+    file says it as it always could, that is everything.
     """
     found: dict[str, datetime] = {}
     for kind, facet in ITEM_FACETS.items():
         for side in Side:
             name = _name(kind, side)
             if facet.reach(sync, side):
-                looked_at = progress.cursors.get(side) if facet.keeps_earlier(sync) else None
-                first = looked_at + CLOCK_GRAIN if looked_at else LONG_AGO
+                first = _not_seen_before(sync, progress, side) if facet.keeps_earlier(sync) else LONG_AGO
                 found[name] = progress.carried_since.get(name, first)
     return found
+
+
+def _not_seen_before(sync: Sync, progress: Progress, side: Side) -> datetime:
+    """Return the time on a side from which on nothing was seen. Before the first look, that is the database's own age.
+
+    Of what an earlier database has seen, something may still have been waiting when that was lost.
+    """
+    if looked_at := progress.cursors.get(side):
+        return looked_at + CLOCK_GRAIN
+    began = progress.known.began.get(side) if progress.identity else None
+    if began is None:
+        return LONG_AGO
+    is_lost = progress.restored is not None and progress.restored.is_lost
+    return began - CLOCK_GRAIN - (timedelta(hours=sync.retry_for_hours) if is_lost else timedelta())
 
 
 def _name(kind: str, side: Side) -> str:

@@ -8,7 +8,7 @@ posted again; links and files are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -29,8 +29,9 @@ from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.engine.detection.diff import observe
+from sync_worker.engine.detection.diff import handled_after_look, items_not_shown, observe
 from sync_worker.engine.intents import IntentLog
+from sync_worker.engine.reach import reaches_of
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 from sync_worker.facets.work import DONE, SKIPPED
@@ -135,10 +136,13 @@ class _Resync:
 
         What it went through since it was last looked at is new all the same.
         """
-        before = state and replace(state, pending=(), dead=(), handled=_only_copies(state.handled))
+        before = state and replace(state, pending=(), dead=(), handled=_looked_at_again(state, issue))
         sync, side = self._context.sync, self._side
         accounts = self._known.accounts(side)
         seen = observe(sync, side, issue, before, paired=True, accounts=accounts, baseline=None)
+        if before and pair:  # what was removed is still to be carried over
+            handled = handled_after_look(issue, before, reaches_of(sync, side, pair.created, {}))
+            seen = replace(seen, handled={**seen.handled, **handled})
         last = issue.changes[-1] if issue.changes else None
         cause = Cause(
             self._identity,
@@ -164,13 +168,21 @@ class _Resync:
         self._context.store.record([entry])
 
 
-def _only_copies(handled: Mapping[str, Items]) -> dict[str, Items]:
-    """Return what is remembered of items without what was done for them: that is looked at again."""
-    copies = {
-        kind: {key: item for key, item in items.items() if item.is_copy or item.attempt}
-        for kind, items in handled.items()
-    }
-    return copies | only_own_writes(handled)
+def _looked_at_again(state: IssueState, issue: Issue) -> dict[str, Items]:
+    """Return what is remembered of items without what was done for those that are there: that is looked at again.
+
+    Of one that is gone, only this tells what stands for it on the counterpart.
+    """
+    gone = items_not_shown(state, issue)
+
+    def kept(kind: str, items: Items) -> Items:
+        return {
+            key: replace(item, is_refused=False)
+            for key, item in items.items()
+            if item.is_copy or item.attempt or key in gone.get(kind, ())
+        }
+
+    return {kind: kept(kind, items) for kind, items in state.handled.items()} | only_own_writes(state.handled)
 
 
 def _uncertain_creation(state: IssueState | None) -> dict[str, Attempt]:

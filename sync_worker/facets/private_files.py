@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from unicodedata import normalize
 
 from sync_worker.core.issues.issue import Attachment, Issue, SeenComment
 
@@ -43,10 +44,13 @@ def _mentions(filename: str, issue: Issue, comments: Sequence[SeenComment]) -> I
 
     A private text mentions it by its name, wherever that stands. A public one must show it, or link to it.
     """
-    if _shows(filename, issue.description or ""):
+    # Of two forms of one name, a text may have the other one than the file: macOS takes names apart.
+    name = normalize("NFC", filename)
+    if _shows(name, normalize("NFC", issue.description or "")):
         yield issue.created, True
     for comment in comments:
-        if _shows(filename, comment.body) if comment.is_public else filename in comment.body:
+        text = normalize("NFC", comment.body)
+        if _shows(name, text) if comment.is_public else name in text:
             yield comment.created, comment.is_public
 
 

@@ -21,6 +21,7 @@ from sync_model.environment.mongodb_address import files_in
 from sync_model.files.loading import SyncFile
 from sync_model.health.heartbeat import Phase
 from sync_worker.core.context import Context, Predecessor
+from sync_worker.core.decisions.brakes import WritesAtOnce
 from sync_worker.core.decisions.rule_names import unknown_statuses, with_shown_names
 from sync_worker.core.errors import DatabaseUnavailable, InvalidRequest, NeedsOperator, Paused, SyncError, Unavailable
 from sync_worker.core.expiry import Expiry
@@ -76,7 +77,7 @@ class CycleRunner:
         self._predecessor = ReplacedService(_legacy_database(client, sync))
         self._is_prepared = False
         self._names_hold_until = float("-inf")
-        self._identification = Identification()
+        self._identification, self._writes_at_once = Identification(), WritesAtOnce()
         self._foresight = Foresight(self._expiries, _mongodb_certificates(environ))
 
     def _expiries(self) -> list[Expiry]:
@@ -113,6 +114,7 @@ class CycleRunner:
             on_detected=partial(self._worker.enter_cycle_from, Phase.BACKING_OFF, Phase.REFUSED),
             predecessor=self._predecessor,
             identification=self._identification,
+            writes_at_once=self._writes_at_once,
         ).run()
         if (expiring := self._foresight.look()) is not None:
             self._worker.heartbeats.found(expiring=expiring)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from threading import Lock
 
 CREATIONS, GONE = "creations", "gone"
 """The names of holds. That of a disappearance has the side after it: `gone.user`."""
@@ -22,6 +23,23 @@ SHARE_OF_DISAPPEARANCES = 0.02
 def most_gone_at_once(living: int) -> int:
     """Return how many of so many issues of pairs may be gone at once without a person's word."""
     return max(LEAST_DISAPPEARANCES, int(living * SHARE_OF_DISAPPEARANCES))
+
+
+class WritesAtOnce:
+    """How many writes came to be done at once: in one cycle, and in those that go on with what it has left."""
+
+    def __init__(self) -> None:
+        self._count, self._lock = 0, Lock()
+
+    def reserve(self, wanted: int, most: int) -> int:
+        """Return how many of so many writes may be done, of `most` at once."""
+        with self._lock:
+            granted = min(wanted, max(most - self._count, 0))
+            self._count += granted
+        return granted
+
+    def begin_anew(self) -> None:
+        self._count = 0
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ class Handled:
 
     `version` is what its side showed when both sides last agreed. `twin` is the key of what stands for it on the
     counterpart; None while nothing does. `is_copy`: we have put it there for its twin. `is_gone`: a direct read did not
-    show it any more. `is_refused`: it cannot be carried over, as was said; only a person's word has it tried again.
+    show it any more. `is_refused`: nothing more is done about it, as was said; only a person's word has it tried again.
     `attempt`: a request that may have carried it over, of which it is not known what became. Until then `version` is
-    the one that was sent.
+    the one that was sent. Of one that is gone and has a twin: since when its site has not told of its removal.
     """
 
     version: str = ""

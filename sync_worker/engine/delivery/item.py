@@ -12,22 +12,20 @@ is not carried back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.decisions.uncertainty import after_end, settle
-from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, to_go_by
+from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, is_final, to_go_by
 from sync_worker.core.issues.causes import Attempt
 from sync_worker.core.issues.issue import Issue
-from sync_worker.core.issues.items import Handled, Item, News, Reach, news
+from sync_worker.core.issues.items import Handled, Item, Items, News, Reach, news
+from sync_worker.core.timing import NODES_APART
 from sync_worker.engine.intents import IntentLog, OpenIntent
 from sync_worker.facets.protocol import End, ItemFacet, Step
 from sync_worker.facets.work import DONE, FOUND, SKIPPED
-
-LOOKS_FOR_REMOVAL = 2
-"""So many looks that find an item gone, and its removal not told, before that counts as it was told."""
 
 Line = list[Step[Any]]
 Outcome = tuple[Step[Any], Item | Exception | None]
@@ -75,6 +73,7 @@ class _Transfer:
         known = self._context.store.state(self._side.other, counterpart.id)
         self._there = known or intents.observed(self._side.other, counterpart, intent.work.counterpart)
         self._failures: dict[str, SyncError] = {}
+        self._held: InvalidRequest | None = None
         self._written = 0
 
     @property
@@ -162,24 +161,36 @@ class _Transfer:
             self._failures[gone.key] = error
 
     def _without_untold_removals(self, missing: Sequence[News]) -> Sequence[News]:
-        """Return the news without items that are gone, but were not removed, as far as their site tells.
-
-        A site may show that an item is gone a moment before it tells of its removal.
-        """
+        """Return the news without items that are gone, but were not removed, as far as their site tells."""
         gone = {each.key: each.handled for each in missing if each.item is None and each.handled}
         if not gone:
             return missing
-        failure = self._intent.work.cause.failure
+        removed: Collection[str] = ()
         try:
             removed = self._facet.removed(self._context.jiras[self._side], self.source.issue, gone)
-            untold = None if failure and failure.attempts >= LOOKS_FOR_REMOVAL else "is not told"
-        except (InvalidRequest, Unavailable) as error:
-            removed, untold = (), f"cannot be told: {error}"
-        unseen = gone.keys() - removed
-        if untold:
-            why = f"whether what {self.source.issue.key} does not show any more was removed {untold}"
-            self._failures |= dict.fromkeys(unseen, Unavailable(why))
-        return [each for each in missing if each.key not in unseen]
+        except Unavailable as error:
+            self._failures |= dict.fromkeys(gone, error)
+        except InvalidRequest:
+            self._look_again(gone)  # what cannot be read tells of nothing
+        else:
+            self._look_again({key: handled for key, handled in gone.items() if key not in removed})
+        return [each for each in missing if each.item or each.key in removed]
+
+    def _look_again(self, untold: Items) -> None:
+        """Note of which items that are gone no removal is told; let be those of which that is certain.
+
+        A site may show that an item is gone a moment before it tells of its removal.
+        """
+        now, key = self._context.jiras[self._side].now(), self.source.issue.key
+        for item, handled in untold.items():
+            what = f"what {key} does not show any more was removed"
+            left, error = settle(handled.attempt or Attempt(now), now, NODES_APART, what)
+            self._remember_here({item: replace(handled, attempt=left, is_gone=left is None)})
+            if error:
+                self._failures[item] = error
+            elif left is None:
+                text = f"a copy stays: {key} does not show its original, and tells of no removal"
+                self._intent.report("copy left", SKIPPED, text)
 
     def _leave_out(self, missing: Sequence[News]) -> Sequence[News]:
         """Return what is to be carried over. Of each other item, it is said once that it stays."""
@@ -201,8 +212,9 @@ class _Transfer:
             most = self._context.sync.most_writes_at_once
             why = f"more than mostWritesAtOnce ({most}) writes came to be done at once"
             held = writes[self._intents.reserve_writes(len(writes)) :]
-        # They are not refused: whoever asks for them again gets them.
-        self._failures |= dict.fromkeys(held, self._intent.waits_for_person(why))
+        if held:
+            self._held = self._intent.waits_for_person(why)
+            self._failures |= dict.fromkeys(held, self._held)
         return [step for step in steps if step.key not in held]
 
     def _begin(self, steps: Sequence[Step[Any]]) -> list[Line]:
@@ -301,15 +313,17 @@ class _Transfer:
     def _raise_for_failures(self) -> None:
         """Raise the error that decides, if there is one.
 
-        Items that cannot be carried over at all are remembered: that is said once, and not again at every edit.
+        Items that cannot be carried over at all, and those that wait for a person, are remembered: that is said once,
+        and not again at every edit. Where some wait for a person, all do, lest these go on with the next try.
         """
         if not self._failures:
             return
-        error = to_go_by(self._failures.values())
-        if isinstance(error, InvalidRequest) and error.final:
-            self._intent.confirm_visible()
-            known = self.source.known
-            self._remember_here({key: replace(known.get(key, Handled()), is_refused=True) for key in self._failures})
-            why = "; ".join(dict.fromkeys(str(failure) for failure in self._failures.values()))
-            raise InvalidRequest(why, status=error.status, final=True)
-        raise error
+        error = self._held or to_go_by(self._failures.values())
+        if not is_final(error):
+            raise error
+        self._intent.confirm_visible()
+        known = self.source.known
+        final = {key: failure for key, failure in self._failures.items() if is_final(failure)}
+        self._remember_here({key: replace(known.get(key, Handled()), is_refused=True) for key in final})
+        why = "; ".join(dict.fromkeys(str(failure) for failure in final.values()))
+        raise InvalidRequest(why, status=error.status, final=True)

@@ -15,14 +15,13 @@ from sync_worker.core.errors import InvalidRequest, IssueGone, OutcomeUnknown
 from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.causes import Cause, CauseKind
 from sync_worker.core.issues.issue import Issue
-from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.delivery.batch import Key, work_on
 from sync_worker.engine.delivery.cause import NOT_ABOUT_ONE_ISSUE, CarriedOut, CauseDelivery
 from sync_worker.engine.delivery.failures import FailedCauses
 from sync_worker.engine.intents import IntentLog
-from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
+from sync_worker.engine.recognition.recovery import CounterpartSearch, Found, pair_of
 from sync_worker.engine.unprocessable import UnprocessableIssues
 from sync_worker.facets.counterpart import missing_counterpart
 from sync_worker.facets.earlier_links import CounterpartFound
@@ -215,9 +214,7 @@ class PairDelivery:
             return work
         side, store = work.side.other, self._context.store
         store.save([self._intents.observe(side, counterpart, None)])
-        own, other = (work.issue.id, work.issue.key), (counterpart.id, counterpart.key)
-        pair = Pair.of(work.side, own, other, self._context.jiras[side].now())
-        pair = replace(pair, born={work.side: work.issue.created, side: counterpart.created})
+        pair = pair_of(work.side, work.issue, counterpart, self._context.jiras[side].now())
         store.save_pair(pair)
         work = work_on(self._context.sync, work.issue, work.state, work.cause, pair)
         found = self._intents.of(work, Create(self._predecessor.evidence, None))

@@ -70,7 +70,7 @@ def observe(
         key=issue.key,
         status=issue.status,
         updated=issue.updated,
-        handled=_looked_at(issue, state, reaches) | ({own_writes.MOVES: moves} if moves else {}),
+        handled=handled_after_look(issue, state, reaches) | ({own_writes.MOVES: moves} if moves else {}),
         pending=pending,
         created=issue.created,
     )
@@ -283,7 +283,7 @@ def _has_news(issue: Issue, state: IssueState, kind: str, reach: Reach) -> bool:
     return any(True for _ in news(ITEM_FACETS[kind].observe(issue), state.items(kind), reach))
 
 
-def _looked_at(issue: Issue, state: IssueState, reaches: Mapping[str, Reach]) -> dict[str, Items]:
+def handled_after_look(issue: Issue, state: IssueState, reaches: Mapping[str, Reach]) -> dict[str, Items]:
     """Return what is remembered of the issue after this direct read, without our own moves.
 
     Of a kind that only a later version knows, it stays as it is: that version would carry all of it over again.

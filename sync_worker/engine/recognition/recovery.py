@@ -20,6 +20,7 @@ from sync_worker.core.identity import Origin
 from sync_worker.core.issues.actions import Create, find
 from sync_worker.core.issues.causes import Attempt
 from sync_worker.core.issues.issue import Issue, StatusChange
+from sync_worker.core.issues.items import Reach
 from sync_worker.core.issues.marks import Mark
 from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.issues.state import IssueState
@@ -125,13 +126,17 @@ class CounterpartSearch:
 
     def _pair(self, side: Side, issue: Issue, counterpart: Issue, mark: Mark) -> None:
         """Make the two a pair. Raises InvalidRequest when one of them has another counterpart already."""
-        store, now = self.context.store, self.context.jiras[side].now()
+        store = self.context.store
         before = store.pair_of(side, issue.id)
         if before and before.id(side.other) != counterpart.id:
             raise InvalidRequest(f"{issue.key} already has another counterpart, {before.key(side.other)}", final=True)
         known = store.state(side.other, counterpart.id)
         other = known or self._long_seen(side.other, counterpart)
-        states = [self.intents.observe(side.other, counterpart, other), self._state(side, issue, counterpart, mark)]
+        pair = pair_of(side, issue, counterpart, self.context.jiras[side].now())
+        states = [
+            self.intents.observe(side.other, counterpart, other, self._reaches(side.other, pair)),
+            self._state(side, issue, counterpart, mark, self._reaches(side, pair)),
+        ]
         if self.only_notes:
             states = [replace(state, pending=()) for state in states]
         if before:
@@ -142,13 +147,22 @@ class CounterpartSearch:
             replace(state, pending=with_key_to_carry_over(state.pending, found)) if found.had_other_key else state
             for state, found in zip(states, (counterpart, issue), strict=True)
         )
-        pair = Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), now)
-        store.save_pair(replace(pair, born={side: issue.created, side.other: counterpart.created}))
+        store.save_pair(pair)
         self.context.log.info("counterpart found again", issue=issue.key, counterpart=counterpart.key)
         at, why = datetime.now(UTC), "it carries our mark"
         store.record([JournalEntry(at, WORKER, Create.kind, FOUND, side, issue.key, counterpart.key, text=why)])
 
-    def _state(self, side: Side, issue: Issue, counterpart: Issue, mark: Mark) -> IssueState:
+    def _reaches(self, side: Side, pair: Pair) -> Mapping[str, Reach]:
+        """Return by kind which items of an issue may still wait to be carried over."""
+        since = self._pending_since(side)
+        if since is None:
+            return {}
+        reaches = self.intents.reaches(side, pair)
+        return {kind: replace(reach, since=max(reach.since or since, since)) for kind, reach in reaches.items()}
+
+    def _state(
+        self, side: Side, issue: Issue, counterpart: Issue, mark: Mark, reaches: Mapping[str, Reach]
+    ) -> IssueState:
         """Return the state of an issue for which a counterpart was created unknown to us.
 
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
@@ -156,7 +170,7 @@ class CounterpartSearch:
         state = self.context.store.state(side, issue.id)
         if state is None or self._is_only_noted(state):
             created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
-            return self.intents.observe(side, issue, created)
+            return self.intents.observe(side, issue, created, reaches)
         return self._with_create_done(side, state, counterpart)
 
     def _is_only_noted(self, state: IssueState) -> bool:
@@ -203,6 +217,13 @@ class CounterpartSearch:
         if restored is None or not restored.is_lost:
             return None
         return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
+
+
+def pair_of(side: Side, issue: Issue, counterpart: Issue, now: datetime) -> Pair:
+    """Return the pair of an issue of `side` and a counterpart that it has had. It is as old as the younger one."""
+    created = min(max(issue.created, counterpart.created), now)
+    pair = Pair.of(side, (issue.id, issue.key), (counterpart.id, counterpart.key), created)
+    return replace(pair, born={side: issue.created, side.other: counterpart.created})
 
 
 def begin_recovery(context: Context, progress: Progress) -> Progress:

@@ -85,6 +85,17 @@ def test_what_was_forgotten_is_not_deleted_on_the_other_side_before_anybody_says
     assert forgotten.names("user") == ["forgotten.txt", "theirs.txt"]
 
 
+def test_it_is_said_once_of_a_forgotten_original_that_its_copy_stays(forgotten):
+    for number in range(3):
+        forgotten.bench.dev.edit(forgotten.counterpart, summary=f"edited {number}")
+        forgotten.bench.start(attachments=DELETES)
+        forgotten.go_on()
+    said = [entry["text"] for entry in forgotten.bench.database["actions"].find({"result": "skipped"})]
+    text = f"a copy stays: {forgotten.counterpart} does not show its original, and tells of no removal"
+    assert [entry for entry in said if "copy" in entry] == [text]
+    assert (forgotten.bench.failures(), forgotten.bench.dead_letters()) == ([], [])
+
+
 @pytest.mark.parametrize("is_edited", [True, False], ids=["edited", "as it was"])
 def test_after_adopt_a_forgotten_original_keeps_its_copy_and_a_forgotten_copy_is_made_again(forgotten, is_edited):
     if is_edited:

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from decisions import with_empty_database
 from simulated_sites import ATTACH, LONG_ENOUGH
+from sync_model.definition.sync import Sync
 from worker_bench import EITHER_FLAVOR, FINISH, REOPEN, START, TAKE_ON
 
 DELETES = {"deletes": "delete"}
+RETRIED_FOR = Sync.model_fields["retry_for_hours"].default * 3600.0
 
 
 def names(bench, side: str) -> list[str]:
@@ -71,6 +74,40 @@ def test_files_that_were_there_before_stay_until_a_person_asks(bench):
     bench.store.ask("resync", [f"dev:{bench.issue(counterpart)['id']}"], by="ann")
     bench.cycle()
     assert names(bench, "user") == ["new.txt", "secret.txt"]
+
+
+def test_files_that_were_there_before_stay_although_the_database_is_lost(bench):
+    _key, counterpart = bench.pair()
+    bench.dev.attach(counterpart, "secret.txt", b"secret")
+    bench.cycle()
+    bench.pass_time(60)
+    bench.start(attachments=True)
+    bench.cycle()
+    bench.pass_time(RETRIED_FOR)
+    bench.dev.attach(counterpart, "new.txt", b"new")
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert names(bench, "user") == ["new.txt"]
+
+
+@pytest.mark.parametrize("is_held_up", [True, False], ids=["tried in vain", "not seen yet"])
+def test_resync_loses_no_deletion_that_is_due(bench, is_held_up):
+    bench.start(attachments=DELETES)
+    key, _ = bench.pair()
+    original = bench.user.attach(key, "a.txt", b"a")
+    bench.cycle()
+    bench.cycle()
+    bench.user.remove_file(original)
+    if is_held_up:
+        fault = bench.control.fault("two", "status", status=403, method="DELETE", path="/attachment/", user="sync")
+        bench.cycle()
+        bench.control.heal("two", fault)
+        assert names(bench, "dev") == ["a.txt"]
+    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
+    bench.cycle()
+    assert (names(bench, "dev"), bench.dead_letters()) == ([], [])
 
 
 def test_a_file_that_was_added_while_the_sync_was_being_edited_is_carried_over(bench):
@@ -312,6 +349,43 @@ def test_what_is_too_much_at_once_waits_for_a_person(bench):
     bench.cycle()
     assert sorted(len(issue["attachments"]) for issue in bench.devs()) == [0, 5, 5]
     assert bench.dead_letters() == []
+
+
+def test_what_is_too_much_at_once_is_so_over_cycles_that_each_go_on_with_what_is_left(bench, monkeypatch):
+    monkeypatch.setattr("sync_worker.engine.delivery.outbox.READ_AT_ONCE", 2)
+    bench.start(attachments=True, mostWritesAtOnce=10)
+    keys = list(bench.take_on_many(14))
+    bench.cycle()
+    bench.cycle()
+    for key in keys:
+        bench.user.attach(key, "a.txt", b"a")
+    bench.worker.interval = 0.0
+    while bench.cycle().left:
+        pass
+    assert sum(len(issue["attachments"]) for issue in bench.devs()) == 10
+    assert len(bench.dead_letters()) == 4
+    bench.user.attach(keys[0], "b.txt", b"b")
+    bench.cycle()
+    assert sum(len(issue["attachments"]) for issue in bench.devs()) == 11
+
+
+def test_what_waits_for_a_person_does_not_go_on_with_what_is_tried_again_beside_it(bench):
+    bench.start(attachments=True, mostWritesAtOnce=10)
+    key, _ = bench.pair()
+    for number in range(12):
+        bench.user.attach(key, f"{number}.txt", b"x")
+    bench.control.fault("two", "status", status=500, times=1, **ATTACH)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert len(names(bench, "dev")) == 9
+    (said,) = bench.dead_letters()
+    assert said.endswith(f"to carry it over all the same: jira-sync retry sync-ab {key}")
+    bench.store.ask("retry", [], by="ann")
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert len(names(bench, "dev")) == 12
 
 
 def test_the_files_of_a_new_pair_do_not_wait(bench):

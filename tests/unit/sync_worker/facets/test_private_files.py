@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unicodedata import normalize
 
 import pytest
 
@@ -35,6 +36,13 @@ def said(body: str, minutes: float = 5, *, public: bool = False) -> SeenComment:
 def test_a_file_that_only_private_texts_mention_is_private(comments, description, is_private):
     shown = issue(attachments=(FILE,), description=description)
     assert private_files(shown, comments) == ({"9"} if is_private else set())
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_is_the_same_in_either_form_of_its_letters(form):
+    name, other = (normalize(form, "gehälter.txt") for form in (form, "NFD" if form == "NFC" else "NFC"))
+    shown = issue(attachments=(replace(FILE, filename=name),))
+    assert private_files(shown, [said(f"see {other}")]) == {"9"}
 
 
 @pytest.mark.parametrize(

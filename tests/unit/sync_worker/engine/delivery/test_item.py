@@ -178,7 +178,8 @@ class Bench:
     def _look_at(self, side: Side) -> Issue:
         issue, before = self.sides[side].issue(IDS[side]), self.state(side)
         if issue.updated != before.updated:
-            self.store.save([self._intents().observe(side, issue, before, self.store.pair_of(side, issue.id))])
+            intents = self._intents()
+            self.store.save([intents.observe(side, issue, before, intents.reaches(side, self.store.pair_of(side, "")))])
         return issue
 
     def _deliver(self, seen: Mapping[Side, Issue], order: Iterable[Side]) -> None:
