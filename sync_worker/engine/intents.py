@@ -20,7 +20,7 @@ from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, 
 from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issues import own_writes
 from sync_worker.core.issues.actions import A, Action, Create
-from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause
+from sync_worker.core.issues.causes import ASKED_FOR, REFUSED, Attempt, Cause
 from sync_worker.core.issues.issue import Issue
 from sync_worker.core.issues.items import Reach
 from sync_worker.core.issues.pairs import Pair
@@ -58,7 +58,9 @@ class IntentLog:
 
     def reaches(self, side: Side, pair: Pair | None) -> dict[str, Reach]:
         """Return by kind what is carried over by itself of the items of a pair's issue of `side`."""
-        return reaches_of(self.context.sync, side, pair.created if pair else None, self.carried_since)
+        if pair is None:
+            return {}
+        return reaches_of(self.context, side, pair, self.carried_since)
 
     def observe(
         self,
@@ -163,7 +165,8 @@ class IntentLog:
 
     def reserve_writes(self, wanted: int) -> int:
         """Return how many of so many writes may be done without a person's word."""
-        return self.writes_at_once.reserve(wanted, self.context.sync.most_writes_at_once)
+        now = self.context.jiras[Side.USER].now()
+        return self.writes_at_once.reserve(wanted, self.context.sync.most_writes_at_once, now)
 
     def _count(self, kind: str, result: str) -> None:
         with self._lock:
@@ -257,6 +260,12 @@ class OpenIntent(Generic[A]):
     def mark(self, attempt: Attempt | None) -> None:
         """Note how far the action has come; None when it has not begun. The next write carries it."""
         cause = self.work.cause.marked(self.action.kind, attempt)
+        self.work = replace(self.work, cause=cause, state=self.work.state.with_cause(cause))
+
+    def refuse(self, why: str) -> None:
+        """Note that a part of the action is not to be tried again. The next write carries it."""
+        refused = Attempt(self._context.jiras[self.work.side].now(), done=True, refusal=why)
+        cause = self.work.cause.marked(REFUSED, refused)
         self.work = replace(self.work, cause=cause, state=self.work.state.with_cause(cause))
 
     def finish(self) -> None:

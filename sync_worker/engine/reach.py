@@ -1,4 +1,4 @@
-"""Reach: which items of an issue are carried over by themselves. Pure."""
+"""Reach: which items of an issue are carried over by themselves."""
 
 from __future__ import annotations
 
@@ -7,23 +7,33 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sync_model.definition.sync import Side, Sync
+from sync_worker.core.context import Context
 from sync_worker.core.issues.items import Reach
+from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
 from sync_worker.facets.catalogue import ITEM_FACETS
 
 
-def reaches_of(sync: Sync, side: Side, paired_at: datetime | None, since: Mapping[str, datetime]) -> dict[str, Reach]:
-    """Return by kind what is carried over of the items of an issue of `side`; nothing of one without a counterpart.
+def reaches_of(context: Context, side: Side, pair: Pair, since: Mapping[str, datetime]) -> dict[str, Reach]:
+    """Return by kind what is carried over by itself of the items of the pair's issue of `side`.
 
-    `since` is `Progress.carried_since`. Of a pair that was there before, older items stay.
+    `since` is `Progress.carried_since`. Of a pair that was there before, older items stay. A pair is dated by the clock
+    of either side: that of the side where the counterpart was created.
     """
-    found: dict[str, Reach] = {}
-    for kind, facet in ITEM_FACETS.items():
-        reach, began = facet.reach(sync, side), since.get(_name(kind, side))
-        if paired_at and reach:
-            found[kind] = replace(reach, since=began) if began and paired_at < began else reach
-    return found
+    latest = pair.created + max(-context.clock_difference(side), timedelta())
+
+    def reach_of(kind: str, reach: Reach) -> Reach:
+        began = since.get(_name(kind, side))
+        return replace(reach, since=began) if began and latest < began else reach
+
+    return {kind: reach_of(kind, reach) for kind, reach in full_reaches(context.sync, side).items()}
+
+
+def full_reaches(sync: Sync, side: Side) -> dict[str, Reach]:
+    """Return by kind what is carried over of the items of an issue of `side`, however old they are."""
+    reaches = {kind: facet.reach(sync, side) for kind, facet in ITEM_FACETS.items()}
+    return {kind: reach for kind, reach in reaches.items() if reach}
 
 
 def carried_since(sync: Sync, progress: Progress) -> dict[str, datetime]:

@@ -29,9 +29,9 @@ from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.timing import CLOCK_GRAIN
-from sync_worker.engine.detection.diff import handled_after_look, items_not_shown, observe
+from sync_worker.engine.detection.diff import items_not_shown, observe, with_due_removals
 from sync_worker.engine.intents import IntentLog
-from sync_worker.engine.reach import reaches_of
+from sync_worker.engine.reach import full_reaches
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
 from sync_worker.facets.work import DONE, SKIPPED
@@ -140,9 +140,8 @@ class _Resync:
         sync, side = self._context.sync, self._side
         accounts = self._known.accounts(side)
         seen = observe(sync, side, issue, before, paired=True, accounts=accounts, baseline=None)
-        if before and pair:  # what was removed is still to be carried over
-            handled = handled_after_look(issue, before, reaches_of(sync, side, pair.created, {}))
-            seen = replace(seen, handled={**seen.handled, **handled})
+        if before and pair:
+            seen = with_due_removals(seen, before, issue, full_reaches(sync, side))
         last = issue.changes[-1] if issue.changes else None
         cause = Cause(
             self._identity,
@@ -177,7 +176,7 @@ def _looked_at_again(state: IssueState, issue: Issue) -> dict[str, Items]:
 
     def kept(kind: str, items: Items) -> Items:
         return {
-            key: replace(item, is_refused=False)
+            key: replace(item, is_refused=False, is_gone=item.is_gone and item.is_copy)
             for key, item in items.items()
             if item.is_copy or item.attempt or key in gone.get(kind, ())
         }

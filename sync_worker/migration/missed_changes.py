@@ -25,7 +25,7 @@ from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.detection.diff import all_seen_up_to, observe
-from sync_worker.engine.reach import reaches_of
+from sync_worker.engine.reach import full_reaches
 from sync_worker.migration.legacy import LastSeen, LegacyState, expecting_legacy_moves, state_as_left
 from sync_worker.migration.lookup import IssueLookup
 from sync_worker.migration.pairing import ListedIssue, PairClaims
@@ -139,7 +139,7 @@ class MissedChanges:
             paired=known.pair is not None,
             accounts=accounts,
             baseline=None,
-            reaches=reaches_of(sync, side, paired_at, {}),
+            reaches=full_reaches(sync, side) if known.pair else {},
         )
         queued = [cause for cause in after.pending if cause not in before.pending]
         if not queued:

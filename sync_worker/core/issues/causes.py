@@ -24,6 +24,11 @@ class CauseKind(StrEnum):
 
 ASKED_FOR = -1
 """The `wave` of a cause that a person has asked for: it is held by no brake."""
+REFUSED = "refused"
+"""The mark of a cause of which some items cannot be carried over, or wait for a person: its `refusal` says why.
+
+It is given up with that once all else is done.
+"""
 STATUS_CAUSES = frozenset({CauseKind.STATUS, CauseKind.FIRST, CauseKind.RESYNC})
 
 

@@ -121,7 +121,10 @@ def looked_at(items: Iterable[Item], known: Items, *, removals: bool) -> Items:
 
     def look(key: str, handled: Handled) -> Handled:
         is_gone = key not in there
-        waits = removals and is_gone and handled.twin is not None and not handled.is_copy
-        return handled if waits or handled.is_gone == is_gone else replace(handled, is_gone=is_gone)
+        if removals and is_gone and handled.twin is not None and not handled.is_copy:
+            return handled
+        # One that is back was not removed, whatever was looked for.
+        attempt = None if handled.twin is not None and not is_gone else handled.attempt
+        return replace(handled, is_gone=is_gone, attempt=attempt)
 
     return {key: look(key, handled) for key, handled in known.items()}

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sync_model.definition.sync import Side
 from sync_worker.core.issues.actions import Create
-from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_moves
+from sync_worker.core.issues.causes import ASKED_FOR, REFUSED, Attempt, Cause, CauseKind, without_moves
 from sync_worker.core.issues.items import Handled, Items
 from sync_worker.core.timing import LONG_AGO
 
@@ -112,7 +112,7 @@ class IssueState:
         """
         waiting = {cause.id: cause for cause in (*self.dead, *self.pending)}
         causes = sorted(waiting.values(), key=lambda cause: cause.at)
-        pending = tuple(replace(cause, failure=None, wave=ASKED_FOR) for cause in causes)
+        pending = tuple(replace(cause.marked(REFUSED, None), failure=None, wave=ASKED_FOR) for cause in causes)
         return replace(self, pending=pending, dead=(), handled=_without_refusals(self.handled))
 
     def items(self, kind: str) -> Items:
@@ -162,7 +162,7 @@ def marks_of_later_update(update: Cause) -> dict[str, Attempt]:
 
     What was done for it is to be done again for that. What it may have created is not created again.
     """
-    return {kind: mark for kind, mark in update.marks.items() if not mark.done or kind == Create.kind}
+    return {kind: mark for kind, mark in update.marks.items() if not mark.done or kind in (Create.kind, REFUSED)}
 
 
 def _is_replaced(old: Cause, new: Cause) -> bool:

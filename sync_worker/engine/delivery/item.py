@@ -18,8 +18,16 @@ from typing import Any
 
 from sync_worker.core.concurrency import side_by_side
 from sync_worker.core.decisions.uncertainty import after_end, settle
-from sync_worker.core.errors import InvalidRequest, LeaseLost, SyncError, Unavailable, is_final, to_go_by
-from sync_worker.core.issues.causes import Attempt
+from sync_worker.core.errors import (
+    InvalidRequest,
+    LeaseLost,
+    OutcomeUnknown,
+    SyncError,
+    Unavailable,
+    is_final,
+    to_go_by,
+)
+from sync_worker.core.issues.causes import REFUSED, Attempt
 from sync_worker.core.issues.issue import Issue
 from sync_worker.core.issues.items import Handled, Item, Items, News, Reach, news
 from sync_worker.core.timing import NODES_APART
@@ -49,6 +57,8 @@ class ItemDelivery:
             transfer.recognise()
             if found := self._news(intent, reach):
                 transfer.carry_over(found)
+        if refused := intent.work.cause.begun(REFUSED):  # beside something that was tried again
+            raise InvalidRequest(refused.refusal, final=True)
         intent.finish()
 
     def _news(self, intent: OpenIntent[Any], reach: Reach) -> list[News]:
@@ -73,8 +83,7 @@ class _Transfer:
         known = self._context.store.state(self._side.other, counterpart.id)
         self._there = known or intents.observed(self._side.other, counterpart, intent.work.counterpart)
         self._failures: dict[str, SyncError] = {}
-        self._held: InvalidRequest | None = None
-        self._written = 0
+        self._reserved = self._written = 0
 
     @property
     def source(self) -> End:
@@ -102,7 +111,10 @@ class _Transfer:
         """Do what is to be done about the news. Raises the error that decides, once all had their turn."""
         missing = self._leave_out(self._without_untold_removals(list(self._missing(found))))
         steps = list(self._facet.plan(missing, self.source, self.target)) if missing else []
-        self._carry_out(self._begin(steps if self._intent.is_asked_for else self._unless_held(steps)))
+        try:
+            self._carry_out(self._begin(steps if self._intent.is_asked_for else self._unless_held(steps)))
+        finally:
+            self._intents.writes_at_once.give_back(max(self._reserved - self._written, 0))
         if self._written:
             self._intent.count_writes(self._written)
             self._intent.note_own_write(self._side.other)
@@ -170,26 +182,32 @@ class _Transfer:
             removed = self._facet.removed(self._context.jiras[self._side], self.source.issue, gone)
         except Unavailable as error:
             self._failures |= dict.fromkeys(gone, error)
-        except InvalidRequest:
-            self._look_again(gone)  # what cannot be read tells of nothing
+        except InvalidRequest as error:  # it may be refused for a moment only
+            why = OutcomeUnknown(f"whether {self._what_is_gone} cannot be told: {error}", status=error.status)
+            self._failures |= dict.fromkeys(gone, why)
         else:
             self._look_again({key: handled for key, handled in gone.items() if key not in removed})
         return [each for each in missing if each.item or each.key in removed]
+
+    @property
+    def _what_is_gone(self) -> str:
+        return f"what {self.source.issue.key} does not show any more was removed"
 
     def _look_again(self, untold: Items) -> None:
         """Note of which items that are gone no removal is told; let be those of which that is certain.
 
         A site may show that an item is gone a moment before it tells of its removal.
         """
-        now, key = self._context.jiras[self._side].now(), self.source.issue.key
-        for item, handled in untold.items():
-            what = f"what {key} does not show any more was removed"
-            left, error = settle(handled.attempt or Attempt(now), now, NODES_APART, what)
-            self._remember_here({item: replace(handled, attempt=left, is_gone=left is None)})
+        now = self._context.jiras[self._side].now()
+        for key, handled in untold.items():
+            left, error = settle(handled.attempt or Attempt(now), now, NODES_APART, self._what_is_gone)
+            if left is None:
+                self._intent.confirm_visible()
+            self._remember_here({key: replace(handled, attempt=left, is_gone=left is None)})
             if error:
-                self._failures[item] = error
+                self._failures[key] = error
             elif left is None:
-                text = f"a copy stays: {key} does not show its original, and tells of no removal"
+                text = f"a copy stays: {self.source.issue.key} does not show its original, and tells of no removal"
                 self._intent.report("copy left", SKIPPED, text)
 
     def _leave_out(self, missing: Sequence[News]) -> Sequence[News]:
@@ -211,10 +229,9 @@ class _Transfer:
         if not why:
             most = self._context.sync.most_writes_at_once
             why = f"more than mostWritesAtOnce ({most}) writes came to be done at once"
-            held = writes[self._intents.reserve_writes(len(writes)) :]
-        if held:
-            self._held = self._intent.waits_for_person(why)
-            self._failures |= dict.fromkeys(held, self._held)
+            self._reserved = self._intents.reserve_writes(len(writes))
+            held = writes[self._reserved :]
+        self._failures |= dict.fromkeys(held, self._intent.waits_for_person(why))
         return [step for step in steps if step.key not in held]
 
     def _begin(self, steps: Sequence[Step[Any]]) -> list[Line]:
@@ -313,17 +330,18 @@ class _Transfer:
     def _raise_for_failures(self) -> None:
         """Raise the error that decides, if there is one.
 
-        Items that cannot be carried over at all, and those that wait for a person, are remembered: that is said once,
-        and not again at every edit. Where some wait for a person, all do, lest these go on with the next try.
+        Items that cannot be carried over at all, and those that wait for a person, are remembered: they are not tried
+        again with the others, and that is said once, and not again at every edit.
         """
         if not self._failures:
             return
-        error = self._held or to_go_by(self._failures.values())
-        if not is_final(error):
-            raise error
-        self._intent.confirm_visible()
-        known = self.source.known
-        final = {key: failure for key, failure in self._failures.items() if is_final(failure)}
-        self._remember_here({key: replace(known.get(key, Handled()), is_refused=True) for key in final})
-        why = "; ".join(dict.fromkeys(str(failure) for failure in final.values()))
-        raise InvalidRequest(why, status=error.status, final=True)
+        error = to_go_by(self._failures.values())
+        if final := {key: failure for key, failure in self._failures.items() if is_final(failure)}:
+            self._intent.confirm_visible()
+            why = "; ".join(dict.fromkeys(str(failure) for failure in final.values()))
+            known = self.source.known
+            self._intent.refuse(why)
+            self._remember_here({key: replace(known.get(key, Handled()), is_refused=True) for key in final})
+            if is_final(error):
+                raise InvalidRequest(why, status=error.status, final=True)
+        raise error

@@ -70,7 +70,7 @@ def observe(
         key=issue.key,
         status=issue.status,
         updated=issue.updated,
-        handled=handled_after_look(issue, state, reaches) | ({own_writes.MOVES: moves} if moves else {}),
+        handled=_looked_at(issue, state, reaches) | ({own_writes.MOVES: moves} if moves else {}),
         pending=pending,
         created=issue.created,
     )
@@ -136,7 +136,7 @@ def as_counterpart_is(state: IssueState, issue: Issue, counterpart: IssueState) 
     """Return this state without what stands for its items on the counterpart and is not remembered there.
 
     A restored Jira has forgotten it. An item of which that was the copy is carried over again, by an update that waits
-    in `pending` then. A copy stays one.
+    in `pending` then, as it does where an item was removed. A copy stays one.
     """
 
     def kept(handled: Handled, there: Items) -> Handled:
@@ -156,7 +156,13 @@ def as_counterpart_is(state: IssueState, issue: Issue, counterpart: IssueState) 
         for kind, known in items.items()
         for key, handled in known.items()
     )
-    renewed = [_update_cause(issue, may_move=_has_update_that_moves(state))] if are_missing else []
+    are_removed = any(
+        handled.twin and not (handled.is_copy or handled.is_gone or handled.is_refused)
+        for known in items_not_shown(state, issue).values()
+        for handled in known.values()
+    )
+    is_news = are_missing or are_removed
+    renewed = [_update_cause(issue, may_move=_has_update_that_moves(state))] if is_news else []
     return replace(state, handled={**state.handled, **items}, pending=_queued(state.pending, renewed))
 
 
@@ -283,7 +289,12 @@ def _has_news(issue: Issue, state: IssueState, kind: str, reach: Reach) -> bool:
     return any(True for _ in news(ITEM_FACETS[kind].observe(issue), state.items(kind), reach))
 
 
-def handled_after_look(issue: Issue, state: IssueState, reaches: Mapping[str, Reach]) -> dict[str, Items]:
+def with_due_removals(seen: IssueState, before: IssueState, issue: Issue, reaches: Mapping[str, Reach]) -> IssueState:
+    """Return what was observed of an issue from `before` on, with the removals of items that are still due."""
+    return replace(seen, handled={**seen.handled, **_looked_at(issue, before, reaches)})
+
+
+def _looked_at(issue: Issue, state: IssueState, reaches: Mapping[str, Reach]) -> dict[str, Items]:
     """Return what is remembered of the issue after this direct read, without our own moves.
 
     Of a kind that only a later version knows, it stays as it is: that version would carry all of it over again.

@@ -192,7 +192,7 @@ class Observation:
             accounts=progress.known.accounts(self.side),
             baseline=None if self._came_later(issue) else progress.baselines.get(self.side),
             unknown_until=progress.restored.until[self.side] if progress.restored else None,
-            reaches=reaches_of(self.context.sync, self.side, pair.created if pair else None, progress.carried_since),
+            reaches=reaches_of(self.context, self.side, pair, progress.carried_since) if pair else {},
         )
         return observed.noted_in(progress.brakes.creation_releases, state)
 

@@ -29,7 +29,15 @@ from sync_worker.core.ports import READ_AT_ONCE
 from sync_worker.core.progress import Progress
 from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import PAIRED_AFTER, Belief
-from sync_worker.engine.detection.diff import all_seen_up_to, as_counterpart_is, as_restored, items_not_shown, observe
+from sync_worker.engine.detection.diff import (
+    all_seen_up_to,
+    as_counterpart_is,
+    as_restored,
+    items_not_shown,
+    observe,
+    with_due_removals,
+)
+from sync_worker.engine.reach import full_reaches
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.recognition.items_elsewhere import keys_there, with_keys, with_twins
 from sync_worker.facets.catalogue import ITEM_FACETS
@@ -248,7 +256,8 @@ class Relocation:
         # Whoever made a move of ours there, under whatever account, has made a move of ours.
         accounts = {change.author for change in issue.changes}
         known = state and _as_of_last_look(state, issue)
-        return observe(self.context.sync, side, issue, known, paired=True, accounts=accounts, baseline=None)
+        seen = observe(self.context.sync, side, issue, known, paired=True, accounts=accounts, baseline=None)
+        return with_due_removals(seen, known, issue, full_reaches(self.context.sync, side)) if known else seen
 
     def _removed(self, state: IssueState, issue: Issue) -> Mapping[str, Collection[str]]:
         """Return by kind which items are not there because somebody has removed them; none where that is not told."""

@@ -12,6 +12,8 @@ from sync_model.definition.sync import Sync
 from worker_bench import EITHER_FLAVOR, FINISH, REOPEN, START, TAKE_ON
 
 DELETES = {"deletes": "delete"}
+NOTHING = '{"startAt": 0, "maxResults": 100, "total": 0, "isLast": true, "values": []}'
+REFUSED = [{"kind": "status", "status": status} for status in (403, 404, 500)]
 RETRIED_FOR = Sync.model_fields["retry_for_hours"].default * 3600.0
 
 
@@ -378,7 +380,7 @@ def test_what_waits_for_a_person_does_not_go_on_with_what_is_tried_again_beside_
     for _ in range(3):
         bench.cycle()
         bench.pass_time(LONG_ENOUGH)
-    assert len(names(bench, "dev")) == 9
+    assert len(names(bench, "dev")) == 10
     (said,) = bench.dead_letters()
     assert said.endswith(f"to carry it over all the same: jira-sync retry sync-ab {key}")
     bench.store.ask("retry", [], by="ann")
@@ -386,6 +388,54 @@ def test_what_waits_for_a_person_does_not_go_on_with_what_is_tried_again_beside_
         bench.cycle()
         bench.pass_time(LONG_ENOUGH)
     assert len(names(bench, "dev")) == 12
+
+
+def test_files_that_wait_for_a_person_are_told_of_although_a_move_beside_them_is_tried_again(bench):
+    bench.start(attachments=True, mostWritesAtOnce=10)
+    _, counterpart = bench.pair()
+    for number in range(12):
+        bench.dev.attach(counterpart, f"{number}.txt", b"x")
+    bench.dev.move(counterpart, "In Progress")
+    bench.fail_moves(times=1)
+    for _ in range(4):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert bench.users()[0]["status"] == "In Progress"
+    (said,) = set(bench.dead_letters())
+    assert "more than mostWritesAtOnce (10)" in said
+    bench.store.ask("retry", [], by="ann")
+    bench.cycle()
+    assert (len(names(bench, "user")), bench.dead_letters()) == (12, [])
+
+
+def test_what_could_not_be_sent_does_not_count_as_written(bench):
+    bench.start(attachments=True, mostWritesAtOnce=10)
+    keys = [bench.pair()[0] for _ in range(5)]
+    for key in keys:
+        bench.user.attach(key, "a.txt", b"a")
+    fault = bench.control.fault("one", "status", status=500, method="GET", path="/attachment/content", user="sync")
+    for _ in range(4):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    bench.control.heal("one", fault)
+    for _ in range(3):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert ([len(issue["attachments"]) for issue in bench.devs()], bench.dead_letters()) == ([1] * 5, [])
+
+
+@pytest.mark.parametrize("answer", REFUSED)
+def test_a_deletion_waits_for_a_history_that_cannot_be_read_for_a_while(bench, carried, answer):
+    _, file = carried
+    bench.user.remove_file(file)
+    fault = bench.control.fault("one", **answer, method="GET", path="/changelog$", user="sync")
+    for _ in range(4):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert names(bench, "dev") == ["a.txt"]
+    bench.control.heal("one", fault)
+    bench.try_cycle()
+    assert (names(bench, "dev"), bench.dead_letters()) == ([], [])
 
 
 def test_the_files_of_a_new_pair_do_not_wait(bench):
@@ -514,10 +564,6 @@ def test_a_file_that_stayed_is_one_from_before_once_attachments_was_off(bench, n
     bench.user.comment(key, f"[^{name}]")
     bench.cycle()
     assert names(bench, "dev") == []
-
-
-NOTHING = '{"startAt": 0, "maxResults": 100, "total": 0, "isLast": true, "values": []}'
-REFUSED = [{"kind": "status", "status": status} for status in (403, 404, 500)]
 
 
 @pytest.fixture(name="carried")

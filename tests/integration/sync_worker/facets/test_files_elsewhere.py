@@ -48,7 +48,7 @@ class Moved:
             self.bench.pass_time(LONG_ENOUGH)
             self.bench.cycle()
 
-    def move(self) -> None:
+    def move(self, *, is_edited: bool = True) -> None:
         bench = self.bench
         bench.stop()
         if self.where == "another site":
@@ -59,7 +59,10 @@ class Moved:
             bench.definition["userProjectKey"] = "OTHER"
         bench.start()
         assert decide(bench, "moved")[0][0] == "done"
-        self.go_on()
+        if is_edited:
+            self.go_on()
+        else:
+            bench.cycle()
 
 
 @pytest.fixture(name="moved", params=["another site", "another project"])
@@ -107,3 +110,10 @@ def test_a_copy_goes_with_its_original_that_is_deleted_afterwards(moved, name, o
     moved.remove(of, name)
     moved.go_on()
     assert moved.names("user") == moved.names("dev") == sorted({"theirs.txt", "ours.txt"} - {name})
+
+
+def test_a_deletion_that_is_due_is_carried_over_without_an_edit(moved):
+    moved.bench.start(attachments=DELETES)
+    moved.remove("user", "theirs.txt")
+    moved.move(is_edited=False)
+    assert moved.names("dev") == ["ours.txt"]

@@ -15,7 +15,7 @@ from sync_worker.core.issues.items import Handled
 from sync_worker.core.issues.own_writes import expected_move, last_write, made_move
 from sync_worker.core.issues.state import IssueState
 from sync_worker.engine.detection.diff import MOST_SEEN, needs_history_before, observe
-from sync_worker.engine.reach import reaches_of
+from sync_worker.engine.reach import full_reaches
 from worker_values import FILE, NOON, OUR_ACCOUNT, SOMEBODY, at, cause, change, issue, rule, sync
 
 CREATES = sync(rule("Will Do", createIssue=True, addCrossLink=True, addComment=True))
@@ -30,7 +30,7 @@ REOPENED_BY_OUR_ACCOUNT = issue("Reopened", change(2, 1, "Open", "Reopened", OUR
 
 def look(definition: Sync, now: Issue, state: IssueState | None, *, side: Side = Side.USER, **options) -> IssueState:
     """Return the state of an issue with a counterpart after a direct read."""
-    reaches = reaches_of(definition, side, NOON, {})
+    reaches = full_reaches(definition, side)
     options = {"paired": True, "accounts": frozenset({OUR_ACCOUNT}), "baseline": None, "reaches": reaches, **options}
     return observe(definition, side, now, state, **options)
 
