@@ -267,7 +267,7 @@ class Sync(ConfigModel):
     most_writes_at_once: int = Field(default=1000, ge=10)
     """After so many writes in one cycle to pairs that were there before, creations, moves and the answers of rules not
     counted, the rest waits for a person: something may have changed many issues at once. Cycles that only go on with
-    what the one before had left count as one. `jira-sync retry` lets it go on."""
+    what the one before had left count as one, within an hour. `jira-sync retry` lets it go on."""
     most_creations_at_once: int = Field(default=200, ge=1)
     """If more counterparts than this are to be created at once, in both directions together, none of them is created
     before a person says so: `jira-sync confirm`, or the button on the status page. All else goes on. It does not hold

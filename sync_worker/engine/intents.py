@@ -90,6 +90,11 @@ class IntentLog:
             self.context.store.save([state])
         return state
 
+    def confirm_known(self) -> None:
+        """See that both sites know us: who is nobody in particular is refused what others may do. Raises SyncError."""
+        for jira in set(self.context.jiras.values()):
+            jira.account()
+
     def confirm_visible(self, state: IssueState, pair: Pair | None) -> None:
         """Raise IssueGone, or CounterpartGone, when one of the two is gone, or not visible to us."""
         if self.context.jiras[state.side].issue(state.id) is None:
@@ -263,8 +268,10 @@ class OpenIntent(Generic[A]):
         self.work = replace(self.work, cause=cause, state=self.work.state.with_cause(cause))
 
     def refuse(self, why: str) -> None:
-        """Note that a part of the action is not to be tried again. The next write carries it."""
-        refused = Attempt(self._context.jiras[self.work.side].now(), done=True, refusal=why)
+        """Note that a part of what the cause calls for is not to be tried again. The next write carries it."""
+        before = self.work.cause.begun(REFUSED)
+        whole = "; ".join(dict.fromkeys([before.refusal, why])) if before else why
+        refused = Attempt(self._context.jiras[self.work.side].now(), done=True, refusal=whole[:LONGEST_TEXT])
         cause = self.work.cause.marked(REFUSED, refused)
         self.work = replace(self.work, cause=cause, state=self.work.state.with_cause(cause))
 

@@ -19,7 +19,7 @@ def reaches_of(context: Context, side: Side, pair: Pair, since: Mapping[str, dat
     """Return by kind what is carried over by itself of the items of the pair's issue of `side`.
 
     `since` is `Progress.carried_since`. Of a pair that was there before, older items stay. A pair is dated by the clock
-    of either side: that of the side where the counterpart was created.
+    of the side where the counterpart was created, which may be either; the later of the two times counts.
     """
     latest = pair.created + max(-context.clock_difference(side), timedelta())
 

@@ -18,7 +18,7 @@ from sync_worker.core.context import Context
 from sync_worker.core.decisions.rules import creates_from
 from sync_worker.core.identity import Identity, Origin
 from sync_worker.core.issues.actions import Create
-from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind
+from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_refusals
 from sync_worker.core.issues.issue import Issue
 from sync_worker.core.issues.items import Items
 from sync_worker.core.issues.marks import Mark
@@ -136,7 +136,7 @@ class _Resync:
 
         What it went through since it was last looked at is new all the same.
         """
-        before = state and replace(state, pending=(), dead=(), handled=_looked_at_again(state, issue))
+        before = state and _looked_at_again(state, issue)
         sync, side = self._context.sync, self._side
         accounts = self._known.accounts(side)
         seen = observe(sync, side, issue, before, paired=True, accounts=accounts, baseline=None)
@@ -167,10 +167,10 @@ class _Resync:
         self._context.store.record([entry])
 
 
-def _looked_at_again(state: IssueState, issue: Issue) -> dict[str, Items]:
-    """Return what is remembered of items without what was done for those that are there: that is looked at again.
+def _looked_at_again(state: IssueState, issue: Issue) -> IssueState:
+    """Return this state without what waits, what was given up, and what was done for the items that are there.
 
-    Of one that is gone, only this tells what stands for it on the counterpart.
+    Of an item that is gone, only this tells what stands for it on the counterpart.
     """
     gone = items_not_shown(state, issue)
 
@@ -181,7 +181,8 @@ def _looked_at_again(state: IssueState, issue: Issue) -> dict[str, Items]:
             if item.is_copy or item.attempt or key in gone.get(kind, ())
         }
 
-    return {kind: kept(kind, items) for kind, items in state.handled.items()} | only_own_writes(state.handled)
+    handled = {kind: kept(kind, items) for kind, items in state.handled.items()} | only_own_writes(state.handled)
+    return replace(state, pending=(), dead=(), withheld=without_refusals(state.withheld), handled=handled)
 
 
 def _uncertain_creation(state: IssueState | None) -> dict[str, Attempt]:

@@ -43,7 +43,7 @@ class WritesAtOnce:
         return granted
 
     def give_back(self, count: int) -> None:
-        """Note that so many of the writes that were reserved were not done."""
+        """Note that so many of the writes that were reserved were certainly not done."""
         with self._lock:
             self._count = max(self._count - count, 0)
 

@@ -122,6 +122,11 @@ class Cause:
         return replace(self, marks=others if mark is None else {**others, action: mark})
 
 
+def without_refusals(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+    """Return these causes with what was refused for good to be tried again."""
+    return tuple(cause.marked(REFUSED, None) for cause in causes)
+
+
 def without_moves(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     return tuple(replace(cause, may_move=False) if cause.kind in STATUS_CAUSES else cause for cause in causes)
 

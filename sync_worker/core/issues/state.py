@@ -8,7 +8,15 @@ from datetime import datetime
 
 from sync_model.definition.sync import Side
 from sync_worker.core.issues.actions import Create
-from sync_worker.core.issues.causes import ASKED_FOR, REFUSED, Attempt, Cause, CauseKind, without_moves
+from sync_worker.core.issues.causes import (
+    ASKED_FOR,
+    REFUSED,
+    Attempt,
+    Cause,
+    CauseKind,
+    without_moves,
+    without_refusals,
+)
 from sync_worker.core.issues.items import Handled, Items
 from sync_worker.core.timing import LONG_AGO
 
@@ -112,8 +120,9 @@ class IssueState:
         """
         waiting = {cause.id: cause for cause in (*self.dead, *self.pending)}
         causes = sorted(waiting.values(), key=lambda cause: cause.at)
-        pending = tuple(replace(cause.marked(REFUSED, None), failure=None, wave=ASKED_FOR) for cause in causes)
-        return replace(self, pending=pending, dead=(), handled=_without_refusals(self.handled))
+        pending = tuple(replace(cause, failure=None, wave=ASKED_FOR) for cause in without_refusals(causes))
+        withheld, handled = without_refusals(self.withheld), _without_refusals(self.handled)
+        return replace(self, pending=pending, dead=(), withheld=withheld, handled=handled)
 
     def items(self, kind: str) -> Items:
         """Return what is remembered of the issue's items of a kind."""

@@ -19,6 +19,8 @@ from pymongo import UpdateOne
 
 from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.issues.actions import Comment, Create, Link, Move
+from sync_worker.core.issues.causes import REFUSED
 from sync_worker.core.issues.traces import Traces
 from sync_worker.core.records import Request
 from sync_worker.database.documents.fencing import FencedCollections
@@ -36,12 +38,16 @@ ERASED_FROM = ("actions", *OF_ISSUES, "pairs")
 What is beside them is set aside, kept of an older format, or laid down. The pairs are the last: they tell which two
 issues belong together.
 """
+TEXTS_OF_CAUSES = (
+    "failure.error",
+    *(f"marks.{mark}.refusal" for mark in (REFUSED, Create.kind, Link.kind, Move.kind, Comment.kind)),
+)
 TEXTS = {
     "actions": ("text", "cause"),
     "refusals": ("text",),
     "cycles": ("error",),
     "control": ("reason",),
-    "issues": ("pending.failure.error", "dead.failure.error", "withheld.failure.error"),
+    "issues": tuple(f"{causes}.{text}" for causes in ("pending", "dead", "withheld") for text in TEXTS_OF_CAUSES),
     "unprocessable": ("failure.error",),
     "progress": ("brakes.creations.first", *(f"brakes.gone.{side}.first" for side in Side), "census_failure.error"),
 }

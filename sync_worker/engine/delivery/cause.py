@@ -17,6 +17,7 @@ from sync_worker.core.errors import (
     to_go_by,
 )
 from sync_worker.core.issues.actions import Action
+from sync_worker.core.issues.causes import REFUSED
 from sync_worker.engine.delivery.action import ActionDelivery
 from sync_worker.engine.delivery.item import ItemDelivery
 from sync_worker.engine.intents import IntentLog, OpenIntent
@@ -59,7 +60,7 @@ class CauseDelivery:
         Raises CounterpartFound, and what is not about one issue.
 
         An action waits only for the actions that its facet declares. If waiting may mend one of several errors, that
-        one decides, once all the others are done.
+        one decides, once all the others are done. What was refused for good before decides in the end.
         """
         failures: dict[str, SyncError] = {}
         for action in work.actions:
@@ -78,7 +79,10 @@ class CauseDelivery:
                 return _result(work, error)
             if error is not None:
                 failures[action.kind] = error
-        return _result(work, to_go_by(failures.values()) if failures else None)
+        if failures:
+            return _result(work, to_go_by(failures.values()))
+        refused = work.cause.begun(REFUSED)
+        return _result(work, InvalidRequest(refused.refusal, final=True) if refused else None)
 
     def _deliver_action(self, carries: Carries, intent: OpenIntent[Action]) -> InvalidRequest | Unavailable | None:
         """Carry out one action. Its failure is returned, and noted in the journal."""

@@ -69,8 +69,7 @@ class FailedCauses:
         if not is_gone and not (isinstance(error, InvalidRequest) and error.final and error.status is not None):
             return error
         try:
-            for jira in set(self._context.jiras.values()):
-                jira.account()
+            self._intents.confirm_known()
             if not is_gone:
                 self._intents.confirm_visible(state, self._context.store.pair_of(state.side, state.id))
         except (Unavailable, InvalidRequest) as doubt:

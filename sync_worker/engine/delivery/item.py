@@ -25,6 +25,7 @@ from sync_worker.core.errors import (
     SyncError,
     Unavailable,
     is_final,
+    may_have_happened,
     to_go_by,
 )
 from sync_worker.core.issues.causes import REFUSED, Attempt
@@ -57,9 +58,8 @@ class ItemDelivery:
             transfer.recognise()
             if found := self._news(intent, reach):
                 transfer.carry_over(found)
-        if refused := intent.work.cause.begun(REFUSED):  # beside something that was tried again
-            raise InvalidRequest(refused.refusal, final=True)
-        intent.finish()
+        if not intent.work.cause.begun(REFUSED):  # or it would not be done when a person asks for it
+            intent.finish()
 
     def _news(self, intent: OpenIntent[Any], reach: Reach) -> list[News]:
         known = intent.work.state.items(self._facet.kind)
@@ -83,7 +83,7 @@ class _Transfer:
         known = self._context.store.state(self._side.other, counterpart.id)
         self._there = known or intents.observed(self._side.other, counterpart, intent.work.counterpart)
         self._failures: dict[str, SyncError] = {}
-        self._reserved = self._written = 0
+        self._reserved = self._written = self._in_doubt = 0
 
     @property
     def source(self) -> End:
@@ -114,7 +114,7 @@ class _Transfer:
         try:
             self._carry_out(self._begin(steps if self._intent.is_asked_for else self._unless_held(steps)))
         finally:
-            self._intents.writes_at_once.give_back(max(self._reserved - self._written, 0))
+            self._intents.writes_at_once.give_back(max(self._reserved - self._written - self._in_doubt, 0))
         if self._written:
             self._intent.count_writes(self._written)
             self._intent.note_own_write(self._side.other)
@@ -199,14 +199,17 @@ class _Transfer:
         A site may show that an item is gone a moment before it tells of its removal.
         """
         now = self._context.jiras[self._side].now()
-        for key, handled in untold.items():
-            left, error = settle(handled.attempt or Attempt(now), now, NODES_APART, self._what_is_gone)
-            if left is None:
-                self._intent.confirm_visible()
-            self._remember_here({key: replace(handled, attempt=left, is_gone=left is None)})
+        looks = {
+            key: settle(handled.attempt or Attempt(now), now, NODES_APART, self._what_is_gone)
+            for key, handled in untold.items()
+        }
+        if any(left is None for left, _ in looks.values()):
+            self._intent.confirm_visible()
+        for key, (left, error) in looks.items():
+            self._remember_here({key: replace(untold[key], attempt=left, is_gone=left is None)})
             if error:
                 self._failures[key] = error
-            elif left is None:
+            else:
                 text = f"a copy stays: {self.source.issue.key} does not show its original, and tells of no removal"
                 self._intent.report("copy left", SKIPPED, text)
 
@@ -298,6 +301,7 @@ class _Transfer:
 
     def _failed(self, step: Step[Any], error: Exception) -> Exception | None:
         """Note the end of a step that failed; return the error if it is not about this item alone."""
+        self._in_doubt += may_have_happened(error)
         if step.sent_once and not isinstance(error, LeaseLost):
             self._note_end(step, error)
         if not isinstance(error, InvalidRequest | Unavailable):
@@ -337,6 +341,8 @@ class _Transfer:
             return
         error = to_go_by(self._failures.values())
         if final := {key: failure for key, failure in self._failures.items() if is_final(failure)}:
+            if any(failure.status is not None for failure in final.values()):
+                self._intents.confirm_known()
             self._intent.confirm_visible()
             why = "; ".join(dict.fromkeys(str(failure) for failure in final.values()))
             known = self.source.known

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from decisions import add_third_site
+from simulated_sites import ATTACH
 from sync_worker.database.documents.kept_format import OF_A_FORMAT, kept_name
 from sync_worker.database.journal import Journal
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR
@@ -85,6 +86,20 @@ def test_after_forget_the_database_names_neither_issue_and_says_only_that_one_wa
     ids = f"user:{bench.issue(key)['id']}", f"dev:{bench.issue(counterpart)['id']}"
     assert tombstones == {ids[0]: ids[1], ids[1]: ids[0]}
     assert bench.database["requests"].count_documents({}) == 0
+
+
+def test_what_was_refused_of_another_issue_does_not_name_a_forgotten_one(bench, forget):
+    bench.start(attachments=True)
+    key, _ = bench.pair()
+    other, _ = bench.pair()
+    bench.user.attach(other, "a.txt", b"a")
+    message = f"it is the same as on {key}"
+    bench.control.fault("two", "status", status=403, message=message, times=1, **ATTACH)
+    bench.cycle()
+    assert key in str(bench.database["issues"].find_one({"key": other})["dead"][0]["marks"])
+    bench.stop()
+    assert forget(key, "--yes").code == 0
+    assert left_of(bench, f"{key}") == []
 
 
 @EVERY_FLAVOR

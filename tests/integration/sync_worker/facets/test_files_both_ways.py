@@ -401,7 +401,7 @@ def test_files_that_wait_for_a_person_are_told_of_although_a_move_beside_them_is
         bench.cycle()
         bench.pass_time(LONG_ENOUGH)
     assert bench.users()[0]["status"] == "In Progress"
-    (said,) = set(bench.dead_letters())
+    (said,) = bench.dead_letters()
     assert "more than mostWritesAtOnce (10)" in said
     bench.store.ask("retry", [], by="ann")
     bench.cycle()
@@ -587,6 +587,39 @@ def test_a_copy_goes_also_when_its_original_is_gone_before_the_history_tells(ben
         bench.pass_time(LONG_ENOUGH)
         bench.cycle()
     assert (names(bench, "dev"), bench.failures(), bench.dead_letters()) == ([], [], [])
+
+
+def test_resync_carries_over_a_removal_that_the_site_told_of_only_later(bench, carried):
+    key, file = carried
+    bench.user.remove_file(file)
+    silent = {"status": 200, "body": NOTHING, "method": "GET", "path": "/changelog$", "user": "sync"}
+    fault = bench.control.fault("one", "answer_after", **silent)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    bench.control.heal("one", fault)
+    bench.user.edit(key, summary="edited")
+    bench.cycle()
+    assert names(bench, "dev") == ["a.txt"]
+    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
+    bench.cycle()
+    assert names(bench, "dev") == []
+
+
+def test_a_file_is_not_given_up_by_a_site_that_does_not_know_us(bench):
+    bench.start(attachments=True)
+    key, _ = bench.pair()
+    for name in ("a.txt", "b.txt"):
+        bench.user.attach(key, name, b"x")
+    bench.control.fault("two", "status", status=403, times=1, **ATTACH)
+    bench.control.fault("two", "status", status=500, times=1, skip=1, **ATTACH)
+    anonymous = bench.control.fault("two", "status", status=401, skip=1, method="GET", path="/myself$", user="sync")
+    bench.try_cycle()
+    bench.control.heal("two", anonymous)
+    for _ in range(4):
+        bench.try_cycle()
+        bench.pass_time(LONG_ENOUGH)
+    assert (names(bench, "dev"), bench.dead_letters()) == (["a.txt", "b.txt"], [])
 
 
 def test_a_new_file_does_not_wait_for_a_history_that_cannot_be_read(bench, carried):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_worker.core.decisions.brakes import Brakes, Hold
+from sync_worker.core.decisions.brakes import Brakes, Hold, WritesAtOnce
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BRAKES = Brakes(
@@ -50,3 +50,19 @@ def test_a_hold_keeps_its_beginning_and_names_only_a_few():
     before = Hold(3, NOW)
     hold = Hold.of(before, [f"SUP-{number}" for number in range(9)], 9, datetime.now(UTC), 2)
     assert (hold.since, hold.number, len(hold.first), hold.allowed) == (NOW, 9, 5, 2)
+
+
+def test_so_many_writes_are_granted_at_once_and_what_was_not_done_is_granted_again():
+    writes = WritesAtOnce()
+    assert [writes.reserve(wanted, 10, NOW) for wanted in (4, 8, 1)] == [4, 6, 0]
+    writes.give_back(2)
+    assert writes.reserve(5, 10, NOW) == 2
+
+
+def test_writes_are_counted_anew_once_nothing_is_left_and_after_an_hour():
+    writes = WritesAtOnce()
+    assert writes.reserve(10, 10, NOW) == 10
+    writes.begin_anew()
+    assert writes.reserve(10, 10, NOW) == 10
+    assert writes.reserve(1, 10, NOW + timedelta(minutes=59)) == 0
+    assert writes.reserve(1, 10, NOW + timedelta(minutes=61)) == 1

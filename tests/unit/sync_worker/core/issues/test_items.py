@@ -88,3 +88,9 @@ def test_an_item_that_is_there_again_is_no_news():
     again = looked_at([ITEM], {"9": Handled("3 a.txt", twin="90", is_gone=True)}, removals=False)
     assert again == {"9": COPIED}
     assert list(news([ITEM], again, REMOVALS)) == []
+
+
+def test_an_item_that_is_back_was_not_removed_whatever_was_looked_for():
+    looked_for = Handled("3 a.txt", twin="90", attempt=Attempt(NOON))
+    assert looked_at([ITEM], {"9": looked_for}, removals=True) == {"9": COPIED}
+    assert looked_at([], {"9": looked_for}, removals=True) == {"9": looked_for}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync_worker.core.issues.causes import Attempt, Cause, CauseKind
+from sync_worker.core.issues.causes import REFUSED, Attempt, Cause, CauseKind
+from sync_worker.core.issues.state import marks_of_later_update
 from worker_values import at, cause, failure, state
 
 
@@ -30,6 +31,17 @@ class TestDeadLetters:
         assert (ids(after.pending), after.dead) == (["1", "2", "3"], ())
         assert [cause.failure for cause in after.pending] == [None] * 3
         assert after.pending[0].marks == begun
+
+    def test_what_was_refused_is_tried_again_once_a_person_asks_wherever_it_waits(self):
+        refused = {REFUSED: Attempt(at(1), done=True, refusal="not this one")}
+        before = state(cause("2", marks=refused), dead=(cause("1", marks=refused),))
+        after = before.withhold(cause("3", marks=refused)).requeued()
+        assert [cause.marks for cause in (*after.pending, *after.withheld)] == [{}, {}, {}]
+
+    def test_what_was_refused_of_an_update_is_told_of_the_later_one_that_takes_its_place(self):
+        refused = {REFUSED: Attempt(at(1), done=True, refusal="not this one")}
+        before = cause("1", kind=CauseKind.UPDATE, marks={**refused, "attachments": Attempt(at(1), done=True)})
+        assert marks_of_later_update(before) == refused
 
     def test_requeueing_prefers_the_waiting_cause_to_a_dead_letter_of_the_same_id(self):
         after = state(cause("1", may_move=False), dead=(cause("1", failure=failure(5)),)).requeued()
