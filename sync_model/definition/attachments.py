@@ -60,10 +60,10 @@ class Attachments(ConfigModel):
     """Whose files are carried over: `user_to_dev`, `dev_to_user`, `both`, or `none`."""
     deletes: Deletes = Deletes.KEEP
     """What becomes of a copy that we made when the original is deleted. `keep`: nothing. `delete`: it is deleted, too,
-    and not made again."""
+    and not made again. It is about files that follow by themselves, not about those that a rule alone has copied."""
     max_megabytes: float | None = Field(default=None, gt=0, le=MOST_MEGABYTES, allow_inf_nan=False)
     """Larger files are not copied: the counterpart gets a link to the file. A megabyte has 1,048,576 bytes. Files
-    that are larger than the counterpart's site takes are linked to in any case."""
+    that are larger than the counterpart's site takes, or says that it takes, are linked to in any case."""
     only: FilePatterns | None = None
     """Patterns: only files that one of them fits are carried over."""
     except_: FilePatterns | None = Field(default=None, alias="except")

@@ -196,8 +196,9 @@ class Fallback(StrEnum):
 
 class DefaultBehavior(ConfigModel):
     sync_attachments: bool = False
-    """Files that customers add to an issue later are copied to its counterpart, whatever its status. (Files that
-    developers add leave the dev project only by a rule.) Where `attachments` is given, that counts instead."""
+    """Files that customers add to an issue later are copied to its counterpart, whatever its status, and at the next
+    edit of the issue those that it had before. (Files that developers add leave the dev project only by a rule.) Where
+    `attachments` is given, that counts instead."""
     only_on_status_change: bool = True
     """What holds for rules that do not say `onStatusChange`."""
     skip_intermediate_statuses: bool = True
@@ -265,9 +266,9 @@ class Sync(ConfigModel):
     """After so many writes to the two issues of one pair within an hour, moves not counted, what else came to be
     written in that hour waits for a person: two services may answer each other. `jira-sync retry` lets it go on."""
     most_writes_at_once: int = Field(default=1000, ge=10)
-    """After so many writes in one cycle to pairs that were there before, creations, moves and the answers of rules not
-    counted, the rest waits for a person: something may have changed many issues at once. Cycles that only go on with
-    what the one before had left count as one, within an hour. `jira-sync retry` lets it go on."""
+    """After so many writes in one cycle to pairs that were there before, creations, moves, and the comments and links
+    of rules not counted, the rest waits for a person: something may have changed many issues at once. Cycles that only
+    go on with what the one before had left count as one, within an hour. `jira-sync retry` lets it go on."""
     most_creations_at_once: int = Field(default=200, ge=1)
     """If more counterparts than this are to be created at once, in both directions together, none of them is created
     before a person says so: `jira-sync confirm`, or the button on the status page. All else goes on. It does not hold
@@ -296,8 +297,8 @@ class Sync(ConfigModel):
     """The type of issues that are created."""
     attachments: AttachmentsOrShort | None = None
     """Which files follow by themselves, whatever the status of their issue: `true` (both ways), `false` (none), a
-    direction, or an object. A rule's `syncAttachments` copies files in the rule's direction in any case. Where
-    `attachments` is absent, `defaultBehavior.syncAttachments` counts."""
+    direction, or an object. A rule's `syncAttachments` copies files in the rule's direction in any case, if
+    `only` and `except` let them. Where `attachments` is absent, `defaultBehavior.syncAttachments` counts."""
     default_behavior: DefaultBehavior = DefaultBehavior()
     """What holds for all rules."""
     rules: tuple[Rule, ...]

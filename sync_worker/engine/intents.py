@@ -232,13 +232,14 @@ class OpenIntent(Generic[A]):
         cause = self.work.cause
         return cause.wave == ASKED_FOR or cause.begun(Create.kind) is not None
 
-    def why_held(self) -> str:
-        """Return why nothing more is written to the pair without a person's word; "" when it may be."""
+    def why_held(self, writes: int = 1) -> tuple[int, str]:
+        """Return how many of so many writes to the pair may be done without a person's word; and why no more, if so."""
         pair, most, now = self.work.pair, self._context.sync.most_writes_per_hour, self._context.jiras[Side.USER].now()
-        if pair is None or self.is_asked_for or not pair.is_written_too_often(now, most):
-            return ""
+        left = writes if pair is None or self.is_asked_for else pair.writes_left(now, most)
+        if pair is None or left >= writes:
+            return writes, ""
         written = f"{pair.user_key} and {pair.dev_key} were written to {most} times within an hour"
-        return f"{written}, so two automations may contradict each other"
+        return left, f"{written}, so two automations may contradict each other"
 
     def waits_for_person(self, why: str) -> InvalidRequest:
         """Return the error for what is not written without a person's word."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from itertools import count
 from pathlib import PurePath
 from threading import BoundedSemaphore
@@ -34,6 +35,7 @@ from sync_worker.facets.protocol import End, Step, Told, Words
 from sync_worker.facets.work import Intents
 
 FILES_AT_ONCE = 4
+TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 KILOBYTE, MEGABYTE = 1024, 1024 * 1024
 FILE_LINK = "jira-sync-file:"
 COPIED, LINKED, DELETED = "copy: ", "link: ", "delete: "
@@ -186,7 +188,7 @@ class Attachments:
                     self._context.jiras[target.side].delete_file(target.issue.id, copy.id)
         return None
 
-    def _copy(self, file: Attachment, name: str, source: End, target: End) -> Item:
+    def _copy(self, file: Attachment, name: str, source: End, target: End) -> Item | None:
         named = replace(file, filename=name)
         try:
             with self._room, self._context.jiras[source.side].download(file) as content:
@@ -194,16 +196,20 @@ class Attachments:
         except InvalidRequest as error:
             if self._is_gone(file.id, source.side):
                 raise Unavailable(f"{file.filename} was deleted meanwhile; its issue is looked at again") from error
+            if error.status == TOO_LARGE and self._context.sync.attachments:
+                # A limit of which the site tells nothing: it was lowered just now, or a proxy has it.
+                self._link(file, source, target)
+                return None
             raise
 
     def is_ours(self, item: Item, end: End) -> bool:
         return any(file.id == item.key and self._twins.is_ours(file, end.side) for file in end.issue.attachments)
 
-    def done(self, step: Step[Plan]) -> Told | None:
+    def done(self, step: Step[Plan], there: Item | None = None) -> Told | None:
         match step.plan:
-            case Copy(file):
+            case Copy(file) if there:
                 return _told("attachment copied", COPIED, file)
-            case LinkTo(file):
+            case Copy(file) | LinkTo(file):
                 return _told("attachment linked to", LINKED, file)
             case Delete(copy):
                 return _told("attachment deleted", DELETED, copy) if copy else None

@@ -239,8 +239,8 @@ class ItemFacet(Facet, Protocol[P]):
     def is_ours(self, item: Item, end: End) -> bool:
         """Tell whether our account has put an item there."""
 
-    def done(self, step: Step[P]) -> Told | None:
-        """Return what is said of a step that was carried out; None when there was nothing to do."""
+    def done(self, step: Step[P], there: Item | None = None) -> Told | None:
+        """Return what is said of a step that has put `there` on the counterpart; None when there was nothing to do."""
 
     def found(self, item: Item, source: End) -> Told:
         """Return what is said of an item that was there already."""

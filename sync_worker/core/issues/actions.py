@@ -62,6 +62,9 @@ class Comment:
 
 Action = Create | Move | Link | CarryItems | Comment
 
+KINDS = tuple(action.kind for action in (Create, Move, Link, Comment))
+"""Of all actions but those that carry items."""
+
 A = TypeVar("A", bound=Action)
 
 

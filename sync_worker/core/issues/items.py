@@ -115,9 +115,10 @@ def news(items: Collection[Item], known: Items, reach: Reach) -> Iterator[News]:
 def looked_at(items: Iterable[Item], known: Items, *, removals: bool) -> Items:
     """Return what is remembered after a direct read that has shown all of these items.
 
-    With `removals`, one that is gone and has a twin stays as it is, for that is still to be carried over.
+    With `removals`, one that is gone and has a twin stays as it is, for that is still to be carried over. Where an
+    earlier version of ours has noted no version of an item, that is made up for.
     """
-    there = {item.key for item in items}
+    there = {item.key: item.version for item in items}
 
     def look(key: str, handled: Handled) -> Handled:
         is_gone = key not in there
@@ -125,6 +126,7 @@ def looked_at(items: Iterable[Item], known: Items, *, removals: bool) -> Items:
             return handled
         # One that is back was not removed, whatever was looked for.
         attempt = None if handled.twin is not None and not is_gone else handled.attempt
-        return replace(handled, is_gone=is_gone, attempt=attempt)
+        version = handled.version or there.get(key, "")
+        return replace(handled, version=version, is_gone=is_gone, attempt=attempt)
 
     return {key: look(key, handled) for key, handled in known.items()}

@@ -75,9 +75,11 @@ class Pair:
             return replace(self, writes=Writes(at, count))
         return replace(self, writes=Writes(before.since, before.count + count))
 
-    def is_written_too_often(self, at: datetime, most: int) -> bool:
-        """Tell whether there were so many writes within an hour, which is not over, or until a person forgets them."""
-        return self.writes is not None and self.writes.count >= most and abs(at - self.writes.since) <= AN_HOUR
+    def writes_left(self, at: datetime, most: int) -> int:
+        """Return how many of so many writes may be done until the hour is over, or until a person forgets them."""
+        if self.writes is None or abs(at - self.writes.since) > AN_HOUR:
+            return most
+        return max(most - self.writes.count, 0)
 
     def released(self) -> Pair:
         """Return this pair without what held it, as a person has asked for."""

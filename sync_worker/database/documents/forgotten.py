@@ -19,7 +19,7 @@ from pymongo import UpdateOne
 
 from sync_model.definition.sync import Side
 from sync_worker.core.errors import InvalidRequest
-from sync_worker.core.issues.actions import Comment, Create, Link, Move
+from sync_worker.core.issues.actions import KINDS
 from sync_worker.core.issues.causes import REFUSED
 from sync_worker.core.issues.traces import Traces
 from sync_worker.core.records import Request
@@ -40,7 +40,7 @@ issues belong together.
 """
 TEXTS_OF_CAUSES = (
     "failure.error",
-    *(f"marks.{mark}.refusal" for mark in (REFUSED, Create.kind, Link.kind, Move.kind, Comment.kind)),
+    *(f"marks.{mark}.refusal" for mark in (REFUSED, *KINDS)),
 )
 TEXTS = {
     "actions": ("text", "cause"),

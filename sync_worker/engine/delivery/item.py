@@ -228,12 +228,12 @@ class _Transfer:
         writes = [step.key for step in steps if self._facet.done(step)]
         if not writes:
             return list(steps)
-        why, held = self._intent.why_held(), writes
-        if not why:
+        left, why = self._intent.why_held(len(writes))
+        self._reserved = self._intents.reserve_writes(left)
+        if self._reserved < left:
             most = self._context.sync.most_writes_at_once
             why = f"more than mostWritesAtOnce ({most}) writes came to be done at once"
-            self._reserved = self._intents.reserve_writes(len(writes))
-            held = writes[self._reserved :]
+        held = writes[self._reserved :]
         self._failures |= dict.fromkeys(held, self._intent.waits_for_person(why))
         return [step for step in steps if step.key not in held]
 
@@ -295,7 +295,7 @@ class _Transfer:
             self._remember_here({step.key: Handled(item.version, is_refused=True)})
         elif step.news.handled:
             self._remember_here({step.key: step.news.handled.removed()})
-        if told := self._facet.done(step):
+        if told := self._facet.done(step, there):
             self._written += 1
             self._intent.tell(told, DONE)
 

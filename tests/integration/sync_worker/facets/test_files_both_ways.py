@@ -210,6 +210,21 @@ def test_a_file_that_is_too_large_becomes_a_link_and_no_error(bench, site_limit,
     assert len(bench.calls("two", path="/remotelink$")) == 2, "one of them leads to the counterpart"
 
 
+def test_a_file_becomes_a_link_where_the_site_only_says_as_it_is_sent_that_it_is_too_large(bench):
+    bench.start(attachments=True)
+    key, counterpart = bench.pair()
+    bench.control.fault("two", "status", status=413, user="sync", **ATTACH)
+    bench.user.attach(key, "a.bin", b"large")
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    titles = [link["object"]["title"] for link in bench.issue(counterpart)["links"]]
+    assert [title for title in titles if "a.bin" in title] == [f"a.bin (0.0 kB), on {key}"]
+    assert (len(bench.calls("two", **ATTACH)), bench.failures(), bench.dead_letters()) == (1, [], [])
+    said = [entry["text"] for entry in bench.database["actions"].find({"what": "attachments"})]
+    assert said == ["link: a.bin, 5"]
+
+
 def test_files_that_the_patterns_leave_out_stay(bench):
     bench.start(attachments={"except": ["*.EXE", "image/*"]})
     key, _ = bench.pair()
@@ -250,7 +265,7 @@ def test_an_older_file_that_comes_late_gets_another_name(bench):
     """A text that shows it by its name shows the newest of that name."""
     bench.start(attachments=True)
     key, counterpart = bench.pair()
-    bench.control.fault("two", "status", status=413, message="not this one", times=1, user="sync", **ATTACH)
+    bench.control.fault("two", "status", status=400, message="not this one", times=1, user="sync", **ATTACH)
     bench.user.attach(key, "a.tar.gz", b"old")
     bench.user.attach(key, "a.tar.gz", b"new!")
     bench.cycle()
@@ -459,9 +474,26 @@ def test_a_pair_that_is_written_to_too_often_waits_for_a_person(bench):
     (said,) = bench.dead_letters()
     assert "written to 10 times within an hour" in said
     assert len(names(bench, "dev")) == 10
+    for number in range(3):
+        bench.user.attach(key, f"again {number}.txt", b"x")
+    bench.cycle()
+    assert len(names(bench, "dev")) == 10
     bench.store.ask("retry", [], by="ann")
     bench.cycle()
-    assert len(names(bench, "dev")) == 11
+    assert len(names(bench, "dev")) == 14
+
+
+def test_a_pair_gets_no_more_than_is_left_of_its_hour(bench):
+    bench.start(attachments=True, mostWritesPerHour=10)
+    key, _ = bench.pair()
+    for number in range(8):
+        bench.user.attach(key, f"{number}.txt", b"x")
+    bench.cycle()
+    for number in range(5):
+        bench.user.attach(key, f"later {number}.txt", b"x")
+    bench.cycle()
+    assert len(names(bench, "dev")) == 10
+    assert "written to 10 times within an hour" in bench.dead_letters()[0]
 
 
 def test_a_link_to_a_file_is_put_once_though_its_site_got_another_address_and_the_database_was_lost(bench):

@@ -94,3 +94,7 @@ def test_an_item_that_is_back_was_not_removed_whatever_was_looked_for():
     looked_for = Handled("3 a.txt", twin="90", attempt=Attempt(NOON))
     assert looked_at([ITEM], {"9": looked_for}, removals=True) == {"9": COPIED}
     assert looked_at([], {"9": looked_for}, removals=True) == {"9": looked_for}
+
+
+def test_what_an_earlier_version_has_noted_without_a_version_gets_one_at_the_next_look():
+    assert looked_at([ITEM], {"9": Handled(twin="90")}, removals=False) == {"9": COPIED}
