@@ -82,14 +82,12 @@ class Everything(CrashStory):
             pair = database["pairs"].find_one_and_delete({"_id": self.ids[1]}) or {}
             lost = [f"user:{self.ids[1]}", f"dev:{pair.get('dev_id')}"]
             database["issues"].delete_many({"_id": {"$in": lost}})
-            issues = [f"user:{issue_id}" for issue_id in self.ids]
-            database["requests"].insert_one({"kind": "resync", "issues": issues, "by": "ann"})
+        self.ask("resync", *[f"user:{issue_id}" for issue_id in self.ids])
 
     def _rename_sites(self) -> None:
         """The sites get another address, and a person says that they are the same."""
         self.file.write_text(self.file.read_text().replace("127.0.0.1", "localhost"))
-        with self.database() as database:
-            database["requests"].insert_one({"kind": "adopt", "issues": [Decision.SAME_SITE], "by": "ann"})
+        self.ask("adopt", Decision.SAME_SITE)
 
     def _move_to_other_project(self) -> None:
         """The worker finds out when the counterpart is reopened and finished again."""
@@ -373,8 +371,7 @@ class RestoredSite(FilesBothWays):
         self._attach("dev", LATE, _content(LATE, "dev"))
 
     def _say_what_has_happened(self) -> None:
-        with self.database() as database:
-            database["requests"].insert_one({"kind": "adopt", "issues": [Decision.MOVED], "by": "ann"})
+        self.ask("adopt", Decision.MOVED)
 
     def _add_again_and_delete(self) -> None:
         self._attach("dev", NOTES, b"developer's notes")

@@ -109,6 +109,11 @@ class CrashStory(ABC):
         with MongoClient[dict[str, Any]](self.rig.database_url) as client:
             yield client[self.sync.database]
 
+    def ask(self, kind: str, *about: str) -> None:
+        """A person asks something of the worker."""
+        with self.database() as database:
+            database["requests"].insert_one({"kind": kind, "issues": list(about), "by": "ann"})
+
     @contextlib.contextmanager
     def ann(self, side: str) -> Iterator[Person]:
         """Let a person use the site of one side."""

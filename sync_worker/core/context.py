@@ -47,6 +47,14 @@ class Context:
         """Return for each side the time that it is there now, at the latest: clocks are read in whole seconds."""
         return {side: self.jiras[side].now() + CLOCK_GRAIN for side in Side}
 
+    def confirm_known(self) -> None:
+        """See that all sites know us, which also tells what time it is there. Raises SyncError.
+
+        Who is nobody in particular is refused what others may do, and shown an empty project.
+        """
+        for jira in set(self.jiras.values()):
+            jira.account()
+
     def clock_difference(self, side: Side) -> timedelta:
         """Return how far the clock of the other side is ahead of that of `side`."""
         return self.jiras[side.other].now() - self.jiras[side].now()

@@ -90,11 +90,6 @@ class IntentLog:
             self.context.store.save([state])
         return state
 
-    def confirm_known(self) -> None:
-        """See that both sites know us: who is nobody in particular is refused what others may do. Raises SyncError."""
-        for jira in set(self.context.jiras.values()):
-            jira.account()
-
     def confirm_visible(self, state: IssueState, pair: Pair | None) -> None:
         """Raise IssueGone, or CounterpartGone, when one of the two is gone, or not visible to us."""
         if self.context.jiras[state.side].issue(state.id) is None:
@@ -232,7 +227,7 @@ class OpenIntent(Generic[A]):
         cause = self.work.cause
         return cause.wave == ASKED_FOR or cause.begun(Create.kind) is not None
 
-    def why_held(self, writes: int = 1) -> tuple[int, str]:
+    def allowed_writes(self, writes: int) -> tuple[int, str]:
         """Return how many of so many writes to the pair may be done without a person's word; and why no more, if so."""
         pair, most, now = self.work.pair, self._context.sync.most_writes_per_hour, self._context.jiras[Side.USER].now()
         left = writes if pair is None or self.is_asked_for else pair.writes_left(now, most)
@@ -265,7 +260,10 @@ class OpenIntent(Generic[A]):
 
     def mark(self, attempt: Attempt | None) -> None:
         """Note how far the action has come; None when it has not begun. The next write carries it."""
-        cause = self.work.cause.marked(self.action.kind, attempt)
+        self._mark(self.action.kind, attempt)
+
+    def _mark(self, name: str, attempt: Attempt | None) -> None:
+        cause = self.work.cause.marked(name, attempt)
         self.work = replace(self.work, cause=cause, state=self.work.state.with_cause(cause))
 
     def refuse(self, why: str) -> None:
@@ -273,8 +271,7 @@ class OpenIntent(Generic[A]):
         before = self.work.cause.begun(REFUSED)
         whole = "; ".join(dict.fromkeys([before.refusal, why])) if before else why
         refused = Attempt(self._context.jiras[self.work.side].now(), done=True, refusal=whole[:LONGEST_TEXT])
-        cause = self.work.cause.marked(REFUSED, refused)
-        self.work = replace(self.work, cause=cause, state=self.work.state.with_cause(cause))
+        self._mark(REFUSED, refused)
 
     def finish(self) -> None:
         """Note that the action is done. The next write carries it: to look for a mark once too often does no harm."""

@@ -175,15 +175,10 @@ class FakeSide:
     def add(self, name: str, content: bytes) -> StoredFile:
         return self._put(Attachment("", name, len(content), "text/plain"), content, author=SOMEBODY)
 
-    def remove(self, number: int) -> StoredFile | None:
-        """Remove one of the files that are there, if there are any."""
+    def remove(self, number: int, by: str = "person") -> StoredFile | None:
+        """Remove one of the files that are there, if there are any; or have BACKUP forget it."""
         there = self.there()
-        return self._take_away(there[number % len(there)], "person") if there else None
-
-    def forget(self, number: int) -> StoredFile | None:
-        """Forget one of the files that are there, if there are any: a backup is restored that is from before it."""
-        there = self.there()
-        return self._take_away(there[number % len(there)], BACKUP) if there else None
+        return self._take_away(there[number % len(there)], by) if there else None
 
     def touch(self) -> None:
         """Edit something else than files."""

@@ -41,6 +41,10 @@ class Node:
         """Run docker on this node. Raises CalledProcessError, TimeoutExpired."""
         return run_docker(self.host, *arguments, given=given, environ=environ, seconds=seconds)
 
+    def containers(self, service: str) -> list[str]:
+        """Return the ids of the containers of a service that run here."""
+        return self.run("ps", "--quiet", "--filter", f"label=com.docker.swarm.service.name={service}").split()
+
 
 @dataclass(frozen=True)
 class Task:
@@ -123,8 +127,7 @@ class Swarm:
         await_fact(partial(self._are_no_others, service), f"no container of {service} to run without a task")
 
     def _are_no_others(self, service: str) -> bool:
-        label = f"label=com.docker.swarm.service.name={service}"
-        running = {node.name: len(node.run("ps", "--quiet", "--filter", label).split()) for node in self.nodes}
+        running = {node.name: len(node.containers(service)) for node in self.nodes}
         wanted = Counter(task.node for task in self.tasks(service))
         return running == {node.name: wanted[node.name] for node in self.nodes}
 

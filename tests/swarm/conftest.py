@@ -124,9 +124,7 @@ class Stack(WatchedFleet):
 
     def inside(self, node: Node, *command: str) -> str:
         """Run a command in one of the containers on a node."""
-        label = f"label=com.docker.swarm.service.name={self.service}"
-        container = node.run("ps", "--quiet", "--filter", label).split()[0]
-        return node.run("exec", container, *command)
+        return node.run("exec", node.containers(self.service)[0], *command)
 
     def held_on(self, node: Node) -> set[str]:
         """Return the names of the syncs whose leases containers on this node hold."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Lock
+
+from sync_worker.core.issues.pairs import Writes
+from sync_worker.core.timing import LONG_AGO
 
 CREATIONS, GONE = "creations", "gone"
 """The names of holds. That of a disappearance has the side after it: `gone.user`."""
 MOST_NAMED = 5
 """Of what is held, so many are named."""
-AN_HOUR = timedelta(hours=1)
 LEAST_DISAPPEARANCES = 10
 SHARE_OF_DISAPPEARANCES = 0.02
 
@@ -30,25 +32,23 @@ class WritesAtOnce:
     """How many writes came to be done at once: in one cycle, and in those that go on with it, within an hour."""
 
     def __init__(self) -> None:
-        self._count, self._lock = 0, Lock()
-        self._since: datetime | None = None
+        self._writes, self._lock = Writes(LONG_AGO, 0), Lock()
 
     def reserve(self, wanted: int, most: int, now: datetime) -> int:
         """Return how many of so many writes may be done, of `most` at once."""
         with self._lock:
-            if self._since is None or abs(now - self._since) > AN_HOUR:
-                self._count, self._since = 0, now
-            granted = min(wanted, max(most - self._count, 0))
-            self._count += granted
+            writes = self._writes.at(now)
+            granted = min(wanted, writes.left(most))
+            self._writes = writes.more(granted)
         return granted
 
     def give_back(self, count: int) -> None:
         """Note that so many of the writes that were reserved were certainly not done."""
         with self._lock:
-            self._count = max(self._count - count, 0)
+            self._writes = self._writes.more(-count)
 
     def begin_anew(self) -> None:
-        self._count, self._since = 0, None
+        self._writes = Writes(LONG_AGO, 0)
 
 
 @dataclass(frozen=True)

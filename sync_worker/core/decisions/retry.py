@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from sync_model.secrecy.redaction import redacted
-from sync_worker.core.errors import InvalidRequest, NeedsOperator, SyncError, Unavailable
+from sync_worker.core.errors import NeedsOperator, SyncError, Unavailable, is_final
 from sync_worker.core.issues.causes import Failure
 
 LONGEST_RETRY_AFTER = 900.0
@@ -80,7 +80,7 @@ def after_failure(
         last_at=now,
         next_try=now + timedelta(seconds=max(min(wait, LONGEST_RETRY), _asked_for(error))),
     )
-    is_hopeless = isinstance(error, InvalidRequest) and error.final
+    is_hopeless = is_final(error)
     is_over = now - failure.first_at >= patience and attempts >= LEAST_TRIES
     return failure, is_hopeless or is_over
 

@@ -18,6 +18,17 @@ class Writes:
     since: datetime
     count: int
 
+    def at(self, now: datetime) -> Writes:
+        """Return how many of them count now: none, once the hour is over."""
+        return self if abs(now - self.since) <= AN_HOUR else Writes(now, 0)
+
+    def left(self, most: int) -> int:
+        """Return how many more there may be, of `most` within the hour."""
+        return max(most - self.count, 0)
+
+    def more(self, count: int) -> Writes:
+        return replace(self, count=max(self.count + count, 0))
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -70,16 +81,11 @@ class Pair:
 
     def wrote(self, at: datetime, count: int) -> Pair:
         """Return this pair after so many more writes, at a time on the clock of the user side."""
-        before = self.writes
-        if before is None or abs(at - before.since) > AN_HOUR:
-            return replace(self, writes=Writes(at, count))
-        return replace(self, writes=Writes(before.since, before.count + count))
+        return replace(self, writes=(self.writes or Writes(at, 0)).at(at).more(count))
 
     def writes_left(self, at: datetime, most: int) -> int:
         """Return how many of so many writes may be done until the hour is over, or until a person forgets them."""
-        if self.writes is None or abs(at - self.writes.since) > AN_HOUR:
-            return most
-        return max(most - self.writes.count, 0)
+        return (self.writes or Writes(at, 0)).at(at).left(most)
 
     def released(self) -> Pair:
         """Return this pair without what held it, as a person has asked for."""

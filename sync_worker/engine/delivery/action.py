@@ -47,7 +47,7 @@ class ActionDelivery(Generic[F]):
 
     def make(self, intent: OpenIntent[Any], request: Request[Any]) -> None:
         """Make a request of which nothing is there yet."""
-        if not self.facet.has_own_brake and (why := intent.why_held()[1]):
+        if not self.facet.has_own_brake and (why := intent.allowed_writes(1)[1]):
             raise intent.waits_for_person(why)
         if request.is_repeatable:
             receipt = self._make_again(intent, request)

@@ -69,7 +69,7 @@ class FailedCauses:
         if not is_gone and not (isinstance(error, InvalidRequest) and error.final and error.status is not None):
             return error
         try:
-            self._intents.confirm_known()
+            self._context.confirm_known()
             if not is_gone:
                 self._intents.confirm_visible(state, self._context.store.pair_of(state.side, state.id))
         except (Unavailable, InvalidRequest) as doubt:

@@ -228,7 +228,7 @@ class _Transfer:
         writes = [step.key for step in steps if self._facet.done(step)]
         if not writes:
             return list(steps)
-        left, why = self._intent.why_held(len(writes))
+        left, why = self._intent.allowed_writes(len(writes))
         self._reserved = self._intents.reserve_writes(left)
         if self._reserved < left:
             most = self._context.sync.most_writes_at_once
@@ -342,7 +342,7 @@ class _Transfer:
         error = to_go_by(self._failures.values())
         if final := {key: failure for key, failure in self._failures.items() if is_final(failure)}:
             if any(failure.status is not None for failure in final.values()):
-                self._intents.confirm_known()
+                self._context.confirm_known()
             self._intent.confirm_visible()
             why = "; ".join(dict.fromkeys(str(failure) for failure in final.values()))
             known = self.source.known

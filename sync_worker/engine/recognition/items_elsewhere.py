@@ -6,7 +6,7 @@ An item is known again there by its version. Of several that are equal, the olde
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from sync_worker.core.issues.issue import Issue
@@ -25,13 +25,9 @@ def keys_there(state: IssueState | None, issue: Issue) -> Keys:
 
 def with_keys(state: IssueState, keys: Keys) -> IssueState:
     """Return this state with the items that have these keys now, and no others."""
-    handled = {
-        kind: {keys[kind][key]: item for key, item in known.items() if key in keys.get(kind, {})}
-        if kind in ITEM_FACETS
-        else known
-        for kind, known in state.handled.items()
-    }
-    return replace(state, handled=handled)
+    return _changed(
+        state, lambda kind, known: {keys[kind][key]: item for key, item in known.items() if key in keys.get(kind, {})}
+    )
 
 
 def with_twins(state: IssueState, counterpart: IssueState | None, keys: Keys) -> IssueState:
@@ -39,12 +35,17 @@ def with_twins(state: IssueState, counterpart: IssueState | None, keys: Keys) ->
 
     A copy of what is not known again stays a copy. An item whose copy was deleted is not copied again.
     """
-    handled = {
-        kind: dict(_with_twins(known, counterpart.items(kind) if counterpart else {}, keys.get(kind, {})))
-        if kind in ITEM_FACETS
-        else known
-        for kind, known in state.handled.items()
-    }
+    return _changed(
+        state,
+        lambda kind, known: dict(
+            _with_twins(known, counterpart.items(kind) if counterpart else {}, keys.get(kind, {}))
+        ),
+    )
+
+
+def _changed(state: IssueState, change: Callable[[str, Items], Items]) -> IssueState:
+    """Return this state with `change` made to what is remembered of its items, by their kind, and all else as it is."""
+    handled = {kind: change(kind, known) if kind in ITEM_FACETS else known for kind, known in state.handled.items()}
     return replace(state, handled=handled)
 
 

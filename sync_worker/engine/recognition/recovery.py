@@ -231,8 +231,7 @@ def begin_recovery(context: Context, progress: Progress) -> Progress:
     restored = progress.restored
     if restored is None or restored.is_reunited:
         return progress
-    for jira in set(context.jiras.values()):
-        jira.account()  # which also tells what time it is there
+    context.confirm_known()
     now = context.clocks_at_the_latest()
     until = {side: min(restored.until.get(side, at), at) for side, at in now.items()}  # a clock may have been wrong
     if until == restored.until:
@@ -253,8 +252,7 @@ def recover(context: Context, progress: Progress) -> Progress:
     if restored is None or (restored.is_reunited and not any(restored.unread.values())):
         return progress
     if restored.is_reunited:
-        for jira in set(context.jiras.values()):
-            jira.account()
+        context.confirm_known()
         search = CounterpartSearch(context, IntentLog(context, progress.known, restored))
         unread = {str(side): tuple(search.among(side.other, restored.unread.get(side, ()))) for side in Side}
         progress = replace(progress, restored=replace(restored, unread=unread))

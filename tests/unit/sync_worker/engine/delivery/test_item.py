@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fake_sides import IDS, LARGE, PROJECTS, Crash, FakeSide, FakeStore, Happening, StoredFile, Trouble, World
+from fake_sides import BACKUP, IDS, LARGE, PROJECTS, Crash, FakeSide, FakeStore, Happening, StoredFile, Trouble, World
 from sync_model.definition.attachments import MEGABYTE
 from sync_model.definition.sync import Side
 from sync_worker.core.context import Context, NoPredecessor
@@ -113,7 +113,7 @@ class Bench:
 
     def forget(self, side: Side, number: int = 0) -> None:
         """Restore a backup of a site that is from before one of the files that are there."""
-        self._note_removed(side, self.sides[side].forget(number))
+        self._note_removed(side, self.sides[side].remove(number, BACKUP))
 
     def _note_removed(self, side: Side, removed: StoredFile | None) -> None:
         if removed and removed.is_copy:
