@@ -131,7 +131,9 @@ class CounterpartSearch:
         if before and before.id(side.other) != counterpart.id:
             raise InvalidRequest(f"{issue.key} already has another counterpart, {before.key(side.other)}", final=True)
         known = store.state(side.other, counterpart.id)
-        other = known or self._long_seen(side.other, counterpart)
+        # One that was noted as a stranger had no counterpart that its changes could be carried over to.
+        is_known = known is not None and (before is not None or _is_tried(known))
+        other = known if is_known else self._long_seen(side.other, counterpart)
         pair = pair_of(side, issue, counterpart, self.context.jiras[side].now())
         states = [
             self.intents.observe(side.other, counterpart, other, self._reaches(side.other, pair)),
@@ -176,8 +178,7 @@ class CounterpartSearch:
     def _is_only_noted(self, state: IssueState) -> bool:
         """Tell whether a database that was lost has only taken note of an issue since, as if it had no counterpart."""
         restored = self.intents.restored
-        is_tried = state.dead or any(cause.marks for cause in state.pending)
-        return restored is not None and restored.is_lost and not is_tried
+        return restored is not None and restored.is_lost and not _is_tried(state)
 
     def _with_create_done(self, side: Side, state: IssueState, counterpart: Issue) -> IssueState:
         """Return this state with what calls for the counterpart noted as begun."""
@@ -217,6 +218,11 @@ class CounterpartSearch:
         if restored is None or not restored.is_lost:
             return None
         return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
+
+
+def _is_tried(state: IssueState) -> bool:
+    """Tell whether something of an issue has been begun, or was given up."""
+    return bool(state.dead) or any(cause.marks for cause in state.pending)
 
 
 def pair_of(side: Side, issue: Issue, counterpart: Issue, now: datetime) -> Pair:

@@ -245,3 +245,16 @@ def test_the_command_resync_waits_for_the_worker_and_says_what_became_of_each_is
     ran = front("resync", "sync-ab", counterpart)
     assert (ran.code, ran.out) == (1, "")
     assert "noted, but not done: sync-ab is paused by ann at" in ran.err
+
+
+@EITHER_FLAVOR
+def test_a_resync_that_finds_a_forgotten_counterpart_posts_no_comment_again(bench):
+    key, counterpart = bench.pair()
+    bench.pass_time(30 * 24 * 3600)
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    forget(bench, key, counterpart)
+    resync(bench, key)
+    bench.cycle()
+    assert bench.comments(key) == [f"followed as {counterpart}", f"finished {counterpart}"]
+    assert bench.status(key) == "Resolved"

@@ -466,3 +466,25 @@ def test_pairs_that_are_missing_after_a_restore_are_found_and_what_was_done_mean
         found = bench.database["progress"].find_one()["restored"]
         assert found["until"]["user"] > before
         assert_each_once(bench, [key])
+
+
+@EITHER_FLAVOR
+def test_what_happens_to_a_counterpart_before_it_is_found_again_is_carried_over_once(bench):
+    """The lost database's successor sees the counterpart while the issue that it was created for is hidden."""
+    key, counterpart = bench.pair()
+    bench.cycle()
+    bench.control.hide("one", key)
+    with_empty_database(bench)
+    bench.cycle()
+    bench.dev.move(counterpart, "In Progress")
+    bench.pass_time(LONG_ENOUGH)
+    bench.cycle()
+    assert bench.database["issues"].count_documents({"_id": {"$regex": "^dev:"}}) == 1
+    bench.control.show("one", key)
+    bench.user.edit(key, summary="edited")
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert (bench.status(key), len(bench.devs())) == ("In Progress", 1)
+    assert bench.statuses_since_taken_on(key) == ["In Progress"]
+    assert bench.comments(key) == [f"followed as {counterpart}"]
