@@ -3,6 +3,7 @@
 It starts a simulated Cloud site, a simulated Data Center site, an embedded mongod and one real worker for each sync.
 People edit both sides while workers are killed, MongoDB goes away, Jira answers badly and clocks jump. Then all faults
 end and the syncs settle. Their databases are lost and the sites get other names while they run, and people edit on.
+Pairs of which both issues were moved out of the projects are named to the syncs after the loss, as README says.
 Both sides are compared with what the rules demand. What happens, and when, follows from the seed.
 """
 
@@ -35,9 +36,12 @@ from benchmarks.scenario.timeline import SWITCHES, TimelineEvent
 from benchmarks.scenario.workers import WorkerProcesses
 from benchmarks.verdict import chaos_report
 from benchmarks.verdict.chaos_report import ChaosResult
-from benchmarks.verdict.demands import SyncUnderTest
+from benchmarks.verdict.demands import SIDES, SyncUnderTest
+from benchmarks.verdict.evidence import Dumps, RunFacts, judged_pairs
 from benchmarks.verdict.judge import judge
 from sync_worker.core.identity import Decision
+from sync_worker.engine import resync
+from sync_worker.engine.recognition import adoption
 
 LOOK_EVERY = 0.02
 SECONDS_TO_BEGIN = 60.0
@@ -106,7 +110,7 @@ def run(folder: Path, options: argparse.Namespace) -> ChaosResult:
                 settling = Settling(rig, workers, syncs, people.facts)
                 settling.wait()
                 if after.edits:
-                    _lose_databases_and_rename_sites(rig, workers, syncs)
+                    _lose_databases_and_rename_sites(rig, workers, syncs, people.facts)
                     people.forgot = True
                     _play(after.edits, [], people, faults, workers)
                     settling.facts = people.facts
@@ -135,18 +139,38 @@ def _await_cycles(workers: WorkerProcesses) -> None:
         time.sleep(LOOK_EVERY)
 
 
-def _lose_databases_and_rename_sites(rig: Rig, workers: WorkerProcesses, syncs: Sequence[SyncUnderTest]) -> None:
+def _lose_databases_and_rename_sites(
+    rig: Rig, workers: WorkerProcesses, syncs: Sequence[SyncUnderTest], facts: RunFacts
+) -> None:
     """Empty the databases while their workers run; then have the sites known by another name, as a person confirms."""
     with MongoClient[dict[str, Any]](rig.database_url) as client:
+
+        def ask(sync: SyncUnderTest, kind: str, issues: Sequence[str]) -> None:
+            client[sync.database]["requests"].insert_one({"kind": kind, "issues": issues, "by": "ann"})
+
         for sync in syncs:
             client.drop_database(sync.database)
         _await_cycles(workers)
+        dumps = {site: rig.control.issues(site) for site in site_names(syncs)}
+        for sync in syncs:
+            ask(sync, resync.KIND, list(_out_of_sight(sync, dumps, facts)))
+        _await_cycles(workers)
         workers.rename_sites()
         for sync in syncs:
-            request = {"kind": "adopt", "issues": [Decision.SAME_SITE], "by": "ann"}
-            client[sync.database]["requests"].insert_one(request)
+            ask(sync, adoption.KIND, [Decision.SAME_SITE])
         workers.restart()
         _await_cycles(workers)
+
+
+def _out_of_sight(sync: SyncUnderTest, dumps: Dumps, facts: RunFacts) -> Iterator[str]:
+    """Yield what a person has to name after the loss: pairs of which both issues were moved out of the projects.
+
+    The issue that is named is the one whose status is carried over: that of the later change.
+    """
+    for pair in judged_pairs(sync, dumps, facts):
+        if all(pair.issues[side]["project"] != sync.projects[side] for side in SIDES):
+            side = pair.by_people[-1].side if pair.by_people else "user"
+            yield f"{side}:{pair.issues[side]['id']}"
 
 
 @contextlib.contextmanager

@@ -95,19 +95,21 @@ def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, J
         side = Side(match[1])
         state = store.state(side, match[2])
         return NamedIssue(side, match[2], state.key if state else name)
-    stored = _stored_issues(name.upper(), store)
-    if len(stored) > 1:
-        raise NotUnderstood(f"{name} is an issue on either side: say {' or '.join(map(str, stored))}")
-    if stored:
-        return stored[0]
-    if not KEY.fullmatch(name):
-        raise NotUnderstood(
-            f"{name} is no issue that {sync.name} knows; say its key, or {Side.USER}:ID or {Side.DEV}:ID"
-        )
-    for side in _sides_to_ask(name, sync):
-        for issue_id in jiras[side].ids_of([name.upper()]).values():
-            return NamedIssue(side, issue_id, name.upper())
-    raise Unusable(f"{name} is not there, or the account of {sync.name} may not see it")
+    if not (found := _stored_issues(name.upper(), store)):
+        if not KEY.fullmatch(name):
+            raise NotUnderstood(
+                f"{name} is no issue that {sync.name} knows; say its key, or {Side.USER}:ID or {Side.DEV}:ID"
+            )
+        found = [
+            NamedIssue(side, issue_id, name.upper())
+            for side in _sides_to_ask(name, sync)
+            for issue_id in jiras[side].ids_of([name.upper()]).values()
+        ]
+    if len(found) > 1:
+        raise NotUnderstood(f"{name} is an issue on either side: say {' or '.join(map(str, found))}")
+    if not found:
+        raise Unusable(f"{name} is not there, or the account of {sync.name} may not see it")
+    return found[0]
 
 
 def _stored_issues(name: str, store: MongoStore) -> list[NamedIssue]:

@@ -172,7 +172,7 @@ class Cycle:
         store = self.context.store
         for request in requests:
             if request.kind in (resync.KIND, resync.REMEMBER):
-                unprocessable.handled_all(resync.resync(self.context, request, progress.known))
+                unprocessable.handled_all(resync.resync(self.context, request, progress))
                 continue
             asked = [state for state in store.failing() if _is_meant(request, state)]
             change = IssueState.requeued if request.kind == "retry" else IssueState.dismissed

@@ -8,7 +8,7 @@ posted again; links and files are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,8 @@ from sync_model.definition.sync import Side
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.decisions.rules import creates_from
-from sync_worker.core.identity import Identity, Origin
+from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.identity import Origin
 from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_refusals
 from sync_worker.core.issues.issue import Issue
@@ -26,7 +27,7 @@ from sync_worker.core.issues.own_writes import only_own_writes
 from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
-from sync_worker.core.progress import Restored
+from sync_worker.core.progress import Progress, Restored
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.detection.diff import items_not_shown, observe, with_due_removals
@@ -34,6 +35,7 @@ from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reach import full_reaches
 from sync_worker.engine.reading import Reader
 from sync_worker.engine.recognition.recovery import CounterpartSearch, Found
+from sync_worker.facets.earlier_links import CounterpartFound, EarlierLinks
 from sync_worker.facets.work import DONE, SKIPPED
 
 KIND = "resync"
@@ -41,7 +43,7 @@ REMEMBER = "remember"
 """A resync of issues that were forgotten, which are not forgotten any more. What happened meanwhile is only noted."""
 
 
-def resync(context: Context, request: Request, identity: Identity) -> list[tuple[Side, str]]:
+def resync(context: Context, request: Request, progress: Progress) -> list[tuple[Side, str]]:
     """Queue what the request asks for; return side and id of each issue that could be queued.
 
     Raises Unavailable when Jira does not answer; what was queued by then stays as it is.
@@ -53,15 +55,16 @@ def resync(context: Context, request: Request, identity: Identity) -> list[tuple
         if request.kind == REMEMBER and ids:
             context.store.recall(side, ids)
         for batch in batches(ids, READ_AT_ONCE):
-            queued += [(side, issue_id) for issue_id in _Resync(context, request, side, identity).queue(batch)]
+            queued += [(side, issue_id) for issue_id in _Resync(context, request, side, progress).queue(batch)]
     return queued
 
 
 class _Resync:
     """One request, as far as it is about issues of one side."""
 
-    def __init__(self, context: Context, request: Request, side: Side, known: Identity) -> None:
-        self._context, self._request, self._side, self._known = context, request, side, known
+    def __init__(self, context: Context, request: Request, side: Side, progress: Progress) -> None:
+        self._context, self._request, self._side = context, request, side
+        self._known, self._restored = progress.known, progress.restored
         self._identity = f"{KIND}-{request.id}"
 
     def queue(self, ids: list[str]) -> list[str]:
@@ -76,7 +79,7 @@ class _Resync:
         for issue_id, why in read.unprocessable.items():
             known = states.get(issue_id)
             self._record(known.key if known else issue_id, SKIPPED, why)
-        made, unread = self._look_for_counterparts(read.issues)
+        obstacles = self._look_for_counterparts(read.issues)
         if self._request.kind == REMEMBER:
             states, _ = store.states(side, ids)
         pairs, unprocessable = store.pairs_of(side, ids)
@@ -87,14 +90,8 @@ class _Resync:
                 continue  # queued, and perhaps half done, before we were interrupted
             if issue.id in unprocessable:
                 self._record(issue.key, SKIPPED, unprocessable[issue.id])
-            elif pair is None and unread:
-                why = f"it may have a counterpart: the mark of issue {', '.join(unread)} cannot be read"
-                self._record(issue.key, SKIPPED, why)
-            elif pair is None and issue.id in made:
-                self._record(issue.key, SKIPPED, "it was created for an issue that is not there any more")
-            elif pair is None and not creates_from(self._context.sync, side, issue.status):
-                why = f"it has no counterpart, and no rule creates one for status {issue.status}"
-                self._record(issue.key, SKIPPED, why)
+            elif pair is None and issue.id in obstacles:
+                self._record(issue.key, SKIPPED, obstacles[issue.id])
             else:
                 self._relink(pair)
                 store.save([self._fresh_state(issue, state, pair)])
@@ -102,30 +99,53 @@ class _Resync:
                 queued.append(issue.id)
         return queued
 
-    def _look_for_counterparts(self, issues: Collection[Issue]) -> tuple[set[str], list[str]]:
-        """Make pairs of issues of which we do not know that they have a counterpart, where one carries our mark.
+    def _look_for_counterparts(self, issues: Collection[Issue]) -> dict[str, str]:
+        """Make pairs of issues of which we do not know that they have a counterpart, where a mark or a link says so.
 
-        Returns the ids of those that are themselves somebody's counterpart, and must not be given another; and the ids
-        of issues of the other side that may be counterparts, as their marks cannot be read.
+        Returns by their ids why issues that have none after that must not be given one.
         """
         context, side = self._context, self._side
         paired = context.store.paired(side, [issue.id for issue in issues])
-        alone = [issue for issue in issues if issue.id not in paired]
+        alone = {issue.id: issue for issue in issues if issue.id not in paired}
         if not alone:
-            return set(), []
+            return {}
         clocks: dict[str, datetime] = {one: context.jiras[one].now() for one in Side}
         context.jiras[side.other].account()
         intents = IntentLog(context, self._known, Restored(until=clocks))
         search = CounterpartSearch(context, intents, only_notes=self._request.kind == REMEMBER)
         ahead = clocks[side.other] - clocks[side]
-        oldest = min(issue.created for issue in alone)
-        unread = search.since(side, oldest + ahead - CLOCK_GRAIN, {issue.id for issue in alone})
-        own = [issue.id for issue in alone if issue.creator in self._known.accounts(side)]
+        oldest = min(issue.created for issue in alone.values())
+        unread = search.since(side, oldest + ahead - CLOCK_GRAIN, alone.keys())
+        own = [issue.id for issue in alone.values() if issue.creator in self._known.accounts(side)]
         marks, unknown = Reader(context.jiras[side], context.checkpoint).marks(own)
         ours = {issue_id: mark for issue_id, value in marks.items() if (mark := self._our_mark(value))}
         for issue_id, mark in ours.items():
             search.pair_up(side.other, [Found(issue_id, mark)])
-        return {*ours, *unknown}, unread  # one whose mark cannot be read may be somebody's counterpart
+        if unread:
+            why = f"it may have a counterpart: the mark of issue {', '.join(unread)} cannot be read"
+            return dict.fromkeys(alone, why)
+        # One whose mark cannot be read may be somebody's counterpart.
+        why = "it was created for an issue that is not there any more"
+        return self._look_at_links(alone, search) | dict.fromkeys({*ours, *unknown}, why)
+
+    def _look_at_links(self, alone: Mapping[str, Issue], search: CounterpartSearch) -> dict[str, str]:
+        """Make pairs where an earlier database's link leads to a counterpart: it may be in any project by now."""
+        sync, side, project = self._context.sync, self._side, self._context.project_id(self._side)
+        links, obstacles = EarlierLinks(self._context, self._known), {}
+        is_lost = self._restored is not None and self._restored.is_lost
+        paired = self._context.store.paired(side, alone)
+        for issue in (issue for issue in alone.values() if issue.id not in paired):
+            if issue.project_id != project:
+                obstacles[issue.id] = f"it has no counterpart, and is not in project {sync.project_key(side)}"
+            elif not creates_from(sync, side, issue.status):
+                obstacles[issue.id] = f"it has no counterpart, and no rule creates one for status {issue.status}"
+            try:
+                links.raise_if_found(side, issue, is_lost=is_lost)
+            except CounterpartFound as found:
+                search.pair_up(side, [Found(found.id, found.mark)])
+            except InvalidRequest as error:
+                obstacles[issue.id] = str(error)
+        return obstacles
 
     def _our_mark(self, value: object) -> Mark | None:
         mark = Mark.parse(value)

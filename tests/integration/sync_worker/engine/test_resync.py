@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
+from decisions import with_empty_database
 from simulated_sites import ATTACH, COMMENT, CREATE, LINK, LONG_ENOUGH, TRANSITION
 from sync_worker.database.journal import Journal
 from worker_bench import EITHER_FLAVOR
 
 
-def resync(bench, *keys: str) -> str:
+def resync(bench, *keys: str, side: str = "") -> str:
     """Ask for it, run a cycle, and return the request's id."""
     if bench.worker is None:
         bench.start()
-    names = [f"{'user' if key.startswith('SUP') else 'dev'}:{bench.issue(key)['id']}" for key in keys]
+    names = [f"{side or ('user' if key.startswith('SUP') else 'dev')}:{bench.issue(key)['id']}" for key in keys]
     request = bench.store.ask("resync", names, "ann")
     bench.cycle()
     assert bench.store.is_answered(request)
@@ -258,3 +259,38 @@ def test_a_resync_that_finds_a_forgotten_counterpart_posts_no_comment_again(benc
     bench.cycle()
     assert bench.comments(key) == [f"followed as {counterpart}", f"finished {counterpart}"]
     assert bench.status(key) == "Resolved"
+
+
+@EITHER_FLAVOR
+@pytest.mark.parametrize("side", ["user", "dev"])
+def test_a_resync_finds_a_pair_of_which_both_were_moved_away_before_the_database_was_lost(bench, side):
+    bench.on_one_site()
+    key, counterpart = bench.pair()
+    bench.cycle()
+    moved = {"user": bench.control.move("one", key, "OTHER"), "dev": bench.control.move("one", counterpart, "OTHER")}
+    with_empty_database(bench)
+    bench.cycle()
+    assert bench.database["pairs"].count_documents({}) == 0
+    resync(bench, moved[side], side=side)
+    bench.dev.move(moved["dev"], "In Progress")
+    bench.cycle()
+    assert bench.status(moved["user"]) == "In Progress"
+    assert bench.comments(moved["user"]) == [f"followed as {counterpart}"]
+    assert len(bench.control.issues("one", "OTHER")) == 2
+
+
+def test_a_resync_skips_an_issue_that_was_moved_away_and_has_no_counterpart(bench):
+    moved = bench.control.move("one", bench.user.create("SUP", "Not yet"), "OTHER")
+    bench.on_one_site()
+    resync(bench, moved, side="user")
+    assert noted(bench, moved) == [("skipped", "it has no counterpart, and is not in project SUP")]
+
+
+def test_an_issue_in_neither_project_that_may_be_of_either_side_is_asked_about(bench, front):
+    moved = bench.control.move("one", bench.user.create("SUP", "Not yet"), "OTHER")
+    bench.on_one_site()
+    bench.start()
+    identity = bench.issue(moved)["id"]
+    ran = front("resync", "sync-ab", moved)
+    said = f"error: {moved} is an issue on either side: say user:{identity} or dev:{identity}\n"
+    assert (ran.code, ran.out, ran.err) == (2, "", said)
