@@ -93,8 +93,10 @@ def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, J
 
     if match := re.fullmatch(rf"({'|'.join(Side)}):([0-9]+)", name):
         side = Side(match[1])
-        state = store.state(side, match[2])
-        return NamedIssue(side, match[2], state.key if state else name)
+        if state := store.state(side, match[2]):
+            return NamedIssue(side, state.id, state.key)
+        read = jiras[side].read([match[2]])
+        return NamedIssue(side, match[2], next((issue.key for issue in read.issues), name))
     if not (found := _stored_issues(name.upper(), store)):
         if not KEY.fullmatch(name):
             raise NotUnderstood(

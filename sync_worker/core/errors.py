@@ -8,6 +8,7 @@
     │   │   └── Redirected         wait: it wants us at another address
     │   └── SiteThrottled          wait, and all other calls to this site with it
     ├── NeedsOperator              a person must act: credentials, a missing project, a permission for the whole sync
+    │   ├── MadeByAnother          another installation has created counterparts for the same two projects
     │   └── CredentialsRefused     the site does not accept our secret; it is not tried for ever
     └── InvalidRequest             this one action is wrong: note it and go on with the others
         ├── IssueGone              its issue is gone, or not visible to us
@@ -93,6 +94,10 @@ class NeedsOperator(SyncError):
     def __init__(self, message: str, *, status: int | None = None, ambiguous: bool = False) -> None:
         super().__init__(message, status=status)
         self.ambiguous = ambiguous
+
+
+class MadeByAnother(NeedsOperator):
+    """Another installation has created counterparts for the two projects of this sync."""
 
 
 class CredentialsRefused(NeedsOperator):

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sync_model.definition.sync import Side
-from sync_worker.core.errors import NeedsOperator
+from sync_worker.core.errors import MadeByAnother, NeedsOperator
 from sync_worker.core.issues.marks import Mark, place_of
 
 WRITERS_KEPT = 100
@@ -167,9 +167,11 @@ class Identity:
 
     def origin(self, side: Side, mark: Mark, created: datetime | None = None) -> Origin:
         """Tell by whom an issue with `mark`, which names a source on `side`, was created. `created`: when it was."""
-        source = self.sides[side]
+        source, target = self.sides[side], self.sides[side.other]
         if not source.knows(mark) or mark.owner in self.ignored:
             return Origin.ELSEWHERE
+        if mark.project not in (None, source.project) and mark.project == target.project and target.knows(mark):
+            return Origin.ELSEWHERE  # both projects are on one site, and the source is in the other one
         if mark.database == self.database:
             return Origin.OURS
         until = self.adopted.get(mark.owner, {}).get(side.other)
@@ -289,7 +291,7 @@ def what_to_type(sync: str, decisions: Iterable[Decision]) -> str:
     return f"say what that is: jira-sync adopt {sync} {options}"
 
 
-def made_by_another(sync: str, owner: str, key: str, why: str = "") -> NeedsOperator:
+def made_by_another(sync: str, owner: str, key: str, why: str = "") -> MadeByAnother:
     """Return the error that says that `owner` has created the issue called `key` for one of these two projects.
 
     `why` says what is known of the owner.
@@ -300,7 +302,7 @@ def made_by_another(sync: str, owner: str, key: str, why: str = "") -> NeedsOper
     )
     typed = what_to_type(sync, (Decision.TAKE_OVER, Decision.NEW))
     by = f"another installation ({in_short(owner)})"
-    return NeedsOperator(f"{key} was created for this pair of projects by {by}; {hint}; {typed}")
+    return MadeByAnother(f"{key} was created for this pair of projects by {by}; {hint}; {typed}")
 
 
 def in_short(owner: str) -> str:

@@ -15,11 +15,12 @@ from typing import Generic
 from sync_model.definition.sync import Side
 from sync_worker.core.context import Context
 from sync_worker.core.decisions.brakes import WritesAtOnce
+from sync_worker.core.decisions.rules import actions_for
 from sync_worker.core.decisions.uncertainty import after_end, left_open, long_over, settle
 from sync_worker.core.errors import CounterpartGone, InvalidRequest, IssueGone, LeaseLost, OutcomeUnknown, Unavailable
 from sync_worker.core.identity import INSTEAD, Identity
 from sync_worker.core.issues import own_writes
-from sync_worker.core.issues.actions import A, Action, Create
+from sync_worker.core.issues.actions import A, Action, Comment, Create, find
 from sync_worker.core.issues.causes import ASKED_FOR, REFUSED, Attempt, Cause
 from sync_worker.core.issues.issue import Issue
 from sync_worker.core.issues.items import Reach
@@ -27,6 +28,7 @@ from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
+from sync_worker.core.timing import LONG_AGO
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.detection.diff import needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
@@ -80,6 +82,24 @@ class IntentLog:
             unknown_until=self.restored.until[side] if self.restored else None,
             reaches=reaches,
         )
+
+    def observe_found(
+        self,
+        side: Side,
+        issue: Issue,
+        state: IssueState,
+        reaches: Mapping[str, Reach] = MappingProxyType({}),
+    ) -> IssueState:
+        """As `observe`, of an issue that was found to have a counterpart.
+
+        A comment that it may have got while it seemed to have none is looked for before it is posted.
+        """
+        observed = self.observe(side, issue, state, reaches)
+        for cause in observed.pending:
+            alone = actions_for(self.context.sync, side, cause, paired=False)
+            if find(Comment, alone) and not cause.begun(Comment.kind):
+                observed = observed.with_cause(cause.marked(Comment.kind, long_over(LONG_AGO)))
+        return observed
 
     def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
         before = self.context.store.state(side, issue.id)

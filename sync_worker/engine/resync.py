@@ -8,15 +8,16 @@ posted again; links and files are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import Side
+from sync_worker.core.bulk import is_about_all
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.decisions.rules import creates_from
-from sync_worker.core.errors import InvalidRequest
+from sync_worker.core.errors import InvalidRequest, MadeByAnother, Unavailable
 from sync_worker.core.identity import Origin
 from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_refusals
@@ -111,7 +112,8 @@ class _Resync:
             return {}
         clocks: dict[str, datetime] = {one: context.jiras[one].now() for one in Side}
         context.jiras[side.other].account()
-        intents = IntentLog(context, self._known, Restored(until=clocks))
+        restored = self._restored if self._restored and self._restored.is_lost else Restored(until=clocks)
+        intents = IntentLog(context, self._known, restored)
         search = CounterpartSearch(context, intents, only_notes=self._request.kind == REMEMBER)
         ahead = clocks[side.other] - clocks[side]
         oldest = min(issue.created for issue in alone.values())
@@ -125,16 +127,16 @@ class _Resync:
             why = f"it may have a counterpart: the mark of issue {', '.join(unread)} cannot be read"
             return dict.fromkeys(alone, why)
         # One whose mark cannot be read may be somebody's counterpart.
-        why = "it was created for an issue that is not there any more"
-        return self._look_at_links(alone, search) | dict.fromkeys({*ours, *unknown}, why)
+        made = dict.fromkeys({*ours, *unknown}, "it was created for an issue that is not there any more")
+        return made | self._look_at_links([issue for issue in alone.values() if issue.id not in made], search)
 
-    def _look_at_links(self, alone: Mapping[str, Issue], search: CounterpartSearch) -> dict[str, str]:
+    def _look_at_links(self, issues: Collection[Issue], search: CounterpartSearch) -> dict[str, str]:
         """Make pairs where an earlier database's link leads to a counterpart: it may be in any project by now."""
         sync, side, project = self._context.sync, self._side, self._context.project_id(self._side)
         links, obstacles = EarlierLinks(self._context, self._known), {}
         is_lost = self._restored is not None and self._restored.is_lost
-        paired = self._context.store.paired(side, alone)
-        for issue in (issue for issue in alone.values() if issue.id not in paired):
+        paired = self._context.store.paired(side, [issue.id for issue in issues])
+        for issue in (issue for issue in issues if issue.id not in paired):
             if issue.project_id != project:
                 obstacles[issue.id] = f"it has no counterpart, and is not in project {sync.project_key(side)}"
             elif not creates_from(sync, side, issue.status):
@@ -142,9 +144,14 @@ class _Resync:
             try:
                 links.raise_if_found(side, issue, is_lost=is_lost)
             except CounterpartFound as found:
+                obstacles[issue.id] = f"{found}, its counterpart, was found, but one of the two cannot be read now"
                 search.pair_up(side, [Found(found.id, found.mark)])
-            except InvalidRequest as error:
+            except (InvalidRequest, MadeByAnother) as error:
                 obstacles[issue.id] = str(error)
+            except Unavailable as error:
+                if is_about_all(error):
+                    raise
+                obstacles[issue.id] = f"whether it has a counterpart cannot be told: {error}"
         return obstacles
 
     def _our_mark(self, value: object) -> Mark | None:

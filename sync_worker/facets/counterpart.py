@@ -154,7 +154,7 @@ class Counterpart:
         side = intent.work.side.other
         state = IssueState.blank(side, created.id, created.key)
         counterpart = self._context.jiras[side].issue(created.id) if result == FOUND else None
-        return self._intents.observe(side, counterpart, state) if counterpart else state
+        return self._intents.observe_found(side, counterpart, state) if counterpart else state
 
     def _pair(self, intent: Intent[Create], created: Created) -> Pair:
         work = intent.work

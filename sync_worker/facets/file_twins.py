@@ -71,8 +71,9 @@ class FileTwins:
         if item_of(file).version not in versions and _is_begun(versions, source):
             return False
         is_ours, has_its_name = self.is_ours(candidate, target.side), candidate.filename == file.filename
+        may_be_copy = is_ours and item_of(file).version in versions
         # What was begun may still be at work: somebody else's file must not stand for it.
-        if not (is_ours if mine and mine.is_open else has_its_name):
+        if not (is_ours if mine and mine.is_open else may_be_copy or has_its_name):
             return False
         # A copy of something else may only look like this file.
         is_certain = is_ours and has_its_name and not (there and there.is_copy) and _is_only_one(file, source)

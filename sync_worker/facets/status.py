@@ -148,8 +148,9 @@ class Status:
         """Tell whether the counterpart's own, later change is about to move our issue: the later change wins."""
         at, sync = self._time_there(intent), self._context.sync
         return any(
-            pending.kind in STATUS_CAUSES and pending.at > at and moves_counterpart(sync, counterpart.side, pending)
+            pending.at > at and moves_counterpart(sync, counterpart.side, pending)
             for pending in counterpart.pending
+            if pending.kind in STATUS_CAUSES and not pending.has_done(Move.kind)
         )
 
     def _time_there(self, intent: Intent[Move]) -> datetime:

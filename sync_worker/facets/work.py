@@ -108,8 +108,8 @@ class Intents(Protocol):
     @property
     def restored(self) -> Restored | None: ...
 
-    def observe(self, side: Side, issue: Issue, state: IssueState | None) -> IssueState:
-        """Return the state of an issue of a pair after a direct read."""
+    def observe_found(self, side: Side, issue: Issue, state: IssueState) -> IssueState:
+        """Return the state, after a direct read, of an issue that was found to have a counterpart."""
 
     def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:
         """Write and return what others did to `issue`, one of `pair`, before we change it ourselves."""

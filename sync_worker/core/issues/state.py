@@ -59,6 +59,10 @@ class IssueState:
         """Return the state of an issue of which nothing was seen: all of its history is new."""
         return cls(side, issue_id, key, "", LONG_AGO, seen_until=LONG_AGO)
 
+    def may_be_of(self, created: datetime) -> bool:
+        """Tell whether this is the state of an issue that was created then: ids are given out again."""
+        return self.created in (None, created)
+
     def cause(self, cause_id: str) -> Cause | None:
         """Return the pending cause with this id, if it is still here."""
         return next((cause for cause in self.pending if cause.id == cause_id), None)

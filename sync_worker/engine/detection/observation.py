@@ -151,7 +151,7 @@ class Observation:
 
     def _before(self, state: IssueState | None, issue: Issue) -> IssueState | None:
         """Return what is remembered of an issue, unless it is of another one that had the same id before."""
-        if state is None or state.created in (None, issue.created):
+        if state is None or state.may_be_of(issue.created):
             return state
         self.context.log.warning("another issue has this id now", side=self.side, issue=issue.key)
         return None

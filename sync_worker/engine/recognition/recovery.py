@@ -31,6 +31,7 @@ from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.detection.diff import observe, with_history, with_key_to_carry_over
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
+from sync_worker.facets.catalogue import ITEM_FACETS
 from sync_worker.facets.work import FOUND
 
 
@@ -130,13 +131,9 @@ class CounterpartSearch:
         before = store.pair_of(side, issue.id)
         if before and before.id(side.other) != counterpart.id:
             raise InvalidRequest(f"{issue.key} already has another counterpart, {before.key(side.other)}", final=True)
-        known = store.state(side.other, counterpart.id)
-        # One that was noted as a stranger had no counterpart that its changes could be carried over to.
-        is_known = known is not None and (before is not None or _is_tried(known))
-        other = known if is_known else self._long_seen(side.other, counterpart)
         pair = pair_of(side, issue, counterpart, self.context.jiras[side].now())
         states = [
-            self.intents.observe(side.other, counterpart, other, self._reaches(side.other, pair)),
+            self._counterpart_state(side.other, counterpart, self._reaches(side.other, pair), is_paired=bool(before)),
             self._state(side, issue, counterpart, mark, self._reaches(side, pair)),
         ]
         if self.only_notes:
@@ -169,16 +166,32 @@ class CounterpartSearch:
 
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
-        state = self.context.store.state(side, issue.id)
+        state = self._known(side, issue)
         if state is None or self._is_only_noted(state):
             created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
-            return self.intents.observe(side, issue, created, reaches)
+            return self.intents.observe_found(side, issue, created, reaches)
         return self._with_create_done(side, state, counterpart)
+
+    def _counterpart_state(
+        self, side: Side, counterpart: Issue, reaches: Mapping[str, Reach], *, is_paired: bool
+    ) -> IssueState:
+        """Return the state of a counterpart of `side`. What it went through while it seemed to be nobody's counts."""
+        state = self._known(side, counterpart)
+        if state and (is_paired or not self._is_only_noted(state)):
+            return self.intents.observe(side, counterpart, state, reaches)
+        return self.intents.observe_found(side, counterpart, self._long_seen(side, counterpart), reaches)
+
+    def _known(self, side: Side, issue: Issue) -> IssueState | None:
+        """Return what is remembered of an issue, unless it is of another one that had the same id before."""
+        state = self.context.store.state(side, issue.id)
+        return state if state and state.may_be_of(issue.created) else None
 
     def _is_only_noted(self, state: IssueState) -> bool:
         """Tell whether a database that was lost has only taken note of an issue since, as if it had no counterpart."""
         restored = self.intents.restored
-        return restored is not None and restored.is_lost and not _is_tried(state)
+        is_tried = state.dead or state.withheld or any(cause.marks for cause in state.pending)
+        had_counterpart = any(state.items(kind) for kind in ITEM_FACETS)
+        return restored is not None and restored.is_lost and not (is_tried or had_counterpart)
 
     def _with_create_done(self, side: Side, state: IssueState, counterpart: Issue) -> IssueState:
         """Return this state with what calls for the counterpart noted as begun."""
@@ -218,11 +231,6 @@ class CounterpartSearch:
         if restored is None or not restored.is_lost:
             return None
         return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
-
-
-def _is_tried(state: IssueState) -> bool:
-    """Tell whether something of an issue has been begun, or was given up."""
-    return bool(state.dead) or any(cause.marks for cause in state.pending)
 
 
 def pair_of(side: Side, issue: Issue, counterpart: Issue, now: datetime) -> Pair:

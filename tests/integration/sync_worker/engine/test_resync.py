@@ -249,19 +249,6 @@ def test_the_command_resync_waits_for_the_worker_and_says_what_became_of_each_is
 
 
 @EITHER_FLAVOR
-def test_a_resync_that_finds_a_forgotten_counterpart_posts_no_comment_again(bench):
-    key, counterpart = bench.pair()
-    bench.pass_time(30 * 24 * 3600)
-    bench.dev.move(counterpart, "Closed")
-    bench.cycle()
-    forget(bench, key, counterpart)
-    resync(bench, key)
-    bench.cycle()
-    assert bench.comments(key) == [f"followed as {counterpart}", f"finished {counterpart}"]
-    assert bench.status(key) == "Resolved"
-
-
-@EITHER_FLAVOR
 @pytest.mark.parametrize("side", ["user", "dev"])
 def test_a_resync_finds_a_pair_of_which_both_were_moved_away_before_the_database_was_lost(bench, side):
     bench.on_one_site()
@@ -277,6 +264,37 @@ def test_a_resync_finds_a_pair_of_which_both_were_moved_away_before_the_database
     assert bench.status(moved["user"]) == "In Progress"
     assert bench.comments(moved["user"]) == [f"followed as {counterpart}"]
     assert len(bench.control.issues("one", "OTHER")) == 2
+
+
+@pytest.mark.parametrize("named", ["user", "dev"])
+def test_a_resync_that_names_the_wrong_side_of_two_projects_on_one_site_makes_no_pair(bench, named):
+    bench.on_one_site()
+    key, counterpart = bench.pair()
+    moved = {"dev": bench.control.move("one", key, "OTHER"), "user": bench.control.move("one", counterpart, "OTHER")}
+    bench._client.drop_database(bench.database_name)  # its id stays, as the worker runs on
+    bench.try_cycle()
+    bench.pass_time(LONG_ENOUGH)
+    bench.cycle()
+    resync(bench, moved[named], side=named)
+    assert bench.database["pairs"].count_documents({}) == 0
+    assert noted(bench, moved[named])[-1][0] == "skipped"
+
+
+def test_a_resync_that_cannot_read_the_links_of_an_issue_says_so_and_goes_on(bench, front):
+    bench.on_one_site()
+    (key, counterpart), (other, _) = bench.pair(), bench.pair()
+    moved = bench.control.move("one", key, "OTHER")
+    bench.control.move("one", counterpart, "OTHER")
+    with_empty_database(bench)
+    bench.cycle()
+    bench.stop()
+    identity = bench.issue(moved)["id"]
+    bench.control.fault("one", "status", status=500, method="GET", path=f"/issue/{identity}/remotelink")
+    ran = front("resync", "sync-ab", f"user:{identity}", other)
+    why, said = "nothing done: whether it has a counterpart cannot be told: ", ran.out.splitlines()
+    assert (ran.code, len(said)) == (1, 2)
+    assert said[0].startswith(f"{moved}: {why}")
+    assert said[1].startswith(f"{other}: DEV-2: ")
 
 
 def test_a_resync_skips_an_issue_that_was_moved_away_and_has_no_counterpart(bench):

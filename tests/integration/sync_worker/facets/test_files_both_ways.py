@@ -261,7 +261,7 @@ def test_a_file_of_a_restricted_comment_stays(bench):
     assert names(bench, "user") == []
 
 
-def test_an_older_file_that_comes_late_gets_another_name(bench):
+def test_an_older_file_that_comes_late_gets_another_name_and_is_known_by_it(bench):
     """A text that shows it by its name shows the newest of that name."""
     bench.start(attachments=True)
     key, counterpart = bench.pair()
@@ -273,6 +273,14 @@ def test_an_older_file_that_comes_late_gets_another_name(bench):
     bench.cycle()
     files = [(file["filename"], file["size"]) for file in bench.issue(counterpart)["attachments"]]
     assert files == [("a.tar.gz", 4), ("a.tar (2).gz", 3)]
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
+    bench.cycle()
+    assert [(file["filename"], file["size"]) for file in bench.issue(counterpart)["attachments"]] == files
+    assert len(bench.issue(key)["attachments"]) == 2
 
 
 def test_a_copy_whose_upload_has_no_answer_does_not_come_back_as_a_new_file(bench):

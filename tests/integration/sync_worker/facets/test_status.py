@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jira_simulator import seed
-from simulated_sites import LONG_ENOUGH, TRANSITION
+from simulated_sites import COMMENT, LONG_ENOUGH, TRANSITION
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, START
 
 
@@ -52,6 +52,22 @@ def test_the_later_status_change_wins_also_where_one_site_s_clock_is_an_hour_ahe
     for _ in range(3):
         assert bench.try_cycle() is None
     assert (bench.status(key), bench.status(counterpart)) == ("Resolved", "Closed")
+
+
+def test_a_change_that_has_moved_the_counterpart_already_does_not_win_over_what_comes_after_it(bench):
+    """Its comment still waits, and the clock was wrong that dated it."""
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    bench.control.fault("two", "status", status=500, **COMMENT)
+    bench.control.clock("one", 800)
+    bench.user.move(key, "Reopened")
+    bench.control.clock("one", 0)
+    bench.cycle()
+    assert bench.status(counterpart) == "Reopened"
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle_at_once()
+    assert bench.status(key) == "In Progress"
 
 
 def test_rules_that_move_both_sides_do_not_make_two_issues_chase_each_other(bench):

@@ -488,3 +488,45 @@ def test_what_happens_to_a_counterpart_before_it_is_found_again_is_carried_over_
     assert (bench.status(key), len(bench.devs())) == ("In Progress", 1)
     assert bench.statuses_since_taken_on(key) == ["In Progress"]
     assert bench.comments(key) == [f"followed as {counterpart}"]
+
+
+@EITHER_FLAVOR
+def test_a_comment_that_a_counterpart_got_before_it_was_found_again_is_not_posted_twice(bench):
+    actions = {"addComment": True, "commentTemplate": "begun", "commentOn": "dev"}
+    rule = {"sourceStatus": "In Progress", "syncDirection": "dev_to_user", "actions": actions}
+    bench.start(rules=[TAKE_ON, {**rule, "conditions": {"requireMapping": False}}])
+    key, counterpart = bench.pair()
+    bench.control.hide("one", key)
+    with_empty_database(bench)
+    bench.cycle()
+    bench.pass_time(LONG_ENOUGH)
+    bench.dev.move(counterpart, "In Progress")
+    bench.cycle()
+    assert bench.comments(counterpart) == ["begun"]
+    bench.control.show("one", key)
+    bench.user.edit(key, summary="edited")
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert bench.database["pairs"].count_documents({}) == 1
+    assert (bench.comments(counterpart), bench.failures()) == (["begun"], [])
+
+
+@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+def test_pairs_that_were_lost_alone_and_are_found_by_their_links_repeat_nothing(bench):
+    """The counterparts were moved elsewhere, so that no look at the projects finds them."""
+    bench.on_one_site()
+    key, counterpart = bench.pair()
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    moved = bench.control.move("one", counterpart, "OTHER")
+    bench.cycle()
+    bench.database["pairs"].drop()
+    bench.user.move(key, "Reopened")
+    bench.user.move(key, "Will Do")
+    for _ in range(3):
+        bench.pass_time(LONG_ENOUGH)
+        bench.cycle()
+    assert bench.database["pairs"].count_documents({}) == 1
+    assert bench.comments(key).count(f"finished {counterpart}") == 1
+    assert f"finished {moved}" not in bench.comments(key)
