@@ -28,7 +28,7 @@ from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.progress import Restored
 from sync_worker.core.records import WORKER, JournalEntry
-from sync_worker.core.timing import LONG_AGO
+from sync_worker.core.timing import NODES_APART
 from sync_worker.engine.belief import Belief
 from sync_worker.engine.detection.diff import needs_history_before, observe
 from sync_worker.engine.reach import reaches_of
@@ -94,11 +94,11 @@ class IntentLog:
 
         A comment that it may have got while it seemed to have none is looked for before it is posted.
         """
-        observed = self.observe(side, issue, state, reaches)
+        observed, sync = self.observe(side, issue, state, reaches), self.context.sync
         for cause in observed.pending:
-            alone = actions_for(self.context.sync, side, cause, paired=False)
-            if find(Comment, alone) and not cause.begun(Comment.kind):
-                observed = observed.with_cause(cause.marked(Comment.kind, long_over(LONG_AGO)))
+            alone, now = (find(Comment, actions_for(sync, side, cause, paired=paired)) for paired in (False, True))
+            if alone and alone == now and not cause.begun(Comment.kind):
+                observed = observed.with_cause(cause.marked(Comment.kind, long_over(cause.at - NODES_APART)))
         return observed
 
     def observed(self, side: Side, issue: Issue, pair: Pair) -> IssueState:

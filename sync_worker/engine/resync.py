@@ -2,8 +2,8 @@
 
 What is remembered of an issue's changes is dropped: what waits, what failed, what was given up. The issue is read
 directly, and how it stands now is one new cause. The cause is named after the request, so that a second go at the same
-request adds nothing. The pair stays. A counterpart that we do not know of is looked for by its mark. Comments are never
-posted again; links and files are looked at again.
+request adds nothing. The pair stays. A counterpart that we do not know of is looked for by its mark, or by a link.
+Comments are never posted again; links and files are looked at again.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.bulk import is_about_all
+from sync_worker.core.bulk import Failed, Streak, each
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
+from sync_worker.core.decisions.retry import message_of
 from sync_worker.core.decisions.rules import creates_from
-from sync_worker.core.errors import InvalidRequest, MadeByAnother, Unavailable
+from sync_worker.core.errors import InvalidRequest, MadeByAnother
 from sync_worker.core.identity import Origin
 from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_refusals
@@ -133,25 +134,31 @@ class _Resync:
     def _look_at_links(self, issues: Collection[Issue], search: CounterpartSearch) -> dict[str, str]:
         """Make pairs where an earlier database's link leads to a counterpart: it may be in any project by now."""
         sync, side, project = self._context.sync, self._side, self._context.project_id(self._side)
-        links, obstacles = EarlierLinks(self._context, self._known), {}
-        is_lost = self._restored is not None and self._restored.is_lost
+        links, restored = EarlierLinks(self._context, self._known), self._restored
         paired = self._context.store.paired(side, [issue.id for issue in issues])
-        for issue in (issue for issue in issues if issue.id not in paired):
-            if issue.project_id != project:
-                obstacles[issue.id] = f"it has no counterpart, and is not in project {sync.project_key(side)}"
-            elif not creates_from(sync, side, issue.status):
-                obstacles[issue.id] = f"it has no counterpart, and no rule creates one for status {issue.status}"
+
+        def look(issue: Issue) -> str:
+            """Return why the issue must not be given a counterpart, if it must not."""
             try:
-                links.raise_if_found(side, issue, is_lost=is_lost)
+                links.raise_if_found(side, issue, is_lost=restored is not None and restored.is_lost)
             except CounterpartFound as found:
-                obstacles[issue.id] = f"{found}, its counterpart, was found, but one of the two cannot be read now"
                 search.pair_up(side, [Found(found.id, found.mark)])
+                return f"{found}, its counterpart, was found, but one of the two cannot be read now"
             except (InvalidRequest, MadeByAnother) as error:
-                obstacles[issue.id] = str(error)
-            except Unavailable as error:
-                if is_about_all(error):
-                    raise
-                obstacles[issue.id] = f"whether it has a counterpart cannot be told: {error}"
+                return str(error)
+            if issue.project_id != project:
+                return f"it has no counterpart, and is not in project {sync.project_key(side)}"
+            if not creates_from(sync, side, issue.status):
+                return f"it has no counterpart, and no rule creates one for status {issue.status}"
+            return ""
+
+        obstacles: dict[str, str] = {}
+        for outcome in each(look, [issue for issue in issues if issue.id not in paired], Streak()):
+            if isinstance(outcome, Failed):
+                why = message_of(outcome.error)
+                obstacles[outcome.items[0].id] = f"whether it has a counterpart cannot be told: {why}"
+            elif outcome[1]:
+                obstacles[outcome[0].id] = outcome[1]
         return obstacles
 
     def _our_mark(self, value: object) -> Mark | None:

@@ -31,7 +31,6 @@ from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.detection.diff import observe, with_history, with_key_to_carry_over
 from sync_worker.engine.intents import IntentLog
 from sync_worker.engine.reading import Reader
-from sync_worker.facets.catalogue import ITEM_FACETS
 from sync_worker.facets.work import FOUND
 
 
@@ -169,7 +168,7 @@ class CounterpartSearch:
         state = self._known(side, issue)
         if state is None or self._is_only_noted(state):
             created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
-            return self.intents.observe_found(side, issue, created, reaches)
+            return self.intents.observe_found(side, issue, _with_handled(created, state), reaches)
         return self._with_create_done(side, state, counterpart)
 
     def _counterpart_state(
@@ -179,7 +178,8 @@ class CounterpartSearch:
         state = self._known(side, counterpart)
         if state and (is_paired or not self._is_only_noted(state)):
             return self.intents.observe(side, counterpart, state, reaches)
-        return self.intents.observe_found(side, counterpart, self._long_seen(side, counterpart), reaches)
+        before = _with_handled(self._long_seen(side, counterpart), state)
+        return self.intents.observe_found(side, counterpart, before, reaches)
 
     def _known(self, side: Side, issue: Issue) -> IssueState | None:
         """Return what is remembered of an issue, unless it is of another one that had the same id before."""
@@ -190,8 +190,7 @@ class CounterpartSearch:
         """Tell whether a database that was lost has only taken note of an issue since, as if it had no counterpart."""
         restored = self.intents.restored
         is_tried = state.dead or state.withheld or any(cause.marks for cause in state.pending)
-        had_counterpart = any(state.items(kind) for kind in ITEM_FACETS)
-        return restored is not None and restored.is_lost and not (is_tried or had_counterpart)
+        return restored is not None and restored.is_lost and not is_tried
 
     def _with_create_done(self, side: Side, state: IssueState, counterpart: Issue) -> IssueState:
         """Return this state with what calls for the counterpart noted as begun."""
@@ -231,6 +230,11 @@ class CounterpartSearch:
         if restored is None or not restored.is_lost:
             return None
         return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
+
+
+def _with_handled(state: IssueState, known: IssueState | None) -> IssueState:
+    """Return `state` with what is known of the issue's items: it was one of a pair, if that alone was lost."""
+    return replace(state, handled=known.handled) if known else state
 
 
 def pair_of(side: Side, issue: Issue, counterpart: Issue, now: datetime) -> Pair:

@@ -283,6 +283,23 @@ def test_an_older_file_that_comes_late_gets_another_name_and_is_known_by_it(benc
     assert len(bench.issue(key)["attachments"]) == 2
 
 
+def test_a_file_is_not_taken_for_the_copy_of_another_one_that_has_a_number_in_its_name(bench):
+    bench.start(attachments=True)
+    key, counterpart = bench.pair()
+    for name in ("a.txt", "a (2).txt"):
+        bench.user.attach(key, name, b"the same")
+    bench.cycle()
+    copies = {file["filename"]: file["id"] for file in bench.issue(counterpart)["attachments"]}
+    bench.dev.remove_file(copies["a.txt"])
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
+    bench.cycle()
+    assert names(bench, "dev") == ["a (2).txt", "a.txt"]
+
+
 def test_a_copy_whose_upload_has_no_answer_does_not_come_back_as_a_new_file(bench):
     """Each side's copy arrives, and nobody has taken note of it when both issues are looked at again."""
     bench.start(attachments=True)
