@@ -13,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from jira_simulator.client import Person
-from simulated_sites import A_DAY_LATER, TOKEN, TRANSITION, SimulatedSites
+from simulated_sites import A_DAY_LATER, LONG_ENOUGH, TOKEN, TRANSITION, SimulatedSites
 from sync_model.files.loading import load_file
 from sync_model.health.heartbeat import CycleSummary
 from sync_worker.database.connection import connect
@@ -208,6 +208,11 @@ class Bench:
         """Let a cycle find out that time has passed: the worker reads the time off Jira's answers."""
         self.pass_time(seconds)
         self.cycle()
+
+    def settle(self, cycles: int = 3) -> None:
+        """Let so many cycles find that search shows everything, and that what waited is due."""
+        for _ in range(cycles):
+            self.pass_time_and_cycle(LONG_ENOUGH)
 
     def census(self) -> None:
         """Let a day pass, and a cycle that counts the issues."""

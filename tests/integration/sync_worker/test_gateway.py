@@ -8,7 +8,6 @@ from contextlib import ExitStack
 import pytest
 
 from relay import Relay
-from simulated_sites import LONG_ENOUGH
 from worker_bench import LOG, Bench
 
 CLOUD_IDS = {"one": "1324a887-45db-1bf4-1e99-ef0ff456d421", "two": "90a1f9c6-0f43-4a8e-9d52-6d1a4a3b7c11"}
@@ -47,8 +46,6 @@ def test_an_uncertain_creation_is_found_again_through_the_gateway(bench, through
     bench.control.fault("two", "drop_after", method="POST", path="/issue(/bulk)?$", times=1)
     key = bench.taken_on()
     bench.cycle()
-    for _ in range(2):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(2)
     assert len(bench.devs()) == 1
     assert len(bench.comments(key)) == 1

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from decisions import decide
-from simulated_sites import A_DAY_LATER, HOUR, LONG_ENOUGH
+from simulated_sites import A_DAY_LATER, HOUR
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, LOG
 
 
@@ -126,9 +126,7 @@ def test_after_moved_the_customer_s_issue_gets_no_second_counterpart(bench, rest
     text = f"0 pairs as they were, 0 found again, 1 not found: {' ↔ '.join(pair)}"
     assert decide(bench, "moved")[0] == ("done", text)
     bench.user.edit(pair[0], summary="edited")
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert [issue["summary"] for issue in bench.devs()] == ["somebody else's"]
     assert left_alone(bench) == []
 

@@ -43,9 +43,7 @@ def test_what_is_carried_out_late_is_done_once(bench, wait_until, action, cycles
     bench.control.heal(site, late)
     wait_until(lambda: done(bench, action, key), "the late request to be carried out")
     bench.control.index("two", hold=False)
-    for _ in range(2):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(2)
     bench.assert_taken_on_once(key)
 
 
@@ -68,9 +66,7 @@ def test_how_long_an_upload_may_still_be_at_work_counts_from_its_end(bench, wait
     assert len(bench.calls("two", **ATTACH)) == 1
     bench.control.heal("two", late)
     wait_until(lambda: done(bench, "attach", key), "the late file")
-    for _ in range(2):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(2)
     bench.assert_taken_on_once(key)
 
 
@@ -212,9 +208,7 @@ def test_a_comment_on_a_deletion_that_is_posted_late_is_posted_once_if_the_delet
         bench.cycle_at_once()
     bench.control.heal("two", late)
     wait_until(lambda: bench.comments(counterpart), "the late comment")
-    for _ in range(2):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(2)
     assert bench.comments(counterpart) == ["gone"]
 
 
@@ -233,7 +227,5 @@ def test_what_an_earlier_version_left_uncertain_is_looked_for_before_it_is_tried
         uploads = {file: attempt["at"] for file, attempt in old["uploads"].items()}
         change = {"pending.0.marks": before, "uploads": uploads, "copied": old["copied"]}
         issues.update_one({"_id": document["_id"]}, {"$set": change, "$unset": {"handled": ""}})
-    for _ in range(2):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(2)
     bench.assert_taken_on_once(key)

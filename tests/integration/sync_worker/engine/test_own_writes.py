@@ -46,9 +46,7 @@ def test_a_move_that_was_made_by_the_last_attempt_is_not_given_up(bench):
     bench.pass_time(LONG_ENOUGH)
     bench.cycle()
     bench.control.fault("one", "answer_after", times=1, **REFUSED, **TRANSITION)
-    for _ in range(4):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(4)
     assert bench.comments(counterpart) == []
     assert (bench.status(key) == "In Progress") is not bool(bench.dead_letters())
 
@@ -63,9 +61,7 @@ def test_a_move_whose_answer_was_lost_is_not_made_again_after_a_resync_of_its_is
     bench.cycle_at_once()
     bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"])
     bench.cycle_at_once()
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert bench.statuses_since_taken_on(key) == ["In Progress", "Resolved"]
 
 
@@ -92,9 +88,7 @@ def test_a_file_that_is_added_while_we_write_is_carried_over(bench):
     once(bench, lambda: len(bench.comments(key)) > before, lambda: bench.user.attach(key, "late.txt", LOG))
     bench.cycle()
     assert len(bench.comments(key)) == before + 1
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert [file["filename"] for file in bench.issue(counterpart)["attachments"]] == ["late.txt"]
 
 
@@ -111,9 +105,7 @@ def test_an_edit_that_waits_is_still_asserted_after_we_have_written_to_its_issue
     bench.dev.comment(counterpart, "an edit")
     bench.cycle()
     assert "it is resolved" in bench.comments(counterpart)
-    for _ in range(2):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(2)
     assert bench.status(key) == "In Progress"
 
 
@@ -141,9 +133,7 @@ def test_a_move_counts_although_it_cannot_be_read_back(bench):
     heal = unread_after(bench, "one", lambda: bench.status(key) == "In Progress", lambda: bench.issue(key)["id"])
     bench.try_cycle()
     heal()
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     moved = [entry["result"] for entry in bench.database["actions"].find({"what": "move"})]
     assert (len(bench.pair_document()["moves"]), moved.count("done")) == (1, 1)
 
@@ -158,9 +148,7 @@ def test_links_are_told_of_once_although_they_cannot_be_read_back(bench):
     heal = unread_after(bench, "two", are_linked, lambda: bench.devs()[0]["id"])
     bench.try_cycle()
     heal()
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     linked = [entry["result"] for entry in bench.database["actions"].find({"what": "link", "result": "done"})]
     assert linked == ["done"]
 
@@ -205,8 +193,6 @@ def test_a_file_that_is_added_while_the_counterpart_has_its_turn_is_carried_over
     once(bench, lambda: len(bench.calls("two", path, "GET")) > reads, reopen_too)
     bench.cycle()
     assert bench.status(counterpart) == "Reopened"
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert sorted(file["filename"] for file in bench.issue(counterpart)["attachments"]) == ["one.txt", "two.txt"]
     assert sorted(file["filename"] for file in bench.issue(key)["attachments"]) == ["one.txt", "two.txt"]

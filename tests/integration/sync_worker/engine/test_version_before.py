@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from decisions import die_after, refusal
-from simulated_sites import CREATE, LONG_ENOUGH
+from simulated_sites import CREATE
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, TAKE_ON
 
 MANY = 230
@@ -80,9 +80,7 @@ def test_a_creation_whose_answer_the_version_before_did_not_get_is_found(bench):
     bench.taken_on("lost answer")
     bench.cycle()
     as_written_before(bench)
-    for _ in range(2):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(2)
     assert [issue["summary"] for issue in bench.devs()] == ["It is broken", "lost answer"]
     assert (bench.database["pairs"].count_documents({}), bench.failures()) == (2, [])
 

@@ -640,9 +640,7 @@ def test_a_copy_goes_also_when_its_original_is_gone_before_the_history_tells(ben
     _, file = carried
     bench.user.remove_file(file)
     bench.control.fault("one", **answer, times=1, method="GET", path="/changelog$", user="sync")
-    for _ in range(4):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(4)
     assert (names(bench, "dev"), bench.failures(), bench.dead_letters()) == ([], [], [])
 
 

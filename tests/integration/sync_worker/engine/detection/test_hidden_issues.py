@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulated_sites import HOUR, LONG_ENOUGH
+from simulated_sites import HOUR
 from worker_bench import EITHER_FLAVOR, LOG
 
 EITHER_END = pytest.mark.parametrize("side", ["user", "dev"])
@@ -35,9 +35,7 @@ def test_an_issue_that_is_hidden_at_any_request_loses_nothing(bench, side, reque
     bench.before_request = lambda: None
     bench.control.show("one", key)
     bench.control.show("two", *(dev["key"] for dev in bench.devs()))
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     (counterpart,) = bench.devs()
     assert bench.comments(key) == [f"followed as {counterpart['key']}"]
     assert [file["filename"] for file in counterpart["attachments"]] == ["log.txt"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from decisions import add_third_site, decide, die_after, on_another_server, refusal, use_other_name
-from simulated_sites import LONG_ENOUGH
 from sync_worker.core.errors import NeedsOperator
 from worker_bench import EITHER_FLAVOR
 
@@ -201,8 +200,6 @@ def test_adopt_moved_leaves_a_pair_as_it_is_of_which_an_issue_is_hidden(bench):
     )
     bench.control.show("one", key)
     bench.user.edit(key, summary="visible again")
-    for _ in range(2):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle(2)
     assert [dev["key"] for dev in bench.devs()] == [counterpart]
     assert bench.comments(key) == [f"followed as {counterpart}"]

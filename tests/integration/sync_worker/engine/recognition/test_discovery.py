@@ -114,9 +114,7 @@ def test_a_database_that_is_emptied_while_its_worker_runs_knows_its_pairs_again(
     bench._client.drop_database(bench.database_name)
     keys.append(bench.taken_on("later"))
     bench.try_cycle()
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert_each_once(bench, keys)
     indexes = bench.database["pairs"].index_information()
     assert any(index["key"] == [("dev_id", 1)] and index.get("unique") for index in indexes.values())
@@ -482,9 +480,7 @@ def test_what_happens_to_a_counterpart_before_it_is_found_again_is_carried_over_
     assert bench.database["issues"].count_documents({"_id": {"$regex": "^dev:"}}) == 1
     bench.control.show("one", key)
     bench.user.edit(key, summary="edited")
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert (bench.status(key), len(bench.devs())) == ("In Progress", 1)
     assert bench.statuses_since_taken_on(key) == ["In Progress"]
     assert bench.comments(key) == [f"followed as {counterpart}"]
@@ -505,9 +501,7 @@ def test_a_comment_that_a_counterpart_got_before_it_was_found_again_is_not_poste
     assert bench.comments(counterpart) == ["begun"]
     bench.control.show("one", key)
     bench.user.edit(key, summary="edited")
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert bench.database["pairs"].count_documents({}) == 1
     assert (bench.comments(counterpart), bench.failures()) == (["begun"], [])
 
@@ -524,9 +518,7 @@ def test_pairs_that_were_lost_alone_and_are_found_by_their_links_repeat_nothing(
     bench.database["pairs"].drop()
     bench.user.move(key, "Reopened")
     bench.user.move(key, "Will Do")
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert bench.database["pairs"].count_documents({}) == 1
     assert bench.comments(key).count(f"finished {counterpart}") == 1
     assert f"finished {moved}" not in bench.comments(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decisions import decide
-from simulated_sites import LONG_ENOUGH
 from worker_bench import FINISH, START, TAKE_ON, rule_that_comments
 
 TELL = rule_that_comments("tell", "In Progress", "a person did it", "dev")
@@ -20,7 +19,5 @@ def test_our_move_before_the_other_side_was_moved_elsewhere_is_no_change_of_anyb
     bench.have_developers_on("three")
     bench.start()
     assert decide(bench, "moved")[0][0] == "done"
-    for _ in range(3):
-        bench.pass_time(LONG_ENOUGH)
-        bench.cycle()
+    bench.settle()
     assert [comment for dev in bench.devs() for comment in dev["comments"]] == []
