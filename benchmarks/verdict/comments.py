@@ -36,8 +36,10 @@ def comment_discrepancies(pair: JudgedPair, *, is_noticed_early: bool) -> Iterat
     announced = _announced_change(pair, posted["user"])
     if announced is None:
         yield "lost comment", f"nothing on {pair.issues['user']['key']} announces the counterpart"
-    elif is_noticed_early and pair.sync.demands.answers_every_status and announced != pair.changes("user")[0]:
-        yield "lost comment", f"{announced.to} was announced, and not what was noticed before"
+    elif is_noticed_early and pair.sync.demands.answers_every_status:
+        _, missed_first = _is_later(pair, announced, than=pair.changes("user")[0])
+        if missed_first:
+            yield "lost comment", f"{announced.to} was announced, and not what was noticed before"
     expected = _expected_comments(pair, announced)
     for side in SIDES:
         yield from _surplus(pair.issues[side]["key"], side, posted[side], expected)

@@ -274,7 +274,9 @@ def test_a_lost_announcement_is_a_lost_comment(healthy):
     assert found(pair)[0] == "lost comment"
 
 
-def test_every_change_is_answered_when_the_sync_had_noticed_the_issue_before_the_first_one():
+@pytest.mark.parametrize(("ahead", "kinds"), [(0, ["lost comment"]), (3600, [])])
+def test_every_change_is_answered_when_the_sync_had_noticed_the_issue_before_the_first_one(ahead, kinds):
+    """Which one that is cannot be told where a clock was wrong that dated them."""
     pair = mirrored()
     first = pair.user["history"][0]
     earlier = {
@@ -282,12 +284,12 @@ def test_every_change_is_answered_when_the_sync_had_noticed_the_issue_before_the
         "id": "0",
         "field": "status",
         "to": "Waiting",
-        "created": START.isoformat(),
+        "created": (START + timedelta(seconds=ahead)).isoformat(),
         "recorded": START.isoformat(),
     }
     pair.user["history"].insert(0, earlier)
     assert found(pair) == []
-    assert found(pair, RunFacts(noticed_early=frozenset({("cloud", pair.user["id"])}))) == ["lost comment"]
+    assert found(pair, RunFacts(noticed_early=frozenset({("cloud", pair.user["id"])}))) == kinds
 
 
 class TestStatuses:
