@@ -95,15 +95,14 @@ def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, J
         side = Side(match[1])
         if state := store.state(side, match[2]):
             return NamedIssue(side, state.id, state.key)
-        read = jiras[side].read([match[2]])
-        return NamedIssue(side, match[2], next((issue.key for issue in read.issues), name))
+        return NamedIssue(side, match[2], _key_of(match[2], jiras[side]) or name)
     if not (found := _stored_issues(name.upper(), store)):
         if not KEY.fullmatch(name):
             raise NotUnderstood(
                 f"{name} is no issue that {sync.name} knows; say its key, or {Side.USER}:ID or {Side.DEV}:ID"
             )
         found = [
-            NamedIssue(side, issue_id, name.upper())
+            NamedIssue(side, issue_id, _key_of(issue_id, jiras[side]) or name.upper())
             for side in _sides_to_ask(name, sync)
             for issue_id in jiras[side].ids_of([name.upper()]).values()
         ]
@@ -112,6 +111,11 @@ def _find_issue(name: str, sync: Sync, store: MongoStore, jiras: Mapping[Side, J
     if not found:
         raise Unusable(f"{name} is not there, or the account of {sync.name} may not see it")
     return found[0]
+
+
+def _key_of(issue_id: str, jira: Jira) -> str | None:
+    """Return the present key of an issue, by which the worker will speak of it."""
+    return next((issue.key for issue in jira.read([issue_id]).issues), None)
 
 
 def _stored_issues(name: str, store: MongoStore) -> list[NamedIssue]:

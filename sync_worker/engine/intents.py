@@ -97,7 +97,7 @@ class IntentLog:
         observed, sync = self.observe(side, issue, state, reaches), self.context.sync
         for cause in observed.pending:
             alone, now = (find(Comment, actions_for(sync, side, cause, paired=paired)) for paired in (False, True))
-            if alone and alone == now and not cause.begun(Comment.kind):
+            if alone and alone == now and alone.side is side and not cause.begun(Comment.kind):
                 observed = observed.with_cause(cause.marked(Comment.kind, long_over(cause.at - NODES_APART)))
         return observed
 

@@ -13,12 +13,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sync_model.definition.sync import Side
-from sync_worker.core.bulk import Failed, Streak, each
+from sync_worker.core.bulk import Failed, Streak, each, is_about_all
 from sync_worker.core.concurrency import batches
 from sync_worker.core.context import Context
 from sync_worker.core.decisions.retry import message_of
 from sync_worker.core.decisions.rules import creates_from
-from sync_worker.core.errors import InvalidRequest, MadeByAnother
+from sync_worker.core.errors import InvalidRequest, MadeByAnother, Unavailable
 from sync_worker.core.identity import Origin
 from sync_worker.core.issues.actions import Create
 from sync_worker.core.issues.causes import ASKED_FOR, Attempt, Cause, CauseKind, without_refusals
@@ -92,8 +92,8 @@ class _Resync:
                 continue  # queued, and perhaps half done, before we were interrupted
             if issue.id in unprocessable:
                 self._record(issue.key, SKIPPED, unprocessable[issue.id])
-            elif pair is None and issue.id in obstacles:
-                self._record(issue.key, SKIPPED, obstacles[issue.id])
+            elif pair is None and (obstacle := obstacles.get(issue.id)):
+                self._record(issue.key, SKIPPED, obstacle)
             else:
                 self._relink(pair)
                 store.save([self._fresh_state(issue, state, pair)])
@@ -152,13 +152,19 @@ class _Resync:
                 return f"it has no counterpart, and no rule creates one for status {issue.status}"
             return ""
 
-        obstacles: dict[str, str] = {}
-        for outcome in each(look, [issue for issue in issues if issue.id not in paired], Streak()):
-            if isinstance(outcome, Failed):
-                why = message_of(outcome.error)
-                obstacles[outcome.items[0].id] = f"whether it has a counterpart cannot be told: {why}"
-            elif outcome[1]:
-                obstacles[outcome[0].id] = outcome[1]
+        alone = [issue for issue in issues if issue.id not in paired]
+        unknown = "whether it has a counterpart cannot be told"
+        obstacles = dict.fromkeys((issue.id for issue in alone), unknown)
+        try:
+            for outcome in each(look, alone, Streak()):
+                if isinstance(outcome, Failed):
+                    obstacles[outcome.items[0].id] = f"{unknown}: {message_of(outcome.error)}"
+                else:
+                    obstacles[outcome[0].id] = outcome[1]
+        except Unavailable as error:
+            if is_about_all(error):
+                raise
+            self._context.jiras[side].account()  # or it is the site that does not answer
         return obstacles
 
     def _our_mark(self, value: object) -> Mark | None:

@@ -114,11 +114,10 @@ def _comments(rule: Rule, cause: Cause, *, creates: bool) -> list[Comment]:
 
 
 def _without_rule(sync: Sync, side: Side, cause: Cause, *, paired: bool) -> list[Action]:
-    if not paired:
+    if not paired or cause.kind not in (CauseKind.STATUS, CauseKind.UPDATE):
         return []
+    actions: list[Action] = [CarryItems(kind, field) for kind, field in sync.items_carried_from(side).items()]
     target = sync.default_behavior.fallback_behavior.target_status
     if side is Side.DEV and cause.kind is CauseKind.STATUS and cause.is_done and cause.may_move and target:
-        return [Move(f"{FALLBACK} {sync.default_behavior.fallback_behavior}", target)]
-    if cause.kind is CauseKind.UPDATE:
-        return [CarryItems(kind, field) for kind, field in sync.items_carried_from(side).items()]
-    return []
+        actions.append(Move(f"{FALLBACK} {sync.default_behavior.fallback_behavior}", target))
+    return actions

@@ -61,8 +61,11 @@ class _Discovery:
 
     @property
     def _may_know_too_little(self) -> bool:
-        """Tell whether something was certainly there before: search may not show all of it yet."""
-        return bool(self._identity.adopted) or self.context.store.count_pairs() > 0
+        """Tell whether something was certainly there before: search may not show all of it yet.
+
+        Where the database has looked at the projects already, its pairs were lost alone.
+        """
+        return bool(self._identity.adopted or self.progress.cursors) or self.context.store.count_pairs() > 0
 
     def _save(self, identity: Identity) -> None:
         self.progress = replace(self.progress, identity=identity)

@@ -166,31 +166,44 @@ class CounterpartSearch:
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
         state = self._known(side, issue)
-        if state is None or self._is_only_noted(state):
-            created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
-            return self.intents.observe_found(side, issue, _with_handled(created, state), reaches)
-        return self._with_create_done(side, state, counterpart)
+        if state and not self._is_lost:
+            return self._with_create_done(side, state, counterpart)
+        created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
+        return self._renewed(side, issue, created, state, reaches)
 
     def _counterpart_state(
         self, side: Side, counterpart: Issue, reaches: Mapping[str, Reach], *, is_paired: bool
     ) -> IssueState:
         """Return the state of a counterpart of `side`. What it went through while it seemed to be nobody's counts."""
         state = self._known(side, counterpart)
-        if state and (is_paired or not self._is_only_noted(state)):
+        if state and (is_paired or not self._is_lost):
             return self.intents.observe(side, counterpart, state, reaches)
-        before = _with_handled(self._long_seen(side, counterpart), state)
-        return self.intents.observe_found(side, counterpart, before, reaches)
+        return self._renewed(side, counterpart, self._long_seen(side, counterpart), state, reaches)
+
+    def _renewed(
+        self, side: Side, issue: Issue, before: IssueState, known: IssueState | None, reaches: Mapping[str, Reach]
+    ) -> IssueState:
+        """Return what is new about an issue since `before`, and what a lost database has begun of it since.
+
+        That database may have `known` the issue, as if it had no counterpart, and let pass what happened to it.
+        """
+        if known is None:
+            return self.intents.observe_found(side, issue, before, reaches)
+        # If pairs alone were lost, this is what is known of the issue's items.
+        state = self.intents.observe_found(side, issue, replace(before, handled=known.handled), reaches)
+        begun = [cause for cause in known.pending if cause.marks]
+        ids = {cause.id for cause in (*begun, *known.dead)}
+        pending = (*begun, *(cause for cause in state.pending if cause.id not in ids))
+        return replace(state, pending=pending, dead=known.dead, withheld=known.withheld).back()
 
     def _known(self, side: Side, issue: Issue) -> IssueState | None:
         """Return what is remembered of an issue, unless it is of another one that had the same id before."""
         state = self.context.store.state(side, issue.id)
         return state if state and state.may_be_of(issue.created) else None
 
-    def _is_only_noted(self, state: IssueState) -> bool:
-        """Tell whether a database that was lost has only taken note of an issue since, as if it had no counterpart."""
-        restored = self.intents.restored
-        is_tried = state.dead or state.withheld or any(cause.marks for cause in state.pending)
-        return restored is not None and restored.is_lost and not is_tried
+    @property
+    def _is_lost(self) -> bool:
+        return self.intents.restored is not None and self.intents.restored.is_lost
 
     def _with_create_done(self, side: Side, state: IssueState, counterpart: Issue) -> IssueState:
         """Return this state with what calls for the counterpart noted as begun."""
@@ -227,14 +240,9 @@ class CounterpartSearch:
         since. Which of two changes on the two sides was the later one could not be told any more, either.
         """
         restored = self.intents.restored
-        if restored is None or not restored.is_lost:
+        if restored is None or not self._is_lost:
             return None
         return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
-
-
-def _with_handled(state: IssueState, known: IssueState | None) -> IssueState:
-    """Return `state` with what is known of the issue's items: it was one of a pair, if that alone was lost."""
-    return replace(state, handled=known.handled) if known else state
 
 
 def pair_of(side: Side, issue: Issue, counterpart: Issue, now: datetime) -> Pair:

@@ -54,8 +54,9 @@ class Strangers:
         Raises NeedsOperator when another installation is at work on these two projects.
         """
         ours = {issue.id: mark for issue in issues if (mark := self._our_mark(side, issue))}
+        strayed = {issue.id for issue in issues if self._has_strayed(side, issue)}
         if not ours:
-            return Met()
+            return Met(strayed)
         sources = [mark.issue for mark in ours.values()]
         pairs, _ = self.context.store.pairs_of(side.other, sources)
         states, _ = self.context.store.states(side.other, sources)
@@ -74,7 +75,15 @@ class Strangers:
         # What was made for an issue that a person had forgotten has its words, and is left alone with it.
         forgotten = self.context.store.forgotten(side.other, sources)
         left = {issue_id for issue_id, mark in ours.items() if mark.issue in forgotten}
-        return Met(ours.keys(), left | self.context.store.paired(side, [found.id for found in new]))
+        return Met(ours.keys() | strayed, left | self.context.store.paired(side, [found.id for found in new]))
+
+    def _has_strayed(self, side: Side, issue: Issue) -> bool:
+        """Tell whether an issue of `side` was created for another one of `side`, and moved there from its own project.
+
+        Both projects are on one site then.
+        """
+        mark = Mark.parse(issue.marker)
+        return mark is not None and self.progress.known.origin(side, mark, issue.created) is Origin.OURS
 
     def _our_mark(self, side: Side, issue: Issue) -> Mark | None:
         """Return the issue's mark if it is ours. Raises NeedsOperator when another installation is at work."""

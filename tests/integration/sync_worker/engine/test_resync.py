@@ -290,7 +290,7 @@ def test_a_resync_that_cannot_read_the_links_of_an_issue_says_so_and_goes_on(ben
     bench.stop()
     identity = bench.issue(moved)["id"]
     bench.control.fault("one", "status", status=500, method="GET", path=f"/issue/{identity}/remotelink")
-    ran = front("resync", "sync-ab", f"user:{identity}", other)
+    ran = front("resync", "sync-ab", key, other)
     why, said = "nothing done: whether it has a counterpart cannot be told: ", ran.out.splitlines()
     assert (ran.code, len(said)) == (1, 2)
     assert said[0].startswith(f"{moved}: {why}")

@@ -556,6 +556,15 @@ def test_a_file_does_not_wait_behind_a_status_that_cannot_be_carried_over(bench)
     assert bench.status(key) == "In Progress"
 
 
+def test_a_file_that_comes_with_a_closing_for_which_there_is_no_rule_is_carried_over_with_it(bench):
+    bench.start(attachments=True, rules=[TAKE_ON], defaultBehavior={"fallbackBehavior": "sync_to_resolved"})
+    key, counterpart = bench.pair()
+    bench.dev.attach(counterpart, "why.txt", b"why")
+    bench.dev.move(counterpart, "Closed")
+    bench.cycle()
+    assert (names(bench, "user"), bench.status(key)) == (["why.txt"], "Resolved")
+
+
 def test_files_that_stay_anyway_do_not_count_as_writes(bench):
     bench.start(attachments={"except": ["*.exe"]}, mostWritesAtOnce=10)
     key, _ = bench.pair()

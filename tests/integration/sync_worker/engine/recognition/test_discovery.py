@@ -11,7 +11,7 @@ from decisions import decide, on_another_server, refusal, with_empty_database
 from jira_simulator.client import Person
 from simulated_sites import A_DAY_LATER, CREATE, HOUR, LONG_ENOUGH
 from sync_worker.core.errors import LeaseLost, Unavailable
-from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, TAKE_ON
+from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, TAKE_ON, rule_that_comments
 
 
 def assert_each_once(bench, keys: list[str]) -> None:
@@ -506,7 +506,7 @@ def test_a_comment_that_a_counterpart_got_before_it_was_found_again_is_not_poste
     assert (bench.comments(counterpart), bench.failures()) == (["begun"], [])
 
 
-@pytest.mark.parametrize("bench", ["dc-dc"], indirect=True)
+@EITHER_FLAVOR
 def test_pairs_that_were_lost_alone_and_are_found_by_their_links_repeat_nothing(bench):
     """The counterparts were moved elsewhere, so that no look at the projects finds them."""
     bench.on_one_site()
@@ -519,6 +519,34 @@ def test_pairs_that_were_lost_alone_and_are_found_by_their_links_repeat_nothing(
     bench.user.move(key, "Reopened")
     bench.user.move(key, "Will Do")
     bench.settle()
-    assert bench.database["pairs"].count_documents({}) == 1
+    assert (bench.devs(), bench.database["pairs"].count_documents({})) == ([], 1)
     assert bench.comments(key).count(f"finished {counterpart}") == 1
     assert f"finished {moved}" not in bench.comments(key)
+
+
+@EITHER_FLAVOR
+def test_what_an_issue_went_through_after_its_creation_was_given_up_is_carried_over_when_its_pair_is_found(bench):
+    bench.start(rules=[TAKE_ON, rule_that_comments("back", "Reopened", "it is back", "dev")])
+    key, counterpart = bench.pair()
+    bench.control.hide("two", counterpart)
+    with_empty_database(bench)
+    bench.settle()
+    (said,) = bench.dead_letters()
+    assert "may be its counterpart" in said
+    bench.user.move(key, "Cancelled")
+    bench.user.move(key, "Reopened")
+    bench.settle(1)
+    bench.control.show("two", counterpart)
+    bench.dev.edit(counterpart, summary="edited")
+    bench.settle()
+    assert (bench.comments(counterpart), len(bench.devs())) == (["it is back"], 1)
+    assert bench.comments(key) == [f"followed as {counterpart}"]
+
+
+def test_a_counterpart_that_was_moved_among_the_issues_it_is_made_for_gets_none_itself(bench):
+    bench.on_one_site()
+    _, counterpart = bench.pair()
+    moved = bench.control.move("one", counterpart, "SUP")
+    bench.dev.move(moved, "Will Do")
+    bench.settle()
+    assert (bench.devs(), bench.database["pairs"].count_documents({})) == ([], 1)
