@@ -110,7 +110,7 @@ def _settled(sync: Sync, dry_store: DryRunStore, state: IssueState, cause: Cause
         text = "no rule answers it" if pair else "it has no counterpart, and no rule creates one"
     else:
         text = f"{key} is in {move.to} already, or was" if move else "all that it calls for is done already"
-    rule = actions[0].rule if actions else None
+    rule = (move or actions[0]).rule if actions else None
     return PlannedStep("nothing", "change", state.key, key, rule, str(cause), text)
 
 

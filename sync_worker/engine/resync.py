@@ -133,30 +133,13 @@ class _Resync:
 
     def _look_at_links(self, issues: Collection[Issue], search: CounterpartSearch) -> dict[str, str]:
         """Make pairs where an earlier database's link leads to a counterpart: it may be in any project by now."""
-        sync, side, project = self._context.sync, self._side, self._context.project_id(self._side)
-        links, restored = EarlierLinks(self._context, self._known), self._restored
-        paired = self._context.store.paired(side, [issue.id for issue in issues])
-
-        def look(issue: Issue) -> str:
-            """Return why the issue must not be given a counterpart, if it must not."""
-            try:
-                links.raise_if_found(side, issue, is_lost=restored is not None and restored.is_lost)
-            except CounterpartFound as found:
-                search.pair_up(side, [Found(found.id, found.mark)])
-                return f"{found}, its counterpart, was found, but one of the two cannot be read now"
-            except (InvalidRequest, MadeByAnother) as error:
-                return str(error)
-            if issue.project_id != project:
-                return f"it has no counterpart, and is not in project {sync.project_key(side)}"
-            if not creates_from(sync, side, issue.status):
-                return f"it has no counterpart, and no rule creates one for status {issue.status}"
-            return ""
-
+        links = EarlierLinks(self._context, self._known)
+        paired = self._context.store.paired(self._side, [issue.id for issue in issues])
         alone = [issue for issue in issues if issue.id not in paired]
         unknown = "whether it has a counterpart cannot be told"
         obstacles = dict.fromkeys((issue.id for issue in alone), unknown)
         try:
-            for outcome in each(look, alone, Streak()):
+            for outcome in each(lambda issue: self._obstacle(issue, links, search), alone, Streak()):
                 if isinstance(outcome, Failed):
                     obstacles[outcome.items[0].id] = f"{unknown}: {message_of(outcome.error)}"
                 else:
@@ -164,8 +147,25 @@ class _Resync:
         except Unavailable as error:
             if is_about_all(error):
                 raise
-            self._context.jiras[side].account()  # or it is the site that does not answer
+            for jira in self._context.jiras.values():
+                jira.account()  # or it is a site that does not answer
         return obstacles
+
+    def _obstacle(self, issue: Issue, links: EarlierLinks, search: CounterpartSearch) -> str:
+        """Pair the issue with what a link leads to, or return why it must not be given a counterpart, if it must not."""
+        sync, side, restored = self._context.sync, self._side, self._restored
+        try:
+            links.raise_if_found(side, issue, is_lost=restored is not None and restored.is_lost)
+        except CounterpartFound as found:
+            search.pair_up(side, [Found(found.id, found.mark)])
+            return f"{found}, its counterpart, was found, but one of the two cannot be read now"
+        except (InvalidRequest, MadeByAnother) as error:
+            return str(error)
+        if issue.project_id != self._context.project_id(side):
+            return f"it has no counterpart, and is not in project {sync.project_key(side)}"
+        if not creates_from(sync, side, issue.status):
+            return f"it has no counterpart, and no rule creates one for status {issue.status}"
+        return ""
 
     def _our_mark(self, value: object) -> Mark | None:
         mark = Mark.parse(value)

@@ -18,7 +18,7 @@ from sync_worker.core.decisions.rules import actions_for
 from sync_worker.core.errors import InvalidRequest, Unavailable
 from sync_worker.core.identity import Origin
 from sync_worker.core.issues.actions import Create, find
-from sync_worker.core.issues.causes import Attempt
+from sync_worker.core.issues.causes import Attempt, CauseKind
 from sync_worker.core.issues.issue import Issue, StatusChange
 from sync_worker.core.issues.items import Reach
 from sync_worker.core.issues.marks import Mark
@@ -133,7 +133,7 @@ class CounterpartSearch:
         pair = pair_of(side, issue, counterpart, self.context.jiras[side].now())
         states = [
             self._counterpart_state(side.other, counterpart, self._reaches(side.other, pair), is_paired=bool(before)),
-            self._state(side, issue, counterpart, mark, self._reaches(side, pair)),
+            self._state(side, issue, counterpart, mark, self._reaches(side, pair), is_paired=bool(before)),
         ]
         if self.only_notes:
             states = [replace(state, pending=()) for state in states]
@@ -159,14 +159,21 @@ class CounterpartSearch:
         return {kind: replace(reach, since=max(reach.since or since, since)) for kind, reach in reaches.items()}
 
     def _state(
-        self, side: Side, issue: Issue, counterpart: Issue, mark: Mark, reaches: Mapping[str, Reach]
+        self,
+        side: Side,
+        issue: Issue,
+        counterpart: Issue,
+        mark: Mark,
+        reaches: Mapping[str, Reach],
+        *,
+        is_paired: bool,
     ) -> IssueState:
         """Return the state of an issue for which a counterpart was created unknown to us.
 
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
         state = self._known(side, issue)
-        if state and not self._is_lost:
+        if state and (is_paired or not self._is_lost):
             return self._with_create_done(side, state, counterpart)
         created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
         return self._renewed(side, issue, created, state, reaches)
@@ -191,10 +198,12 @@ class CounterpartSearch:
             return self.intents.observe_found(side, issue, before, reaches)
         # If pairs alone were lost, this is what is known of the issue's items.
         state = self.intents.observe_found(side, issue, replace(before, handled=known.handled), reaches)
-        begun = [cause for cause in known.pending if cause.marks]
-        ids = {cause.id for cause in (*begun, *known.dead)}
-        pending = (*begun, *(cause for cause in state.pending if cause.id not in ids))
-        return replace(state, pending=pending, dead=known.dead, withheld=known.withheld).back()
+        kept = [cause for cause in known.pending if cause.marks or cause.kind is CauseKind.RESYNC]
+        # That it got no counterpart was given up too early.
+        dead = tuple(cause for cause in known.dead if cause.kind is not CauseKind.FIRST)
+        ids = {cause.id for cause in (*kept, *dead)}
+        pending = (*kept, *(cause for cause in state.pending if cause.id not in ids))
+        return replace(state, pending=pending, dead=dead, withheld=known.withheld).back()
 
     def _known(self, side: Side, issue: Issue) -> IssueState | None:
         """Return what is remembered of an issue, unless it is of another one that had the same id before."""
@@ -225,7 +234,10 @@ class CounterpartSearch:
             then = replace(issue, changes=before, status=after[0].from_status, status_id=after[0].from_id)
         accounts, baseline = self.intents.accounts[side], self._pending_since(side)
         state = observe(self.context.sync, side, then, None, paired=False, accounts=accounts, baseline=baseline)
-        return state if state.pending else self._long_seen(side, issue, before)
+        if not state.pending:
+            return self._long_seen(side, issue, before)
+        # What was posted for it bears the id of the cause that created it, which a person may have asked for.
+        return replace(state, pending=tuple(replace(cause, id=mark.cause or cause.id) for cause in state.pending))
 
     def _long_seen(self, side: Side, issue: Issue, before: Sequence[StatusChange] = ()) -> IssueState:
         """Return the state of an issue of which only what may still wait to be answered is new, and not `before`."""

@@ -82,8 +82,10 @@ class Strangers:
 
         Both projects are on one site then.
         """
-        mark = Mark.parse(issue.marker)
-        return mark is not None and self.progress.known.origin(side, mark, issue.created) is Origin.OURS
+        mark, identity = Mark.parse(issue.marker), self.progress.known
+        if mark is None or issue.creator not in identity.accounts(side.other):
+            return False
+        return identity.origin(side, mark, issue.created) is Origin.OURS
 
     def _our_mark(self, side: Side, issue: Issue) -> Mark | None:
         """Return the issue's mark if it is ours. Raises NeedsOperator when another installation is at work."""
