@@ -152,7 +152,7 @@ class _Resync:
         return obstacles
 
     def _obstacle(self, issue: Issue, links: EarlierLinks, search: CounterpartSearch) -> str:
-        """Pair the issue with what a link leads to, or return why it must not be given a counterpart, if it must not."""
+        """Pair the issue with what a link leads to, or return why it must not be given a counterpart, if so."""
         sync, side, restored = self._context.sync, self._side, self._restored
         try:
             links.raise_if_found(side, issue, is_lost=restored is not None and restored.is_lost)

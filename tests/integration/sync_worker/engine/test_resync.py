@@ -249,6 +249,18 @@ def test_the_command_resync_waits_for_the_worker_and_says_what_became_of_each_is
 
 
 @EITHER_FLAVOR
+def test_what_a_resync_has_announced_is_not_announced_again_after_the_database_was_lost(bench):
+    key = only_noted(bench)
+    bench.start(initialSyncEnabled=True)
+    resync(bench, key)
+    bench.pass_time(LONG_ENOUGH)
+    with_empty_database(bench)
+    bench.settle()
+    (dev,) = bench.devs()
+    assert bench.comments(key) == [f"followed as {dev['key']}"]
+
+
+@EITHER_FLAVOR
 @pytest.mark.parametrize("side", ["user", "dev"])
 def test_a_resync_finds_a_pair_of_which_both_were_moved_away_before_the_database_was_lost(bench, side):
     bench.on_one_site()
