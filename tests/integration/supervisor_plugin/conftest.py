@@ -80,7 +80,10 @@ class Supervisord:
     def start(self, **environ: str) -> None:
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._conf)]
         environ = {**self.environ, **environ}
-        with (self.folder / "supervisord.out").open("wb") as out:
+        output = self.folder / "supervisord.out"
+        output.write_bytes(b"")
+        # A program with stdout_logfile=/dev/fd/1 opens it once more: what one writes must not overwrite the other.
+        with output.open("ab") as out:
             self._process = subprocess.Popen(command, env=environ, cwd=self.folder, stdout=out, stderr=out)
         self.wait_until(self._answers, "supervisord to answer")
 
