@@ -42,6 +42,11 @@ class Restored:
         return self.since.get(side, LONG_AGO)
 
 
+def loss_of(restored: Restored | None) -> Restored | None:
+    """Return what is not known if the database was lost; None where it was not, or was restored from a backup."""
+    return restored if restored and restored.is_lost else None
+
+
 @dataclass(frozen=True)
 class Importing:
     """An import of what the replaced service left is under way. It `began` at a time on the dev side's clock.

@@ -10,7 +10,7 @@ from sync_model.definition.sync import Side, Sync
 from sync_worker.core.context import Context
 from sync_worker.core.issues.items import Reach
 from sync_worker.core.issues.pairs import Pair
-from sync_worker.core.progress import Progress
+from sync_worker.core.progress import Progress, loss_of
 from sync_worker.core.timing import CLOCK_GRAIN, LONG_AGO
 from sync_worker.facets.catalogue import ITEM_FACETS
 
@@ -63,8 +63,8 @@ def _not_seen_before(sync: Sync, progress: Progress, side: Side) -> datetime:
     began = progress.known.began.get(side) if progress.identity else None
     if began is None:
         return LONG_AGO
-    is_lost = progress.restored is not None and progress.restored.is_lost
-    return began - CLOCK_GRAIN - (timedelta(hours=sync.retry_for_hours) if is_lost else timedelta())
+    waiting = timedelta(hours=sync.retry_for_hours) if loss_of(progress.restored) else timedelta()
+    return began - CLOCK_GRAIN - waiting
 
 
 def _name(kind: str, side: Side) -> str:

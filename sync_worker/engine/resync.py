@@ -29,7 +29,7 @@ from sync_worker.core.issues.own_writes import only_own_writes
 from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE
-from sync_worker.core.progress import Progress, Restored
+from sync_worker.core.progress import Progress, Restored, loss_of
 from sync_worker.core.records import JournalEntry, Request
 from sync_worker.core.timing import CLOCK_GRAIN
 from sync_worker.engine.detection.diff import items_not_shown, observe, with_due_removals
@@ -66,7 +66,7 @@ class _Resync:
 
     def __init__(self, context: Context, request: Request, side: Side, progress: Progress) -> None:
         self._context, self._request, self._side = context, request, side
-        self._known, self._restored = progress.known, progress.restored
+        self._known, self._lost = progress.known, loss_of(progress.restored)
         self._identity = f"{KIND}-{request.id}"
 
     def queue(self, ids: list[str]) -> list[str]:
@@ -113,8 +113,7 @@ class _Resync:
             return {}
         clocks: dict[str, datetime] = {one: context.jiras[one].now() for one in Side}
         context.jiras[side.other].account()
-        restored = self._restored if self._restored and self._restored.is_lost else Restored(until=clocks)
-        intents = IntentLog(context, self._known, restored)
+        intents = IntentLog(context, self._known, self._lost or Restored(until=clocks))
         search = CounterpartSearch(context, intents, only_notes=self._request.kind == REMEMBER)
         ahead = clocks[side.other] - clocks[side]
         oldest = min(issue.created for issue in alone.values())
@@ -147,15 +146,14 @@ class _Resync:
         except Unavailable as error:
             if is_about_all(error):
                 raise
-            for jira in self._context.jiras.values():
-                jira.account()  # or it is a site that does not answer
+            self._context.confirm_known()  # or it is a site that does not answer
         return obstacles
 
     def _obstacle(self, issue: Issue, links: EarlierLinks, search: CounterpartSearch) -> str:
         """Pair the issue with what a link leads to, or return why it must not be given a counterpart, if so."""
-        sync, side, restored = self._context.sync, self._side, self._restored
+        sync, side = self._context.sync, self._side
         try:
-            links.raise_if_found(side, issue, is_lost=restored is not None and restored.is_lost)
+            links.raise_if_found(side, issue, is_lost=self._lost is not None)
         except CounterpartFound as found:
             search.pair_up(side, [Found(found.id, found.mark)])
             return f"{found}, its counterpart, was found, but one of the two cannot be read now"

@@ -22,6 +22,7 @@ from sync_worker.core.issues.marks import Mark, unmarked
 from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.permissions import Permission
+from sync_worker.core.progress import loss_of
 from sync_worker.core.timing import lifetime_of
 from sync_worker.facets.earlier_links import EarlierLinks
 from sync_worker.facets.fields import choose_type, fields_for
@@ -114,7 +115,7 @@ class Counterpart:
         Raises OutcomeUnknown while there may be such a counterpart.
         """
         work, restored = intent.work, self._intents.restored
-        is_lost = restored is not None and restored.is_lost
+        is_lost = loss_of(restored) is not None
         may_know = restored is not None and restored.may_know(work.cause, work.side)
         if restored and is_lost and may_know and not (restored.is_reunited or work.cause.begun(Create.kind)):
             why = "whether a counterpart was created before the database was lost is not certain yet"

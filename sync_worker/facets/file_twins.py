@@ -71,7 +71,8 @@ class FileTwins:
         if item_of(file).version not in versions and _is_begun(versions, source):
             return False
         is_ours, has_its_name = self.is_ours(candidate, target.side), candidate.filename == file.filename
-        may_be_copy = is_ours and item_of(file).version in versions and not _has_namesake(candidate, source)
+        # A file that has the copy's own name is what that is the copy of.
+        may_be_copy = is_ours and item_of(file).version in versions and not _namesakes(candidate, source)
         # What was begun may still be at work: somebody else's file must not stand for it.
         if not (is_ours if mine and mine.is_open else may_be_copy or has_its_name):
             return False
@@ -114,17 +115,16 @@ def _is_free(candidate: Attachment, source: End, target: End) -> bool:
 
 def _is_only_one(file: Attachment, source: End) -> bool:
     """Tell whether no other file looks like this one, nor did one that is gone by now and may have a copy."""
-    looks = file.filename, file.size
-    if any((other.filename, other.size) == looks for other in source.issue.attachments if other.id != file.id):
+    if any(other.id != file.id for other in _namesakes(file, source)):
         return False
     others = (handled for key, handled in source.known.items() if key != file.id)
     return not any(other.is_open and other.version in ("", item_of(file).version) for other in others)
 
 
-def _has_namesake(candidate: Attachment, source: End) -> bool:
-    """Tell whether a file of `source` has the very name and size of this one: then it is that one's copy."""
-    looks = candidate.filename, candidate.size
-    return any((other.filename, other.size) == looks for other in source.issue.attachments)
+def _namesakes(file: Attachment, end: End) -> list[Attachment]:
+    """Return the files of `end` that have the very name and size of this one, which may be of either issue."""
+    looks = file.filename, file.size
+    return [other for other in end.issue.attachments if (other.filename, other.size) == looks]
 
 
 def _is_begun(versions: Collection[str], end: End) -> bool:

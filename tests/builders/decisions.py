@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulated_sites import USERS
+from simulated_sites import LONG_ENOUGH, USERS
 from sync_worker.core.errors import NeedsOperator
 from worker_bench import Bench
 
@@ -35,6 +35,25 @@ def with_empty_database(bench: Bench, name: str = "") -> None:
     else:
         bench._client.drop_database(bench.database_name)
     bench.start()
+
+
+def lose_database(bench: Bench) -> None:
+    """Empty the database, and let all that was created before be found again."""
+    with_empty_database(bench)
+    for _ in range(3):
+        bench.cycle()
+        bench.pass_time(LONG_ENOUGH)
+
+
+def resync(bench: Bench, *keys: str, side: str = "") -> str:
+    """Ask for it, run a cycle, and return the request's id. `side` is needed for issues of neither project."""
+    if bench.worker is None:
+        bench.start()
+    names = [f"{side or ('user' if key.startswith('SUP') else 'dev')}:{bench.issue(key)['id']}" for key in keys]
+    request = bench.store.ask("resync", names, "ann")
+    bench.cycle()
+    assert bench.store.is_answered(request)
+    return request
 
 
 def on_another_server(bench: Bench) -> None:

@@ -25,7 +25,7 @@ from sync_worker.core.issues.marks import Mark
 from sync_worker.core.issues.pairs import Pair
 from sync_worker.core.issues.state import IssueState
 from sync_worker.core.ports import READ_AT_ONCE, Jira
-from sync_worker.core.progress import Progress
+from sync_worker.core.progress import Progress, Restored, loss_of
 from sync_worker.core.records import WORKER, JournalEntry
 from sync_worker.core.timing import CLOCK_GRAIN, REQUEST_LIFETIME
 from sync_worker.engine.detection.diff import observe, with_history, with_key_to_carry_over
@@ -173,7 +173,7 @@ class CounterpartSearch:
         What is still to be done of the cause that had it created is done. The counterpart itself is not created again.
         """
         state = self._known(side, issue)
-        if state and (is_paired or not self._is_lost):
+        if state and (is_paired or self._lost is None):
             return self._with_create_done(side, state, counterpart)
         created = self._with_create_done(side, self._when_created(side, issue, counterpart, mark), counterpart)
         return self._renewed(side, issue, created, state, reaches)
@@ -183,7 +183,7 @@ class CounterpartSearch:
     ) -> IssueState:
         """Return the state of a counterpart of `side`. What it went through while it seemed to be nobody's counts."""
         state = self._known(side, counterpart)
-        if state and (is_paired or not self._is_lost):
+        if state and (is_paired or self._lost is None):
             return self.intents.observe(side, counterpart, state, reaches)
         return self._renewed(side, counterpart, self._long_seen(side, counterpart), state, reaches)
 
@@ -211,8 +211,8 @@ class CounterpartSearch:
         return state if state and state.may_be_of(issue.created) else None
 
     @property
-    def _is_lost(self) -> bool:
-        return self.intents.restored is not None and self.intents.restored.is_lost
+    def _lost(self) -> Restored | None:
+        return loss_of(self.intents.restored)
 
     def _with_create_done(self, side: Side, state: IssueState, counterpart: Issue) -> IssueState:
         """Return this state with what calls for the counterpart noted as begun."""
@@ -251,10 +251,9 @@ class CounterpartSearch:
         Older changes are only noted: most were answered before the database was lost, and rules may have become others
         since. Which of two changes on the two sides was the later one could not be told any more, either.
         """
-        restored = self.intents.restored
-        if restored is None or not self._is_lost:
+        if self._lost is None:
             return None
-        return restored.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
+        return self._lost.until[side] - timedelta(hours=self.context.sync.retry_for_hours)
 
 
 def pair_of(side: Side, issue: Issue, counterpart: Issue, now: datetime) -> Pair:

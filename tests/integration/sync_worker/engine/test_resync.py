@@ -6,21 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from decisions import with_empty_database
+from decisions import resync, with_empty_database
 from simulated_sites import ATTACH, COMMENT, CREATE, LINK, LONG_ENOUGH, TRANSITION
 from sync_worker.database.journal import Journal
 from worker_bench import EITHER_FLAVOR
-
-
-def resync(bench, *keys: str, side: str = "") -> str:
-    """Ask for it, run a cycle, and return the request's id."""
-    if bench.worker is None:
-        bench.start()
-    names = [f"{side or ('user' if key.startswith('SUP') else 'dev')}:{bench.issue(key)['id']}" for key in keys]
-    request = bench.store.ask("resync", names, "ann")
-    bench.cycle()
-    assert bench.store.is_answered(request)
-    return request
 
 
 def noted(bench, key: str) -> list[tuple[str, str]]:

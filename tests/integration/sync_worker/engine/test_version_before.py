@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from decisions import die_after, refusal
+from decisions import die_after, refusal, resync
 from simulated_sites import CREATE
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR, TAKE_ON
 
@@ -68,8 +68,7 @@ def test_a_resync_finds_the_link_that_is_there(bench):
     as_written_before(bench)
     bench.database["pairs"].update_many({}, {"$set": {"linked": {}}})
     bench.start()
-    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], "ann")
-    bench.cycle()
+    resync(bench, key)
     assert [len(bench.issue(each)["links"]) for each in (key, counterpart)] == [1, 1]
 
 

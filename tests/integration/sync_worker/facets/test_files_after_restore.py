@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from decisions import decide
+from decisions import decide, resync
 from simulated_sites import LONG_ENOUGH
 from worker_bench import EITHER_FLAVOR, Bench
 
@@ -121,8 +121,7 @@ def test_a_forgotten_copy_of_a_file_from_before_is_made_again(bench):
     backup = bench.control.back_up("two")
     bench.start(attachments=True)
     bench.cycle()
-    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
-    bench.cycle()
+    resync(bench, key)
     assert names(bench, "dev") == ["early.txt"]
     bench.stop()
     bench.control.restore("two", backup)

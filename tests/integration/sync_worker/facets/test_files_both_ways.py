@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from decisions import with_empty_database
+from decisions import lose_database, resync
 from simulated_sites import ATTACH, LONG_ENOUGH
 from sync_model.definition.sync import Sync
 from worker_bench import EITHER_FLAVOR, FINISH, REOPEN, START, TAKE_ON
@@ -73,8 +73,7 @@ def test_files_that_were_there_before_stay_until_a_person_asks(bench):
     bench.dev.attach(counterpart, "new.txt", b"new")
     bench.cycle()
     assert names(bench, "user") == ["new.txt"]
-    bench.store.ask("resync", [f"dev:{bench.issue(counterpart)['id']}"], by="ann")
-    bench.cycle()
+    resync(bench, counterpart)
     assert names(bench, "user") == ["new.txt", "secret.txt"]
 
 
@@ -87,10 +86,7 @@ def test_files_that_were_there_before_stay_although_the_database_is_lost(bench):
     bench.cycle()
     bench.pass_time(RETRIED_FOR)
     bench.dev.attach(counterpart, "new.txt", b"new")
-    with_empty_database(bench)
-    for _ in range(3):
-        bench.cycle()
-        bench.pass_time(LONG_ENOUGH)
+    lose_database(bench)
     assert names(bench, "user") == ["new.txt"]
 
 
@@ -107,8 +103,7 @@ def test_resync_loses_no_deletion_that_is_due(bench, is_held_up):
         bench.cycle()
         bench.control.heal("two", fault)
         assert names(bench, "dev") == ["a.txt"]
-    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
-    bench.cycle()
+    resync(bench, key)
     assert (names(bench, "dev"), bench.dead_letters()) == ([], [])
 
 
@@ -273,12 +268,8 @@ def test_an_older_file_that_comes_late_gets_another_name_and_is_known_by_it(benc
     bench.cycle()
     files = [(file["filename"], file["size"]) for file in bench.issue(counterpart)["attachments"]]
     assert files == [("a.tar.gz", 4), ("a.tar (2).gz", 3)]
-    with_empty_database(bench)
-    for _ in range(3):
-        bench.cycle()
-        bench.pass_time(LONG_ENOUGH)
-    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
-    bench.cycle()
+    lose_database(bench)
+    resync(bench, key)
     assert [(file["filename"], file["size"]) for file in bench.issue(counterpart)["attachments"]] == files
     assert len(bench.issue(key)["attachments"]) == 2
 
@@ -291,12 +282,8 @@ def test_a_file_is_not_taken_for_the_copy_of_another_one_that_has_a_number_in_it
     bench.cycle()
     copies = {file["filename"]: file["id"] for file in bench.issue(counterpart)["attachments"]}
     bench.dev.remove_file(copies["a.txt"])
-    with_empty_database(bench)
-    for _ in range(3):
-        bench.cycle()
-        bench.pass_time(LONG_ENOUGH)
-    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
-    bench.cycle()
+    lose_database(bench)
+    resync(bench, key)
     assert names(bench, "dev") == ["a (2).txt", "a.txt"]
 
 
@@ -665,8 +652,7 @@ def test_resync_carries_over_a_removal_that_the_site_told_of_only_later(bench, c
     bench.user.edit(key, summary="edited")
     bench.cycle()
     assert names(bench, "dev") == ["a.txt"]
-    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], by="ann")
-    bench.cycle()
+    resync(bench, key)
     assert names(bench, "dev") == []
 
 

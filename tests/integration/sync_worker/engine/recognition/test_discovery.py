@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from decisions import decide, on_another_server, refusal, with_empty_database
+from decisions import decide, lose_database, on_another_server, refusal, with_empty_database
 from jira_simulator.client import Person
 from simulated_sites import A_DAY_LATER, CREATE, HOUR, LONG_ENOUGH
 from sync_worker.core.errors import LeaseLost, Unavailable
@@ -24,14 +24,6 @@ def assert_each_once(bench, keys: list[str]) -> None:
         assert bench.comments(key) == [f"followed as {counterpart['key']}"]
         assert [len(each["links"]) for each in (issue, counterpart)] == [1, 1]
     assert bench.failures() == []
-
-
-def lose_database(bench) -> None:
-    """Empty the database, and let all that was created before be found again."""
-    with_empty_database(bench)
-    for _ in range(3):
-        bench.cycle()
-        bench.pass_time(LONG_ENOUGH)
 
 
 def forget_owner(bench) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from decisions import add_third_site, decide, refusal, use_other_name
+from decisions import add_third_site, decide, refusal, resync, use_other_name
 from simulated_sites import CREATE, LONG_ENOUGH, TOKEN
 from worker_bench import EITHER_FLAVOR, EVERY_FLAVOR
 
@@ -190,8 +190,7 @@ def test_there_is_one_link_when_the_site_has_another_name(bench):
     before = [bench.issue(each)["links"][0]["globalId"] for each in (key, counterpart)]
     use_other_name(bench)
     decide(bench, "same-site")
-    bench.store.ask("resync", [f"user:{bench.issue(key)['id']}"], "ann")
-    bench.cycle()
+    resync(bench, key)
     after = [bench.issue(each)["links"] for each in (key, counterpart)]
     assert [[link["globalId"] for link in links] for links in after] == [[each] for each in before]
     assert all("localhost" in link["object"]["url"] for links in after for link in links)
